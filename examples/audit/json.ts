@@ -1,0 +1,27 @@
+// Reading JSON that nobody vouches for: package manifests, lockfiles, policies.
+//
+// Everything comes out as `unknown` behind an object; the two readers below take out what has the right shape and nothing else.
+
+import { readFile } from "node:fs/promises";
+
+export type JsonObject = { readonly [key: string]: unknown };
+
+export async function readJson(path: string, signal?: AbortSignal): Promise<JsonObject> {
+  const text = await readFile(path, { encoding: "utf8", signal });
+  const value: unknown = JSON.parse(text.replace(/^\uFEFF/u, ""));
+  if (!isObject(value)) throw new SyntaxError(`${path} holds no JSON object`);
+  return value;
+}
+
+export function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+/** The object itself, or an empty one: `objectOf(manifest.scripts).install` is safe whatever the manifest says. */
+export function objectOf(value: unknown): JsonObject {
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,35 @@
+// A person at the keyboard: one key answers one request.
+//
+// Owns stdin while it is open. Raw mode gives single keys and takes Ctrl-C from the terminal, so it is sent on here, as the signal it stands for.
+
+import { once } from "node:events";
+import { userInfo } from "node:os";
+import { emitKeypressEvents, type Key } from "node:readline";
+
+import type { Verdict } from "./policy.js";
+
+export interface Keyboard {
+  /** Resolves at the next `y` or `n`; rejects when the signal aborts. The question itself is the view's to show. */
+  ask(signal: AbortSignal): Promise<Verdict>;
+  close(): void;
+}
+
+export function openKeyboard(stdin: NodeJS.ReadStream): Keyboard {
+  const onKey = (_text: string | undefined, key: Key): void => {
+    if (key.ctrl === true && key.name === "c") process.kill(process.pid, "SIGINT");
+  };
+  emitKeypressEvents(stdin);
+  stdin.setRawMode(true).on("keypress", onKey);
+  return {
+    async ask(signal) {
+      for (;;) {
+        const [text]: unknown[] = await once(stdin, "keypress", { signal });
+        if (text === "y" || text === "n")
+          return { approved: text === "y", by: userInfo().username, reason: "denied at the keyboard" };
+      }
+    },
+    close() {
+      stdin.setRawMode(false).off("keypress", onKey).pause();
+    },
+  };
+}

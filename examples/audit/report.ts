@@ -1,0 +1,192 @@
+// What the audit found, for people (`formatReport`) and for programs (the `Report` itself, as JSON).
+//
+// Made from the tasks and requests that have ended, so a cancelled audit has a report like any other: it only says less.
+
+import type { InboxRequest, TaskManager, TaskOutcome } from "errand";
+
+import type { Audit, PackageAudit } from "./audit.js";
+import { formatBytes } from "./measure.js";
+import { printable } from "./printable.js";
+
+export interface Report {
+  readonly project: string;
+  readonly status: "complete" | "cancelled" | "timed out" | "failed";
+  /** Why it is not complete. */
+  readonly reason?: string;
+  readonly packages: readonly PackageAudit[];
+  readonly failed: readonly { readonly package: string; readonly why: string }[];
+  readonly notDone: readonly { readonly package: string; readonly begun: boolean }[];
+  readonly decisions: readonly Decision[];
+  readonly totals: Totals;
+  /** Everything was audited, nothing failed, nothing was denied. */
+  readonly clean: boolean;
+  summary?: string;
+}
+export interface Decision {
+  readonly request: string;
+  readonly question: string;
+  readonly decision: "approved" | "denied";
+  readonly by: string;
+  readonly reason?: string;
+}
+export interface Totals {
+  readonly packages: number;
+  readonly files: number;
+  readonly bytes: number;
+  readonly licences: { readonly [licence: string]: number };
+  readonly verification: { readonly [answer: string]: number };
+}
+
+export async function makeReport(manager: TaskManager, audit: Audit, project: string): Promise<Report> {
+  const { outcomes } = await manager.awaitTasks(audit.subagents); // All have ended: the lead ends after its children (H1).
+  const packages: PackageAudit[] = [];
+  const failed: { package: string; why: string }[] = [];
+  const notDone: { package: string; begun: boolean }[] = [];
+  for (const [index, { record }] of audit.subagents.entries()) {
+    const outcome = outcomes[index];
+    const name = record.title ?? record.id;
+    if (outcome?.status === "succeeded") packages.push(outcome.value);
+    else if (outcome?.status === "failed") failed.push({ package: name, why: rootMessage(outcome.error) });
+    else notDone.push({ package: name, begun: record.startedAt !== undefined });
+  }
+
+  const decisions = [...manager.inbox.list({ status: "answered" }), ...manager.inbox.list({ status: "rejected" })].map(
+    decisionOf,
+  );
+  const { status, reason } = endOf(await audit.lead.outcome());
+  const clean =
+    status === "complete" && failed.length === 0 && decisions.every(({ decision }) => decision === "approved");
+  return {
+    project,
+    status,
+    ...(reason && { reason }),
+    packages,
+    failed,
+    notDone,
+    decisions,
+    totals: totalsOf(packages),
+    clean,
+  };
+}
+
+export function formatReport(report: Report): string {
+  const noteworthy = report.packages.filter(
+    (pkg) => pkg.risks.length > 0 || abilitiesOf(pkg) !== "" || pkg.licence.class !== "permissive",
+  );
+  const { packages, files, bytes, licences, verification } = report.totals;
+  return [
+    section("Packages with something to note", table(noteworthy.map(rowOf))),
+    section(
+      "Asked and answered",
+      report.decisions.map((each) => {
+        return `${each.decision.padEnd(8)}  ${each.question}  by ${each.by}${each.reason === undefined ? "" : `: ${each.reason}`}`;
+      }),
+    ),
+    section(
+      "Failed",
+      report.failed.map((each) => `${each.package}: ${each.why}`),
+    ),
+    section(
+      "Not done",
+      report.notDone.map((each) => `${each.package} (${each.begun ? "begun" : "not begun"})`),
+    ),
+    section("Summary", report.summary?.split("\n") ?? []),
+    section("Totals", [
+      `${packages} packages, ${files} files, ${formatBytes(bytes)}; ${report.failed.length} failed, ${report.notDone.length} not done`,
+      `licences: ${counts(licences)}`,
+      `files against the lockfile: ${counts(verification)}`,
+    ]),
+    `Audit of ${report.project}: ${report.status}${report.reason === undefined ? "" : ` (${report.reason})`}, ${report.clean ? "clean" : "not clean"}.`,
+  ]
+    .filter((text) => text !== "")
+    .join("\n\n");
+}
+
+function endOf(outcome: TaskOutcome): Pick<Report, "status" | "reason"> {
+  if (outcome.status === "succeeded") return { status: "complete" };
+  if (outcome.status !== "failed") return { status: "cancelled", reason: outcome.reason };
+  return {
+    status: outcome.error.code === "total_timeout" ? "timed out" : "failed",
+    reason: rootMessage(outcome.error),
+  };
+}
+
+function decisionOf(request: InboxRequest): Decision {
+  const { key = request.id, question, by = "nobody", reason } = request;
+  return {
+    request: key,
+    question,
+    decision: request.status === "answered" ? "approved" : "denied",
+    by,
+    ...(reason && { reason }),
+  };
+}
+
+function totalsOf(packages: readonly PackageAudit[]): Totals {
+  return {
+    packages: packages.length,
+    files: packages.reduce((sum, pkg) => sum + pkg.size.files, 0),
+    bytes: packages.reduce((sum, pkg) => sum + pkg.size.bytes, 0),
+    licences: countBy(packages.map((pkg) => pkg.licence.name)),
+    verification: countBy(
+      packages.map(({ files }) =>
+        files.status === "not verifiable" ? `${files.status} (${files.why})` : files.status,
+      ),
+    ),
+  };
+}
+
+function rowOf(pkg: PackageAudit): string[] {
+  const risks = pkg.risks.map((risk) => `${risk.accepted ? "" : "DENIED "}${risk.kind}`).join(", ");
+  return [
+    pkg.name,
+    pkg.version,
+    pkg.licence.name,
+    formatBytes(pkg.size.bytes),
+    `${pkg.size.files} files`,
+    pkg.files.status,
+    abilitiesOf(pkg),
+    risks,
+  ];
+}
+
+function abilitiesOf(pkg: PackageAudit): string {
+  return Object.entries(pkg.code.seen)
+    .filter(([, files]) => files.length > 0)
+    .map(([ability]) => ability)
+    .join(", ");
+}
+
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+function section(title: string, lines: readonly string[]): string {
+  return lines.length === 0
+    ? ""
+    : [`${title} (${lines.length})`, ...lines.map((line) => `  ${printable(line)}`)].join("\n");
+}
+
+function countBy(words: readonly string[]): { [word: string]: number } {
+  const counted: { [word: string]: number } = {};
+  for (const word of words.toSorted()) counted[word] = (counted[word] ?? 0) + 1;
+  return counted;
+}
+
+function counts(counted: { readonly [word: string]: number }): string {
+  return Object.entries(counted)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([word, count]) => `${count} ${word}`)
+    .join(", ");
+}
+
+/** A check's failure goes up through its package; what people want to read is at the bottom. */
+function rootMessage(error: { readonly message: string; readonly cause?: unknown }): string {
+  return error.cause instanceof Error && error.cause !== error ? rootMessage(error.cause) : error.message;
+}

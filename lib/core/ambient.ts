@@ -1,0 +1,28 @@
+// Ambient: which task's function is running this code (H0).
+//
+// One storage for all managers, so that a wait is found to be the wait of the task whose code made the call, whichever
+// manager that task is of. Listeners, hooks and stores are called outside any task.
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { Attempt } from "./task.js";
+
+const storage = new AsyncLocalStorage<Attempt | undefined>();
+
+/** The attempt whose function made this call. It may have settled since: look at its `phase`. */
+export function ambientAttempt(): Attempt | undefined {
+  return storage.getStore();
+}
+
+/** Whose wait a call makes: that of the task whose code made it, else of the given context; of nobody outside tasks (§3, H0). */
+export function waiterOf(context: Attempt | undefined): Attempt | undefined {
+  const ambient = storage.getStore();
+  return ambient === undefined || ambient.phase === "settled" ? context : ambient;
+}
+
+export function runInside<A, R>(attempt: Attempt, fn: (argument: A) => R, argument: A): R {
+  return storage.run(attempt, fn, argument);
+}
+
+export function runOutside<R>(fn: () => R): R {
+  return storage.getStore() === undefined ? fn() : storage.run(undefined, fn);
+}

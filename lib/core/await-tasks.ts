@@ -1,0 +1,356 @@
+// awaitTasks: waiting for tasks to end (DESIGN §6).
+//
+// Three forms of one thing: a group of tasks with a count (`awaitTasks`), one task (`result`, `outcome`, `cancel`), and a group read
+// step by step in order of ending (`outcomes`). State is read, then watched, in one turn (W1); links are taken away when the wait is
+// over (W3); a wait that could never end is refused before it begins (L3).
+
+import { findCycle } from "./cycles.js";
+import { AwaitCycleError } from "./errors.js";
+import { Alarm } from "./clock.js";
+import type { Requests } from "./inbox.js";
+import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
+import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
+import type { WaitOptions, Waits } from "./waits.js";
+import { unwatch, watch } from "./watchers.js";
+
+export interface AwaitOptions extends WaitOptions {
+  /** `"all"` ended (default) · `"any"` one ended · that many ended · `"success"` one succeeded, or none can · `"failure"` one ended otherwise, or all succeeded. */
+  until?: "all" | "any" | "success" | "failure" | number | undefined;
+  /** Passing it is a result (`reason: "timeout"`), not an error. */
+  timeoutMs?: number | undefined;
+  /** Also return when one of them, or a task below, asks a question: once per request. */
+  stopOnRequest?: boolean | undefined;
+  /** On `done`, cancel those of the caller's own children that have not ended and that nobody else waits for. */
+  cancelRest?: boolean | undefined;
+}
+
+/** What `awaitTasks` gives, before its types are put to the positions. */
+export interface Awaited {
+  readonly reason: "done" | "timeout" | "request";
+  readonly outcomes: readonly (TaskOutcome | undefined)[];
+  readonly ended: readonly TaskOutcome[];
+  readonly pending: readonly TaskRecord[];
+}
+
+export interface AwaitRooms {
+  readonly waits: Waits;
+  readonly requests: Requests;
+  cancel(task: Task, words: string): void;
+}
+
+/** The keeper of a call's wait: of the task whose code made it, else of the manager that was asked. */
+function keeperOf(attempt: Attempt | undefined, waits: Waits) {
+  return attempt?.waits ?? waits;
+}
+
+/** L3, for a wait about to begin. */
+function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
+  // A stopped task's wait rejects with its own cancel (C3); it is not told of cycles.
+  if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
+  const cycle = findCycle(attempt.task, isTarget);
+  if (cycle !== undefined) throw new AwaitCycleError(cycle);
+}
+
+// ── several ────────────────────────────────────────────────────────────────
+
+class Group implements Watcher {
+  readonly waiting: Task | undefined;
+  readonly #tasks: readonly Task[];
+  readonly #distinct: ReadonlySet<Task>;
+  readonly #until: NonNullable<AwaitOptions["until"]>;
+  readonly #links = new Map<Task, Link>();
+  #succeeded = 0;
+  #ended = 0;
+  onDone: () => void = () => {};
+
+  constructor(
+    tasks: readonly Task[],
+    distinct: ReadonlySet<Task>,
+    until: AwaitOptions["until"],
+    waiting: Task | undefined,
+  ) {
+    this.#tasks = tasks;
+    this.#distinct = distinct;
+    this.#until = until ?? "all";
+    this.waiting = waiting;
+    for (const task of distinct) if (task.isOver) this.#count(task);
+  }
+
+  #count(task: Task): void {
+    this.#ended++;
+    if (task.state.status === "succeeded") this.#succeeded++;
+  }
+
+  get isDone(): boolean {
+    const all = this.#ended === this.#distinct.size;
+    switch (this.#until) {
+      case "all":
+        return all;
+      case "any":
+        return all || this.#ended > 0;
+      case "success":
+        return all || this.#succeeded > 0;
+      case "failure":
+        return all || this.#ended > this.#succeeded;
+      default:
+        return all || this.#ended >= this.#until;
+    }
+  }
+
+  watch(): void {
+    for (const task of this.#distinct) if (!task.isOver) this.#links.set(task, watch(task, this));
+  }
+
+  unwatch(): void {
+    for (const link of this.#links.values()) unwatch(link);
+    this.#links.clear();
+  }
+
+  taskEnded(task: Task): void {
+    this.#links.delete(task);
+    this.#count(task);
+    if (this.isDone) this.onDone();
+  }
+
+  living(): Task[] {
+    return [...this.#distinct].filter((task) => !task.isOver);
+  }
+
+  /** Whether a request of `task` concerns one of the group. */
+  covers(task: Task): boolean {
+    for (let each: Task | undefined = task; each !== undefined; each = each.parent)
+      if (this.#distinct.has(each)) return true;
+    return false;
+  }
+
+  result(reason: Awaited["reason"]): Awaited {
+    const ended = [...this.#distinct].filter((task) => task.isOver).toSorted((a, b) => a.endOrder - b.endOrder);
+    return {
+      reason,
+      outcomes: this.#tasks.map((task) => (task.isOver ? task.state.outcome : undefined)),
+      ended: ended.map(outcomeOf),
+      pending: this.living().map((task) => task.record),
+    };
+  }
+}
+
+/**
+ * Waits for `tasks` as `options` say. `owner` tells whose "once per request" it is.
+ * The returned promise is the wait's own: a stop of the waiting task marks it as handled (C5).
+ */
+export function awaitTasks(
+  rooms: AwaitRooms,
+  attempt: Attempt | undefined,
+  owner: object,
+  tasks: readonly Task[],
+  options: AwaitOptions,
+): Promise<Awaited> {
+  const { waits, requests } = rooms;
+  const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
+  const distinct = new Set(tasks);
+  const group = new Group(tasks, distinct, until, attempt?.task);
+  const done = (): Awaited => {
+    const result = group.result("done");
+    if (cancelRest) cancelTheRest(rooms, group, attempt?.task);
+    return result;
+  };
+  if (group.isDone) return Promise.resolve(done());
+  if (stopOnRequest) {
+    for (const { task, seenBy } of requests.opened()) {
+      if (!group.covers(task) || seenBy.has(owner)) continue;
+      seenBy.add(owner);
+      return Promise.resolve(group.result("request"));
+    }
+  }
+  if (timeoutMs === 0) return Promise.resolve(group.result("timeout"));
+  try {
+    refuseCycle(attempt, (task) => distinct.has(task));
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const describe = (): Wait => ({ on: "tasks", taskIds: group.living().map((task) => task.id) });
+  return keeperOf(attempt, waits).open<Awaited>(attempt, describe, signal, (wait) => {
+    group.onDone = () => wait.resolve(done());
+    group.watch();
+    const clock = keeperOf(attempt, waits).clock;
+    const alarm =
+      timeoutMs === undefined ? undefined : new Alarm(clock, timeoutMs, () => wait.resolve(group.result("timeout")));
+    const offRequests = stopOnRequest
+      ? requests.onOpened((task, seenBy) => {
+          if (!group.covers(task) || seenBy.has(owner)) return;
+          seenBy.add(owner);
+          wait.resolve(group.result("request"));
+        })
+      : undefined;
+    return () => {
+      group.unwatch();
+      alarm?.cancel();
+      offRequests?.();
+    };
+  });
+}
+
+/** W4: those of the caller's own children that have not ended and that nobody else waits for. */
+function cancelTheRest(rooms: AwaitRooms, group: Group, caller: Task | undefined): void {
+  group.unwatch();
+  for (const task of group.living()) {
+    const isOwn = caller === undefined ? task.parent === undefined : task.parent === caller;
+    if (isOwn && task.watchers === undefined) rooms.cancel(task, "not needed any more");
+  }
+}
+
+// ── one ────────────────────────────────────────────────────────────────────
+
+/** Waits for the end of one task and gives what `read` makes of its outcome; a throw of `read` rejects. */
+export function awaitOne<R>(
+  waits: Waits,
+  attempt: Attempt | undefined,
+  task: Task,
+  read: (outcome: TaskOutcome) => R,
+  signal: AbortSignal | undefined,
+  /** What to give when `ms` passes first. */
+  timeout?: { readonly ms: number; readonly late: R },
+): Promise<R> {
+  if (task.isOver) return new Promise((resolve) => resolve(read(outcomeOf(task))));
+  if (timeout?.ms === 0) return Promise.resolve(timeout.late);
+  const keeper = keeperOf(attempt, waits);
+  try {
+    refuseCycle(attempt, (each) => each === task);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return keeper.open<R>(
+    attempt,
+    () => ({ on: "tasks", taskIds: [task.id] }),
+    signal,
+    (wait) => {
+      const link = watch(task, {
+        waiting: attempt?.task,
+        taskEnded: () => {
+          try {
+            wait.resolve(read(outcomeOf(task)));
+          } catch (error) {
+            wait.reject(error);
+          }
+        },
+      });
+      const alarm =
+        timeout === undefined ? undefined : new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
+      return () => {
+        unwatch(link);
+        alarm?.cancel();
+      };
+    },
+  );
+}
+
+/** The outcome of a task that is over. */
+export function outcomeOf(task: Task): TaskOutcome {
+  const { outcome } = task.state;
+  if (outcome === undefined) throw new TypeError(`Task ${task.id} has not ended`);
+  return outcome;
+}
+
+// ── one after the other ────────────────────────────────────────────────────
+
+/** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
+export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
+  readonly #waits: Waits;
+  readonly #find: () => readonly Task[];
+  readonly #waiterOf: () => Attempt | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #ended: Task[] = [];
+  #links: Map<Task, Link> | undefined;
+  #read = 0;
+  #step: OpenWait<IteratorResult<TaskOutcome, undefined>> | undefined;
+  waiting: Task | undefined;
+
+  constructor(
+    waits: Waits,
+    find: () => readonly Task[],
+    waiterOf: () => Attempt | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#waits = waits;
+    this.#find = find;
+    this.#waiterOf = waiterOf;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<TaskOutcome, undefined>> {
+    let links: Map<Task, Link>;
+    try {
+      links = this.#links ??= this.#begin();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#read < this.#ended.length) return Promise.resolve(this.#take());
+    if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
+    if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
+    const attempt = this.#waiterOf();
+    try {
+      refuseCycle(attempt, (task) => links.has(task));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
+    return keeperOf(attempt, this.#waits).open(attempt, describe, this.#signal, (wait) => {
+      this.#step = wait;
+      this.waiting = attempt?.task;
+      return () => {
+        // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
+        if (this.#step === wait) this.#unwatch();
+        this.#step = undefined;
+        this.waiting = undefined;
+      };
+    });
+  }
+
+  /** Leaving the loop withdraws it. */
+  return(): Promise<IteratorResult<TaskOutcome, undefined>> {
+    this.#unwatch();
+    this.#settle();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  taskEnded(task: Task): void {
+    this.#links?.delete(task);
+    this.#ended.push(task);
+    this.#settle();
+  }
+
+  /** The step that is waited for, if any, gets what there is. */
+  #settle(): void {
+    const step = this.#step;
+    if (step === undefined) return;
+    this.#step = undefined;
+    step.resolve(this.#take());
+  }
+
+  #unwatch(): void {
+    for (const link of this.#links?.values() ?? []) unwatch(link);
+    this.#links = new Map();
+    this.#read = this.#ended.length;
+  }
+
+  #begin(): Map<Task, Link> {
+    const links = new Map<Task, Link>();
+    for (const task of new Set(this.#find())) {
+      if (task.isOver) this.#ended.push(task);
+      else links.set(task, watch(task, this));
+    }
+    this.#ended.sort((a, b) => a.endOrder - b.endOrder);
+    return links;
+  }
+
+  #take(): IteratorResult<TaskOutcome, undefined> {
+    const task = this.#ended[this.#read];
+    if (task === undefined) return { done: true, value: undefined };
+    this.#read++;
+    return { done: false, value: outcomeOf(task) };
+  }
+}

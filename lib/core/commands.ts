@@ -1,0 +1,63 @@
+// Commands: the orders a task can be given, and the names of the refusals (S8).
+//
+// Owns the words alone. `attempt` on a command is the fence of S2: it says which attempt of the function writes.
+// Ids, times and everything random ride on the command, so that `decide` needs none of its own.
+
+import type { TaskPatch } from "./events.js";
+import type { Json } from "./json.js";
+import type { Message } from "./message.js";
+import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
+import type { ClosedRequest, InboxRequest } from "./request.js";
+import type { StopReason } from "./status.js";
+
+/** How a function ended. `silent`: it did not, within the grace. `unstarted`: it never began. */
+export type Settled =
+  | { readonly how: "returned"; readonly value: unknown }
+  | { readonly how: "threw"; readonly error: unknown }
+  | { readonly how: "silent" }
+  | { readonly how: "unstarted" };
+
+export type Command =
+  /** The function is called next. */
+  | { readonly type: "start"; readonly runtime: Runtime }
+  /** A wait began, or the set of pending waits changed. */
+  | { readonly type: "block"; readonly attempt: number; readonly blockedOn: Iterable<Wait> }
+  | { readonly type: "resume"; readonly attempt: number }
+  | { readonly type: "stop"; readonly reason: StopReason; readonly words: string }
+  /** The function is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). */
+  | { readonly type: "settle"; readonly attempt: number; readonly settled: Settled; readonly living: readonly string[] }
+  /** The last attached child is over. */
+  | { readonly type: "end" }
+  | { readonly type: "lateSettle"; readonly settled: "returned" | "threw"; readonly message?: string }
+  | { readonly type: "progress"; readonly attempt: number; readonly progress: Progress }
+  /** Enrichment: from a function it is fenced, from elsewhere it may come at any time (S1). */
+  | { readonly type: "update"; readonly attempt?: number; readonly patch: TaskPatch }
+  | { readonly type: "addArtifact"; readonly attempt?: number; readonly artifact: Artifact }
+  | { readonly type: "reportUsage"; readonly attempt: number; readonly usage: UsageReport }
+  | { readonly type: "emit"; readonly attempt: number; readonly name: string; readonly payload?: Json }
+  | { readonly type: "post"; readonly attempt: number; readonly message: Message }
+  | { readonly type: "send"; readonly message: Message }
+  | { readonly type: "openRequest"; readonly attempt: number; readonly request: InboxRequest }
+  /** `request` is closed already: that it was open is the rule of `request.ts`. */
+  | { readonly type: "closeRequest"; readonly request: ClosedRequest };
+
+/** Why a command was refused. */
+export type RefusalReason =
+  /** The task is over (S1). */
+  | "terminal"
+  /** The function has settled: its outcome is final (H1). */
+  | "settled"
+  /** The write is of an attempt that is not the current one (S2). */
+  | "superseded"
+  | "not_started"
+  | "already_started"
+  | "not_blocked"
+  /** A stop was asked for: the first one stays (S5), and a stopped task begins nothing new. */
+  | "stopped"
+  | "not_stopped"
+  /** The function has not settled yet. */
+  | "unsettled";
+
+export interface Refusal {
+  readonly refused: RefusalReason;
+}

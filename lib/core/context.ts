@@ -1,0 +1,370 @@
+// Context: what a task's function receives: the session of its children, and its own line to the outside.
+//
+// A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
+
+import pLimit from "p-limit";
+import { waiterOf } from "./ambient.js";
+import { outcomeOf } from "./await-tasks.js";
+import type { Core } from "./core.js";
+import { deskOf } from "./desk.js";
+import { TaskOutcomeError } from "./errors.js";
+import type { TaskHandle } from "./handle.js";
+import { addUsage, isWithin } from "./hierarchy.js";
+import type { Ask, AskInput, AskOptions } from "./inbox.js";
+import { takeJson } from "./json.js";
+import type { Content, Message, SendOptions } from "./message.js";
+import { checkCount, checkFinite, checkMs, checkSignal, checkText, checkType, show } from "./options.js";
+import { OutputRing } from "./output-ring.js";
+import type {
+  Artifact,
+  ArtifactInput,
+  LinksInput,
+  Progress,
+  TaskFilter,
+  TaskOutcome,
+  TaskRecord,
+  Usage,
+  UsageReport,
+} from "./record.js";
+import { type AwaitTasks, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
+import { signalOf } from "./signal.js";
+import type { SpawnScope } from "./spawn.js";
+import type { Attempt, Task, Work } from "./task.js";
+import { closedError, type WaitOptions } from "./waits.js";
+import { watch } from "./watchers.js";
+
+export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
+
+/**
+ * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9).
+ * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
+ * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
+ */
+export interface Spawn {
+  <T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T>;
+}
+
+export interface MapOptions extends WaitOptions {
+  /** Children at a time: an integer ≥ 1. */
+  concurrency: number;
+}
+
+/** One owner loop: what it spawned. */
+export interface Session {
+  /** Of a context: the task's id. */
+  readonly id: string;
+  readonly spawn: Spawn;
+  readonly awaitTasks: AwaitTasks;
+  readonly outcomes: OutcomesOf;
+  /** Its tasks and those below them, by creation. */
+  list(filter?: TaskFilter): readonly TaskRecord[];
+  /** `undefined` when unknown, or not in `list()`. */
+  get(id: string): TaskHandle | undefined;
+  /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
+  cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
+  /** Of a session: of all its tasks. Of a context: of the task and everything below it. */
+  usage(): Usage;
+}
+
+/**
+ * What a task's function receives: the session of its children, and its own line to the outside.
+ * Every wait here lends the slot, and rejects with `TaskCancelledError` in the turn the task is stopped. Once the function has settled, or was
+ * abandoned, the context is closed: writes are dropped, spawns are `TaskTerminatedError` (`ScopeCancelledError` if it was stopped or failed).
+ */
+export interface TaskContext extends Session {
+  readonly attempt: number;
+  readonly record: TaskRecord;
+  /** When `totalTimeoutMs`, its own or an ancestor's, will have passed. */
+  readonly totalDeadlineAt?: number;
+  /** The platform's own. Aborts with `TaskCancelledError` when the task is stopped, for whatever reason. */
+  readonly signal: AbortSignal;
+  /** A stop was asked for. */
+  readonly isCancelled: boolean;
+  /** Resolves when a stop is asked for; never rejects. Not a wait: keeps the slot. */
+  cancelled(): Promise<void>;
+
+  /** Blocks on `input`. Rejects with `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (same key, another question). */
+  ask: Ask;
+  /** Returns on "yes" and rejects on "no" (`RequestRejectedError`, whose `reason` a model can read): a forgotten `if` is never a silent yes. */
+  approve(question: string, options?: AskOptions): Promise<void>;
+  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
+  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
+  sleep(ms: number, options?: WaitOptions): Promise<void>;
+  /**
+   * Runs each item as a child task, at most `concurrency` at a time, and gives the values in the order of the items.
+   * The first that does not succeed stops new ones, cancels the others, and rejects with its `TaskOutcomeError`.
+   * Aborting `signal` starts no more; the children that run go on.
+   */
+  map<A, B>(
+    items: Iterable<A>,
+    fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
+    options: MapOptions,
+  ): Promise<B[]>;
+
+  /** A message to the owner; resolves when stored. */
+  post(content: Content, options?: SendOptions): Promise<Message>;
+  /** A `custom` event. */
+  emit(name: string, payload?: unknown): void;
+  /** Replaces what was there. A sign of life. */
+  progress(progress: Progress): void;
+  /** One line for people and models. */
+  summary(text: string): void;
+  /** Added up along the ancestors. */
+  reportUsage(report: UsageReport): void;
+  artifact(artifact: ArtifactInput): void;
+  /** Merged field by field with what was there. */
+  link(links: LinksInput): void;
+  /** Frequent and cheap: a ring of 64 KiB, never journalled. A sign of life. */
+  output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
+  heartbeat(): void;
+}
+
+export class Context extends Scope implements TaskContext {
+  protected readonly caller: Attempt;
+  readonly totalDeadlineAt?: number;
+  readonly #task: Task;
+
+  constructor(core: Core, attempt: Attempt) {
+    super(core);
+    this.caller = attempt;
+    this.#task = attempt.task;
+    const { totalDeadlineAt } = attempt.task.state.spec.traits;
+    if (totalDeadlineAt !== undefined) this.totalDeadlineAt = totalDeadlineAt;
+  }
+
+  // ── the session of its children ──────────────────────────────────────────
+
+  get id(): string {
+    return this.#task.id;
+  }
+
+  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
+    return this.start<T>(workOf(this.core, work), options);
+  }
+
+  usage(): Usage {
+    return this.#task.record.usage;
+  }
+
+  protected spawnScope(): SpawnScope {
+    if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
+    return { parent: this.#task, sessionId: this.#task.state.spec.sessionId };
+  }
+  protected owns(task: Task): boolean {
+    return task !== this.#task && isWithin(task, this.#task);
+  }
+  protected get closes(): Task {
+    return this.#task;
+  }
+
+  map<A, B>(
+    items: Iterable<A>,
+    fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
+    options: MapOptions,
+  ): Promise<B[]> {
+    const list = [...items];
+    try {
+      checkType("fn", fn, "function");
+      checkType("options", options, "object");
+      checkType("options.concurrency", options.concurrency, "number");
+      checkCount("options.concurrency", options.concurrency, 1);
+      checkSignal("options.signal", options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (list.length === 0) return Promise.resolve([]);
+    const limit = pLimit({ concurrency: options.concurrency, rejectOnClear: true });
+    const living = new Set<Task>();
+    const runOne = async (item: A, index: number): Promise<B> => {
+      const work = workOf(this.core, (ctx) => fn(ctx, item, index));
+      const child = this.core.spawner.spawn(this.spawnScope(), work);
+      living.add(child);
+      const outcome = await ended(child);
+      living.delete(child);
+      if (outcome.status !== "succeeded") throw new TaskOutcomeError(outcome);
+      // What `fn` gave, as it came out of its child.
+      return outcome.value as B;
+    };
+    const describe = () => ({ on: "tasks" as const, taskIds: Array.from(living, (child) => child.id) });
+    const waiter = waiterOf(this.caller) ?? this.caller;
+    return waiter.waits.open<B[]>(waiter, describe, options.signal, (wait) => {
+      Promise.all(list.map((item, index) => limit(runOne, item, index))).then(
+        (values) => wait.resolve(values),
+        (error: unknown) => {
+          limit.clearQueue();
+          if (error instanceof TaskOutcomeError)
+            for (const child of living) this.core.stop(child, "cancel", "not needed any more");
+          wait.reject(error);
+        },
+      );
+      return () => limit.clearQueue();
+    });
+  }
+
+  // ── what it is, and whether it goes on ───────────────────────────────────
+
+  get attempt(): number {
+    return this.caller.number;
+  }
+  get record(): TaskRecord {
+    return this.#task.record;
+  }
+  get signal(): AbortSignal {
+    return signalOf(this.caller);
+  }
+  get isCancelled(): boolean {
+    return this.#task.state.stop !== undefined;
+  }
+
+  cancelled(): Promise<void> {
+    const { signal } = this;
+    if (signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  }
+
+  // ── waits ────────────────────────────────────────────────────────────────
+
+  ask<const T = string>(request: AskInput<T>): Promise<T> {
+    return this.core.requests.ask(this.caller, request, false);
+  }
+
+  approve(question: string, options: AskOptions = {}): Promise<void> {
+    return this.core.requests.ask<void>(this.caller, { ...options, question }, true);
+  }
+
+  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined> {
+    return this.core.messages.receive(this.caller, options);
+  }
+
+  sleep(ms: number, options: WaitOptions = {}): Promise<void> {
+    try {
+      checkType("ms", ms, "number");
+      checkMs("ms", ms);
+      checkSignal("signal", options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.core.sleep(this.caller, ms, options.signal);
+  }
+
+  // ── writes ───────────────────────────────────────────────────────────────
+
+  post(content: Content, options?: SendOptions): Promise<Message> {
+    return this.core.messages.post(this.caller, content, options);
+  }
+
+  emit(name: string, payload?: unknown): void {
+    checkType("name", name, "string");
+    checkText("name", name);
+    const taken = payload === undefined ? {} : { payload: takeJson("payload", payload) };
+    this.#write({ type: "emit", attempt: this.attempt, name, ...taken });
+  }
+
+  progress(progress: Progress): void {
+    checkType("progress", progress, "object");
+    const { current, total, unit, label } = progress;
+    checkFinite("progress.current", current);
+    checkFinite("progress.total", total);
+    if (unit !== undefined) checkType("progress.unit", unit, "string");
+    if (label !== undefined) checkType("progress.label", label, "string");
+    this.#sign();
+    this.#write({ type: "progress", attempt: this.attempt, progress: Object.freeze({ ...progress }) });
+  }
+
+  summary(text: string): void {
+    checkType("text", text, "string");
+    this.#write({ type: "update", attempt: this.attempt, patch: { summary: text } });
+  }
+
+  reportUsage(report: UsageReport): void {
+    checkType("report", report, "object");
+    const { inputTokens, outputTokens, costUsd } = report;
+    for (const [field, value] of Object.entries({ inputTokens, outputTokens, costUsd })) {
+      checkFinite(field, value);
+      if (value !== undefined && value < 0) throw new RangeError(`${field} must be ≥ 0, got ${value}`);
+    }
+    const usage = Object.freeze({ inputTokens, outputTokens, costUsd });
+    if (this.#write({ type: "reportUsage", attempt: this.attempt, usage })) addUsage(this.#task, usage);
+  }
+
+  artifact(artifact: ArtifactInput): void {
+    this.#write({ type: "addArtifact", attempt: this.attempt, artifact: takeArtifact(artifact) });
+  }
+
+  link(links: LinksInput): void {
+    checkType("links", links, "object");
+    checkText("links.childSessionId", links.childSessionId);
+    checkText("links.remoteTaskId", links.remoteTaskId);
+    const { childSessionId, remoteTaskId, resourceIds } = links;
+    const patch = {
+      ...(childSessionId === undefined ? {} : { childSessionId }),
+      ...(remoteTaskId === undefined ? {} : { remoteTaskId }),
+      ...(resourceIds === undefined ? {} : { resourceIds: Object.freeze([...resourceIds]) }),
+    };
+    this.#write({ type: "update", attempt: this.attempt, patch: { links: patch } });
+  }
+
+  output(stream: string, text: string): void {
+    checkType("stream", stream, "string");
+    checkType("text", text, "string");
+    if (this.caller.phase !== "open") {
+      this.core.loop.droppedWrites++;
+      return;
+    }
+    this.#sign();
+    const desk = deskOf(this.#task);
+    desk.output ??= new OutputRing();
+    desk.output.write(stream, text);
+  }
+
+  heartbeat(): void {
+    this.#sign();
+    const patch = { heartbeatAt: this.core.loop.clock.now() };
+    this.#write({ type: "update", attempt: this.attempt, patch });
+  }
+
+  #sign(): void {
+    this.#task.desk?.deadlines?.sign();
+  }
+
+  #write(command: Parameters<Core["loop"]["write"]>[1]): boolean {
+    return this.core.loop.write(this.#task, command);
+  }
+}
+
+/** A function, ready to be run by an attempt. */
+export function workOf<T>(core: Core, work: TaskFunction<T>): Work {
+  checkType("work", work, "function");
+  return (attempt) => work(new Context(core, attempt));
+}
+
+/** The end of a child, seen from inside errand: no wait of anybody. */
+function ended(task: Task): Promise<TaskOutcome> {
+  return new Promise((resolve) => {
+    const tell = () => resolve(outcomeOf(task));
+    if (task.isOver) tell();
+    else watch(task, { waiting: undefined, taskEnded: tell });
+  });
+}
+
+function takeArtifact(artifact: ArtifactInput): Artifact {
+  checkType("artifact", artifact, "object");
+  const { name, type } = artifact;
+  checkType("artifact.name", name, "string");
+  checkType("artifact.type", type, "string");
+  if ("path" in artifact) {
+    checkType("artifact.path", artifact.path, "string");
+    return Object.freeze({ name, type, path: artifact.path });
+  }
+  if ("url" in artifact) {
+    checkType("artifact.url", artifact.url, "string");
+    return Object.freeze({ name, type, url: artifact.url });
+  }
+  const { data } = artifact;
+  if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
+  if (data instanceof Uint8Array) {
+    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+    return Object.freeze({ name, type, data: text, encoding: "base64" });
+  }
+  throw new TypeError(`artifact must have a path, a url, or data that is a string or bytes, got ${show(data)}`);
+}

@@ -1,0 +1,309 @@
+// Core: the rooms of one manager, put together, and the verbs that need several of them.
+//
+// Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
+// and in the rooms.
+
+import { waiterOf } from "./ambient.js";
+import { type AwaitOptions, awaitOne, awaitTasks, type Awaited, OutcomeReader, outcomeOf } from "./await-tasks.js";
+import { Alarm, type Clock, systemClock } from "./clock.js";
+import { AwaitCycleError, ManagerClosedError } from "./errors.js";
+import { type Ids, instanceIds } from "./ids.js";
+import { Requests } from "./inbox.js";
+import { Listeners, type Logger } from "./listeners.js";
+import { Loop } from "./loop.js";
+import { Messages } from "./messages.js";
+import type { Runtime, TaskFilter, TaskOutcome } from "./record.js";
+import { Registry } from "./registry.js";
+import { Retainer, type Retention } from "./retention.js";
+import { Runner } from "./runner.js";
+import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
+import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
+import type { StopReason } from "./status.js";
+import type { Attempt, OpenWait, Task } from "./task.js";
+import { handled, type WaitOptions, Waits } from "./waits.js";
+
+export interface CoreOptions {
+  readonly concurrency: number;
+  readonly lanes: { readonly [lane: string]: LaneOptions };
+  readonly limits: Limits;
+  readonly retention: Retention;
+  readonly clock: Clock | undefined;
+  readonly ids: Ids | undefined;
+  readonly logger: Logger | undefined;
+  readonly graceMs: number;
+  readonly isAmbient: boolean;
+  readonly agingMs: number;
+}
+
+export interface Stats {
+  readonly queued: number;
+  readonly running: number;
+  readonly blocked: number;
+  /** Given up, but their function has not ended yet. */
+  readonly abandoned: number;
+  /** Writes of functions that were over, superseded or abandoned (S2). */
+  readonly droppedWrites: number;
+  readonly lanes: { readonly [lane: string]: LaneStats };
+}
+
+export class Core {
+  readonly loop: Loop;
+  readonly slots: Slots<Task>;
+  readonly waits: Waits;
+  readonly registry = new Registry();
+  readonly requests: Requests;
+  readonly messages: Messages;
+  readonly runner: Runner;
+  readonly spawner: Spawner;
+  readonly graceMs: number;
+  readonly #retainer: Retainer;
+  /** Sessions and tasks whose `cancelAll()` is under way (H3). */
+  readonly #cancelling = new Set<Task | string>();
+  readonly #idlers = new Set<OpenWait<void>>();
+  readonly #roomSeekers = new Set<OpenWait<void>>();
+  #living = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: CoreOptions) {
+    const { clock = systemClock, ids = instanceIds(), agingMs, limits } = options;
+    const runtime: Runtime = Object.freeze({
+      instanceId: ids.next("instance"),
+      pid: process.pid,
+      startedAt: clock.now(),
+    });
+    const lanes = Object.entries(options.lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs));
+    if (!Object.hasOwn(options.lanes, DEFAULT_LANE)) {
+      lanes.unshift(new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs));
+    }
+    this.graceMs = options.graceMs;
+    this.loop = new Loop(clock, new Listeners(clock.now, options.logger));
+    this.slots = new Slots<Task>(options.concurrency, lanes, (task) => this.#granted(task));
+    this.waits = new Waits(this.loop, this.slots);
+    this.requests = new Requests(this.loop, this.waits, ids);
+    this.messages = new Messages(this.loop, this.waits, this.requests, ids);
+    this.runner = new Runner({
+      loop: this.loop,
+      slots: this.slots,
+      waits: this.waits,
+      runtime,
+      isAmbient: options.isAmbient,
+      graceMs: options.graceMs,
+      withdrawRequests: (task) => this.requests.withdraw(task),
+      onEnd: (task) => this.#ended(task),
+    });
+    this.spawner = new Spawner({
+      loop: this.loop,
+      slots: this.slots,
+      registry: this.registry,
+      ids,
+      limits,
+      cancelling: this.#cancelling,
+      stop: (task, reason, words) => this.stop(task, reason, words),
+      isClosed: () => this.isClosed,
+      onCreated: () => this.#living++,
+    });
+    this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  #granted(task: Task): void {
+    this.runner.granted(task);
+    if (!task.isResume) this.#tellRoom();
+  }
+
+  #ended(task: Task): void {
+    this.#living--;
+    this.registry.freeName(task);
+    this.#retainer.ended(task);
+    this.#tellRoom();
+    if (this.#living === 0) for (const idler of [...this.#idlers]) idler.resolve();
+  }
+
+  #forget(task: Task): void {
+    this.registry.remove(task);
+    this.requests.forget(task);
+  }
+
+  #tellRoom(): void {
+    if (this.#roomSeekers.size === 0 || !this.spawner.hasRoom) return;
+    for (const seeker of [...this.#roomSeekers]) seeker.resolve();
+  }
+
+  // ── waiting ──────────────────────────────────────────────────────────────
+
+  /** `context`: the attempt of the `ctx` the call came through, if it did. `owner`: whose "once per request" it is (W4). */
+  awaitTasks(
+    context: Attempt | undefined,
+    owner: object,
+    tasks: readonly Task[],
+    options: AwaitOptions,
+  ): Promise<Awaited> {
+    const attempt = waiterOf(context);
+    const rooms = {
+      waits: this.waits,
+      requests: this.requests,
+      cancel: (task: Task, words: string) => this.stop(task, "cancel", words),
+    };
+    return awaitTasks(rooms, attempt, attempt?.task ?? owner, tasks, options);
+  }
+
+  outcomes(context: Attempt | undefined, find: () => readonly Task[], options: WaitOptions): OutcomeReader {
+    return new OutcomeReader(this.waits, find, () => waiterOf(context), options.signal);
+  }
+
+  awaitOne<R>(
+    task: Task,
+    read: (outcome: TaskOutcome) => R,
+    signal: AbortSignal | undefined,
+    timeout?: { readonly ms: number; readonly late: R },
+  ): Promise<R> {
+    return awaitOne(this.waits, waiterOf(undefined), task, read, signal, timeout);
+  }
+
+  sleep(context: Attempt, ms: number, signal: AbortSignal | undefined): Promise<void> {
+    const attempt = waiterOf(context) ?? context;
+    const { clock } = attempt.waits;
+    const untilAt = clock.now() + ms;
+    return attempt.waits.open<void>(
+      attempt,
+      () => ({ on: "time", untilAt }),
+      signal,
+      (wait) => {
+        const alarm = new Alarm(clock, ms, () => wait.resolve());
+        return () => alarm.cancel();
+      },
+    );
+  }
+
+  room(signal: AbortSignal | undefined): Promise<void> {
+    if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
+    if (this.spawner.hasRoom) return Promise.resolve();
+    return this.#joined(this.#roomSeekers, signal);
+  }
+
+  idle(signal: AbortSignal | undefined): Promise<void> {
+    const attempt = waiterOf(undefined);
+    if (attempt !== undefined) {
+      const { id } = attempt.task;
+      return this.waits.refusal(attempt, signal) ?? Promise.reject(new AwaitCycleError([id, id]));
+    }
+    return this.#living === 0 ? Promise.resolve() : this.#joined(this.#idlers, signal);
+  }
+
+  #joined(waiting: Set<OpenWait<void>>, signal: AbortSignal | undefined): Promise<void> {
+    const attempt = waiterOf(undefined);
+    return (attempt?.waits ?? this.waits).open<void>(
+      attempt,
+      () => ({ on: "slot" }),
+      signal,
+      (wait) => {
+        waiting.add(wait);
+        return () => waiting.delete(wait);
+      },
+    );
+  }
+
+  // ── stopping ─────────────────────────────────────────────────────────────
+
+  stop(task: Task, reason: StopReason, words: string): void {
+    this.runner.stop(task, reason, words);
+    this.#tellRoom();
+  }
+
+  /** Asks it to stop, and waits for its actual outcome. */
+  cancel<R>(task: Task, words: string, read: (outcome: TaskOutcome) => R, signal: AbortSignal | undefined): Promise<R> {
+    this.stop(task, "cancel", words);
+    return handled(this.awaitOne(task, read, signal));
+  }
+
+  /** Asks all of them to stop, each with what is below it, and waits for how each ended. With a `scope`, it spawns nothing until then. */
+  cancelAll(
+    context: Attempt | undefined,
+    tasks: readonly Task[],
+    scope: Task | string | undefined,
+    words: string,
+    options: WaitOptions,
+  ): Promise<readonly TaskOutcome[]> {
+    if (scope !== undefined) this.#cancelling.add(scope);
+    for (const task of tasks) this.stop(task, "cancel", words);
+    const ended = this.awaitTasks(context, this, tasks, options).then(() => tasks.map(outcomeOf));
+    return handled(scope === undefined ? ended : ended.finally(() => this.#cancelling.delete(scope)));
+  }
+
+  /** D8. Twice is once. */
+  close(graceMs: number): Promise<void> {
+    const attempt = waiterOf(undefined);
+    if (attempt !== undefined) {
+      const { id } = attempt.task;
+      return this.waits.refusal(attempt, undefined) ?? Promise.reject(new AwaitCycleError([id, id]));
+    }
+    this.#closing ??= this.#shutDown(graceMs);
+    return this.#closing;
+  }
+
+  async #shutDown(graceMs: number): Promise<void> {
+    // Begun in the same turn as `isClosed` is seen, so that nothing is spawned in between.
+    const living = [...this.registry.all()].filter((task) => !task.isOver);
+    this.runner.shutDown(living);
+    if (this.#living > 0) {
+      const grace = new Alarm(this.loop.clock, graceMs, () => {
+        for (const task of living.toReversed()) if (task.attempt !== undefined) this.runner.abandon(task.attempt);
+      });
+      await this.#joined(this.#idlers, undefined);
+      grace.cancel();
+    }
+    this.requests.close();
+    this.#retainer.close();
+    for (const seeker of [...this.#roomSeekers]) seeker.reject(new ManagerClosedError("there will be no room"));
+    // After everything that is still to be delivered.
+    await new Promise<void>((resolve) => this.loop.deliver({ deliver: resolve }));
+    this.loop.closeJournal();
+  }
+
+  // ── reading ──────────────────────────────────────────────────────────────
+
+  /** By creation. `isIn` says which tasks are the caller's. */
+  list(filter: TaskFilter, isIn: (task: Task) => boolean): Task[] {
+    return [...this.registry.all()].filter((task) => isIn(task) && fits(task, filter));
+  }
+
+  stats(): Stats {
+    let queued = 0;
+    let running = 0;
+    let blocked = 0;
+    for (const { state } of this.registry.all()) {
+      if (state.status === "queued") queued++;
+      else if (state.status === "running") running++;
+      else if (state.status === "blocked") blocked++;
+    }
+    const lanes = Object.fromEntries([...this.slots.lanes.values()].map((lane) => [lane.name, lane.stats()]));
+    return {
+      queued,
+      running,
+      blocked,
+      abandoned: this.runner.abandoned,
+      droppedWrites: this.loop.droppedWrites,
+      lanes,
+    };
+  }
+}
+
+function fits(task: Task, filter: TaskFilter): boolean {
+  const { state } = task;
+  const { spec } = state;
+  const { status, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
+  return (
+    (status === undefined || (typeof status === "string" ? status === state.status : status.includes(state.status))) &&
+    (name === undefined || name === spec.traits.name) &&
+    (agent === undefined || agent === spec.traits.agent) &&
+    (sessionId === undefined || sessionId === spec.sessionId) &&
+    (parentId === undefined || parentId === spec.parentId) &&
+    (rootId === undefined || rootId === spec.rootId) &&
+    (runId === undefined || runId === spec.traits.runId) &&
+    (lane === undefined || lane === spec.lane) &&
+    (tags === undefined || tags.every((tag) => state.details.tags.includes(tag)))
+  );
+}

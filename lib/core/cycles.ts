@@ -1,0 +1,38 @@
+// Cycles: would this wait ever end? (L3)
+//
+// Every task has an edge to each living attached child and to what it waits for. A new wait of `waiter` closes a cycle when one of
+// its targets already depends on nobody ending before `waiter`: so the search goes backwards, from `waiter` to those who need its
+// end. That is its ancestors and their waiters: few, however much is waited for.
+
+import type { Task } from "./task.js";
+
+/** The cycle that waiting for the targets would close, first and last the waiter; `undefined` when there is none. */
+export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): readonly string[] | undefined {
+  if (isTarget(waiter)) return [waiter.id, waiter.id];
+  /** Each task found, with the one it needs the end of. */
+  const needs = new Map<Task, Task>();
+  const found: Task[] = [waiter];
+  for (let task = found.pop(); task !== undefined; task = found.pop()) {
+    for (const dependent of dependentsOf(task)) {
+      if (dependent === waiter || needs.has(dependent)) continue;
+      needs.set(dependent, task);
+      if (isTarget(dependent)) return [waiter.id, ...pathOf(dependent, needs)];
+      found.push(dependent);
+    }
+  }
+  return undefined;
+}
+
+/** Those that cannot end, or go on, before `task` ends. */
+function* dependentsOf(task: Task): Generator<Task> {
+  if (task.isAttached && task.parent !== undefined) yield task.parent;
+  for (let link = task.watchers; link !== undefined; link = link.next) {
+    if (link.watcher.waiting !== undefined) yield link.watcher.waiting;
+  }
+}
+
+function pathOf(from: Task, needs: ReadonlyMap<Task, Task>): string[] {
+  const path: string[] = [];
+  for (let task: Task | undefined = from; task !== undefined; task = needs.get(task)) path.push(task.id);
+  return path;
+}

@@ -1,0 +1,195 @@
+// Decide: may this happen to this task, and what are then the facts? THE rules, with `evolve`.
+//
+// Pure: no clock, no random, no promise, no Node import. Reads a state, gives facts or a named refusal (S8), never throws.
+// S1, S2, S4, S5, C1 and H1 are kept here; the table test in test/core/decide.test.ts covers every status × every command.
+
+import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
+import type { EndFact, Fact } from "./events.js";
+import type { TaskFailure, TaskOutcome, TaskState } from "./record.js";
+import { type FailureCode, isTerminal } from "./status.js";
+
+export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {
+  switch (command.type) {
+    case "start": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      if (state.status !== "queued") return refuse("already_started");
+      if (state.stop !== undefined) return refuse("stopped");
+      return [{ type: "task.started", runtime: command.runtime }];
+    }
+    case "block":
+      return fenced(state, command.attempt, true) ?? [{ type: "task.blocked", blockedOn: command.blockedOn }];
+    case "resume": {
+      const refusal = fenced(state, command.attempt, true);
+      if (refusal !== undefined) return refusal;
+      return state.status === "blocked" ? [{ type: "task.resumed" }] : refuse("not_blocked");
+    }
+    case "stop": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      if (state.outcome !== undefined) return refuse("settled");
+      if (state.stop !== undefined) return refuse("stopped");
+      return [{ type: "task.cancelRequested", stopReason: command.reason, reason: command.words }];
+    }
+    case "settle":
+      return settle(state, command.attempt, command.settled, command.living);
+    case "end": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome)];
+    }
+    case "lateSettle": {
+      if (state.outcome === undefined) return refuse("unsettled");
+      const { type: _, ...late } = command;
+      return [{ type: "task.lateSettled", ...late }];
+    }
+    case "progress":
+      return fenced(state, command.attempt) ?? [{ type: "task.progressed", progress: command.progress }];
+    case "update":
+      return enriching(state, command.attempt) ?? [{ type: "task.updated", patch: command.patch }];
+    case "addArtifact":
+      return enriching(state, command.attempt) ?? [{ type: "artifact.added", artifact: command.artifact }];
+    case "reportUsage":
+      return fenced(state, command.attempt) ?? [{ type: "usage.reported", usage: command.usage }];
+    case "emit": {
+      const { name, payload } = command;
+      return (
+        fenced(state, command.attempt) ?? [{ type: "custom", name, ...(payload === undefined ? {} : { payload }) }]
+      );
+    }
+    case "post":
+      return fenced(state, command.attempt) ?? [{ type: "message.sent", message: command.message }];
+    case "send": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      return state.outcome === undefined ? [{ type: "message.sent", message: command.message }] : refuse("settled");
+    }
+    case "openRequest":
+      return fenced(state, command.attempt, true) ?? [{ type: "request.opened", request: command.request }];
+    case "closeRequest": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      return [{ type: `request.${command.request.status}`, request: command.request }];
+    }
+    default:
+      return command satisfies never;
+  }
+}
+
+export function isRefusal(decision: readonly Fact[] | Refusal): decision is Refusal {
+  return "refused" in decision;
+}
+
+/** S2: a function writes only as the current attempt, and only until it has settled. `unstopped`: what a stopped task may not begin. */
+function fenced(state: TaskState, attempt: number, unstopped = false): Refusal | undefined {
+  if (isTerminal(state.status)) return refuse("terminal");
+  if (state.attempt !== attempt) return refuse("superseded");
+  if (state.outcome !== undefined) return refuse("settled");
+  if (state.status === "queued") return refuse("not_started");
+  if (unstopped && state.stop !== undefined) return refuse("stopped");
+  return undefined;
+}
+
+/** S1: the same status, or none, may still enrich, also after the end; but a function's own enrichment is fenced like all it writes. */
+function enriching(state: TaskState, attempt: number | undefined): Refusal | undefined {
+  return attempt === undefined ? undefined : fenced(state, attempt);
+}
+
+function settle(
+  state: TaskState,
+  attempt: number,
+  settled: Settled,
+  living: readonly string[],
+): readonly Fact[] | Refusal {
+  if (settled.how === "unstarted") {
+    if (isTerminal(state.status)) return refuse("terminal");
+    if (state.outcome !== undefined) return refuse("settled");
+    if (state.status !== "queued") return refuse("already_started");
+  } else {
+    const refusal = fenced(state, attempt);
+    if (refusal !== undefined) return refusal;
+  }
+  if ((settled.how === "unstarted" || settled.how === "silent") && state.stop === undefined)
+    return refuse("not_stopped");
+  const outcome = outcomeOf(state, settled);
+  const facts: Fact[] = settled.how === "silent" ? [{ type: "task.abandoned" }] : [];
+  if (living.length === 0) facts.push(endOf(outcome));
+  else {
+    facts.push({ type: "task.returned", outcome });
+    if (state.status !== "queued")
+      facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
+  }
+  return facts;
+}
+
+/** C1: what stopped a task decides how it ended; then what its function did. */
+function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
+  const { id } = state.spec;
+  const { stop } = state;
+  if (stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown") {
+    if (settled.how === "returned") return Object.freeze({ id, status: "succeeded", value: settled.value });
+  }
+  const cause = settled.how === "threw" ? { cause: settled.error } : {};
+  if (stop === undefined) {
+    return Object.freeze({ id, status: "failed", error: toFailure(codeOf(cause.cause), cause.cause) });
+  }
+  switch (stop.reason) {
+    case "cancel":
+      return Object.freeze({ id, status: "cancelled", reason: stop.words, ...cause });
+    case "shutdown":
+      return Object.freeze({
+        id,
+        status: "interrupted",
+        reason: "shutdown",
+        ...(state.runtime === undefined ? {} : { instanceId: state.runtime.instanceId, pid: state.runtime.pid }),
+      });
+    default:
+      return Object.freeze({
+        id,
+        status: "failed",
+        error: Object.freeze({ code: stop.reason, message: TOO_LONG[stop.reason], ...cause }),
+      });
+  }
+}
+
+const TOO_LONG = {
+  timeout: "ran for longer than its timeoutMs",
+  total_timeout: "was not over within its totalTimeoutMs",
+  stalled: "gave no sign of life within its stallTimeoutMs",
+} as const;
+
+function endOf(outcome: TaskOutcome): Fact {
+  return { type: `task.${outcome.status}` satisfies EndFact, outcome };
+}
+
+/** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
+function codeOf(error: unknown): FailureCode {
+  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
+  return code === "REQUEST_REJECTED" || code === "REQUEST_EXPIRED" ? "rejected" : "error";
+}
+
+/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. */
+export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
+  if (!(thrown instanceof Error)) return Object.freeze({ code, message: printed(thrown), cause: thrown });
+  const { name, message, stack } = thrown;
+  return Object.freeze({ code, message, name, ...(stack === undefined ? {} : { stack }), cause: thrown });
+}
+
+function printed(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
+function refuse(refused: RefusalReason): Refusal {
+  return REFUSALS[refused];
+}
+
+const REFUSALS: { readonly [R in RefusalReason]: Refusal } = {
+  terminal: { refused: "terminal" },
+  settled: { refused: "settled" },
+  superseded: { refused: "superseded" },
+  not_started: { refused: "not_started" },
+  already_started: { refused: "already_started" },
+  not_blocked: { refused: "not_blocked" },
+  stopped: { refused: "stopped" },
+  not_stopped: { refused: "not_stopped" },
+  unsettled: { refused: "unsettled" },
+};

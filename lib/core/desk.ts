@@ -1,0 +1,21 @@
+// Desk: what only some tasks have. Made when the first of it is needed, so that a plain task does not carry the places for it.
+
+import type { Deadlines } from "./deadlines.js";
+import type { Mailbox } from "./mailbox.js";
+import type { OutputRing } from "./output-ring.js";
+
+export interface Desk {
+  mailbox?: Mailbox;
+  output?: OutputRing;
+  deadlines?: Deadlines;
+  /** The open and closed questions it asked. */
+  requestIds?: Set<string>;
+  /** Stops following the signal given to `spawn`. */
+  unfollow?: () => void;
+  graceMs?: number;
+}
+
+export function deskOf(task: { desk: Desk | undefined }): Desk {
+  task.desk ??= {};
+  return task.desk;
+}

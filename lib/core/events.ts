@@ -1,0 +1,154 @@
+// Events: the facts of a task's life.
+//
+// A `Fact` is what `decide` gives and `evolve` takes: small, and made for every change. A `TaskEvent` is the same fact as the
+// journal and the listeners see it, with `seq`, time and whole records in it: `toEvent` makes one only when somebody reads it.
+
+import type { Json } from "./json.js";
+import type { Message } from "./message.js";
+import {
+  type Artifact,
+  type Progress,
+  type Runtime,
+  type TaskFailure,
+  type TaskOutcome,
+  type TaskRecord,
+  type TaskState,
+  toOutput,
+  toRecord,
+  type UsageReport,
+  type Wait,
+} from "./record.js";
+import type { InboxRequest } from "./request.js";
+import type { InterruptReason, StopReason } from "./status.js";
+
+export type TaskPatch = Partial<
+  Pick<TaskRecord, "title" | "summary" | "links" | "tags" | "metadata" | "heartbeatAt" | "detached">
+>;
+
+// ── as the rules see it ────────────────────────────────────────────────────
+
+type RequestFact = `request.${"opened" | "answered" | "rejected" | "expired" | "withdrawn"}`;
+export type EndFact = `task.${"succeeded" | "failed" | "cancelled" | "interrupted"}`;
+
+export type Fact =
+  | { readonly type: "task.created"; readonly state: TaskState }
+  | { readonly type: "task.started"; readonly runtime: Runtime }
+  | { readonly type: "task.blocked"; readonly blockedOn: Iterable<Wait> }
+  | { readonly type: "task.resumed" }
+  | { readonly type: "task.progressed"; readonly progress: Progress }
+  | { readonly type: "task.updated"; readonly patch: TaskPatch }
+  | { readonly type: "task.cancelRequested"; readonly stopReason: StopReason; readonly reason: string }
+  | { readonly type: "task.returned"; readonly outcome: TaskOutcome }
+  | { readonly type: EndFact; readonly outcome: TaskOutcome }
+  | { readonly type: "task.abandoned" }
+  | { readonly type: "task.lateSettled"; readonly settled: "returned" | "threw"; readonly message?: string }
+  | { readonly type: RequestFact; readonly request: InboxRequest }
+  | { readonly type: "message.sent"; readonly message: Message }
+  | { readonly type: "artifact.added"; readonly artifact: Artifact }
+  | { readonly type: "usage.reported"; readonly usage: UsageReport }
+  | { readonly type: "custom"; readonly name: string; readonly payload?: Json };
+
+// ── as the journal and the listeners see it ────────────────────────────────
+
+interface Stamp<K extends string> {
+  readonly type: K;
+  /** Gapless over the manager. */
+  readonly seq: number;
+  readonly at: number;
+  readonly taskId: string;
+  readonly sessionId?: string;
+  readonly attempt: number;
+}
+
+interface Facts {
+  /** Delivered once the spawn is decided, before the function starts. */
+  "task.created": { readonly record: TaskRecord };
+  /** The function is about to be called. */
+  "task.started": { readonly runtime: Runtime };
+  /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
+  "task.blocked": { readonly blockedOn: readonly Wait[] };
+  /** The last wait is over and the task has a slot again. */
+  "task.resumed": unknown;
+  "task.progressed": { readonly progress: Progress };
+  /** Something a task is said to be changed; may also come after its end. */
+  "task.updated": { readonly patch: TaskPatch };
+  /** A stop was asked for, of this task or of one above it; the first one only (S5). */
+  "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
+  /** The function has settled and its outcome is final; the task ends when its last attached child has. */
+  "task.returned": { readonly outcome: TaskOutcome<Json | undefined> };
+  "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string };
+  "task.failed": { readonly error: TaskFailure };
+  "task.cancelled": { readonly reason: string };
+  "task.interrupted": { readonly reason: InterruptReason; readonly instanceId?: string; readonly pid?: number };
+  /** The function did not settle within the grace: the task goes on without it. */
+  "task.abandoned": unknown;
+  /** What an abandoned function did in the end. Changes nothing. */
+  "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
+  "request.opened": { readonly request: InboxRequest };
+  "request.answered": { readonly request: InboxRequest };
+  "request.rejected": { readonly request: InboxRequest };
+  "request.expired": { readonly request: InboxRequest };
+  "request.withdrawn": { readonly request: InboxRequest };
+  "message.sent": { readonly message: Message };
+  "artifact.added": { readonly artifact: Artifact };
+  "usage.reported": { readonly usage: UsageReport };
+  /** What a task emitted under a name of its own. */
+  custom: { readonly name: string; readonly payload?: Json };
+}
+
+/** The journal's facts, by type. */
+export type TaskEventMap = { [K in keyof Facts]: Stamp<K> & Facts[K] };
+export type TaskEvent = TaskEventMap[keyof TaskEventMap];
+
+/** What `on` hears: the facts, and the troubles of the process, which are never journalled. */
+export interface ManagerEventMap extends TaskEventMap {
+  /** A listener threw or its promise rejected. Nobody else noticed. */
+  "listener.failed": {
+    readonly type: "listener.failed";
+    readonly at: number;
+    readonly error: unknown;
+    readonly event: string;
+  };
+}
+
+/** The event of a fact, once `state` is what it made of the task. */
+export function toEvent(fact: Fact, state: TaskState, seq: number, at: number): TaskEvent {
+  const { id, sessionId } = state.spec;
+  const stamp = { seq, at, taskId: id, ...(sessionId === undefined ? {} : { sessionId }), attempt: state.attempt };
+  switch (fact.type) {
+    case "task.created": {
+      const usage = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 });
+      return Object.freeze({ ...stamp, type: fact.type, record: toRecord(fact.state, usage) });
+    }
+    case "task.blocked":
+      return Object.freeze({ ...stamp, type: fact.type, blockedOn: Object.freeze([...fact.blockedOn]) });
+    case "task.returned":
+      return Object.freeze({ ...stamp, type: fact.type, outcome: toJsonOutcome(fact.outcome) });
+    case "task.succeeded":
+    case "task.failed":
+    case "task.cancelled":
+    case "task.interrupted":
+      return Object.freeze({ ...stamp, ...toEnd(fact.outcome) });
+    default:
+      return Object.freeze({ ...stamp, ...fact });
+  }
+}
+
+function toJsonOutcome(outcome: TaskOutcome): TaskOutcome<Json | undefined> {
+  return outcome.status === "succeeded" ? { ...outcome, value: toOutput(outcome.value).output } : outcome;
+}
+
+function toEnd(outcome: TaskOutcome) {
+  switch (outcome.status) {
+    case "succeeded":
+      return { type: "task.succeeded" as const, ...toOutput(outcome.value) };
+    case "failed":
+      return { type: "task.failed" as const, error: outcome.error };
+    case "cancelled":
+      return { type: "task.cancelled" as const, reason: outcome.reason };
+    case "interrupted": {
+      const { id: _, status: __, ...why } = outcome;
+      return { type: "task.interrupted" as const, ...why };
+    }
+  }
+}

@@ -1,0 +1,169 @@
+// Handle: what `spawn` returns. Reads, awaits and cancels one task, and owns no state of its own.
+
+import type { Core } from "./core.js";
+import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "./errors.js";
+import type { Content, Message, SendOptions } from "./message.js";
+import { checkCount, checkMs, checkSignal, checkText, show } from "./options.js";
+import { NO_OUTPUT, type OutputChunk } from "./output-ring.js";
+import type { TaskOutcome, TaskRecord, Usage } from "./record.js";
+import type { TaskStatus } from "./status.js";
+import type { Task } from "./task.js";
+import type { WaitOptions } from "./waits.js";
+
+/** Reads, awaits and cancels one task. Owns no state, outlives eviction, is never thenable: `await handle` gives the handle. */
+export interface TaskHandle<out T = unknown> {
+  readonly id: string;
+  readonly status: TaskStatus;
+  /** The newest snapshot. */
+  readonly record: TaskRecord;
+  /**
+   * The value. Rejects with `TaskOutcomeError` if the task did not succeed, which is no AbortError. Lazy: unread, it never rejects.
+   * Inside a task it lends the slot; a wait that could never end is `AwaitCycleError`.
+   */
+  result(options?: WaitOptions): Promise<T>;
+  /** How it ended; never rejects for that. */
+  outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
+  /** `undefined` when `timeoutMs` passes first: the same work goes on in the background. */
+  outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
+  /** Resolves when the spawn is durable; at once without a store. Not a wait: keeps the slot. */
+  stored(): Promise<void>;
+  /** The newest `limit` after the message id `after`, oldest first. Default: all that are kept. */
+  messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
+  /** The last 64 KiB it printed, from the cursor `after` on. */
+  output(query?: { after?: number | undefined }): OutputChunk;
+  /** Of the task and everything below it. */
+  usage(): Usage;
+  /**
+   * Asks the task and its attached descendants to stop, and resolves with the *actual* outcome: work that returns all the same has `succeeded`.
+   * Queued work ends at once. A second call changes nothing; over, it gives the outcome it had. Left unread, it never rejects.
+   */
+  cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
+  /**
+   * Kept if the task has not started; `TaskTerminatedError` if it is over. Resolves when stored. It resumes `receive`, not an asker,
+   * unless `inReplyTo` names an open question of the task, which it then answers (never an approval: `InvalidInputError`).
+   */
+  send(content: Content, options?: SendOptions): Promise<Message>;
+  /** Cancels, and waits for the end. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** A task by its id, or by its handle. */
+export type TaskRef = string | TaskHandle<unknown>;
+
+export class Handle<T> implements TaskHandle<T> {
+  readonly #core: Core;
+  readonly #task: Task;
+
+  constructor(core: Core, task: Task) {
+    this.#core = core;
+    this.#task = task;
+  }
+
+  static taskOf(handle: object): Task | undefined {
+    return #task in handle ? handle.#task : undefined;
+  }
+
+  get id(): string {
+    return this.#task.id;
+  }
+  get status(): TaskStatus {
+    return this.#task.state.status;
+  }
+  get record(): TaskRecord {
+    return this.#task.record;
+  }
+
+  result(options: WaitOptions = {}): Promise<T> {
+    const { signal } = options;
+    return this.#checked(
+      () => checkSignal("signal", signal),
+      () => this.#core.awaitOne(this.#task, valueOf<T>, signal),
+    );
+  }
+
+  outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
+  outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
+  outcome(options: WaitOptions & { timeoutMs?: number | undefined } = {}): Promise<TaskOutcome<T> | undefined> {
+    const { signal, timeoutMs } = options;
+    const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
+    return this.#checked(
+      () => {
+        checkSignal("signal", signal);
+        checkMs("timeoutMs", timeoutMs);
+      },
+      () => this.#core.awaitOne<TaskOutcome<T> | undefined>(this.#task, typed<T>, signal, timeout),
+    );
+  }
+
+  stored(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  messages(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
+    checkText("after", query.after);
+    checkCount("limit", query.limit, 0);
+    return this.#task.desk?.mailbox?.list(query) ?? [];
+  }
+
+  output(query: { after?: number | undefined } = {}): OutputChunk {
+    checkCount("after", query.after, 0);
+    return this.#task.desk?.output?.read(query.after) ?? NO_OUTPUT;
+  }
+
+  usage(): Usage {
+    return this.#task.record.usage;
+  }
+
+  cancel(reason = "cancel", options: WaitOptions = {}): Promise<TaskOutcome<T>> {
+    const { signal } = options;
+    return this.#checked(
+      () => {
+        checkText("reason", reason);
+        checkSignal("signal", signal);
+      },
+      () => this.#core.cancel(this.#task, reason, typed<T>, signal),
+    );
+  }
+
+  async send(content: Content, options?: SendOptions): Promise<Message> {
+    if (this.#core.isClosed) throw new ManagerClosedError("it takes no messages any more");
+    return this.#core.messages.send(this.#task, content, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cancel();
+  }
+
+  /** Bad input rejects, like everything else a promise says; the wait itself is handed out as it is (C5). */
+  #checked<R>(check: () => void, wait: () => Promise<R>): Promise<R> {
+    try {
+      check();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return wait();
+  }
+}
+
+/** A handle's `T` is what its function gave at `spawn`: here, and only here, the outcome gets its type back. */
+function typed<T>(outcome: TaskOutcome): TaskOutcome<T> {
+  return outcome as TaskOutcome<T>;
+}
+
+function valueOf<T>(outcome: TaskOutcome): T {
+  const ended = typed<T>(outcome);
+  if (ended.status === "succeeded") return ended.value;
+  throw new TaskOutcomeError(ended);
+}
+
+/** The task a ref names. `TaskNotFoundError`: an id nobody has; `TypeError`: neither an id nor a handle. */
+export function taskOf(core: Core, option: string, ref: unknown): Task {
+  if (typeof ref === "string") {
+    const task = core.registry.byId(ref);
+    if (task === undefined) throw new TaskNotFoundError(ref);
+    return task;
+  }
+  const task = typeof ref === "object" && ref !== null ? Handle.taskOf(ref) : undefined;
+  if (task === undefined) throw new TypeError(`${option} must be a task's id or handle, got ${show(ref)}`);
+  return task;
+}

@@ -1,0 +1,452 @@
+// Inbox: the questions tasks ask and the answers people give (DESIGN §7).
+//
+// Owns every request and who waits for its answer. A request is stored before anyone sees it (A1); an answer is checked before its
+// command (A2) and the first one wins; a request is withdrawn with its attempt, unless it has a key (A3). A pending question holds
+// no slot: waiting for it is a wait like any other (A5).
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { waiterOf } from "./ambient.js";
+import { Alarm } from "./clock.js";
+import { deskOf } from "./desk.js";
+import {
+  AlreadyAnsweredError,
+  IdConflictError,
+  InvalidInputError,
+  ManagerClosedError,
+  RequestExpiredError,
+  RequestNotFoundError,
+  RequestRejectedError,
+  ScopeCancelledError,
+} from "./errors.js";
+import type { Ids } from "./ids.js";
+import { copyJson, type Json, takeJson } from "./json.js";
+import type { Loop } from "./loop.js";
+import { checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
+import {
+  type Closing,
+  closeRequest,
+  type InboxRequest,
+  isSameQuestion,
+  type Question,
+  type RequestStatus,
+} from "./request.js";
+import { follow } from "./signal.js";
+import type { Attempt, OpenWait, Task } from "./task.js";
+import type { WaitOptions, Waits } from "./waits.js";
+
+export interface RequestFilter {
+  status?: RequestStatus | undefined;
+  taskId?: string | undefined;
+  sessionId?: string | undefined;
+}
+
+/** `key` keeps the request over retries and restarts: asking again with it is the same request. Without one it is withdrawn with the attempt. */
+export interface AskOptions extends WaitOptions {
+  details?: unknown;
+  key?: string | undefined;
+  timeoutMs?: number | undefined;
+}
+
+/** The answer is text, one of `choices`, or what `schema` gives; `choices` and `schema` together are a `TypeError`. */
+export interface Ask {
+  <const T = string>(
+    request: AskOptions & {
+      question: string;
+      choices?: readonly (T & string)[] | undefined;
+      schema?: StandardSchemaV1<unknown, T> | undefined;
+      onTimeout?: "fail" | { default: NoInfer<T> } | undefined;
+    },
+  ): Promise<T>;
+}
+
+/** Where people answer. A pending question holds no slot; a model never answers an approval (A5). */
+export interface Inbox {
+  /** The open ones, oldest first, unless `status` asks for others. */
+  list(filter?: RequestFilter): readonly InboxRequest[];
+  get(id: string): InboxRequest | undefined;
+  /**
+   * The first answer wins; resolves when it is stored. An approval takes `true` alone: "no" is `reject`.
+   * `InvalidInputError`: it does not fit, and the request stays open. `AlreadyAnsweredError`: it is not open any more. `RequestNotFoundError`.
+   */
+  answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest>;
+  /** The asking function gets `RequestRejectedError` with this reason. Refusals as for `answer`. */
+  reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest>;
+  /** The open ones first, then each new one, none twice. The loop ends when `signal` aborts or the manager closes. */
+  watch(options?: {
+    signal?: AbortSignal | undefined;
+    taskId?: string | undefined;
+    sessionId?: string | undefined;
+  }): AsyncIterable<InboxRequest>;
+}
+
+/** A question as `ask` and `approve` take it. */
+export interface AskInput<T> extends AskOptions {
+  question: string;
+  choices?: readonly (T & string)[] | undefined;
+  schema?: StandardSchemaV1<unknown, T> | undefined;
+  onTimeout?: "fail" | { default: T } | undefined;
+}
+
+/** One that waits for an answer: it gets the checked value, or the request as it was closed. */
+interface Asker {
+  answered(value: unknown): void;
+  closed(request: InboxRequest): void;
+}
+
+interface Asked {
+  readonly task: Task;
+  readonly schema: StandardSchemaV1 | undefined;
+  readonly askers: Set<Asker>;
+  readonly seenBy: WeakSet<object>;
+  request: InboxRequest;
+  /** What the schema made of the answer. */
+  value: unknown;
+  expiry: Alarm | undefined;
+}
+
+export class Requests implements Inbox {
+  readonly #loop: Loop;
+  readonly #waits: Waits;
+  readonly #ids: Ids;
+  readonly #asked = new Map<string, Asked>();
+  readonly #open = new Set<Asked>();
+  /** Told of each request that opens, and of the closing of the inbox. */
+  readonly #watching = new Set<(asked: Asked | undefined) => void>();
+  #isClosed = false;
+
+  constructor(loop: Loop, waits: Waits, ids: Ids) {
+    this.#loop = loop;
+    this.#waits = waits;
+    this.#ids = ids;
+  }
+
+  // ── asking ───────────────────────────────────────────────────────────────
+
+  /** Opens the question of `attempt`, or finds it by its key, and waits for the answer; for an approval, for a yes. */
+  ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
+    const waiter = waiterOf(attempt);
+    let asked: Asked;
+    try {
+      const question = takeQuestion(input, isApproval);
+      const refused = this.#waits.refusal(waiter, input.signal) ?? this.#waits.refusal(attempt, undefined);
+      if (refused !== undefined) return refused;
+      asked = this.#findKeyed(attempt.task, question) ?? this.#openNew(attempt, question, input);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { request } = asked;
+    const onTimeout = input.onTimeout ?? "fail";
+    if (request.status === "answered") return Promise.resolve(this.#valueFor<T>(asked));
+    if (request.status !== "open") return this.#resultOf(request, onTimeout);
+    return this.#waits.open<T>(
+      waiter,
+      () => ({ on: "input", requestId: request.id }),
+      input.signal,
+      (wait) => {
+        const asker: Asker = {
+          answered: () => wait.resolve(this.#valueFor<T>(asked)),
+          closed: (closed) => this.#settle(wait, closed, onTimeout),
+        };
+        asked.askers.add(asker);
+        return () => {
+          asked.askers.delete(asker);
+          const isUnwanted = asked.askers.size === 0 && request.key === undefined;
+          if (isUnwanted && asked.request.status === "open") this.#close(asked, { status: "withdrawn" });
+        };
+      },
+    );
+  }
+
+  #findKeyed(task: Task, question: Question): Asked | undefined {
+    if (question.key === undefined) return undefined;
+    for (const id of task.desk?.requestIds ?? []) {
+      const asked = this.#asked.get(id);
+      if (asked?.request.key !== question.key) continue;
+      if (isSameQuestion(asked.request, question)) return asked;
+      throw new IdConflictError(
+        question.key,
+        `Task ${task.id} asked another question with the key ${show(question.key)}: use a key for each question`,
+      );
+    }
+    return undefined;
+  }
+
+  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
+    const { task } = attempt;
+    const { sessionId } = task.state.spec;
+    const now = this.#loop.clock.now();
+    const request: InboxRequest = Object.freeze({
+      id: this.#ids.next("request"),
+      taskId: task.id,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...question,
+      status: "open",
+      createdAt: now,
+      ...(input.timeoutMs === undefined || input.timeoutMs === Infinity ? {} : { expiresAt: now + input.timeoutMs }),
+    });
+    const asked: Asked = {
+      task,
+      request,
+      schema: input.schema,
+      askers: new Set(),
+      seenBy: new WeakSet(),
+      value: undefined,
+      expiry: undefined,
+    };
+    this.#loop.apply(task, { type: "openRequest", attempt: attempt.number, request });
+    this.#asked.set(request.id, asked);
+    this.#open.add(asked);
+    const desk = deskOf(task);
+    desk.requestIds ??= new Set();
+    desk.requestIds.add(request.id);
+    if (input.timeoutMs !== undefined) {
+      asked.expiry = new Alarm(this.#loop.clock, input.timeoutMs, () => this.#close(asked, { status: "expired" }));
+    }
+    for (const tell of [...this.#watching]) tell(asked);
+    return asked;
+  }
+
+  /** The asker's `T` is what its schema, its choices or its text gave: the answer was checked against them. */
+  #valueFor<T>(asked: Asked): T {
+    return asked.value as T;
+  }
+
+  #settle<T>(wait: OpenWait<T>, request: InboxRequest, onTimeout: "fail" | { default: T }): void {
+    if (request.status === "expired" && onTimeout !== "fail") wait.resolve(onTimeout.default);
+    else wait.reject(closedBy(request));
+  }
+
+  async #resultOf<T>(request: InboxRequest, onTimeout: "fail" | { default: T }): Promise<T> {
+    if (request.status === "expired" && onTimeout !== "fail") return onTimeout.default;
+    throw closedBy(request);
+  }
+
+  // ── answering ────────────────────────────────────────────────────────────
+
+  list(filter: RequestFilter = {}): readonly InboxRequest[] {
+    const { status = "open", taskId, sessionId } = filter;
+    const among = status === "open" ? this.#open : this.#asked.values();
+    return Array.from(among, (asked) => asked.request).filter(
+      (request) =>
+        request.status === status &&
+        (taskId === undefined || request.taskId === taskId) &&
+        (sessionId === undefined || request.sessionId === sessionId),
+    );
+  }
+
+  get(id: string): InboxRequest | undefined {
+    return this.#asked.get(id)?.request;
+  }
+
+  async answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
+    const asked = this.#find(id, answered);
+    const { answer, given } = await check(asked.request, asked.schema, value);
+    this.#refuseClosed(asked);
+    asked.value = given;
+    return this.#close(asked, { status: "answered", answer, by: answered.by });
+  }
+
+  async reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
+    checkType("reason", reason, "string");
+    const asked = this.#find(id, answered);
+    return this.#close(asked, { status: "rejected", reason, by: answered.by });
+  }
+
+  #find(id: string, answered: { by: string }): Asked {
+    checkType("answered", answered, "object");
+    checkType("answered.by", answered.by, "string");
+    checkText("answered.by", answered.by);
+    const asked = this.#asked.get(id);
+    if (asked === undefined) throw new RequestNotFoundError(id);
+    this.#refuseClosed(asked);
+    return asked;
+  }
+
+  #refuseClosed(asked: Asked): void {
+    if (this.#isClosed) throw new ManagerClosedError("it takes no answers any more");
+    if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
+  }
+
+  /** A1: the first closing wins; who waits for the answer gets it. */
+  #close(asked: Asked, closing: Closing): InboxRequest {
+    const request = closeRequest(asked.request, closing, this.#loop.clock.now());
+    if (request === undefined) return asked.request;
+    asked.request = request;
+    this.#loop.apply(asked.task, { type: "closeRequest", request });
+    asked.expiry?.cancel();
+    this.#open.delete(asked);
+    for (const asker of [...asked.askers]) {
+      if (closing.status === "answered") asker.answered(asked.value);
+      else asker.closed(asked.request);
+    }
+    return asked.request;
+  }
+
+  async *watch(
+    options: { signal?: AbortSignal | undefined; taskId?: string | undefined; sessionId?: string | undefined } = {},
+  ): AsyncGenerator<InboxRequest, void, undefined> {
+    const { signal, taskId, sessionId } = options;
+    checkSignal("signal", signal);
+    const seen = new WeakSet<Asked>();
+    while (!signal?.aborted) {
+      const next = [...this.#open].find(
+        (asked) =>
+          !seen.has(asked) &&
+          (taskId === undefined || asked.request.taskId === taskId) &&
+          (sessionId === undefined || asked.request.sessionId === sessionId),
+      );
+      if (next !== undefined) {
+        seen.add(next);
+        yield next.request;
+      } else if (this.#isClosed) return;
+      else await this.#nextOpened(signal);
+    }
+  }
+
+  /** Resolves when a request opens, when none will any more, or when `signal` aborts. */
+  #nextOpened(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const unfollow = signal === undefined ? undefined : follow(signal, () => done());
+      const done = () => {
+        this.#watching.delete(done);
+        unfollow?.();
+        this.#loop.deliver({ deliver: resolve });
+      };
+      this.#watching.add(done);
+    });
+  }
+
+  // ── for the other rooms ──────────────────────────────────────────────────
+
+  /** A question of this task opens, or is open: asks `matches` of each, until the returned off is called. */
+  onOpened(tell: (task: Task, seenBy: WeakSet<object>) => void): () => void {
+    const watcher = (asked: Asked | undefined) => {
+      if (asked !== undefined) tell(asked.task, asked.seenBy);
+    };
+    this.#watching.add(watcher);
+    return () => this.#watching.delete(watcher);
+  }
+
+  *opened(): Generator<{ readonly task: Task; readonly seenBy: WeakSet<object> }> {
+    yield* this.#open;
+  }
+
+  /** The attempt of `task` is over: nobody is there any more to hear an answer (A3, S4). */
+  withdraw(task: Task): void {
+    for (const id of task.desk?.requestIds ?? []) {
+      const asked = this.#asked.get(id);
+      if (asked?.request.status === "open") this.#close(asked, { status: "withdrawn" });
+    }
+  }
+
+  /** The record of `task` is not kept any more. */
+  forget(task: Task): void {
+    for (const id of task.desk?.requestIds ?? []) this.#asked.delete(id);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const tell of [...this.#watching]) tell(undefined);
+  }
+}
+
+function closedBy(request: InboxRequest): Error {
+  const { id, status, reason = "", by = "" } = request;
+  if (status === "rejected") return new RequestRejectedError(id, reason, by);
+  if (status === "expired") return new RequestExpiredError(id);
+  return new ScopeCancelledError(request.taskId, `its request ${id} was withdrawn`);
+}
+
+// ── what may be asked, and answered ────────────────────────────────────────
+
+function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
+  checkType("request", input, "object");
+  const { question, choices, schema, details, key, timeoutMs, onTimeout, signal } = input;
+  checkType("question", question, "string");
+  checkText("question", question);
+  checkText("key", key);
+  checkMs("timeoutMs", timeoutMs);
+  checkSignal("signal", signal);
+  if (choices !== undefined && schema !== undefined)
+    throw new TypeError("choices and schema exclude each other: give one");
+  if (choices !== undefined && !isListOfTexts(choices)) {
+    throw new TypeError(`choices must be a list of at least one string, got ${show(choices)}`);
+  }
+  if (schema !== undefined && !("~standard" in schema)) throw new TypeError("schema must be a Standard Schema");
+  if (onTimeout !== undefined && (typeof onTimeout !== "object" || onTimeout === null)) {
+    checkOneOf("onTimeout", onTimeout, ["fail"]);
+  }
+  const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);
+  return {
+    kind: isApproval ? "approval" : choices !== undefined ? "choice" : schema !== undefined ? "json" : "text",
+    question,
+    ...(details === undefined ? {} : { details: takeJson("details", details) }),
+    ...(choices === undefined ? {} : { choices: Object.freeze([...choices]) }),
+    ...(jsonSchema === undefined ? {} : { jsonSchema }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((choice) => typeof choice === "string");
+}
+
+/** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
+function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
+  const standard: object = schema["~standard"];
+  if (!("jsonSchema" in standard) || typeof standard.jsonSchema !== "object" || standard.jsonSchema === null)
+    return undefined;
+  const converter = standard.jsonSchema;
+  if (!("input" in converter) || typeof converter.input !== "function") return undefined;
+  try {
+    const copied = copyJson(converter.input({ target: "draft-2020-12" }));
+    return copied.ok ? copied.json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A2: the answer as the request keeps it, and as the asking function gets it. */
+async function check(
+  request: InboxRequest,
+  schema: StandardSchemaV1 | undefined,
+  value: unknown,
+): Promise<{ readonly answer: Json; readonly given: unknown }> {
+  switch (request.kind) {
+    case "approval":
+      if (value !== true) throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
+      return { answer: true, given: undefined };
+    case "choice":
+      if (typeof value !== "string" || !request.choices?.includes(value)) {
+        throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
+      }
+      return { answer: value, given: value };
+    case "text":
+      if (typeof value !== "string") throw invalid(request, `a string is needed, got ${show(value)}`);
+      return { answer: value, given: value };
+    case "json": {
+      const copied = copyJson(value);
+      if (!copied.ok) throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
+      return { answer: copied.json, given: await parse(request, schema, value) };
+    }
+  }
+}
+
+async function parse(request: InboxRequest, schema: StandardSchemaV1 | undefined, value: unknown): Promise<unknown> {
+  if (schema === undefined) return value;
+  let result: StandardSchemaV1.Result<unknown>;
+  try {
+    result = await schema["~standard"].validate(value);
+  } catch (error) {
+    throw new InvalidInputError(`The schema of request ${request.id} threw`, [{ message: String(error) }], {
+      cause: error,
+    });
+  }
+  if (result.issues !== undefined)
+    throw new InvalidInputError(`The answer to request ${request.id} does not fit`, result.issues);
+  return result.value;
+}
+
+function invalid(request: InboxRequest, message: string): InvalidInputError {
+  return new InvalidInputError(`The answer to request ${request.id} does not fit`, [{ message }]);
+}

@@ -1,0 +1,127 @@
+// Loop: the only writer of a task's state.
+//
+// One way for data (DESIGN §2): a command is decided and its facts evolve the state inside the call, wherever it is made; what
+// the outside then sees (events, settled waits, a function that starts) queues here and is delivered in one order, in a
+// microtask, never inside the call. Each fact has a `seq`; the event of a fact is made only when somebody will read it.
+
+import { runOutside } from "./ambient.js";
+import type { Clock } from "./clock.js";
+import type { Command, Refusal } from "./commands.js";
+import { decide, isRefusal } from "./decide.js";
+import { type Fact, type TaskEvent, toEvent } from "./events.js";
+import { evolve } from "./evolve.js";
+import { Journal } from "./journal.js";
+import type { Listeners } from "./listeners.js";
+import type { Task } from "./task.js";
+
+/** Something the outside sees. It must not throw. */
+export interface Delivery {
+  deliver(): void;
+}
+
+const RESOLVED = Promise.resolve();
+
+export class Loop {
+  readonly clock: Clock;
+  readonly listeners: Listeners;
+  #journal: Journal | undefined;
+  #seq = 0;
+  #queue: Delivery[] = [];
+  #isScheduled = false;
+  #isDraining = false;
+  /** S2: writes of superseded, abandoned or settled functions. */
+  droppedWrites = 0;
+
+  constructor(clock: Clock, listeners: Listeners) {
+    this.clock = clock;
+    this.listeners = listeners;
+  }
+
+  /** `seq` of the next fact. */
+  get nextSeq(): number {
+    return this.#seq + 1;
+  }
+
+  /** From now on events are kept. */
+  get journal(): Journal {
+    this.#journal ??= new Journal(this.nextSeq);
+    return this.#journal;
+  }
+
+  closeJournal(): void {
+    this.#journal?.close();
+  }
+
+  /** Decides `command` and evolves the task by its facts, in this call. A refusal changes nothing. */
+  apply(task: Task, command: Command): Refusal | undefined {
+    const now = this.clock.now();
+    const decision = decide(task.state, command);
+    if (isRefusal(decision)) return decision;
+    for (const fact of decision) {
+      task.state = evolve(task.state, fact, now);
+      task.touch();
+      this.#record(task, fact, now);
+    }
+    return undefined;
+  }
+
+  /** As `apply`, for what a function writes about itself: a refusal drops the write whole, and counts it (S2). */
+  write(task: Task, command: Command): boolean {
+    if (this.apply(task, command) === undefined) return true;
+    this.droppedWrites++;
+    return false;
+  }
+
+  /** The first fact of a task: its state is in place already. */
+  created(task: Task): void {
+    this.#record(task, { type: "task.created", state: task.state }, task.state.updatedAt);
+  }
+
+  #record(task: Task, fact: Fact, at: number): void {
+    this.#seq++;
+    if (this.#journal === undefined && !this.listeners.has(fact.type)) return;
+    this.deliver(new Announcement(toEvent(fact, task.state, this.#seq, at), this.listeners, this.#journal));
+  }
+
+  deliver(delivery: Delivery): void {
+    this.#queue.push(delivery);
+    if (this.#isScheduled || this.#isDraining) return;
+    this.#isScheduled = true;
+    void RESOLVED.then(this.drain);
+  }
+
+  /** Delivers all there is, and what comes of it. Called at the top of a microtask or a macrotask, never under a caller's code. */
+  readonly drain = (): void => {
+    if (this.#isDraining) return;
+    this.#isScheduled = false;
+    if (this.#queue.length === 0) return;
+    this.#isDraining = true;
+    runOutside(this.#drainAll);
+    this.#isDraining = false;
+  };
+
+  readonly #drainAll = (): void => {
+    while (this.#queue.length > 0) {
+      const queue = this.#queue;
+      this.#queue = [];
+      for (const delivery of queue) delivery.deliver();
+    }
+  };
+}
+
+class Announcement implements Delivery {
+  readonly #event: TaskEvent;
+  readonly #listeners: Listeners;
+  readonly #journal: Journal | undefined;
+
+  constructor(event: TaskEvent, listeners: Listeners, journal: Journal | undefined) {
+    this.#event = event;
+    this.#listeners = listeners;
+    this.#journal = journal;
+  }
+
+  deliver(): void {
+    this.#listeners.emit(this.#event);
+    this.#journal?.add(this.#event);
+  }
+}

@@ -1,0 +1,38 @@
+// Mailbox: the messages of one task, both ways, and which of the inbound ones its function has read (§8).
+//
+// Owns the list and the reader's place in it; sending and receiving are decided by the loop and waited for by `messages.ts`.
+
+import type { Message } from "./message.js";
+
+export class Mailbox {
+  readonly #messages: Message[] = [];
+  readonly #unread: Message[] = [];
+  /** Those who wait in `receive`, first come first served. */
+  readonly receivers = new Set<(message: Message) => void>();
+
+  /** An inbound message goes to the first that waits for one, or stays unread. */
+  add(message: Message): void {
+    this.#messages.push(message);
+    if (message.direction === "outbound") return;
+    const [receiver] = this.receivers;
+    if (receiver === undefined) this.#unread.push(message);
+    else receiver(message);
+  }
+
+  /** Kept for the record only: it answered a question, nobody else reads it. */
+  keep(message: Message): void {
+    this.#messages.push(message);
+  }
+
+  takeUnread(): Message | undefined {
+    return this.#unread.shift();
+  }
+
+  /** The newest `limit` after the message id `after`, oldest first. */
+  list(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
+    const { after, limit = Number.POSITIVE_INFINITY } = query;
+    const from = after === undefined ? 0 : this.#messages.findIndex((message) => message.id === after) + 1;
+    const found = this.#messages.slice(from);
+    return found.slice(Math.max(0, found.length - limit));
+  }
+}

@@ -1,0 +1,233 @@
+// Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
+
+import { ambientAttempt } from "./ambient.js";
+import type { Clock } from "./clock.js";
+import { type Session, type TaskFunction, workOf } from "./context.js";
+import { Core, type Stats } from "./core.js";
+import type { ManagerEventMap, TaskEvent } from "./events.js";
+import type { TaskHandle } from "./handle.js";
+import { treeOf } from "./hierarchy.js";
+import type { Ids } from "./ids.js";
+import type { Inbox } from "./inbox.js";
+import type { Logger } from "./listeners.js";
+import { checkCount, checkFinite, checkMs, checkSignal, checkText, checkType } from "./options.js";
+import type { TaskTree } from "./record.js";
+import type { Retention } from "./retention.js";
+import { Scope, type SpawnOptions } from "./scope.js";
+import { NamedSession } from "./session.js";
+import type { LaneOptions } from "./slots.js";
+import { ambientParent, checkLimits, type Limits, type SpawnScope } from "./spawn.js";
+import type { Task } from "./task.js";
+import type { WaitOptions } from "./waits.js";
+
+export interface TaskManagerOptions {
+  /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
+  concurrency?: number | undefined;
+  /** By name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
+  lanes?: { readonly [lane: string]: LaneOptions } | undefined;
+  limits?: Limits | undefined;
+  retention?: Retention | undefined;
+  clock?: Clock | undefined;
+  ids?: Ids | undefined;
+  /** Told of listeners that fail while nobody listens to `listener.failed`. */
+  logger?: Logger | undefined;
+  /** How long a stopped function may take to settle before it is abandoned (C2). Default 5 000. */
+  graceMs?: number | undefined;
+  /** Default true: inside a task's function, `manager.spawn` makes its child and any wait is its wait. */
+  ambient?: boolean | undefined;
+  /** What one step of priority, and being a resume or a started task's child, is worth in the line; default 1 000. */
+  agingMs?: number | undefined;
+}
+
+/** Spawns tasks, limits them, and knows all of them. In memory. */
+export class TaskManager extends Scope {
+  /** Where people answer what tasks ask. */
+  readonly inbox: Inbox;
+  protected readonly caller = undefined;
+  protected readonly closes = undefined;
+  readonly #sessions = new Map<string, Session>();
+
+  /** `TypeError` or `RangeError` names an option that does not fit. */
+  constructor(options: TaskManagerOptions = {}) {
+    checkManagerOptions(options);
+    super(
+      new Core({
+        concurrency: options.concurrency ?? Number.POSITIVE_INFINITY,
+        lanes: options.lanes ?? {},
+        limits: options.limits ?? {},
+        retention: options.retention ?? {},
+        clock: options.clock,
+        ids: options.ids,
+        logger: options.logger,
+        graceMs: options.graceMs ?? 5_000,
+        isAmbient: options.ambient ?? true,
+        agingMs: options.agingMs ?? 1_000,
+      }),
+    );
+    this.inbox = this.core.requests;
+  }
+
+  /**
+   * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9).
+   * Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise; outside it makes a root.
+   * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
+   * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
+   */
+  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
+    return this.start<T>(workOf(this.core, work), options);
+  }
+
+  protected spawnScope(): SpawnScope {
+    const parent = this.#ambientParent();
+    return { parent, sessionId: parent?.state.spec.sessionId };
+  }
+
+  /** H0: a task of another manager is nobody's parent here. */
+  #ambientParent(): Task | undefined {
+    return ambientAttempt()?.waits === this.core.waits ? ambientParent() : undefined;
+  }
+
+  protected owns(): boolean {
+    return true;
+  }
+
+  /** Every root with what is kept below it, or the one tree under `id`. Empty when unknown. */
+  tree(id?: string): readonly TaskTree[] {
+    if (id === undefined) {
+      const tops = this.core.list(
+        {},
+        (task) => task.parent === undefined || this.core.registry.byId(task.parent.id) === undefined,
+      );
+      return tops.map(treeOf);
+    }
+    checkType("id", id, "string");
+    const task = this.core.registry.byId(id);
+    return task === undefined ? [] : [treeOf(task)];
+  }
+
+  /** The same id is the same session. */
+  session(id: string): Session {
+    checkType("id", id, "string");
+    checkText("id", id);
+    let session = this.#sessions.get(id);
+    if (session === undefined) {
+      session = new NamedSession(this.core, id, () => this.#ambientParent());
+      this.#sessions.set(id, session);
+    }
+    return session;
+  }
+
+  /** Called after the event is stored, outside any task. Returns its own off. A listener that throws hurts nobody: `listener.failed`. */
+  on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
+    checkType("type", type, "string");
+    checkType("listener", listener, "function");
+    return this.core.loop.listeners.on(type, listener, this.core.loop.nextSeq);
+  }
+
+  off<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
+    this.core.loop.listeners.off(type, listener);
+  }
+
+  /**
+   * The kept events from `from` (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers nothing.
+   * Events are kept from the first call on, the newest 10 000. A reader that fell behind the oldest kept one gets `EventsCompactedError`,
+   * which names it.
+   */
+  events(
+    options: {
+      from?: number | undefined;
+      taskId?: string | undefined;
+      sessionId?: string | undefined;
+      signal?: AbortSignal | undefined;
+    } = {},
+  ): AsyncIterable<TaskEvent> {
+    const { from, taskId, sessionId, signal } = options;
+    checkCount("from", from, 1);
+    checkSignal("signal", signal);
+    const { journal } = this.core.loop;
+    const matches = (event: TaskEvent) =>
+      (taskId === undefined || event.taskId === taskId) && (sessionId === undefined || event.sessionId === sessionId);
+    return journal.read(from ?? journal.oldest, matches, signal);
+  }
+
+  stats(): Stats {
+    return this.core.stats();
+  }
+
+  /** Resolves when `spawn` would not be `QueueFullError`. */
+  room(options: WaitOptions = {}): Promise<void> {
+    return this.core.room(options.signal);
+  }
+
+  /** Resolves when every task is over. Inside a task it is `AwaitCycleError`. */
+  idle(options: WaitOptions = {}): Promise<void> {
+    return this.core.idle(options.signal);
+  }
+
+  /** Stops starts, of one lane or all; never resumes of started tasks. */
+  pause(lane?: string): void {
+    this.#setPaused(true, lane);
+  }
+  resume(lane?: string): void {
+    this.#setPaused(false, lane);
+  }
+
+  #setPaused(isPaused: boolean, name: string | undefined): void {
+    this.core.slots.setPaused(isPaused, name === undefined ? undefined : this.core.spawner.laneOf(name));
+  }
+
+  /**
+   * Refuses new work, aborts every signal with `shutdown`, and gives it `graceMs`: a return is `succeeded`, a rejection or silence `interrupted`.
+   * Then promises still out reject with `ManagerClosedError`. Twice is once. To let work finish, `await manager.idle()` first.
+   */
+  close(options: { graceMs?: number | undefined } = {}): Promise<void> {
+    try {
+      checkMs("graceMs", options.graceMs);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.core.close(options.graceMs ?? this.core.graceMs);
+  }
+
+  /** `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+function checkManagerOptions(options: TaskManagerOptions): void {
+  checkType("options", options, "object");
+  const { lanes = {}, limits, retention, clock, ids, logger } = options;
+  checkCount("concurrency", options.concurrency, 1);
+  checkType("lanes", lanes, "object");
+  for (const [name, lane] of Object.entries(lanes)) {
+    checkText("the name of a lane", name);
+    checkType(`lanes.${name}`, lane, "object");
+    checkType(`lanes.${name}.concurrency`, lane.concurrency, "number");
+    checkCount(`lanes.${name}.concurrency`, lane.concurrency, 1);
+    checkMs(`lanes.${name}.agingMs`, lane.agingMs);
+    if (lane.holdAbandoned !== undefined) checkType(`lanes.${name}.holdAbandoned`, lane.holdAbandoned, "boolean");
+    if (lane.rate === undefined) continue;
+    checkType(`lanes.${name}.rate`, lane.rate, "object");
+    checkType(`lanes.${name}.rate.limit`, lane.rate.limit, "number");
+    checkCount(`lanes.${name}.rate.limit`, lane.rate.limit, 1);
+    checkType(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, "number");
+    checkFinite(`lanes.${name}.rate.periodMs`, lane.rate.periodMs);
+    checkCount(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, 1);
+  }
+  if (limits !== undefined) checkLimits(limits);
+  if (retention !== undefined) {
+    checkType("retention", retention, "object");
+    checkCount("retention.maxFinished", retention.maxFinished, 0);
+    checkMs("retention.ttlMs", retention.ttlMs);
+  }
+  for (const method of ["now", "setTimeout", "clearTimeout"] as const) {
+    if (clock !== undefined) checkType(`clock.${method}`, clock[method], "function");
+  }
+  if (ids !== undefined) checkType("ids.next", ids.next, "function");
+  if (logger !== undefined) checkType("logger.error", logger.error, "function");
+  checkMs("graceMs", options.graceMs);
+  checkMs("agingMs", options.agingMs);
+  checkFinite("agingMs", options.agingMs);
+  if (options.ambient !== undefined) checkType("ambient", options.ambient, "boolean");
+}

@@ -1,0 +1,122 @@
+// Messages: notes to and from a running task (DESIGN §8).
+//
+// Sending and posting are commands to the loop; receiving is a wait. Who answers a question by message is sent to the inbox: only an
+// answer to the request resumes an asker, and an approval is never answered here (A5).
+
+import { ambientAttempt, waiterOf } from "./ambient.js";
+import { Alarm } from "./clock.js";
+import { deskOf } from "./desk.js";
+import { InvalidInputError, TaskTerminatedError } from "./errors.js";
+import type { Ids } from "./ids.js";
+import type { Requests } from "./inbox.js";
+import type { Delivery, Loop } from "./loop.js";
+import { Mailbox } from "./mailbox.js";
+import { type Content, type Message, type SendOptions, takeContent, toAnswer } from "./message.js";
+import { checkMs, checkSignal, checkText } from "./options.js";
+import type { Attempt, Task } from "./task.js";
+import type { WaitOptions, Waits } from "./waits.js";
+
+export class Messages {
+  readonly #loop: Loop;
+  readonly #waits: Waits;
+  readonly #requests: Requests;
+  readonly #ids: Ids;
+
+  constructor(loop: Loop, waits: Waits, requests: Requests, ids: Ids) {
+    this.#loop = loop;
+    this.#waits = waits;
+    this.#requests = requests;
+    this.#ids = ids;
+  }
+
+  /** To the task. Resolves when stored. */
+  async send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
+    const by = ambientAttempt()?.task.id ?? task.state.spec.sessionId ?? "message";
+    const message = this.#make(task, "inbound", content, options);
+    const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
+    const isAnswer = request !== undefined && request.taskId === task.id;
+    if (isAnswer && request.kind === "approval") {
+      throw new InvalidInputError(`A message cannot answer request ${request.id}`, [
+        { message: "an approval is answered through the inbox" },
+      ]);
+    }
+    if (isAnswer) await this.#requests.answer(request.id, toAnswer(message.content), { by });
+    const refused = this.#loop.apply(task, { type: "send", message });
+    // An answer that was taken stays taken, also when the answered task is over by now.
+    if (refused !== undefined && !isAnswer) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+    if (isAnswer) mailboxOf(task).keep(message);
+    else mailboxOf(task).add(message);
+    return this.#delivered(message);
+  }
+
+  /** From the task to its owner. Resolves when stored; from a function that is over it is dropped (S2). */
+  async post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
+    const { task } = attempt;
+    const message = this.#make(task, "outbound", content, options);
+    if (this.#loop.write(task, { type: "post", attempt: attempt.number, message })) mailboxOf(task).add(message);
+    task.desk?.deadlines?.sign();
+    return this.#delivered(message);
+  }
+
+  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
+  receive(
+    attempt: Attempt,
+    options: WaitOptions & { timeoutMs?: number | undefined } = {},
+  ): Promise<Message | undefined> {
+    const { timeoutMs, signal } = options;
+    try {
+      checkMs("timeoutMs", timeoutMs);
+      checkSignal("signal", signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const mailbox = mailboxOf(attempt.task);
+    const waiter = waiterOf(attempt);
+    const refused = this.#waits.refusal(attempt, signal);
+    if (refused !== undefined) return refused;
+    const unread = mailbox.takeUnread();
+    if (unread !== undefined || timeoutMs === 0) return Promise.resolve(unread);
+    const keeper = waiter?.waits ?? this.#waits;
+    return keeper.open<Message | undefined>(
+      waiter,
+      () => ({ on: "message" }),
+      signal,
+      (wait) => {
+        const receiver = (message: Message) => wait.resolve(message);
+        mailbox.receivers.add(receiver);
+        const alarm =
+          timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(undefined));
+        return () => {
+          mailbox.receivers.delete(receiver);
+          alarm?.cancel();
+        };
+      },
+    );
+  }
+
+  #make(task: Task, direction: Message["direction"], content: Content, options: SendOptions): Message {
+    const { inReplyTo } = options;
+    checkText("inReplyTo", inReplyTo);
+    return Object.freeze({
+      id: this.#ids.next("message"),
+      taskId: task.id,
+      direction,
+      content: takeContent(content),
+      ...(inReplyTo === undefined ? {} : { inReplyTo }),
+      createdAt: this.#loop.clock.now(),
+    });
+  }
+
+  #delivered(message: Message): Promise<Message> {
+    return new Promise((resolve) => {
+      const told: Delivery = { deliver: () => resolve(message) };
+      this.#loop.deliver(told);
+    });
+  }
+}
+
+function mailboxOf(task: Task): Mailbox {
+  const desk = deskOf(task);
+  desk.mailbox ??= new Mailbox();
+  return desk.mailbox;
+}

@@ -1,0 +1,82 @@
+// Options: what comes in is checked at the door (DESIGN §12).
+//
+// Each check names the option, the value and what would be right: a wrong type is a `TypeError`, a number out of range a `RangeError`.
+// Nothing is started before every option has been looked at.
+
+import { type Json, takeJson } from "./json.js";
+
+export function checkType(
+  option: string,
+  value: unknown,
+  type: "string" | "number" | "function" | "boolean" | "object",
+): asserts value is NonNullable<unknown> {
+  // oxlint-disable-next-line valid-typeof -- `type` is one of typeof's own answers
+  if (typeof value !== type || value === null) throw new TypeError(`${option} must be a ${type}, got ${show(value)}`);
+}
+
+/** A non-empty string, or left out. */
+export function checkText(option: string, value: unknown): void {
+  if (value === undefined) return;
+  checkType(option, value, "string");
+  if (value === "") throw new RangeError(`${option} must not be empty`);
+}
+
+/** Milliseconds, 0 or more; `Infinity` is never. */
+export function checkMs(option: string, value: unknown): void {
+  if (value !== undefined) checkNumber(option, value, 0, "a number of milliseconds ≥ 0");
+}
+
+/** A whole number from `least` on; `Infinity` is no limit. */
+export function checkCount(option: string, value: unknown, least: number): void {
+  if (value === undefined) return;
+  const range = `an integer ≥ ${least}`;
+  checkNumber(option, value, least, range);
+  if (value !== Number.POSITIVE_INFINITY && !Number.isInteger(value))
+    throw new RangeError(`${option} must be ${range}, got ${value}`);
+}
+
+function checkNumber(option: string, value: unknown, least: number, range: string): asserts value is number {
+  if (typeof value !== "number") throw new TypeError(`${option} must be ${range}, got ${show(value)}`);
+  if (Number.isNaN(value) || value < least) throw new RangeError(`${option} must be ${range}, got ${value}`);
+}
+
+/** Any finite number. */
+export function checkFinite(option: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== "number") throw new TypeError(`${option} must be a finite number, got ${show(value)}`);
+  if (!Number.isFinite(value)) throw new RangeError(`${option} must be a finite number, got ${value}`);
+}
+
+export function checkOneOf(option: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
+  throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
+}
+
+export function checkSignal(option: string, value: unknown): void {
+  if (value === undefined || value instanceof AbortSignal) return;
+  throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);
+}
+
+export function checkTags(option: string, value: unknown): void {
+  if (value === undefined) return;
+  if (Array.isArray(value) && value.every((tag) => typeof tag === "string")) return;
+  throw new TypeError(`${option} must be a list of strings, got ${show(value)}`);
+}
+
+/** A frozen plain object that JSON can carry. */
+export function takeObject(option: string, value: unknown): { readonly [key: string]: Json } {
+  checkType(option, value, "object");
+  const json = takeJson(option, value);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new TypeError(`${option} must be a plain object, got ${show(value)}`);
+  return json as { readonly [key: string]: Json };
+}
+
+/** A value as an error message shows it. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}

@@ -1,0 +1,59 @@
+// Registry: how a task is found: by id, by its name among the living, by the call that spawned it.
+//
+// Owns the three indexes. Ids never collide; a name is free again when its task has ended; a call stays as long as its record.
+
+import { NameTakenError, ReservedNameError } from "./errors.js";
+import type { Task } from "./task.js";
+
+const RESERVED_NAMES: readonly string[] = ["parent", "self", "all", "broadcast"];
+
+export class Registry {
+  /** By creation. */
+  readonly #tasks = new Map<string, Task>();
+  readonly #names = new Map<string, Task>();
+  readonly #calls = new Map<string, Task>();
+
+  all(): IterableIterator<Task> {
+    return this.#tasks.values();
+  }
+
+  byId(id: string): Task | undefined {
+    return this.#tasks.get(id);
+  }
+
+  byCall(sessionId: string | undefined, runId: string | undefined, callId: string): Task | undefined {
+    return this.#calls.get(callKey(sessionId, runId, callId));
+  }
+
+  /** Names are unique among the living tasks of one session; tasks of no session share one scope. */
+  checkName(sessionId: string | undefined, name: string): void {
+    if (RESERVED_NAMES.includes(name)) throw new ReservedNameError(name);
+    const holder = this.#names.get(nameKey(sessionId, name));
+    if (holder !== undefined) throw new NameTakenError(name, holder.id);
+  }
+
+  add(task: Task): void {
+    const { id, sessionId, traits } = task.state.spec;
+    this.#tasks.set(id, task);
+    if (traits.name !== undefined) this.#names.set(nameKey(sessionId, traits.name), task);
+    if (traits.callId !== undefined) this.#calls.set(callKey(sessionId, traits.runId, traits.callId), task);
+  }
+
+  freeName(task: Task): void {
+    const { sessionId, traits } = task.state.spec;
+    if (traits.name !== undefined) this.#names.delete(nameKey(sessionId, traits.name));
+  }
+
+  remove(task: Task): void {
+    const { id, sessionId, traits } = task.state.spec;
+    this.#tasks.delete(id);
+    if (traits.callId !== undefined) this.#calls.delete(callKey(sessionId, traits.runId, traits.callId));
+  }
+}
+
+function nameKey(sessionId: string | undefined, name: string): string {
+  return JSON.stringify([sessionId ?? null, name]);
+}
+function callKey(sessionId: string | undefined, runId: string | undefined, callId: string): string {
+  return JSON.stringify([sessionId ?? null, runId ?? null, callId]);
+}

@@ -1,0 +1,65 @@
+// Request: a question a task asks, and the one rule of its life: an open request is closed once (A1).
+//
+// Pure: no clock, no promise. The inbox owns the requests; this room says what may become of one.
+
+import type { Json } from "./json.js";
+
+export type RequestKind = "approval" | "choice" | "text" | "json";
+export type RequestStatus = "open" | "answered" | "rejected" | "expired" | "withdrawn";
+
+/** A question a task asks. Stored before anyone sees it; its id is stable. */
+export interface InboxRequest {
+  readonly id: string;
+  readonly taskId: string;
+  readonly sessionId?: string;
+  readonly kind: RequestKind;
+  readonly status: RequestStatus;
+  readonly question: string;
+  readonly details?: Json;
+  readonly choices?: readonly string[];
+  /** Of a `json` request, when its schema can say it. */
+  readonly jsonSchema?: Json;
+  readonly key?: string;
+  readonly createdAt: number;
+  readonly expiresAt?: number;
+  readonly answer?: Json;
+  readonly reason?: string;
+  readonly by?: string;
+  readonly closedAt?: number;
+}
+
+/** How an open request ends. */
+export type Closing =
+  | { readonly status: "answered"; readonly answer: Json; readonly by: string }
+  | { readonly status: "rejected"; readonly reason: string; readonly by: string }
+  | { readonly status: "expired" }
+  | { readonly status: "withdrawn" };
+
+export type ClosedRequest = InboxRequest & { readonly status: Closing["status"] };
+
+/** The closed request, or `undefined` when it is not open any more: the first closing wins. */
+export function closeRequest(request: InboxRequest, closing: Closing, now: number): ClosedRequest | undefined {
+  return request.status === "open" ? Object.freeze({ ...request, ...closing, closedAt: now }) : undefined;
+}
+
+/** Whether two asks with one key are the same question (A3). */
+export function isSameQuestion(a: Question, b: Question): boolean {
+  return JSON.stringify(contentOf(a)) === JSON.stringify(contentOf(b));
+}
+
+/** What a question says, apart from who asks and when. */
+export type Question = Pick<InboxRequest, "kind" | "question" | "details" | "choices" | "jsonSchema" | "key">;
+
+function contentOf(question: Question): Json {
+  const { kind, details, choices, jsonSchema } = question;
+  return [kind, question.question, sorted(details ?? null), choices ?? null, sorted(jsonSchema ?? null)];
+}
+
+/** Keys in order, so that two ways of writing one object compare equal. */
+function sorted(json: Json): Json {
+  if (Array.isArray(json)) return json.map(sorted);
+  if (json === null || typeof json !== "object") return json;
+  return Object.entries(json)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, value]) => [key, sorted(value)]);
+}

@@ -1,0 +1,78 @@
+// Retention: which ended tasks are kept (D6).
+//
+// The newest `maxFinished`, none longer than `ttlMs`. Never a living one, and none that still has kept children: its record is needed
+// for their tree. Eviction takes a record out of the index; a handle in hand reads on.
+
+import { Alarm, type Clock } from "./clock.js";
+import type { Task } from "./task.js";
+
+/** Which ended tasks are kept: never at the cost of live ones, or of a handle in hand. */
+export interface Retention {
+  /** Default 1 000. */
+  maxFinished?: number | undefined;
+  /** Default 30 days. */
+  ttlMs?: number | undefined;
+}
+
+const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
+
+export class Retainer {
+  readonly #clock: Clock;
+  readonly #evict: (task: Task) => void;
+  readonly #maxFinished: number;
+  readonly #ttlMs: number;
+  /** Ended and kept, oldest end first. A Set, because the order of adding is the order of ending. */
+  readonly #finished = new Set<Task>();
+  #sweep: Alarm | undefined;
+
+  constructor(clock: Clock, retention: Retention, evict: (task: Task) => void) {
+    this.#clock = clock;
+    this.#evict = evict;
+    this.#maxFinished = retention.maxFinished ?? 1_000;
+    this.#ttlMs = retention.ttlMs ?? THIRTY_DAYS;
+  }
+
+  ended(task: Task): void {
+    this.#finished.add(task);
+    while (this.#finished.size > this.#maxFinished) this.#dropOldest();
+    this.#sweep ??= new Alarm(this.#clock, this.#ttlMs, this.#sweepOld).unref();
+  }
+
+  #dropOldest(): void {
+    for (const oldest of this.#finished) {
+      this.#drop(oldest);
+      return;
+    }
+  }
+
+  #drop(first: Task): void {
+    for (let task: Task | undefined = first; task !== undefined; ) {
+      this.#finished.delete(task);
+      if (task.firstChild !== undefined) {
+        task.isPinned = true;
+        return;
+      }
+      const { parent }: Task = task;
+      this.#evict(task);
+      task = parent?.isPinned && parent.firstChild === undefined ? parent : undefined;
+    }
+  }
+
+  readonly #sweepOld = (): void => {
+    const now = this.#clock.now();
+    let next: number | undefined;
+    for (const task of this.#finished) {
+      const dueAt = (task.state.finishedAt ?? now) + this.#ttlMs;
+      if (dueAt > now) {
+        next = dueAt - now;
+        break;
+      }
+      this.#drop(task);
+    }
+    this.#sweep = next === undefined ? undefined : new Alarm(this.#clock, next, this.#sweepOld).unref();
+  };
+
+  close(): void {
+    this.#sweep?.cancel();
+  }
+}

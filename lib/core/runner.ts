@@ -1,0 +1,251 @@
+// Runner: the life of a task's function, from the slot it was granted to its end.
+//
+// Starts functions (L9), settles them (C1, H1), stops whole subtrees in one command (H2, C3), gives them grace and abandons them
+// (C2), and ends tasks leaf first. It decides nothing: each step is a command to the loop, and what follows from the facts is
+// done here, once.
+
+import { runInside } from "./ambient.js";
+import type { Settled } from "./commands.js";
+import { Grace } from "./grace.js";
+import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
+import type { Delivery, Loop } from "./loop.js";
+import type { Runtime } from "./record.js";
+import { abortSignal, cancelErrorOf } from "./signal.js";
+import type { Slots } from "./slots.js";
+import type { StopReason } from "./status.js";
+import { Attempt, type Task } from "./task.js";
+import { overError, type Waits } from "./waits.js";
+import { tellWatchers } from "./watchers.js";
+
+export interface RunnerRooms {
+  readonly loop: Loop;
+  readonly slots: Slots<Task>;
+  readonly waits: Waits;
+  readonly runtime: Runtime;
+  readonly isAmbient: boolean;
+  readonly graceMs: number;
+  /** Withdraws the open questions of a task whose attempt is over. */
+  withdrawRequests(task: Task): void;
+  /** Called once for each task that has ended, in the call in which it did. */
+  onEnd(task: Task): void;
+}
+
+/** Of all ends in this process: `Task.endOrder`. */
+let ends = 0;
+
+type SettledFunction = Extract<Settled, { readonly how: "returned" | "threw" }>;
+
+export class Runner {
+  readonly #rooms: RunnerRooms;
+  readonly #unsettled = new Set<Attempt>();
+
+  constructor(rooms: RunnerRooms) {
+    this.#rooms = rooms;
+  }
+
+  /** Functions that were given up and have not ended yet. */
+  get abandoned(): number {
+    return this.#unsettled.size;
+  }
+
+  /** A slot is `task`'s: it comes back from its wait, or its function starts. */
+  granted(task: Task): void {
+    if (task.isResume && task.attempt !== undefined) this.#rooms.waits.resume(task.attempt);
+    else this.#rooms.loop.deliver(new Start(this, task));
+  }
+
+  /** Calls the function, unless the task has ended since it was granted its slot. */
+  start(task: Task): void {
+    const { loop, waits, runtime, isAmbient } = this.#rooms;
+    const { work, context } = task;
+    if (work === undefined || context === undefined) return;
+    if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
+    const attempt = new Attempt(task, task.state.attempt, waits);
+    task.attempt = attempt;
+    task.desk?.deadlines?.run();
+    let value: unknown;
+    try {
+      value = isAmbient
+        ? context.runInAsyncScope(runInside, undefined, attempt, work, attempt)
+        : context.runInAsyncScope(work, undefined, attempt);
+      if ((typeof value === "object" && value !== null) || typeof value === "function") {
+        // A thenable of any make: `Promise.resolve` calls its `then` once, and takes its first answer.
+        Promise.resolve(value).then(
+          (result: unknown) => this.#settledLater(attempt, { how: "returned", value: result }),
+          (error: unknown) => this.#settledLater(attempt, { how: "threw", error }),
+        );
+        return;
+      }
+    } catch (error) {
+      this.#settled(attempt, { how: "threw", error });
+      return;
+    }
+    this.#settled(attempt, { how: "returned", value });
+  }
+
+  /** At the top of a microtask: what follows is delivered here and now. */
+  #settledLater(attempt: Attempt, settled: SettledFunction): void {
+    this.#settled(attempt, settled);
+    this.#rooms.loop.drain();
+  }
+
+  #settled(attempt: Attempt, settled: SettledFunction): void {
+    const { task } = attempt;
+    if (attempt.phase === "open") {
+      attempt.phase = "settled";
+      attempt.grace?.settled();
+      this.#finish(task, attempt, settled);
+      return;
+    }
+    this.#unsettled.delete(attempt);
+    this.#rooms.slots.release(task.lane, task);
+    const message = settled.how === "threw" ? { message: String(settled.error) } : {};
+    this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
+  }
+
+  /** C2: the grace is over and the function has not settled. */
+  abandon(attempt: Attempt): void {
+    if (attempt.phase !== "open") return;
+    attempt.phase = "abandoned";
+    attempt.grace?.settled();
+    this.#unsettled.add(attempt);
+    this.#finish(attempt.task, attempt, { how: "silent" });
+  }
+
+  /** H1: the function is over, so is its context; the task is over when its attached children are. */
+  #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
+    const { loop, slots, waits } = this.#rooms;
+    task.desk?.deadlines?.settle();
+    if (attempt !== undefined) waits.rejectAll(attempt, () => overError(task, settled));
+    this.#rooms.withdrawRequests(task);
+    const isReturn = settled.how === "returned" && task.state.stop === undefined;
+    const policy = isReturn ? task.state.spec.traits.children : "cancel";
+    if (policy === "detach") this.#detachChildren(task);
+    const living = task.attachedChildren === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
+    loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living });
+    if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
+    if (task.isOver) this.#ended(task);
+    else if (policy === "cancel") this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
+  }
+
+  #detachChildren(task: Task): void {
+    for (const child of [...attachedChildrenOf(task)]) {
+      this.#rooms.loop.apply(child, { type: "update", patch: { detached: true } });
+      letGo(child);
+    }
+  }
+
+  /**
+   * Asks a task and its living attached descendants to stop (H2): every one of them gets its intent, its signal and its rejected
+   * waits in this turn, then those that never started end, leaf first. Over, or stopped before, it changes nothing (S5).
+   */
+  stop(task: Task, reason: StopReason, words: string): void {
+    if (task.isOver || task.state.stop !== undefined) return;
+    const below = attachedDescendantsOf(task);
+    if (reason === "cancel") this.#stopAll([task, ...below], "cancel", words);
+    else {
+      this.#stopAll([task], reason, words);
+      this.#stopAll(below, "cancel", words);
+    }
+  }
+
+  /** D8: everything that lives. Those that were stopped before keep their reason. */
+  shutDown(tasks: readonly Task[]): void {
+    this.#stopAll(tasks, "shutdown", "shutdown");
+  }
+
+  /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
+  #stopAll(tasks: readonly Task[], reason: StopReason, words: string): void {
+    const { loop, slots, waits } = this.#rooms;
+    const started: Attempt[] = [];
+    const unstarted: Task[] = [];
+    for (const task of tasks) {
+      if (loop.apply(task, { type: "stop", reason, words }) !== undefined) continue;
+      const { attempt } = task;
+      if (attempt === undefined) {
+        slots.leave(task.lane, task);
+        unstarted.push(task);
+      } else {
+        started.push(attempt);
+        waits.rejectAll(attempt, cancelErrorOf);
+      }
+    }
+    if (started.length > 0) {
+      loop.deliver({ deliver: () => started.forEach(abortSignal) });
+      this.#giveGrace(started);
+    }
+    for (let i = unstarted.length - 1; i >= 0; i--) {
+      const task = unstarted[i];
+      if (task !== undefined) this.#finish(task, undefined, { how: "unstarted" });
+    }
+  }
+
+  #giveGrace(attempts: readonly Attempt[]): void {
+    const groups = new Map<number, Attempt[]>();
+    for (const attempt of attempts) {
+      const ms = attempt.task.desk?.graceMs ?? this.#rooms.graceMs;
+      const group = groups.get(ms);
+      if (group === undefined) groups.set(ms, [attempt]);
+      else group.push(attempt);
+    }
+    for (const [ms, group] of groups) {
+      const abandonAll = () => group.toReversed().forEach((attempt) => this.abandon(attempt));
+      const grace = new Grace(this.#rooms.loop.clock, ms, group.length, abandonAll);
+      for (const attempt of group) attempt.grace = grace;
+    }
+  }
+
+  /** `first` is over: so is everyone above it that waited for nothing else. */
+  #ended(first: Task): void {
+    const { loop, onEnd } = this.#rooms;
+    for (let task: Task | undefined = first; task !== undefined; ) {
+      const { parent, isAttached, desk }: Task = task;
+      task.endOrder = ++ends;
+      task.work = undefined;
+      task.context = undefined;
+      task.attempt = undefined;
+      desk?.deadlines?.cancel();
+      desk?.unfollow?.();
+      buryIn(task);
+      tellWatchers(task);
+      onEnd(task);
+      task = undefined;
+      if (parent === undefined || !isAttached) continue;
+      parent.touch();
+      if (parent.attachedChildren === 0 && parent.state.outcome !== undefined && !parent.isOver) {
+        loop.apply(parent, { type: "end" });
+        task = parent;
+      }
+    }
+  }
+}
+
+class Start implements Delivery {
+  readonly #runner: Runner;
+  readonly #task: Task;
+
+  constructor(runner: Runner, task: Task) {
+    this.#runner = runner;
+    this.#task = task;
+  }
+
+  deliver(): void {
+    this.#runner.start(this.#task);
+  }
+}
+
+const NOBODY: readonly string[] = Object.freeze([]);
+
+/** What the children of a task that is over are cancelled with: its own words, or the code of its failure. */
+function codeOf(task: Task): string {
+  const { outcome } = task.state;
+  switch (outcome?.status) {
+    case "failed":
+      return outcome.error.code;
+    case "cancelled":
+    case "interrupted":
+      return outcome.reason;
+    default:
+      return "returned";
+  }
+}

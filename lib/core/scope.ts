@@ -1,0 +1,159 @@
+// Scope: the verbs that a manager, a session and a context share: spawn, list, get, awaitTasks, outcomes, cancelAll, usage.
+//
+// Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
+
+import { checkOneOf, checkSignal, checkMs, checkCount, checkText, checkType, checkTags, show } from "./options.js";
+import type { AwaitOptions } from "./await-tasks.js";
+import type { Core } from "./core.js";
+import { Handle, taskOf, type TaskHandle, type TaskRef } from "./handle.js";
+import type { TaskFilter, TaskOutcome, TaskRecord, Usage } from "./record.js";
+import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
+import { TASK_STATUSES } from "./status.js";
+import type { Attempt, Task, Work } from "./task.js";
+import type { WaitOptions } from "./waits.js";
+
+export type SpawnOptions = AnySpawnOptions<TaskRef>;
+
+export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome<unknown>;
+
+export interface AwaitResult<H extends readonly TaskRef[]> {
+  readonly reason: "done" | "timeout" | "request";
+  /** One place for each task, in the order asked; `undefined` where it has not ended. */
+  readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
+  /** Those that ended, first to end first. */
+  readonly ended: readonly OutcomeOf<H[number]>[];
+  readonly pending: readonly TaskRecord[];
+}
+
+/**
+ * Never misses: a task that has already ended counts. A failed task is a result. Inside a task this lends its slot.
+ * `TaskNotFoundError`: an id is unknown, and nothing was waited for. `AwaitCycleError`: it could never end. An aborted `signal` rejects with its reason.
+ */
+export interface AwaitTasks {
+  <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
+}
+/** Each outcome in order of ending, subscribed once, O(1) a step; every step is a wait. Leaving the loop withdraws it. Same errors as `awaitTasks`. */
+export interface OutcomesOf {
+  <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
+}
+
+export abstract class Scope {
+  protected readonly core: Core;
+
+  constructor(core: Core) {
+    this.core = core;
+  }
+
+  /** The attempt whose context this is, if it is one. */
+  protected abstract readonly caller: Attempt | undefined;
+  /** What a spawn here is a child of, and of which session, when its options do not say. */
+  protected abstract spawnScope(): SpawnScope;
+  /** Whether `task` is one of this scope's. */
+  protected abstract owns(task: Task): boolean;
+  /** What `cancelAll()` closes to spawns until it resolves (H3). */
+  protected abstract readonly closes: Task | string | undefined;
+
+  protected start<T>(work: Work, options: SpawnOptions | undefined): TaskHandle<T> {
+    return new Handle<T>(this.core, this.core.spawner.spawn(this.#scopeOf(options), work, options));
+  }
+
+  #scopeOf(options: SpawnOptions | undefined): SpawnScope {
+    if (options?.parent !== undefined) {
+      const parent = taskOf(this.core, "parent", options.parent);
+      return { parent, sessionId: parent.state.spec.sessionId };
+    }
+    const scope = this.spawnScope();
+    return options?.root ? { parent: undefined, sessionId: scope.sessionId } : scope;
+  }
+
+  awaitTasks<const H extends readonly TaskRef[]>(tasks: H, options: AwaitOptions = {}): Promise<AwaitResult<H>> {
+    let found: Task[];
+    try {
+      found = this.#tasksOf(tasks);
+      checkAwaitOptions(options, new Set(found).size);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // The outcomes stand at the positions of their handles, so each has the type that its handle has.
+    return this.core.awaitTasks(this.caller, this, found, options) as Promise<AwaitResult<H>>;
+  }
+
+  outcomes<const H extends readonly TaskRef[]>(
+    tasks: H,
+    options: WaitOptions = {},
+  ): AsyncIterable<OutcomeOf<H[number]>> {
+    checkSignal("signal", options.signal);
+    return this.core.outcomes(this.caller, () => this.#tasksOf(tasks), options) as AsyncIterable<OutcomeOf<H[number]>>;
+  }
+
+  list(filter: TaskFilter = {}): readonly TaskRecord[] {
+    return this.#find(filter).map((task) => task.record);
+  }
+
+  get(id: string): TaskHandle | undefined {
+    checkType("id", id, "string");
+    const task = this.core.registry.byId(id);
+    return task !== undefined && this.owns(task) ? new Handle(this.core, task) : undefined;
+  }
+
+  cancelAll(filter?: TaskFilter, reason = "cancel", options: WaitOptions = {}): Promise<readonly TaskOutcome[]> {
+    let tasks: Task[];
+    try {
+      checkText("reason", reason);
+      checkSignal("signal", options.signal);
+      tasks = this.#find(filter ?? {}).filter((task) => !task.isOver);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return this.core.cancelAll(this.caller, tasks, filter === undefined ? this.closes : undefined, reason, options);
+  }
+
+  protected usageOf(tasks: Iterable<Task>): Usage {
+    const sum = { inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 0 };
+    for (const { record } of tasks) {
+      sum.inputTokens += record.usage.inputTokens;
+      sum.outputTokens += record.usage.outputTokens;
+      sum.costUsd += record.usage.costUsd;
+      sum.tasks += record.usage.tasks;
+    }
+    return Object.freeze(sum);
+  }
+
+  #find(filter: TaskFilter): Task[] {
+    checkFilter(filter);
+    return this.core.list(filter, (task) => this.owns(task));
+  }
+
+  #tasksOf(refs: readonly TaskRef[]): Task[] {
+    if (!Array.isArray(refs)) throw new TypeError(`tasks must be a list of ids and handles, got ${show(refs)}`);
+    return refs.map((ref: unknown, index) => taskOf(this.core, `tasks[${index}]`, ref));
+  }
+}
+
+function checkAwaitOptions(options: AwaitOptions, count: number): void {
+  const { until, timeoutMs, signal, stopOnRequest, cancelRest } = options;
+  if (typeof until === "number") {
+    checkCount("until", until, 1);
+    if (until > count)
+      throw new RangeError(`until must be at most the number of tasks, which is ${count}, got ${until}`);
+  } else checkOneOf("until", until, ["all", "any", "success", "failure"]);
+  checkMs("timeoutMs", timeoutMs);
+  checkSignal("signal", signal);
+  if (stopOnRequest !== undefined) checkType("stopOnRequest", stopOnRequest, "boolean");
+  if (cancelRest !== undefined) checkType("cancelRest", cancelRest, "boolean");
+}
+
+function checkFilter(filter: TaskFilter): void {
+  checkType("filter", filter, "object");
+  const { status, tags, ...texts } = filter;
+  for (const each of status === undefined || typeof status === "string" ? [status] : status) {
+    checkOneOf("filter.status", each, TASK_STATUSES);
+  }
+  checkTags("filter.tags", tags);
+  for (const [field, value] of Object.entries(texts)) {
+    if (!TEXT_FIELDS.includes(field)) throw new TypeError(`filter.${field} is not a field to filter by`);
+    if (value !== undefined) checkType(`filter.${field}`, value, "string");
+  }
+}
+
+const TEXT_FIELDS: readonly string[] = ["name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"];

@@ -1,0 +1,44 @@
+// Session: one owner loop, by name: what it spawned, and all that came of it.
+
+import { type Session, type TaskFunction, workOf } from "./context.js";
+import type { Core } from "./core.js";
+import type { TaskHandle } from "./handle.js";
+import type { Usage } from "./record.js";
+import { Scope, type SpawnOptions } from "./scope.js";
+import type { SpawnScope } from "./spawn.js";
+import type { Task } from "./task.js";
+
+export class NamedSession extends Scope implements Session {
+  readonly id: string;
+  protected readonly caller = undefined;
+  readonly #ambientParent: () => Task | undefined;
+
+  constructor(core: Core, id: string, ambientParent: () => Task | undefined) {
+    super(core);
+    this.id = id;
+    this.#ambientParent = ambientParent;
+  }
+
+  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
+    return this.start<T>(workOf(this.core, work), options);
+  }
+
+  /** Of all its tasks, as far as their records are kept. */
+  usage(): Usage {
+    return this.usageOf(
+      this.core.list({}, (task) => this.owns(task) && !(task.parent !== undefined && this.owns(task.parent))),
+    );
+  }
+
+  /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
+  protected spawnScope(): SpawnScope {
+    const parent = this.#ambientParent();
+    return { parent: parent !== undefined && this.owns(parent) ? parent : undefined, sessionId: this.id };
+  }
+  protected owns(task: Task): boolean {
+    return task.state.spec.sessionId === this.id;
+  }
+  protected get closes(): string {
+    return this.id;
+  }
+}

@@ -1,0 +1,66 @@
+// Signal: the platform's AbortSignal, on both sides of a task.
+//
+// A task's own signal is made when it is first read, because most are not (C5). A user's signal is followed with one listener
+// for all that follow it, so that no fan-out warns, and the listener goes with the last follower.
+
+import { setMaxListeners } from "node:events";
+import { isAbortError } from "abort-controller-x";
+import { cancelledError, type TaskCancelledError } from "./errors.js";
+import type { Attempt } from "./task.js";
+
+/** The attempt's signal; already aborted when it was stopped before anyone looked. */
+export function signalOf(attempt: Attempt): AbortSignal {
+  if (attempt.controller === undefined) {
+    attempt.controller = new AbortController();
+    setMaxListeners(0, attempt.controller.signal);
+    if (attempt.task.state.stop !== undefined) abortSignal(attempt);
+  }
+  return attempt.controller.signal;
+}
+
+/** Aborts the signal, if anybody has it. */
+export function abortSignal(attempt: Attempt): void {
+  attempt.controller?.abort(cancelErrorOf(attempt));
+}
+
+/** What the signal aborts with and the waits of the stopped task reject with (C4): one error for all of them. */
+export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
+  const { id, stop } = { id: attempt.task.id, stop: attempt.task.state.stop };
+  attempt.cancelError ??= cancelledError(id, stop?.words ?? "cancel");
+  return attempt.cancelError;
+}
+
+interface Followed {
+  readonly followers: Set<() => void>;
+  readonly listener: () => void;
+}
+const followed = new WeakMap<AbortSignal, Followed>();
+
+/** Calls `onAbort` when the signal aborts, until the returned off is called. The signal is not aborted yet. */
+export function follow(signal: AbortSignal, onAbort: () => void): () => void {
+  let entry = followed.get(signal);
+  if (entry === undefined) {
+    const followers = new Set<() => void>();
+    const listener = () => {
+      followed.delete(signal);
+      for (const follower of followers) follower();
+    };
+    entry = { followers, listener };
+    followed.set(signal, entry);
+    signal.addEventListener("abort", listener, { once: true });
+  }
+  const { followers, listener } = entry;
+  followers.add(onAbort);
+  return () => {
+    if (!followers.delete(onAbort) || followers.size > 0 || followed.get(signal)?.followers !== followers) return;
+    followed.delete(signal);
+    signal.removeEventListener("abort", listener);
+  };
+}
+
+/** What an abort reason says, as the words of a cancel. */
+export function wordsOf(reason: unknown): string {
+  if (typeof reason === "string") return reason;
+  if (reason instanceof DOMException && isAbortError(reason)) return "aborted";
+  return reason instanceof Error ? reason.message : String(reason);
+}

@@ -1,0 +1,168 @@
+// Slots: how many tasks may run at once, per lane and over the whole manager.
+//
+// Owns the count of held slots and the lines of those waiting. Knows no task function, no promise, no clock.
+// L1: held(lane) <= lane.concurrency, sum of held <= concurrency. L4: one order per lane; lanes with waiters take turns.
+// L6: `queued` is what the bound counts. L8: a slot is taken and given back in this file only.
+
+import { Line, type Standing } from "./line.js";
+import { type Rate, RateGate } from "./rate-gate.js";
+
+export interface LaneOptions {
+  /** Started tasks without a pending wait, in this lane: an integer ≥ 1, or `Infinity`. The manager's `concurrency` caps it too. */
+  concurrency: number;
+  /** At most `limit` first starts in any `periodMs`; resumes take none. Real time: the gate does not follow an injected clock. */
+  rate?: Rate | undefined;
+  /** What one step of priority is worth; default the manager's. */
+  agingMs?: number | undefined;
+  /** An abandoned function keeps its slot until it really ends. */
+  holdAbandoned?: boolean | undefined;
+}
+
+export interface LaneStats {
+  readonly concurrency: number;
+  readonly held: number;
+  readonly free: number;
+  readonly queued: number;
+  readonly paused: boolean;
+}
+
+export interface Slotted extends Standing {
+  holdsSlot: boolean;
+}
+
+export class Lane<S extends Slotted> {
+  readonly name: string;
+  readonly concurrency: number;
+  readonly agingMs: number;
+  readonly holdAbandoned: boolean;
+  readonly gate: RateGate | undefined;
+  readonly line = new Line<S>();
+  held = 0;
+  paused = false;
+
+  constructor(name: string, options: LaneOptions, agingMs: number) {
+    this.name = name;
+    this.concurrency = options.concurrency;
+    this.agingMs = options.agingMs ?? agingMs;
+    this.holdAbandoned = options.holdAbandoned ?? false;
+    this.gate = options.rate === undefined ? undefined : new RateGate(options.rate);
+  }
+
+  get #startsOpen(): boolean {
+    return !this.paused && (this.gate === undefined || this.gate.isOpen);
+  }
+
+  /** Who may have the next slot of this lane, were one free. Asks the gate for a token when only that is missing. */
+  next(onToken: () => void): S | undefined {
+    if (this.held >= this.concurrency) return undefined;
+    const first = this.line.first(!this.paused);
+    if (first === undefined || first.isResume || this.#startsOpen) return first;
+    this.gate?.ask(onToken);
+    return this.line.first(false);
+  }
+
+  stats(): LaneStats {
+    const { concurrency, held, paused } = this;
+    return { concurrency, held, free: concurrency - held, queued: this.line.starts, paused };
+  }
+}
+
+export class Slots<S extends Slotted> {
+  readonly lanes: ReadonlyMap<string, Lane<S>>;
+  readonly #concurrency: number;
+  readonly #order: Lane<S>[];
+  readonly #onGrant: (item: S) => void;
+  #held = 0;
+  #queued = 0;
+  #arrived = 0;
+
+  constructor(concurrency: number, lanes: readonly Lane<S>[], onGrant: (item: S) => void) {
+    this.#concurrency = concurrency;
+    this.lanes = new Map(lanes.map((lane) => [lane.name, lane]));
+    this.#order = [...lanes];
+    this.#onGrant = onGrant;
+  }
+
+  /** First starts in line, over all lanes. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  /** Whether a start would go in line rather than get a slot at once. */
+  isFull(lane: Lane<S>): boolean {
+    return !this.#hasSlot(lane) || lane.paused || lane.gate !== undefined || lane.line.starts + lane.line.resumes > 0;
+  }
+
+  /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
+  enter(lane: Lane<S>, item: S, isResume: boolean, rank: number): void {
+    item.isResume = isResume;
+    if (this.#hasSlot(lane) && (isResume ? this.#isFirstBack(lane) : !this.isFull(lane))) {
+      this.#grant(lane, item);
+      return;
+    }
+    item.rank = rank;
+    item.order = ++this.#arrived;
+    lane.line.add(item);
+    if (!isResume) this.#queued++;
+    this.promote();
+  }
+
+  /** Leaves the line without a slot. Nothing when it stands in none. */
+  leave(lane: Lane<S>, item: S): void {
+    if (item.place < 0) return;
+    lane.line.remove(item);
+    if (!item.isResume) this.#queued--;
+  }
+
+  /** Gives the slot back, and to the next. Nothing when it holds none (L8). */
+  release(lane: Lane<S>, item: S): void {
+    if (!item.holdsSlot) return;
+    item.holdsSlot = false;
+    lane.held--;
+    this.#held--;
+    this.promote();
+  }
+
+  /** `undefined` is every lane. */
+  setPaused(paused: boolean, lane: Lane<S> | undefined): void {
+    for (const each of lane === undefined ? this.#order : [lane]) each.paused = paused;
+    if (!paused) this.promote();
+  }
+
+  /** Grants every slot that is free to whoever may have it. Lanes with waiters take turns. */
+  readonly promote = (): void => {
+    let refused = 0;
+    while (refused < this.#order.length && this.#held < this.#concurrency) {
+      const lane = this.#order[0];
+      if (lane === undefined) return;
+      const item = lane.next(this.promote);
+      if (item === undefined) refused++;
+      else {
+        refused = 0;
+        lane.line.take(item);
+        if (!item.isResume) {
+          this.#queued--;
+          lane.gate?.take();
+        }
+        this.#grant(lane, item);
+      }
+      if (this.#order.length > 1) this.#order.push(...this.#order.splice(0, 1));
+    }
+  };
+
+  #hasSlot(lane: Lane<S>): boolean {
+    return lane.held < lane.concurrency && this.#held < this.#concurrency;
+  }
+
+  /** A free slot nobody in line may have (starts that are paused or gated do not count) is for whoever comes back. */
+  #isFirstBack(lane: Lane<S>): boolean {
+    return lane.line.starts + lane.line.resumes === 0;
+  }
+
+  #grant(lane: Lane<S>, item: S): void {
+    item.holdsSlot = true;
+    lane.held++;
+    this.#held++;
+    this.#onGrant(item);
+  }
+}

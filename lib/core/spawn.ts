@@ -1,0 +1,324 @@
+// Spawn: what a task must pass to come into being, and what it is then.
+//
+// Checks everything first and starts nothing that fails a check (§12): closed manager, stopped scope (H3), limits (H4), lane, names,
+// the bound of the line (L6). Then the task is created, adopted by its parent, and asks for its slot; its function starts later in
+// the same turn, never in this call (L9).
+
+import { AsyncResource } from "node:async_hooks";
+import { ambientAttempt } from "./ambient.js";
+import { Deadlines } from "./deadlines.js";
+import { deskOf } from "./desk.js";
+import {
+  LimitExceededError,
+  ManagerClosedError,
+  QueueFullError,
+  ScopeCancelledError,
+  TaskTerminatedError,
+  UnknownLaneError,
+} from "./errors.js";
+import { adopt } from "./hierarchy.js";
+import type { Ids } from "./ids.js";
+import type { Loop } from "./loop.js";
+import {
+  checkCount,
+  checkFinite,
+  checkMs,
+  checkOneOf,
+  checkSignal,
+  checkTags,
+  checkText,
+  checkType,
+  takeObject,
+} from "./options.js";
+import { type ChildrenPolicy, NO_DETAILS, NO_TRAITS, newState, type TaskDetails, type TaskTraits } from "./record.js";
+import type { Registry } from "./registry.js";
+import { follow, wordsOf } from "./signal.js";
+import type { Lane, Slots } from "./slots.js";
+import type { StopReason } from "./status.js";
+import { Task, type Work } from "./task.js";
+
+/** What may be said of a task when it is spawned. `R` is how a parent may be named. */
+export interface SpawnOptions<R = unknown> {
+  /** The same id gives the same task, running or ended, as long as it is kept. */
+  id?: string | undefined;
+  /** Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`. */
+  name?: string | undefined;
+  title?: string | undefined;
+  agent?: string | undefined;
+  /** Must be declared: `UnknownLaneError`. Default `"default"`, the lane of the manager's own `concurrency`. */
+  lane?: string | undefined;
+  /** Keys with waiters take turns in a lane, e.g. one key per user. */
+  laneKey?: string | undefined;
+  /** Higher goes earlier, by `agingMs` a step; nothing starves. Default 0. */
+  priority?: number | undefined;
+  /** Whose child it is; inside a task's function the default is that task. */
+  parent?: R | undefined;
+  /** Be nobody's child, even inside a task. With `parent` it is a `TypeError`. */
+  root?: boolean | undefined;
+  /** A child on its own: its parent neither waits for it nor cancels it. Usage still passes through. */
+  detached?: boolean | undefined;
+  /** Default `"await"`. */
+  children?: ChildrenPolicy | undefined;
+  /** The run of the agent loop; children inherit it, and `agent`. */
+  runId?: string | undefined;
+  /** The model's tool call. Unique per session and `runId`, so that a replay spawns once. */
+  callId?: string | undefined;
+  /** Of each attempt, counted only while `running`: `failed` with `timeout`. */
+  timeoutMs?: number | undefined;
+  /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept. */
+  totalTimeoutMs?: number | undefined;
+  /** No sign of life for that long in `running` (heartbeat, progress, output, message): `failed` with `stalled`. */
+  stallTimeoutMs?: number | undefined;
+  /** From the stop on; a function that has not settled by then is abandoned. Default the manager's. */
+  graceMs?: number | undefined;
+  tags?: readonly string[] | undefined;
+  metadata?: { readonly [key: string]: unknown } | undefined;
+  /** Aborting it cancels the task, with the signal's reason as words. Aborted already, the task is cancelled before it starts. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How many tasks there may be. */
+export interface Limits {
+  /** Default 8. A root has depth 0. */
+  maxDepth?: number | undefined;
+  /** Living children per parent. No limit unless set. */
+  maxChildren?: number | undefined;
+  /** Living tasks below one root. No limit unless set. */
+  maxDescendants?: number | undefined;
+  /** Tasks in line, over all lanes; default 10 000. */
+  maxQueued?: number | undefined;
+}
+
+/** Where a spawn was called: under which task, in which session. */
+export interface SpawnScope {
+  readonly parent: Task | undefined;
+  readonly sessionId: string | undefined;
+}
+
+export interface SpawnRooms {
+  readonly loop: Loop;
+  readonly slots: Slots<Task>;
+  readonly registry: Registry;
+  readonly ids: Ids;
+  readonly limits: Limits;
+  stop(task: Task, reason: StopReason, words: string): void;
+  isClosed(): boolean;
+  onCreated(): void;
+  /** Sessions and tasks whose `cancelAll()` is under way (H3). */
+  readonly cancelling: ReadonlySet<Task | string>;
+}
+
+export const DEFAULT_LANE = "default";
+const NO_OPTIONS: SpawnOptions = Object.freeze({});
+
+export class Spawner {
+  readonly #rooms: SpawnRooms;
+  readonly #maxDepth: number;
+  readonly #maxChildren: number;
+  readonly #maxDescendants: number;
+  readonly #maxQueued: number;
+
+  constructor(rooms: SpawnRooms) {
+    this.#rooms = rooms;
+    this.#maxDepth = rooms.limits.maxDepth ?? 8;
+    this.#maxChildren = rooms.limits.maxChildren ?? Number.POSITIVE_INFINITY;
+    this.#maxDescendants = rooms.limits.maxDescendants ?? Number.POSITIVE_INFINITY;
+    this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
+  }
+
+  /** Whether a spawn in the default lane would not be `QueueFullError`. */
+  get hasRoom(): boolean {
+    return this.#rooms.slots.queued < this.#maxQueued;
+  }
+
+  spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
+    const { loop, slots, registry, ids } = this.#rooms;
+    if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    if (options !== NO_OPTIONS) checkOptions(options);
+    const { parent, sessionId } = scope;
+    const known = this.#known(scope, options);
+    if (known !== undefined) return known;
+
+    if (sessionId !== undefined) this.#refuseCancelling(sessionId);
+    if (parent !== undefined) this.#checkFamily(parent);
+    const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
+    if (options.name !== undefined) registry.checkName(sessionId, options.name);
+    if (!this.hasRoom && slots.isFull(lane)) throw new QueueFullError(this.#maxQueued);
+
+    const now = loop.clock.now();
+    const id = options.id ?? ids.next("task");
+    const spec = {
+      id,
+      sessionId,
+      parentId: parent?.id,
+      rootId: parent === undefined ? id : parent.root.id,
+      depth: parent === undefined ? 0 : parent.state.spec.depth + 1,
+      lane: lane.name,
+      createdAt: now,
+      traits: traitsOf(options, parent, now),
+    };
+    const context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
+    const task = new Task(newState(spec, detailsOf(options)), lane, parent, work, context);
+    registry.add(task);
+    adopt(task);
+    loop.created(task);
+    this.#rooms.onCreated();
+    if (options !== NO_OPTIONS) this.#furnish(task, options);
+    if (!task.isOver) slots.enter(lane, task, false, rankOf(task, lane, now));
+    return task;
+  }
+
+  laneOf(name: string): Lane<Task> {
+    const { lanes } = this.#rooms.slots;
+    const lane = lanes.get(name);
+    if (lane === undefined) throw new UnknownLaneError(name, [...lanes.keys()]);
+    return lane;
+  }
+
+  /** The task that the same `id`, or the same call, spawned before. */
+  #known({ parent, sessionId }: SpawnScope, options: SpawnOptions): Task | undefined {
+    const { registry } = this.#rooms;
+    const { id, callId, runId = parent?.state.spec.traits.runId } = options;
+    if (id !== undefined) return registry.byId(id);
+    return callId === undefined ? undefined : registry.byCall(sessionId, runId, callId);
+  }
+
+  #refuseCancelling(scope: Task | string): void {
+    if (!this.#rooms.cancelling.has(scope)) return;
+    throw new ScopeCancelledError(
+      typeof scope === "string" ? scope : scope.id,
+      "it spawns nothing until its tasks have ended",
+    );
+  }
+
+  /** H3, H4. */
+  #checkFamily(parent: Task): void {
+    const { id, state, root } = parent;
+    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+    if (state.outcome !== undefined) {
+      if (state.outcome.status !== "succeeded")
+        throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+      throw new TaskTerminatedError(id, "nothing is spawned under it any more");
+    }
+    this.#refuseCancelling(parent);
+    const depth = state.spec.depth + 1;
+    if (depth > this.#maxDepth) {
+      throw new LimitExceededError(
+        "maxDepth",
+        this.#maxDepth,
+        `A task under ${id} would be ${depth} levels deep: do this work in ${id} itself`,
+      );
+    }
+    if (parent.livingChildren >= this.#maxChildren) {
+      throw new LimitExceededError(
+        "maxChildren",
+        this.#maxChildren,
+        `Task ${id} has ${parent.livingChildren} living children: wait for one to end`,
+      );
+    }
+    if (root.livingDescendants >= this.#maxDescendants) {
+      throw new LimitExceededError(
+        "maxDescendants",
+        this.#maxDescendants,
+        `${root.livingDescendants} tasks live below root ${root.id}: wait for one to end`,
+      );
+    }
+  }
+
+  /** What only some tasks have. */
+  #furnish(task: Task, options: SpawnOptions): void {
+    const { loop, stop } = this.#rooms;
+    const { timeoutMs, totalTimeoutMs, stallTimeoutMs, graceMs, signal } = options;
+    if (graceMs !== undefined) deskOf(task).graceMs = graceMs;
+    if (timeoutMs !== undefined || totalTimeoutMs !== undefined || stallTimeoutMs !== undefined) {
+      const onPassed = (reason: StopReason) => stop(task, reason, reason);
+      deskOf(task).deadlines = new Deadlines(loop.clock, { timeoutMs, totalTimeoutMs, stallTimeoutMs }, onPassed);
+    }
+    if (signal === undefined) return;
+    if (signal.aborted) stop(task, "cancel", wordsOf(signal.reason));
+    else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(signal.reason)));
+  }
+}
+
+/** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */
+export function ambientParent(): Task | undefined {
+  const attempt = ambientAttempt();
+  if (attempt === undefined) return undefined;
+  const { task, phase } = attempt;
+  if (phase === "open") return task;
+  if (phase === "settled" && task.state.stop === undefined && task.state.outcome?.status === "succeeded")
+    return undefined;
+  throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
+}
+
+/** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
+const CONTEXT_OPTIONS = { requireManualDestroy: true };
+
+function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number): TaskTraits {
+  const inherited = parent?.state.spec.traits;
+  if (options === NO_OPTIONS && (inherited === undefined || inherited === NO_TRAITS)) return NO_TRAITS;
+  const { name, callId, laneKey, priority = 0, children = "await", totalTimeoutMs, detached = false } = options;
+  const own = totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : now + totalTimeoutMs;
+  const deadline = Math.min(own, (detached ? undefined : inherited?.totalDeadlineAt) ?? Number.POSITIVE_INFINITY);
+  return {
+    name,
+    agent: options.agent ?? inherited?.agent,
+    runId: options.runId ?? inherited?.runId,
+    callId,
+    laneKey,
+    priority,
+    children,
+    totalDeadlineAt: deadline === Number.POSITIVE_INFINITY ? undefined : deadline,
+  };
+}
+
+function detailsOf(options: SpawnOptions): TaskDetails {
+  const { title, detached, tags, metadata } = options;
+  if (title === undefined && !detached && tags === undefined && metadata === undefined) return NO_DETAILS;
+  return Object.freeze({
+    ...NO_DETAILS,
+    title,
+    detached: detached ?? false,
+    tags: Object.freeze([...(tags ?? [])]),
+    metadata: metadata === undefined ? NO_DETAILS.metadata : takeObject("metadata", metadata),
+  });
+}
+
+/** L4: a child of a started task enters one `agingMs` earlier. */
+function rankOf(task: Task, lane: Lane<Task>, now: number): number {
+  const { traits } = task.state.spec;
+  const head = task.parent?.state.startedAt === undefined ? 0 : 1;
+  return now - (traits.priority + head) * lane.agingMs;
+}
+
+function checkOptions(options: SpawnOptions): void {
+  checkType("options", options, "object");
+  checkText("id", options.id);
+  checkText("name", options.name);
+  checkText("title", options.title);
+  checkText("agent", options.agent);
+  checkText("lane", options.lane);
+  checkText("laneKey", options.laneKey);
+  checkText("runId", options.runId);
+  checkText("callId", options.callId);
+  checkFinite("priority", options.priority);
+  checkOneOf("children", options.children, ["await", "cancel", "detach"]);
+  for (const flag of ["root", "detached"] as const)
+    if (options[flag] !== undefined) checkType(flag, options[flag], "boolean");
+  if (options.root && options.parent !== undefined) throw new TypeError("root and parent exclude each other: give one");
+  checkMs("timeoutMs", options.timeoutMs);
+  checkMs("totalTimeoutMs", options.totalTimeoutMs);
+  checkMs("stallTimeoutMs", options.stallTimeoutMs);
+  checkMs("graceMs", options.graceMs);
+  checkTags("tags", options.tags);
+  checkSignal("signal", options.signal);
+}
+
+/** Of a manager's options. */
+export function checkLimits(limits: Limits): void {
+  checkType("limits", limits, "object");
+  checkCount("limits.maxDepth", limits.maxDepth, 0);
+  checkCount("limits.maxChildren", limits.maxChildren, 0);
+  checkCount("limits.maxDescendants", limits.maxDescendants, 0);
+  checkCount("limits.maxQueued", limits.maxQueued, 0);
+}

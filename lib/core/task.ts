@@ -1,0 +1,190 @@
+// Task: the live entry of one task, and of the attempt that runs it.
+//
+// A task holds its state, which the loop alone replaces, and its places in the rooms: in the line (slots), in the family
+// (hierarchy), under those who wait for it (watchers). Each group of fields below names the room that writes it.
+
+import type { AsyncResource } from "node:async_hooks";
+import type { Clock } from "./clock.js";
+import type { Desk } from "./desk.js";
+import type { TaskCancelledError } from "./errors.js";
+import type { Grace } from "./grace.js";
+import { type TaskRecord, type TaskState, toRecord, type Usage, type Wait } from "./record.js";
+import type { Lane, Slotted } from "./slots.js";
+
+/** Somebody who waits for tasks to end. */
+export interface Watcher {
+  /** Called in the call in which `task` ended, before anything is delivered. */
+  taskEnded(task: Task, link: Link): void;
+  /** The task whose pending wait this is: the edge of L3. */
+  readonly waiting: Task | undefined;
+}
+
+/** One watcher's place under one task. */
+export class Link {
+  readonly task: Task;
+  readonly watcher: Watcher;
+  previous: Link | undefined;
+  next: Link | undefined;
+
+  constructor(task: Task, watcher: Watcher) {
+    this.task = task;
+    this.watcher = watcher;
+  }
+}
+
+/** What a task has used, with everything below it. */
+export interface Spent {
+  inputTokens: number;
+  outputTokens: number;
+  costUsd: number;
+}
+
+/** A task's function, made ready for the runner: it gets its context from the attempt. */
+export type Work = (attempt: Attempt) => unknown;
+
+export class Task implements Slotted {
+  // ── the loop ──
+  state: TaskState;
+  #record: TaskRecord | undefined;
+
+  // ── the runner ──
+  /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
+  work: Work | undefined;
+  context: AsyncResource | undefined;
+  attempt: Attempt | undefined;
+  /** Of all ends in this process: tells which of two tasks ended first. */
+  endOrder = 0;
+
+  // ── the hierarchy ──
+  readonly parent: Task | undefined;
+  readonly root: Task;
+  firstChild: Task | undefined;
+  lastChild: Task | undefined;
+  previousSibling: Task | undefined;
+  nextSibling: Task | undefined;
+  /** Children that live and are attached: what H1 waits for. */
+  attachedChildren = 0;
+  /** Children that live, detached ones too. */
+  livingChildren = 0;
+  /** Of a root: tasks below it that live. */
+  livingDescendants = 0;
+  /** The task itself and all that were ever spawned below it. */
+  tasks = 1;
+  spent: Spent | undefined;
+
+  // ── the slots ──
+  readonly lane: Lane<Task>;
+  rank = 0;
+  order = 0;
+  place = -1;
+  isResume = false;
+  holdsSlot = false;
+
+  // ── who waits for it ──
+  watchers: Link | undefined;
+
+  // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
+  desk: Desk | undefined;
+
+  /** In the retention's queue of ended tasks, and only its kept children keep it there. */
+  isPinned = false;
+
+  constructor(state: TaskState, lane: Lane<Task>, parent: Task | undefined, work: Work, context: AsyncResource) {
+    this.state = state;
+    this.work = work;
+    this.context = context;
+    this.lane = lane;
+    this.parent = parent;
+    this.root = parent === undefined ? this : parent.root;
+  }
+
+  get id(): string {
+    return this.state.spec.id;
+  }
+  get laneKey(): string | undefined {
+    return this.state.spec.traits.laneKey;
+  }
+  get isOver(): boolean {
+    return this.state.finishedAt !== undefined;
+  }
+  get isAttached(): boolean {
+    return this.parent !== undefined && !this.state.details.detached;
+  }
+
+  /** The newest snapshot; the same object until something changes. */
+  get record(): TaskRecord {
+    this.#record ??= toRecord(this.state, this.usage());
+    return this.#record;
+  }
+
+  /** What the snapshot shows has changed. */
+  touch(): void {
+    this.#record = undefined;
+  }
+
+  usage(): Usage {
+    const { inputTokens = 0, outputTokens = 0, costUsd = 0 } = this.spent ?? {};
+    return Object.freeze({ inputTokens, outputTokens, costUsd, tasks: this.tasks });
+  }
+}
+
+/** A wait in flight, as the attempt whose code began it sees it. */
+export interface Pending {
+  describe(): Wait;
+  /** Its value is fixed: out with it. */
+  deliver(): void;
+  /** Rejects it, even one that is over and only waits for its slot. */
+  withdraw(error: Error): void;
+}
+
+/** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
+export interface OpenWait<T> {
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+/** Where the waits of an attempt are kept: in its own manager, whichever manager the handle waited for is of. */
+export interface WaitKeeper {
+  readonly clock: Clock;
+  /**
+   * A wait begins, of `attempt` or of nobody. `arrange` hooks it to its source and returns what unhooks it, which is called once.
+   * `describe` says what the record shows; it is asked only when somebody looks.
+   */
+  open<T>(
+    attempt: Attempt | undefined,
+    describe: () => Wait,
+    signal: AbortSignal | undefined,
+    arrange: (wait: OpenWait<T>) => () => void,
+  ): Promise<T>;
+}
+
+/** One run of a task's function: whether it still may write and wait, and what it waits for. */
+export class Attempt {
+  readonly task: Task;
+  readonly number: number;
+  readonly waits: WaitKeeper;
+  /** `open` until the function settles or is given up (S2). */
+  phase: "open" | "settled" | "abandoned" = "open";
+  /** What it waits for now, in order of beginning; made with the first wait. Written by the waits. */
+  pending: Set<Pending> | undefined;
+  /** The last wait, over, on its way back to a slot. Written by the waits. */
+  returning: Pending | undefined;
+
+  /** The signal, once somebody reads it. Written by `signal.ts`. */
+  controller: AbortController | undefined;
+  cancelError: TaskCancelledError | undefined;
+  /** The grace it shares with all that were stopped with it. Written by the runner. */
+  grace: Grace | undefined;
+
+  constructor(task: Task, number: number, waits: WaitKeeper) {
+    this.task = task;
+    this.number = number;
+    this.waits = waits;
+  }
+
+  /** The pending waits as the record tells them, whenever it is asked. */
+  *[Symbol.iterator](): Iterator<Wait> {
+    if (this.returning !== undefined) yield { on: "slot" };
+    for (const wait of this.pending ?? []) yield wait.describe();
+  }
+}

@@ -1,0 +1,196 @@
+// Waits: a task that waits lends its slot (L2).
+//
+// Owns the pending waits of each attempt and the way back to a slot. A task wants a slot exactly while its function is unfinished
+// and it has no pending wait: the first wait to begin gives the slot back (or the place in line for one), the last one to end
+// returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
+// its own turn (C3). A wait of nobody (outside every task) touches no slot.
+
+import type { Clock } from "./clock.js";
+import { ScopeCancelledError, TaskTerminatedError } from "./errors.js";
+import type { Delivery, Loop } from "./loop.js";
+import type { Wait } from "./record.js";
+import { cancelErrorOf, follow } from "./signal.js";
+import type { Slots } from "./slots.js";
+import type { Attempt, OpenWait, Pending, Task, WaitKeeper } from "./task.js";
+
+/** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
+export interface WaitOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export class Waits implements WaitKeeper {
+  readonly clock: Clock;
+  readonly #loop: Loop;
+  readonly #slots: Slots<Task>;
+
+  constructor(loop: Loop, slots: Slots<Task>) {
+    this.clock = loop.clock;
+    this.#loop = loop;
+    this.#slots = slots;
+  }
+
+  /** What a wait that may not begin gives instead; `undefined` when it may. */
+  refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
+    if (attempt !== undefined) {
+      // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).
+      if (attempt.phase === "abandoned") return new Promise<never>(() => {});
+      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
+      if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
+    }
+    return signal?.aborted ? Promise.reject(signal.reason) : undefined;
+  }
+
+  open<T>(
+    attempt: Attempt | undefined,
+    describe: () => Wait,
+    signal: AbortSignal | undefined,
+    arrange: (wait: OpenWait<T>) => () => void,
+  ): Promise<T> {
+    const refused = this.refusal(attempt, signal);
+    if (refused !== undefined) return refused;
+    const wait = new PendingWait<T>(this, attempt, describe);
+    if (attempt !== undefined) this.#begin(attempt, wait);
+    const unhook = arrange(wait);
+    const unfollow = signal === undefined ? undefined : follow(signal, () => wait.reject(signal.reason));
+    wait.onOver = () => {
+      unhook();
+      unfollow?.();
+    };
+    return wait.promise;
+  }
+
+  #begin(attempt: Attempt, wait: Pending): void {
+    const { task, returning } = attempt;
+    attempt.pending ??= new Set();
+    attempt.pending.add(wait);
+    attempt.returning = undefined;
+    this.#block(attempt);
+    this.#slots.leave(task.lane, task);
+    this.#slots.release(task.lane, task);
+    if (returning !== undefined) this.#loop.deliver(returning);
+  }
+
+  /** `wait` is over: its value is fixed, and it returns at once or with a slot. */
+  over(attempt: Attempt | undefined, wait: Pending): void {
+    if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
+      this.#loop.deliver(wait);
+      return;
+    }
+    if (attempt.pending.size > 0) {
+      this.#block(attempt);
+      this.#loop.deliver(wait);
+      return;
+    }
+    attempt.returning = wait;
+    const { task } = attempt;
+    this.#slots.enter(task.lane, task, true, this.#rankOf(task));
+    // Not granted in the call: the record says that it is on its way back.
+    if (attempt.returning !== undefined) this.#block(attempt);
+  }
+
+  /** The task has its slot again: its last wait returns. */
+  resume(attempt: Attempt): void {
+    const { returning } = attempt;
+    attempt.returning = undefined;
+    this.#loop.apply(attempt.task, { type: "resume", attempt: attempt.number });
+    attempt.task.desk?.deadlines?.run();
+    if (returning !== undefined) this.#loop.deliver(returning);
+  }
+
+  /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
+  rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
+    const waits = [...(attempt.pending ?? [])];
+    if (attempt.returning !== undefined) waits.push(attempt.returning);
+    if (waits.length === 0) return;
+    attempt.pending = undefined;
+    attempt.returning = undefined;
+    this.#slots.leave(attempt.task.lane, attempt.task);
+    const error = errorOf(attempt);
+    for (const wait of waits) wait.withdraw(error);
+  }
+
+  /** L4: a resume enters one `agingMs` earlier than a start of the same priority. */
+  #rankOf(task: Task): number {
+    const { agingMs } = task.lane;
+    return this.clock.now() - task.state.spec.traits.priority * agingMs - agingMs;
+  }
+
+  #block(attempt: Attempt): void {
+    this.#loop.apply(attempt.task, { type: "block", attempt: attempt.number, blockedOn: attempt });
+    attempt.task.desk?.deadlines?.hold();
+  }
+}
+
+class PendingWait<T> implements OpenWait<T>, Pending, Delivery {
+  readonly promise: Promise<T>;
+  readonly describe: () => Wait;
+  readonly #waits: Waits;
+  readonly #attempt: Attempt | undefined;
+  #settle: (() => void) | undefined;
+  #resolve: (value: T) => void = () => {};
+  #reject: (error: unknown) => void = () => {};
+  onOver: () => void = () => {};
+
+  constructor(waits: Waits, attempt: Attempt | undefined, describe: () => Wait) {
+    this.#waits = waits;
+    this.#attempt = attempt;
+    this.describe = describe;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  resolve(value: T): void {
+    this.#decide(() => this.#resolve(value));
+  }
+
+  reject(error: unknown): void {
+    this.#decide(() => this.#reject(error));
+  }
+
+  #decide(settle: () => void): void {
+    if (this.#settle !== undefined) return;
+    this.#settle = settle;
+    this.onOver();
+    this.#waits.over(this.#attempt, this);
+  }
+
+  /** Rejects it without a slot, whatever it had been given; that nobody looks is no unhandled rejection (C5). */
+  withdraw(error: Error): void {
+    if (this.#settle === undefined) this.onOver();
+    this.#settle = () => {
+      this.#reject(error);
+      void handled(this.promise);
+    };
+    this.#waits.over(this.#attempt, this);
+  }
+
+  deliver(): void {
+    this.#settle?.();
+  }
+}
+
+/** What a call through a context whose function is over is refused with: it returned, or it was stopped or failed. */
+export function closedError(attempt: Attempt, refused: string): ScopeCancelledError | TaskTerminatedError {
+  const { id, state } = attempt.task;
+  return state.stop === undefined && state.outcome?.status === "succeeded"
+    ? new TaskTerminatedError(id, refused)
+    : new ScopeCancelledError(id, refused);
+}
+
+/** C3: in a later macrotask, so that a loop that swallows the error cannot freeze the process. */
+function rejectLater(error: Error): Promise<never> {
+  const promise = new Promise<never>((_, reject) => {
+    setImmediate(() => {
+      reject(error);
+    });
+  });
+  return handled(promise);
+}
+
+/** A rejection that nobody may be there to see. */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}

@@ -1,0 +1,40 @@
+// Watchers: who waits for which task to end.
+//
+// Each watched task has a list of links, so that beginning and ending a watch is O(1) a task and nothing is left behind (W3).
+
+import { Link, type Task, type Watcher } from "./task.js";
+
+/** `task` still lives. */
+export function watch(task: Task, watcher: Watcher): Link {
+  const link = new Link(task, watcher);
+  link.next = task.watchers;
+  if (task.watchers !== undefined) task.watchers.previous = link;
+  task.watchers = link;
+  return link;
+}
+
+/** Twice is once. */
+export function unwatch(link: Link): void {
+  const { task, previous, next } = link;
+  if (previous !== undefined) previous.next = next;
+  else if (task.watchers === link) task.watchers = next;
+  if (next !== undefined) next.previous = previous;
+  link.previous = undefined;
+  link.next = undefined;
+}
+
+/** `task` has ended: tells everyone, first come first told, and leaves no link. */
+export function tellWatchers(task: Task): void {
+  const links: Link[] = [];
+  for (let link = task.watchers; link !== undefined; link = link.next) links.push(link);
+  task.watchers = undefined;
+  for (const link of links) {
+    link.previous = undefined;
+    link.next = undefined;
+  }
+  // Each was put at the front, so the last is the oldest.
+  for (let i = links.length - 1; i >= 0; i--) {
+    const link = links[i];
+    if (link !== undefined) link.watcher.taskEnded(task, link);
+  }
+}

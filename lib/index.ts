@@ -1,0 +1,73 @@
+// errand: the front door. Every public name of the core, spelled out.
+
+export type { AwaitOptions } from "./core/await-tasks.js";
+export type { Clock } from "./core/clock.js";
+export type { MapOptions, Session, Spawn, TaskContext, TaskFunction } from "./core/context.js";
+export type { Stats } from "./core/core.js";
+export {
+  AlreadyAnsweredError,
+  type AnyErrandError,
+  AwaitCycleError,
+  ErrandError,
+  type ErrandErrorCode,
+  EventsCompactedError,
+  IdConflictError,
+  InvalidInputError,
+  isErrandError,
+  LimitExceededError,
+  ManagerClosedError,
+  NameTakenError,
+  QueueFullError,
+  RequestExpiredError,
+  RequestNotFoundError,
+  RequestRejectedError,
+  ReservedNameError,
+  ScopeCancelledError,
+  TaskCancelledError,
+  TaskNotFoundError,
+  TaskOutcomeError,
+  TaskTerminatedError,
+  UnknownLaneError,
+} from "./core/errors.js";
+export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
+export type { TaskHandle, TaskRef } from "./core/handle.js";
+export type { Ids } from "./core/ids.js";
+export type { Ask, AskOptions, Inbox, RequestFilter } from "./core/inbox.js";
+export type { Json } from "./core/json.js";
+export type { Logger } from "./core/listeners.js";
+export { TaskManager, type TaskManagerOptions } from "./core/manager.js";
+export type { Content, Message, Part, SendOptions } from "./core/message.js";
+export type { OutputChunk } from "./core/output-ring.js";
+export type {
+  Artifact,
+  ArtifactInput,
+  ChildrenPolicy,
+  LinksInput,
+  Progress,
+  Runtime,
+  TaskFailure,
+  TaskFilter,
+  TaskLinks,
+  TaskOutcome,
+  TaskRecord,
+  TaskTree,
+  Usage,
+  UsageReport,
+  Wait,
+} from "./core/record.js";
+export type { Rate } from "./core/rate-gate.js";
+export type { InboxRequest, RequestKind, RequestStatus } from "./core/request.js";
+export type { Retention } from "./core/retention.js";
+export type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";
+export type { LaneOptions, LaneStats } from "./core/slots.js";
+export type { Limits } from "./core/spawn.js";
+export type {
+  ActiveStatus,
+  FailureCode,
+  InterruptReason,
+  StopReason,
+  TaskStatus,
+  TerminalStatus,
+  WaitingStatus,
+} from "./core/status.js";
+export type { WaitOptions } from "./core/waits.js";

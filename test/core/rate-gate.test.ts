@@ -1,0 +1,285 @@
+// The rate gate of a lane: how many first starts a period may see, and that waiting for a token holds nothing (L7).
+//
+// The gate keeps the platform's time, so these tests run on vitest's fake timers and the default clock.
+
+import { TaskManager, type SpawnOptions, type TaskHandle, type TaskManagerOptions } from "errand";
+import { countedIds } from "errand/testing";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { allFree, deferred, settled, slots } from "./support.js";
+
+beforeEach(() => {
+  // setImmediate stays real: `settled` needs it.
+  vi.useFakeTimers({ now: 1_000_000, toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function advance(ms: number): Promise<void> {
+  await settled();
+  await vi.advanceTimersByTimeAsync(ms);
+  await settled();
+}
+
+/** The lane `model`, with a rate. */
+const gated = (concurrency: number, limit: number, periodMs: number) =>
+  ({ model: { concurrency, rate: { limit, periodMs } } });
+
+function world(options: Omit<TaskManagerOptions, "clock" | "ids">) {
+  const manager = new TaskManager({ ids: countedIds(), ...options });
+  const startedAt = new Map<string, number>();
+  const begunAt = Date.now();
+  const put = (name: string, spawn: SpawnOptions = {}): TaskHandle<void> =>
+    manager.spawn(() => void startedAt.set(name, Date.now() - begunAt), { lane: "model", ...spawn, input: undefined });
+  return { manager, startedAt, put, times: () => [...startedAt.values()], order: () => [...startedAt.keys()] };
+}
+
+/** The most starts that any half-open window of `periodMs` saw. */
+function densest(times: readonly number[], periodMs: number): number {
+  return Math.max(0, ...times.map((from) => times.filter((at) => at >= from && at < from + periodMs).length));
+}
+
+describe("how many start", () => {
+  test("L7 at most `limit` tasks start in a period, and all of them in the end", async () => {
+    const { manager, put, times } = world({ lanes: gated(10, 2, 1_000) });
+    for (let index = 0; index < 7; index += 1) put(`t${index}`);
+    await settled();
+    expect(times()).toEqual([0, 0]);
+    await advance(999);
+    expect(times()).toHaveLength(2);
+    await advance(3_000);
+    expect(times()).toEqual([0, 0, 1_000, 1_000, 2_000, 2_000, 3_000]);
+    allFree(manager);
+  });
+
+  test("L7 the period slides: no window of that length sees more, wherever it begins", async () => {
+    const { manager, put, times } = world({ lanes: gated(10, 3, 1_000) });
+    let count = 0;
+    for (const pause of [0, 900, 50, 30, 400, 100, 700, 5, 990, 10, 0, 1_500, 999]) {
+      await advance(pause);
+      for (let index = 0; index < 2; index += 1) put(`t${(count += 1)}`);
+    }
+    await advance(30_000);
+    expect(times()).toHaveLength(count);
+    expect(densest(times(), 1_000)).toBe(3);
+    allFree(manager);
+  });
+
+  test("L7 an idle lane saves up no tokens beyond its limit", async () => {
+    const { put, times } = world({ lanes: gated(10, 2, 1_000) });
+    put("early");
+    await advance(60_000);
+    for (let index = 0; index < 5; index += 1) put(`late${index}`);
+    await advance(3_000);
+    expect(times().slice(1)).toEqual([60_000, 60_000, 61_000, 61_000, 62_000]);
+  });
+
+  test("L7 a token is taken only while a slot is free: none is hoarded behind a busy lane", async () => {
+    const { manager, put, times } = world({ lanes: gated(1, 2, 1_000) });
+    const gate = deferred();
+    manager.spawn(() => gate.promise, { lane: "model" });
+    for (let index = 0; index < 5; index += 1) put(`t${index}`);
+    await advance(10_000);
+    expect(times()).toEqual([]);
+    gate.resolve();
+    await advance(4_000);
+    expect(times()).toEqual([10_000, 10_000, 11_000, 11_000, 12_000]);
+    allFree(manager);
+  });
+
+  test("L7 lanes without a rate are not held up", async () => {
+    const { manager, put, times } = world({
+      lanes: { model: { concurrency: 9, rate: { limit: 1, periodMs: 1_000 } }, free: { concurrency: 9 } },
+    });
+    put("gated");
+    put("gated too");
+    for (let index = 0; index < 5; index += 1) put(`free${index}`, { lane: "free" });
+    await settled();
+    expect(times()).toEqual([0, 0, 0, 0, 0, 0]);
+    await advance(1_000);
+    expect(times().at(-1)).toBe(1_000);
+    allFree(manager);
+  });
+
+  test("L7 two lanes with a rate count apart", async () => {
+    const rate = { limit: 1, periodMs: 1_000 };
+    const { put, times } = world({ lanes: { model: { concurrency: 9, rate }, other: { concurrency: 9, rate } } });
+    put("a");
+    put("b", { lane: "other" });
+    await settled();
+    expect(times()).toEqual([0, 0]);
+  });
+});
+
+describe("what takes no token", () => {
+  test("L7 a resume takes none", async () => {
+    const { manager, startedAt, put } = world({ lanes: gated(1, 1, 60_000) });
+    const begunAt = Date.now();
+    const looper = manager.spawn(async (ctx) => {
+      for (let index = 0; index < 20; index += 1) await ctx.sleep(10);
+      return Date.now() - begunAt;
+    }, { lane: "model" });
+    await advance(300);
+    await expect(looper.result()).resolves.toBe(200);
+    put("next");
+    await advance(59_000);
+    expect(startedAt.get("next")).toBeUndefined();
+    await advance(1_000);
+    expect(startedAt.get("next")).toBe(60_000);
+    allFree(manager);
+  });
+
+  test("L7 a resume passes those who wait for a token", async () => {
+    const { manager, put, times } = world({ lanes: gated(1, 1, 60_000) });
+    const sleeper = manager.spawn((ctx) => ctx.sleep(500), { lane: "model" });
+    await settled();
+    put("waits for a token", { priority: 100 });
+    await advance(500);
+    expect(sleeper.status).toBe("succeeded");
+    expect(times()).toEqual([]);
+  });
+});
+
+describe("waiting for a token", () => {
+  test("L7 the gate holds no slot: the one slot of the manager is there for others", async () => {
+    const { manager, put, order } = world({
+      concurrency: 1, lanes: gated(1, 1, 1_000),
+    });
+    put("first");
+    await settled();
+    put("waits for a token");
+    await settled();
+    expect(slots(manager, "model")).toMatchObject({ held: 0, free: 1, queued: 1 });
+    const other = manager.spawn(() => "ran", {});
+    await settled();
+    expect(other.status).toBe("succeeded");
+    expect(order()).toEqual(["first"]);
+    await advance(1_000);
+    expect(order()).toEqual(["first", "waits for a token"]);
+    allFree(manager);
+  });
+
+  test("L7 a token that comes while the slot is gone starts nobody then, and not two later", async () => {
+    const { manager, put, order } = world({
+      concurrency: 1, lanes: gated(1, 1, 1_000),
+    });
+    const gate = deferred();
+    put("first");
+    await settled();
+    put("second");
+    put("third");
+    manager.spawn(() => gate.promise);
+    await advance(5_500);
+    expect(order()).toEqual(["first"]);
+    gate.resolve();
+    await advance(499);
+    expect(order()).toEqual(["first", "second"]);
+    await advance(1_000);
+    expect(order()).toEqual(["first", "second", "third"]);
+    allFree(manager);
+  });
+
+  test("L7 whoever is first when the token comes starts with it", async () => {
+    const { put, order } = world({ lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    put("plain");
+    await advance(500);
+    put("urgent", { priority: 10 });
+    await advance(500);
+    expect(order()).toEqual(["first", "urgent"]);
+    await advance(1_000);
+    expect(order()).toEqual(["first", "urgent", "plain"]);
+  });
+
+  test("L7 a task cancelled while it waits for a token leaves the token to the next", async () => {
+    const { manager, put, startedAt } = world({ lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    const gone = put("gone");
+    put("next");
+    await advance(500);
+    await expect(gone.cancel()).resolves.toMatchObject({ status: "cancelled" });
+    await advance(500);
+    expect(startedAt).toEqual(new Map([["first", 0], ["next", 1_000]]));
+    allFree(manager);
+  });
+
+  test("L7 a token for which nobody is left starts nobody, and the limit still holds", async () => {
+    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    put("first");
+    await settled();
+    await Promise.all([put("gone").cancel(), put("gone too").cancel()]);
+    await advance(5_000);
+    expect(times()).toEqual([0]);
+    for (let index = 0; index < 3; index += 1) put(`t${index}`);
+    await advance(5_000);
+    expect(times()).toHaveLength(4);
+    expect(densest(times(), 1_000)).toBe(1);
+    allFree(manager);
+  });
+
+  test("L7 one who is gone while the only one in line does not cost the next a period", async () => {
+    const { put, startedAt } = world({ lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    const gone = put("gone");
+    await advance(500);
+    await gone.cancel();
+    put("next");
+    await advance(500);
+    expect(startedAt.get("next")).toBe(1_000);
+  });
+
+  test("L7 a paused lane starts nobody when the token comes, and starts when it is resumed", async () => {
+    const { manager, put, order } = world({ lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    put("second");
+    put("third");
+    manager.pause("model");
+    await advance(10_000);
+    expect(order()).toEqual(["first"]);
+    manager.resume("model");
+    await settled();
+    await advance(999);
+    expect(order()).toEqual(["first", "second"]);
+    await advance(1_000);
+    expect(order()).toEqual(["first", "second", "third"]);
+    allFree(manager);
+  });
+
+  test("L7 L4 keys take turns behind the gate too", async () => {
+    const { put, order } = world({ lanes: gated(5, 1, 1_000) });
+    put("first");
+    await settled();
+    for (let index = 0; index < 5; index += 1) put(`a${index}`, { laneKey: "a" });
+    put("b0", { laneKey: "b" });
+    await advance(2_000);
+    expect(order()).toContain("b0");
+  });
+
+  test("L7 `close` does not wait for a token, and starts nobody later", async () => {
+    const { manager, put, times } = world({ lanes: gated(5, 1, 60_000) });
+    put("first");
+    await settled();
+    const waiting = put("waiting");
+    await manager.close();
+    expect(waiting.status).toBe("interrupted");
+    await advance(200_000);
+    expect(times()).toEqual([0]);
+    allFree(manager);
+  });
+
+  test("L7 a function that fails has used its token all the same", async () => {
+    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    const bad = manager.spawn(() => { throw new Error("no"); }, { lane: "model" });
+    put("next");
+    await advance(999);
+    expect(bad.status).toBe("failed");
+    expect(times()).toEqual([]);
+    await advance(1);
+    expect(times()).toEqual([1_000]);
+    allFree(manager);
+  });
+});

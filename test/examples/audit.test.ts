@@ -1,0 +1,253 @@
+// The audit as a command: real processes on a small project. What it finds, who is asked, and how it exits.
+
+import { writeFile } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { join } from "node:path";
+
+import { afterEach, describe, expect, test } from "vitest";
+
+import type { Report } from "../../examples/audit/report.js";
+import { type Ended, type RunOptions, runExample } from "./program.js";
+import {
+  agpl,
+  broken,
+  type FakePackage,
+  huge,
+  makeProject,
+  mit,
+  type Project,
+  scripted,
+  tampered,
+  unknown,
+} from "./project.js";
+
+const projects: Project[] = [];
+afterEach(async () => {
+  await Promise.all(projects.splice(0).map((project) => project.remove()));
+});
+
+async function projectWith(...packages: FakePackage[]): Promise<Project> {
+  const project = await makeProject(...packages);
+  projects.push(project);
+  return project;
+}
+
+function audit(project: Project, args: readonly string[] = [], options: RunOptions = {}): Promise<Ended> {
+  return runExample("audit/main", [project.folder, ...args], {
+    ...options,
+    env: { OPENAI_API_KEY: "", ...project.env, ...options.env },
+  });
+}
+
+function reportOf({ stdout }: Ended): Report {
+  return JSON.parse(stdout) as Report;
+}
+
+describe("findings", () => {
+  test("a project without risks is clean, and its files are verified against the lockfile", async () => {
+    const ended = await audit(await projectWith(mit), ["--json"]);
+    expect(ended.code).toBe(0);
+    expect(reportOf(ended)).toMatchObject({
+      status: "complete",
+      clean: true,
+      decisions: [],
+      packages: [
+        {
+          name: "plain-mit",
+          version: "1.0.0",
+          licence: { name: "MIT", class: "permissive", problems: [] },
+          size: { files: 3 },
+          code: { files: 1, seen: { "evaluates code": [], "starts processes": [], "uses the network": [] } },
+          files: { status: "verified", files: 3, added: [] },
+        },
+      ],
+    });
+  });
+
+  test("each risk is asked about once", async () => {
+    const ended = await audit(await projectWith(agpl, mit, scripted, tampered, unknown), ["--json", "--approve"]);
+    expect(
+      reportOf(ended)
+        .decisions.map(({ request }) => request)
+        .toSorted(),
+    ).toEqual([
+      "changed-files tampered@1.0.0",
+      "install-script with-install-script@1.0.0",
+      "strong-copyleft @scope/agpl@1.0.0",
+      "unknown-licence unknown-licence@1.0.0",
+    ]);
+  });
+
+  test("a package whose audit fails is reported with the reason, and the others go on", async () => {
+    const ended = await audit(await projectWith(broken, mit), ["--json"]);
+    const report = reportOf(ended);
+    expect(ended.code).toBe(1);
+    expect(report.failed).toEqual([{ package: "broken-manifest", why: expect.stringContaining("JSON") }]);
+    expect(report.packages.map(({ name }) => name)).toEqual(["plain-mit"]);
+  });
+
+  test("files that cannot be verified are said to be so, with the reason", async () => {
+    const report = reportOf(await audit(await projectWith(mit, unknown), ["--json", "--deny"]));
+    expect(report.totals.verification).toEqual({
+      verified: 1,
+      "not verifiable (its tarball is not in npm's cache)": 1,
+    });
+  });
+
+  test("with one slot the same audit comes to its end", async () => {
+    const ended = await audit(await projectWith(agpl, mit, scripted), ["--json", "--approve", "--concurrency", "1"]);
+    expect(ended.code).toBe(0);
+    expect(reportOf(ended).packages).toHaveLength(3);
+  });
+});
+
+describe("approvals", () => {
+  test("--approve says yes to everything", async () => {
+    const ended = await audit(await projectWith(agpl, scripted), ["--json", "--approve"]);
+    expect(ended.code).toBe(0);
+    expect(reportOf(ended).decisions).toMatchObject([
+      { decision: "approved", by: "--approve" },
+      { decision: "approved", by: "--approve" },
+    ]);
+  });
+
+  test("--deny says no to everything, and that is a finding", async () => {
+    const ended = await audit(await projectWith(mit, scripted), ["--json", "--deny"]);
+    expect(ended.code).toBe(1);
+    expect(reportOf(ended).decisions).toMatchObject([{ decision: "denied", by: "--deny" }]);
+  });
+
+  test("an unattended run without a policy denies, and says so", async () => {
+    const { code, stdout } = await audit(await projectWith(scripted));
+    expect(code).toBe(1);
+    expect(stdout).toContain("by unattended run: nobody is there to ask");
+  });
+
+  test("a package's words cannot steer the terminal on which they are shown", async () => {
+    const repaint: FakePackage = { ...scripted, manifest: { license: "MIT", scripts: { install: "\u001B[2Jmake" } } };
+    const { stdout } = await audit(await projectWith(repaint), ["--approve"]);
+    expect(stdout).toContain("[2Jmake");
+    expect(stdout).not.toContain("\u001B");
+  });
+
+  test("a policy decides by risk, package and version, and leaves the rest to others", async () => {
+    const project = await projectWith(agpl, scripted, unknown);
+    const policy = join(project.folder, "policy.json");
+    await writeFile(
+      policy,
+      JSON.stringify({
+        approve: { "install-script with-install-script@1.*": "read it" },
+        deny: { "strong-copyleft *": "we ship closed source" },
+      }),
+    );
+    const ended = await audit(project, ["--json", "--policy", policy]);
+    expect(ended.code).toBe(1);
+    expect(reportOf(ended).decisions.toSorted((a, b) => a.request.localeCompare(b.request))).toMatchObject([
+      { request: expect.stringContaining("install-script"), decision: "approved", by: policy },
+      {
+        request: expect.stringContaining("strong-copyleft"),
+        decision: "denied",
+        by: policy,
+        reason: "we ship closed source",
+      },
+      { request: expect.stringContaining("unknown-licence"), decision: "denied", by: "unattended run" },
+    ]);
+  });
+
+  test("the project's own .audit-policy.json is used without being named", async () => {
+    const project = await projectWith(scripted);
+    await writeFile(
+      join(project.folder, ".audit-policy.json"),
+      JSON.stringify({ approve: { "install-script *": "read them" } }),
+    );
+    expect((await audit(project)).code).toBe(0);
+  });
+});
+
+describe("stopping", () => {
+  test("Ctrl-C in the middle of a scan cancels the tree, reports what was done and what was not, and exits with 130", async () => {
+    let sentAt = 0;
+    const { code, stdout, stderr } = await audit(await projectWith(mit, huge), [], {
+      onOutput: (text, kill) => {
+        if (sentAt > 0 || !text.includes("plain-mit")) return;
+        sentAt = Date.now();
+        kill("SIGINT");
+      },
+    });
+    expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
+    expect(Date.now() - sentAt).toBeLessThan(1_500);
+    expect(stdout).toContain("zz-huge (begun)");
+    expect(stdout).toMatch(/1 packages, .*1 not done/u);
+    expect(stdout).toContain("cancelled (Ctrl-C), not clean");
+  });
+
+  test("--timeout stops the audit with a partial report and exits with 1", async () => {
+    const ended = await audit(await projectWith(mit, huge), ["--json", "--timeout", "0.7"]);
+    expect(ended.code).toBe(1);
+    expect(reportOf(ended)).toMatchObject({
+      status: "timed out",
+      clean: false,
+      notDone: [{ package: "zz-huge", begun: true }],
+    });
+  });
+});
+
+describe("options", () => {
+  test("--help explains them and exits with 0", async () => {
+    const { code, stdout } = await runExample("audit/main", ["--help"]);
+    expect(code).toBe(0);
+    for (const option of ["approve", "deny", "policy", "concurrency", "timeout", "json", "model", "base-url"]) {
+      expect(stdout).toContain(`--${option}`);
+    }
+  });
+
+  test.concurrent.each([
+    [["--frobnicate"], "--frobnicate"],
+    [["--concurrency", "0"], "--concurrency"],
+    [["--timeout", "soon"], "--timeout"],
+    [["--approve", "--deny"], "exclude each other"],
+    [["--base-url", "http://localhost:1"], "--model"],
+    [["--model", "m", "--base-url", "nowhere"], "--base-url"],
+    [["--policy", "no-such-policy.json"], "no-such-policy.json"],
+    [["no-such-folder"], "no node_modules"],
+    [["a", "b"], "One folder"],
+  ])("%j is refused with a message and exit code 2", async (args, words) => {
+    const { code, stdout, stderr } = await runExample("audit/main", args);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain(words);
+    expect(stderr).not.toContain("    at ");
+  });
+});
+
+describe("a model's summary", () => {
+  let server: Server | undefined;
+  afterEach(() => server?.close());
+
+  async function serve(status: number, body: unknown): Promise<string> {
+    server = createServer((_, response) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
+    );
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    return typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}/v1` : "";
+  }
+
+  test("stands in the report", async () => {
+    const url = await serve(200, { choices: [{ message: { content: "All is well." } }] });
+    const ended = await audit(await projectWith(mit), ["--json", "--model", "m", "--base-url", url]);
+    expect(ended.code).toBe(0);
+    expect(reportOf(ended).summary).toBe("All is well.");
+  });
+
+  test.each([
+    ["cannot be reached", () => Promise.resolve("http://127.0.0.1:1/v1"), "ECONNREFUSED"],
+    ["refuses", () => serve(401, { error: "no key" }), "401"],
+    ["answers nonsense", () => serve(200, { nothing: true }), "no text"],
+  ])("is left out with a message when the API %s: the report still comes", async (_, start, words) => {
+    const { code, stdout, stderr } = await audit(await projectWith(mit), ["--model", "m", "--base-url", await start()]);
+    expect(code).toBe(0);
+    expect(stderr).toContain("No summary from m");
+    expect(stderr).toContain(words);
+    expect(stdout).toContain("complete, clean");
+  });
+});

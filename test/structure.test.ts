@@ -1,0 +1,360 @@
+// The floor plan of lib/, held by reading its imports as text. Type-only imports count: knowing a type is knowing.
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import manifest from "../package.json" with { type: "json" };
+
+// ── the floor plan ─────────────────────────────────────────────────────────
+
+/** Each room of lib/, and the rooms it may import by path. A room that is not here does not exist. */
+const rooms: Readonly<Record<string, readonly string[]>> = {
+  core: [],
+  session: ["core"],
+  stores: ["core"],
+  kinds: ["core", "session"],
+  recovery: ["core", "stores", "kinds"],
+  testing: ["core", "session", "stores", "kinds", "recovery"],
+  integrations: [],
+  engines: [],
+  inspector: [],
+  cli: [],
+};
+
+/** They stand outside: what they import of errand is what a user can import, by its public name. */
+const outside = ["integrations", "engines", "inspector", "cli"];
+
+/** Rooms with an entry point of their own, so that nobody loads them who did not ask. */
+const entrances = ["testing", ...outside];
+
+/** Inside core/: the words, then the pure rules over them, then the moving parts (every other file), then the manager. */
+const words = ["json", "record", "status", "message", "request", "events", "commands", "errors"];
+const rules = ["decide", "evolve"];
+
+/** core/ knows no disk and no network. */
+const diskAndNetwork = [
+  "child_process",
+  "cluster",
+  "dgram",
+  "dns",
+  "fs",
+  "http",
+  "http2",
+  "https",
+  "inspector",
+  "net",
+  "sqlite",
+  "tls",
+];
+
+/** Names that say what a file is made of, not what it is about. */
+const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
+
+// ── reading imports ────────────────────────────────────────────────────────
+
+type Sources = ReadonlyMap<string, string>;
+
+interface Import {
+  readonly specifier: string;
+  /** The path in lib/, when it is one of ours by a relative specifier. */
+  readonly path?: string;
+  readonly typeOnly: boolean;
+}
+
+/** A statement at the start of a line, as the formatter leaves it; its clause holds names only, so it can't run on into code. */
+const statement = /^(?:import|export)\s+(type\s)?(?:[\w$*,{}\s]*?\sfrom\s+)?["']([^"']+)["']/gm;
+const inline = /\bimport\(\s*["']([^"']+)["']/g;
+
+function importsOf(file: string, text: string): readonly Import[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
+  const statements = [...code.matchAll(statement)];
+  const begun = code.match(/^import[\s{*]/gm)?.length ?? 0;
+  if (statements.filter(([whole]) => whole.startsWith("import")).length !== begun) {
+    throw new Error(`lib/${file} has an import statement that this test cannot read`);
+  }
+  return [
+    ...statements.map(([, type, specifier = ""]) => ({ specifier, typeOnly: type !== undefined })),
+    ...[...code.matchAll(inline)].map(([, specifier = ""]) => ({ specifier, typeOnly: false })),
+  ].map((found) =>
+    found.specifier.startsWith(".")
+      ? { ...found, path: posix.join(posix.dirname(file), found.specifier).replace(/\.js$/, ".ts") }
+      : found,
+  );
+}
+
+const isNode = ({ specifier }: Import): boolean => specifier.startsWith("node:") || builtinModules.includes(specifier);
+const packageOf = (specifier: string): string =>
+  specifier
+    .split("/")
+    .slice(0, specifier.startsWith("@") ? 2 : 1)
+    .join("/");
+/** "core/slots.ts" and "core/slots/line.ts" are both the part "slots". */
+const partOf = (path: string): string => (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+const roomOf = (path: string): string => (path.includes("/") ? (path.split("/")[0] ?? "") : "");
+
+// ── what breaks it ─────────────────────────────────────────────────────────
+
+function breachesOf(sources: Sources): readonly string[] {
+  return [...sources].flatMap(([file, text]) => [
+    ...placeBreaches(file),
+    ...textBreaches(file, text),
+    ...importsOf(file, text).flatMap((found) =>
+      importBreaches(file, found, sources).map((why) => `lib/${file} imports ${found.specifier}: ${why}`),
+    ),
+  ]);
+}
+
+function placeBreaches(file: string): readonly string[] {
+  const breaches: string[] = [];
+  const room = roomOf(file);
+  if (room === "" && file !== "index.ts") {
+    breaches.push(`lib/${file}: only index.ts stands at the top of lib/`);
+  }
+  if (room !== "" && rooms[room] === undefined) {
+    breaches.push(`lib/${room}/ is a room the floor plan does not know: say in this test what it may import`);
+  }
+  const empty = file.split("/").find((part) => emptyNames.includes(part.replace(/\.ts$/, "")));
+  if (empty !== undefined) {
+    breaches.push(`lib/${file}: "${empty}" names no concept`);
+  }
+  return breaches;
+}
+
+function textBreaches(file: string, text: string): readonly string[] {
+  const breaches: string[] = [];
+  if (!/^(?:#!.*\n)?(?:\/\/|\/\*\*)/.test(text)) {
+    breaches.push(`lib/${file} does not open with a comment that says what it is`);
+  }
+  if (file === "index.ts" && /^export\s*(?:type\s*)?\*/m.test(text)) {
+    breaches.push("lib/index.ts has an export *: the front door spells out each name");
+  }
+  return breaches;
+}
+
+function importBreaches(file: string, found: Import, sources: Sources): readonly string[] {
+  const room = roomOf(file);
+  if (found.path === undefined) {
+    return packageBreaches(room, file, found);
+  }
+  const target = roomOf(found.path);
+  if (!sources.has(found.path)) {
+    return ["there is no such file"];
+  }
+  if (found.path === "index.ts") {
+    return ["the front door is imported by nobody inside"];
+  }
+  if (room === "" && entrances.includes(target)) {
+    return [`${target}/ has an entrance of its own`];
+  }
+  if (outside.includes(room) && target !== room) {
+    return [`${room}/ stands outside, and imports errand by its public name`];
+  }
+  if (room !== "" && target !== room && !(rooms[room] ?? []).includes(target)) {
+    return [`${room}/ may not know ${target}/`];
+  }
+  return room === "core" ? coreBreaches(file, found.path) : [];
+}
+
+function coreBreaches(file: string, path: string): readonly string[] {
+  const part = partOf(file);
+  const target = partOf(path);
+  if ([...words, ...rules].includes(part) && !words.includes(target) && target !== part) {
+    return [`core/${part} may know the words only (${words.join(", ")})`];
+  }
+  if (target === "manager" && part !== "manager") {
+    return ["the manager assembles the parts, and no part knows it"];
+  }
+  return [];
+}
+
+function packageBreaches(room: string, file: string, found: Import): readonly string[] {
+  if (isNode(found)) {
+    if (room !== "core") {
+      return [];
+    }
+    if ([...words, ...rules].includes(partOf(file))) {
+      return ["words and rules are pure, and import nothing of Node"];
+    }
+    const builtin = found.specifier.replace(/^node:/, "").split("/")[0] ?? "";
+    return diskAndNetwork.includes(builtin) ? ["core/ knows no disk and no network"] : [];
+  }
+  const name = packageOf(found.specifier);
+  if (name === manifest.name) {
+    return outside.includes(room) ? [] : ["inside, errand is imported by path"];
+  }
+  const optional = "peerDependencies" in manifest ? Object.keys(manifest.peerDependencies as object) : [];
+  if (!(name in manifest.dependencies) && !(optional.includes(name) && room !== "core")) {
+    return ["package.json does not declare it for this room"];
+  }
+  if (room === "core" && rules.includes(partOf(file))) {
+    return ["the rules are pure, and import no package"];
+  }
+  return room === "core" && words.includes(partOf(file)) && !found.typeOnly
+    ? ["of a package, words import types only"]
+    : [];
+}
+
+/** Every ring of imports, once each, by its files. */
+function ringsOf(sources: Sources): readonly string[] {
+  const rings = new Map<string, string>();
+  const done = new Set<string>();
+  const visit = (file: string, trail: readonly string[]): void => {
+    const start = trail.indexOf(file);
+    if (start >= 0) {
+      const ring = trail.slice(start);
+      rings.set([...ring].sort().join(), [...ring, file].map((path) => `lib/${path}`).join(" -> "));
+      return;
+    }
+    if (done.has(file)) {
+      return;
+    }
+    for (const { path } of importsOf(file, sources.get(file) ?? "")) {
+      if (path !== undefined) {
+        visit(path, [...trail, file]);
+      }
+    }
+    done.add(file);
+  };
+  for (const file of sources.keys()) {
+    visit(file, []);
+  }
+  return [...rings.values()];
+}
+
+// ── the laws ───────────────────────────────────────────────────────────────
+
+const lib = fileURLToPath(new URL("../lib", import.meta.url));
+const sources: Sources = new Map(
+  readdirSync(lib, { recursive: true, encoding: "utf8" })
+    .map((path) => path.replaceAll("\\", "/"))
+    .filter((path) => path.endsWith(".ts"))
+    .map((path) => [path, readFileSync(join(lib, path), "utf8")]),
+);
+
+describe("lib/", () => {
+  test("keeps to its floor plan", () => {
+    expect(sources.size).toBeGreaterThan(0);
+    expect(breachesOf(sources)).toEqual([]);
+  });
+
+  test("has no ring of imports, of types neither", () => {
+    expect(ringsOf(sources)).toEqual([]);
+  });
+
+  test("is what each entry point of the package resolves to while checking", () => {
+    const entries = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
+      typeof target === "string"
+        ? []
+        : [[`errand${subpath.slice(1)}`, [target.default.replace(/^\.\/dist\/(.*)\.js$/, "./lib/$1.ts")]]],
+    );
+    const tsconfig: unknown = JSON.parse(
+      readFileSync(new URL("../tsconfig.json", import.meta.url), "utf8").replace(/^\s*\/\/.*$/gm, ""),
+    );
+    expect(tsconfig).toMatchObject({ compilerOptions: { paths: Object.fromEntries(entries) } });
+  });
+});
+
+// A law that cannot be broken holds nothing: each is broken here once.
+describe("the floor plan", () => {
+  const head = "// A room.\n";
+  const plan = (files: Readonly<Record<string, string>>): Sources =>
+    new Map(Object.entries(files).map(([path, code]) => [path, head + code]));
+
+  test.each<[law: string, files: Readonly<Record<string, string>>, breach: RegExp]>([
+    ["refuses a room it does not know", { "plumbing/pipe.ts": "" }, /lib\/plumbing\/ is a room/],
+    ["refuses a second file at the top", { "main.ts": "" }, /only index\.ts/],
+    ["refuses a file with an empty name", { "session/utils.ts": "" }, /names no concept/],
+    ["refuses a folder with an empty name", { "session/helpers/view.ts": "" }, /names no concept/],
+    [
+      "keeps core from every other room",
+      { "core/a.ts": 'import { b } from "../session/b.js";', "session/b.ts": "" },
+      /core\/ may not know session\//,
+    ],
+    [
+      "counts an import of a type",
+      { "core/a.ts": 'import type {\n  B,\n} from "../stores/b.js";', "stores/b.ts": "" },
+      /core\/ may not know stores\//,
+    ],
+    [
+      "counts an import() inside code",
+      { "core/a.ts": 'const b = await import("../stores/b.js");', "stores/b.ts": "" },
+      /core\/ may not know stores\//,
+    ],
+    [
+      "reads past a comment in a list of names",
+      { "core/a.ts": 'export {\n  a, // the first\n  b,\n} from "../stores/b.js";', "stores/b.ts": "" },
+      /core\/ may not know stores\//,
+    ],
+    [
+      "counts a re-export",
+      { "core/a.ts": 'export { b } from "../stores/b.js";', "stores/b.ts": "" },
+      /core\/ may not know stores\//,
+    ],
+    ["keeps words from moving parts", { "core/record.ts": 'import "./slots.js";', "core/slots.ts": "" }, /words only/],
+    ["keeps rules from moving parts", { "core/decide.ts": 'import "./slots.js";', "core/slots.ts": "" }, /words only/],
+    ["keeps rules from Node", { "core/decide.ts": 'import { inspect } from "node:util";' }, /nothing of Node/],
+    ["keeps rules from packages", { "core/evolve.ts": 'import { nanoid } from "nanoid";' }, /import no package/],
+    ["keeps core from the disk", { "core/loop.ts": 'import { open } from "node:fs/promises";' }, /no disk/],
+    [
+      "keeps parts from the manager",
+      { "core/slots.ts": 'import "./manager.js";', "core/manager.ts": "" },
+      /no part knows it/,
+    ],
+    [
+      "keeps everyone inside from the front door",
+      { "session/a.ts": 'import "../index.js";', "index.ts": "" },
+      /front door/,
+    ],
+    ["keeps everyone inside from the public name", { "session/a.ts": 'import "errand";' }, /by path/],
+    [
+      "keeps testing from the front door",
+      { "index.ts": 'export { a } from "./testing/a.js";', "testing/a.ts": "" },
+      /an entrance of its own/,
+    ],
+    [
+      "keeps an integration out of the rooms",
+      { "integrations/a.ts": 'import "../core/b.js";', "core/b.ts": "" },
+      /stands outside/,
+    ],
+    ["refuses a package nobody declared", { "kinds/a.ts": 'import left from "left-pad";' }, /does not declare/],
+    ["refuses a path to nowhere", { "kinds/a.ts": 'import "./gone.js";' }, /no such file/],
+    [
+      "has the front door spell out its names",
+      { "index.ts": 'export * from "./core/a.js";', "core/a.ts": "" },
+      /export \*/,
+    ],
+  ])("%s", (_law, files, breach) => {
+    expect(breachesOf(plan(files))).toEqual([expect.stringMatching(breach)]);
+  });
+
+  test("asks each file for a head comment, after a shebang too", () => {
+    const files: Sources = new Map([
+      ["core/a.ts", "export const a = 1;\n"],
+      ["cli/main.ts", "#!/usr/bin/env node\n// The command.\n"],
+    ]);
+    expect(breachesOf(files)).toEqual([expect.stringContaining("lib/core/a.ts does not open with a comment")]);
+  });
+
+  test("lets an integration import the public name", () => {
+    expect(breachesOf(plan({ "integrations/a.ts": 'import type { Session } from "errand";' }))).toEqual([]);
+  });
+
+  test("takes no import out of a comment", () => {
+    const text = '/**\n * ```ts\nimport { x } from "../session/x.js";\n * ```\n */\n// import "../session/x.js";\n';
+    expect(breachesOf(plan({ "core/a.ts": text }))).toEqual([]);
+  });
+
+  test("names the files of a ring, once", () => {
+    const ring = plan({
+      "core/a.ts": 'import type { B } from "./b.js";',
+      "core/b.ts": 'import { c } from "./c.js";',
+      "core/c.ts": 'import { a } from "./a.js";',
+    });
+    expect(ringsOf(ring)).toEqual(["lib/core/a.ts -> lib/core/b.ts -> lib/core/c.ts -> lib/core/a.ts"]);
+  });
+
+  test("says when it cannot read an import", () => {
+    expect(() => importsOf("core/a.ts", "import defer x from (y);\n")).toThrow(/cannot read/);
+  });
+});

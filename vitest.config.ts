@@ -1,0 +1,33 @@
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+import manifest from "./package.json" with { type: "json" };
+
+// "errand" and its subpaths are the sources under test: ./dist/x.js of package.json's exports is lib/x.ts.
+const sources = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
+  typeof target === "string"
+    ? []
+    : {
+        find: new RegExp(`^${manifest.name}${subpath.slice(1)}$`),
+        replacement: fileURLToPath(
+          new URL(target.default.replace(/^\.\/dist\/(.*)\.js$/, "./lib/$1.ts"), import.meta.url),
+        ),
+      },
+);
+
+export default defineConfig({
+  resolve: { alias: sources },
+  test: {
+    environment: "node",
+    include: ["test/**/*.test.ts"],
+    testTimeout: 10_000,
+    typecheck: {
+      enabled: true,
+      include: ["test/**/*.test-d.ts"],
+      tsconfig: "./tsconfig.json",
+    },
+    coverage: {
+      provider: "v8",
+      include: ["lib/**/*.ts"],
+    },
+  },
+});
