@@ -22,7 +22,7 @@ for (let file = 1; file <= 6; file += 1)
   manager.spawn(() => busy("all", "disk"), { title: `file ${file}`, lane: "disk" });
 
 const { queued, lanes } = manager.stats();
-console.log(`in line: ${queued}; in the lane "disk": ${lanes.disk?.queued}`);
+console.log(`queued: ${queued}, of which in the lane "disk": ${lanes.disk?.queued}`);
 
 await manager.idle();
 console.log(`at once: ${most.all} of 3 in all, ${most.disk} of 1 in the lane "disk"`);

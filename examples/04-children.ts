@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as work } from "node:timers/promises";
 
-import { TaskManager } from "errand";
+import { type TaskContext, TaskManager } from "errand";
 
 const manager = new TaskManager({ concurrency: 1 });
 
@@ -38,22 +38,19 @@ const careful = manager.spawn(async (ctx) => {
 console.log(`careful: ${await careful.result()}`);
 assert.equal(await careful.result(), "asked a friend instead");
 
-// Cancelling the parent cancels the whole tree, grandchildren first.
+// Cancelling a parent cancels the whole tree below, leaves first.
+async function branch(ctx: TaskContext): Promise<void> {
+  const { depth } = ctx.record;
+  if (depth < 2) await ctx.spawn(branch, { title: `depth ${depth + 1}` }).result();
+  else await work(60_000, undefined, { signal: ctx.signal });
+}
+const root = manager.spawn(branch, { title: "depth 0" });
+await work(20);
+
 const ended: string[] = [];
 manager.on("task.cancelled", ({ taskId }) => ended.push(manager.get(taskId)?.record.title ?? taskId));
-const parent = manager.spawn(
-  (ctx) =>
-    ctx
-      .spawn(
-        (child) => child.spawn(({ signal }) => work(60_000, "never", { signal }), { title: "grandchild" }).result(),
-        { title: "child" },
-      )
-      .result(),
-  { title: "parent" },
-);
-await work(20);
-await parent.cancel();
+await root.cancel();
 console.log(`cancelled: ${ended.join(", ")}`);
-assert.deepEqual(ended, ["grandchild", "child", "parent"]);
+assert.deepEqual(ended, ["depth 2", "depth 1", "depth 0"]);
 
 await manager.close();

@@ -15,6 +15,7 @@ import { Messages } from "./messages.js";
 import type { Runtime, TaskFilter, TaskOutcome } from "./record.js";
 import { Registry } from "./registry.js";
 import { Retainer, type Retention } from "./retention.js";
+import { Room } from "./room.js";
 import { Runner } from "./runner.js";
 import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
@@ -60,8 +61,9 @@ export class Core {
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Set<Task | string>();
   readonly #idlers = new Set<OpenWait<void>>();
-  readonly #roomSeekers = new Set<OpenWait<void>>();
+  readonly #room: Room;
   #living = 0;
+  isClosed = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: CoreOptions) {
@@ -79,7 +81,7 @@ export class Core {
     this.loop = new Loop(clock, new Listeners(clock.now, options.logger));
     this.slots = new Slots<Task>(options.concurrency, lanes, (task) => this.#granted(task));
     this.waits = new Waits(this.loop, this.slots);
-    this.requests = new Requests(this.loop, this.waits, ids);
+    this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
     this.messages = new Messages(this.loop, this.waits, this.requests, ids);
     this.runner = new Runner({
       loop: this.loop,
@@ -102,34 +104,26 @@ export class Core {
       isClosed: () => this.isClosed,
       onCreated: () => this.#living++,
     });
+    this.#room = new Room(() => this.spawner.room);
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
-  }
-
-  get isClosed(): boolean {
-    return this.#closing !== undefined;
   }
 
   #granted(task: Task): void {
     this.runner.granted(task);
-    if (!task.isResume) this.#tellRoom();
+    if (!task.isResume) this.#room.look();
   }
 
   #ended(task: Task): void {
     this.#living--;
     this.registry.freeName(task);
     this.#retainer.ended(task);
-    this.#tellRoom();
+    this.#room.look();
     if (this.#living === 0) for (const idler of [...this.#idlers]) idler.resolve();
   }
 
   #forget(task: Task): void {
     this.registry.remove(task);
     this.requests.forget(task);
-  }
-
-  #tellRoom(): void {
-    if (this.#roomSeekers.size === 0 || !this.spawner.hasRoom) return;
-    for (const seeker of [...this.#roomSeekers]) seeker.resolve();
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────
@@ -180,8 +174,7 @@ export class Core {
 
   room(signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    if (this.spawner.hasRoom) return Promise.resolve();
-    return this.#joined(this.#roomSeekers, signal);
+    return this.#room.take() ? Promise.resolve() : this.#joined(this.#room.seekers, signal);
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {
@@ -210,7 +203,6 @@ export class Core {
 
   stop(task: Task, reason: StopReason, words: string): void {
     this.runner.stop(task, reason, words);
-    this.#tellRoom();
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
@@ -240,12 +232,13 @@ export class Core {
       const { id } = attempt.task;
       return this.waits.refusal(attempt, undefined) ?? Promise.reject(new AwaitCycleError([id, id]));
     }
+    this.isClosed = true;
     this.#closing ??= this.#shutDown(graceMs);
     return this.#closing;
   }
 
   async #shutDown(graceMs: number): Promise<void> {
-    // Begun in the same turn as `isClosed` is seen, so that nothing is spawned in between.
+    this.#room.close(new ManagerClosedError("there will be no room"));
     const living = [...this.registry.all()].filter((task) => !task.isOver);
     this.runner.shutDown(living);
     if (this.#living > 0) {
@@ -257,7 +250,6 @@ export class Core {
     }
     this.requests.close();
     this.#retainer.close();
-    for (const seeker of [...this.#roomSeekers]) seeker.reject(new ManagerClosedError("there will be no room"));
     // After everything that is still to be delivered.
     await new Promise<void>((resolve) => this.loop.deliver({ deliver: resolve }));
     this.loop.closeJournal();

@@ -112,9 +112,10 @@ export class Requests implements Inbox {
   readonly #open = new Set<Asked>();
   /** Told of each request that opens, and of the closing of the inbox. */
   readonly #watching = new Set<(asked: Asked | undefined) => void>();
-  #isClosed = false;
+  readonly #isClosed: () => boolean;
 
-  constructor(loop: Loop, waits: Waits, ids: Ids) {
+  constructor(loop: Loop, waits: Waits, ids: Ids, isClosed: () => boolean) {
+    this.#isClosed = isClosed;
     this.#loop = loop;
     this.#waits = waits;
     this.#ids = ids;
@@ -256,6 +257,7 @@ export class Requests implements Inbox {
     checkType("answered", answered, "object");
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
     const asked = this.#asked.get(id);
     if (asked === undefined) throw new RequestNotFoundError(id);
     this.#refuseClosed(asked);
@@ -263,7 +265,7 @@ export class Requests implements Inbox {
   }
 
   #refuseClosed(asked: Asked): void {
-    if (this.#isClosed) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
     if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
   }
 
@@ -298,7 +300,7 @@ export class Requests implements Inbox {
       if (next !== undefined) {
         seen.add(next);
         yield next.request;
-      } else if (this.#isClosed) return;
+      } else if (this.#isClosed()) return;
       else await this.#nextOpened(signal);
     }
   }
@@ -344,8 +346,8 @@ export class Requests implements Inbox {
     for (const id of task.desk?.requestIds ?? []) this.#asked.delete(id);
   }
 
+  /** The manager is closed: who watches stops. */
   close(): void {
-    this.#isClosed = true;
     for (const tell of [...this.#watching]) tell(undefined);
   }
 }

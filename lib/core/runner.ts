@@ -6,6 +6,7 @@
 
 import { runInside } from "./ambient.js";
 import type { Settled } from "./commands.js";
+import { toFailure } from "./decide.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Delivery, Loop } from "./loop.js";
@@ -99,7 +100,7 @@ export class Runner {
     }
     this.#unsettled.delete(attempt);
     this.#rooms.slots.release(task.lane, task);
-    const message = settled.how === "threw" ? { message: String(settled.error) } : {};
+    const message = settled.how === "threw" ? { message: toFailure("error", settled.error).message } : {};
     this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
   }
 
@@ -115,10 +116,10 @@ export class Runner {
   /** H1: the function is over, so is its context; the task is over when its attached children are. */
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
     const { loop, slots, waits } = this.#rooms;
-    task.desk?.deadlines?.settle();
-    if (attempt !== undefined) waits.rejectAll(attempt, () => overError(task, settled));
-    this.#rooms.withdrawRequests(task);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
+    task.desk?.deadlines?.settle();
+    if (attempt !== undefined) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
+    this.#rooms.withdrawRequests(task);
     const policy = isReturn ? task.state.spec.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.attachedChildren === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);

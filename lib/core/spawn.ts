@@ -126,9 +126,9 @@ export class Spawner {
     this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
   }
 
-  /** Whether a spawn in the default lane would not be `QueueFullError`. */
-  get hasRoom(): boolean {
-    return this.#rooms.slots.queued < this.#maxQueued;
+  /** How many more tasks the line takes (L6). */
+  get room(): number {
+    return this.#maxQueued - this.#rooms.slots.queued;
   }
 
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
@@ -143,7 +143,7 @@ export class Spawner {
     if (parent !== undefined) this.#checkFamily(parent);
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
-    if (!this.hasRoom && slots.isFull(lane)) throw new QueueFullError(this.#maxQueued);
+    if (this.room <= 0 && slots.isFull(lane)) throw new QueueFullError(this.#maxQueued);
 
     const now = loop.clock.now();
     const id = options.id ?? ids.next("task");

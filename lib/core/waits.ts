@@ -171,12 +171,15 @@ class PendingWait<T> implements OpenWait<T>, Pending, Delivery {
   }
 }
 
-/** What a call through a context whose function is over is refused with: it returned, or it was stopped or failed. */
-export function closedError(attempt: Attempt, refused: string): ScopeCancelledError | TaskTerminatedError {
+/** What a call through a context whose function is over is refused with. */
+export function closedError(attempt: Attempt, refused: string): Error {
   const { id, state } = attempt.task;
-  return state.stop === undefined && state.outcome?.status === "succeeded"
-    ? new TaskTerminatedError(id, refused)
-    : new ScopeCancelledError(id, refused);
+  return overError(id, state.stop === undefined && state.outcome?.status === "succeeded", refused);
+}
+
+/** Of a function that returned, or that was stopped or failed. */
+export function overError(taskId: string, hasReturned: boolean, refused: string): Error {
+  return hasReturned ? new TaskTerminatedError(taskId, refused) : new ScopeCancelledError(taskId, refused);
 }
 
 /** C3: in a later macrotask, so that a loop that swallows the error cannot freeze the process. */

@@ -185,13 +185,13 @@ async function play(roots: readonly Node[], acts: readonly Deed[], concurrency: 
     || (record.cancelRequestedAt !== undefined && clock.now() - record.cancelRequestedAt < graceMs);
   const [all, narrow] = [gauge(kept), gauge(kept)];
 
-  const start = (node: Node, spawn: TaskManager["spawn"]): TaskHandle<void> => {
+  const start = (node: Node, spawner: Pick<TaskManager, "spawn">): TaskHandle<void> => {
     const work = all.around((ctx, place) => node.narrow
       ? narrow.around((_, inner) => run(node, ctx, (begin) => place.wait(() => inner.wait(begin))))(ctx)
       : run(node, ctx, (begin) => place.wait(begin)));
     const { priority, laneKey, detached, children, timeoutMs, totalTimeoutMs } = node;
     const lane = node.narrow ? "narrow" : undefined;
-    return spawn(work, { priority, laneKey, detached, children, timeoutMs, totalTimeoutMs, lane });
+    return spawner.spawn(work, { priority, laneKey, detached, children, timeoutMs, totalTimeoutMs, lane });
   };
   const run = async (node: Node, ctx: TaskContext, wait: Place["wait"]): Promise<void> => {
     const later: TaskHandle<void>[] = [];
@@ -204,7 +204,7 @@ async function play(roots: readonly Node[], acts: readonly Deed[], concurrency: 
         else if (step.do === "throw") throw new Error("thrown by the tree");
         else if (step.do === "collect") await wait(() => ctx.awaitTasks(later.splice(0)));
         else {
-          const child = start(step.node, ctx.spawn);
+          const child = start(step.node, ctx);
           if (step.then === "result") await wait(() => child.result());
           if (step.then === "outcome") await wait(() => child.outcome());
           if (step.then === "cancel") await wait(() => child.cancel());
@@ -216,7 +216,7 @@ async function play(roots: readonly Node[], acts: readonly Deed[], concurrency: 
     }
   };
 
-  for (const root of roots) start(root, manager.spawn);
+  for (const root of roots) start(root, manager);
   const living = () => manager.list().filter((record) => !over.has(record.status));
   for (let round = 0; round < 2_000 && living().length > 0; round += 1) {
     for (const act of acts.filter((deed) => deed.round === round)) {

@@ -3,9 +3,7 @@
 import { getEventListeners } from "node:events";
 import type { Logger, TaskEvent, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import {
-  endsIn, errandError, given, hold, holdDeaf, isEnd, refusalOf, rejected, typesOf, untilStopped, world,
-} from "./program.js";
+import { endsIn, given, hold, holdDeaf, isEnd, rejected, typesOf, untilStopped, world } from "./program.js";
 import { deferred, facts, peek, settled } from "./support.js";
 
 describe("listeners", () => {
@@ -198,7 +196,11 @@ describe("listeners that throw", () => {
     const boom = new Error("listener is broken");
     const heard: string[] = [];
     const failures: unknown[] = [];
-    manager.on("listener.failed", (failure) => failures.push(failure));
+    const errors: unknown[] = [];
+    manager.on("listener.failed", (failure) => {
+      failures.push(failure);
+      errors.push(failure.error);
+    });
     manager.on("task.succeeded", () => {
       throw boom;
     });
@@ -210,7 +212,7 @@ describe("listeners that throw", () => {
     expect(failures).toMatchObject([
       { type: "listener.failed", event: "task.succeeded", at: 0 }, { type: "listener.failed", event: "task.succeeded" },
     ]);
-    expect(failures.map((failure) => (failure as { error: unknown }).error)).toEqual([boom, boom]);
+    expect(errors).toEqual([boom, boom]);
   });
 
   test("§12 a listener that rejects hurts nobody and is reported as listener.failed", async () => {
@@ -453,16 +455,5 @@ describe("D6 events()", () => {
     expect([task.status, next.started]).toEqual(["running", false]);
     controller.abort();
     expect(await task.result()).toBe("over");
-  });
-
-  test("L3 a reader's break inside a task leaves it running on", async () => {
-    const { manager } = world();
-    const events = manager.events();
-    const task = manager.spawn(async () => {
-      for await (const { type } of events) if (type === "task.started") break;
-      return "read";
-    });
-    expect(await task.result()).toBe("read");
-    errandError(await refusalOf(() => manager.spawn(() => manager.idle()).result()), "TASK_OUTCOME");
   });
 });

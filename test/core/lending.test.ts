@@ -702,7 +702,8 @@ describe("a function that settles over pending waits", () => {
       if (fail) throw new Error("no");
     });
     await settled();
-    for (const wait of left) expect(await peek(wait)).toMatchObject({ is: "rejected", error: { code } });
+    expect(await Promise.all(left.map((wait) => peek(wait))))
+      .toMatchObject(left.map(() => ({ is: "rejected", error: { code } })));
   });
 
   test("L8 a function that settles while its slot is on the way leaves the place in line", async () => {
