@@ -2,14 +2,15 @@
 //
 // errand in several settings, between a floor of bare promises and the same work composed by hand. The jobs do nothing:
 // what is measured is the orchestrator. Each run makes its own queue or manager, and throws if a task was not done.
-
+//
+// Two worlds, in this order: AsyncLocalStorage, which ambient lineage needs, makes every promise of a process dearer from
+// its first use on (Node 20 and 22), also those of the peers. So first come those that need none, then everybody.
 import { type TaskContext, TaskManager } from "errand";
 import PQueue from "p-queue";
 import { ByHand, onPLimit, onPQueue, type Pool } from "./by-hand.js";
 import {
   type Case,
   chosen,
-  type Flags,
   type HeapCase,
   interleave,
   type Measured,
@@ -29,6 +30,8 @@ import {
 const concurrency = 8;
 const forms = ["ignores", "reads"] as const;
 type Form = (typeof forms)[number];
+const worlds = ["without AsyncLocalStorage", "with AsyncLocalStorage"] as const;
+type World = (typeof worlds)[number];
 
 type Job<G> = { readonly [F in Form]: (given: G) => Promise<number> };
 const bare = async (): Promise<number> => 1;
@@ -183,14 +186,15 @@ function onErrand({ name, listeners, ambient, unread }: Setting, form: Form, n: 
   };
 }
 
-function timedCases(n: number): Case[] {
+function timedCases(world: World, n: number): Case[] {
+  const here = settings.filter(({ ambient }) => !ambient || world === "with AsyncLocalStorage");
   return [
     floor(n),
     barePQueue(n),
     ...forms.flatMap((form) => [
       byHand("by hand on p-queue", onPQueue, form, n),
       byHand("by hand on p-limit", onPLimit, form, n),
-      ...settings.map((setting) => onErrand(setting, form, n)),
+      ...here.map((setting) => onErrand(setting, form, n)),
     ]),
   ];
 }
@@ -255,14 +259,18 @@ function heapByHand(name: string, pool: (concurrency: number) => Pool, state: St
     },
   };
 }
-function heapOfErrand(keepHandles: boolean, state: State, n: number): HeapCase {
+function heapOfErrand(world: World, keepHandles: boolean, state: State, n: number): HeapCase {
   return {
     name: `${keepHandles ? "errand with handles" : "errand"}, ${state}`,
     units: n,
     build: async () => {
       const { closed, open } = gate();
-      const kept = { limits: { maxQueued: n }, retention: { maxFinished: n } };
-      const manager = new TaskManager({ concurrency: slotsFor(state, n), ...kept });
+      const manager = new TaskManager({
+        concurrency: slotsFor(state, n),
+        ambient: world === "with AsyncLocalStorage",
+        limits: { maxQueued: n },
+        retention: { maxFinished: n },
+      });
       const job = (): Promise<number> => closed;
       const handles: unknown[] = [];
       for (let spawned = 0; spawned < n; spawned += 1) {
@@ -282,13 +290,13 @@ function heapOfErrand(keepHandles: boolean, state: State, n: number): HeapCase {
     },
   };
 }
-function heapCases(n: number): HeapCase[] {
+function heapCases(world: World, n: number): HeapCase[] {
   return states.flatMap((state) => [
     ...heapOfPQueue(state, n),
     heapByHand("by hand on p-queue", onPQueue, state, n),
     heapByHand("by hand on p-limit", onPLimit, state, n),
-    heapOfErrand(false, state, n),
-    heapOfErrand(true, state, n),
+    heapOfErrand(world, false, state, n),
+    heapOfErrand(world, true, state, n),
   ]);
 }
 const heapTargets: { readonly [name: string]: Target } = {
@@ -302,6 +310,8 @@ const heapTargets: { readonly [name: string]: Target } = {
 const targets: { readonly [name: string]: Target & { readonly against: string } } = {
   "errand, ignores": { most: 0.7, stretch: 0.5, against: "p-queue", unit: "× p-queue" },
   "errand, reads": { most: 2, against: "p-queue", unit: "× p-queue" },
+  "errand ambient off, ignores": { most: 0.7, stretch: 0.5, against: "p-queue", unit: "× p-queue" },
+  "errand ambient off, reads": { most: 2, against: "p-queue", unit: "× p-queue" },
   "by hand on p-queue, ignores": { least: 6, stretch: 10, against: "errand, ignores", unit: "× errand" },
   "by hand on p-limit, ignores": { least: 3, stretch: 4, against: "errand, ignores", unit: "× errand" },
 };
@@ -319,61 +329,60 @@ function summarise(measured: readonly Measured[]) {
   });
 }
 
-async function time(flags: Flags) {
-  const passes = [];
-  for (const n of flags.sizes) {
-    const measured = await interleave(chosen(timedCases(n), flags), flags);
-    const summary = summarise(measured);
-    passes.push({ tasks: n, summary, cases: measured });
-    print(`${n} tasks, concurrency ${concurrency}: CPU per task, median [quartiles] of ${flags.repeats} rounds`);
+async function time(world: World, n: number) {
+  const measured = await interleave(chosen(timedCases(world, n), flags), flags);
+  const summary = summarise(measured);
+  print(`${n} tasks, ${world}: CPU per task, median [quartiles] of ${flags.repeats} rounds`);
+  print(
+    table(
+      ["case", "µs/task", "× floor", "× p-queue", "target"],
+      summary.map((row) => [
+        row.name,
+        spread(row.cpuUs),
+        short(row.timesFloor?.median),
+        short(row.timesPQueue?.median),
+        row.target,
+      ]),
+    ),
+  );
+  return { world, tasks: n, summary, cases: measured };
+}
+type Pass = Awaited<ReturnType<typeof time>>;
+
+/** Medians of one pass as multiples of another's: these two were not interleaved, so read them coarsely. */
+function compare(title: string, pass: Pass | undefined, before: Pass | undefined, target?: Target): void {
+  if (pass === undefined || before === undefined || pass === before) return;
+  print(title);
+  print(
+    table(
+      ["case", "before", "µs/task", "×", "target"],
+      pass.summary.flatMap(({ name, cpuUs: { median } }) => {
+        const base = before.summary.find((row) => row.name === name)?.cpuUs.median;
+        if (base === undefined) return [];
+        const judged = target !== undefined && name === "errand, ignores" ? verdict(median / base, target) : "";
+        return [[name, short(base), short(median), short(median / base), judged]];
+      }),
+    ),
+  );
+}
+
+async function weighAll(world: World, n: number) {
+  const rounds = { repeats: Math.min(5, flags.repeats), warmups: Math.min(1, flags.warmups) };
+  const weighed = await weigh(chosen(heapCases(world, n), flags), rounds);
+  const cases = weighed.map((one) => ({ ...one, bytesPerTask: quartiles(one.bytes) }));
+  if (cases.length > 0) {
+    print(`${n} tasks, ${world}: heap per task`);
     print(
       table(
-        ["case", "µs/task", "× floor", "× p-queue", "target"],
-        summary.map((row) => [
-          row.name,
-          spread(row.cpuUs),
-          short(row.timesFloor?.median),
-          short(row.timesPQueue?.median),
-          row.target,
-        ]),
-      ),
-    );
-  }
-  const [first, ...rest] = passes;
-  for (const pass of rest) {
-    print(`cost per task, ${pass.tasks} against ${first?.tasks} tasks`);
-    print(
-      table(
-        ["case", "×", "target"],
-        pass.summary.map(({ name, cpuUs }) => {
-          const before = first?.summary.find((row) => row.name === name)?.cpuUs.median;
-          const growth = before === undefined ? undefined : cpuUs.median / before;
-          return [name, short(growth), name === "errand, ignores" ? verdict(growth, { most: 1.3, unit: "×" }) : ""];
+        ["case", "B/task", "target"],
+        cases.map(({ name, bytesPerTask }) => {
+          const target = heapTargets[name];
+          return [name, spread(bytesPerTask), target === undefined ? "" : verdict(bytesPerTask.median, target)];
         }),
       ),
     );
   }
-  return passes;
-}
-
-async function weighAll(flags: Flags) {
-  const n = flags.sizes[0] ?? 10_000;
-  const rounds = { repeats: Math.min(5, flags.repeats), warmups: Math.min(1, flags.warmups) };
-  const weighed = await weigh(chosen(heapCases(n), flags), rounds);
-  const heap = weighed.map((one) => ({ ...one, bytesPerTask: quartiles(one.bytes) }));
-  if (globalThis.gc === undefined) print("heap: not measured, it needs --expose-gc");
-  if (heap.length === 0) return heap;
-  print(`heap per task, ${n} tasks`);
-  print(
-    table(
-      ["case", "B/task", "target"],
-      heap.map(({ name, bytesPerTask }) => {
-        const target = heapTargets[name];
-        return [name, spread(bytesPerTask), target === undefined ? "" : verdict(bytesPerTask.median, target)];
-      }),
-    ),
-  );
-  return heap;
+  return { world, tasks: n, cases };
 }
 
 const flags = readFlags({
@@ -383,7 +392,21 @@ const flags = readFlags({
   repeats: 9,
   warmups: 3,
 });
-const passes = await time(flags);
-const heap = await weighAll(flags);
+if (globalThis.gc === undefined) print("heap is not measured, and times are less steady: both need --expose-gc");
+const passes: Pass[] = [];
+const heap = [];
+for (const world of worlds) {
+  for (const n of flags.sizes) passes.push(await time(world, n));
+  heap.push(await weighAll(world, flags.sizes[0] ?? 10_000));
+}
+for (const pass of passes) {
+  const { world, tasks } = pass;
+  const smallest = passes.find((other) => other.world === world);
+  compare(`${tasks} tasks against ${smallest?.tasks}, ${world}`, pass, smallest, { most: 1.3, unit: "×" });
+}
+for (const tasks of flags.sizes) {
+  const [without, withIt] = passes.filter((pass) => pass.tasks === tasks);
+  compare(`${tasks} tasks, with AsyncLocalStorage against without`, withIt, without);
+}
 const { repeats, warmups } = flags;
 await writeResults(flags.json, { bench: "spawn", concurrency, repeats, warmups, passes, heap });

@@ -193,7 +193,7 @@ function races(): Case {
           while (taken < racedSteps) {
             gates.pop()?.open();
             taken += await Promise.race(rest);
-            rest.pop();
+            void rest.pop();
           }
         },
         finish: async () => {

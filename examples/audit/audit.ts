@@ -64,7 +64,7 @@ export function startAudit(session: Session, project: string, timeoutMs?: number
         const priority = -index; // Earlier packages go first, and so do their children.
         const title = planned.pkg.path.replace("node_modules/", "");
         subagents.push(
-          ctx.spawn((subagent) => auditPackage(subagent, planned, priority), { title, agent: "subagent", priority }),
+          ctx.spawn((subagent) => auditPackage(subagent, planned, priority), { title, priority, tags: ["package"] }),
         );
       }
 
@@ -74,7 +74,7 @@ export function startAudit(session: Session, project: string, timeoutMs?: number
         ctx.progress({ current: ++ended, total: plan.length, unit: "packages" });
       }
     },
-    { title: project, agent: "lead", priority: 1, totalTimeoutMs: timeoutMs },
+    { title: project, priority: 1, totalTimeoutMs: timeoutMs },
   );
   return { lead, subagents };
 }

@@ -8,7 +8,7 @@ import { answerRequests, createManager, startAudit } from "./audit.js";
 import { openKeyboard } from "./keyboard.js";
 import { HELP, readOptions } from "./options.js";
 import { judge, type Verdict } from "./policy.js";
-import { formatReport, makeReport } from "./report.js";
+import { formatReport, makeReport, rootMessage } from "./report.js";
 import { writeSummary } from "./summary.js";
 import { showLines, showTree } from "./tree-view.js";
 
@@ -29,8 +29,9 @@ const session = manager.session("audit");
 const audit = startAudit(session, project, options.timeoutMs);
 
 let interrupted = false;
-process.once("SIGINT", () => {
-  interrupted = true; // Only once: a second Ctrl-C ends the process the hard way.
+process.on("SIGINT", () => {
+  if (interrupted) process.exit(130); // Asked twice: without the cleanup, then.
+  interrupted = true;
   void session.cancelAll(undefined, "Ctrl-C");
 });
 
@@ -57,7 +58,7 @@ if (options.model !== undefined && report.status === "complete") {
     .outcome();
   if (summary.status === "succeeded") report.summary = summary.value;
   else {
-    const why = summary.status === "failed" ? summary.error.message : summary.reason;
+    const why = summary.status === "failed" ? rootMessage(summary.error) : summary.reason;
     console.error(`No summary from ${model.name} at ${model.baseUrl}: ${why}`);
   }
 }

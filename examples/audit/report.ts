@@ -70,33 +70,39 @@ export async function makeReport(manager: TaskManager, audit: Audit, project: st
 }
 
 export function formatReport(report: Report): string {
-  const noteworthy = report.packages.filter(
-    (pkg) => pkg.risks.length > 0 || abilitiesOf(pkg) !== "" || pkg.licence.class !== "permissive",
-  );
-  const { packages, files, bytes, licences, verification } = report.totals;
+  const { packages, failed, notDone, decisions, totals } = report;
+  const noted = packages.filter((pkg) => {
+    return pkg.risks.length > 0 || pkg.licence.class !== "permissive" || abilitiesOf(pkg) !== "";
+  });
+  const answers = decisions.map(({ decision, question, by, reason }) => {
+    return `${decision.padEnd(8)}  ${question}  by ${by}${reason === undefined ? "" : `: ${reason}`}`;
+  });
+  const left = [
+    ["begun", notDone.filter(({ begun }) => begun)],
+    ["not begun", notDone.filter(({ begun }) => !begun)],
+  ] as const;
+  const why = report.reason === undefined ? "" : ` (${report.reason})`;
   return [
-    section("Packages with something to note", table(noteworthy.map(rowOf))),
-    section(
-      "Asked and answered",
-      report.decisions.map((each) => {
-        return `${each.decision.padEnd(8)}  ${each.question}  by ${each.by}${each.reason === undefined ? "" : `: ${each.reason}`}`;
-      }),
-    ),
+    section("Worth a look", table(noted.map(rowOf))),
+    section("Asked and answered", answers),
     section(
       "Failed",
-      report.failed.map((each) => `${each.package}: ${each.why}`),
+      failed.map((each) => `${each.package}: ${each.why}`),
     ),
     section(
       "Not done",
-      report.notDone.map((each) => `${each.package} (${each.begun ? "begun" : "not begun"})`),
+      left.flatMap(([how, them]) =>
+        them.length === 0 ? [] : `${how}: ${them.map((each) => each.package).join(", ")}`,
+      ),
     ),
     section("Summary", report.summary?.split("\n") ?? []),
     section("Totals", [
-      `${packages} packages, ${files} files, ${formatBytes(bytes)}; ${report.failed.length} failed, ${report.notDone.length} not done`,
-      `licences: ${counts(licences)}`,
-      `files against the lockfile: ${counts(verification)}`,
+      `packages: ${packages.length} audited, ${failed.length} failed, ${notDone.length} not done`,
+      `size: ${formatBytes(totals.bytes)} in ${totals.files} files`,
+      `licences: ${counts(totals.licences)}`,
+      `files against the lockfile: ${counts(totals.verification)}`,
     ]),
-    `Audit of ${report.project}: ${report.status}${report.reason === undefined ? "" : ` (${report.reason})`}, ${report.clean ? "clean" : "not clean"}.`,
+    `Audit of ${report.project}: ${report.status}${why}, ${report.clean ? "clean" : "not clean"}.`,
   ]
     .filter((text) => text !== "")
     .join("\n\n");
@@ -168,9 +174,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
 }
 
 function section(title: string, lines: readonly string[]): string {
-  return lines.length === 0
-    ? ""
-    : [`${title} (${lines.length})`, ...lines.map((line) => `  ${printable(line)}`)].join("\n");
+  return lines.length === 0 ? "" : [title, ...lines.map((line) => `  ${printable(line)}`)].join("\n");
 }
 
 function countBy(words: readonly string[]): { [word: string]: number } {
@@ -180,13 +184,13 @@ function countBy(words: readonly string[]): { [word: string]: number } {
 }
 
 function counts(counted: { readonly [word: string]: number }): string {
-  return Object.entries(counted)
+  const all = Object.entries(counted)
     .toSorted(([, a], [, b]) => b - a)
     .map(([word, count]) => `${count} ${word}`)
     .join(", ");
 }
 
-/** A check's failure goes up through its package; what people want to read is at the bottom. */
-function rootMessage(error: { readonly message: string; readonly cause?: unknown }): string {
+/** A check's failure goes up through its package, a socket's through fetch; what people want to read is at the bottom. */
+export function rootMessage(error: { readonly message: string; readonly cause?: unknown }): string {
   return error.cause instanceof Error && error.cause !== error ? rootMessage(error.cause) : error.message;
 }

@@ -64,7 +64,7 @@ export function showLines(manager: TaskManager, stream: NodeJS.WritableStream): 
   const print = (line: string): void => void stream.write(`${printable(line).trimEnd()}\n`);
   const ended = ({ taskId }: { taskId: string }): void => {
     const record = manager.get(taskId)?.record;
-    if (record?.agent !== "subagent" || record.startedAt === undefined) return;
+    if (record?.startedAt === undefined || !record.tags.includes("package")) return;
     const { status, error, reason, summary } = record;
     print(`${status.padEnd(9)}  ${titleOf(record)}  ${error?.message ?? reason ?? summary ?? ""}`);
   };

@@ -2,14 +2,12 @@
 //
 // A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
 
-import pLimit from "p-limit";
 import { waiterOf } from "./ambient.js";
-import { outcomeOf } from "./await-tasks.js";
 import type { Core } from "./core.js";
 import { deskOf } from "./desk.js";
-import { TaskOutcomeError } from "./errors.js";
+import { fanOut } from "./fan-out.js";
 import type { TaskHandle } from "./handle.js";
-import { addUsage, isWithin } from "./hierarchy.js";
+import { isWithin } from "./hierarchy.js";
 import type { Ask, AskInput, AskOptions } from "./inbox.js";
 import { takeJson } from "./json.js";
 import type { Content, Message, SendOptions } from "./message.js";
@@ -31,7 +29,6 @@ import { signalOf } from "./signal.js";
 import type { SpawnScope } from "./spawn.js";
 import type { Attempt, Task, Work } from "./task.js";
 import { closedError, type WaitOptions } from "./waits.js";
-import { watch } from "./watchers.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 
@@ -62,7 +59,7 @@ export interface Session {
   get(id: string): TaskHandle | undefined;
   /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
   cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
-  /** Of a session: of all its tasks. Of a context: of the task and everything below it. */
+  /** Of all its tasks, whether their records are still kept or not. Of a context: of its children and everything below them. */
   usage(): Usage;
 }
 
@@ -143,7 +140,7 @@ export class Context extends Scope implements TaskContext {
   }
 
   usage(): Usage {
-    return this.#task.record.usage;
+    return this.#task.usageBelow();
   }
 
   protected spawnScope(): SpawnScope {
@@ -173,32 +170,19 @@ export class Context extends Scope implements TaskContext {
       return Promise.reject(error);
     }
     if (list.length === 0) return Promise.resolve([]);
-    const limit = pLimit({ concurrency: options.concurrency, rejectOnClear: true });
-    const living = new Set<Task>();
-    const runOne = async (item: A, index: number): Promise<B> => {
-      const work = workOf(this.core, (ctx) => fn(ctx, item, index));
-      const child = this.core.spawner.spawn(this.spawnScope(), work);
-      living.add(child);
-      const outcome = await ended(child);
-      living.delete(child);
-      if (outcome.status !== "succeeded") throw new TaskOutcomeError(outcome);
-      // What `fn` gave, as it came out of its child.
-      return outcome.value as B;
-    };
-    const describe = () => ({ on: "tasks" as const, taskIds: Array.from(living, (child) => child.id) });
-    const waiter = waiterOf(this.caller) ?? this.caller;
-    return waiter.waits.open<B[]>(waiter, describe, options.signal, (wait) => {
-      Promise.all(list.map((item, index) => limit(runOne, item, index))).then(
-        (values) => wait.resolve(values),
-        (error: unknown) => {
-          limit.clearQueue();
-          if (error instanceof TaskOutcomeError)
-            for (const child of living) this.core.stop(child, "cancel", "not needed any more");
-          wait.reject(error);
-        },
-      );
-      return () => limit.clearQueue();
+    const values = fanOut(waiterOf(this.caller) ?? this.caller, {
+      items: list,
+      concurrency: options.concurrency,
+      signal: options.signal,
+      spawn: (item, index) =>
+        this.core.spawner.spawn(
+          this.spawnScope(),
+          workOf(this.core, (ctx) => fn(ctx, item, index)),
+        ),
+      cancel: (child) => this.core.stop(child, "cancel", "not needed any more"),
     });
+    // What `fn` gave, as it came out of its child.
+    return values as Promise<B[]>;
   }
 
   // ── what it is, and whether it goes on ───────────────────────────────────
@@ -284,7 +268,7 @@ export class Context extends Scope implements TaskContext {
       if (value !== undefined && value < 0) throw new RangeError(`${field} must be ≥ 0, got ${value}`);
     }
     const usage = Object.freeze({ inputTokens, outputTokens, costUsd });
-    if (this.#write({ type: "reportUsage", attempt: this.attempt, usage })) addUsage(this.#task, usage);
+    if (this.#write({ type: "reportUsage", attempt: this.attempt, usage })) this.core.report(this.#task, usage);
   }
 
   artifact(artifact: ArtifactInput): void {
@@ -336,15 +320,6 @@ export class Context extends Scope implements TaskContext {
 export function workOf<T>(core: Core, work: TaskFunction<T>): Work {
   checkType("work", work, "function");
   return (attempt) => work(new Context(core, attempt));
-}
-
-/** The end of a child, seen from inside errand: no wait of anybody. */
-function ended(task: Task): Promise<TaskOutcome> {
-  return new Promise((resolve) => {
-    const tell = () => resolve(outcomeOf(task));
-    if (task.isOver) tell();
-    else watch(task, { waiting: undefined, taskEnded: tell });
-  });
 }
 
 function takeArtifact(artifact: ArtifactInput): Artifact {

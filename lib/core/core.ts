@@ -7,12 +7,14 @@ import { waiterOf } from "./ambient.js";
 import { type AwaitOptions, awaitOne, awaitTasks, type Awaited, OutcomeReader, outcomeOf } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
 import { AwaitCycleError, ManagerClosedError } from "./errors.js";
+import { addUsage, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
+import { Ledger } from "./ledger.js";
 import { Listeners, type Logger } from "./listeners.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
-import type { Runtime, TaskFilter, TaskOutcome } from "./record.js";
+import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { Registry } from "./registry.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
@@ -61,6 +63,7 @@ export class Core {
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Set<Task | string>();
   readonly #idlers = new Set<OpenWait<void>>();
+  readonly ledger = new Ledger();
   readonly #room: Room;
   #living = 0;
   isClosed = false;
@@ -102,7 +105,10 @@ export class Core {
       cancelling: this.#cancelling,
       stop: (task, reason, words) => this.stop(task, reason, words),
       isClosed: () => this.isClosed,
-      onCreated: () => this.#living++,
+      onCreated: (task) => {
+        this.#living++;
+        this.ledger.count(task);
+      },
     });
     this.#room = new Room(() => this.spawner.room);
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
@@ -124,6 +130,7 @@ export class Core {
   #forget(task: Task): void {
     this.registry.remove(task);
     this.requests.forget(task);
+    forget(task);
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────
@@ -197,6 +204,14 @@ export class Core {
         return () => waiting.delete(wait);
       },
     );
+  }
+
+  // ── usage ────────────────────────────────────────────────────────────────
+
+  /** §8: a report adds up along the ancestors, and in the session. */
+  report(task: Task, usage: UsageReport): void {
+    addUsage(task, usage);
+    this.ledger.add(task, usage);
   }
 
   // ── stopping ─────────────────────────────────────────────────────────────

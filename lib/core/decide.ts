@@ -5,7 +5,7 @@
 
 import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
-import type { TaskFailure, TaskOutcome, TaskState } from "./record.js";
+import { type Output, type TaskFailure, type TaskOutcome, type TaskState, toOutput } from "./record.js";
 import { type FailureCode, isTerminal } from "./status.js";
 
 export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {
@@ -33,7 +33,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       return settle(state, command.attempt, command.settled, command.living);
     case "end": {
       if (isTerminal(state.status)) return refuse("terminal");
-      return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome)];
+      return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome, state.output)];
     }
     case "lateSettle": {
       if (state.outcome === undefined) return refuse("unsettled");
@@ -108,9 +108,10 @@ function settle(
     return refuse("not_stopped");
   const outcome = outcomeOf(state, settled);
   const facts: Fact[] = settled.how === "silent" ? [{ type: "task.abandoned" }] : [];
-  if (living.length === 0) facts.push(endOf(outcome));
+  const output = outcome.status === "succeeded" ? toOutput(outcome.value) : undefined;
+  if (living.length === 0) facts.push(endOf(outcome, output));
   else {
-    facts.push({ type: "task.returned", outcome });
+    facts.push({ type: "task.returned", outcome, output });
     if (state.status !== "queued")
       facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
   }
@@ -153,8 +154,8 @@ const TOO_LONG = {
   stalled: "gave no sign of life within its stallTimeoutMs",
 } as const;
 
-function endOf(outcome: TaskOutcome): Fact {
-  return { type: `task.${outcome.status}` satisfies EndFact, outcome };
+function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
+  return { type: `task.${outcome.status}` satisfies EndFact, outcome, output };
 }
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */

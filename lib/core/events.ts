@@ -7,13 +7,13 @@ import type { Json } from "./json.js";
 import type { Message } from "./message.js";
 import {
   type Artifact,
+  type Output,
   type Progress,
   type Runtime,
   type TaskFailure,
   type TaskOutcome,
   type TaskRecord,
   type TaskState,
-  toOutput,
   toRecord,
   type UsageReport,
   type Wait,
@@ -38,8 +38,8 @@ export type Fact =
   | { readonly type: "task.progressed"; readonly progress: Progress }
   | { readonly type: "task.updated"; readonly patch: TaskPatch }
   | { readonly type: "task.cancelRequested"; readonly stopReason: StopReason; readonly reason: string }
-  | { readonly type: "task.returned"; readonly outcome: TaskOutcome }
-  | { readonly type: EndFact; readonly outcome: TaskOutcome }
+  | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: "task.abandoned" }
   | { readonly type: "task.lateSettled"; readonly settled: "returned" | "threw"; readonly message?: string }
   | { readonly type: RequestFact; readonly request: InboxRequest }
@@ -123,25 +123,25 @@ export function toEvent(fact: Fact, state: TaskState, seq: number, at: number): 
     case "task.blocked":
       return Object.freeze({ ...stamp, type: fact.type, blockedOn: Object.freeze([...fact.blockedOn]) });
     case "task.returned":
-      return Object.freeze({ ...stamp, type: fact.type, outcome: toJsonOutcome(fact.outcome) });
+      return Object.freeze({ ...stamp, type: fact.type, outcome: toJsonOutcome(fact.outcome, fact.output) });
     case "task.succeeded":
     case "task.failed":
     case "task.cancelled":
     case "task.interrupted":
-      return Object.freeze({ ...stamp, ...toEnd(fact.outcome) });
+      return Object.freeze({ ...stamp, ...toEnd(fact.outcome, fact.output) });
     default:
       return Object.freeze({ ...stamp, ...fact });
   }
 }
 
-function toJsonOutcome(outcome: TaskOutcome): TaskOutcome<Json | undefined> {
-  return outcome.status === "succeeded" ? { ...outcome, value: toOutput(outcome.value).output } : outcome;
+function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
+  return outcome.status === "succeeded" ? { ...outcome, value: output?.output } : outcome;
 }
 
-function toEnd(outcome: TaskOutcome) {
+function toEnd(outcome: TaskOutcome, output: Output | undefined) {
   switch (outcome.status) {
     case "succeeded":
-      return { type: "task.succeeded" as const, ...toOutput(outcome.value) };
+      return { type: "task.succeeded" as const, ...output };
     case "failed":
       return { type: "task.failed" as const, error: outcome.error };
     case "cancelled":

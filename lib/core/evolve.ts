@@ -22,7 +22,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       return { ...state, stop, blockedOn: NO_WAITS, updatedAt: at };
     }
     case "task.returned":
-      return { ...state, outcome: fact.outcome, updatedAt: at };
+      return { ...state, outcome: fact.outcome, output: fact.output, updatedAt: at };
     case "task.succeeded":
     case "task.failed":
     case "task.cancelled":
@@ -31,6 +31,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
         ...state,
         status: fact.outcome.status,
         outcome: fact.outcome,
+        output: fact.output,
         blockedOn: NO_WAITS,
         finishedAt: at,
         updatedAt: at,

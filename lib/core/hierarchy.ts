@@ -4,7 +4,7 @@
 // links, so no depth overflows and no signal is chained (C5). Parent pointers never change.
 
 import type { TaskTree, UsageReport } from "./record.js";
-import type { Task } from "./task.js";
+import type { Spent, Task } from "./task.js";
 
 /** `task` was just made under its parent. */
 export function adopt(task: Task): void {
@@ -78,14 +78,19 @@ export function isWithin(task: Task, above: Task): boolean {
 
 /** §8: usage adds up along the ancestors, through detached tasks too. */
 export function addUsage(task: Task, report: UsageReport): void {
-  const { inputTokens, outputTokens, costUsd } = report;
+  task.ownSpent = plus(task.ownSpent, report);
   for (let each: Task | undefined = task; each !== undefined; each = each.parent) {
-    each.spent ??= { inputTokens: 0, outputTokens: 0, costUsd: 0 };
-    each.spent.inputTokens += inputTokens ?? 0;
-    each.spent.outputTokens += outputTokens ?? 0;
-    each.spent.costUsd += costUsd ?? 0;
+    each.spent = plus(each.spent, report);
     each.touch();
   }
+}
+
+function plus(spent: Spent | undefined, { inputTokens, outputTokens, costUsd }: UsageReport): Spent {
+  return {
+    inputTokens: (spent?.inputTokens ?? 0) + (inputTokens ?? 0),
+    outputTokens: (spent?.outputTokens ?? 0) + (outputTokens ?? 0),
+    costUsd: (spent?.costUsd ?? 0) + (costUsd ?? 0),
+  };
 }
 
 /** A task with all that is kept below it, by creation. */

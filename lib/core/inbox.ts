@@ -127,11 +127,14 @@ export class Requests implements Inbox {
   ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
     const waiter = waiterOf(attempt);
     let asked: Asked;
+    let isNew = false;
     try {
       const question = takeQuestion(input, isApproval);
       const refused = this.#waits.refusal(waiter, input.signal) ?? this.#waits.refusal(attempt, undefined);
       if (refused !== undefined) return refused;
-      asked = this.#findKeyed(attempt.task, question) ?? this.#openNew(attempt, question, input);
+      const known = this.#findKeyed(attempt.task, question);
+      isNew = known === undefined;
+      asked = known ?? this.#openNew(attempt, question, input);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -139,7 +142,7 @@ export class Requests implements Inbox {
     const onTimeout = input.onTimeout ?? "fail";
     if (request.status === "answered") return Promise.resolve(this.#valueFor<T>(asked));
     if (request.status !== "open") return this.#resultOf(request, onTimeout);
-    return this.#waits.open<T>(
+    const answer = this.#waits.open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
       input.signal,
@@ -156,6 +159,9 @@ export class Requests implements Inbox {
         };
       },
     );
+    // Told of once the asker is blocked: who is told sees it so.
+    if (isNew) this.#tell(asked);
+    return answer;
   }
 
   #findKeyed(task: Task, question: Question): Asked | undefined {
@@ -203,8 +209,11 @@ export class Requests implements Inbox {
     if (input.timeoutMs !== undefined) {
       asked.expiry = new Alarm(this.#loop.clock, input.timeoutMs, () => this.#close(asked, { status: "expired" }));
     }
-    for (const tell of [...this.#watching]) tell(asked);
     return asked;
+  }
+
+  #tell(asked: Asked | undefined): void {
+    for (const tell of [...this.#watching]) tell(asked);
   }
 
   /** The asker's `T` is what its schema, its choices or its text gave: the answer was checked against them. */
@@ -239,10 +248,16 @@ export class Requests implements Inbox {
     return this.#asked.get(id)?.request;
   }
 
+  /** Decided inside the call, unless a schema takes its time. */
   async answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
     const asked = this.#find(id, answered);
-    const { answer, given } = await check(asked.request, asked.schema, value);
-    this.#refuseClosed(asked);
+    const answer = checkAnswer(asked.request, value);
+    let given: unknown = asked.request.kind === "approval" ? undefined : value;
+    if (asked.schema !== undefined) {
+      const parsed = validate(asked.request, asked.schema, value);
+      given = valueOf(asked.request, parsed instanceof Promise ? await parsed : parsed);
+      this.#refuseClosed(asked);
+    }
     asked.value = given;
     return this.#close(asked, { status: "answered", answer, by: answered.by });
   }
@@ -348,7 +363,7 @@ export class Requests implements Inbox {
 
   /** The manager is closed: who watches stops. */
   close(): void {
-    for (const tell of [...this.#watching]) tell(undefined);
+    this.#tell(undefined);
   }
 }
 
@@ -408,45 +423,42 @@ function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
   }
 }
 
-/** A2: the answer as the request keeps it, and as the asking function gets it. */
-async function check(
-  request: InboxRequest,
-  schema: StandardSchemaV1 | undefined,
-  value: unknown,
-): Promise<{ readonly answer: Json; readonly given: unknown }> {
+/** A2: the answer as the request keeps it, if it is one for this kind of request. */
+function checkAnswer(request: InboxRequest, value: unknown): Json {
   switch (request.kind) {
     case "approval":
-      if (value !== true) throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
-      return { answer: true, given: undefined };
+      if (value === true) return true;
+      throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
     case "choice":
-      if (typeof value !== "string" || !request.choices?.includes(value)) {
-        throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
-      }
-      return { answer: value, given: value };
+      if (typeof value === "string" && request.choices?.includes(value)) return value;
+      throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
     case "text":
-      if (typeof value !== "string") throw invalid(request, `a string is needed, got ${show(value)}`);
-      return { answer: value, given: value };
+      if (typeof value === "string") return value;
+      throw invalid(request, `a string is needed, got ${show(value)}`);
     case "json": {
       const copied = copyJson(value);
-      if (!copied.ok) throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
-      return { answer: copied.json, given: await parse(request, schema, value) };
+      if (copied.ok) return copied.json;
+      throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
     }
   }
 }
 
-async function parse(request: InboxRequest, schema: StandardSchemaV1 | undefined, value: unknown): Promise<unknown> {
-  if (schema === undefined) return value;
-  let result: StandardSchemaV1.Result<unknown>;
+type Parsed = StandardSchemaV1.Result<unknown>;
+
+function validate(request: InboxRequest, schema: StandardSchemaV1, value: unknown): Parsed | Promise<Parsed> {
+  const threw = (error: unknown) =>
+    new InvalidInputError(`The schema of request ${request.id} threw`, [{ message: String(error) }], { cause: error });
   try {
-    result = await schema["~standard"].validate(value);
+    const parsed = schema["~standard"].validate(value);
+    return parsed instanceof Promise ? parsed.catch((error: unknown) => Promise.reject(threw(error))) : parsed;
   } catch (error) {
-    throw new InvalidInputError(`The schema of request ${request.id} threw`, [{ message: String(error) }], {
-      cause: error,
-    });
+    throw threw(error);
   }
-  if (result.issues !== undefined)
-    throw new InvalidInputError(`The answer to request ${request.id} does not fit`, result.issues);
-  return result.value;
+}
+
+function valueOf(request: InboxRequest, parsed: Parsed): unknown {
+  if (parsed.issues === undefined) return parsed.value;
+  throw new InvalidInputError(`The answer to request ${request.id} does not fit`, parsed.issues);
 }
 
 function invalid(request: InboxRequest, message: string): InvalidInputError {

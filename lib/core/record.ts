@@ -225,6 +225,12 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   heartbeatAt: undefined,
 });
 
+/** The part of a result that a record and the journal can hold. */
+export interface Output {
+  readonly output?: Json;
+  readonly outputOmitted?: string;
+}
+
 /** What stopped a task: the first stop, kept (S5). */
 export interface Stop {
   readonly reason: StopReason;
@@ -242,6 +248,8 @@ export interface TaskState {
   readonly stop: Stop | undefined;
   /** Final from `task.returned` on, while the task may still wait for its children (H1). */
   readonly outcome: TaskOutcome | undefined;
+  /** What of its value a record can hold: taken when the function returned, so that no later change of the value shows. */
+  readonly output: Output | undefined;
   readonly runtime: Runtime | undefined;
   readonly startedAt: number | undefined;
   readonly finishedAt: number | undefined;
@@ -259,6 +267,7 @@ export function newState(spec: TaskSpec, details: TaskDetails): TaskState {
     blockedOn: NO_WAITS,
     stop: undefined,
     outcome: undefined,
+    output: undefined,
     runtime: undefined,
     startedAt: undefined,
     finishedAt: undefined,
@@ -313,13 +322,13 @@ export function toRecord(state: TaskState, usage: Usage): TaskRecord {
     record.cancelRequestedAt = stop.at;
   }
   if (outcome?.status === "failed") record.error = outcome.error;
-  if (outcome?.status === "succeeded" && state.status === "succeeded") Object.assign(record, toOutput(outcome.value));
+  if (state.status === "succeeded") Object.assign(record, state.output);
   return Object.freeze(record);
 }
 
-/** The part of a result that a record and the journal can hold. Nothing for `undefined`: a task that returns nothing omits nothing. */
-export function toOutput(value: unknown): { readonly output?: Json; readonly outputOmitted?: string } {
-  if (value === undefined) return {};
+/** Nothing for `undefined`: a task that returns nothing omits nothing. */
+export function toOutput(value: unknown): Output | undefined {
+  if (value === undefined) return undefined;
   const copied = copyJson(value);
   return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
 }

@@ -21,8 +21,14 @@ export class Registry {
     return this.#tasks.get(id);
   }
 
-  byCall(sessionId: string | undefined, runId: string | undefined, callId: string): Task | undefined {
-    return this.#calls.get(callKey(sessionId, runId, callId));
+  /** A call is one of its session and run; the children of a task are a session of their own. */
+  byCall(
+    parentId: string | undefined,
+    sessionId: string | undefined,
+    runId: string | undefined,
+    callId: string,
+  ): Task | undefined {
+    return this.#calls.get(callKey(parentId, sessionId, runId, callId));
   }
 
   /** Names are unique among the living tasks of one session; tasks of no session share one scope. */
@@ -33,10 +39,10 @@ export class Registry {
   }
 
   add(task: Task): void {
-    const { id, sessionId, traits } = task.state.spec;
+    const { id, parentId, sessionId, traits } = task.state.spec;
     this.#tasks.set(id, task);
     if (traits.name !== undefined) this.#names.set(nameKey(sessionId, traits.name), task);
-    if (traits.callId !== undefined) this.#calls.set(callKey(sessionId, traits.runId, traits.callId), task);
+    if (traits.callId !== undefined) this.#calls.set(callKey(parentId, sessionId, traits.runId, traits.callId), task);
   }
 
   freeName(task: Task): void {
@@ -45,15 +51,15 @@ export class Registry {
   }
 
   remove(task: Task): void {
-    const { id, sessionId, traits } = task.state.spec;
+    const { id, parentId, sessionId, traits } = task.state.spec;
     this.#tasks.delete(id);
-    if (traits.callId !== undefined) this.#calls.delete(callKey(sessionId, traits.runId, traits.callId));
+    if (traits.callId !== undefined) this.#calls.delete(callKey(parentId, sessionId, traits.runId, traits.callId));
   }
 }
 
 function nameKey(sessionId: string | undefined, name: string): string {
   return JSON.stringify([sessionId ?? null, name]);
 }
-function callKey(sessionId: string | undefined, runId: string | undefined, callId: string): string {
-  return JSON.stringify([sessionId ?? null, runId ?? null, callId]);
+function callKey(...parts: readonly (string | undefined)[]): string {
+  return JSON.stringify(parts.map((part) => part ?? null));
 }

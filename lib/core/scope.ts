@@ -6,7 +6,7 @@ import { checkOneOf, checkSignal, checkMs, checkCount, checkText, checkType, che
 import type { AwaitOptions } from "./await-tasks.js";
 import type { Core } from "./core.js";
 import { Handle, taskOf, type TaskHandle, type TaskRef } from "./handle.js";
-import type { TaskFilter, TaskOutcome, TaskRecord, Usage } from "./record.js";
+import type { TaskFilter, TaskOutcome, TaskRecord } from "./record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
 import { TASK_STATUSES } from "./status.js";
 import type { Attempt, Task, Work } from "./task.js";
@@ -106,17 +106,6 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     return this.core.cancelAll(this.caller, tasks, filter === undefined ? this.closes : undefined, reason, options);
-  }
-
-  protected usageOf(tasks: Iterable<Task>): Usage {
-    const sum = { inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 0 };
-    for (const { record } of tasks) {
-      sum.inputTokens += record.usage.inputTokens;
-      sum.outputTokens += record.usage.outputTokens;
-      sum.costUsd += record.usage.costUsd;
-      sum.tasks += record.usage.tasks;
-    }
-    return Object.freeze(sum);
   }
 
   #find(filter: TaskFilter): Task[] {

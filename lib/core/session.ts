@@ -23,11 +23,8 @@ export class NamedSession extends Scope implements Session {
     return this.start<T>(workOf(this.core, work), options);
   }
 
-  /** Of all its tasks, as far as their records are kept. */
   usage(): Usage {
-    return this.usageOf(
-      this.core.list({}, (task) => this.owns(task) && !(task.parent !== undefined && this.owns(task.parent))),
-    );
+    return this.core.ledger.of(this.id);
   }
 
   /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */

@@ -103,7 +103,7 @@ export interface SpawnRooms {
   readonly limits: Limits;
   stop(task: Task, reason: StopReason, words: string): void;
   isClosed(): boolean;
-  onCreated(): void;
+  onCreated(task: Task): void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlySet<Task | string>;
 }
@@ -132,7 +132,7 @@ export class Spawner {
   }
 
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
-    const { loop, slots, registry, ids } = this.#rooms;
+    const { loop, slots, registry } = this.#rooms;
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     if (options !== NO_OPTIONS) checkOptions(options);
     const { parent, sessionId } = scope;
@@ -146,7 +146,7 @@ export class Spawner {
     if (this.room <= 0 && slots.isFull(lane)) throw new QueueFullError(this.#maxQueued);
 
     const now = loop.clock.now();
-    const id = options.id ?? ids.next("task");
+    const id = options.id ?? this.#newId();
     const spec = {
       id,
       sessionId,
@@ -162,10 +162,19 @@ export class Spawner {
     registry.add(task);
     adopt(task);
     loop.created(task);
-    this.#rooms.onCreated();
+    this.#rooms.onCreated(task);
     if (options !== NO_OPTIONS) this.#furnish(task, options);
     if (!task.isOver) slots.enter(lane, task, false, rankOf(task, lane, now));
     return task;
+  }
+
+  /** One that no task was given by its spawner. */
+  #newId(): string {
+    const { ids, registry } = this.#rooms;
+    for (;;) {
+      const id = ids.next("task");
+      if (registry.byId(id) === undefined) return id;
+    }
   }
 
   laneOf(name: string): Lane<Task> {
@@ -180,7 +189,7 @@ export class Spawner {
     const { registry } = this.#rooms;
     const { id, callId, runId = parent?.state.spec.traits.runId } = options;
     if (id !== undefined) return registry.byId(id);
-    return callId === undefined ? undefined : registry.byCall(sessionId, runId, callId);
+    return callId === undefined ? undefined : registry.byCall(parent?.id, sessionId, runId, callId);
   }
 
   #refuseCancelling(scope: Task | string): void {

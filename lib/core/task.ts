@@ -39,6 +39,8 @@ export interface Spent {
   costUsd: number;
 }
 
+const NOTHING: Readonly<Spent> = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0 });
+
 /** A task's function, made ready for the runner: it gets its context from the attempt. */
 export type Work = (attempt: Attempt) => unknown;
 
@@ -71,6 +73,8 @@ export class Task implements Slotted {
   /** The task itself and all that were ever spawned below it. */
   tasks = 1;
   spent: Spent | undefined;
+  /** The part of `spent` that the task itself reported. */
+  ownSpent: Spent | undefined;
 
   // ── the slots ──
   readonly lane: Lane<Task>;
@@ -123,8 +127,19 @@ export class Task implements Slotted {
   }
 
   usage(): Usage {
-    const { inputTokens = 0, outputTokens = 0, costUsd = 0 } = this.spent ?? {};
+    const { inputTokens, outputTokens, costUsd } = this.spent ?? NOTHING;
     return Object.freeze({ inputTokens, outputTokens, costUsd, tasks: this.tasks });
+  }
+
+  /** Without what the task used itself. */
+  usageBelow(): Usage {
+    const { spent = NOTHING, ownSpent = NOTHING } = this;
+    return Object.freeze({
+      inputTokens: spent.inputTokens - ownSpent.inputTokens,
+      outputTokens: spent.outputTokens - ownSpent.outputTokens,
+      costUsd: spent.costUsd - ownSpent.costUsd,
+      tasks: this.tasks - 1,
+    });
   }
 }
 

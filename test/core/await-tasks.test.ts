@@ -395,7 +395,7 @@ describe("stopOnRequest", () => {
     const result = await wait;
     expect(result.reason).toBe("request");
     expect(result.outcomes).toEqual([undefined, undefined]);
-    expect(result.pending.map((record) => record.status)).toEqual(["running", "blocked"]);
+    expect(result.pending.map((record) => record.id)).toEqual([other.id, asker.id]);
   });
 
   test("W4 it returns at once for a question that was asked before the call", async () => {
@@ -471,6 +471,21 @@ describe("stopOnRequest", () => {
     await answerAll(manager);
     await watched.succeed();
     for (const wait of waits) expect((await wait).reason).toBe("done");
+  });
+
+  test("W4 it tells who asks and for what: the pending record names the request", async () => {
+    const { manager } = world();
+    const asker = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
+    const { pending } = await manager.awaitTasks([asker], { stopOnRequest: true });
+    const [request] = manager.inbox.list();
+    expect(pending).toMatchObject([{ status: "blocked", blockedOn: [{ on: "input", requestId: request?.id }] }]);
+  });
+
+  test("W4 it returns when a watched task of another manager asks", async () => {
+    const [here, there] = [world(), world()];
+    const far = there.manager.spawn((ctx) => ctx.ask({ question: "From afar?" }));
+    const wait = here.manager.awaitTasks([far], { stopOnRequest: true });
+    expect(await peek(wait)).toMatchObject({ is: "fulfilled", value: { reason: "request" } });
   });
 
   test("W4 all ended is done, also when one of them had asked", async () => {
@@ -557,6 +572,16 @@ describe("cancelRest", () => {
       .toEqual(["cancelled", "blocked", "blocked"]);
     // A child that was not waited for is none of its business.
     expect(named(manager, "third").status).toBe("blocked");
+  });
+
+  test("W4 a session cancels none of another session's tasks", async () => {
+    const { manager } = world();
+    const [mine, theirs] = [manager.session("mine"), manager.session("theirs")];
+    const quick = mine.spawn(() => 1);
+    const foreign = theirs.spawn((ctx) => ctx.sleep(1e6));
+    await mine.awaitTasks([quick, foreign], { until: "any", cancelRest: true });
+    await settled();
+    expect(foreign.status).toBe("blocked");
   });
 
   test("W4 it spares a child that somebody else waits for, in a task or outside", async () => {

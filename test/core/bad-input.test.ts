@@ -10,7 +10,9 @@ describe("unknown ids", () => {
   test("§12 get of an unknown id is undefined, and tree of one is empty", () => {
     const { manager } = world();
     expect([manager.get("nobody"), manager.session("chat").get("nobody"), manager.inbox.get("nobody")]).toEqual([
-      undefined, undefined, undefined,
+      undefined,
+      undefined,
+      undefined,
     ]);
     expect([manager.tree("nobody"), manager.list({ parentId: "nobody" })]).toEqual([[], []]);
   });
@@ -92,19 +94,25 @@ describe("names and lanes", () => {
 describe("options of the manager", () => {
   const wrong = (options: TaskManagerOptions): Promise<unknown> => refusalOf(() => new TaskManager(options));
 
-  test.each([0, -1, 1.5, Number.NaN])("§12 concurrency %d is a RangeError naming option, value and range", async (concurrency) => {
-    const error = await wrong({ concurrency });
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error).toMatchObject({ message: expect.stringContaining("concurrency") });
-    expect(error).toMatchObject({ message: expect.stringContaining(String(concurrency)) });
-    expect(error).toMatchObject({ message: expect.stringMatching(/1/) });
-  });
+  test.each([0, -1, 1.5, Number.NaN])(
+    "§12 concurrency %d is a RangeError naming option, value and range",
+    async (concurrency) => {
+      const error = await wrong({ concurrency });
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error).toMatchObject({ message: expect.stringContaining("concurrency") });
+      expect(error).toMatchObject({ message: expect.stringContaining(String(concurrency)) });
+      expect(error).toMatchObject({ message: expect.stringMatching(/1/) });
+    },
+  );
 
-  test("§12 concurrency \"4\" is a TypeError naming option and value", async () => {
-    const error = await refusalOf(() => new TaskManager({
-      // @ts-expect-error a caller without types
-      concurrency: "4",
-    }));
+  test('§12 concurrency "4" is a TypeError naming option and value', async () => {
+    const error = await refusalOf(
+      () =>
+        new TaskManager({
+          // @ts-expect-error a caller without types
+          concurrency: "4",
+        }),
+    );
     expect(error).toBeInstanceOf(TypeError);
     expect(error).toMatchObject({ message: expect.stringMatching(/concurrency.*4/s) });
   });
@@ -119,8 +127,16 @@ describe("options of the manager", () => {
     { name: "concurrency", value: 0, options: { lanes: { disk: { concurrency: 0 } } } },
     { name: "concurrency", value: 2.5, options: { lanes: { disk: { concurrency: 2.5 } } } },
     { name: "limit", value: 0, options: { lanes: { model: { concurrency: 1, rate: { limit: 0, periodMs: 1_000 } } } } },
-    { name: "limit", value: 1.5, options: { lanes: { model: { concurrency: 1, rate: { limit: 1.5, periodMs: 1_000 } } } } },
-    { name: "periodMs", value: -5, options: { lanes: { model: { concurrency: 1, rate: { limit: 1, periodMs: -5 } } } } },
+    {
+      name: "limit",
+      value: 1.5,
+      options: { lanes: { model: { concurrency: 1, rate: { limit: 1.5, periodMs: 1_000 } } } },
+    },
+    {
+      name: "periodMs",
+      value: -5,
+      options: { lanes: { model: { concurrency: 1, rate: { limit: 1, periodMs: -5 } } } },
+    },
     { name: "graceMs", value: -1, options: { graceMs: -1 } },
     { name: "graceMs", value: Number.NaN, options: { graceMs: Number.NaN } },
     { name: "agingMs", value: -1, options: { agingMs: -1 } },
@@ -171,14 +187,17 @@ describe("options of a spawn", () => {
     { name: "stallTimeoutMs", value: -1, options: { stallTimeoutMs: -1 } },
     { name: "graceMs", value: -1, options: { graceMs: -1 } },
     { name: "priority", value: Number.NaN, options: { priority: Number.NaN } },
-  ])("§12 $name $value of a spawn is a RangeError naming option and value, and starts nothing", async ({ name, value, options }) => {
-    const { manager } = world();
-    const error = await refusalOf(() => manager.spawn(() => 1, options));
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error).toMatchObject({ message: expect.stringContaining(name) });
-    expect(error).toMatchObject({ message: expect.stringContaining(String(value)) });
-    expect(manager.list()).toEqual([]);
-  });
+  ])(
+    "§12 $name $value of a spawn is a RangeError naming option and value, and starts nothing",
+    async ({ name, value, options }) => {
+      const { manager } = world();
+      const error = await refusalOf(() => manager.spawn(() => 1, options));
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error).toMatchObject({ message: expect.stringContaining(name) });
+      expect(error).toMatchObject({ message: expect.stringContaining(String(value)) });
+      expect(manager.list()).toEqual([]);
+    },
+  );
 
   test("§12 options of a spawn of a wrong type are TypeErrors naming the option, and start nothing", async () => {
     const { manager } = world();
@@ -202,7 +221,11 @@ describe("options of a spawn", () => {
     ];
     for (const [name, call] of calls) {
       const error = await refusalOf(call);
-      expect([name, error instanceof TypeError, error]).toMatchObject([name, true, { message: expect.stringContaining(name) }]);
+      expect([name, error instanceof TypeError, error]).toMatchObject([
+        name,
+        true,
+        { message: expect.stringContaining(name) },
+      ]);
     }
     expect(manager.list()).toEqual([]);
   });
@@ -260,15 +283,19 @@ describe("options of a spawn", () => {
 describe("answers", () => {
   test("§12 an answer that fails its schema is InvalidInputError with the issues, and the request stays open", async () => {
     const { manager } = world();
-    const task = manager.spawn((ctx) => ctx.ask({
-      question: "How many?",
-      schema: {
-        "~standard": {
-          version: 1, vendor: "test",
-          validate: (value: unknown) => typeof value === "number" ? { value } : { issues: [{ message: "a number", path: ["n"] }] },
+    const task = manager.spawn((ctx) =>
+      ctx.ask({
+        question: "How many?",
+        schema: {
+          "~standard": {
+            version: 1,
+            vendor: "test",
+            validate: (value: unknown) =>
+              typeof value === "number" ? { value } : { issues: [{ message: "a number", path: ["n"] }] },
+          },
         },
-      },
-    }));
+      }),
+    );
     await settled();
     const { id } = given(manager.inbox.list()[0]);
     const error = await rejected(() => manager.inbox.answer(id, "many", { by: "ann" }), "INVALID_INPUT");
@@ -294,18 +321,21 @@ describe("output JSON cannot carry", () => {
     { what: "undefined in a list", value: { report: [undefined] }, path: ["report", "0"] },
     { what: "a cycle", value: circle, path: ["self"] },
     { what: "a bare BigInt", value: 10n, path: [] },
-  ])("§12 $what: the task succeeds, result() has the value, the record says why it has no output", async ({ value, path }) => {
-    const { manager } = world();
-    const told = facts(manager);
-    const task = manager.spawn(() => value);
-    expect(await task.result()).toBe(value);
-    expect([task.status, "output" in task.record]).toEqual(["succeeded", false]);
-    const why = given(task.record.outputOmitted);
-    expect(why.length).toBeGreaterThan(0);
-    for (const step of path) expect(why).toContain(step);
-    await settled();
-    expect(told.at(-1)).toMatchObject({ type: "task.succeeded", outputOmitted: why });
-  });
+  ])(
+    "§12 $what: the task succeeds, result() has the value, the record says why it has no output",
+    async ({ value, path }) => {
+      const { manager } = world();
+      const told = facts(manager);
+      const task = manager.spawn(() => value);
+      expect(await task.result()).toBe(value);
+      expect([task.status, "output" in task.record]).toEqual(["succeeded", false]);
+      const why = given(task.record.outputOmitted);
+      expect(why.length).toBeGreaterThan(0);
+      for (const step of path) expect(why).toContain(step);
+      await settled();
+      expect(told.at(-1)).toMatchObject({ type: "task.succeeded", outputOmitted: why });
+    },
+  );
 
   test("§12 a getter that throws costs the output, not the task", async () => {
     const { manager } = world();
@@ -413,7 +443,8 @@ describe("what functions throw and return", () => {
     const boom = new TypeError("odd input");
     const outcome = await manager.spawn(() => Promise.reject(boom)).outcome();
     expect(outcome).toMatchObject({
-      status: "failed", error: { code: "error", name: "TypeError", message: "odd input", stack: boom.stack },
+      status: "failed",
+      error: { code: "error", name: "TypeError", message: "odd input", stack: boom.stack },
     });
     expect(outcome.status === "failed" && outcome.error.cause).toBe(boom);
   });
@@ -441,7 +472,8 @@ describe("what functions throw and return", () => {
       },
     };
     expect(await manager.spawn(() => broken).outcome()).toMatchObject({
-      status: "failed", error: { message: "then is broken" },
+      status: "failed",
+      error: { message: "then is broken" },
     });
   });
 

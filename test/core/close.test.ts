@@ -4,7 +4,17 @@ import type { TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import {
-  endsIn, errandError, given, hold, holdDeaf, refusalOf, refused, rejected, typesOf, untilStopped, world,
+  endsIn,
+  errandError,
+  given,
+  hold,
+  holdDeaf,
+  refusalOf,
+  refused,
+  rejected,
+  typesOf,
+  untilStopped,
+  world,
 } from "./program.js";
 import { allFree, deferred, facts, peek, settled } from "./support.js";
 
@@ -35,10 +45,12 @@ describe("D8 close", () => {
     const { manager } = world();
     const task = hold(manager);
     let caught: unknown;
-    const waiting = manager.spawn((ctx) => ctx.receive().catch((error: unknown) => {
-      caught = error;
-      throw error;
-    }));
+    const waiting = manager.spawn((ctx) =>
+      ctx.receive().catch((error: unknown) => {
+        caught = error;
+        throw error;
+      }),
+    );
     await settled();
     const { signal } = task.ctx;
     await manager.close();
@@ -70,7 +82,9 @@ describe("D8 close", () => {
     await pass(1);
     expect((await peek(closed)).is).toBe("fulfilled");
     expect(await silent.handle.outcome()).toMatchObject({
-      id: silent.handle.id, status: "interrupted", reason: "shutdown",
+      id: silent.handle.id,
+      status: "interrupted",
+      reason: "shutdown",
     });
     const error = await rejected(() => silent.handle.result(), "TASK_OUTCOME");
     expect(error.outcome).toMatchObject({ status: "interrupted", reason: "shutdown" });
@@ -167,7 +181,10 @@ describe("D8 close", () => {
     const room = refusalOf(() => manager.room());
     const outcome = task.handle.outcome();
     const awaited = manager.awaitTasks([task.handle]);
-    const idle = manager.idle().then(() => "over", () => "over");
+    const idle = manager.idle().then(
+      () => "over",
+      () => "over",
+    );
     await settled();
     await manager.close();
     expect((await outcome).status).toBe("interrupted");
@@ -187,7 +204,9 @@ describe("D8 close", () => {
     ctx.summary("late");
     expect(task.handle.record.summary).toBeUndefined();
     const error = await refusalOf(() => ctx.spawn(() => 1));
-    expect(["MANAGER_CLOSED", "SCOPE_CANCELLED"]).toContain((error instanceof Error && "code" in error) ? error.code : error);
+    expect(["MANAGER_CLOSED", "SCOPE_CANCELLED"]).toContain(
+      error instanceof Error && "code" in error ? error.code : error,
+    );
     task.finish();
     await settled();
     expect(task.handle.status).toBe("interrupted");

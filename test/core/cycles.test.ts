@@ -253,6 +253,21 @@ describe("a wait that can never end", () => {
     expect(parent.status).toBe("succeeded");
   });
 
+  test("L3 a cycle over two managers is refused too", async () => {
+    const [here, there] = [world().manager, world().manager];
+    // Counted ids repeat over managers; this one keeps the two tasks apart.
+    there.spawn(() => 1);
+    const [a, b] = [root(here), root(there)];
+    await settled();
+    const first = a.run(() => b.handle.outcome());
+    await settled();
+    expect(await b.run(() => refusal(b.id, () => a.handle.outcome()))).toEqual([b.id, a.id, b.id]);
+    b.end();
+    await expect(first).resolves.toMatchObject({ status: "succeeded" });
+    a.end();
+    await settled();
+  });
+
   test("L3 `idle` and `close` inside a task are refused", async () => {
     const { manager } = world();
     const task = root(manager);

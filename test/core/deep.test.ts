@@ -137,9 +137,21 @@ type Step =
 interface Deed { readonly round: number; readonly do: "cancel" | "pause" | "resume"; readonly nth: number }
 
 const ms = fc.integer({ min: 0, max: 30 });
-const { node: tree } = fc.letrec<{ node: Node; step: Step }>((tie) => ({
-  node: fc.record({
-    steps: fc.array(tie("step"), { maxLength: 5, depthIdentifier: "tree" }),
+const leaf: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({ do: fc.constant("work" as const), ms }),
+  fc.record({ do: fc.constant("sleep" as const), ms }),
+  fc.record({ do: fc.constant("receive" as const), ms }),
+  fc.constantFrom({ do: "ask" as const }, { do: "throw" as const }, { do: "collect" as const }),
+);
+const treeOf: fc.Memo<Node> = fc.memo((depth) => {
+  const spawn = (): fc.Arbitrary<Step> => fc.record({
+    do: fc.constant("spawn" as const), node: treeOf(),
+    then: fc.constantFrom<"result" | "outcome" | "later" | "forget" | "cancel">(
+      "result", "outcome", "later", "forget", "cancel",
+    ),
+  });
+  return fc.record({
+    steps: fc.array(depth > 1 ? fc.oneof(leaf, spawn()) : leaf, { maxLength: 6, size: "max" }),
     stubborn: fc.boolean(),
     narrow: fc.boolean(),
     detached: fc.nat(9).map((roll) => roll === 0),
@@ -148,26 +160,9 @@ const { node: tree } = fc.letrec<{ node: Node; step: Step }>((tie) => ({
     totalTimeoutMs: fc.option(fc.integer({ min: 1, max: 200 }), { nil: undefined, freq: 8 }),
     priority: fc.integer({ min: -2, max: 2 }),
     laneKey: fc.constantFrom(undefined, "a", "b"),
-  }),
-  step: fc.oneof(
-    { depthIdentifier: "tree", maxDepth: 5 },
-    fc.record({ do: fc.constant("work" as const), ms }),
-    fc.record({ do: fc.constant("sleep" as const), ms }),
-    fc.record({ do: fc.constant("receive" as const), ms }),
-    fc.record({ do: fc.constant("ask" as const) }),
-    fc.record({ do: fc.constant("throw" as const) }),
-    { weight: 2, arbitrary: fc.record({ do: fc.constant("collect" as const) }) },
-    {
-      weight: 5,
-      arbitrary: fc.record({
-        do: fc.constant("spawn" as const), node: tie("node"),
-        then: fc.constantFrom(
-          "result" as const, "outcome" as const, "later" as const, "forget" as const, "cancel" as const,
-        ),
-      }),
-    },
-  ),
-}));
+  });
+});
+const tree = treeOf(5);
 const deeds = fc.array(fc.record({
   round: fc.nat(20), do: fc.constantFrom("cancel" as const, "cancel" as const, "pause" as const, "resume" as const),
   nth: fc.nat(50),
@@ -251,9 +246,38 @@ describe("any tree", () => {
   test("L1 L8 trees that ignore signals, throw, block and resume keep to the limit and give all back", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(tree, { minLength: 1, maxLength: 4 }), deeds, fc.integer({ min: 1, max: 3 }), play),
-      { numRuns: 150 },
+      { numRuns: 200 },
     );
   }, 120_000);
+});
+
+describe("what ended long ago", () => {
+  test("D6 a parent and its children are evicted like any other task", async () => {
+    const { manager } = world({ retention: { maxFinished: 10 } });
+    for (let index = 0; index < 100; index += 1) {
+      await manager.spawn(async (ctx) => {
+        await ctx.spawn((child) => child.spawn(() => 1).result()).result();
+      }).outcome();
+    }
+    await settled();
+    expect(manager.list().length).toBeLessThanOrEqual(12);
+    expect(manager.tree().length).toBeLessThanOrEqual(12);
+  });
+
+  test("D6 a long-lived parent keeps no evicted child in its tree", async () => {
+    const { manager } = world({ retention: { maxFinished: 10 } });
+    const gate = deferred();
+    const parent = manager.spawn(async (ctx) => {
+      for (let index = 0; index < 100; index += 1) await ctx.spawn(() => index).outcome();
+      await gate.promise;
+    });
+    await settled();
+    expect(manager.tree(parent.id)[0]?.children).toHaveLength(10);
+    expect(manager.list({ parentId: parent.id })).toHaveLength(10);
+    gate.resolve();
+    await settled();
+    expect(parent.status).toBe("succeeded");
+  });
 });
 
 function collector(): () => void {

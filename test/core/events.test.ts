@@ -69,7 +69,11 @@ describe("listeners", () => {
     manager.spawn(() => deferred().promise);
     await manager.spawn(async () => settled(1)).result();
     await settled();
-    expect(found).toEqual([["task.started", "running"], ["task.started", "running"], ["task.succeeded", "succeeded"]]);
+    expect(found).toEqual([
+      ["task.started", "running"],
+      ["task.started", "running"],
+      ["task.succeeded", "succeeded"],
+    ]);
   });
 
   test("§2 decide and evolve happen inside the call a listener makes", async () => {
@@ -114,15 +118,37 @@ describe("listeners", () => {
     expect(told.map(({ seq }) => seq)).toEqual(told.map((_, index) => first + index));
     expect(told.every(({ attempt }) => attempt === 1)).toBe(true);
     expect(told.map(({ at }) => at)).toEqual(told.map(({ at }) => at).toSorted((a, b) => a - b));
-    const sessions = (id: string): unknown[] => [...new Set(told.filter(({ taskId }) => taskId === id).map(({ sessionId }) => sessionId))];
+    const sessions = (id: string): unknown[] => [
+      ...new Set(told.filter(({ taskId }) => taskId === id).map(({ sessionId }) => sessionId)),
+    ];
     expect([sessions(asking.id), sessions(broken.id)]).toEqual([["chat"], [undefined]]);
-    expect(new Set(typesOf(told, asking.id))).toEqual(new Set([
-      "task.created", "task.started", "task.progressed", "custom", "artifact.added", "usage.reported", "task.updated",
-      "message.sent", "request.opened", "task.blocked", "request.expired", "task.resumed", "task.succeeded",
-    ]));
-    expect(typesOf(told, slow.handle.id).toSorted()).toEqual([
-      "task.created", "task.started", "task.cancelRequested", "task.abandoned", "task.failed", "task.lateSettled",
-    ].toSorted());
+    expect(new Set(typesOf(told, asking.id))).toEqual(
+      new Set([
+        "task.created",
+        "task.started",
+        "task.progressed",
+        "custom",
+        "artifact.added",
+        "usage.reported",
+        "task.updated",
+        "message.sent",
+        "request.opened",
+        "task.blocked",
+        "request.expired",
+        "task.resumed",
+        "task.succeeded",
+      ]),
+    );
+    expect(typesOf(told, slow.handle.id).toSorted()).toEqual(
+      [
+        "task.created",
+        "task.started",
+        "task.cancelRequested",
+        "task.abandoned",
+        "task.failed",
+        "task.lateSettled",
+      ].toSorted(),
+    );
   });
 
   test("S6 each task has exactly one terminal event, and after it only what enriches", async () => {
@@ -152,7 +178,9 @@ describe("listeners", () => {
     for (const id of ids) {
       const mine = told.filter(({ taskId }) => taskId === id);
       const after = mine.slice(mine.findIndex(isEnd) + 1).map(({ type }) => type);
-      expect(after.filter((type) => !["task.updated", "artifact.added", "task.lateSettled"].includes(type))).toEqual([]);
+      expect(after.filter((type) => !["task.updated", "artifact.added", "task.lateSettled"].includes(type))).toEqual(
+        [],
+      );
     }
   });
 
@@ -210,7 +238,8 @@ describe("listeners that throw", () => {
     await settled();
     expect(heard).toEqual(tasks.map(({ id }) => id));
     expect(failures).toMatchObject([
-      { type: "listener.failed", event: "task.succeeded", at: 0 }, { type: "listener.failed", event: "task.succeeded" },
+      { type: "listener.failed", event: "task.succeeded", at: 0 },
+      { type: "listener.failed", event: "task.succeeded" },
     ]);
     expect(errors).toEqual([boom, boom]);
   });
@@ -360,9 +389,11 @@ describe("D6 events()", () => {
 
   /** Tells `count` facts. */
   async function emitMany(manager: TaskManager, count: number): Promise<void> {
-    await manager.spawn((ctx) => {
-      for (let index = 0; index < count; index += 1) ctx.emit("n", index);
-    }).result();
+    await manager
+      .spawn((ctx) => {
+        for (let index = 0; index < count; index += 1) ctx.emit("n", index);
+      })
+      .result();
     await settled();
   }
 
@@ -372,7 +403,10 @@ describe("D6 events()", () => {
     const iterator = manager.events()[Symbol.asyncIterator]();
     await emitMany(manager, 12_000);
     const first = given(told[0]).seq;
-    const error = await rejected(() => manager.events({ from: first })[Symbol.asyncIterator]().next(), "EVENTS_COMPACTED");
+    const error = await rejected(
+      () => manager.events({ from: first })[Symbol.asyncIterator]().next(),
+      "EVENTS_COMPACTED",
+    );
     const last = given(told.at(-1)).seq;
     expect(error.oldest).toBe(last - 10_000 + 1);
     const step = await manager.events({ from: error.oldest })[Symbol.asyncIterator]().next();
@@ -447,7 +481,8 @@ describe("D6 events()", () => {
     const { manager } = world({ concurrency: 1 });
     const controller = new AbortController();
     const task = manager.spawn(async () => {
-      for await (const event of manager.events({ signal: controller.signal })) if (event.type === "custom") return "heard";
+      for await (const event of manager.events({ signal: controller.signal }))
+        if (event.type === "custom") return "heard";
       return "over";
     });
     const next = hold(manager);

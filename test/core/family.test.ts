@@ -1,11 +1,23 @@
 // Parents and children: who is whose child, what ends with whom, and what a stopped family still refuses (H0–H6).
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import fc from "fast-check";
 import type { ChildrenPolicy, SpawnOptions, TaskContext, TaskHandle, TaskRecord, TaskTree } from "errand";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  deaf, endsIn, errandError, given, hold, holdDeaf, isEnd, isTerminal, refusalOf, refused, rejected, typesOf, untilStopped,
+  deaf,
+  endsIn,
+  errandError,
+  given,
+  hold,
+  holdDeaf,
+  isEnd,
+  isTerminal,
+  refusalOf,
+  refused,
+  rejected,
+  typesOf,
+  untilStopped,
   world,
 } from "./program.js";
 import { deferred, facts, settled } from "./support.js";
@@ -49,14 +61,16 @@ describe("H0 lineage", () => {
 
   test("H0 tasks that interleave keep each its own children", async () => {
     const { manager } = world();
-    const parents = [0, 1, 2].map(() => manager.spawn(async () => {
-      const children: TaskRecord[] = [];
-      for (let round = 0; round < 3; round += 1) {
-        await settled(1);
-        children.push(manager.spawn(() => round).record);
-      }
-      return children.map((child) => child.parentId);
-    }));
+    const parents = [0, 1, 2].map(() =>
+      manager.spawn(async () => {
+        const children: TaskRecord[] = [];
+        for (let round = 0; round < 3; round += 1) {
+          await settled(1);
+          children.push(manager.spawn(() => round).record);
+        }
+        return children.map((child) => child.parentId);
+      }),
+    );
     for (const parent of parents) expect(await parent.result()).toEqual([parent.id, parent.id, parent.id]);
   });
 
@@ -69,10 +83,12 @@ describe("H0 lineage", () => {
   test("H0 an explicit parent, by handle or by id, overrides the ambient task", async () => {
     const { manager } = world();
     const parent = hold(manager);
-    const records = await manager.spawn(() => [
-      manager.spawn(() => 1, { parent: parent.handle }).record,
-      manager.spawn(() => 1, { parent: parent.handle.id }).record,
-    ]).result();
+    const records = await manager
+      .spawn(() => [
+        manager.spawn(() => 1, { parent: parent.handle }).record,
+        manager.spawn(() => 1, { parent: parent.handle.id }).record,
+      ])
+      .result();
     expect(records.map((record) => record.parentId)).toEqual([parent.handle.id, parent.handle.id]);
   });
 
@@ -101,12 +117,21 @@ describe("H0 lineage", () => {
 
   test("H0 a child is of the run and the session of its parent", async () => {
     const { manager } = world();
-    const parent = manager.session("chat").spawn((ctx) => [
-      ctx.spawn(() => 1).record, manager.spawn(() => 1).record, ctx.spawn(() => 1, { runId: "run-2" }).record,
-    ], { runId: "run-1" });
+    const parent = manager
+      .session("chat")
+      .spawn(
+        (ctx) => [
+          ctx.spawn(() => 1).record,
+          manager.spawn(() => 1).record,
+          ctx.spawn(() => 1, { runId: "run-2" }).record,
+        ],
+        { runId: "run-1" },
+      );
     const records = await parent.result();
     expect(records.map(({ sessionId, runId }) => [sessionId, runId])).toEqual([
-      ["chat", "run-1"], ["chat", "run-1"], ["chat", "run-2"],
+      ["chat", "run-1"],
+      ["chat", "run-1"],
+      ["chat", "run-2"],
     ]);
   });
 
@@ -152,8 +177,10 @@ describe("H0 lineage", () => {
       return work(ctx);
     });
     return {
-      handle, pass, manager,
-      attempt() {
+      handle,
+      pass,
+      manager,
+      attempt: () => {
         gate.resolve();
         return refusal.promise;
       },
@@ -222,13 +249,15 @@ describe("H0 lineage", () => {
   test("H0 the spawner's async context survives a wait of the task, and reaches its children", async () => {
     const { manager, pass } = world();
     const requests = new AsyncLocalStorage<string>();
-    const parent = requests.run("outer", () => manager.spawn(async (ctx) => {
-      await ctx.sleep(10);
-      const after = requests.getStore();
-      const child = ctx.spawn(() => requests.getStore());
-      const inner = requests.run("inner", () => ctx.spawn(() => requests.getStore()));
-      return [after, await child.result(), await inner.result()];
-    }));
+    const parent = requests.run("outer", () =>
+      manager.spawn(async (ctx) => {
+        await ctx.sleep(10);
+        const after = requests.getStore();
+        const child = ctx.spawn(() => requests.getStore());
+        const inner = requests.run("inner", () => ctx.spawn(() => requests.getStore()));
+        return [after, await child.result(), await inner.result()];
+      }),
+    );
     await settled();
     await requests.run("clock", () => pass(10));
     expect(await parent.result()).toEqual(["outer", "outer", "inner"]);
@@ -248,7 +277,8 @@ describe("H1 a task is not done before its attached children are", () => {
     expect(parent.status).toBe("blocked");
     expect(parent.record.blockedOn).toEqual([{ on: "children", taskIds: ["child"] }]);
     expect(told.find((event) => event.type === "task.returned")).toMatchObject({
-      taskId: parent.id, outcome: { id: parent.id, status: "succeeded", value: "value" },
+      taskId: parent.id,
+      outcome: { id: parent.id, status: "succeeded", value: "value" },
     });
     expect(endsIn(told)).toEqual([]);
     gate.resolve();
@@ -273,14 +303,22 @@ describe("H1 a task is not done before its attached children are", () => {
     const { manager } = world();
     const told = facts(manager);
     const gate = deferred();
-    const root = manager.spawn((ctx) => {
-      ctx.spawn((middle) => {
-        middle.spawn(() => gate.promise, { id: "leaf" });
-      }, { id: "middle" });
-    }, { id: "root" });
+    const root = manager.spawn(
+      (ctx) => {
+        ctx.spawn(
+          (middle) => {
+            middle.spawn(() => gate.promise, { id: "leaf" });
+          },
+          { id: "middle" },
+        );
+      },
+      { id: "root" },
+    );
     await settled();
     expect([root.status, manager.get("middle")?.status, manager.get("leaf")?.status]).toEqual([
-      "blocked", "blocked", "running",
+      "blocked",
+      "blocked",
+      "running",
     ]);
     gate.resolve();
     await root.outcome();
@@ -317,10 +355,13 @@ describe("H1 a task is not done before its attached children are", () => {
   test("H1 after the return the total timeout only cancels the children", async () => {
     const { manager, pass } = world();
     const child = deferred<TaskHandle>();
-    const parent = manager.spawn((ctx) => {
-      child.resolve(ctx.spawn(untilStopped));
-      return "kept";
-    }, { totalTimeoutMs: 100, timeoutMs: 10 });
+    const parent = manager.spawn(
+      (ctx) => {
+        child.resolve(ctx.spawn(untilStopped));
+        return "kept";
+      },
+      { totalTimeoutMs: 100, timeoutMs: 10 },
+    );
     await settled();
     await pass(99);
     expect(parent.status).toBe("blocked");
@@ -380,8 +421,9 @@ describe("H1 a task is not done before its attached children are", () => {
     expect(parent.handle.status).toBe("blocked");
     const before = told.length;
     expect(refused(() => ctx.spawn(() => 1), "TASK_TERMINATED").taskId).toBe(parent.handle.id);
-    expect(refused(() => manager.spawn(() => 1, { parent: parent.handle }), "TASK_TERMINATED").taskId)
-      .toBe(parent.handle.id);
+    expect(refused(() => manager.spawn(() => 1, { parent: parent.handle }), "TASK_TERMINATED").taskId).toBe(
+      parent.handle.id,
+    );
     await rejected(() => ctx.sleep(1), "TASK_TERMINATED");
     await rejected(() => ctx.ask({ question: "still there?" }), "TASK_TERMINATED");
     await rejected(() => ctx.receive(), "TASK_TERMINATED");
@@ -429,14 +471,19 @@ describe("H1 a task is not done before its attached children are", () => {
   test('H1 children: "cancel" cancels the living children on return, and ends after them', async () => {
     const { manager, pass } = world();
     const told = facts(manager);
-    const parent = manager.spawn((ctx) => {
-      ctx.spawn(untilStopped, { id: "obedient" });
-      ctx.spawn(deaf, { id: "deaf", graceMs: 100 });
-      return "value";
-    }, { children: "cancel" });
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(untilStopped, { id: "obedient" });
+        ctx.spawn(deaf, { id: "deaf", graceMs: 100 });
+        return "value";
+      },
+      { children: "cancel" },
+    );
     await settled();
     expect(manager.get("obedient")?.record).toMatchObject({
-      status: "cancelled", reason: "returned", stopReason: "cancel",
+      status: "cancelled",
+      reason: "returned",
+      stopReason: "cancel",
     });
     expect([parent.status, manager.get("deaf")?.status]).toEqual(["blocked", "running"]);
     await pass(100);
@@ -448,10 +495,13 @@ describe("H1 a task is not done before its attached children are", () => {
     const { manager } = world();
     const told = facts(manager);
     const gate = deferred();
-    const parent = manager.spawn((ctx) => {
-      ctx.spawn(() => gate.promise, { id: "child" });
-      return "value";
-    }, { children: "detach" });
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(() => gate.promise, { id: "child" });
+        return "value";
+      },
+      { children: "detach" },
+    );
     expect(await parent.result()).toBe("value");
     await settled();
     const child = given(manager.get("child"));
@@ -466,20 +516,26 @@ describe("H1 a task is not done before its attached children are", () => {
 
   test('H1 a throw sweeps the children also under children: "detach"', async () => {
     const { manager } = world();
-    const parent = manager.spawn(async (ctx) => {
-      ctx.spawn(untilStopped, { id: "child" });
-      await settled();
-      throw new Error("broken");
-    }, { children: "detach" });
+    const parent = manager.spawn(
+      async (ctx) => {
+        ctx.spawn(untilStopped, { id: "child" });
+        await settled();
+        throw new Error("broken");
+      },
+      { children: "detach" },
+    );
     expect((await parent.outcome()).status).toBe("failed");
     expect(manager.get("child")?.record).toMatchObject({ status: "cancelled", reason: "error", detached: false });
   });
 
   test('H1 children: "cancel" leaves a detached child alone', async () => {
     const { manager } = world();
-    const parent = manager.spawn((ctx) => {
-      ctx.spawn(untilStopped, { id: "child", detached: true });
-    }, { children: "cancel" });
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(untilStopped, { id: "child", detached: true });
+      },
+      { children: "cancel" },
+    );
     await parent.result();
     await settled();
     expect(manager.get("child")?.status).toBe("running");
@@ -533,7 +589,10 @@ describe("H2 a stop sweeps the attached descendants", () => {
     await settled();
     await middle.handle.cancel();
     expect([root.handle.status, sibling.handle.status, middle.handle.status, leaf.handle.status]).toEqual([
-      "running", "running", "cancelled", "cancelled",
+      "running",
+      "running",
+      "cancelled",
+      "cancelled",
     ]);
     expect(root.ctx.isCancelled).toBe(false);
   });
@@ -936,38 +995,54 @@ describe("tree", () => {
 describe("any family", () => {
   type End = "return" | "throw" | "hang" | "deaf";
   interface Plan {
-    readonly ms: number; readonly end: End; readonly joins: boolean; readonly policy: ChildrenPolicy;
-    readonly detached: boolean; readonly timeoutMs: number | undefined; readonly totalTimeoutMs: number | undefined;
+    readonly ms: number;
+    readonly end: End;
+    readonly joins: boolean;
+    readonly policy: ChildrenPolicy;
+    readonly detached: boolean;
+    readonly timeoutMs: number | undefined;
+    readonly totalTimeoutMs: number | undefined;
     readonly children: readonly Plan[];
   }
-  interface Stop { readonly at: number; readonly whom: number }
+  interface Stop {
+    readonly at: number;
+    readonly whom: number;
+  }
 
-  const above = (children: fc.Arbitrary<Plan[]>): fc.Arbitrary<Plan> => fc.record({
-    ms: fc.integer({ min: 0, max: 40 }),
-    end: fc.constantFrom<End>("return", "return", "throw", "hang", "deaf"),
-    joins: fc.boolean(),
-    policy: fc.constantFrom<ChildrenPolicy>("await", "cancel", "detach"),
-    detached: fc.boolean(),
-    timeoutMs: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined, freq: 4 }),
-    totalTimeoutMs: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined, freq: 4 }),
-    children,
-  });
+  const above = (children: fc.Arbitrary<Plan[]>): fc.Arbitrary<Plan> =>
+    fc.record({
+      ms: fc.integer({ min: 0, max: 40 }),
+      end: fc.constantFrom<End>("return", "return", "throw", "hang", "deaf"),
+      joins: fc.boolean(),
+      policy: fc.constantFrom<ChildrenPolicy>("await", "cancel", "detach"),
+      detached: fc.boolean(),
+      timeoutMs: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined, freq: 4 }),
+      totalTimeoutMs: fc.option(fc.integer({ min: 1, max: 40 }), { nil: undefined, freq: 4 }),
+      children,
+    });
   const leaf = above(fc.constant([]));
   const middle = above(fc.array(leaf, { maxLength: 3 }));
   const root = above(fc.array(middle, { maxLength: 3 }));
   const stops = fc.array(fc.record({ at: fc.integer({ min: 0, max: 11 }), whom: fc.nat(30) }), { maxLength: 4 });
 
-  const optionsOf = ({ detached, policy, timeoutMs, totalTimeoutMs }: Plan): SpawnOptions =>
-    ({ detached, children: policy, timeoutMs, totalTimeoutMs, graceMs: 20 });
-  const workOf = (plan: Plan) => async (ctx: TaskContext): Promise<string> => {
-    const children = plan.children.map((child) => ctx.spawn(workOf(child), optionsOf(child)));
-    if (plan.joins) await ctx.awaitTasks(children, { timeoutMs: 30 });
-    await ctx.sleep(plan.ms);
-    if (plan.end === "hang") await untilStopped(ctx);
-    if (plan.end === "deaf") await deaf();
-    if (plan.end === "throw") throw new Error("broken");
-    return "done";
-  };
+  const optionsOf = ({ detached, policy, timeoutMs, totalTimeoutMs }: Plan): SpawnOptions => ({
+    detached,
+    children: policy,
+    timeoutMs,
+    totalTimeoutMs,
+    graceMs: 20,
+  });
+  const workOf =
+    (plan: Plan) =>
+    async (ctx: TaskContext): Promise<string> => {
+      const children = plan.children.map((child) => ctx.spawn(workOf(child), optionsOf(child)));
+      if (plan.joins) await ctx.awaitTasks(children, { timeoutMs: 30 });
+      await ctx.sleep(plan.ms);
+      if (plan.end === "hang") await untilStopped(ctx);
+      if (plan.end === "deaf") await deaf();
+      if (plan.end === "throw") throw new Error("broken");
+      return "done";
+    };
 
   async function run(plans: readonly Plan[], concurrency: number, cancels: readonly Stop[]) {
     const { manager, pass } = world({ concurrency });
@@ -1004,8 +1079,19 @@ describe("any family", () => {
         }
       }
     };
-    for (const type of ["task.created", "task.started", "task.blocked", "task.resumed", "task.updated", "task.returned",
-      "task.cancelRequested", "task.abandoned", "task.succeeded", "task.failed", "task.cancelled"] as const) {
+    for (const type of [
+      "task.created",
+      "task.started",
+      "task.blocked",
+      "task.resumed",
+      "task.updated",
+      "task.returned",
+      "task.cancelRequested",
+      "task.abandoned",
+      "task.succeeded",
+      "task.failed",
+      "task.cancelled",
+    ] as const) {
       manager.on(type, check);
     }
 
@@ -1022,7 +1108,10 @@ describe("any family", () => {
     await pass(20);
     await rest;
     check();
-    const living = manager.list().filter(({ status }) => !isTerminal(status)).map(({ id, status }) => `${id} ${status}`);
+    const living = manager
+      .list()
+      .filter(({ status }) => !isTerminal(status))
+      .map(({ id, status }) => `${id} ${status}`);
     const unheard = [...family].filter(([, { ended }]) => !ended).map(([id]) => id);
     return { breaches, living, unheard, stats: manager.stats() };
   }
@@ -1030,7 +1119,9 @@ describe("any family", () => {
   test("H1 at every delivered event a terminal task has no living attached child, and every task ends once", async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(root, { minLength: 1, maxLength: 3 }), fc.integer({ min: 1, max: 4 }), stops,
+        fc.array(root, { minLength: 1, maxLength: 3 }),
+        fc.integer({ min: 1, max: 4 }),
+        stops,
         async (plans, concurrency, cancels) => {
           const { breaches, living, unheard, stats } = await run(plans, concurrency, cancels);
           expect(breaches).toEqual([]);

@@ -27,15 +27,25 @@ function schemaOf<T>(
 describe("ask", () => {
   test("§7 a question without choices or schema is answered with text", async () => {
     const { manager } = world();
-    const task = manager.session("chat").spawn((ctx) => ctx.ask({ question: "Which branch?", details: { repo: "errand" } }));
+    const task = manager
+      .session("chat")
+      .spawn((ctx) => ctx.ask({ question: "Which branch?", details: { repo: "errand" } }));
     await settled();
     const request = open(manager);
     expect(request).toMatchObject({
-      taskId: task.id, sessionId: "chat", kind: "text", status: "open", question: "Which branch?",
-      details: { repo: "errand" }, createdAt: 0,
+      taskId: task.id,
+      sessionId: "chat",
+      kind: "text",
+      status: "open",
+      question: "Which branch?",
+      details: { repo: "errand" },
+      createdAt: 0,
     });
     expect([request.expiresAt, request.answer, request.closedAt, request.by]).toEqual([
-      undefined, undefined, undefined, undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
     ]);
     const answered = await manager.inbox.answer(request.id, "main", ann);
     expect(answered).toMatchObject({ id: request.id, status: "answered", answer: "main", by: "ann", closedAt: 0 });
@@ -45,7 +55,8 @@ describe("ask", () => {
   });
 
   test.each([7, null, { text: "main" }, ["main"], true])(
-    "A2 a text question refuses %j with InvalidInputError and stays open", async (value) => {
+    "A2 a text question refuses %j with InvalidInputError and stays open",
+    async (value) => {
       const { manager } = world();
       const task = manager.spawn((ctx) => ctx.ask({ question: "Which branch?" }));
       await settled();
@@ -134,7 +145,10 @@ describe("ask", () => {
   test("§7 choices and schema together are a TypeError, and ask nothing", async () => {
     const { manager } = world();
     const task = manager.spawn((ctx) =>
-      refusalOf(() => ctx.ask({ question: "Which?", choices: ["a"], schema: schemaOf(() => ({ value: "a" as const })) })));
+      refusalOf(() =>
+        ctx.ask({ question: "Which?", choices: ["a"], schema: schemaOf(() => ({ value: "a" as const })) }),
+      ),
+    );
     expect(await task.result()).toBeInstanceOf(TypeError);
     expect(manager.inbox.list({ status: "withdrawn" })).toEqual([]);
     expect(manager.inbox.list()).toEqual([]);
@@ -155,14 +169,17 @@ describe("approve", () => {
     expect(await task.result()).toBe(true);
   });
 
-  test.each([false, "yes", "true", 1, null, {}])("A2 an approval takes true alone: %j is InvalidInputError", async (value) => {
-    const { manager } = world();
-    const task = manager.spawn((ctx) => ctx.approve("Delete it?"));
-    await settled();
-    const { id } = open(manager);
-    await rejected(() => manager.inbox.answer(id, value, ann), "INVALID_INPUT");
-    expect([open(manager).id, task.status]).toEqual([id, "blocked"]);
-  });
+  test.each([false, "yes", "true", 1, null, {}])(
+    "A2 an approval takes true alone: %j is InvalidInputError",
+    async (value) => {
+      const { manager } = world();
+      const task = manager.spawn((ctx) => ctx.approve("Delete it?"));
+      await settled();
+      const { id } = open(manager);
+      await rejected(() => manager.inbox.answer(id, value, ann), "INVALID_INPUT");
+      expect([open(manager).id, task.status]).toEqual([id, "blocked"]);
+    },
+  );
 
   test("A4 approve rejects on no, with the reason and who said it, so that a forgotten `if` is no yes", async () => {
     const { manager } = world();
@@ -179,7 +196,10 @@ describe("approve", () => {
     expect(outcome).toMatchObject({ status: "failed", error: { code: "rejected" } });
     const error = errandError(outcome.status === "failed" && outcome.error.cause, "REQUEST_REJECTED");
     expect([error.requestId, error.reason, error.by, error.name === "AbortError"]).toEqual([
-      request.id, "keep it", "bob", false,
+      request.id,
+      "keep it",
+      "bob",
+      false,
     ]);
     expect(deleted).toBe(false);
   });
@@ -211,7 +231,8 @@ describe("A1 the first answer wins", () => {
     await settled();
     const { id } = open(manager);
     const [first, second] = await Promise.allSettled([
-      manager.inbox.answer(id, "ann's", ann), manager.inbox.answer(id, "bob's", bob),
+      manager.inbox.answer(id, "ann's", ann),
+      manager.inbox.answer(id, "bob's", bob),
     ]);
     expect(first).toMatchObject({ status: "fulfilled", value: { answer: "ann's", by: "ann" } });
     const error = errandError(second.status === "rejected" && second.reason, "ALREADY_ANSWERED");
@@ -226,10 +247,15 @@ describe("A1 the first answer wins", () => {
     const [a, b] = manager.inbox.list().map(({ id }) => id);
     await manager.inbox.answer(given(a), "yes", ann);
     await manager.inbox.reject(given(b), "no", ann);
-    expect((await rejected(() => manager.inbox.reject(given(a), "no", bob), "ALREADY_ANSWERED")).request.status).toBe("answered");
-    expect((await rejected(() => manager.inbox.answer(given(b), "yes", bob), "ALREADY_ANSWERED")).request.status).toBe("rejected");
+    expect((await rejected(() => manager.inbox.reject(given(a), "no", bob), "ALREADY_ANSWERED")).request.status).toBe(
+      "answered",
+    );
+    expect((await rejected(() => manager.inbox.answer(given(b), "yes", bob), "ALREADY_ANSWERED")).request.status).toBe(
+      "rejected",
+    );
     expect(await Promise.all(tasks.map((task) => task.outcome()))).toMatchObject([
-      { status: "succeeded", value: "yes" }, { status: "failed" },
+      { status: "succeeded", value: "yes" },
+      { status: "failed" },
     ]);
   });
 
@@ -285,7 +311,9 @@ describe("A1 the first answer wins", () => {
   test("A1 an unknown request is undefined to get and RequestNotFoundError to answer and reject", async () => {
     const { manager } = world();
     expect(manager.inbox.get("request_99")).toBeUndefined();
-    expect((await rejected(() => manager.inbox.answer("request_99", "x", ann), "REQUEST_NOT_FOUND")).requestId).toBe("request_99");
+    expect((await rejected(() => manager.inbox.answer("request_99", "x", ann), "REQUEST_NOT_FOUND")).requestId).toBe(
+      "request_99",
+    );
     await rejected(() => manager.inbox.reject("request_99", "x", ann), "REQUEST_NOT_FOUND");
   });
 });
@@ -326,9 +354,14 @@ describe("expiry", () => {
 
   test("§7 onTimeout: { default } gives the default, and the request has expired all the same", async () => {
     const { manager, pass } = world();
-    const task = manager.spawn((ctx) => ctx.ask({
-      question: "Which?", choices: ["red", "green"], timeoutMs: 100, onTimeout: { default: "red" },
-    }));
+    const task = manager.spawn((ctx) =>
+      ctx.ask({
+        question: "Which?",
+        choices: ["red", "green"],
+        timeoutMs: 100,
+        onTimeout: { default: "red" },
+      }),
+    );
     await settled();
     const { id } = open(manager);
     await pass(100);
@@ -340,7 +373,12 @@ describe("expiry", () => {
     const { manager, pass } = world();
     const schema = z.number().optional();
     const task = manager.spawn(async (ctx) => {
-      const answer = await ctx.ask({ question: "How many?", schema, timeoutMs: 100, onTimeout: { default: undefined } });
+      const answer = await ctx.ask({
+        question: "How many?",
+        schema,
+        timeoutMs: 100,
+        onTimeout: { default: undefined },
+      });
       return answer === undefined;
     });
     await settled();
@@ -369,7 +407,8 @@ describe("A3 requests with a key", () => {
     const { manager } = world();
     const told = facts(manager);
     const task = manager.spawn((ctx) =>
-      Promise.all([ctx.ask({ question: "Which?", key: "which" }), ctx.ask({ question: "Which?", key: "which" })]));
+      Promise.all([ctx.ask({ question: "Which?", key: "which" }), ctx.ask({ question: "Which?", key: "which" })]),
+    );
     await settled();
     const request = open(manager);
     expect(request.key).toBe("which");
@@ -529,7 +568,10 @@ describe("A5 a pending question", () => {
     const task = manager.spawn((ctx) => Promise.all([ctx.ask({ question: "a" }), ctx.ask({ question: "b" })]));
     await settled();
     const [a, b] = manager.inbox.list().map(({ id }) => given(id));
-    expect(task.record.blockedOn).toEqual([{ on: "input", requestId: a }, { on: "input", requestId: b }]);
+    expect(task.record.blockedOn).toEqual([
+      { on: "input", requestId: a },
+      { on: "input", requestId: b },
+    ]);
     await manager.inbox.answer(given(a), "1", ann);
     await settled();
     expect([task.status, task.record.blockedOn]).toEqual(["blocked", [{ on: "input", requestId: b }]]);
@@ -542,9 +584,11 @@ describe("A5 a pending question", () => {
     const { manager } = world({ concurrency: 1 });
     const asking = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
     await settled();
-    await manager.spawn(async () => {
-      await manager.inbox.answer(open(manager).id, "from a task", { by: "task" });
-    }).result();
+    await manager
+      .spawn(async () => {
+        await manager.inbox.answer(open(manager).id, "from a task", { by: "task" });
+      })
+      .result();
     expect(await asking.result()).toBe("from a task");
   });
 });

@@ -16,7 +16,10 @@ describe("messages to a task", () => {
     await settled();
     const sent = await task.send("hello");
     expect(sent).toMatchObject({
-      taskId: task.id, direction: "inbound", content: [{ type: "text", text: "hello" }], createdAt: 7,
+      taskId: task.id,
+      direction: "inbound",
+      content: [{ type: "text", text: "hello" }],
+      createdAt: 7,
     });
     expect(sent.inReplyTo).toBeUndefined();
     expect(await task.result()).toEqual(sent);
@@ -27,9 +30,13 @@ describe("messages to a task", () => {
     const task = manager.spawn((ctx) => ctx.receive());
     await settled();
     const when = new Date(0);
-    await task.send([{ type: "text", text: "look" }, { type: "data", data: { when, rows: [1, 2] } }]);
+    await task.send([
+      { type: "text", text: "look" },
+      { type: "data", data: { when, rows: [1, 2] } },
+    ]);
     expect((await task.result())?.content).toEqual([
-      { type: "text", text: "look" }, { type: "data", data: { when: when.toISOString(), rows: [1, 2] } },
+      { type: "text", text: "look" },
+      { type: "data", data: { when: when.toISOString(), rows: [1, 2] } },
     ]);
   });
 
@@ -139,7 +146,8 @@ describe("messages to a task", () => {
     await settled();
     const sent = told.flatMap((event) => (event.type === "message.sent" ? [event] : []));
     expect(sent.map(({ message: { direction, content } }) => [direction, content])).toEqual([
-      ["inbound", [{ type: "text", text: "here" }]], ["outbound", [{ type: "text", text: "thanks" }]],
+      ["inbound", [{ type: "text", text: "here" }]],
+      ["outbound", [{ type: "text", text: "thanks" }]],
     ]);
     expect(new Set(sent.map(({ message }) => message.id)).size).toBe(2);
   });
@@ -240,7 +248,15 @@ describe("progress and summary", () => {
     task.ctx.summary("changed");
     expect(before.summary).toBeUndefined();
     expect(task.handle.record).not.toBe(before);
-    for (const part of [before, before.tags, before.blockedOn, before.artifacts, before.links, before.usage, before.metadata]) {
+    for (const part of [
+      before,
+      before.tags,
+      before.blockedOn,
+      before.artifacts,
+      before.links,
+      before.usage,
+      before.metadata,
+    ]) {
       expect(Object.isFrozen(part)).toBe(true);
     }
     expect(() => {
@@ -264,9 +280,16 @@ describe("output", () => {
     const first = task.handle.output();
     expect([first.text, first.dropped]).toEqual(["one\noops\ntwo\n", 0]);
     expect(first.parts).toEqual([
-      { stream: "stdout", text: "one\n" }, { stream: "stderr", text: "oops\n" }, { stream: "log", text: "two\n" },
+      { stream: "stdout", text: "one\n" },
+      { stream: "stderr", text: "oops\n" },
+      { stream: "log", text: "two\n" },
     ]);
-    expect(task.handle.output({ after: first.cursor })).toMatchObject({ text: "", parts: [], dropped: 0, cursor: first.cursor });
+    expect(task.handle.output({ after: first.cursor })).toMatchObject({
+      text: "",
+      parts: [],
+      dropped: 0,
+      cursor: first.cursor,
+    });
     task.ctx.output("stdout", "three\n");
     const next = task.handle.output({ after: first.cursor });
     expect([next.text, next.dropped]).toEqual(["three\n", 0]);
@@ -369,7 +392,9 @@ describe("artifacts, links, usage, events", () => {
     task.ctx.link({ childSessionId: "chat-2", resourceIds: ["b", "c", "c"] });
     task.ctx.link({ remoteTaskId: "r-2", childSessionId: undefined });
     expect(task.handle.record.links).toEqual({
-      childSessionId: "chat-2", remoteTaskId: "r-2", resourceIds: ["a", "b", "c"],
+      childSessionId: "chat-2",
+      remoteTaskId: "r-2",
+      resourceIds: ["a", "b", "c"],
     });
   });
 
@@ -387,7 +412,8 @@ describe("artifacts, links, usage, events", () => {
     await settled();
     const reports = told.flatMap((event) => (event.type === "usage.reported" ? [[event.taskId, event.usage]] : []));
     expect(reports).toEqual([
-      [child.handle.id, { inputTokens: 100, outputTokens: 20 }], [child.handle.id, { inputTokens: 1, costUsd: 0.25 }],
+      [child.handle.id, { inputTokens: 100, outputTokens: 20 }],
+      [child.handle.id, { inputTokens: 1, costUsd: 0.25 }],
     ]);
   });
 
@@ -400,7 +426,11 @@ describe("artifacts, links, usage, events", () => {
     task.ctx.emit("tick");
     await settled();
     expect(told.filter(({ type }) => type === "custom")).toMatchObject([
-      { taskId: task.handle.id, name: "page.read", payload: { url: "https://example.org/", at: "1970-01-01T00:00:00.000Z" } },
+      {
+        taskId: task.handle.id,
+        name: "page.read",
+        payload: { url: "https://example.org/", at: "1970-01-01T00:00:00.000Z" },
+      },
       { taskId: task.handle.id, name: "tick" },
     ]);
   });
@@ -420,10 +450,15 @@ describe("artifacts, links, usage, events", () => {
   test("§13 tags and metadata are on the record, metadata as plain JSON", () => {
     const { manager } = world();
     const { record } = manager.spawn(() => 1, {
-      title: "Read it", agent: "scout", tags: ["web", "slow"], metadata: { since: new Date(0), deep: { n: 1 } },
+      title: "Read it",
+      agent: "scout",
+      tags: ["web", "slow"],
+      metadata: { since: new Date(0), deep: { n: 1 } },
     });
     expect(record).toMatchObject({
-      title: "Read it", agent: "scout", tags: ["web", "slow"],
+      title: "Read it",
+      agent: "scout",
+      tags: ["web", "slow"],
       metadata: { since: "1970-01-01T00:00:00.000Z", deep: { n: 1 } },
     });
   });

@@ -3,17 +3,24 @@
 
 import { inspect } from "node:util";
 import type {
-  AnyErrandError, ErrandErrorCode, SpawnOptions, TaskContext, TaskEvent, TaskHandle, TaskManagerOptions, TaskStatus,
+  AnyErrandError,
+  ErrandErrorCode,
+  SpawnOptions,
+  TaskContext,
+  TaskEvent,
+  TaskHandle,
+  TaskManagerOptions,
+  TaskStatus,
 } from "errand";
 import { isErrandError, TaskManager } from "errand";
-import { countedIds, manualClock, type ManualClock } from "errand/testing";
+import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import { deferred, settled } from "./support.js";
 
 export interface World {
   readonly manager: TaskManager;
   readonly clock: ManualClock;
   /** Moves the clock and lets everything that follows from it come to rest. */
-  pass(ms: number): Promise<void>;
+  readonly pass: (ms: number) => Promise<void>;
 }
 
 export function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}): World {
@@ -65,7 +72,9 @@ export function holdDeaf<T = void>(owner: Pick<TaskManager, "spawn">, options: S
 }
 
 function held<T>(
-  owner: Pick<TaskManager, "spawn">, options: SpawnOptions, work: (ctx: TaskContext, gate: Promise<T>) => Promise<T>,
+  owner: Pick<TaskManager, "spawn">,
+  options: SpawnOptions,
+  work: (ctx: TaskContext, gate: Promise<T>) => Promise<T>,
 ): Held<T> {
   const gate = deferred<T>();
   let taken: TaskContext | undefined;
@@ -106,15 +115,14 @@ export async function refusalOf(call: () => unknown): Promise<unknown> {
 
 /** The refusal of a call that answers with a promise. */
 export async function rejected<C extends ErrandErrorCode>(
-  call: () => unknown, code: C,
+  call: () => unknown,
+  code: C,
 ): Promise<Extract<AnyErrandError, { code: C }>> {
   return errandError(await refusalOf(call), code);
 }
 
 /** The refusal of a call that answers at once. */
-export function refused<C extends ErrandErrorCode>(
-  call: () => unknown, code: C,
-): Extract<AnyErrandError, { code: C }> {
+export function refused<C extends ErrandErrorCode>(call: () => unknown, code: C): Extract<AnyErrandError, { code: C }> {
   let value: unknown;
   try {
     value = call();

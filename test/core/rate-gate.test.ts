@@ -179,6 +179,28 @@ describe("waiting for a token", () => {
     allFree(manager);
   });
 
+  test("L4 L7 a lane with a rate is not starved by lanes that keep the manager's slot busy", async () => {
+    const { manager, put, startedAt } = world({ concurrency: 1, lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    put("second");
+    let over = false;
+    // Two of them, so that one is always in line; 73 ms, so that the slot changes hands at no multiple of the period.
+    const busy = (): void => {
+      manager.spawn(async () => {
+        await new Promise<void>((resolve) => setTimeout(resolve, 73));
+        if (!over) busy();
+      }, { root: true });
+    };
+    busy();
+    busy();
+    await advance(30_000);
+    expect(startedAt.get("second")).toBeLessThan(30_000);
+    over = true;
+    await advance(1_000);
+    allFree(manager);
+  });
+
   test("L7 whoever is first when the token comes starts with it", async () => {
     const { put, order } = world({ lanes: gated(1, 1, 1_000) });
     put("first");

@@ -207,6 +207,8 @@ describe("a handle in hand", () => {
       await settled(2);
     }
     const { outcomes } = await waiting;
-    expect(outcomes.map((outcome) => outcome?.status === "succeeded" && outcome.value)).toEqual(tasks.map((_, index) => index));
+    expect(outcomes.map((outcome) => outcome?.status === "succeeded" && outcome.value)).toEqual(
+      tasks.map((_, index) => index),
+    );
   });
 });

@@ -90,7 +90,8 @@ describe("a named session", () => {
     const { reason, outcomes, ended } = await waiting;
     expect(reason).toBe("done");
     expect(outcomes).toEqual([
-      { id: slow.id, status: "succeeded", value: "slow" }, { id: quick.id, status: "succeeded", value: 7 },
+      { id: slow.id, status: "succeeded", value: "slow" },
+      { id: quick.id, status: "succeeded", value: 7 },
     ]);
     expect(ended.map(({ id }) => id)).toEqual([quick.id, slow.id]);
     await reading;
@@ -237,14 +238,20 @@ describe("ctx is the session of its children", () => {
     const { manager, pass } = world();
     let now = 0;
     let peak = 0;
-    const parent = manager.spawn((ctx) => ctx.map([30, 10, 20, 5], async (inner, ms, index) => {
-      now += 1;
-      peak = Math.max(peak, now);
-      expect(inner.record.parentId).toBe(ctx.id);
-      await inner.sleep(ms);
-      now -= 1;
-      return `${index}:${ms}`;
-    }, { concurrency: 2 }));
+    const parent = manager.spawn((ctx) =>
+      ctx.map(
+        [30, 10, 20, 5],
+        async (inner, ms, index) => {
+          now += 1;
+          peak = Math.max(peak, now);
+          expect(inner.record.parentId).toBe(ctx.id);
+          await inner.sleep(ms);
+          now -= 1;
+          return `${index}:${ms}`;
+        },
+        { concurrency: 2 },
+      ),
+    );
     await settled();
     for (let step = 0; step < 10; step += 1) await pass(5);
     expect(await parent.result()).toEqual(["0:30", "1:10", "2:20", "3:5"]);
@@ -259,7 +266,8 @@ describe("ctx is the session of its children", () => {
       yield 2;
     }
     const parent = manager.spawn(async (ctx) => [
-      await ctx.map([], () => 1, { concurrency: 1 }), await ctx.map(items(), (_inner, item) => item * 2, { concurrency: 8 }),
+      await ctx.map([], () => 1, { concurrency: 1 }),
+      await ctx.map(items(), (_inner, item) => item * 2, { concurrency: 8 }),
     ]);
     expect(await parent.result()).toEqual([[], [2, 4]]);
   });
@@ -268,11 +276,17 @@ describe("ctx is the session of its children", () => {
     const { manager } = world();
     const started: number[] = [];
     const parent = manager.spawn(async (ctx) => {
-      const error = await refusalOf(() => ctx.map([0, 1, 2, 3], async (inner, _item, index) => {
-        started.push(index);
-        if (index === 1) throw new Error("broken");
-        await untilStopped(inner);
-      }, { concurrency: 2 }));
+      const error = await refusalOf(() =>
+        ctx.map(
+          [0, 1, 2, 3],
+          async (inner, _item, index) => {
+            started.push(index);
+            if (index === 1) throw new Error("broken");
+            await untilStopped(inner);
+          },
+          { concurrency: 2 },
+        ),
+      );
       return errandError(error, "TASK_OUTCOME").outcome;
     });
     const outcome = await parent.result();
@@ -344,7 +358,7 @@ describe("a spawn that happens once", () => {
     const told = facts(manager);
     const runs = counted("first");
     const blocker = hold(manager);
-    const again = (): TaskHandle<unknown> => manager.spawn(() => "second", { id: "build" });
+    const again = (): TaskHandle => manager.spawn(() => "second", { id: "build" });
     const first = manager.spawn(runs.work, { id: "build" });
     expect([first.id, again().id, again().status]).toEqual(["build", "build", "queued"]);
     blocker.finish();

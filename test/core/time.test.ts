@@ -21,7 +21,10 @@ describe("C6 timeoutMs", () => {
     expect(outcome.status === "failed" && outcome.error.message).toMatch(/100/);
     expect(task.handle.record).toMatchObject({ status: "failed", stopReason: "timeout", finishedAt: 100 });
     expect(typesOf(told, task.handle.id)).toEqual([
-      "task.created", "task.started", "task.cancelRequested", "task.failed",
+      "task.created",
+      "task.started",
+      "task.cancelRequested",
+      "task.failed",
     ]);
   });
 
@@ -52,11 +55,14 @@ describe("C6 timeoutMs", () => {
   test("C6 timeoutMs adds up the running time before and after a wait, and leaves the wait out", async () => {
     const { manager, pass } = world();
     const gates = [deferred(), deferred()];
-    const task = manager.spawn(async (ctx) => {
-      await gates[0]?.promise;
-      await ctx.sleep(1_000);
-      await Promise.race([gates[1]?.promise, untilStopped(ctx)]);
-    }, { timeoutMs: 100 });
+    const task = manager.spawn(
+      async (ctx) => {
+        await gates[0]?.promise;
+        await ctx.sleep(1_000);
+        await Promise.race([gates[1]?.promise, untilStopped(ctx)]);
+      },
+      { timeoutMs: 100 },
+    );
     await settled();
     await pass(60);
     gates[0]?.resolve();
@@ -87,11 +93,14 @@ describe("C6 timeoutMs", () => {
   test("C6 the way back to a slot counts for no timer but the total", async () => {
     const { manager, pass } = world({ concurrency: 1 });
     const gate = deferred();
-    const resuming = manager.spawn(async (ctx) => {
-      await ctx.sleep(10);
-      await gate.promise;
-      return "back";
-    }, { timeoutMs: 100, stallTimeoutMs: 100 });
+    const resuming = manager.spawn(
+      async (ctx) => {
+        await ctx.sleep(10);
+        await gate.promise;
+        return "back";
+      },
+      { timeoutMs: 100, stallTimeoutMs: 100 },
+    );
     const total = manager.spawn((ctx) => ctx.sleep(10), { totalTimeoutMs: 600, timeoutMs: 100, stallTimeoutMs: 100 });
     await settled();
     const busy = hold(manager);
@@ -112,10 +121,13 @@ describe("C6 timeoutMs", () => {
   test("C6 a task that waits for its children has no running time left to count", async () => {
     const { manager, pass } = world();
     const gate = deferred();
-    const parent = manager.spawn((ctx) => {
-      ctx.spawn(() => gate.promise);
-      return "value";
-    }, { timeoutMs: 100, stallTimeoutMs: 100 });
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(() => gate.promise);
+        return "value";
+      },
+      { timeoutMs: 100, stallTimeoutMs: 100 },
+    );
     await settled();
     await pass(1_000);
     expect(parent.status).toBe("blocked");
@@ -180,11 +192,14 @@ describe("C6 stallTimeoutMs", () => {
 
   test("C6 a wait is no silence: stallTimeoutMs goes on only in running", async () => {
     const { manager, pass } = world();
-    const task = manager.spawn(async (ctx) => {
-      ctx.heartbeat();
-      await ctx.sleep(1_000);
-      await untilStopped(ctx);
-    }, { stallTimeoutMs: 100 });
+    const task = manager.spawn(
+      async (ctx) => {
+        ctx.heartbeat();
+        await ctx.sleep(1_000);
+        await untilStopped(ctx);
+      },
+      { stallTimeoutMs: 100 },
+    );
     await settled();
     await pass(1_000);
     expect([task.status, task.record.stopReason]).toEqual(["running", undefined]);
@@ -225,10 +240,13 @@ describe("C6 totalTimeoutMs", () => {
     const { manager, pass } = world({ concurrency: 1 });
     const first = hold(manager);
     const gate = deferred();
-    const task = manager.spawn(async (ctx) => {
-      await gate.promise;
-      await ctx.sleep(1_000);
-    }, { totalTimeoutMs: 100, timeoutMs: 1_000 });
+    const task = manager.spawn(
+      async (ctx) => {
+        await gate.promise;
+        await ctx.sleep(1_000);
+      },
+      { totalTimeoutMs: 100, timeoutMs: 1_000 },
+    );
     await settled();
     await pass(40);
     first.finish();
@@ -250,7 +268,9 @@ describe("C6 totalTimeoutMs", () => {
     await settled();
     await clock.advance(100);
     expect([root, child, leaf].map(({ handle }) => handle.record.stopReason)).toEqual([
-      "total_timeout", "cancel", "cancel",
+      "total_timeout",
+      "cancel",
+      "cancel",
     ]);
     expect([child.handle.record.reason, leaf.handle.record.reason]).toEqual(["total_timeout", "total_timeout"]);
     await pass(1_000);
@@ -273,7 +293,9 @@ describe("C6 totalTimeoutMs", () => {
     const deadlines = [root, inherits, sooner, later, below, none].map(({ handle }) => handle.record.totalDeadlineAt);
     expect(deadlines).toEqual([1_500, 1_500, 1_150, 1_500, 1_150, undefined]);
     expect([root.ctx.totalDeadlineAt, inherits.ctx.totalDeadlineAt, none.ctx.totalDeadlineAt]).toEqual([
-      1_500, 1_500, undefined,
+      1_500,
+      1_500,
+      undefined,
     ]);
   });
 
@@ -329,10 +351,13 @@ describe("C6 totalTimeoutMs", () => {
 
   test("H1 the total timeout of a returned task sweeps its children, and its outcome stands", async () => {
     const { manager, pass } = world({ graceMs: 10 });
-    const parent = manager.spawn((ctx) => {
-      ctx.spawn(deaf, { id: "child" });
-      return "value";
-    }, { totalTimeoutMs: 100 });
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(deaf, { id: "child" });
+        return "value";
+      },
+      { totalTimeoutMs: 100 },
+    );
     await settled();
     await pass(100);
     expect(parent.status).toBe("blocked");
@@ -389,7 +414,11 @@ describe("long and endless times", () => {
       const waiting = manager.awaitTasks([task.handle], { timeoutMs: long });
       // An overflowed platform timer would be due after 1 ms: before this one, which began later.
       await new Promise((resolve) => setTimeout(resolve, 20));
-      expect([task.handle.status, task.handle.record.stopReason, sleeper.status]).toEqual(["running", undefined, "blocked"]);
+      expect([task.handle.status, task.handle.record.stopReason, sleeper.status]).toEqual([
+        "running",
+        undefined,
+        "blocked",
+      ]);
       expect(warnings).toEqual([]);
       await manager.cancelAll();
       expect((await waiting).reason).toBe("done");
@@ -495,17 +524,28 @@ describe("timers and their owners", () => {
     await pass(20);
     second.finish();
     await settled();
-    const stamps = [first, second].map(({ handle: { record } }) => [record.createdAt, record.startedAt, record.finishedAt]);
-    expect(stamps).toEqual([[0, 0, 10], [0, 10, 30]]);
+    const stamps = [first, second].map(({ handle: { record } }) => [
+      record.createdAt,
+      record.startedAt,
+      record.finishedAt,
+    ]);
+    expect(stamps).toEqual([
+      [0, 0, 10],
+      [0, 10, 30],
+    ]);
   });
 
   test("C4 a task stopped by a timer rejects its own waits with its own TaskCancelledError", async () => {
     const { manager, pass } = world();
     let caught: unknown;
-    const task = manager.spawn((ctx) => ctx.receive().catch((error: unknown) => {
-      caught = error;
-      throw error;
-    }), { totalTimeoutMs: 100 });
+    const task = manager.spawn(
+      (ctx) =>
+        ctx.receive().catch((error: unknown) => {
+          caught = error;
+          throw error;
+        }),
+      { totalTimeoutMs: 100 },
+    );
     await settled();
     await pass(100);
     const error = errandError(caught, "TASK_CANCELLED");

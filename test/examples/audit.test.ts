@@ -1,11 +1,13 @@
 // The audit as a command: real processes on a small project. What it finds, who is asked, and how it exits.
 
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
 
 import { afterEach, describe, expect, test } from "vitest";
 
+import { readOptions } from "../../examples/audit/options.js";
 import type { Report } from "../../examples/audit/report.js";
 import { type Ended, type RunOptions, runExample } from "./program.js";
 import {
@@ -64,18 +66,19 @@ describe("findings", () => {
     });
   });
 
-  test("each risk is asked about once", async () => {
-    const ended = await audit(await projectWith(agpl, mit, scripted, tampered, unknown), ["--json", "--approve"]);
-    expect(
-      reportOf(ended)
-        .decisions.map(({ request }) => request)
-        .toSorted(),
-    ).toEqual([
+  test("each risk is asked about once, and with one slot the audit still comes to its end", async () => {
+    const project = await projectWith(agpl, mit, scripted, tampered, unknown);
+    const ended = await audit(project, ["--json", "--approve", "--concurrency", "1"]);
+    const { decisions, packages } = reportOf(ended);
+    expect(ended.code).toBe(0);
+    expect(packages).toHaveLength(5);
+    expect(decisions.map(({ request }) => request).toSorted()).toEqual([
       "changed-files tampered@1.0.0",
       "install-script with-install-script@1.0.0",
       "strong-copyleft @scope/agpl@1.0.0",
       "unknown-licence unknown-licence@1.0.0",
     ]);
+    for (const decision of decisions) expect(decision).toMatchObject({ decision: "approved", by: "--approve" });
   });
 
   test("a package whose audit fails is reported with the reason, and the others go on", async () => {
@@ -85,36 +88,16 @@ describe("findings", () => {
     expect(report.failed).toEqual([{ package: "broken-manifest", why: expect.stringContaining("JSON") }]);
     expect(report.packages.map(({ name }) => name)).toEqual(["plain-mit"]);
   });
-
-  test("files that cannot be verified are said to be so, with the reason", async () => {
-    const report = reportOf(await audit(await projectWith(mit, unknown), ["--json", "--deny"]));
-    expect(report.totals.verification).toEqual({
-      verified: 1,
-      "not verifiable (its tarball is not in npm's cache)": 1,
-    });
-  });
-
-  test("with one slot the same audit comes to its end", async () => {
-    const ended = await audit(await projectWith(agpl, mit, scripted), ["--json", "--approve", "--concurrency", "1"]);
-    expect(ended.code).toBe(0);
-    expect(reportOf(ended).packages).toHaveLength(3);
-  });
 });
 
 describe("approvals", () => {
-  test("--approve says yes to everything", async () => {
-    const ended = await audit(await projectWith(agpl, scripted), ["--json", "--approve"]);
-    expect(ended.code).toBe(0);
-    expect(reportOf(ended).decisions).toMatchObject([
-      { decision: "approved", by: "--approve" },
-      { decision: "approved", by: "--approve" },
-    ]);
-  });
-
-  test("--deny says no to everything, and that is a finding", async () => {
-    const ended = await audit(await projectWith(mit, scripted), ["--json", "--deny"]);
+  test("--deny says no to everything, and that is a finding; what cannot be verified is said to be so", async () => {
+    const ended = await audit(await projectWith(mit, unknown), ["--json", "--deny"]);
     expect(ended.code).toBe(1);
-    expect(reportOf(ended).decisions).toMatchObject([{ decision: "denied", by: "--deny" }]);
+    expect(reportOf(ended)).toMatchObject({
+      decisions: [{ request: "unknown-licence unknown-licence@1.0.0", decision: "denied", by: "--deny" }],
+      totals: { verification: { verified: 1, "not verifiable (its tarball is not in npm's cache)": 1 } },
+    });
   });
 
   test("an unattended run without a policy denies, and says so", async () => {
@@ -201,21 +184,25 @@ describe("options", () => {
     }
   });
 
-  test.concurrent.each([
-    [["--frobnicate"], "--frobnicate"],
+  test("a bad one ends the command with a message and exit code 2, before anything is done", async () => {
+    const { code, stdout, stderr } = await runExample("audit/main", ["--frobnicate"]);
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+    expect(stderr).toContain("--frobnicate");
+    expect(stderr).not.toContain("    at ");
+  });
+
+  test.each([
     [["--concurrency", "0"], "--concurrency"],
     [["--timeout", "soon"], "--timeout"],
     [["--approve", "--deny"], "exclude each other"],
     [["--base-url", "http://localhost:1"], "--model"],
     [["--model", "m", "--base-url", "nowhere"], "--base-url"],
     [["--policy", "no-such-policy.json"], "no-such-policy.json"],
+    [["--policy", "tsconfig.json"], "tsconfig.json"],
     [["no-such-folder"], "no node_modules"],
     [["a", "b"], "One folder"],
-  ])("%j is refused with a message and exit code 2", async (args, words) => {
-    const { code, stdout, stderr } = await runExample("audit/main", args);
-    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
-    expect(stderr).toContain(words);
-    expect(stderr).not.toContain("    at ");
+  ])("%j is refused, naming what is wrong", async (args, words) => {
+    await expect(readOptions(args)).rejects.toThrow(words);
   });
 });
 
@@ -224,10 +211,10 @@ describe("a model's summary", () => {
   afterEach(() => server?.close());
 
   async function serve(status: number, body: unknown): Promise<string> {
-    server = createServer((_, response) =>
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body)),
-    );
-    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    server = createServer((_, response) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    });
+    await once(server.listen(0, "127.0.0.1"), "listening");
     const address = server.address();
     return typeof address === "object" && address !== null ? `http://127.0.0.1:${address.port}/v1` : "";
   }
@@ -240,13 +227,15 @@ describe("a model's summary", () => {
   });
 
   test.each([
-    ["cannot be reached", () => Promise.resolve("http://127.0.0.1:1/v1"), "ECONNREFUSED"],
-    ["refuses", () => serve(401, { error: "no key" }), "401"],
-    ["answers nonsense", () => serve(200, { nothing: true }), "no text"],
-  ])("is left out with a message when the API %s: the report still comes", async (_, start, words) => {
-    const { code, stdout, stderr } = await audit(await projectWith(mit), ["--model", "m", "--base-url", await start()]);
+    ["cannot be reached", 0, "ECONNREFUSED"],
+    ["refuses", 401, "401"],
+    ["answers nonsense", 200, "no text"],
+  ])("is left out with a message when the API %s: the report still comes", async (_, status, words) => {
+    const url = await serve(status, { nothing: true });
+    if (status === 0) server?.close();
+    const { code, stdout, stderr } = await audit(await projectWith(mit), ["--model", "m", "--base-url", url]);
     expect(code).toBe(0);
-    expect(stderr).toContain("No summary from m");
+    expect(stderr).toContain(`No summary from m at ${url}: `);
     expect(stderr).toContain(words);
     expect(stdout).toContain("complete, clean");
   });

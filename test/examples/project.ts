@@ -81,9 +81,9 @@ export async function makeProject(...packages: readonly FakePackage[]): Promise<
     }));
     const tarball = gzipSync(await packTar(entries));
     const stored = await cacache.put(join(cache, "_cacache"), pkg.name, tarball, { algorithms: ["sha512"] });
-    if (pkg.cached === false) await cacache.rm.content(join(cache, "_cacache"), String(stored));
+    if (pkg.cached === false) await cacache.rm.content(join(cache, "_cacache"), stored);
     await write(join(folder, path), pkg.tamper ?? {});
-    locked[path] = { version: "1.0.0", integrity: String(stored) };
+    locked[path] = { version: "1.0.0", integrity: stored };
   }
   await write(folder, { "package-lock.json": JSON.stringify({ lockfileVersion: 3, packages: { "": {}, ...locked } }) });
   return { folder, env: { npm_config_cache: cache }, remove: () => rm(folder, { recursive: true, force: true }) };

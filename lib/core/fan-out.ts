@@ -1,0 +1,67 @@
+// Fan-out: one child for each item, so many at a time (`ctx.map`).
+//
+// p-limit bounds how many children there are; what is waited for is one wait of the mapping task. The first child that does not
+// succeed stops new ones and cancels the others.
+
+import pLimit from "p-limit";
+import { outcomeOf } from "./await-tasks.js";
+import { TaskOutcomeError } from "./errors.js";
+import type { TaskOutcome } from "./record.js";
+import type { Attempt, Task } from "./task.js";
+import { watch } from "./watchers.js";
+
+export interface FanOut<A> {
+  readonly items: readonly A[];
+  readonly concurrency: number;
+  readonly signal: AbortSignal | undefined;
+  /** Spawns the child of one item. A throw is the fan-out's. */
+  spawn(item: A, index: number): Task;
+  cancel(child: Task): void;
+}
+
+/** The values of all children, in the order of their items. */
+export function fanOut<A>(
+  attempt: Attempt,
+  { items, concurrency, signal, spawn, cancel }: FanOut<A>,
+): Promise<unknown[]> {
+  const limit = pLimit({ concurrency, rejectOnClear: true });
+  const living = new Set<Task>();
+  /** What the first child that did not succeed failed with; the emptied queue rejects with aborts of its own. */
+  let failure: { readonly error: unknown } | undefined;
+
+  const runOne = async (item: A, index: number): Promise<unknown> => {
+    try {
+      const child = spawn(item, index);
+      living.add(child);
+      const outcome = await endOf(child);
+      living.delete(child);
+      if (outcome.status === "succeeded") return outcome.value;
+      throw new TaskOutcomeError(outcome);
+    } catch (error) {
+      failure ??= { error };
+      limit.clearQueue();
+      throw error;
+    }
+  };
+
+  const describe = () => ({ on: "tasks" as const, taskIds: Array.from(living, (child) => child.id) });
+  return attempt.waits.open<unknown[]>(attempt, describe, signal, (wait) => {
+    Promise.all(items.map((item, index) => limit(runOne, item, index))).then(
+      (values) => wait.resolve(values),
+      (error: unknown) => {
+        if (failure !== undefined) for (const child of living) cancel(child);
+        wait.reject(failure === undefined ? error : failure.error);
+      },
+    );
+    return () => limit.clearQueue();
+  });
+}
+
+/** The end of a child, seen from inside errand: no wait of anybody. */
+function endOf(task: Task): Promise<TaskOutcome> {
+  return new Promise((resolve) => {
+    const tell = () => resolve(outcomeOf(task));
+    if (task.isOver) tell();
+    else watch(task, { waiting: undefined, taskEnded: tell });
+  });
+}
