@@ -32,12 +32,14 @@ export {
 export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
 export type { TaskHandle, TaskRef } from "./core/handle.js";
 export type { Ids } from "./core/ids.js";
-export type { Ask, AskOptions, Inbox, RequestFilter } from "./core/inbox.js";
+export type { Inbox, RequestFilter } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
 export type { Logger } from "./core/listeners.js";
 export { TaskManager, type TaskManagerOptions } from "./core/manager.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
 export type { OutputChunk } from "./core/output-ring.js";
+export type { Ask, AskOptions } from "./core/question.js";
+export type { Rate } from "./core/rate-gate.js";
 export type {
   Artifact,
   ArtifactInput,
@@ -55,7 +57,6 @@ export type {
   UsageReport,
   Wait,
 } from "./core/record.js";
-export type { Rate } from "./core/rate-gate.js";
 export type { InboxRequest, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
 export type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";

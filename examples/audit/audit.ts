@@ -2,8 +2,7 @@
 //
 //   lead                     plans, hands each package to a subagent, counts those that end
 //   └─ one per package       lets its children check, then asks about what looks risky
-//      ├─ manifest  licence  size  code
-//      └─ files              unpacks a tarball, so it has a narrow lane of its own
+//      └─ manifest, licence, size, code, files
 //
 // A task that waits, for its children or for a person, lends its slot: with `--concurrency 1` the same audit still comes to its end.
 
@@ -48,7 +47,6 @@ const CHECK_TIMEOUT_MS = 60_000;
 export function createManager(concurrency: number): TaskManager {
   return new TaskManager({
     concurrency,
-    lanes: { tarballs: { concurrency: 2 } }, // Each holds a whole package in memory.
     agingMs: 3_600_000, // A step of priority outweighs an hour in line: a package that was begun goes before the next.
     limits: { maxQueued: Infinity },
     retention: { maxFinished: Infinity }, // The report is read from the tasks and requests that have ended.
@@ -93,10 +91,7 @@ async function auditPackage(ctx: TaskContext, { pkg, locked }: Planned, priority
     (task) => scanCode(pkg.folder, task.signal, (current, total) => task.progress({ current, total, unit: "files" })),
     check("code"),
   );
-  const filesCheck = ctx.spawn(({ signal }) => verify(pkg.folder, version, locked, signal), {
-    ...check("files"),
-    lane: "tarballs",
-  });
+  const filesCheck = ctx.spawn(({ signal }) => verify(pkg.folder, version, locked, signal), check("files"));
   let ended = 1;
   for await (const _ of ctx.outcomes([licenceCheck, sizeCheck, codeCheck, filesCheck])) {
     ctx.progress({ current: ++ended, total: 5, unit: "checks" });

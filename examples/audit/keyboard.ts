@@ -20,7 +20,7 @@ const UNSEEN_MS = 300; // A key struck this soon was meant for the question befo
 
 export function openKeyboard(stdin: NodeJS.ReadStream): Keyboard {
   const onKey = (_text: string | undefined, key: Key): void => {
-    if (key.ctrl === true && key.name === "c") process.kill(process.pid, "SIGINT");
+    if (key.ctrl === true && key.name === "c") process.emit("SIGINT");
   };
   emitKeypressEvents(stdin);
   stdin.setRawMode(true).on("keypress", onKey);

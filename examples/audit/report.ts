@@ -186,8 +186,8 @@ function countBy(words: readonly string[]): { [word: string]: number } {
 function counts(counted: { readonly [word: string]: number }): string {
   const all = Object.entries(counted)
     .toSorted(([, a], [, b]) => b - a)
-    .map(([word, count]) => `${count} ${word}`)
-    .join(", ");
+    .map(([word, count]) => `${count} ${word}`);
+  return all.length === 0 ? "none" : all.join(", ");
 }
 
 /** A check's failure goes up through its package, a socket's through fetch; what people want to read is at the bottom. */

@@ -21,7 +21,7 @@ export interface CodeScan {
 }
 
 const CODE = /\.[cm]?js$/u;
-const TURN_MS = 10;
+const TURN_MS = 5;
 const MODULES = new Map<string, Ability>([
   ["vm", "evaluates code"],
   ["child_process", "starts processes"],
@@ -58,29 +58,29 @@ export async function scanCode(
 
 export async function abilitiesOf(code: string, signal?: AbortSignal): Promise<Set<Ability>> {
   const found = new Set<Ability>();
+  const open: (Ability | undefined)[] = []; // For each open parenthesis, what the call it belongs to would be able to do.
+  let called: Ability | undefined;
+  let [beforeLast, last, token] = ["", "", ""]; // The token in hand and those before it, blanks and comments left out.
   let turnEndsAt = performance.now() + TURN_MS;
-  let [beforeLast, last, token] = ["", "", ""]; // The tokens before the one in hand, blanks and comments left out.
   for (const { type, value } of jsTokens(code)) {
     if (type === "WhiteSpace" || type === "LineTerminatorSequence" || type.endsWith("Comment")) continue;
     [beforeLast, last, token] = [last, token, value];
 
     // require("net") · import("net") · import "net" · … from "net"
-    if (
-      type === "StringLiteral" &&
-      (last === "from" || last === "import" || (last === "(" && /^_*require$|^import$/u.test(beforeLast)))
-    ) {
+    const imported = last === "from" || last === "import" || (last === "(" && /^_*require$|^import$/u.test(beforeLast));
+    if (type === "StringLiteral" && imported) {
       const ability = MODULES.get(token.slice(1, -1).replace(/^node:/u, ""));
       if (ability !== undefined) found.add(ability);
     }
-    // fetch(…) · new WebSocket(…), but not api.fetch(…) and not function fetch(…)
-    if (token === "(" && beforeLast !== "." && beforeLast !== "?." && beforeLast !== "function") {
-      const ability = GLOBALS.get(last);
-      if (ability !== undefined) found.add(ability);
-    }
+    // fetch(…) · new WebSocket(…), but not api.fetch(…), and not fetch(…) {, which defines one's own.
+    if (called !== undefined && token !== "{") found.add(called);
+    called = token === ")" ? open.pop() : undefined;
+    if (token === "(") open.push(beforeLast === "." || beforeLast === "?." ? undefined : GLOBALS.get(last));
+
     if (performance.now() > turnEndsAt) {
       await nextTurn(undefined, { signal });
       turnEndsAt = performance.now() + TURN_MS;
     }
   }
-  return found;
+  return called === undefined ? found : found.add(called);
 }

@@ -1,15 +1,14 @@
 // awaitTasks: waiting for tasks to end (DESIGN §6).
 //
-// Three forms of one thing: a group of tasks with a count (`awaitTasks`), one task (`result`, `outcome`, `cancel`), and a group read
-// step by step in order of ending (`outcomes`). State is read, then watched, in one turn (W1); links are taken away when the wait is
+// Two forms of one thing: a group of tasks with a count (`awaitTasks`), and one task (`result`, `outcome`, `cancel`). State is read, then watched, in one turn (W1); links are taken away when the wait is
 // over (W3); a wait that could never end is refused before it begins (L3).
 
+import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
-import { Alarm } from "./clock.js";
 import type { Requests } from "./inbox.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
-import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
+import type { Attempt, Link, Task, Watcher } from "./task.js";
 import type { WaitOptions, Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
@@ -32,19 +31,26 @@ export interface Awaited {
   readonly pending: readonly TaskRecord[];
 }
 
-export interface AwaitRooms {
+/** Who calls `awaitTasks`, and what it may touch. */
+export interface AwaitCaller {
+  /** Of the manager that was asked: keeps the wait when no task makes the call. */
   readonly waits: Waits;
-  readonly requests: Requests;
-  cancel(task: Task, words: string): void;
+  /** Of every manager that has one of the tasks. */
+  readonly inboxes: ReadonlySet<Requests>;
+  /** Whose "once per request" it is (W4). */
+  readonly owner: object;
+  /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
+  readonly isChild: (task: Task) => boolean;
+  readonly cancel: (task: Task, words: string) => void;
 }
 
 /** The keeper of a call's wait: of the task whose code made it, else of the manager that was asked. */
-function keeperOf(attempt: Attempt | undefined, waits: Waits) {
+export function keeperOf(attempt: Attempt | undefined, waits: Waits) {
   return attempt?.waits ?? waits;
 }
 
 /** L3, for a wait about to begin. */
-function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
+export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
   // A stopped task's wait rejects with its own cancel (C3); it is not told of cycles.
   if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
   const cycle = findCycle(attempt.task, isTarget);
@@ -135,31 +141,32 @@ class Group implements Watcher {
 }
 
 /**
- * Waits for `tasks` as `options` say. `owner` tells whose "once per request" it is.
+ * Waits for `tasks` as `options` say.
  * The returned promise is the wait's own: a stop of the waiting task marks it as handled (C5).
  */
 export function awaitTasks(
-  rooms: AwaitRooms,
+  caller: AwaitCaller,
   attempt: Attempt | undefined,
-  owner: object,
   tasks: readonly Task[],
   options: AwaitOptions,
 ): Promise<Awaited> {
-  const { waits, requests } = rooms;
+  const { waits, inboxes, owner } = caller;
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
   const done = (): Awaited => {
     const result = group.result("done");
-    if (cancelRest) cancelTheRest(rooms, group, attempt?.task);
+    if (cancelRest) cancelTheRest(caller, group);
     return result;
   };
   if (group.isDone) return Promise.resolve(done());
   if (stopOnRequest) {
-    for (const { task, seenBy } of requests.opened()) {
-      if (!group.covers(task) || seenBy.has(owner)) continue;
-      seenBy.add(owner);
-      return Promise.resolve(group.result("request"));
+    for (const inbox of inboxes) {
+      for (const { task, seenBy } of inbox.opened()) {
+        if (!group.covers(task) || seenBy.has(owner)) continue;
+        seenBy.add(owner);
+        return Promise.resolve(group.result("request"));
+      }
     }
   }
   if (timeoutMs === 0) return Promise.resolve(group.result("timeout"));
@@ -175,27 +182,25 @@ export function awaitTasks(
     const clock = keeperOf(attempt, waits).clock;
     const alarm =
       timeoutMs === undefined ? undefined : new Alarm(clock, timeoutMs, () => wait.resolve(group.result("timeout")));
-    const offRequests = stopOnRequest
-      ? requests.onOpened((task, seenBy) => {
-          if (!group.covers(task) || seenBy.has(owner)) return;
-          seenBy.add(owner);
-          wait.resolve(group.result("request"));
-        })
-      : undefined;
+    const onOpened = (task: Task, seenBy: WeakSet<object>) => {
+      if (!group.covers(task) || seenBy.has(owner)) return;
+      seenBy.add(owner);
+      wait.resolve(group.result("request"));
+    };
+    const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
     return () => {
       group.unwatch();
       alarm?.cancel();
-      offRequests?.();
+      for (const off of offs) off();
     };
   });
 }
 
 /** W4: those of the caller's own children that have not ended and that nobody else waits for. */
-function cancelTheRest(rooms: AwaitRooms, group: Group, caller: Task | undefined): void {
+function cancelTheRest(caller: AwaitCaller, group: Group): void {
   group.unwatch();
   for (const task of group.living()) {
-    const isOwn = caller === undefined ? task.parent === undefined : task.parent === caller;
-    if (isOwn && task.watchers === undefined) rooms.cancel(task, "not needed any more");
+    if (caller.isChild(task) && task.watchers === undefined) caller.cancel(task, "not needed any more");
   }
 }
 
@@ -249,108 +254,4 @@ export function outcomeOf(task: Task): TaskOutcome {
   const { outcome } = task.state;
   if (outcome === undefined) throw new TypeError(`Task ${task.id} has not ended`);
   return outcome;
-}
-
-// ── one after the other ────────────────────────────────────────────────────
-
-/** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
-export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
-  readonly #waits: Waits;
-  readonly #find: () => readonly Task[];
-  readonly #waiterOf: () => Attempt | undefined;
-  readonly #signal: AbortSignal | undefined;
-  readonly #ended: Task[] = [];
-  #links: Map<Task, Link> | undefined;
-  #read = 0;
-  #step: OpenWait<IteratorResult<TaskOutcome, undefined>> | undefined;
-  waiting: Task | undefined;
-
-  constructor(
-    waits: Waits,
-    find: () => readonly Task[],
-    waiterOf: () => Attempt | undefined,
-    signal: AbortSignal | undefined,
-  ) {
-    this.#waits = waits;
-    this.#find = find;
-    this.#waiterOf = waiterOf;
-    this.#signal = signal;
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  next(): Promise<IteratorResult<TaskOutcome, undefined>> {
-    let links: Map<Task, Link>;
-    try {
-      links = this.#links ??= this.#begin();
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    if (this.#read < this.#ended.length) return Promise.resolve(this.#take());
-    if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
-    if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
-    const attempt = this.#waiterOf();
-    try {
-      refuseCycle(attempt, (task) => links.has(task));
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
-    return keeperOf(attempt, this.#waits).open(attempt, describe, this.#signal, (wait) => {
-      this.#step = wait;
-      this.waiting = attempt?.task;
-      return () => {
-        // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
-        if (this.#step === wait) this.#unwatch();
-        this.#step = undefined;
-        this.waiting = undefined;
-      };
-    });
-  }
-
-  /** Leaving the loop withdraws it. */
-  return(): Promise<IteratorResult<TaskOutcome, undefined>> {
-    this.#unwatch();
-    this.#settle();
-    return Promise.resolve({ done: true, value: undefined });
-  }
-
-  taskEnded(task: Task): void {
-    this.#links?.delete(task);
-    this.#ended.push(task);
-    this.#settle();
-  }
-
-  /** The step that is waited for, if any, gets what there is. */
-  #settle(): void {
-    const step = this.#step;
-    if (step === undefined) return;
-    this.#step = undefined;
-    step.resolve(this.#take());
-  }
-
-  #unwatch(): void {
-    for (const link of this.#links?.values() ?? []) unwatch(link);
-    this.#links = new Map();
-    this.#read = this.#ended.length;
-  }
-
-  #begin(): Map<Task, Link> {
-    const links = new Map<Task, Link>();
-    for (const task of new Set(this.#find())) {
-      if (task.isOver) this.#ended.push(task);
-      else links.set(task, watch(task, this));
-    }
-    this.#ended.sort((a, b) => a.endOrder - b.endOrder);
-    return links;
-  }
-
-  #take(): IteratorResult<TaskOutcome, undefined> {
-    const task = this.#ended[this.#read];
-    if (task === undefined) return { done: true, value: undefined };
-    this.#read++;
-    return { done: false, value: outcomeOf(task) };
-  }
 }

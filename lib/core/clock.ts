@@ -47,9 +47,11 @@ export class Alarm {
 
   /** Lets the process end before it fires: for housekeeping that nobody waits for. */
   unref(): this {
-    const timer = this.#timer;
-    if (typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function")
-      timer.unref();
+    if (hasUnref(this.#timer)) this.#timer.unref();
     return this;
   }
+}
+
+function hasUnref(timer: unknown): timer is { unref(): void } {
+  return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
 }

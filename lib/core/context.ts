@@ -8,11 +8,11 @@ import { deskOf } from "./desk.js";
 import { fanOut } from "./fan-out.js";
 import type { TaskHandle } from "./handle.js";
 import { isWithin } from "./hierarchy.js";
-import type { Ask, AskInput, AskOptions } from "./inbox.js";
 import { takeJson } from "./json.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkCount, checkFinite, checkMs, checkSignal, checkText, checkType, show } from "./options.js";
 import { OutputRing } from "./output-ring.js";
+import type { Ask, AskInput, AskOptions } from "./question.js";
 import type {
   Artifact,
   ArtifactInput,
@@ -149,6 +149,9 @@ export class Context extends Scope implements TaskContext {
   }
   protected owns(task: Task): boolean {
     return task !== this.#task && isWithin(task, this.#task);
+  }
+  protected isChild(task: Task): boolean {
+    return task.parent === this.#task;
   }
   protected get closes(): Task {
     return this.#task;

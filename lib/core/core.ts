@@ -4,7 +4,7 @@
 // and in the rooms.
 
 import { waiterOf } from "./ambient.js";
-import { type AwaitOptions, awaitOne, awaitTasks, type Awaited, OutcomeReader, outcomeOf } from "./await-tasks.js";
+import { type AwaitCaller, type Awaited, type AwaitOptions, awaitOne, awaitTasks, outcomeOf } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
 import { AwaitCycleError, ManagerClosedError } from "./errors.js";
 import { addUsage, forget } from "./hierarchy.js";
@@ -14,6 +14,7 @@ import { Ledger } from "./ledger.js";
 import { Listeners, type Logger } from "./listeners.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
+import { OutcomeReader } from "./outcome-reader.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { Registry } from "./registry.js";
 import { Retainer, type Retention } from "./retention.js";
@@ -81,7 +82,7 @@ export class Core {
       lanes.unshift(new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs));
     }
     this.graceMs = options.graceMs;
-    this.loop = new Loop(clock, new Listeners(clock.now, options.logger));
+    this.loop = new Loop(clock, new Listeners(() => clock.now(), options.logger));
     this.slots = new Slots<Task>(options.concurrency, lanes, (task) => this.#granted(task));
     this.waits = new Waits(this.loop, this.slots);
     this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
@@ -135,20 +136,19 @@ export class Core {
 
   // ── waiting ──────────────────────────────────────────────────────────────
 
-  /** `context`: the attempt of the `ctx` the call came through, if it did. `owner`: whose "once per request" it is (W4). */
+  /** `context`: the attempt of the `ctx` the call came through, if it did. Inside a task the caller is that task. */
   awaitTasks(
     context: Attempt | undefined,
-    owner: object,
+    scope: Pick<AwaitCaller, "owner" | "isChild" | "inboxes">,
     tasks: readonly Task[],
     options: AwaitOptions,
   ): Promise<Awaited> {
     const attempt = waiterOf(context);
-    const rooms = {
-      waits: this.waits,
-      requests: this.requests,
-      cancel: (task: Task, words: string) => this.stop(task, "cancel", words),
-    };
-    return awaitTasks(rooms, attempt, attempt?.task ?? owner, tasks, options);
+    const { owner, isChild } =
+      attempt === undefined ? scope : { owner: attempt.task, isChild: (task: Task) => task.parent === attempt.task };
+    const cancel = (task: Task, words: string) => this.stop(task, "cancel", words);
+    const caller = { waits: this.waits, inboxes: scope.inboxes, owner, isChild, cancel };
+    return awaitTasks(caller, attempt, tasks, options);
   }
 
   outcomes(context: Attempt | undefined, find: () => readonly Task[], options: WaitOptions): OutcomeReader {
@@ -236,7 +236,8 @@ export class Core {
   ): Promise<readonly TaskOutcome[]> {
     if (scope !== undefined) this.#cancelling.add(scope);
     for (const task of tasks) this.stop(task, "cancel", words);
-    const ended = this.awaitTasks(context, this, tasks, options).then(() => tasks.map(outcomeOf));
+    const caller = { owner: this, isChild: () => false, inboxes: NO_INBOXES };
+    const ended = this.awaitTasks(context, caller, tasks, options).then(() => tasks.map(outcomeOf));
     return handled(scope === undefined ? ended : ended.finally(() => this.#cancelling.delete(scope)));
   }
 
@@ -297,6 +298,8 @@ export class Core {
     };
   }
 }
+
+const NO_INBOXES: ReadonlySet<Requests> = new Set();
 
 function fits(task: Task, filter: TaskFilter): boolean {
   const { state } = task;

@@ -15,8 +15,8 @@ export interface FanOut<A> {
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
   /** Spawns the child of one item. A throw is the fan-out's. */
-  spawn(item: A, index: number): Task;
-  cancel(child: Task): void;
+  readonly spawn: (item: A, index: number) => Task;
+  readonly cancel: (child: Task) => void;
 }
 
 /** The values of all children, in the order of their items. */

@@ -48,7 +48,7 @@ export interface TaskHandle<out T = unknown> {
 }
 
 /** A task by its id, or by its handle. */
-export type TaskRef = string | TaskHandle<unknown>;
+export type TaskRef = string | TaskHandle;
 
 export class Handle<T> implements TaskHandle<T> {
   readonly #core: Core;
@@ -61,6 +61,10 @@ export class Handle<T> implements TaskHandle<T> {
 
   static taskOf(handle: object): Task | undefined {
     return #task in handle ? handle.#task : undefined;
+  }
+
+  static coreOf(handle: object): Core | undefined {
+    return #core in handle ? handle.#core : undefined;
   }
 
   get id(): string {

@@ -11,7 +11,6 @@ import { deskOf } from "./desk.js";
 import {
   AlreadyAnsweredError,
   IdConflictError,
-  InvalidInputError,
   ManagerClosedError,
   RequestExpiredError,
   RequestNotFoundError,
@@ -19,9 +18,9 @@ import {
   ScopeCancelledError,
 } from "./errors.js";
 import type { Ids } from "./ids.js";
-import { copyJson, type Json, takeJson } from "./json.js";
 import type { Loop } from "./loop.js";
-import { checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
+import { checkSignal, checkText, checkType, show } from "./options.js";
+import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
 import {
   type Closing,
   closeRequest,
@@ -32,31 +31,12 @@ import {
 } from "./request.js";
 import { follow } from "./signal.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
-import type { WaitOptions, Waits } from "./waits.js";
+import type { Waits } from "./waits.js";
 
 export interface RequestFilter {
   status?: RequestStatus | undefined;
   taskId?: string | undefined;
   sessionId?: string | undefined;
-}
-
-/** `key` keeps the request over retries and restarts: asking again with it is the same request. Without one it is withdrawn with the attempt. */
-export interface AskOptions extends WaitOptions {
-  details?: unknown;
-  key?: string | undefined;
-  timeoutMs?: number | undefined;
-}
-
-/** The answer is text, one of `choices`, or what `schema` gives; `choices` and `schema` together are a `TypeError`. */
-export interface Ask {
-  <const T = string>(
-    request: AskOptions & {
-      question: string;
-      choices?: readonly (T & string)[] | undefined;
-      schema?: StandardSchemaV1<unknown, T> | undefined;
-      onTimeout?: "fail" | { default: NoInfer<T> } | undefined;
-    },
-  ): Promise<T>;
 }
 
 /** Where people answer. A pending question holds no slot; a model never answers an approval (A5). */
@@ -77,14 +57,6 @@ export interface Inbox {
     taskId?: string | undefined;
     sessionId?: string | undefined;
   }): AsyncIterable<InboxRequest>;
-}
-
-/** A question as `ask` and `approve` take it. */
-export interface AskInput<T> extends AskOptions {
-  question: string;
-  choices?: readonly (T & string)[] | undefined;
-  schema?: StandardSchemaV1<unknown, T> | undefined;
-  onTimeout?: "fail" | { default: T } | undefined;
 }
 
 /** One that waits for an answer: it gets the checked value, or the request as it was closed. */
@@ -372,95 +344,4 @@ function closedBy(request: InboxRequest): Error {
   if (status === "rejected") return new RequestRejectedError(id, reason, by);
   if (status === "expired") return new RequestExpiredError(id);
   return new ScopeCancelledError(request.taskId, `its request ${id} was withdrawn`);
-}
-
-// ── what may be asked, and answered ────────────────────────────────────────
-
-function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
-  checkType("request", input, "object");
-  const { question, choices, schema, details, key, timeoutMs, onTimeout, signal } = input;
-  checkType("question", question, "string");
-  checkText("question", question);
-  checkText("key", key);
-  checkMs("timeoutMs", timeoutMs);
-  checkSignal("signal", signal);
-  if (choices !== undefined && schema !== undefined)
-    throw new TypeError("choices and schema exclude each other: give one");
-  if (choices !== undefined && !isListOfTexts(choices)) {
-    throw new TypeError(`choices must be a list of at least one string, got ${show(choices)}`);
-  }
-  if (schema !== undefined && !("~standard" in schema)) throw new TypeError("schema must be a Standard Schema");
-  if (onTimeout !== undefined && (typeof onTimeout !== "object" || onTimeout === null)) {
-    checkOneOf("onTimeout", onTimeout, ["fail"]);
-  }
-  const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);
-  return {
-    kind: isApproval ? "approval" : choices !== undefined ? "choice" : schema !== undefined ? "json" : "text",
-    question,
-    ...(details === undefined ? {} : { details: takeJson("details", details) }),
-    ...(choices === undefined ? {} : { choices: Object.freeze([...choices]) }),
-    ...(jsonSchema === undefined ? {} : { jsonSchema }),
-    ...(key === undefined ? {} : { key }),
-  };
-}
-
-function isListOfTexts(value: unknown): boolean {
-  return Array.isArray(value) && value.length > 0 && value.every((choice) => typeof choice === "string");
-}
-
-/** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
-function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
-  const standard: object = schema["~standard"];
-  if (!("jsonSchema" in standard) || typeof standard.jsonSchema !== "object" || standard.jsonSchema === null)
-    return undefined;
-  const converter = standard.jsonSchema;
-  if (!("input" in converter) || typeof converter.input !== "function") return undefined;
-  try {
-    const copied = copyJson(converter.input({ target: "draft-2020-12" }));
-    return copied.ok ? copied.json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A2: the answer as the request keeps it, if it is one for this kind of request. */
-function checkAnswer(request: InboxRequest, value: unknown): Json {
-  switch (request.kind) {
-    case "approval":
-      if (value === true) return true;
-      throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
-    case "choice":
-      if (typeof value === "string" && request.choices?.includes(value)) return value;
-      throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
-    case "text":
-      if (typeof value === "string") return value;
-      throw invalid(request, `a string is needed, got ${show(value)}`);
-    case "json": {
-      const copied = copyJson(value);
-      if (copied.ok) return copied.json;
-      throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
-    }
-  }
-}
-
-type Parsed = StandardSchemaV1.Result<unknown>;
-
-function validate(request: InboxRequest, schema: StandardSchemaV1, value: unknown): Parsed | Promise<Parsed> {
-  const threw = (error: unknown) =>
-    new InvalidInputError(`The schema of request ${request.id} threw`, [{ message: String(error) }], { cause: error });
-  try {
-    const parsed = schema["~standard"].validate(value);
-    return parsed instanceof Promise ? parsed.catch((error: unknown) => Promise.reject(threw(error))) : parsed;
-  } catch (error) {
-    throw threw(error);
-  }
-}
-
-function valueOf(request: InboxRequest, parsed: Parsed): unknown {
-  if (parsed.issues === undefined) return parsed.value;
-  throw new InvalidInputError(`The answer to request ${request.id} does not fit`, parsed.issues);
-}
-
-function invalid(request: InboxRequest, message: string): InvalidInputError {
-  return new InvalidInputError(`The answer to request ${request.id} does not fit`, [{ message }]);
 }

@@ -38,7 +38,7 @@ function copy(value: unknown, path: string, above: readonly object[]): Json {
 function copyObject(value: object, path: string, above: readonly object[]): Json {
   if (above.includes(value)) throw new NotJson(`${path}: a cycle`);
   const within = [...above, value];
-  if ("toJSON" in value && typeof value.toJSON === "function") return copy(value.toJSON(""), path, within);
+  if (hasToJson(value)) return copy(value.toJSON(""), path, within);
   if (Array.isArray(value)) {
     return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, within)));
   }
@@ -57,6 +57,10 @@ function copyObject(value: object, path: string, above: readonly object[]): Json
     });
   }
   return Object.freeze(result);
+}
+
+function hasToJson(value: object): value is { toJSON(key: string): unknown } {
+  return "toJSON" in value && typeof value.toJSON === "function";
 }
 
 /** As `copyJson`, for what a caller hands over: a value JSON cannot carry is a `TypeError` that names the option and the place. */

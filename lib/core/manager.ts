@@ -10,7 +10,7 @@ import { treeOf } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import type { Inbox } from "./inbox.js";
 import type { Logger } from "./listeners.js";
-import { checkCount, checkFinite, checkMs, checkSignal, checkText, checkType } from "./options.js";
+import { checkCount, checkFinite, checkMethod, checkMs, checkSignal, checkText, checkType } from "./options.js";
 import type { TaskTree } from "./record.js";
 import type { Retention } from "./retention.js";
 import { Scope, type SpawnOptions } from "./scope.js";
@@ -89,6 +89,9 @@ export class TaskManager extends Scope {
 
   protected owns(): boolean {
     return true;
+  }
+  protected isChild(task: Task): boolean {
+    return task.parent === undefined;
   }
 
   /** Every root with what is kept below it, or the one tree under `id`. Empty when unknown. */
@@ -221,11 +224,10 @@ function checkManagerOptions(options: TaskManagerOptions): void {
     checkCount("retention.maxFinished", retention.maxFinished, 0);
     checkMs("retention.ttlMs", retention.ttlMs);
   }
-  for (const method of ["now", "setTimeout", "clearTimeout"] as const) {
-    if (clock !== undefined) checkType(`clock.${method}`, clock[method], "function");
-  }
-  if (ids !== undefined) checkType("ids.next", ids.next, "function");
-  if (logger !== undefined) checkType("logger.error", logger.error, "function");
+  for (const method of ["now", "setTimeout", "clearTimeout"])
+    if (clock !== undefined) checkMethod("clock", clock, method);
+  if (ids !== undefined) checkMethod("ids", ids, "next");
+  if (logger !== undefined) checkMethod("logger", logger, "error");
   checkMs("graceMs", options.graceMs);
   checkMs("agingMs", options.agingMs);
   checkFinite("agingMs", options.agingMs);

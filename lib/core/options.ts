@@ -9,9 +9,16 @@ export function checkType(
   option: string,
   value: unknown,
   type: "string" | "number" | "function" | "boolean" | "object",
-): asserts value is NonNullable<unknown> {
+): void {
   // oxlint-disable-next-line valid-typeof -- `type` is one of typeof's own answers
   if (typeof value !== type || value === null) throw new TypeError(`${option} must be a ${type}, got ${show(value)}`);
+}
+
+/** An object that does what its port asks for. */
+export function checkMethod(option: string, value: object, method: string): void {
+  checkType(option, value, "object");
+  const found: unknown = Reflect.get(value, method);
+  if (typeof found !== "function") throw new TypeError(`${option}.${method} must be a function, got ${show(found)}`);
 }
 
 /** A non-empty string, or left out. */

@@ -26,9 +26,9 @@ export interface RunnerRooms {
   readonly isAmbient: boolean;
   readonly graceMs: number;
   /** Withdraws the open questions of a task whose attempt is over. */
-  withdrawRequests(task: Task): void;
+  readonly withdrawRequests: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
-  onEnd(task: Task): void;
+  readonly onEnd: (task: Task) => void;
 }
 
 /** Of all ends in this process: `Task.endOrder`. */

@@ -2,10 +2,10 @@
 //
 // Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
 
-import { checkOneOf, checkSignal, checkMs, checkCount, checkText, checkType, checkTags, show } from "./options.js";
 import type { AwaitOptions } from "./await-tasks.js";
 import type { Core } from "./core.js";
-import { Handle, taskOf, type TaskHandle, type TaskRef } from "./handle.js";
+import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
+import { checkCount, checkMs, checkOneOf, checkSignal, checkTags, checkText, checkType, show } from "./options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord } from "./record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
 import { TASK_STATUSES } from "./status.js";
@@ -14,7 +14,7 @@ import type { WaitOptions } from "./waits.js";
 
 export type SpawnOptions = AnySpawnOptions<TaskRef>;
 
-export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome<unknown>;
+export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
 
 export interface AwaitResult<H extends readonly TaskRef[]> {
   readonly reason: "done" | "timeout" | "request";
@@ -50,6 +50,8 @@ export abstract class Scope {
   protected abstract spawnScope(): SpawnScope;
   /** Whether `task` is one of this scope's. */
   protected abstract owns(task: Task): boolean;
+  /** Whether `task` is one this scope spawned itself. */
+  protected abstract isChild(task: Task): boolean;
   /** What `cancelAll()` closes to spawns until it resolves (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
@@ -75,7 +77,7 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     // The outcomes stand at the positions of their handles, so each has the type that its handle has.
-    return this.core.awaitTasks(this.caller, this, found, options) as Promise<AwaitResult<H>>;
+    return this.core.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
   }
 
   outcomes<const H extends readonly TaskRef[]>(
@@ -106,6 +108,15 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     return this.core.cancelAll(this.caller, tasks, filter === undefined ? this.closes : undefined, reason, options);
+  }
+
+  #awaiting(refs: readonly TaskRef[]) {
+    const inboxes = new Set(refs.map((ref) => (typeof ref === "string" ? undefined : Handle.coreOf(ref)) ?? this.core));
+    return {
+      owner: this,
+      isChild: (task: Task) => this.isChild(task),
+      inboxes: new Set(Array.from(inboxes, (core) => core.requests)),
+    };
   }
 
   #find(filter: TaskFilter): Task[] {

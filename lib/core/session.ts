@@ -35,6 +35,9 @@ export class NamedSession extends Scope implements Session {
   protected owns(task: Task): boolean {
     return task.state.spec.sessionId === this.id;
   }
+  protected isChild(task: Task): boolean {
+    return task.parent === undefined && this.owns(task);
+  }
   protected get closes(): string {
     return this.id;
   }

@@ -57,8 +57,8 @@ export class Lane<S extends Slotted> {
     if (this.held >= this.concurrency) return undefined;
     const first = this.line.first(!this.paused);
     if (first === undefined || first.isResume || this.#startsOpen) return first;
-    this.gate?.ask(onToken);
-    return this.line.first(false);
+    if (!this.paused) this.gate?.ask(onToken);
+    return this.#startsOpen ? first : this.line.first(false);
   }
 
   stats(): LaneStats {

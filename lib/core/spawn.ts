@@ -101,9 +101,9 @@ export interface SpawnRooms {
   readonly registry: Registry;
   readonly ids: Ids;
   readonly limits: Limits;
-  stop(task: Task, reason: StopReason, words: string): void;
-  isClosed(): boolean;
-  onCreated(task: Task): void;
+  readonly stop: (task: Task, reason: StopReason, words: string) => void;
+  readonly isClosed: () => boolean;
+  readonly onCreated: (task: Task) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlySet<Task | string>;
 }

@@ -472,9 +472,10 @@ describe("H1 a task is not done before its attached children are", () => {
     const { manager, pass } = world();
     const told = facts(manager);
     const parent = manager.spawn(
-      (ctx) => {
+      async (ctx) => {
         ctx.spawn(untilStopped, { id: "obedient" });
         ctx.spawn(deaf, { id: "deaf", graceMs: 100 });
+        await settled(1);
         return "value";
       },
       { children: "cancel" },

@@ -14,6 +14,7 @@ test.each([
   ["await import('node:child_process')", ["starts processes"]],
   ["import 'node:net'; fetch(url)", ["uses the network"]],
   ['export { get } from "https"', ["uses the network"]],
+  ["if (eval(f(x))) {}", ["evaluates code"]],
   ["new WebSocket(url); eval(x)", ["uses the network", "evaluates code"]],
 ])("%s is seen", async (code, abilities) => {
   expect([...(await abilitiesOf(code))]).toEqual(abilities);
@@ -25,6 +26,7 @@ test.each([
   "const s = 'eval(text)'",
   "api.fetch(url)",
   "function fetch() {}",
+  "class Cache { async fetch(key = f()) { return key } }",
   "x = /eval(y)/",
   "require('./net')",
 ])("%s is nothing", async (code) => {

@@ -1,0 +1,112 @@
+// Outcome reader: tasks read one by one, in order of ending (`outcomes`).
+//
+// Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
+// that is withdrawn, leaves no link behind (W3).
+
+import { keeperOf, outcomeOf, refuseCycle } from "./await-tasks.js";
+import type { TaskOutcome, Wait } from "./record.js";
+import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
+import type { Waits } from "./waits.js";
+import { unwatch, watch } from "./watchers.js";
+
+/** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
+export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
+  readonly #waits: Waits;
+  readonly #find: () => readonly Task[];
+  readonly #waiterOf: () => Attempt | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #ended: Task[] = [];
+  #links: Map<Task, Link> | undefined;
+  #read = 0;
+  #step: OpenWait<IteratorResult<TaskOutcome, undefined>> | undefined;
+  waiting: Task | undefined;
+
+  constructor(
+    waits: Waits,
+    find: () => readonly Task[],
+    waiterOf: () => Attempt | undefined,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#waits = waits;
+    this.#find = find;
+    this.#waiterOf = waiterOf;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<IteratorResult<TaskOutcome, undefined>> {
+    let links: Map<Task, Link>;
+    try {
+      links = this.#links ??= this.#begin();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#read < this.#ended.length) return Promise.resolve(this.#take());
+    if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
+    if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
+    const attempt = this.#waiterOf();
+    try {
+      refuseCycle(attempt, (task) => links.has(task));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
+    return keeperOf(attempt, this.#waits).open(attempt, describe, this.#signal, (wait) => {
+      this.#step = wait;
+      this.waiting = attempt?.task;
+      return () => {
+        // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
+        if (this.#step === wait) this.#unwatch();
+        this.#step = undefined;
+        this.waiting = undefined;
+      };
+    });
+  }
+
+  /** Leaving the loop withdraws it. */
+  return(): Promise<IteratorResult<TaskOutcome, undefined>> {
+    this.#unwatch();
+    this.#settle();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  taskEnded(task: Task): void {
+    this.#links?.delete(task);
+    this.#ended.push(task);
+    this.#settle();
+  }
+
+  /** The step that is waited for, if any, gets what there is. */
+  #settle(): void {
+    const step = this.#step;
+    if (step === undefined) return;
+    this.#step = undefined;
+    step.resolve(this.#take());
+  }
+
+  #unwatch(): void {
+    for (const link of this.#links?.values() ?? []) unwatch(link);
+    this.#links = new Map();
+    this.#read = this.#ended.length;
+  }
+
+  #begin(): Map<Task, Link> {
+    const links = new Map<Task, Link>();
+    for (const task of new Set(this.#find())) {
+      if (task.isOver) this.#ended.push(task);
+      else links.set(task, watch(task, this));
+    }
+    this.#ended.sort((a, b) => a.endOrder - b.endOrder);
+    return links;
+  }
+
+  #take(): IteratorResult<TaskOutcome, undefined> {
+    const task = this.#ended[this.#read];
+    if (task === undefined) return { done: true, value: undefined };
+    this.#read++;
+    return { done: false, value: outcomeOf(task) };
+  }
+}

@@ -1,0 +1,128 @@
+// Question: what may be asked, and what may be answered (A2).
+//
+// Checks a question before its request is opened and an answer before its command. Knows no task and no request that is open.
+
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import { InvalidInputError } from "./errors.js";
+import { copyJson, type Json, takeJson } from "./json.js";
+import { checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
+import type { InboxRequest, Question } from "./request.js";
+import type { WaitOptions } from "./waits.js";
+
+/** `key` keeps the request over retries and restarts: asking again with it is the same request. Without one it is withdrawn with the attempt. */
+export interface AskOptions extends WaitOptions {
+  details?: unknown;
+  key?: string | undefined;
+  timeoutMs?: number | undefined;
+}
+
+/** The answer is text, one of `choices`, or what `schema` gives; `choices` and `schema` together are a `TypeError`. */
+export interface Ask {
+  <const T = string>(
+    request: AskOptions & {
+      question: string;
+      choices?: readonly (T & string)[] | undefined;
+      schema?: StandardSchemaV1<unknown, T> | undefined;
+      onTimeout?: "fail" | { default: NoInfer<T> } | undefined;
+    },
+  ): Promise<T>;
+}
+
+/** A question as `ask` and `approve` take it. */
+export interface AskInput<T> extends AskOptions {
+  question: string;
+  choices?: readonly (T & string)[] | undefined;
+  schema?: StandardSchemaV1<unknown, T> | undefined;
+  onTimeout?: "fail" | { default: T } | undefined;
+}
+
+export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
+  checkType("request", input, "object");
+  const { question, choices, schema, details, key, timeoutMs, onTimeout, signal } = input;
+  checkType("question", question, "string");
+  checkText("question", question);
+  checkText("key", key);
+  checkMs("timeoutMs", timeoutMs);
+  checkSignal("signal", signal);
+  if (choices !== undefined && schema !== undefined)
+    throw new TypeError("choices and schema exclude each other: give one");
+  if (choices !== undefined && !isListOfTexts(choices)) {
+    throw new TypeError(`choices must be a list of at least one string, got ${show(choices)}`);
+  }
+  if (schema !== undefined && !("~standard" in schema)) throw new TypeError("schema must be a Standard Schema");
+  if (onTimeout !== undefined && (typeof onTimeout !== "object" || onTimeout === null)) {
+    checkOneOf("onTimeout", onTimeout, ["fail"]);
+  }
+  const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);
+  return {
+    kind: isApproval ? "approval" : choices !== undefined ? "choice" : schema !== undefined ? "json" : "text",
+    question,
+    ...(details === undefined ? {} : { details: takeJson("details", details) }),
+    ...(choices === undefined ? {} : { choices: Object.freeze([...choices]) }),
+    ...(jsonSchema === undefined ? {} : { jsonSchema }),
+    ...(key === undefined ? {} : { key }),
+  };
+}
+
+function isListOfTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.length > 0 && value.every((choice) => typeof choice === "string");
+}
+
+/** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
+function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
+  if (!saysJsonSchema(schema["~standard"])) return undefined;
+  try {
+    const copied = copyJson(schema["~standard"].jsonSchema.input({ target: "draft-2020-12" }));
+    return copied.ok ? copied.json : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function saysJsonSchema(standard: object): standard is StandardJSONSchemaV1["~standard"] {
+  if (!("jsonSchema" in standard) || typeof standard.jsonSchema !== "object" || standard.jsonSchema === null)
+    return false;
+  return "input" in standard.jsonSchema && typeof standard.jsonSchema.input === "function";
+}
+
+/** A2: the answer as the request keeps it, if it is one for this kind of request. */
+export function checkAnswer(request: InboxRequest, value: unknown): Json {
+  switch (request.kind) {
+    case "approval":
+      if (value === true) return true;
+      throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
+    case "choice":
+      if (typeof value === "string" && request.choices?.includes(value)) return value;
+      throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
+    case "text":
+      if (typeof value === "string") return value;
+      throw invalid(request, `a string is needed, got ${show(value)}`);
+    case "json": {
+      const copied = copyJson(value);
+      if (copied.ok) return copied.json;
+      throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
+    }
+  }
+}
+
+type Parsed = StandardSchemaV1.Result<unknown>;
+
+export function validate(request: InboxRequest, schema: StandardSchemaV1, value: unknown): Parsed | Promise<Parsed> {
+  const threw = (error: unknown) =>
+    new InvalidInputError(`The schema of request ${request.id} threw`, [{ message: String(error) }], { cause: error });
+  try {
+    const parsed = schema["~standard"].validate(value);
+    return parsed instanceof Promise ? parsed.catch((error: unknown) => Promise.reject(threw(error))) : parsed;
+  } catch (error) {
+    throw threw(error);
+  }
+}
+
+export function valueOf(request: InboxRequest, parsed: Parsed): unknown {
+  if (parsed.issues === undefined) return parsed.value;
+  throw new InvalidInputError(`The answer to request ${request.id} does not fit`, parsed.issues);
+}
+
+function invalid(request: InboxRequest, message: string): InvalidInputError {
+  return new InvalidInputError(`The answer to request ${request.id} does not fit`, [{ message }]);
+}
