@@ -3,13 +3,13 @@
 // Everything comes out as `unknown` behind an object; the two readers below take out what has the right shape and nothing else.
 
 import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
 
 export type JsonObject = { readonly [key: string]: unknown };
 
 export async function readJson(path: string, signal?: AbortSignal): Promise<JsonObject> {
-  const text = await readFile(path, { encoding: "utf8", signal });
-  const value: unknown = JSON.parse(text.replace(/^\uFEFF/u, ""));
-  if (!isObject(value)) throw new SyntaxError(`${path} holds no JSON object`);
+  const value = parse(path, await readFile(path, { encoding: "utf8", signal }));
+  if (!isObject(value)) throw new SyntaxError(`${basename(path)} holds no JSON object`);
   return value;
 }
 
@@ -24,4 +24,12 @@ export function objectOf(value: unknown): JsonObject {
 
 function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text.replace(/^\uFEFF/u, ""));
+  } catch (error) {
+    throw new SyntaxError(`${basename(path)} is not valid JSON: ${error instanceof Error ? error.message : ""}`);
+  }
 }

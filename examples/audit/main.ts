@@ -8,7 +8,8 @@ import { answerRequests, createManager, startAudit } from "./audit.js";
 import { openKeyboard } from "./keyboard.js";
 import { HELP, readOptions } from "./options.js";
 import { judge, type Verdict } from "./policy.js";
-import { formatReport, makeReport, rootMessage } from "./report.js";
+import { rootMessage } from "./printable.js";
+import { formatReport, makeReport } from "./report.js";
 import { writeSummary } from "./summary.js";
 import { showLines, showTree } from "./tree-view.js";
 
@@ -34,6 +35,7 @@ process.on("SIGINT", () => {
   interrupted = true;
   void session.cancelAll(undefined, "Ctrl-C");
 });
+process.stdout.on("error", () => process.emit("SIGINT")); // Nobody reads on, as in `npm start | head`.
 
 const over = new AbortController();
 const keyboard = interactive ? openKeyboard(process.stdin) : undefined;

@@ -6,7 +6,8 @@ import type { InboxRequest, TaskManager, TaskOutcome } from "errand";
 
 import type { Audit, PackageAudit } from "./audit.js";
 import { formatBytes } from "./measure.js";
-import { printable } from "./printable.js";
+import { printable, rootMessage } from "./printable.js";
+import type { CodeScan } from "./scan.js";
 
 export interface Report {
   readonly project: string;
@@ -36,6 +37,8 @@ export interface Totals {
   readonly licences: { readonly [licence: string]: number };
   readonly verification: { readonly [answer: string]: number };
 }
+
+const COLUMNS = ["package", "version", "licence", "size", "files", "lockfile", "findings"];
 
 export async function makeReport(manager: TaskManager, audit: Audit, project: string): Promise<Report> {
   const { outcomes } = await manager.awaitTasks(audit.subagents); // All have ended: the lead ends after its children (H1).
@@ -72,7 +75,7 @@ export async function makeReport(manager: TaskManager, audit: Audit, project: st
 export function formatReport(report: Report): string {
   const { packages, failed, notDone, decisions, totals } = report;
   const noted = packages.filter((pkg) => {
-    return pkg.risks.length > 0 || pkg.licence.class !== "permissive" || abilitiesOf(pkg) !== "";
+    return pkg.risks.length > 0 || pkg.licence.class !== "permissive" || abilitiesOf(pkg.code).length > 0;
   });
   const answers = decisions.map(({ decision, question, by, reason }) => {
     return `${decision.padEnd(8)}  ${question}  by ${by}${reason === undefined ? "" : `: ${reason}`}`;
@@ -83,7 +86,7 @@ export function formatReport(report: Report): string {
   ] as const;
   const why = report.reason === undefined ? "" : ` (${report.reason})`;
   return [
-    section("Worth a look", table(noted.map(rowOf))),
+    section("Worth a look", noted.length === 0 ? [] : table([COLUMNS, ...noted.map(rowOf)])),
     section("Asked and answered", answers),
     section(
       "Failed",
@@ -142,25 +145,14 @@ function totalsOf(packages: readonly PackageAudit[]): Totals {
   };
 }
 
-function rowOf(pkg: PackageAudit): string[] {
-  const risks = pkg.risks.map((risk) => `${risk.accepted ? "" : "DENIED "}${risk.kind}`).join(", ");
-  return [
-    pkg.name,
-    pkg.version,
-    pkg.licence.name,
-    formatBytes(pkg.size.bytes),
-    `${pkg.size.files} files`,
-    pkg.files.status,
-    abilitiesOf(pkg),
-    risks,
-  ];
+function rowOf({ name, version, licence, size, code, files, risks }: PackageAudit): string[] {
+  const asked = risks.map(({ kind, accepted }) => `${accepted ? "approved" : "DENIED"} ${kind}`);
+  const findings = [...asked, ...abilitiesOf(code)].join(", ");
+  return [name, version, licence.name, formatBytes(size.bytes), String(size.files), files.status, findings];
 }
 
-function abilitiesOf(pkg: PackageAudit): string {
-  return Object.entries(pkg.code.seen)
-    .filter(([, files]) => files.length > 0)
-    .map(([ability]) => ability)
-    .join(", ");
+function abilitiesOf({ seen }: CodeScan): string[] {
+  return Object.entries(seen).flatMap(([ability, files]) => (files.length > 0 ? ability : []));
 }
 
 function table(rows: readonly (readonly string[])[]): string[] {
@@ -188,9 +180,4 @@ function counts(counted: { readonly [word: string]: number }): string {
     .toSorted(([, a], [, b]) => b - a)
     .map(([word, count]) => `${count} ${word}`);
   return all.length === 0 ? "none" : all.join(", ");
-}
-
-/** A check's failure goes up through its package, a socket's through fetch; what people want to read is at the bottom. */
-export function rootMessage(error: { readonly message: string; readonly cause?: unknown }): string {
-  return error.cause instanceof Error && error.cause !== error ? rootMessage(error.cause) : error.message;
 }

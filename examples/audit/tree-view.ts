@@ -7,7 +7,7 @@ import type { WriteStream } from "node:tty";
 import type { InboxRequest, TaskManager, TaskRecord, TaskTree } from "errand";
 import { createLogUpdate } from "log-update";
 
-import { printable } from "./printable.js";
+import { printable, rootMessage } from "./printable.js";
 
 const FRAME_MS = 100;
 const SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏";
@@ -66,7 +66,9 @@ export function showLines(manager: TaskManager, stream: NodeJS.WritableStream): 
     const record = manager.get(taskId)?.record;
     if (record?.startedAt === undefined || !record.tags.includes("package")) return;
     const { status, error, reason, summary } = record;
-    print(`${status.padEnd(9)}  ${titleOf(record)}  ${error?.message ?? reason ?? summary ?? ""}`);
+    print(
+      `${status.padEnd(9)}  ${titleOf(record)}  ${error === undefined ? (reason ?? summary ?? "") : rootMessage(error)}`,
+    );
   };
   const answered = ({ request: { status, question, by, reason } }: { request: InboxRequest }): void => {
     print(`${status.padEnd(9)}  ${question}  by ${by}${reason === undefined ? "" : `: ${reason}`}`);

@@ -7,7 +7,7 @@ export interface Ranked {
   rank: number;
   /** Of arrival: breaks ties. */
   order: number;
-  /** Index in the heap it stands in; −1 when in none. */
+  /** Where it stands in its queue; −1 when in none. */
   place: number;
 }
 
@@ -34,7 +34,6 @@ export class Heap<S extends Ranked> {
       this.#rise(last, item.place);
       this.#sink(last, last.place);
     }
-    item.place = -1;
   }
 
   #rise(item: S, from: number): void {

@@ -1,22 +1,23 @@
 // Line: who waits for a slot of one lane, and who is next (L4).
 //
-// Keys with waiters take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in two heaps, so that
+// Keys with waiters take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in two queues, so that
 // a paused or gated lane can pass over its starts and still let started tasks come back. Knows no slot count, no clock, no promise.
 
-import { Heap, isBefore, type Ranked } from "./heap.js";
+import { isBefore } from "./heap.js";
+import { type Queued, RankQueue } from "./rank-queue.js";
 
 /** Anything that can stand in a line. */
-export interface Standing extends Ranked {
+export interface Standing extends Queued {
   readonly laneKey: string | undefined;
   /** A started task on its way back from a wait. */
   isResume: boolean;
 }
 
 class Turn<S extends Standing> {
-  readonly starts = new Heap<S>();
-  readonly resumes = new Heap<S>();
+  readonly starts = new RankQueue<S>();
+  readonly resumes = new RankQueue<S>();
 
-  heapOf(isResume: boolean): Heap<S> {
+  queueOf(isResume: boolean): RankQueue<S> {
     return isResume ? this.resumes : this.starts;
   }
 
@@ -46,7 +47,7 @@ export class Line<S extends Standing> {
     const key = item.laneKey ?? "";
     let turn = this.#turns.get(key);
     if (turn === undefined) this.#turns.set(key, (turn = new Turn()));
-    turn.heapOf(item.isResume).add(item);
+    turn.queueOf(item.isResume).add(item);
     if (item.isResume) this.#resumes++;
     else this.#starts++;
   }
@@ -55,7 +56,7 @@ export class Line<S extends Standing> {
     const key = item.laneKey ?? "";
     const turn = this.#turns.get(key);
     if (turn === undefined) return;
-    turn.heapOf(item.isResume).remove(item);
+    turn.queueOf(item.isResume).remove(item);
     if (item.isResume) this.#resumes--;
     else this.#starts--;
     if (turn.starts.size === 0 && turn.resumes.size === 0) this.#turns.delete(key);

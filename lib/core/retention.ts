@@ -4,6 +4,7 @@
 // for their tree. Eviction takes a record out of the index; a handle in hand reads on.
 
 import { Alarm, type Clock } from "./clock.js";
+import { Fifo } from "./fifo.js";
 import type { Task } from "./task.js";
 
 /** Which ended tasks are kept: never at the cost of live ones, or of a handle in hand. */
@@ -21,8 +22,8 @@ export class Retainer {
   readonly #evict: (task: Task) => void;
   readonly #maxFinished: number;
   readonly #ttlMs: number;
-  /** Ended and kept, oldest end first. A Set, because the order of adding is the order of ending. */
-  readonly #finished = new Set<Task>();
+  /** Ended and kept, oldest end first; without the pinned ones, which their last kept child takes along. */
+  readonly #finished = new Fifo<Task>();
   #sweep: Alarm | undefined;
 
   constructor(clock: Clock, retention: Retention, evict: (task: Task) => void) {
@@ -33,21 +34,13 @@ export class Retainer {
   }
 
   ended(task: Task): void {
-    this.#finished.add(task);
+    this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
     this.#sweep ??= new Alarm(this.#clock, this.#ttlMs, this.#sweepOld).unref();
   }
 
   #dropOldest(): void {
-    for (const oldest of this.#finished) {
-      this.#drop(oldest);
-      return;
-    }
-  }
-
-  #drop(first: Task): void {
-    for (let task: Task | undefined = first; task !== undefined; ) {
-      this.#finished.delete(task);
+    for (let task = this.#finished.shift(); task !== undefined; ) {
       if (task.firstChild !== undefined) {
         task.isPinned = true;
         return;
@@ -60,16 +53,15 @@ export class Retainer {
 
   readonly #sweepOld = (): void => {
     const now = this.#clock.now();
-    let next: number | undefined;
-    for (const task of this.#finished) {
-      const dueAt = (task.state.finishedAt ?? now) + this.#ttlMs;
-      if (dueAt > now) {
-        next = dueAt - now;
-        break;
+    this.#sweep = undefined;
+    for (let oldest = this.#finished.first(); oldest !== undefined; oldest = this.#finished.first()) {
+      const left = (oldest.state.finishedAt ?? now) + this.#ttlMs - now;
+      if (left > 0) {
+        this.#sweep = new Alarm(this.#clock, left, this.#sweepOld).unref();
+        return;
       }
-      this.#drop(task);
+      this.#dropOldest();
     }
-    this.#sweep = next === undefined ? undefined : new Alarm(this.#clock, next, this.#sweepOld).unref();
   };
 
   close(): void {

@@ -81,6 +81,7 @@ export class Task implements Slotted {
   rank = 0;
   order = 0;
   place = -1;
+  isInHeap = false;
   isResume = false;
   holdsSlot = false;
 

@@ -1,7 +1,7 @@
 // Waiting for tasks: every `until`, what counts as a result, and that nothing is missed or left behind (W1–W4).
 
 import { getEventListeners } from "node:events";
-import { TaskManager, type Clock, type TaskContext, type TaskHandle, type TaskManagerOptions } from "errand";
+import { type Clock, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { allFree, deferred, facts, peek, settled, unhandled } from "./support.js";
@@ -17,9 +17,16 @@ function held(manager: TaskManager) {
   const gate = deferred<string>();
   const handle = manager.spawn(() => gate.promise);
   return {
-    handle, id: handle.id,
-    succeed: async (value = "value"): Promise<void> => { gate.resolve(value); await settled(); },
-    fail: async (): Promise<void> => { gate.reject(new Error("no")); await settled(); },
+    handle,
+    id: handle.id,
+    succeed: async (value = "value"): Promise<void> => {
+      gate.resolve(value);
+      await settled();
+    },
+    fail: async (): Promise<void> => {
+      gate.reject(new Error("no"));
+      await settled();
+    },
   };
 }
 
@@ -126,8 +133,10 @@ describe("until", () => {
 
   test.each(["all", "any", "success", "failure"] as const)("W1 nothing, until %s, is done at once", async (until) => {
     const { manager } = world();
-    expect(await peek(manager.awaitTasks([], { until })))
-      .toEqual({ is: "fulfilled", value: { reason: "done", outcomes: [], ended: [], pending: [] } });
+    expect(await peek(manager.awaitTasks([], { until }))).toEqual({
+      is: "fulfilled",
+      value: { reason: "done", outcomes: [], ended: [], pending: [] },
+    });
   });
 
   test("W2 duplicates have the same outcome at each place and count once", async () => {
@@ -152,7 +161,9 @@ describe("until", () => {
   test("W1 the outcomes are typed by position", async () => {
     const { manager } = world();
     const [count, word] = [manager.spawn(() => 41), manager.spawn(async () => "word")];
-    const { outcomes: [first, second, third] } = await manager.awaitTasks([count, word, count.id]);
+    const {
+      outcomes: [first, second, third],
+    } = await manager.awaitTasks([count, word, count.id]);
     if (first?.status !== "succeeded" || second?.status !== "succeeded") throw new Error("not ended");
     const [sum, upper]: [number, string] = [first.value + 1, second.value.toUpperCase()];
     expect([sum, upper, third?.status]).toEqual([42, "WORD", "succeeded"]);
@@ -189,7 +200,12 @@ describe("never missing", () => {
       const task = manager.spawn(() => gate.promise);
       await settled(2);
       let wait: Promise<unknown> = Promise.resolve();
-      const acts = [() => gate.resolve(), () => { wait = manager.awaitTasks([task]); }];
+      const acts = [
+        () => gate.resolve(),
+        () => {
+          wait = manager.awaitTasks([task]);
+        },
+      ];
       for (const [index, act] of (offset < 0 ? acts : acts.reverse()).entries()) {
         if (index > 0) for (let hop = 0; hop < Math.abs(offset); hop += 1) await Promise.resolve();
         act();
@@ -209,7 +225,9 @@ describe("never missing", () => {
   test("W1 an evicted task counts while its handle is in hand", async () => {
     const { manager } = world({ retention: { maxFinished: 1 } });
     const old = manager.spawn(() => "kept in hand");
-    const bad = manager.spawn((): string => { throw new Error("no"); });
+    const bad = manager.spawn((): string => {
+      throw new Error("no");
+    });
     await settled();
     for (let index = 0; index < 5; index += 1) {
       manager.spawn(() => index);
@@ -222,8 +240,11 @@ describe("never missing", () => {
     await expect(old.cancel()).resolves.toMatchObject({ status: "succeeded" });
     await expect(bad.result()).rejects.toMatchObject({ code: "TASK_OUTCOME", outcome: { status: "failed" } });
     const live = held(manager);
-    expect(statuses((await manager.awaitTasks([live.handle, old, bad], { until: 2 })).outcomes))
-      .toEqual([undefined, "succeeded", "failed"]);
+    expect(statuses((await manager.awaitTasks([live.handle, old, bad], { until: 2 })).outcomes)).toEqual([
+      undefined,
+      "succeeded",
+      "failed",
+    ]);
     const seen: string[] = [];
     for await (const outcome of manager.outcomes([bad, old])) seen.push(outcome.id);
     expect([...seen].sort()).toEqual([old.id, bad.id].sort());
@@ -317,7 +338,9 @@ describe("what is a result and what is not", () => {
     const { manager } = world();
     const seen = await unhandled(async () => {
       const cause = new TypeError("broken");
-      const task = manager.spawn(() => { throw cause; });
+      const task = manager.spawn(() => {
+        throw cause;
+      });
       await expect(manager.awaitTasks([task])).resolves.toMatchObject({ reason: "done" });
       await expect(task.outcome()).resolves.toMatchObject({ status: "failed", error: { name: "TypeError", cause } });
       await expect(task.result()).rejects.toMatchObject({ code: "TASK_OUTCOME", taskId: task.id, cause });
@@ -339,8 +362,9 @@ describe("what is a result and what is not", () => {
     await settled();
     const why = { my: "reason" };
     giveUp.abort(why);
-    expect(await Promise.all(waits.map((wait) => peek<unknown>(wait))))
-      .toEqual(waits.map(() => ({ is: "rejected", error: why })));
+    expect(await Promise.all(waits.map((wait) => peek<unknown>(wait)))).toEqual(
+      waits.map(() => ({ is: "rejected", error: why })),
+    );
     expect(a.handle.status).toBe("running");
     await a.succeed();
     expect(a.handle.status).toBe("succeeded");
@@ -403,17 +427,27 @@ describe("stopOnRequest", () => {
     const asker = manager.spawn((ctx) => ctx.approve("Delete it?"));
     await settled();
     expect(asker.status).toBe("blocked");
-    expect(await peek(manager.awaitTasks([asker], { stopOnRequest: true })))
-      .toMatchObject({ is: "fulfilled", value: { reason: "request" } });
+    expect(await peek(manager.awaitTasks([asker], { stopOnRequest: true }))).toMatchObject({
+      is: "fulfilled",
+      value: { reason: "request" },
+    });
   });
 
   test("W4 it returns when a descendant of a watched task asks", async () => {
     const { manager } = world();
     const go = deferred();
-    const top = manager.spawn((ctx) => ctx.spawn((child) => child.spawn(async (low) => {
-      await go.promise;
-      return low.ask({ question: "Deep?" });
-    }).result()).result());
+    const top = manager.spawn((ctx) =>
+      ctx
+        .spawn((child) =>
+          child
+            .spawn(async (low) => {
+              await go.promise;
+              return low.ask({ question: "Deep?" });
+            })
+            .result(),
+        )
+        .result(),
+    );
     const wait = manager.awaitTasks([top], { stopOnRequest: true });
     expect(await peek(wait)).toEqual({ is: "pending" });
     go.resolve();
@@ -499,7 +533,13 @@ describe("stopOnRequest", () => {
 
 describe("cancelRest", () => {
   const three = (ctx: TaskContext): readonly [TaskHandle<string>, TaskHandle<void>, TaskHandle<void>] => [
-    ctx.spawn(async (child) => { await child.receive(); return "first"; }, { name: "first" }),
+    ctx.spawn(
+      async (child) => {
+        await child.receive();
+        return "first";
+      },
+      { name: "first" },
+    ),
     ctx.spawn((child) => child.sleep(1e6), { name: "second" }),
     ctx.spawn((child) => child.sleep(1e6), { name: "third" }),
   ];
@@ -532,8 +572,11 @@ describe("cancelRest", () => {
     await settled();
     await clock.advance(10);
     await settled();
-    expect(["first", "second", "third"].map((name) => named(manager, name).status))
-      .toEqual(["blocked", "blocked", "blocked"]);
+    expect(["first", "second", "third"].map((name) => named(manager, name).status)).toEqual([
+      "blocked",
+      "blocked",
+      "blocked",
+    ]);
     expect(parent.record.blockedOn).toEqual([{ on: "message" }]);
   });
 
@@ -568,8 +611,11 @@ describe("cancelRest", () => {
     await named(manager, "first").send("end");
     await settled();
     expect(parent.record.blockedOn).toEqual([{ on: "message" }]);
-    expect([named(manager, "second").status, foreign.status, named(manager, "grandchild").status])
-      .toEqual(["cancelled", "blocked", "blocked"]);
+    expect([named(manager, "second").status, foreign.status, named(manager, "grandchild").status]).toEqual([
+      "cancelled",
+      "blocked",
+      "blocked",
+    ]);
     // A child that was not waited for is none of its business.
     expect(named(manager, "third").status).toBe("blocked");
   });
@@ -648,12 +694,14 @@ describe("outcomes", () => {
     const [a, b] = [held(manager), held(manager)];
     const giveUp = new AbortController();
     const why = new Error("enough");
-    const loop = peek((async () => {
-      for await (const outcome of manager.outcomes([a.handle, b.handle], { signal: giveUp.signal })) {
-        expect(outcome.status).toBe("succeeded");
-        giveUp.abort(why);
-      }
-    })());
+    const loop = peek(
+      (async () => {
+        for await (const outcome of manager.outcomes([a.handle, b.handle], { signal: giveUp.signal })) {
+          expect(outcome.status).toBe("succeeded");
+          giveUp.abort(why);
+        }
+      })(),
+    );
     void a.succeed();
     expect(await loop).toEqual({ is: "rejected", error: why });
     expect(getEventListeners(giveUp.signal, "abort")).toEqual([]);
@@ -663,7 +711,9 @@ describe("outcomes", () => {
     const { manager } = world();
     const [a, b] = [held(manager), held(manager)];
     const { signal } = new AbortController();
-    const loop = (async () => { for await (const _ of manager.outcomes([a.handle, b.handle], { signal })) break; })();
+    const loop = (async () => {
+      for await (const _ of manager.outcomes([a.handle, b.handle], { signal })) break;
+    })();
     await a.succeed();
     await loop;
     expect(getEventListeners(signal, "abort")).toEqual([]);
@@ -685,7 +735,8 @@ describe("nothing is left behind", () => {
     const { manager } = world();
     const a = held(manager);
     const waits = Array.from({ length: 20_000 }, (_, index) =>
-      index % 2 === 0 ? manager.awaitTasks([a.handle], { until: "any" }) : a.handle.outcome());
+      index % 2 === 0 ? manager.awaitTasks([a.handle], { until: "any" }) : a.handle.outcome(),
+    );
     await a.succeed();
     expect(await Promise.all(waits)).toHaveLength(20_000);
   });
@@ -723,11 +774,17 @@ describe("nothing is left behind", () => {
     const counted: Clock = {
       now: () => clock.now(),
       setTimeout: (fn, ms) => {
-        const timer = clock.setTimeout(() => { live.delete(timer); fn(); }, ms);
+        const timer = clock.setTimeout(() => {
+          live.delete(timer);
+          fn();
+        }, ms);
         live.add(timer);
         return timer;
       },
-      clearTimeout: (timer) => { live.delete(timer); clock.clearTimeout(timer); },
+      clearTimeout: (timer) => {
+        live.delete(timer);
+        clock.clearTimeout(timer);
+      },
     };
     const manager = new TaskManager({ clock: counted, ids: countedIds() });
     const [a, b] = [held(manager), held(manager)];
@@ -755,10 +812,15 @@ describe("nothing is left behind", () => {
     const { manager } = world();
     const a = held(manager);
     const { signal } = new AbortController();
-    const task = manager.spawn((ctx) => Promise.all([
-      ctx.awaitTasks([a.handle], { signal }), ctx.sleep(1e6, { signal }), ctx.receive({ signal }),
-      ctx.ask({ question: "?", signal }), a.handle.result({ signal }),
-    ]));
+    const task = manager.spawn((ctx) =>
+      Promise.all([
+        ctx.awaitTasks([a.handle], { signal }),
+        ctx.sleep(1e6, { signal }),
+        ctx.receive({ signal }),
+        ctx.ask({ question: "?", signal }),
+        a.handle.result({ signal }),
+      ]),
+    );
     await settled();
     expect(getEventListeners(signal, "abort").length).toBeGreaterThan(0);
     await task.cancel();

@@ -4,7 +4,7 @@ import type { SpawnOptions, TaskManagerOptions } from "errand";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import { deaf, errandError, given, hold, refusalOf, refused, rejected, untilStopped, world } from "./program.js";
-import { facts, settled } from "./support.js";
+import { allFree, facts, settled } from "./support.js";
 
 describe("unknown ids", () => {
   test("§12 get of an unknown id is undefined, and tree of one is empty", () => {
@@ -436,6 +436,60 @@ describe("what functions throw and return", () => {
       const error = await rejected(() => task.result(), "TASK_OUTCOME");
       expect(error.cause).toBe(thrown);
     }
+  });
+
+  class Unreadable extends Error {
+    override get message(): string {
+      throw new Error("no message for you");
+    }
+  }
+  const stackless = Object.defineProperty(new Error("no stack"), "stack", {
+    get() {
+      throw new Error("no stack for you");
+    },
+  });
+  const wordless = Object.defineProperty(new Error("text"), "message", { value: { not: "text" } });
+  const revoked = Proxy.revocable({}, {});
+  revoked.revoke();
+
+  test.each<{ what: string; thrown: unknown }>([
+    { what: "an Error whose message throws", thrown: new Unreadable() },
+    { what: "an Error whose stack throws", thrown: stackless },
+    { what: "an Error whose message is no text", thrown: wordless },
+    {
+      what: "an object whose code throws",
+      thrown: {
+        get code() {
+          throw new Error("no code for you");
+        },
+      },
+    },
+    {
+      what: "an object that cannot be printed",
+      thrown: {
+        toString() {
+          throw new Error("no text for you");
+        },
+      },
+    },
+    { what: "a revoked proxy", thrown: revoked.proxy },
+  ])("S8 a throw of $what ends the task like any other", async ({ thrown }) => {
+    const { manager } = world({ concurrency: 1 });
+    const tasks = [
+      manager.spawn((): never => {
+        throw thrown;
+      }),
+      manager.spawn(() => Promise.reject(thrown)),
+    ];
+    for (const task of tasks) {
+      await settled();
+      expect(task.status).toBe("failed");
+      const outcome = await task.outcome();
+      expect(outcome.status === "failed" && outcome.error.code).toBe("error");
+      expect(outcome.status === "failed" && outcome.error.message).toBeTypeOf("string");
+      expect(outcome.status === "failed" && outcome.error.cause === thrown).toBe(true);
+    }
+    allFree(manager);
   });
 
   test("§12 an Error is recorded with name, message, stack, and itself as cause", async () => {

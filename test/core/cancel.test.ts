@@ -387,6 +387,24 @@ describe("C2 grace and abandon", () => {
     expect(manager.stats().abandoned).toBe(0);
   });
 
+  test("S2 a stopped function still writes until it settles or is abandoned", async () => {
+    const { manager, pass } = world({ graceMs: 10 });
+    const told = facts(manager);
+    const task = holdDeaf(manager);
+    await settled();
+    void task.handle.cancel();
+    await pass(9);
+    task.ctx.summary("winding down");
+    task.ctx.output("stdout", "bye\n");
+    task.ctx.reportUsage({ inputTokens: 1 });
+    await task.ctx.post("almost done");
+    await settled();
+    expect(task.handle.record).toMatchObject({ summary: "winding down", usage: { inputTokens: 1 } });
+    expect(task.handle.output().text).toBe("bye\n");
+    expect(typesOf(told, task.handle.id)).toContain("message.sent");
+    expect(manager.stats().droppedWrites).toBe(0);
+  });
+
   test("S2 what an abandoned function writes is dropped whole, and what it spawns is refused", async () => {
     const { manager, pass } = world({ graceMs: 10 });
     const told = facts(manager);

@@ -1,6 +1,6 @@
 // A wait that can never end is refused at once, and says why (L3).
 
-import { TaskManager, type TaskContext, type TaskHandle, type TaskManagerOptions } from "errand";
+import { type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
@@ -53,7 +53,12 @@ function puppet(spawn: (work: (ctx: TaskContext) => Promise<void>) => TaskHandle
     },
     /** Begins what may wait for ever. */
     begin(act: (ctx: TaskContext) => Promise<unknown>): void {
-      todo.push((ctx) => act(ctx).then(() => undefined, () => undefined));
+      todo.push((ctx) =>
+        act(ctx).then(
+          () => undefined,
+          () => undefined,
+        ),
+      );
       wake();
     },
     end(): void {
@@ -91,10 +96,17 @@ describe("a wait that can never end", () => {
     const middle = childOf(top.handle, manager);
     const low = childOf(middle.handle, manager);
     await settled();
-    expect(await middle.run((ctx) => refusal(middle.id, () => ctx.awaitTasks([top.id]))))
-      .toEqual([middle.id, top.id, middle.id]);
-    expect(await low.run((ctx) => refusal(low.id, () => ctx.awaitTasks([top.id]))))
-      .toEqual([low.id, top.id, middle.id, low.id]);
+    expect(await middle.run((ctx) => refusal(middle.id, () => ctx.awaitTasks([top.id])))).toEqual([
+      middle.id,
+      top.id,
+      middle.id,
+    ]);
+    expect(await low.run((ctx) => refusal(low.id, () => ctx.awaitTasks([top.id])))).toEqual([
+      low.id,
+      top.id,
+      middle.id,
+      low.id,
+    ]);
     expect(await low.run(() => refusal(low.id, () => middle.handle.result()))).toEqual([low.id, middle.id, low.id]);
     for (const task of [low, middle, top]) task.end();
     await settled();
@@ -127,8 +139,10 @@ describe("a wait that can never end", () => {
     await settled();
     const [first, last] = [tasks[0], tasks.at(-1)];
     if (first === undefined || last === undefined) throw new Error("no tasks");
-    expect(await last.run((ctx) => refusal(last.id, () => ctx.awaitTasks([first.id]))))
-      .toEqual([last.id, ...tasks.map((task) => task.id)]);
+    expect(await last.run((ctx) => refusal(last.id, () => ctx.awaitTasks([first.id])))).toEqual([
+      last.id,
+      ...tasks.map((task) => task.id),
+    ]);
     last.end();
     for (const task of tasks) task.end();
     await settled();
@@ -160,8 +174,12 @@ describe("a wait that can never end", () => {
     a.begin(() => b.handle.result());
     await settled();
     // b is not done before its child, so the child cannot wait for a, which waits for b.
-    expect(await child.run((ctx) => refusal(child.id, () => ctx.awaitTasks([a.id]))))
-      .toEqual([child.id, a.id, b.id, child.id]);
+    expect(await child.run((ctx) => refusal(child.id, () => ctx.awaitTasks([a.id])))).toEqual([
+      child.id,
+      a.id,
+      b.id,
+      child.id,
+    ]);
     child.begin((ctx) => ctx.receive());
     await settled();
     await child.handle.send("done");
@@ -185,35 +203,41 @@ describe("a wait that can never end", () => {
     expect(b.handle.status).toBe("succeeded");
   });
 
-  test.each([
+  for (const { name, options } of [
     { name: "until any", options: { until: "any" } },
     { name: "until one", options: { until: 1 } },
     { name: "until success", options: { until: "success" } },
     { name: "with a timeout", options: { timeoutMs: 10 } },
     { name: "with a signal", options: { signal: new AbortController().signal } },
     { name: "that stops on a request", options: { stopOnRequest: true } },
-  ] as const)("L3 a wait $name is refused like any other", async ({ options }) => {
-    const { manager } = world();
-    const [a, b, free] = [root(manager), root(manager), root(manager)];
-    await settled();
-    a.begin((ctx) => ctx.awaitTasks([free.id, b.id], { ...options, until: "any" }));
-    await settled();
-    expect(await b.run((ctx) => refusal(b.id, () => ctx.awaitTasks([free.id, a.id], options))))
-      .toEqual([b.id, a.id, b.id]);
-    free.end();
-    await settled();
-    expect(a.handle.status).toBe("running");
-    for (const task of [a, b]) task.end();
-    await settled();
-    expect(b.handle.status).toBe("succeeded");
-  });
+  ] as const)
+    test(`L3 a wait ${name} is refused like any other`, async () => {
+      const { manager } = world();
+      const [a, b, free] = [root(manager), root(manager), root(manager)];
+      await settled();
+      a.begin((ctx) => ctx.awaitTasks([free.id, b.id], { ...options, until: "any" }));
+      await settled();
+      expect(await b.run((ctx) => refusal(b.id, () => ctx.awaitTasks([free.id, a.id], options)))).toEqual([
+        b.id,
+        a.id,
+        b.id,
+      ]);
+      free.end();
+      await settled();
+      expect(a.handle.status).toBe("running");
+      for (const task of [a, b]) task.end();
+      await settled();
+      expect(b.handle.status).toBe("succeeded");
+    });
 
   test("L3 a task whose code runs on beside its wait counts as waiting", async () => {
     const { manager } = world();
     const [a, b] = [root(manager), root(manager)];
     await settled();
     let left: Promise<unknown> = Promise.resolve();
-    await a.run(async () => { left = b.handle.outcome(); });
+    await a.run(async () => {
+      left = b.handle.outcome();
+    });
     expect(await b.run((ctx) => refusal(b.id, () => ctx.awaitTasks([a.id])))).toEqual([b.id, a.id, b.id]);
     b.end();
     await expect(left).resolves.toMatchObject({ status: "succeeded" });
@@ -298,8 +322,11 @@ describe("what a refusal leaves", () => {
     const child = childOf(a.handle, manager);
     await settled();
     // b is among those the refused wait named, but was never waited for.
-    expect(await child.run((ctx) => refusal(child.id, () => ctx.awaitTasks([b.id, a.id]))))
-      .toEqual([child.id, a.id, child.id]);
+    expect(await child.run((ctx) => refusal(child.id, () => ctx.awaitTasks([b.id, a.id])))).toEqual([
+      child.id,
+      a.id,
+      child.id,
+    ]);
     const waits = b.run((ctx) => ctx.awaitTasks([child.id]));
     expect(await peek(waits)).toEqual({ is: "pending" });
     child.end();
@@ -355,7 +382,9 @@ describe("a wait that can end", () => {
     const [a, b] = [root(manager), root(manager)];
     const quick = manager.spawn(() => 1);
     await settled();
-    await a.run(async (ctx) => { for await (const _ of ctx.outcomes([b.id, quick])) break; });
+    await a.run(async (ctx) => {
+      for await (const _ of ctx.outcomes([b.id, quick])) break;
+    });
     const second = b.run(() => a.handle.outcome());
     expect(await peek(second)).toEqual({ is: "pending" });
     a.end();

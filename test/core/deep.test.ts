@@ -3,11 +3,11 @@
 import { getEventListeners } from "node:events";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { TaskManager, type TaskContext, type TaskHandle, type TaskManagerOptions } from "errand";
+import { type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, gauge, settled, slots, type Place } from "./support.js";
+import { allFree, deferred, gauge, type Place, settled, slots } from "./support.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock();
@@ -24,12 +24,13 @@ describe("a deep tree", () => {
   test("L2 a tree 50 deep finishes with one slot while one level waits for a human", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxDepth: 60 } });
     const running = gauge();
-    const level = (depth: number) => running.around(async (ctx, place): Promise<number> => {
-      if (depth === 25) await place.wait(() => ctx.approve("Go deeper?"));
-      if (depth === 50) return 1;
-      const child = ctx.spawn(level(depth + 1));
-      return 1 + (await place.wait(() => child.result()));
-    });
+    const level = (depth: number) =>
+      running.around(async (ctx, place): Promise<number> => {
+        if (depth === 25) await place.wait(() => ctx.approve("Go deeper?"));
+        if (depth === 50) return 1;
+        const child = ctx.spawn(level(depth + 1));
+        return 1 + (await place.wait(() => child.result()));
+      });
     const top = manager.spawn(level(0));
     await settled();
     expect(manager.list()).toHaveLength(26);
@@ -45,16 +46,19 @@ describe("a deep tree", () => {
   test("L2 a tree 50 deep finishes with one slot while every level sleeps, talks and waits at once", async () => {
     const { clock, manager } = world({ concurrency: 1, limits: { maxDepth: 60 } });
     const running = gauge();
-    const level = (depth: number) => running.around(async (ctx, place): Promise<number> => {
-      await place.wait(() => ctx.sleep(1));
-      if (depth === 50) return 1;
-      const [deep, side] = [ctx.spawn(level(depth + 1)), ctx.spawn((child) => child.sleep(depth))];
-      const [result] = await Promise.all([
-        place.wait(() => deep.result()), place.wait(() => side.outcome()), place.wait(() => ctx.sleep(depth % 7)),
-      ]);
-      await clock.sleep(1);
-      return result + 1;
-    });
+    const level = (depth: number) =>
+      running.around(async (ctx, place): Promise<number> => {
+        await place.wait(() => ctx.sleep(1));
+        if (depth === 50) return 1;
+        const [deep, side] = [ctx.spawn(level(depth + 1)), ctx.spawn((child) => child.sleep(depth))];
+        const [result] = await Promise.all([
+          place.wait(() => deep.result()),
+          place.wait(() => side.outcome()),
+          place.wait(() => ctx.sleep(depth % 7)),
+        ]);
+        await clock.sleep(1);
+        return result + 1;
+      });
     const top = manager.spawn(level(0));
     for (let round = 0; round < 100 && top.status !== "succeeded"; round += 1) {
       await settled();
@@ -68,10 +72,12 @@ describe("a deep tree", () => {
   test("L2 a tree 50 deep that only returns, its children waited for by H1, finishes with one slot", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxDepth: 60 } });
     let reached = 0;
-    const level = (depth: number) => (ctx: TaskContext): void => {
-      reached += 1;
-      if (depth < 50) ctx.spawn(level(depth + 1));
-    };
+    const level =
+      (depth: number) =>
+      (ctx: TaskContext): void => {
+        reached += 1;
+        if (depth < 50) ctx.spawn(level(depth + 1));
+      };
     const top = manager.spawn(level(0));
     await expect(top.outcome()).resolves.toMatchObject({ status: "succeeded" });
     expect(reached).toBe(51);
@@ -81,10 +87,12 @@ describe("a deep tree", () => {
 
   test("H2 cancelling the top of a tree 50 deep ends all of it and frees the slot", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxDepth: 60 } });
-    const level = (depth: number) => async (ctx: TaskContext): Promise<void> => {
-      if (depth === 50) return ctx.sleep(1e6);
-      return ctx.spawn(level(depth + 1)).result();
-    };
+    const level =
+      (depth: number) =>
+      async (ctx: TaskContext): Promise<void> => {
+        if (depth === 50) return ctx.sleep(1e6);
+        return ctx.spawn(level(depth + 1)).result();
+      };
     const top = manager.spawn(level(0));
     await settled();
     expect(manager.list()).toHaveLength(51);
@@ -96,13 +104,14 @@ describe("a deep tree", () => {
   test("L2 a wide and deep tree runs as many as it may, and no more", async () => {
     const { clock, manager } = world({ concurrency: 4 });
     const running = gauge();
-    const level = (depth: number) => running.around(async (ctx, place): Promise<number> => {
-      await clock.sleep(1);
-      if (depth === 5) return 1;
-      const children = [0, 1, 2].map(() => ctx.spawn(level(depth + 1)));
-      const values = await Promise.all(children.map((child) => place.wait(() => child.result())));
-      return values.reduce((sum, value) => sum + value, 1);
-    });
+    const level = (depth: number) =>
+      running.around(async (ctx, place): Promise<number> => {
+        await clock.sleep(1);
+        if (depth === 5) return 1;
+        const children = [0, 1, 2].map(() => ctx.spawn(level(depth + 1)));
+        const values = await Promise.all(children.map((child) => place.wait(() => child.result())));
+        return values.reduce((sum, value) => sum + value, 1);
+      });
     const top = manager.spawn(level(0));
     for (let round = 0; round < 100 && top.status !== "succeeded"; round += 1) {
       await settled();
@@ -134,7 +143,11 @@ type Step =
   | { readonly do: "throw" }
   | { readonly do: "collect" }
   | { readonly do: "spawn"; readonly node: Node; readonly then: "result" | "outcome" | "later" | "forget" | "cancel" };
-interface Deed { readonly round: number; readonly do: "cancel" | "pause" | "resume"; readonly nth: number }
+interface Deed {
+  readonly round: number;
+  readonly do: "cancel" | "pause" | "resume";
+  readonly nth: number;
+}
 
 const ms = fc.integer({ min: 0, max: 30 });
 const leaf: fc.Arbitrary<Step> = fc.oneof(
@@ -144,12 +157,18 @@ const leaf: fc.Arbitrary<Step> = fc.oneof(
   fc.constantFrom({ do: "ask" as const }, { do: "throw" as const }, { do: "collect" as const }),
 );
 const treeOf: fc.Memo<Node> = fc.memo((depth) => {
-  const spawn = (): fc.Arbitrary<Step> => fc.record({
-    do: fc.constant("spawn" as const), node: treeOf(),
-    then: fc.constantFrom<"result" | "outcome" | "later" | "forget" | "cancel">(
-      "result", "outcome", "later", "forget", "cancel",
-    ),
-  });
+  const spawn = (): fc.Arbitrary<Step> =>
+    fc.record({
+      do: fc.constant("spawn" as const),
+      node: treeOf(),
+      then: fc.constantFrom<"result" | "outcome" | "later" | "forget" | "cancel">(
+        "result",
+        "outcome",
+        "later",
+        "forget",
+        "cancel",
+      ),
+    });
   return fc.record({
     steps: fc.array(depth > 1 ? fc.oneof(leaf, spawn()) : leaf, { maxLength: 6, size: "max" }),
     stubborn: fc.boolean(),
@@ -163,27 +182,37 @@ const treeOf: fc.Memo<Node> = fc.memo((depth) => {
   });
 });
 const tree = treeOf(5);
-const deeds = fc.array(fc.record({
-  round: fc.nat(20), do: fc.constantFrom("cancel" as const, "cancel" as const, "pause" as const, "resume" as const),
-  nth: fc.nat(50),
-}), { maxLength: 8 });
+const deeds = fc.array(
+  fc.record({
+    round: fc.nat(20),
+    do: fc.constantFrom("cancel" as const, "cancel" as const, "pause" as const, "resume" as const),
+    nth: fc.nat(50),
+  }),
+  { maxLength: 8 },
+);
 
 const graceMs = 40;
 const over: ReadonlySet<string> = new Set(["succeeded", "failed", "cancelled", "interrupted"]);
 
 async function play(roots: readonly Node[], acts: readonly Deed[], concurrency: number): Promise<void> {
   const { clock, manager } = world({
-    concurrency, lanes: { narrow: { concurrency: 1 } }, limits: { maxDepth: 50 }, graceMs,
+    concurrency,
+    lanes: { narrow: { concurrency: 1 } },
+    limits: { maxDepth: 50 },
+    graceMs,
   });
   // An abandoned function may run on: its slot is rightly gone (C2).
-  const kept = ({ record }: TaskContext): boolean => record.stopReason === undefined
-    || (record.cancelRequestedAt !== undefined && clock.now() - record.cancelRequestedAt < graceMs);
+  const kept = ({ record }: TaskContext): boolean =>
+    record.stopReason === undefined ||
+    (record.cancelRequestedAt !== undefined && clock.now() - record.cancelRequestedAt < graceMs);
   const [all, narrow] = [gauge(kept), gauge(kept)];
 
   const start = (node: Node, spawner: Pick<TaskManager, "spawn">): TaskHandle<void> => {
-    const work = all.around((ctx, place) => node.narrow
-      ? narrow.around((_, inner) => run(node, ctx, (begin) => place.wait(() => inner.wait(begin))))(ctx)
-      : run(node, ctx, (begin) => place.wait(begin)));
+    const work = all.around((ctx, place) =>
+      node.narrow
+        ? narrow.around((_, inner) => run(node, ctx, (begin) => place.wait(() => inner.wait(begin))))(ctx)
+        : run(node, ctx, (begin) => place.wait(begin)),
+    );
     const { priority, laneKey, detached, children, timeoutMs, totalTimeoutMs } = node;
     const lane = node.narrow ? "narrow" : undefined;
     return spawner.spawn(work, { priority, laneKey, detached, children, timeoutMs, totalTimeoutMs, lane });
@@ -255,9 +284,11 @@ describe("what ended long ago", () => {
   test("D6 a parent and its children are evicted like any other task", async () => {
     const { manager } = world({ retention: { maxFinished: 10 } });
     for (let index = 0; index < 100; index += 1) {
-      await manager.spawn(async (ctx) => {
-        await ctx.spawn((child) => child.spawn(() => 1).result()).result();
-      }).outcome();
+      await manager
+        .spawn(async (ctx) => {
+          await ctx.spawn((child) => child.spawn(() => 1).result()).result();
+        })
+        .outcome();
     }
     await settled();
     expect(manager.list().length).toBeLessThanOrEqual(12);
@@ -304,7 +335,8 @@ describe("10 000 waits over one long task", () => {
     { name: "any-waits outside a task", inside: false, once: quickly },
     { name: "any-waits inside a task", inside: true, once: quickly },
     {
-      name: "waits that time out never and are given up", inside: false,
+      name: "waits that time out never and are given up",
+      inside: false,
       once: async (manager, long, signal) => {
         const giveUp = new AbortController();
         const waits = [
@@ -317,7 +349,8 @@ describe("10 000 waits over one long task", () => {
       },
     },
     {
-      name: "`outcomes` loops left early", inside: true,
+      name: "`outcomes` loops left early",
+      inside: true,
       once: async (manager, long, signal, ctx) => {
         const spawner = ctx ?? manager;
         for await (const outcome of spawner.outcomes([long, spawner.spawn(() => 1)], { signal })) return outcome;
@@ -326,27 +359,28 @@ describe("10 000 waits over one long task", () => {
     },
   ];
 
-  test.each(cases)("W3 $name leave nothing behind", async ({ inside, once }) => {
-    const { manager } = world({ concurrency: 2, retention: { maxFinished: 10 } });
-    const gate = deferred();
-    const long = manager.spawn((ctx) => Promise.race([gate.promise, ctx.receive()]));
-    const { signal } = new AbortController();
-    const rounds = async (count: number, ctx?: TaskContext): Promise<void> => {
-      for (let round = 0; round < count; round += 1) await once(manager, long, signal, ctx);
-    };
-    const measure = async (ctx?: TaskContext): Promise<number> => {
-      await rounds(3_000, ctx);
-      const before = await heap();
-      await rounds(10_000, ctx);
-      return (await heap()) - before;
-    };
-    const grown = inside ? await manager.spawn((ctx) => measure(ctx)).result() : await measure();
-    // A promise with its closure left behind for each wait would be 2 MB and more.
-    expect(grown).toBeLessThan(1_000_000);
-    expect(getEventListeners(signal, "abort")).toEqual([]);
-    gate.resolve();
-    await settled();
-    expect(long.status).toBe("succeeded");
-    allFree(manager);
-  }, 60_000);
+  for (const { name, inside, once } of cases)
+    test(`W3 ${name} leave nothing behind`, async () => {
+      const { manager } = world({ concurrency: 2, retention: { maxFinished: 10 } });
+      const gate = deferred();
+      const long = manager.spawn((ctx) => Promise.race([gate.promise, ctx.receive()]));
+      const { signal } = new AbortController();
+      const rounds = async (count: number, ctx?: TaskContext): Promise<void> => {
+        for (let round = 0; round < count; round += 1) await once(manager, long, signal, ctx);
+      };
+      const measure = async (ctx?: TaskContext): Promise<number> => {
+        await rounds(3_000, ctx);
+        const before = await heap();
+        await rounds(10_000, ctx);
+        return (await heap()) - before;
+      };
+      const grown = inside ? await manager.spawn((ctx) => measure(ctx)).result() : await measure();
+      // A promise with its closure left behind for each wait would be 2 MB and more.
+      expect(grown).toBeLessThan(1_000_000);
+      expect(getEventListeners(signal, "abort")).toEqual([]);
+      gate.resolve();
+      await settled();
+      expect(long.status).toBe("succeeded");
+      allFree(manager);
+    }, 60_000);
 });

@@ -610,6 +610,9 @@ describe("H2 a stop sweeps the attached descendants", () => {
     await settled();
     expect([queued.started, below.started]).toEqual([false, false]);
     expect(endsIn(told)).toEqual([below.handle.id, queued.handle.id, root.handle.id]);
+    for (const { handle } of [below, queued]) {
+      expect(typesOf(told, handle.id)).toEqual(["task.created", "task.cancelRequested", "task.cancelled"]);
+    }
   });
 
   test("H2 a swept task that returns all the same has succeeded (C1)", async () => {

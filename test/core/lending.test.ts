@@ -1,10 +1,10 @@
 // Overlapping waits inside one task: the slot is lent with the first, taken back with the last, once (L1, L2, L8, C3).
 
-import { TaskManager, type TaskContext, type TaskEvent, type TaskHandle, type TaskManagerOptions } from "errand";
+import { type TaskContext, type TaskEvent, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, facts, gauge, peek, settled, slots, unhandled, type Place } from "./support.js";
+import { allFree, deferred, facts, gauge, type Place, peek, settled, slots, unhandled } from "./support.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock(1_000_000);
@@ -14,10 +14,18 @@ function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
 
 /** What a task waited for, one entry for each event. */
 function trail(told: readonly TaskEvent[], task: TaskHandle): readonly string[] {
-  return told.filter((event) => event.taskId === task.id).flatMap((event) => {
-    if (event.type === "task.blocked") return [event.blockedOn.map((wait) => wait.on).sort().join("+")];
-    return event.type === "task.resumed" ? ["resumed"] : [];
-  });
+  return told
+    .filter((event) => event.taskId === task.id)
+    .flatMap((event) => {
+      if (event.type === "task.blocked")
+        return [
+          event.blockedOn
+            .map((wait) => wait.on)
+            .sort()
+            .join("+"),
+        ];
+      return event.type === "task.resumed" ? ["resumed"] : [];
+    });
 }
 
 async function microtasks(count: number): Promise<void> {
@@ -120,7 +128,10 @@ describe("several waits at once", () => {
     const other = manager.spawn(() => gate.promise);
     const task = manager.spawn(async (ctx) => {
       const [value, outcome, awaited, step] = await Promise.all([
-        other.result(), other.outcome(), ctx.awaitTasks([other]), ctx.outcomes([other])[Symbol.asyncIterator]().next(),
+        other.result(),
+        other.outcome(),
+        ctx.awaitTasks([other]),
+        ctx.outcomes([other])[Symbol.asyncIterator]().next(),
       ]);
       return [value, outcome.status, awaited.reason, step.done];
     });
@@ -154,15 +165,17 @@ describe("several waits at once", () => {
   test("L2 a loop that races a standing wait against short ones never holds a slot twice", async () => {
     const { clock, manager } = world();
     const running = gauge();
-    const task = manager.spawn(running.around(async (ctx, place) => {
-      let turns = 0;
-      const message = place.wait(() => ctx.receive()).then(() => "message");
-      for (;;) {
-        turns += 1;
-        const first = await Promise.race([message, place.wait(() => ctx.sleep(10)).then(() => "tick")]);
-        if (first === "message") return turns;
-      }
-    }));
+    const task = manager.spawn(
+      running.around(async (ctx, place) => {
+        let turns = 0;
+        const message = place.wait(() => ctx.receive()).then(() => "message");
+        for (;;) {
+          turns += 1;
+          const first = await Promise.race([message, place.wait(() => ctx.sleep(10)).then(() => "tick")]);
+          if (first === "message") return turns;
+        }
+      }),
+    );
     for (let index = 0; index < 20; index += 1) {
       await clock.advance(10);
       expect(slots(manager).held).toBe(0);
@@ -300,33 +313,34 @@ describe("a wait begun in line", () => {
     },
   ];
 
-  test.each(meetings)("L8 the slot is neither lost nor taken twice when it comes back as $name", async (meeting) => {
-    for (const offset of offsets) {
-      const { clock, manager } = world();
-      const running = gauge();
-      const turn = deferred();
-      const task = manager.spawn(running.around((ctx, place) => meeting.work(ctx, place, turn.promise)));
-      await settled();
-      const gate = deferred();
-      manager.spawn(running.around(() => gate.promise));
-      await clock.advance(10);
-      await settled();
-      expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
-      if (offset < 0) gate.resolve();
-      else meeting.act(task, () => turn.resolve());
-      await microtasks(Math.abs(offset));
-      if (offset < 0) meeting.act(task, () => turn.resolve());
-      else gate.resolve();
-      const after = [0, 1].map(() => manager.spawn(running.around(() => settled(1))));
-      await settled(12);
-      await clock.advance(100);
-      await settled(12);
-      expect(meeting.ends).toContain(task.status);
-      expect(after.map((handle) => handle.status)).toEqual(["succeeded", "succeeded"]);
-      expect(running.peak).toBe(1);
-      allFree(manager);
-    }
-  });
+  for (const meeting of meetings)
+    test(`L8 the slot comes back once when at that time ${meeting.name}`, async () => {
+      for (const offset of offsets) {
+        const { clock, manager } = world();
+        const running = gauge();
+        const turn = deferred();
+        const task = manager.spawn(running.around((ctx, place) => meeting.work(ctx, place, turn.promise)));
+        await settled();
+        const gate = deferred();
+        manager.spawn(running.around(() => gate.promise));
+        await clock.advance(10);
+        await settled();
+        expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
+        if (offset < 0) gate.resolve();
+        else meeting.act(task, () => turn.resolve());
+        await microtasks(Math.abs(offset));
+        if (offset < 0) meeting.act(task, () => turn.resolve());
+        else gate.resolve();
+        const after = [0, 1].map(() => manager.spawn(running.around(() => settled(1))));
+        await settled(12);
+        await clock.advance(100);
+        await settled(12);
+        expect(meeting.ends).toContain(task.status);
+        expect(after.map((handle) => handle.status)).toEqual(["succeeded", "succeeded"]);
+        expect(running.peak).toBe(1);
+        allFree(manager);
+      }
+    });
 });
 
 interface Stage {
@@ -369,7 +383,11 @@ const instant: readonly { name: string; call: (ctx: TaskContext, stage: Stage) =
   },
   {
     name: "the step of `outcomes` after the last",
-    call: async (ctx, { ended }) => { for await (const _ of ctx.outcomes([ended])) { /* one step, then the end */ } },
+    call: async (ctx, { ended }) => {
+      for await (const _ of ctx.outcomes([ended])) {
+        /* one step, then the end */
+      }
+    },
   },
   { name: "`receive` of a message that is there", call: (ctx) => ctx.receive() },
   { name: "`room` with room", call: (_ctx, { manager }) => manager.room() },
@@ -386,32 +404,35 @@ const instant: readonly { name: string; call: (ctx: TaskContext, stage: Stage) =
 ];
 
 describe("a wait that is none", () => {
-  test.each(instant)("L2 $name changes no slot and tells nothing", async ({ call }) => {
-    const { manager, told } = world({ concurrency: 2 });
-    const held = deferred();
-    const ended = manager.spawn(() => "value");
-    const failed = manager.spawn((): never => { throw new Error("no"); });
-    await settled();
-    const live = manager.spawn(() => held.promise);
-    await settled();
-    const end = deferred();
-    const task = manager.spawn(async (ctx) => {
-      await call(ctx, { manager, ended, failed, live, aborted: AbortSignal.abort() });
-      await end.promise;
+  for (const { name, call } of instant)
+    test(`L2 ${name} changes no slot and tells nothing`, async () => {
+      const { manager, told } = world({ concurrency: 2 });
+      const held = deferred();
+      const ended = manager.spawn(() => "value");
+      const failed = manager.spawn((): never => {
+        throw new Error("no");
+      });
+      await settled();
+      const live = manager.spawn(() => held.promise);
+      await settled();
+      const end = deferred();
+      const task = manager.spawn(async (ctx) => {
+        await call(ctx, { manager, ended, failed, live, aborted: AbortSignal.abort() });
+        await end.promise;
+      });
+      await task.send("there before the start");
+      const next = manager.spawn(() => 1);
+      await settled();
+      expect(task.status).toBe("running");
+      expect(trail(told, task)).toEqual([]);
+      expect(next.status).toBe("queued");
+      expect(slots(manager).held).toBe(2);
+      end.resolve();
+      held.resolve();
+      await settled();
+      expect(task.status).toBe("succeeded");
+      allFree(manager);
     });
-    await task.send("there before the start");
-    const next = manager.spawn(() => 1);
-    await settled();
-    expect(task.status).toBe("running");
-    expect(trail(told, task)).toEqual([]);
-    expect(next.status).toBe("queued");
-    expect(slots(manager).held).toBe(2);
-    end.resolve();
-    held.resolve();
-    await settled();
-    expect(task.status).toBe("succeeded");
-    allFree(manager);
-  });
 
   test("L2 asking again with the key of an answered request changes no slot", async () => {
     const { manager, told } = world();
@@ -525,7 +546,12 @@ describe("a wait withdrawn by its signal", () => {
     for (let offset = -6; offset <= 6; offset += 1) {
       const { manager, told } = world();
       const giveUp = new AbortController();
-      const task = manager.spawn((ctx) => ctx.receive({ signal: giveUp.signal }).then(() => "read", () => "gave up"));
+      const task = manager.spawn((ctx) =>
+        ctx.receive({ signal: giveUp.signal }).then(
+          () => "read",
+          () => "gave up",
+        ),
+      );
       await settled();
       if (offset < 0) void task.send("here");
       else giveUp.abort();
@@ -577,10 +603,14 @@ describe("a stop while waiting", () => {
     const caught: string[] = [];
     const task = manager.spawn(async (ctx) => {
       const waits = [ctx.sleep(10), ctx.receive(), ctx.ask({ question: "?" }), ctx.sleep(1e6)];
-      await Promise.allSettled(waits.map((wait, index) => Promise.resolve(wait).then(
-        () => caught.push(`${index} returned`),
-        (error: unknown) => caught.push(`${index} ${error instanceof Error ? error.name : "?"}`),
-      )));
+      await Promise.allSettled(
+        waits.map((wait, index) =>
+          Promise.resolve(wait).then(
+            () => caught.push(`${index} returned`),
+            (error: unknown) => caught.push(`${index} ${error instanceof Error ? error.name : "?"}`),
+          ),
+        ),
+      );
       return "all the same";
     });
     await settled();
@@ -660,8 +690,12 @@ describe("a stop while waiting", () => {
 });
 
 describe("a function that settles over pending waits", () => {
-  const waits = (ctx: TaskContext): readonly Promise<unknown>[] =>
-    [ctx.sleep(1e6), ctx.receive(), ctx.ask({ question: "?" }), ctx.approve("!")];
+  const waits = (ctx: TaskContext): readonly Promise<unknown>[] => [
+    ctx.sleep(1e6),
+    ctx.receive(),
+    ctx.ask({ question: "?" }),
+    ctx.approve("!"),
+  ];
 
   test("L8 returning withdraws them, tells no unhandled rejection, and the slot stays free", async () => {
     const { manager, told } = world();
@@ -680,7 +714,7 @@ describe("a function that settles over pending waits", () => {
     const { manager } = world();
     const seen = await unhandled(async () => {
       const task = manager.spawn((ctx) => {
-        waits(ctx);
+        void waits(ctx);
         throw new Error("no");
       });
       await settled();
@@ -691,20 +725,22 @@ describe("a function that settles over pending waits", () => {
     allFree(manager);
   });
 
-  test.each([
+  for (const { how, fail, code } of [
     { how: "returns", fail: false, code: "TASK_TERMINATED" },
     { how: "throws", fail: true, code: "SCOPE_CANCELLED" },
-  ])("H1 a wait left pending by a function that $how rejects with $code", async ({ fail, code }) => {
-    const { manager } = world();
-    const left: Promise<unknown>[] = [];
-    manager.spawn((ctx) => {
-      left.push(...waits(ctx));
-      if (fail) throw new Error("no");
+  ])
+    test(`H1 a wait left pending by a function that ${how} rejects with ${code}`, async () => {
+      const { manager } = world();
+      const left: Promise<unknown>[] = [];
+      manager.spawn((ctx) => {
+        left.push(...waits(ctx));
+        if (fail) throw new Error("no");
+      });
+      await settled();
+      expect(await Promise.all(left.map((wait) => peek(wait)))).toMatchObject(
+        left.map(() => ({ is: "rejected", error: { code } })),
+      );
     });
-    await settled();
-    expect(await Promise.all(left.map((wait) => peek(wait))))
-      .toMatchObject(left.map(() => ({ is: "rejected", error: { code } })));
-  });
 
   test("L8 a function that settles while its slot is on the way leaves the place in line", async () => {
     const { clock, manager } = world();
@@ -805,11 +841,21 @@ describe("whose wait it is", () => {
   test("L2 `map` runs its children in the slot of the one who waits, in the order of the items", async () => {
     const { clock, manager } = world();
     const running = gauge();
-    const task = manager.spawn(running.around((ctx, place) => place.wait(() =>
-      ctx.map([30, 10, 20], (child, ms, index) => running.around(async () => {
-        await clock.sleep(ms);
-        return index;
-      })(child), { concurrency: 2 }))));
+    const task = manager.spawn(
+      running.around((ctx, place) =>
+        place.wait(() =>
+          ctx.map(
+            [30, 10, 20],
+            (child, ms, index) =>
+              running.around(async () => {
+                await clock.sleep(ms);
+                return index;
+              })(child),
+            { concurrency: 2 },
+          ),
+        ),
+      ),
+    );
     await settled();
     await clock.advance(100);
     await settled();
@@ -822,10 +868,12 @@ describe("whose wait it is", () => {
     const { clock, manager } = world();
     const seen: string[] = [];
     const task = manager.spawn(async (ctx) => {
-      const children = [20, 10].map((ms) => ctx.spawn(async (child) => {
-        await child.sleep(ms);
-        return ms;
-      }));
+      const children = [20, 10].map((ms) =>
+        ctx.spawn(async (child) => {
+          await child.sleep(ms);
+          return ms;
+        }),
+      );
       for await (const outcome of ctx.outcomes(children)) {
         seen.push(`${outcome.status} with ${slots(manager).held} held`);
         await clock.sleep(100);
@@ -863,38 +911,43 @@ describe("any interleaving", () => {
   const script = fc.array(step, { maxLength: 8 });
 
   test("L1 L8 whatever waits overlap, at most `concurrency` tasks run and every slot comes back", async () => {
-    await fc.assert(fc.asyncProperty(
-      fc.array(script, { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 3 }),
-      async (scripts, concurrency) => {
-        const { clock, manager } = world({ concurrency });
-        const running = gauge();
-        const play = (steps: readonly Step[]) => running.around(async (ctx, place) => {
-          const collected: Promise<unknown>[] = [];
-          for (const now of steps) {
-            if (now.do === "work") await clock.sleep(now.ms);
-            else if (now.do === "race") {
-              await Promise.race([place.wait(() => ctx.sleep(now.a)), place.wait(() => ctx.sleep(now.b))]);
-            } else if (now.do === "give up") {
-              const giveUp = new AbortController();
-              clock.setTimeout(() => giveUp.abort(), now.afterMs);
-              await place.wait(() => ctx.receive({ signal: giveUp.signal })).catch(() => undefined);
-            } else if (now.do === "collected") await Promise.all(collected.splice(0));
-            else {
-              const sleep = place.wait(() => ctx.sleep(now.ms));
-              if (now.then === "await") await sleep;
-              if (now.then === "collect") collected.push(sleep);
-            }
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(script, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (scripts, concurrency) => {
+          const { clock, manager } = world({ concurrency });
+          const running = gauge();
+          const play = (steps: readonly Step[]) =>
+            running.around(async (ctx, place) => {
+              const collected: Promise<unknown>[] = [];
+              for (const now of steps) {
+                if (now.do === "work") await clock.sleep(now.ms);
+                else if (now.do === "race") {
+                  await Promise.race([place.wait(() => ctx.sleep(now.a)), place.wait(() => ctx.sleep(now.b))]);
+                } else if (now.do === "give up") {
+                  const giveUp = new AbortController();
+                  clock.setTimeout(() => giveUp.abort(), now.afterMs);
+                  await place.wait(() => ctx.receive({ signal: giveUp.signal })).catch(() => undefined);
+                } else if (now.do === "collected") await Promise.all(collected.splice(0));
+                else {
+                  const sleep = place.wait(() => ctx.sleep(now.ms));
+                  if (now.then === "await") await sleep;
+                  if (now.then === "collect") collected.push(sleep);
+                }
+              }
+            });
+          const handles = scripts.map((steps) => manager.spawn(play(steps)));
+          for (let round = 0; round < 300 && handles.some((handle) => handle.status !== "succeeded"); round += 1) {
+            await clock.advance(10);
+            slots(manager);
           }
-        });
-        const handles = scripts.map((steps) => manager.spawn(play(steps)));
-        for (let round = 0; round < 300 && handles.some((handle) => handle.status !== "succeeded"); round += 1) {
-          await clock.advance(10);
-          slots(manager);
-        }
-        expect(handles.map((handle) => handle.status)).toEqual(handles.map(() => "succeeded"));
-        expect(running.peak).toBeLessThanOrEqual(concurrency);
-        allFree(manager);
-      },
-    ), { numRuns: 60 });
+          expect(handles.map((handle) => handle.status)).toEqual(handles.map(() => "succeeded"));
+          expect(running.peak).toBeLessThanOrEqual(concurrency);
+          allFree(manager);
+        },
+      ),
+      { numRuns: 60 },
+    );
   }, 60_000);
 });

@@ -2,7 +2,7 @@
 //
 // The gate keeps the platform's time, so these tests run on vitest's fake timers and the default clock.
 
-import { TaskManager, type SpawnOptions, type TaskHandle, type TaskManagerOptions } from "errand";
+import { type SpawnOptions, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds } from "errand/testing";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { allFree, deferred, settled, slots } from "./support.js";
@@ -22,8 +22,9 @@ async function advance(ms: number): Promise<void> {
 }
 
 /** The lane `model`, with a rate. */
-const gated = (concurrency: number, limit: number, periodMs: number) =>
-  ({ model: { concurrency, rate: { limit, periodMs } } });
+const gated = (concurrency: number, limit: number, periodMs: number) => ({
+  model: { concurrency, rate: { limit, periodMs } },
+});
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids">) {
   const manager = new TaskManager({ ids: countedIds(), ...options });
@@ -115,10 +116,13 @@ describe("what takes no token", () => {
   test("L7 a resume takes none", async () => {
     const { manager, startedAt, put } = world({ lanes: gated(1, 1, 60_000) });
     const begunAt = Date.now();
-    const looper = manager.spawn(async (ctx) => {
-      for (let index = 0; index < 20; index += 1) await ctx.sleep(10);
-      return Date.now() - begunAt;
-    }, { lane: "model" });
+    const looper = manager.spawn(
+      async (ctx) => {
+        for (let index = 0; index < 20; index += 1) await ctx.sleep(10);
+        return Date.now() - begunAt;
+      },
+      { lane: "model" },
+    );
     await advance(300);
     await expect(looper.result()).resolves.toBe(200);
     put("next");
@@ -143,7 +147,8 @@ describe("what takes no token", () => {
 describe("waiting for a token", () => {
   test("L7 the gate holds no slot: the one slot of the manager is there for others", async () => {
     const { manager, put, order } = world({
-      concurrency: 1, lanes: gated(1, 1, 1_000),
+      concurrency: 1,
+      lanes: gated(1, 1, 1_000),
     });
     put("first");
     await settled();
@@ -161,7 +166,8 @@ describe("waiting for a token", () => {
 
   test("L7 a token that comes while the slot is gone starts nobody then, and not two later", async () => {
     const { manager, put, order } = world({
-      concurrency: 1, lanes: gated(1, 1, 1_000),
+      concurrency: 1,
+      lanes: gated(1, 1, 1_000),
     });
     const gate = deferred();
     put("first");
@@ -187,10 +193,13 @@ describe("waiting for a token", () => {
     let over = false;
     // Two of them, so that one is always in line; 73 ms, so that the slot changes hands at no multiple of the period.
     const busy = (): void => {
-      manager.spawn(async () => {
-        await new Promise<void>((resolve) => setTimeout(resolve, 73));
-        if (!over) busy();
-      }, { root: true });
+      manager.spawn(
+        async () => {
+          await new Promise<void>((resolve) => setTimeout(resolve, 73));
+          if (!over) busy();
+        },
+        { root: true },
+      );
     };
     busy();
     busy();
@@ -199,6 +208,21 @@ describe("waiting for a token", () => {
     over = true;
     await advance(1_000);
     allFree(manager);
+  });
+
+  test("L7 one token is asked for at a time: a lane that was looked at often has not used up later ones", async () => {
+    const { manager, put, startedAt } = world({ concurrency: 2, lanes: gated(1, 1, 1_000) });
+    put("first");
+    await settled();
+    put("second");
+    for (let index = 0; index < 20; index += 1) {
+      manager.spawn(() => index);
+      await settled(2);
+    }
+    await advance(2_500);
+    put("third");
+    await settled();
+    expect([startedAt.get("second"), startedAt.get("third")]).toEqual([1_000, 2_500]);
   });
 
   test("L7 whoever is first when the token comes starts with it", async () => {
@@ -223,7 +247,12 @@ describe("waiting for a token", () => {
     await advance(500);
     await expect(gone.cancel()).resolves.toMatchObject({ status: "cancelled" });
     await advance(500);
-    expect(startedAt).toEqual(new Map([["first", 0], ["next", 1_000]]));
+    expect(startedAt).toEqual(
+      new Map([
+        ["first", 0],
+        ["next", 1_000],
+      ]),
+    );
     allFree(manager);
   });
 
@@ -295,7 +324,12 @@ describe("waiting for a token", () => {
 
   test("L7 a function that fails has used its token all the same", async () => {
     const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
-    const bad = manager.spawn(() => { throw new Error("no"); }, { lane: "model" });
+    const bad = manager.spawn(
+      () => {
+        throw new Error("no");
+      },
+      { lane: "model" },
+    );
     put("next");
     await advance(999);
     expect(bad.status).toBe("failed");

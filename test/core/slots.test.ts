@@ -1,7 +1,7 @@
 // Slots: who may run, in which order, and that every slot comes back (L1, L2, L4–L6, L8, L9).
 
-import { TaskManager, type SpawnOptions, type TaskContext, type TaskHandle, type TaskManagerOptions } from "errand";
-import { countedIds, manualClock, type ManualClock } from "errand/testing";
+import { type SpawnOptions, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
+import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { allFree, deferred, facts, gauge, peek, settled, slots } from "./support.js";
 
@@ -91,7 +91,9 @@ describe("how many run", () => {
 
   test("L1 in a `holdAbandoned` lane abandoned work keeps its slot until it really ends", async () => {
     const { clock, manager, put, started } = line({
-      concurrency: 4, lanes: { gpu: { concurrency: 1, holdAbandoned: true } }, graceMs: 700,
+      concurrency: 4,
+      lanes: { gpu: { concurrency: 1, holdAbandoned: true } },
+      graceMs: 700,
     });
     const stubborn = deferred();
     const handle = manager.spawn(() => stubborn.promise, { lane: "gpu" });
@@ -127,9 +129,11 @@ interface WaitCase {
   readonly end: (stage: Stage) => unknown;
 }
 
-const answerWith = (value: unknown) => async ({ manager }: Stage): Promise<void> => {
-  for (const request of manager.inbox.list()) await manager.inbox.answer(request.id, value, { by: "ada" });
-};
+const answerWith =
+  (value: unknown) =>
+  async ({ manager }: Stage): Promise<void> => {
+    for (const request of manager.inbox.list()) await manager.inbox.answer(request.id, value, { by: "ada" });
+  };
 const finishOther = (stage: Stage): void => stage.finish();
 
 const waits: readonly WaitCase[] = [
@@ -139,12 +143,16 @@ const waits: readonly WaitCase[] = [
   { name: "receive", on: "message", begin: (ctx) => ctx.receive(), end: ({ waiter }) => waiter().send("go on") },
   { name: "awaitTasks", on: "tasks", begin: (ctx, { other }) => ctx.awaitTasks([other]), end: finishOther },
   {
-    name: "manager.awaitTasks", on: "tasks",
-    begin: (_ctx, { manager, other }) => manager.awaitTasks([other]), end: finishOther,
+    name: "manager.awaitTasks",
+    on: "tasks",
+    begin: (_ctx, { manager, other }) => manager.awaitTasks([other]),
+    end: finishOther,
   },
   {
-    name: "a step of outcomes", on: "tasks",
-    begin: (ctx, { other }) => ctx.outcomes([other])[Symbol.asyncIterator]().next(), end: finishOther,
+    name: "a step of outcomes",
+    on: "tasks",
+    begin: (ctx, { other }) => ctx.outcomes([other])[Symbol.asyncIterator]().next(),
+    end: finishOther,
   },
   {
     name: "map",
@@ -154,49 +162,56 @@ const waits: readonly WaitCase[] = [
   { name: "handle.result", on: "tasks", begin: (_ctx, { other }) => other.result(), end: finishOther },
   { name: "handle.outcome", on: "tasks", begin: (_ctx, { other }) => other.outcome(), end: finishOther },
   {
-    name: "handle.outcome with a timeout", on: "tasks",
-    begin: (_ctx, { other }) => other.outcome({ timeoutMs: 10 }), end: ({ clock }) => clock.advance(10),
+    name: "handle.outcome with a timeout",
+    on: "tasks",
+    begin: (_ctx, { other }) => other.outcome({ timeoutMs: 10 }),
+    end: ({ clock }) => clock.advance(10),
   },
   { name: "handle.cancel", on: "tasks", begin: (_ctx, { other }) => other.cancel(), end: finishOther },
   {
-    name: "disposing a handle", on: "tasks",
-    begin: (_ctx, { other }) => other[Symbol.asyncDispose](), end: finishOther,
+    name: "disposing a handle",
+    on: "tasks",
+    begin: (_ctx, { other }) => other[Symbol.asyncDispose](),
+    end: finishOther,
   },
   {
-    name: "cancelAll", on: "tasks",
-    begin: (_ctx, { manager }) => manager.cancelAll({ tags: ["other"] }), end: finishOther,
+    name: "cancelAll",
+    on: "tasks",
+    begin: (_ctx, { manager }) => manager.cancelAll({ tags: ["other"] }),
+    end: finishOther,
   },
 ];
 
 describe("a waiting task lends its slot", () => {
-  test.each(waits)("L2 a task blocked in $name lends its slot", async ({ on, begin, end }) => {
-    const { clock, manager } = world({ lanes: { one: { concurrency: 1 } } });
-    const otherGate = deferred<string>();
-    const rivalGate = deferred();
-    const other = manager.spawn(() => otherGate.promise, { tags: ["other"] });
-    await settled();
-    const stage: Stage = { manager, clock, other, finish: () => otherGate.resolve("done"), waiter: () => waiter };
-    const waiter = manager.spawn((ctx) => begin(ctx, stage), { lane: "one" });
-    const rival = manager.spawn(() => rivalGate.promise, { lane: "one" });
-    await settled();
-    expect(waiter.status).toBe("blocked");
-    if (on !== undefined) expect(waiter.record.blockedOn.map((wait) => wait.on)).toEqual([on]);
-    expect(rival.status).toBe("running");
-    expect(slots(manager, "one").held).toBe(1);
+  for (const { name, on, begin, end } of waits)
+    test(`L2 a task blocked in ${name} lends its slot`, async () => {
+      const { clock, manager } = world({ lanes: { one: { concurrency: 1 } } });
+      const otherGate = deferred<string>();
+      const rivalGate = deferred();
+      const other = manager.spawn(() => otherGate.promise, { tags: ["other"] });
+      await settled();
+      const stage: Stage = { manager, clock, other, finish: () => otherGate.resolve("done"), waiter: () => waiter };
+      const waiter = manager.spawn((ctx) => begin(ctx, stage), { lane: "one" });
+      const rival = manager.spawn(() => rivalGate.promise, { lane: "one" });
+      await settled();
+      expect(waiter.status).toBe("blocked");
+      if (on !== undefined) expect(waiter.record.blockedOn.map((wait) => wait.on)).toEqual([on]);
+      expect(rival.status).toBe("running");
+      expect(slots(manager, "one").held).toBe(1);
 
-    // The wait ends while the rival has the slot: the waiter does not go on before it is free.
-    await end(stage);
-    await settled();
-    expect(waiter.status).toBe("blocked");
-    expect(waiter.record.blockedOn).toEqual([{ on: "slot" }]);
-    expect(slots(manager, "one").held).toBe(1);
+      // The wait ends while the rival has the slot: the waiter does not go on before it is free.
+      await end(stage);
+      await settled();
+      expect(waiter.status).toBe("blocked");
+      expect(waiter.record.blockedOn).toEqual([{ on: "slot" }]);
+      expect(slots(manager, "one").held).toBe(1);
 
-    rivalGate.resolve();
-    otherGate.resolve("done");
-    await settled();
-    expect(waiter.status).toBe("succeeded");
-    allFree(manager);
-  });
+      rivalGate.resolve();
+      otherGate.resolve("done");
+      await settled();
+      expect(waiter.status).toBe("succeeded");
+      allFree(manager);
+    });
 
   test("L2 a task that waits for room lends its slot, so that the line moves", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxQueued: 1 } });
@@ -227,10 +242,18 @@ describe("a waiting task lends its slot", () => {
     await clock.advance(10);
     gate.resolve();
     await settled();
-    const own = told.filter((event) => event.taskId === waiter.id).map((event) =>
-      event.type === "task.blocked" ? `blocked on ${event.blockedOn.map((wait) => wait.on).join()}` : event.type);
+    const own = told
+      .filter((event) => event.taskId === waiter.id)
+      .map((event) =>
+        event.type === "task.blocked" ? `blocked on ${event.blockedOn.map((wait) => wait.on).join()}` : event.type,
+      );
     expect(own).toEqual([
-      "task.created", "task.started", "blocked on time", "blocked on slot", "task.resumed", "task.succeeded",
+      "task.created",
+      "task.started",
+      "blocked on time",
+      "blocked on slot",
+      "task.resumed",
+      "task.succeeded",
     ]);
   });
 
@@ -296,14 +319,22 @@ describe("who goes first", () => {
     await clock.advance(200);
     put("plain at 2600");
     expect(await open()).toEqual([
-      "+1 at 500", "+2 at 1500", "plain at 0", "+1 at 1000", "+1 at 1500",
-      "plain at 2400", "-1 at 1500", "plain at 2600",
+      "+1 at 500",
+      "+2 at 1500",
+      "plain at 0",
+      "+1 at 1000",
+      "+1 at 1500",
+      "plain at 2400",
+      "-1 at 1500",
+      "plain at 2600",
     ]);
   });
 
   test("L4 a lane may say its own `agingMs`", async () => {
     const { clock, manager, gate, put, open } = line({
-      concurrency: 2, agingMs: 1_000, lanes: { slow: { concurrency: 1, agingMs: 10 } },
+      concurrency: 2,
+      agingMs: 1_000,
+      lanes: { slow: { concurrency: 1, agingMs: 10 } },
     });
     manager.spawn(() => gate.promise, { lane: "slow" });
     put("plain", { lane: "slow" });
@@ -357,24 +388,28 @@ describe("who goes first", () => {
     expect([...(await open())].sort()).toEqual(["a0", "a1", "c0"]);
   });
 
-  test.each([
+  for (const { priority, order } of [
     { priority: 0, order: ["at 900", "resumed", "at 1100"] },
     { priority: 2, order: ["resumed", "at 900", "at 1100"] },
-  ])("L4 a resume of priority $priority enters one `agingMs` earlier", async ({ priority, order }) => {
-    const { clock, manager, started, hold, put, open } = line({ agingMs: 1_000 });
-    manager.spawn(async (ctx) => {
-      await ctx.sleep(2_000);
-      started.push("resumed");
-    }, { priority });
-    await settled();
-    hold();
-    await clock.advance(900);
-    put("at 900");
-    await clock.advance(200);
-    put("at 1100");
-    await clock.advance(900);
-    expect(await open()).toEqual(order);
-  });
+  ])
+    test(`L4 a resume of priority ${priority} enters one \`agingMs\` earlier`, async () => {
+      const { clock, manager, started, hold, put, open } = line({ agingMs: 1_000 });
+      manager.spawn(
+        async (ctx) => {
+          await ctx.sleep(2_000);
+          started.push("resumed");
+        },
+        { priority },
+      );
+      await settled();
+      hold();
+      await clock.advance(900);
+      put("at 900");
+      await clock.advance(200);
+      put("at 1100");
+      await clock.advance(900);
+      expect(await open()).toEqual(order);
+    });
 
   test("L4 a child of a started task enters one `agingMs` earlier", async () => {
     const { clock, manager, gate, started, put, open } = line({ agingMs: 1_000 });
@@ -396,7 +431,9 @@ describe("who goes first", () => {
 
   test("L4 a child of a queued task enters like any other", async () => {
     const { clock, manager, hold, put, open } = line({
-      concurrency: 2, agingMs: 1_000, lanes: { shut: { concurrency: 1 }, one: { concurrency: 1 } },
+      concurrency: 2,
+      agingMs: 1_000,
+      lanes: { shut: { concurrency: 1 }, one: { concurrency: 1 } },
     });
     manager.pause("shut");
     hold();
@@ -504,7 +541,9 @@ describe("pause", () => {
     const { manager } = world({ concurrency: 4, lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } } });
     manager.pause("a");
     const [inA, inB, inDefault] = [
-      manager.spawn(() => 1, { lane: "a" }), manager.spawn(() => 1, { lane: "b" }), manager.spawn(() => 1),
+      manager.spawn(() => 1, { lane: "a" }),
+      manager.spawn(() => 1, { lane: "b" }),
+      manager.spawn(() => 1),
     ];
     await settled();
     expect([inA.status, inB.status, inDefault.status]).toEqual(["queued", "succeeded", "succeeded"]);
@@ -541,8 +580,11 @@ describe("leaving the line", () => {
     expect(slots(manager).queued).toBe(2);
     await expect(outcome).resolves.toEqual({ id: gone.id, status: "cancelled", reason: "not needed" });
     await settled();
-    expect(told.filter((event) => event.taskId === gone.id).map((event) => event.type))
-      .toEqual(["task.created", "task.cancelRequested", "task.cancelled"]);
+    expect(told.filter((event) => event.taskId === gone.id).map((event) => event.type)).toEqual([
+      "task.created",
+      "task.cancelRequested",
+      "task.cancelled",
+    ]);
     expect(await open()).toEqual(["first", "last"]);
     allFree(manager);
   });
@@ -552,28 +594,34 @@ describe("leaving the line", () => {
     hold();
     const handles = Array.from({ length: 100 }, (_, index) => put(`t${index}`, { priority: index % 7 }));
     for (const [index, handle] of handles.entries()) if (index % 3 === 0) await handle.cancel();
-    const expected = handles.map((_, index) => index).filter((index) => index % 3 !== 0)
-      .sort((a, b) => (b % 7) - (a % 7) || a - b).map((index) => `t${index}`);
+    const expected = handles
+      .map((_, index) => index)
+      .filter((index) => index % 3 !== 0)
+      .sort((a, b) => (b % 7) - (a % 7) || a - b)
+      .map((index) => `t${index}`);
     expect(await open()).toEqual(expected);
   });
 
-  test("L5 leaving a line of 50 000 costs about what leaving a line of 1 000 does", async () => {
+  test("L5 leaving a line of 50 000 costs about what leaving a line of 2 000 does", async () => {
+    /** Of 50 cancels in the middle of the line: the least of many short samples, which no other load can touch all. */
     const costOf = async (length: number): Promise<number> => {
-      const { manager, hold, put } = line({ limits: { maxQueued: length }, retention: { maxFinished: 1 } });
+      const { hold, put } = line({ limits: { maxQueued: length }, retention: { maxFinished: 1 } });
       hold();
       const handles = Array.from({ length }, () => put("waiter"));
       await settled();
-      const from = Math.floor((length - 1_000) / 2);
-      const startedAt = performance.now();
-      for (const handle of handles.slice(from, from + 1_000)) void handle.cancel();
-      const took = performance.now() - startedAt;
-      expect(manager.stats().queued).toBe(length - 1_000);
-      return took;
+      let least = Infinity;
+      for (let sample = 0, from = Math.floor(length / 4); sample < 30; sample += 1, from += 50) {
+        const startedAt = performance.now();
+        for (const handle of handles.slice(from, from + 50)) void handle.cancel();
+        least = Math.min(least, performance.now() - startedAt);
+        await settled(1);
+      }
+      expect(handles.filter((handle) => handle.status === "cancelled")).toHaveLength(1_500);
+      return least;
     };
-    const least = async (length: number): Promise<number> =>
-      Math.min(await costOf(length), await costOf(length), await costOf(length));
-    await costOf(1_000);
-    expect(await least(50_000)).toBeLessThan(6 * (await least(1_000)) + 5);
+    await costOf(2_000);
+    const short = await costOf(2_000);
+    expect(await costOf(50_000)).toBeLessThan(8 * short);
   }, 60_000);
 });
 
@@ -584,7 +632,10 @@ describe("a bounded line", () => {
     // Two have a slot at once, and do not count.
     for (let index = 0; index < 4; index += 1) manager.spawn(() => gate.promise);
     let ran = false;
-    const spawn = (): unknown => manager.spawn(() => { ran = true; });
+    const spawn = (): unknown =>
+      manager.spawn(() => {
+        ran = true;
+      });
     expect(spawn).toThrow(expect.objectContaining({ code: "QUEUE_FULL", maxQueued: 2 }));
     await settled();
     expect(spawn).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
@@ -611,6 +662,29 @@ describe("a bounded line", () => {
     for (const lane of ["a", "b", "a", "b"]) manager.spawn(() => gate.promise, { lane });
     expect(() => manager.spawn(() => 1, { lane: "a" })).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
     expect(() => manager.spawn(() => 1)).not.toThrow();
+    gate.resolve();
+    await settled();
+    allFree(manager);
+  });
+
+  test("L6 tasks that come back through the line use up none of its places", async () => {
+    const { clock, manager } = world({ concurrency: 1, limits: { maxQueued: 1 } });
+    const loops = 50;
+    const looper = async (ctx: TaskContext): Promise<void> => {
+      for (let index = 0; index < loops; index += 1) {
+        await ctx.sleep(1);
+        await clock.sleep(1);
+      }
+    };
+    const [a, b] = [manager.spawn(looper), manager.spawn(looper)];
+    for (let round = 0; round < 10 * loops && manager.list({ status: "succeeded" }).length < 2; round += 1) {
+      await settled(2);
+      await clock.advance(1);
+    }
+    expect([a.status, b.status]).toEqual(["succeeded", "succeeded"]);
+    const gate = deferred();
+    expect(() => [manager.spawn(() => gate.promise), manager.spawn(() => gate.promise)]).not.toThrow();
+    expect(manager.stats().queued).toBeGreaterThan(0);
     gate.resolve();
     await settled();
     allFree(manager);
@@ -678,8 +752,9 @@ describe("a bounded line", () => {
     expect(() => manager.pause("b")).toThrow(unknown);
     expect(() => manager.resume("b")).toThrow(unknown);
     // The name of a property every object has is no lane either.
-    expect(() => manager.spawn(() => 1, { lane: "constructor" }))
-      .toThrow(expect.objectContaining({ code: "UNKNOWN_LANE" }));
+    expect(() => manager.spawn(() => 1, { lane: "constructor" })).toThrow(
+      expect.objectContaining({ code: "UNKNOWN_LANE" }),
+    );
     expect(manager.list()).toEqual([]);
   });
 });
@@ -706,7 +781,11 @@ describe("lanes under one manager", () => {
     const { manager } = world({ concurrency: 2, lanes: { wide: { concurrency: 50 } } });
     const running = gauge();
     const gate = deferred();
-    for (let index = 0; index < 5; index += 1) manager.spawn(running.around(() => gate.promise), { lane: "wide" });
+    for (let index = 0; index < 5; index += 1)
+      manager.spawn(
+        running.around(() => gate.promise),
+        { lane: "wide" },
+      );
     await settled();
     expect(running.now).toBe(2);
     gate.resolve();
@@ -746,16 +825,24 @@ describe("lanes under one manager", () => {
     let rounds = 0;
     let modestAfter: number | undefined;
     const again = (): void => {
-      manager.spawn(async () => {
-        await clock.sleep(100);
-        rounds += 1;
-        if (modestAfter === undefined && rounds < 300) again();
-      }, { lane: greedy, root: true });
+      manager.spawn(
+        async () => {
+          await clock.sleep(100);
+          rounds += 1;
+          if (modestAfter === undefined && rounds < 300) again();
+        },
+        { lane: greedy, root: true },
+      );
     };
     again();
     again();
     await settled();
-    manager.spawn(() => { modestAfter = rounds; }, { lane: greedy === "a" ? "b" : "a" });
+    manager.spawn(
+      () => {
+        modestAfter = rounds;
+      },
+      { lane: greedy === "a" ? "b" : "a" },
+    );
     await clock.advance(40_000);
     expect(modestAfter).toBeLessThan(50);
     allFree(manager);
@@ -765,7 +852,11 @@ describe("lanes under one manager", () => {
     const { clock, manager } = world({ concurrency: 1, lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } } });
     const running = gauge();
     const handles = ["a", "b", "a", "b", undefined].map((lane) =>
-      manager.spawn(running.around((ctx, place) => place.wait(() => ctx.sleep(10))), { lane }));
+      manager.spawn(
+        running.around((ctx, place) => place.wait(() => ctx.sleep(10))),
+        { lane },
+      ),
+    );
     await settled();
     expect(handles.map((handle) => handle.status)).toEqual(handles.map(() => "blocked"));
     await clock.advance(10);
@@ -780,9 +871,28 @@ describe("every slot comes back", () => {
   const never = (): Promise<never> => new Promise<never>(() => undefined);
   const fates: readonly { name: string; run: (manager: TaskManager, clock: ManualClock) => unknown }[] = [
     { name: "returns", run: (manager) => manager.spawn(() => 1) },
-    { name: "throws at once", run: (manager) => manager.spawn(() => { throw new Error("no"); }) },
-    { name: "rejects", run: (manager) => manager.spawn(async () => { await settled(1); throw new Error("no"); }) },
-    { name: "throws undefined", run: (manager) => manager.spawn(() => { throw undefined; }) },
+    {
+      name: "throws at once",
+      run: (manager) =>
+        manager.spawn(() => {
+          throw new Error("no");
+        }),
+    },
+    {
+      name: "rejects",
+      run: (manager) =>
+        manager.spawn(async () => {
+          await settled(1);
+          throw new Error("no");
+        }),
+    },
+    {
+      name: "throws undefined",
+      run: (manager) =>
+        manager.spawn(() => {
+          throw undefined;
+        }),
+    },
     { name: "returns a thenable that throws", run: (manager) => manager.spawn(() => thenable()) },
     { name: "is cancelled before it starts", run: (manager) => void manager.spawn(() => 1).cancel() },
     {
@@ -834,7 +944,10 @@ describe("every slot comes back", () => {
     {
       name: "is abandoned while blocked",
       run: async (manager, clock) => {
-        const handle = manager.spawn(async (ctx) => { await ctx.sleep(1e6).catch(() => undefined); return never(); });
+        const handle = manager.spawn(async (ctx) => {
+          await ctx.sleep(1e6).catch(() => undefined);
+          return never();
+        });
         await settled();
         void handle.cancel();
         await clock.advance(1_000);
@@ -869,30 +982,36 @@ describe("every slot comes back", () => {
     },
     {
       name: "fails over living children",
-      run: (manager) => manager.spawn((ctx) => {
-        for (let index = 0; index < 5; index += 1) ctx.spawn((child) => child.cancelled());
-        throw new Error("no");
-      }),
+      run: (manager) =>
+        manager.spawn((ctx) => {
+          for (let index = 0; index < 5; index += 1) ctx.spawn((child) => child.cancelled());
+          throw new Error("no");
+        }),
     },
   ];
 
   function thenable(): PromiseLike<number> {
-    return { then: () => { throw new Error("no"); } };
+    return {
+      then: () => {
+        throw new Error("no");
+      },
+    };
   }
 
-  test.each(fates)("L8 free + held = concurrency after a task $name", async ({ run }) => {
-    const { clock, manager } = world({ concurrency: 2, graceMs: 1_000 });
-    await run(manager, clock);
-    await settled();
-    allFree(manager);
-    expect(slots(manager).free).toBe(2);
-    // Both slots are good for use again, and no third has appeared.
-    const running = gauge();
-    const gate = deferred();
-    for (let index = 0; index < 4; index += 1) manager.spawn(running.around(() => gate.promise));
-    await settled();
-    expect(running.now).toBe(2);
-  });
+  for (const { name, run } of fates)
+    test(`L8 free + held = concurrency after a task ${name}`, async () => {
+      const { clock, manager } = world({ concurrency: 2, graceMs: 1_000 });
+      await run(manager, clock);
+      await settled();
+      allFree(manager);
+      expect(slots(manager).free).toBe(2);
+      // Both slots are good for use again, and no third has appeared.
+      const running = gauge();
+      const gate = deferred();
+      for (let index = 0; index < 4; index += 1) manager.spawn(running.around(() => gate.promise));
+      await settled();
+      expect(running.now).toBe(2);
+    });
 
   test("L8 a late end of an abandoned function frees nothing twice", async () => {
     const { clock, manager } = world({ concurrency: 1, graceMs: 100 });
@@ -950,7 +1069,9 @@ describe("the start", () => {
     const { manager } = world({ concurrency: 1 });
     let started = false;
     const endOfTurn = new Promise<boolean>((resolve) => setImmediate(() => resolve(started)));
-    const handle = manager.spawn(() => { started = true; });
+    const handle = manager.spawn(() => {
+      started = true;
+    });
     expect(started).toBe(false);
     expect(handle.status).toBe("queued");
     expect(slots(manager).free).toBe(0);
@@ -973,7 +1094,9 @@ describe("the start", () => {
     const inside: boolean[] = [];
     const look = (spawn: (work: () => void) => unknown): void => {
       let ran = false;
-      spawn(() => { ran = true; });
+      spawn(() => {
+        ran = true;
+      });
       inside.push(ran);
     };
     manager.on("custom", () => look((work) => manager.spawn(work)));
@@ -989,7 +1112,9 @@ describe("the start", () => {
     const { manager } = world({ concurrency: 1 });
     const told = facts(manager);
     let ran = false;
-    const handle = manager.spawn(() => { ran = true; });
+    const handle = manager.spawn(() => {
+      ran = true;
+    });
     const outcome = handle.cancel("never mind");
     expect(handle.status).toBe("cancelled");
     await expect(outcome).resolves.toEqual({ id: handle.id, status: "cancelled", reason: "never mind" });

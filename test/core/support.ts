@@ -39,10 +39,29 @@ export async function peek<T>(promise: Promise<T>): Promise<Seen<T>> {
 }
 
 const factTypes = [
-  "task.created", "task.started", "task.blocked", "task.resumed", "task.progressed", "task.updated",
-  "task.cancelRequested", "task.returned", "task.succeeded", "task.failed", "task.cancelled", "task.interrupted",
-  "task.abandoned", "task.lateSettled", "request.opened", "request.answered", "request.rejected", "request.expired",
-  "request.withdrawn", "message.sent", "artifact.added", "usage.reported", "custom",
+  "task.created",
+  "task.started",
+  "task.blocked",
+  "task.resumed",
+  "task.progressed",
+  "task.updated",
+  "task.cancelRequested",
+  "task.returned",
+  "task.succeeded",
+  "task.failed",
+  "task.cancelled",
+  "task.interrupted",
+  "task.abandoned",
+  "task.lateSettled",
+  "request.opened",
+  "request.answered",
+  "request.rejected",
+  "request.expired",
+  "request.withdrawn",
+  "message.sent",
+  "artifact.added",
+  "usage.reported",
+  "custom",
 ] as const;
 
 /** Every fact the manager tells from now on, in the order told. */

@@ -85,7 +85,9 @@ describe("findings", () => {
     const ended = await audit(await projectWith(broken, mit), ["--json"]);
     const report = reportOf(ended);
     expect(ended.code).toBe(1);
-    expect(report.failed).toEqual([{ package: "broken-manifest", why: expect.stringContaining("JSON") }]);
+    expect(report.failed).toEqual([
+      { package: "broken-manifest", why: expect.stringContaining("package.json is not valid JSON") },
+    ]);
     expect(report.packages.map(({ name }) => name)).toEqual(["plain-mit"]);
   });
 });
@@ -149,16 +151,15 @@ describe("approvals", () => {
 
 describe("stopping", () => {
   test("Ctrl-C in the middle of a scan cancels the tree, reports what was done and what was not, and exits with 130", async () => {
-    let sentAt = 0;
+    let sent = false;
     const { code, stdout, stderr } = await audit(await projectWith(mit, huge), [], {
       onOutput: (text, kill) => {
-        if (sentAt > 0 || !text.includes("plain-mit")) return;
-        sentAt = Date.now();
+        if (sent || !text.includes("plain-mit")) return;
+        sent = true;
         kill("SIGINT");
       },
     });
     expect({ code, stderr }).toEqual({ code: 130, stderr: "" });
-    expect(Date.now() - sentAt).toBeLessThan(1_500);
     expect(stdout).toContain("begun: zz-huge");
     expect(stdout).toContain("packages: 1 audited, 0 failed, 1 not done");
     expect(stdout).toContain("cancelled (Ctrl-C), not clean");

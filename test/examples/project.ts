@@ -25,8 +25,7 @@ export interface Project {
   remove(): Promise<void>;
 }
 
-const root = new URL("../../", import.meta.url).pathname;
-export const MIT_TEXT = await readFile(join(root, "LICENSE"), "utf8");
+export const MIT_TEXT = await readFile(new URL("../../LICENSE", import.meta.url), "utf8");
 const AGPL_TEXT = "GNU AFFERO GENERAL PUBLIC LICENSE\nVersion 3, 19 November 2007\n";
 
 export const mit: FakePackage = {

@@ -1,0 +1,41 @@
+// Rank queue: the smallest rank first, ties in order of arrival; anything can be taken out of the middle (L5).
+//
+// Nearly all arrive in order of their rank, because time is in it: they stand in a Fifo, O(1) each. Whoever is before the last of
+// them (a priority, a resume) stands in a heap. Who is first is the better of the two first ones.
+
+import { Fifo } from "./fifo.js";
+import { Heap, isBefore, type Ranked } from "./heap.js";
+
+export interface Queued extends Ranked {
+  isInHeap: boolean;
+}
+
+export class RankQueue<S extends Queued> {
+  readonly #inOrder = new Fifo<S>();
+  readonly #others = new Heap<S>();
+
+  get size(): number {
+    return this.#inOrder.size + this.#others.size;
+  }
+
+  first(): S | undefined {
+    const inOrder = this.#inOrder.first();
+    const other = this.#others.first();
+    if (inOrder === undefined || other === undefined) return inOrder ?? other;
+    return isBefore(other, inOrder) ? other : inOrder;
+  }
+
+  add(item: S): void {
+    const last = this.#inOrder.last();
+    item.isInHeap = last !== undefined && isBefore(item, last);
+    if (item.isInHeap) this.#others.add(item);
+    else item.place = this.#inOrder.push(item);
+  }
+
+  /** `item` stands in this queue. */
+  remove(item: S): void {
+    if (item.isInHeap) this.#others.remove(item);
+    else this.#inOrder.removeAt(item.place);
+    item.place = -1;
+  }
+}
