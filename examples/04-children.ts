@@ -45,7 +45,7 @@ async function branch(ctx: TaskContext): Promise<void> {
   else await work(60_000, undefined, { signal: ctx.signal });
 }
 const root = manager.spawn(branch, { title: "depth 0" });
-await work(20);
+await work(50);
 
 const ended: string[] = [];
 manager.on("task.cancelled", ({ taskId }) => ended.push(manager.get(taskId)?.record.title ?? taskId));

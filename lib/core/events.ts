@@ -15,6 +15,7 @@ import {
   type TaskRecord,
   type TaskState,
   toRecord,
+  type Usage,
   type UsageReport,
   type Wait,
 } from "./record.js";
@@ -111,44 +112,67 @@ export interface ManagerEventMap extends TaskEventMap {
   };
 }
 
-/** The event of a fact, once `state` is what it made of the task. */
+/**
+ * The event of a fact, once `state` is what it made of the task. Hot when somebody listens, so each is made as one literal: a spread
+ * at the front of one is cheap, a second spread costs fifty times as much.
+ */
 export function toEvent(fact: Fact, state: TaskState, seq: number, at: number): TaskEvent {
-  const { id, sessionId } = state.spec;
-  const stamp = { seq, at, taskId: id, ...(sessionId === undefined ? {} : { sessionId }), attempt: state.attempt };
+  const { attempt, spec } = state;
+  const { id: taskId, sessionId } = spec;
   switch (fact.type) {
-    case "task.created": {
-      const usage = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 });
-      return Object.freeze({ ...stamp, type: fact.type, record: toRecord(fact.state, usage) });
-    }
+    case "task.created":
+      return seal({ type: fact.type, seq, at, taskId, attempt, record: toRecord(fact.state, ONE_TASK) }, sessionId);
+    case "task.started":
+      return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
     case "task.blocked":
-      return Object.freeze({ ...stamp, type: fact.type, blockedOn: Object.freeze([...fact.blockedOn]) });
-    case "task.returned":
-      return Object.freeze({ ...stamp, type: fact.type, outcome: toJsonOutcome(fact.outcome, fact.output) });
+      return seal(
+        { type: fact.type, seq, at, taskId, attempt, blockedOn: Object.freeze([...fact.blockedOn]) },
+        sessionId,
+      );
+    case "task.returned": {
+      const outcome = toJsonOutcome(fact.outcome, fact.output);
+      return seal({ type: fact.type, seq, at, taskId, attempt, outcome }, sessionId);
+    }
     case "task.succeeded":
     case "task.failed":
     case "task.cancelled":
     case "task.interrupted":
-      return Object.freeze({ ...stamp, ...toEnd(fact.outcome, fact.output) });
+      return seal(toEnd(fact.outcome, fact.output, { seq, at, taskId, attempt }), sessionId);
     default:
-      return Object.freeze({ ...stamp, ...fact });
+      return seal({ ...fact, seq, at, taskId, attempt }, sessionId);
   }
 }
 
+function seal(event: Unsealed, sessionId: string | undefined): TaskEvent {
+  if (sessionId !== undefined) event.sessionId = sessionId;
+  return Object.freeze(event);
+}
+type Unsealed = TaskEvent & { sessionId?: string };
+
+const ONE_TASK: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 });
+
 function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
-  return outcome.status === "succeeded" ? { ...outcome, value: output?.output } : outcome;
+  return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : outcome;
 }
 
-function toEnd(outcome: TaskOutcome, output: Output | undefined) {
+function jsonOf(output: Output | undefined): Json | undefined {
+  return output !== undefined && "output" in output ? output.output : undefined;
+}
+
+function toEnd(outcome: TaskOutcome, output: Output | undefined, stamp: Omit<Stamp<string>, "type">): Unsealed {
+  const { seq, at, taskId, attempt } = stamp;
   switch (outcome.status) {
     case "succeeded":
-      return { type: "task.succeeded" as const, ...output };
+      if (output === undefined) return { type: "task.succeeded", seq, at, taskId, attempt };
+      if ("output" in output) return { type: "task.succeeded", seq, at, taskId, attempt, output: output.output };
+      return { type: "task.succeeded", seq, at, taskId, attempt, outputOmitted: output.outputOmitted };
     case "failed":
-      return { type: "task.failed" as const, error: outcome.error };
+      return { type: "task.failed", seq, at, taskId, attempt, error: outcome.error };
     case "cancelled":
-      return { type: "task.cancelled" as const, reason: outcome.reason };
+      return { type: "task.cancelled", seq, at, taskId, attempt, reason: outcome.reason };
     case "interrupted": {
       const { id: _, status: __, ...why } = outcome;
-      return { type: "task.interrupted" as const, ...why };
+      return { ...why, type: "task.interrupted", seq, at, taskId, attempt };
     }
   }
 }

@@ -226,10 +226,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
 });
 
 /** The part of a result that a record and the journal can hold. */
-export interface Output {
-  readonly output?: Json;
-  readonly outputOmitted?: string;
-}
+export type Output = { readonly output: Json } | { readonly outputOmitted: string };
 
 /** What stopped a task: the first stop, kept (S5). */
 export interface Stop {

@@ -51,12 +51,14 @@ describe("listeners", () => {
 
   test("§2 a listener hears what was decided after it was added, and nothing from before", async () => {
     const { manager } = world();
+    const told = facts(manager);
     const early = manager.spawn(() => 1);
     const heard: string[] = [];
     manager.on("task.created", ({ taskId }) => heard.push(taskId));
     const late = manager.spawn(() => 1);
     await settled();
     expect(heard).toEqual([late.id]);
+    expect(told.filter(({ type }) => type === "task.created").map(({ taskId }) => taskId)).toEqual([early.id, late.id]);
     expect(early.status).toBe("succeeded");
   });
 

@@ -31,7 +31,7 @@ function world(options: Omit<TaskManagerOptions, "clock" | "ids">) {
   const startedAt = new Map<string, number>();
   const begunAt = Date.now();
   const put = (name: string, spawn: SpawnOptions = {}): TaskHandle<void> =>
-    manager.spawn(() => void startedAt.set(name, Date.now() - begunAt), { lane: "model", ...spawn, input: undefined });
+    manager.spawn(() => void startedAt.set(name, Date.now() - begunAt), { lane: "model", ...spawn });
   return { manager, startedAt, put, times: () => [...startedAt.values()], order: () => [...startedAt.keys()] };
 }
 

@@ -17,7 +17,7 @@ function line(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const started: string[] = [];
   const hold = (): TaskHandle<void> => manager.spawn(() => gate.promise, { title: "holder" });
   const put = (name: string, spawn: SpawnOptions = {}): TaskHandle<void> =>
-    manager.spawn(() => void started.push(name), { ...spawn, title: name, input: undefined });
+    manager.spawn(() => void started.push(name), { ...spawn, title: name });
   const open = async (): Promise<readonly string[]> => {
     gate.resolve();
     await settled();
