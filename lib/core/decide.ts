@@ -4,6 +4,7 @@
 // S1, S2, S4, S5, C1 and H1 are kept here; the table test in test/core/decide.test.ts covers every status × every command.
 
 import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
+import { isErrandError } from "./errors.js";
 import type { EndFact, Fact } from "./events.js";
 import { type Output, type TaskFailure, type TaskOutcome, type TaskState, toOutput } from "./record.js";
 import { type FailureCode, isTerminal } from "./status.js";
@@ -160,22 +161,42 @@ function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
 function codeOf(error: unknown): FailureCode {
-  const code = typeof error === "object" && error !== null && "code" in error ? error.code : undefined;
-  return code === "REQUEST_REJECTED" || code === "REQUEST_EXPIRED" ? "rejected" : "error";
+  const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
+  return isRefused ? "rejected" : "error";
 }
 
-/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. */
+/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. Reading it never throws (S8). */
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
-  if (!(thrown instanceof Error)) return Object.freeze({ code, message: printed(thrown), cause: thrown });
-  const { name, message, stack } = thrown;
-  return Object.freeze({ code, message, name, ...(stack === undefined ? {} : { stack }), cause: thrown });
+  if (!read(() => thrown instanceof Error)) return Object.freeze({ code, message: printed(thrown), cause: thrown });
+  const error = thrown as Error;
+  const name = text(() => error.name);
+  const stack = text(() => error.stack);
+  return Object.freeze({
+    code,
+    message: text(() => error.message) ?? printed(thrown),
+    ...(name === undefined ? {} : { name }),
+    ...(stack === undefined ? {} : { stack }),
+    cause: thrown,
+  });
+}
+
+function text(get: () => unknown): string | undefined {
+  const value = read(get);
+  return typeof value === "string" ? value : undefined;
 }
 
 function printed(value: unknown): string {
+  return (
+    text(() => String(value)) ?? text(() => Object.prototype.toString.call(value)) ?? "something that cannot be read"
+  );
+}
+
+/** A getter, or a proxy, may throw. */
+function read<R>(get: () => R): R | undefined {
   try {
-    return String(value);
+    return get();
   } catch {
-    return Object.prototype.toString.call(value);
+    return undefined;
   }
 }
 

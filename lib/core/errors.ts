@@ -42,8 +42,8 @@ export class TaskOutcomeError extends ErrandError {
   readonly code = "TASK_OUTCOME";
   readonly taskId: string;
   readonly outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>;
-  constructor(outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>) {
-    super(...tellOutcome(outcome));
+  constructor(outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>, title?: string) {
+    super(...tellOutcome(outcome, title === undefined ? outcome.id : `${outcome.id} (${title})`));
     this.taskId = outcome.id;
     this.outcome = outcome;
   }
@@ -54,11 +54,11 @@ function tellOutcome(
 ): [string, ErrorOptions | undefined] {
   switch (outcome.status) {
     case "failed":
-      return [`Task ${outcome.id} failed (${outcome.error.code}): ${outcome.error.message}`, causeOf(outcome.error)];
+      return [`Task ${task} failed (${outcome.error.code}): ${outcome.error.message}`, causeOf(outcome.error)];
     case "cancelled":
-      return [`Task ${outcome.id} was cancelled: ${outcome.reason}`, causeOf(outcome)];
+      return [`Task ${task} was cancelled: ${outcome.reason}`, causeOf(outcome)];
     case "interrupted":
-      return [`Task ${outcome.id} was interrupted: ${outcome.reason}`, undefined];
+      return [`Task ${task} was interrupted: ${outcome.reason}`, undefined];
   }
 }
 

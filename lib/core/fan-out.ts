@@ -36,7 +36,7 @@ export function fanOut<A>(
       const outcome = await endOf(child);
       living.delete(child);
       if (outcome.status === "succeeded") return outcome.value;
-      throw new TaskOutcomeError(outcome);
+      throw new TaskOutcomeError(outcome, child.state.details.title);
     } catch (error) {
       failure ??= { error };
       limit.clearQueue();

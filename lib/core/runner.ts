@@ -126,7 +126,9 @@ export class Runner {
     loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) this.#ended(task);
-    else if (policy === "cancel") this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
+    // One that was stopped was swept with it, and nothing was spawned under it since (H3).
+    else if (policy === "cancel" && task.state.stop === undefined)
+      this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
   }
 
   #detachChildren(task: Task): void {

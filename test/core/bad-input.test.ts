@@ -503,6 +503,12 @@ describe("what functions throw and return", () => {
     expect(outcome.status === "failed" && outcome.error.cause).toBe(boom);
   });
 
+  test("A4 an error that only has the code of a rejection is a failure like any other", async () => {
+    const { manager } = world();
+    const lookalike = Object.assign(new Error("not errand's"), { code: "REQUEST_REJECTED" });
+    expect(await manager.spawn(() => Promise.reject(lookalike)).outcome()).toMatchObject({ error: { code: "error" } });
+  });
+
   test("§12 an AbortError that was not the task's own stop is a failure like any other", async () => {
     const { manager } = world();
     const task = manager.spawn(() => fetchLike(AbortSignal.abort()));

@@ -225,9 +225,11 @@ describe("H0 lineage", () => {
       manager.on("custom", () => heard.push(manager.spawn(() => 1).record.parentId));
       ctx.emit("ping");
       await settled();
+      ctx.emit("ping");
+      await settled();
     });
     await parent.result();
-    expect(heard).toEqual([undefined]);
+    expect(heard).toEqual([undefined, undefined]);
   });
 
   test("H0 a function runs in the async context of its own spawn call, also when it starts later", async () => {

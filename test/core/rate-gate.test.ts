@@ -4,6 +4,7 @@
 
 import { type SpawnOptions, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds } from "errand/testing";
+import * as fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { allFree, deferred, settled, slots } from "./support.js";
 
@@ -338,4 +339,47 @@ describe("waiting for a token", () => {
     expect(times()).toEqual([1_000]);
     allFree(manager);
   });
+});
+
+describe("any load", () => {
+  const job = fc.record({
+    lane: fc.constantFrom("model", undefined),
+    afterMs: fc.integer({ min: 0, max: 700 }),
+    workMs: fc.integer({ min: 0, max: 600 }),
+    priority: fc.integer({ min: -1, max: 1 }),
+    isCancelled: fc.nat(7).map((roll) => roll === 0),
+  });
+
+  test("L7 whatever else holds the slots, no period sees more starts than its limit, and all start", async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(job, { minLength: 5, maxLength: 25, size: "max" }),
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (jobs, limit, concurrency) => {
+          const { manager } = world({ concurrency, lanes: gated(concurrency, limit, 1_000) });
+          const starts: number[] = [];
+          const handles: TaskHandle<void>[] = [];
+          for (const { lane, afterMs, workMs, priority, isCancelled } of jobs) {
+            await vi.advanceTimersByTimeAsync(afterMs);
+            const handle = manager.spawn(
+              () => {
+                if (lane === "model") starts.push(Date.now());
+                return new Promise<void>((resolve) => setTimeout(resolve, workMs));
+              },
+              { lane, priority },
+            );
+            handles.push(handle);
+            if (isCancelled) setTimeout(() => void handle.cancel(), workMs);
+          }
+          await vi.advanceTimersByTimeAsync(120_000);
+          await settled();
+          expect(handles.filter((handle) => handle.record.finishedAt === undefined)).toEqual([]);
+          expect(densest(starts, 1_000)).toBeLessThanOrEqual(limit);
+          allFree(manager);
+        },
+      ),
+      { numRuns: 60 },
+    );
+  }, 60_000);
 });

@@ -401,7 +401,7 @@ describe("a spawn that happens once", () => {
 
   test("§9 a callId of a ctx-spawn is unique among the children of that task", async () => {
     const { manager } = world();
-    const [a, b] = [hold(manager), hold(manager)];
+    const [a, b] = [hold(manager, { runId: "run-1" }), hold(manager, { runId: "run-1" })];
     await settled();
     const first = a.ctx.spawn(() => 1, { callId: "call-1" });
     expect(a.ctx.spawn(() => 2, { callId: "call-1" }).id).toBe(first.id);
