@@ -51,6 +51,7 @@ export class TaskOutcomeError extends ErrandError {
 
 function tellOutcome(
   outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>,
+  task: string,
 ): [string, ErrorOptions | undefined] {
   switch (outcome.status) {
     case "failed":
