@@ -15,6 +15,7 @@ import {
   ratio,
   readFlags,
   short,
+  shuffled,
   spread,
   type Target,
   table,
@@ -186,21 +187,15 @@ function childrenInChain(n: number): (place: number) => readonly number[] {
 const orders = ["first to last", "last to first", "shuffled"] as const;
 type Order = (typeof orders)[number];
 
-/** The same shuffle in every run: a Lehmer generator. */
 function inOrder<T>(items: readonly T[], order: Order): readonly T[] {
-  if (order === "first to last") return items;
-  if (order === "last to first") return items.toReversed();
-  const shuffled = [...items];
-  let seed = 1;
-  for (let left = shuffled.length - 1; left > 0; left -= 1) {
-    seed = (seed * 48_271) % 2_147_483_647;
-    const other = seed % (left + 1);
-    const [a, b] = [shuffled[left], shuffled[other]];
-    if (a === undefined || b === undefined) continue;
-    shuffled[left] = b;
-    shuffled[other] = a;
+  switch (order) {
+    case "first to last":
+      return items;
+    case "last to first":
+      return items.toReversed();
+    case "shuffled":
+      return shuffled(items, 1);
   }
-  return shuffled;
 }
 
 function oneByOne(order: Order, n: number): Case {

@@ -1,6 +1,7 @@
 // Interleave: how every bench here measures, and how it writes down what it found.
 //
-// Cases run round-robin in one process, each round from another start: a slow minute of the machine falls on all.
+// Cases run round-robin in one process, each round in another order: a slow minute of the machine, and what one case leaves
+// to collect, fall on all.
 // What decides is CPU time of the whole process (user and system, with the threads of collector and compiler),
 // never the clock on the wall. Warm-up rounds are not counted. Knows no task and no library.
 import { mkdir, writeFile } from "node:fs/promises";
@@ -54,9 +55,7 @@ export interface Quartiles {
 export async function interleave(cases: readonly Case[], rounds: Rounds): Promise<Measured[]> {
   const rows = cases.map((one) => ({ case: one, samples: [] as Sample[] }));
   for (let round = 0; round < rounds.warmups + rounds.repeats; round += 1) {
-    for (let turn = 0; turn < rows.length; turn += 1) {
-      const row = rows[(turn + round) % rows.length];
-      if (row === undefined) continue;
+    for (const row of shuffled(rows, round + 1)) {
       const sample = await once(row.case);
       if (round >= rounds.warmups) row.samples.push(sample);
     }
@@ -76,11 +75,11 @@ interface Sample {
   readonly prepareCpuUs: number;
 }
 async function once(one: Case): Promise<Sample> {
-  await settle();
+  await settle("minor");
   const beforePrepare = process.cpuUsage();
   const run = await one.prepare();
   const prepare = process.cpuUsage(beforePrepare);
-  await settle();
+  await settle("minor");
   const beforeWall = performance.now();
   const beforeWork = process.cpuUsage();
   await run.work();
@@ -109,10 +108,10 @@ export async function weigh(cases: readonly HeapCase[], rounds: Rounds): Promise
 
 /** A call of its own: a loop would keep the last round's value in its frame until this round's takes its place. */
 async function weighOnce(one: HeapCase): Promise<number> {
-  await settle();
+  await settle("major");
   const before = process.memoryUsage().heapUsed;
   const built = await one.build();
-  await settle();
+  await settle("major");
   const bytes = (process.memoryUsage().heapUsed - before) / one.units;
   // Read after the measuring, so that what is weighed cannot be collected before.
   if (built.held === undefined) throw new Error(`${one.name}: nothing was held`);
@@ -120,11 +119,32 @@ async function weighOnce(one: HeapCase): Promise<number> {
   return bytes;
 }
 
-/** The timer lets background compiles end: one under way holds what its function can see, past any collection. */
-async function settle(): Promise<void> {
+/** Always the same order for the same seed, an integer from 1 on: a Lehmer generator. */
+export function shuffled<T>(items: readonly T[], seed: number): T[] {
+  const left = [...items];
+  const order: T[] = [];
+  let random = seed;
+  while (left.length > 0) {
+    random = (random * 48_271) % 2_147_483_647;
+    const place = random % left.length;
+    const last = left.pop();
+    const picked = place < left.length ? left[place] : last;
+    if (picked === undefined || last === undefined) continue;
+    if (place < left.length) left[place] = last;
+    order.push(picked);
+  }
+  return order;
+}
+
+/**
+ * The timer lets background compiles end: one under way holds what its function can see, past any collection.
+ * Before a measuring of time only the young are collected: a full collection while nothing of a case lives takes the shapes
+ * of its objects, and with them its compiled code, so that each run would measure a cold start.
+ */
+async function settle(type: "minor" | "major"): Promise<void> {
   for (let pass = 0; pass < 2; pass += 1) {
     await new Promise<void>((resolve) => setTimeout(resolve, 10));
-    globalThis.gc?.();
+    globalThis.gc?.({ type });
   }
 }
 

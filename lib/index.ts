@@ -59,7 +59,7 @@ export type {
 } from "./core/record.js";
 export type { InboxRequest, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
-export type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";
+export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";
 export type { LaneOptions, LaneStats } from "./core/slots.js";
 export type { Limits } from "./core/spawn.js";
 export type {

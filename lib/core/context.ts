@@ -24,7 +24,7 @@ import type {
   Usage,
   UsageReport,
 } from "./record.js";
-import { type AwaitTasks, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
+import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
 import { signalOf } from "./signal.js";
 import type { SpawnScope } from "./spawn.js";
 import type { Attempt, Task, Work } from "./task.js";
@@ -56,7 +56,7 @@ export interface Session {
   /** Its tasks and those below them, by creation. */
   list(filter?: TaskFilter): readonly TaskRecord[];
   /** `undefined` when unknown, or not in `list()`. */
-  get(id: string): TaskHandle | undefined;
+  readonly get: Get;
   /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
   cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
   /** Of all its tasks, whether their records are still kept or not. Of a context: of its children and everything below them. */
@@ -135,8 +135,8 @@ export class Context extends Scope implements TaskContext {
     return this.#task.id;
   }
 
-  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
-    return this.start<T>(workOf(this.core, work), options);
+  get spawn(): Spawn {
+    return (work, options) => this.start(workOf(this.core, work), options);
   }
 
   usage(): Usage {
@@ -211,8 +211,8 @@ export class Context extends Scope implements TaskContext {
 
   // ── waits ────────────────────────────────────────────────────────────────
 
-  ask<const T = string>(request: AskInput<T>): Promise<T> {
-    return this.core.requests.ask(this.caller, request, false);
+  get ask(): Ask {
+    return <const T = string>(request: AskInput<T>) => this.core.requests.ask(this.caller, request, false);
   }
 
   approve(question: string, options: AskOptions = {}): Promise<void> {

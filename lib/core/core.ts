@@ -267,7 +267,7 @@ export class Core {
     this.requests.close();
     this.#retainer.close();
     // After everything that is still to be delivered.
-    await new Promise<void>((resolve) => this.loop.deliver({ deliver: resolve }));
+    await new Promise<void>((resolve) => this.loop.call(resolve));
     this.loop.closeJournal();
   }
 

@@ -6,6 +6,7 @@
 import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
 import { isErrandError } from "./errors.js";
 import type { EndFact, Fact } from "./events.js";
+import { printed, read, readText } from "./printed.js";
 import { type Output, type TaskFailure, type TaskOutcome, type TaskState, toOutput } from "./record.js";
 import { type FailureCode, isTerminal } from "./status.js";
 
@@ -108,14 +109,14 @@ function settle(
   if ((settled.how === "unstarted" || settled.how === "silent") && state.stop === undefined)
     return refuse("not_stopped");
   const outcome = outcomeOf(state, settled);
-  const facts: Fact[] = settled.how === "silent" ? [{ type: "task.abandoned" }] : [];
   const output = outcome.status === "succeeded" ? toOutput(outcome.value) : undefined;
-  if (living.length === 0) facts.push(endOf(outcome, output));
-  else {
-    facts.push({ type: "task.returned", outcome, output });
-    if (state.status !== "queued")
-      facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
+  if (living.length === 0) {
+    const end = endOf(outcome, output);
+    return settled.how === "silent" ? [{ type: "task.abandoned" }, end] : [end];
   }
+  const facts: Fact[] = settled.how === "silent" ? [{ type: "task.abandoned" }] : [];
+  facts.push({ type: "task.returned", outcome, output });
+  if (state.status !== "queued") facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
   return facts;
 }
 
@@ -169,35 +170,15 @@ function codeOf(error: unknown): FailureCode {
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   if (!read(() => thrown instanceof Error)) return Object.freeze({ code, message: printed(thrown), cause: thrown });
   const error = thrown as Error;
-  const name = text(() => error.name);
-  const stack = text(() => error.stack);
+  const name = readText(() => error.name);
+  const stack = readText(() => error.stack);
   return Object.freeze({
     code,
-    message: text(() => error.message) ?? printed(thrown),
+    message: readText(() => error.message) ?? printed(thrown),
     ...(name === undefined ? {} : { name }),
     ...(stack === undefined ? {} : { stack }),
     cause: thrown,
   });
-}
-
-function text(get: () => unknown): string | undefined {
-  const value = read(get);
-  return typeof value === "string" ? value : undefined;
-}
-
-function printed(value: unknown): string {
-  return (
-    text(() => String(value)) ?? text(() => Object.prototype.toString.call(value)) ?? "something that cannot be read"
-  );
-}
-
-/** A getter, or a proxy, may throw. */
-function read<R>(get: () => R): R | undefined {
-  try {
-    return get();
-  } catch {
-    return undefined;
-  }
 }
 
 function refuse(refused: RefusalReason): Refusal {

@@ -99,7 +99,7 @@ export function treeOf(top: Task): TaskTree {
   const order: Task[] = [top];
   for (let i = 0; i < order.length; i++) {
     const task = order[i];
-    if (task !== undefined) order.push(...childrenOf(task));
+    if (task !== undefined) for (const child of childrenOf(task)) order.push(child);
   }
   const trees = new Map<Task, TaskTree>();
   for (const task of order.toReversed()) {

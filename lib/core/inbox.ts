@@ -299,7 +299,7 @@ export class Requests implements Inbox {
       const done = () => {
         this.#watching.delete(done);
         unfollow?.();
-        this.#loop.deliver({ deliver: resolve });
+        this.#loop.call(resolve);
       };
       this.#watching.add(done);
     });

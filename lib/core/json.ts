@@ -3,6 +3,8 @@
 // Owns one question: can JSON carry this value without losing any of it, and if not, where does it fail?
 // A copy is made and frozen, so that what errand keeps cannot be changed from outside.
 
+import { printed } from "./printed.js";
+
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** A frozen copy, or why there is none: `$.items[3]: a function`. */
@@ -10,47 +12,54 @@ export type JsonCopy = { readonly ok: true; readonly json: Json } | { readonly o
 
 class NotJson extends Error {}
 
+/** Deeper than any record needs, and far from the end of the stack. */
+const MAX_DEPTH = 1_000;
+
 export function copyJson(value: unknown): JsonCopy {
   try {
     return { ok: true, json: copy(value, "$", []) };
   } catch (error) {
-    if (error instanceof NotJson) return { ok: false, why: error.message };
-    if (error instanceof RangeError) return { ok: false, why: "nested too deeply" };
-    return { ok: false, why: `reading it threw: ${String(error)}` };
+    return { ok: false, why: error instanceof NotJson ? error.message : `reading it threw: ${printed(error)}` };
   }
 }
 
-function copy(value: unknown, path: string, above: readonly object[]): Json {
+/** `above` are the objects that `value` is in. */
+function copy(value: unknown, path: string, above: object[]): Json {
   switch (typeof value) {
     case "string":
     case "boolean":
       return value;
     case "number":
       if (!Number.isFinite(value)) throw new NotJson(`${path}: ${value}`);
-      return value;
-    case "object":
-      return value === null ? null : copyObject(value, path, above);
+      return value === 0 ? 0 : value; // JSON has no -0.
+    case "object": {
+      if (value === null) return null;
+      if (above.includes(value)) throw new NotJson(`${path}: a cycle`);
+      if (above.length >= MAX_DEPTH) throw new NotJson("nested too deeply");
+      above.push(value);
+      const copied = copyObject(value, path, above);
+      above.pop();
+      return copied;
+    }
     default:
       throw new NotJson(`${path}: ${value === undefined ? "undefined" : `a ${typeof value}`}`);
   }
 }
 
-function copyObject(value: object, path: string, above: readonly object[]): Json {
-  if (above.includes(value)) throw new NotJson(`${path}: a cycle`);
-  const within = [...above, value];
-  if (hasToJson(value)) return copy(value.toJSON(""), path, within);
+function copyObject(value: object, path: string, above: object[]): Json {
+  if (hasToJson(value)) return copy(value.toJSON(""), path, above);
   if (Array.isArray(value)) {
-    return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, within)));
+    return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, above)));
   }
-  if (value instanceof Map || value instanceof Set || ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    throw new NotJson(`${path}: a ${value.constructor.name}`);
-  }
+  const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  if (BOXED.has(kind)) return copy(value.valueOf(), path, above);
+  if (HELD_INSIDE.has(kind)) throw new NotJson(`${path}: a ${kind}`);
   const result: { [key: string]: Json } = {};
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue;
     // `__proto__` is a key like any other here: assigning it would set the prototype instead.
     Object.defineProperty(result, key, {
-      value: copy(item, `${path}.${key}`, within),
+      value: copy(item, `${path}.${key}`, above),
       enumerable: true,
       configurable: true,
       writable: true,
@@ -58,6 +67,15 @@ function copyObject(value: object, path: string, above: readonly object[]): Json
   }
   return Object.freeze(result);
 }
+
+const BOXED: ReadonlySet<string> = new Set(["String", "Number", "Boolean"]);
+
+/** What such an object is, it holds where no field shows it. */
+const HELD_INSIDE: ReadonlySet<string> = new Set([
+  ...["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise", "RegExp", "Error", "Symbol", "BigInt", "Generator"],
+  ...["ArrayBuffer", "SharedArrayBuffer", "DataView", "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array"],
+  ...["Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"],
+]);
 
 function hasToJson(value: object): value is { toJSON(key: string): unknown } {
   return "toJSON" in value && typeof value.toJSON === "function";

@@ -28,7 +28,7 @@ export class Listeners {
   }
 
   has(type: EventType): boolean {
-    return this.#emitter.listenerCount(type) > 0;
+    return this.#added.length > 0 && this.#emitter.listenerCount(type) > 0;
   }
 
   emit<K extends EventType>(event: ManagerEventMap[K] & { readonly type: K }): void {

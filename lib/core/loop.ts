@@ -8,16 +8,12 @@ import { runOutside } from "./ambient.js";
 import type { Clock } from "./clock.js";
 import type { Command, Refusal } from "./commands.js";
 import { decide, isRefusal } from "./decide.js";
+import { Call, Delivery } from "./delivery.js";
 import { type Fact, type TaskEvent, toEvent } from "./events.js";
 import { evolve } from "./evolve.js";
 import { Journal } from "./journal.js";
 import type { Listeners } from "./listeners.js";
 import type { Task } from "./task.js";
-
-/** Something the outside sees. It must not throw. */
-export interface Delivery {
-  deliver(): void;
-}
 
 const RESOLVED = Promise.resolve();
 
@@ -26,7 +22,8 @@ export class Loop {
   readonly listeners: Listeners;
   #journal: Journal | undefined;
   #seq = 0;
-  #queue: Delivery[] = [];
+  #first: Delivery | undefined;
+  #last: Delivery | undefined;
   #isScheduled = false;
   #isDraining = false;
   /** S2: writes of superseded, abandoned or settled functions. */
@@ -83,8 +80,16 @@ export class Loop {
     this.deliver(new Announcement(toEvent(fact, task.state, this.#seq, at), this.listeners, this.#journal));
   }
 
+  /** As `deliver`, for what needs no more than a call. */
+  call(deliver: () => void): void {
+    this.deliver(new Call(deliver));
+  }
+
+  /** Last in the queue. A delivery stands in it once at a time. */
   deliver(delivery: Delivery): void {
-    this.#queue.push(delivery);
+    if (this.#last === undefined) this.#first = delivery;
+    else this.#last.next = delivery;
+    this.#last = delivery;
     if (this.#isScheduled || this.#isDraining) return;
     this.#isScheduled = true;
     void RESOLVED.then(this.drain);
@@ -94,27 +99,29 @@ export class Loop {
   readonly drain = (): void => {
     if (this.#isDraining) return;
     this.#isScheduled = false;
-    if (this.#queue.length === 0) return;
+    if (this.#first === undefined) return;
     this.#isDraining = true;
     runOutside(this.#drainAll);
     this.#isDraining = false;
   };
 
   readonly #drainAll = (): void => {
-    while (this.#queue.length > 0) {
-      const queue = this.#queue;
-      this.#queue = [];
-      for (const delivery of queue) delivery.deliver();
+    for (let delivery = this.#first; delivery !== undefined; delivery = this.#first) {
+      this.#first = delivery.next;
+      if (this.#first === undefined) this.#last = undefined;
+      delivery.next = undefined;
+      delivery.deliver();
     }
   };
 }
 
-class Announcement implements Delivery {
+class Announcement extends Delivery {
   readonly #event: TaskEvent;
   readonly #listeners: Listeners;
   readonly #journal: Journal | undefined;
 
   constructor(event: TaskEvent, listeners: Listeners, journal: Journal | undefined) {
+    super();
     this.#event = event;
     this.#listeners = listeners;
     this.#journal = journal;

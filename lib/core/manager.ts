@@ -2,10 +2,9 @@
 
 import { ambientAttempt } from "./ambient.js";
 import type { Clock } from "./clock.js";
-import { type Session, type TaskFunction, workOf } from "./context.js";
+import { type Session, type Spawn, workOf } from "./context.js";
 import { Core, type Stats } from "./core.js";
 import type { ManagerEventMap, TaskEvent } from "./events.js";
-import type { TaskHandle } from "./handle.js";
 import { treeOf } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import type { Inbox } from "./inbox.js";
@@ -13,7 +12,7 @@ import type { Logger } from "./listeners.js";
 import { checkCount, checkFinite, checkMethod, checkMs, checkSignal, checkText, checkType } from "./options.js";
 import type { TaskTree } from "./record.js";
 import type { Retention } from "./retention.js";
-import { Scope, type SpawnOptions } from "./scope.js";
+import { Scope } from "./scope.js";
 import { NamedSession } from "./session.js";
 import type { LaneOptions } from "./slots.js";
 import { ambientParent, checkLimits, type Limits, type SpawnScope } from "./spawn.js";
@@ -73,8 +72,8 @@ export class TaskManager extends Scope {
    * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
    * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
    */
-  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
-    return this.start<T>(workOf(this.core, work), options);
+  get spawn(): Spawn {
+    return (work, options) => this.start(workOf(this.core, work), options);
   }
 
   protected spawnScope(): SpawnScope {

@@ -9,7 +9,7 @@ import { deskOf } from "./desk.js";
 import { InvalidInputError, TaskTerminatedError } from "./errors.js";
 import type { Ids } from "./ids.js";
 import type { Requests } from "./inbox.js";
-import type { Delivery, Loop } from "./loop.js";
+import type { Loop } from "./loop.js";
 import { Mailbox } from "./mailbox.js";
 import { type Content, type Message, type SendOptions, takeContent, toAnswer } from "./message.js";
 import { checkMs, checkSignal, checkText } from "./options.js";
@@ -108,10 +108,7 @@ export class Messages {
   }
 
   #delivered(message: Message): Promise<Message> {
-    return new Promise((resolve) => {
-      const told: Delivery = { deliver: () => resolve(message) };
-      this.#loop.deliver(told);
-    });
+    return new Promise((resolve) => this.#loop.call(() => resolve(message)));
   }
 }
 

@@ -326,6 +326,7 @@ export function toRecord(state: TaskState, usage: Usage): TaskRecord {
 /** Nothing for `undefined`: a task that returns nothing omits nothing. */
 export function toOutput(value: unknown): Output | undefined {
   if (value === undefined) return undefined;
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return { output: value };
   const copied = copyJson(value);
   return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
 }

@@ -8,6 +8,8 @@ import type { Task } from "./task.js";
 const RESERVED_NAMES: readonly string[] = ["parent", "self", "all", "broadcast"];
 
 export class Registry {
+  /** Some id was given by a spawner: one that errand makes might meet it. */
+  hasGivenIds = false;
   /** By creation. */
   readonly #tasks = new Map<string, Task>();
   readonly #names = new Map<string, Task>();

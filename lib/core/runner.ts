@@ -7,9 +7,10 @@
 import { runInside } from "./ambient.js";
 import type { Settled } from "./commands.js";
 import { toFailure } from "./decide.js";
+import { Delivery } from "./delivery.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
-import type { Delivery, Loop } from "./loop.js";
+import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -118,7 +119,7 @@ export class Runner {
     const { loop, slots, waits } = this.#rooms;
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.desk?.deadlines?.settle();
-    if (attempt !== undefined) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
+    if (attempt?.isWaiting) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
     this.#rooms.withdrawRequests(task);
     const policy = isReturn ? task.state.spec.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
@@ -174,7 +175,7 @@ export class Runner {
       }
     }
     if (started.length > 0) {
-      loop.deliver({ deliver: () => started.forEach(abortSignal) });
+      loop.call(() => started.forEach(abortSignal));
       this.#giveGrace(started);
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {
@@ -223,11 +224,12 @@ export class Runner {
   }
 }
 
-class Start implements Delivery {
+class Start extends Delivery {
   readonly #runner: Runner;
   readonly #task: Task;
 
   constructor(runner: Runner, task: Task) {
+    super();
     this.#runner = runner;
     this.#task = task;
   }

@@ -37,6 +37,11 @@ export interface OutcomesOf {
   <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
 }
 
+/** A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. */
+export interface Get {
+  (id: string): TaskHandle | undefined;
+}
+
 export abstract class Scope {
   protected readonly core: Core;
 
@@ -68,7 +73,19 @@ export abstract class Scope {
     return options?.root ? { parent: undefined, sessionId: scope.sessionId } : scope;
   }
 
-  awaitTasks<const H extends readonly TaskRef[]>(tasks: H, options: AwaitOptions = {}): Promise<AwaitResult<H>> {
+  // The verbs that can be taken off their object, `const { spawn } = ctx`, stay bound to it.
+
+  get awaitTasks(): AwaitTasks {
+    return (tasks, options) => this.#awaitTasks(tasks, options);
+  }
+  get outcomes(): OutcomesOf {
+    return (tasks, options) => this.#outcomes(tasks, options);
+  }
+  get get(): Get {
+    return (id) => this.#get(id);
+  }
+
+  #awaitTasks<const H extends readonly TaskRef[]>(tasks: H, options: AwaitOptions = {}): Promise<AwaitResult<H>> {
     let found: Task[];
     try {
       found = this.#tasksOf(tasks);
@@ -80,7 +97,7 @@ export abstract class Scope {
     return this.core.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
   }
 
-  outcomes<const H extends readonly TaskRef[]>(
+  #outcomes<const H extends readonly TaskRef[]>(
     tasks: H,
     options: WaitOptions = {},
   ): AsyncIterable<OutcomeOf<H[number]>> {
@@ -92,7 +109,7 @@ export abstract class Scope {
     return this.#find(filter).map((task) => task.record);
   }
 
-  get(id: string): TaskHandle | undefined {
+  #get(id: string): TaskHandle | undefined {
     checkType("id", id, "string");
     const task = this.core.registry.byId(id);
     return task !== undefined && this.owns(task) ? new Handle(this.core, task) : undefined;

@@ -1,10 +1,9 @@
 // Session: one owner loop, by name: what it spawned, and all that came of it.
 
-import { type Session, type TaskFunction, workOf } from "./context.js";
+import { type Session, type Spawn, workOf } from "./context.js";
 import type { Core } from "./core.js";
-import type { TaskHandle } from "./handle.js";
 import type { Usage } from "./record.js";
-import { Scope, type SpawnOptions } from "./scope.js";
+import { Scope } from "./scope.js";
 import type { SpawnScope } from "./spawn.js";
 import type { Task } from "./task.js";
 
@@ -19,8 +18,8 @@ export class NamedSession extends Scope implements Session {
     this.#ambientParent = ambientParent;
   }
 
-  spawn<T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T> {
-    return this.start<T>(workOf(this.core, work), options);
+  get spawn(): Spawn {
+    return (work, options) => this.start(workOf(this.core, work), options);
   }
 
   usage(): Usage {

@@ -147,6 +147,7 @@ export class Spawner {
 
     const now = loop.clock.now();
     const id = options.id ?? this.#newId();
+    if (options.id !== undefined) registry.hasGivenIds = true;
     const spec = {
       id,
       sessionId,
@@ -171,10 +172,9 @@ export class Spawner {
   /** One that no task was given by its spawner. */
   #newId(): string {
     const { ids, registry } = this.#rooms;
-    for (;;) {
-      const id = ids.next("task");
-      if (registry.byId(id) === undefined) return id;
-    }
+    let id = ids.next("task");
+    while (registry.hasGivenIds && registry.byId(id) !== undefined) id = ids.next("task");
+    return id;
   }
 
   laneOf(name: string): Lane<Task> {

@@ -5,6 +5,7 @@
 
 import type { AsyncResource } from "node:async_hooks";
 import type { Clock } from "./clock.js";
+import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
@@ -145,10 +146,8 @@ export class Task implements Slotted {
 }
 
 /** A wait in flight, as the attempt whose code began it sees it. */
-export interface Pending {
+export interface Pending extends Delivery {
   describe(): Wait;
-  /** Its value is fixed: out with it. */
-  deliver(): void;
   /** Rejects it, even one that is over and only waits for its slot. */
   withdraw(error: Error): void;
 }
@@ -196,6 +195,11 @@ export class Attempt {
     this.task = task;
     this.number = number;
     this.waits = waits;
+  }
+
+  /** It waits for something, or is on its way back from it. */
+  get isWaiting(): boolean {
+    return this.returning !== undefined || (this.pending !== undefined && this.pending.size > 0);
   }
 
   /** The pending waits as the record tells them, whenever it is asked. */

@@ -6,8 +6,9 @@
 // its own turn (C3). A wait of nobody (outside every task) touches no slot.
 
 import type { Clock } from "./clock.js";
+import { Delivery } from "./delivery.js";
 import { ScopeCancelledError, TaskTerminatedError } from "./errors.js";
-import type { Delivery, Loop } from "./loop.js";
+import type { Loop } from "./loop.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -99,9 +100,9 @@ export class Waits implements WaitKeeper {
 
   /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
   rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
+    if (!attempt.isWaiting) return;
     const waits = [...(attempt.pending ?? [])];
     if (attempt.returning !== undefined) waits.push(attempt.returning);
-    if (waits.length === 0) return;
     attempt.pending = undefined;
     attempt.returning = undefined;
     this.#slots.leave(attempt.task.lane, attempt.task);
@@ -121,7 +122,7 @@ export class Waits implements WaitKeeper {
   }
 }
 
-class PendingWait<T> implements OpenWait<T>, Pending, Delivery {
+class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
   readonly promise: Promise<T>;
   readonly describe: () => Wait;
   readonly #waits: Waits;
@@ -132,6 +133,7 @@ class PendingWait<T> implements OpenWait<T>, Pending, Delivery {
   onOver: () => void = () => {};
 
   constructor(waits: Waits, attempt: Attempt | undefined, describe: () => Wait) {
+    super();
     this.#waits = waits;
     this.#attempt = attempt;
     this.describe = describe;

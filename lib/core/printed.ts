@@ -1,0 +1,25 @@
+// Printed: reading a value that may be made to break its reader: a getter that throws, a proxy that is revoked.
+
+/** What `get` gives; `undefined` when it throws. */
+export function read<R>(get: () => R): R | undefined {
+  try {
+    return get();
+  } catch {
+    return undefined;
+  }
+}
+
+/** As `read`, when it is text. */
+export function readText(get: () => unknown): string | undefined {
+  const value = read(get);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Any value in words. */
+export function printed(value: unknown): string {
+  return (
+    readText(() => String(value)) ??
+    readText(() => Object.prototype.toString.call(value)) ??
+    "something that cannot be read"
+  );
+}

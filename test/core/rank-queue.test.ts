@@ -1,0 +1,133 @@
+// The queues of a lane, each against a sorted array that does the same the slow way.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { Fifo } from "../../lib/core/fifo.js";
+import { Heap } from "../../lib/core/heap.js";
+import { RankQueue } from "../../lib/core/rank-queue.js";
+
+interface Item {
+  rank: number;
+  order: number;
+  place: number;
+  isInHeap: boolean;
+}
+
+interface Queue {
+  readonly size: number;
+  first(): Item | undefined;
+  add(item: Item): void;
+  remove(item: Item): void;
+}
+
+/** One step: someone comes, the first goes, or whoever stands at `at` (turned into a place that exists) leaves from the middle. */
+type Step = { readonly add: number } | "take" | { readonly leave: number };
+
+/** Come more often than they go, so that the queue gets long. */
+const steps = (rank: fc.Arbitrary<number>): fc.Arbitrary<readonly Step[]> =>
+  fc.array(
+    fc.oneof(
+      { weight: 4, arbitrary: rank.map((add): Step => ({ add })) },
+      { weight: 1, arbitrary: fc.constant<Step>("take") },
+      { weight: 2, arbitrary: fc.nat().map((leave): Step => ({ leave })) },
+    ),
+    { maxLength: 400, size: "max" },
+  );
+
+/** As `expect`, for a million times. */
+function agree(said: readonly unknown[], wanted: readonly unknown[]): void {
+  if (said.some((value, index) => value !== wanted[index])) expect(said).toEqual(wanted);
+}
+
+function follows(queue: Queue, lived: readonly Step[]): void {
+  const model: Item[] = [];
+  let arrived = 0;
+  const check = (): void => agree([queue.size, queue.first()], [model.length, model[0]]);
+  const remove = (item: Item | undefined): void => {
+    if (item === undefined) return;
+    queue.remove(item);
+    model.splice(model.indexOf(item), 1);
+  };
+  for (const step of lived) {
+    if (step === "take") remove(queue.first());
+    else if ("leave" in step) remove(model[step.leave % Math.max(1, model.length)]);
+    else {
+      const item: Item = { rank: step.add, order: ++arrived, place: -1, isInHeap: false };
+      queue.add(item);
+      model.push(item);
+      model.sort((a, b) => a.rank - b.rank || a.order - b.order);
+    }
+    check();
+  }
+  while (model.length > 0) {
+    remove(queue.first());
+    check();
+  }
+}
+
+describe("a queue by rank", () => {
+  const ranks = {
+    any: fc.integer(),
+    "few, so that most are ties": fc.integer({ min: 0, max: 3 }),
+    "of both signs, infinite too": fc.constantFrom(-Infinity, -1.5, 0, 0.25, 7, Infinity),
+  };
+
+  for (const [name, rank] of Object.entries(ranks)) {
+    test(`L4 a Heap gives the smallest first, ties in order of arrival: ranks ${name}`, () => {
+      fc.assert(fc.property(steps(rank), (lived) => follows(new Heap<Item>(), lived)));
+    });
+    test(`L4 a RankQueue gives the smallest first, ties in order of arrival: ranks ${name}`, () => {
+      fc.assert(fc.property(steps(rank), (lived) => follows(new RankQueue<Item>(), lived)));
+    });
+  }
+
+  test("L4 a RankQueue gives the smallest first when time is in the rank: most in order, some before", () => {
+    const early = fc.oneof({ weight: 9, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 50 }));
+    const inTime = steps(early).map((lived) =>
+      lived.map((step, now): Step => (typeof step === "object" && "add" in step ? { add: now - step.add } : step)),
+    );
+    fc.assert(fc.property(inTime, (lived) => follows(new RankQueue<Item>(), lived)));
+  });
+
+  test("L5 whoever has left a RankQueue stands nowhere", () => {
+    const queue = new RankQueue<Item>();
+    const items = [3, 1, 2].map((rank, order): Item => ({ rank, order, place: -1, isInHeap: false }));
+    for (const item of items) queue.add(item);
+    for (const item of items) queue.remove(item);
+    expect(items.map(({ place }) => place)).toEqual([-1, -1, -1]);
+  });
+});
+
+describe("a Fifo", () => {
+  test("L5 keeps the order of arrival, whoever leaves from the middle", () => {
+    fc.assert(
+      fc.property(steps(fc.nat()), (lived) => {
+        const queue = new Fifo<{ readonly value: number }>();
+        const model: { readonly item: { readonly value: number }; readonly place: number }[] = [];
+        for (const step of lived) {
+          if (step === "take") agree([queue.shift()], [model.shift()?.item]);
+          else if ("leave" in step) {
+            const [left] = model.splice(step.leave % Math.max(1, model.length), 1);
+            if (left !== undefined) queue.removeAt(left.place);
+          } else {
+            const item = { value: step.add };
+            model.push({ item, place: queue.push(item) });
+          }
+          agree([queue.size, queue.first(), queue.last()], [model.length, model[0]?.item, model.at(-1)?.item]);
+        }
+        for (const { item } of model) agree([queue.shift()], [item]);
+        agree([queue.shift(), queue.size], [undefined, 0]);
+      }),
+    );
+  });
+
+  test("keeps each one's place after it has cut off what is behind", () => {
+    const queue = new Fifo<string>();
+    const places = Array.from({ length: 1_000 }, (_, index) => queue.push(`item ${index}`));
+    for (let index = 0; index < 900; index += 1) expect(queue.shift()).toBe(`item ${index}`);
+    expect(new Set(places).size).toBe(1_000);
+    for (const place of places.slice(901, 999)) queue.removeAt(place);
+    expect([queue.size, queue.first(), queue.last()]).toEqual([2, "item 900", "item 999"]);
+    expect([queue.shift(), queue.shift(), queue.shift()]).toEqual(["item 900", "item 999", undefined]);
+  });
+});
