@@ -75,11 +75,11 @@ interface Sample {
   readonly prepareCpuUs: number;
 }
 async function once(one: Case): Promise<Sample> {
-  await settle("minor");
+  await settle("young");
   const beforePrepare = process.cpuUsage();
   const run = await one.prepare();
   const prepare = process.cpuUsage(beforePrepare);
-  await settle("minor");
+  await settle("young");
   const beforeWall = performance.now();
   const beforeWork = process.cpuUsage();
   await run.work();
@@ -108,10 +108,10 @@ export async function weigh(cases: readonly HeapCase[], rounds: Rounds): Promise
 
 /** A call of its own: a loop would keep the last round's value in its frame until this round's takes its place. */
 async function weighOnce(one: HeapCase): Promise<number> {
-  await settle("major");
+  await settle("all");
   const before = process.memoryUsage().heapUsed;
   const built = await one.build();
-  await settle("major");
+  await settle("all");
   const bytes = (process.memoryUsage().heapUsed - before) / one.units;
   // Read after the measuring, so that what is weighed cannot be collected before.
   if (built.held === undefined) throw new Error(`${one.name}: nothing was held`);
@@ -141,10 +141,11 @@ export function shuffled<T>(items: readonly T[], seed: number): T[] {
  * Before a measuring of time only the young are collected: a full collection while nothing of a case lives takes the shapes
  * of its objects, and with them its compiled code, so that each run would measure a cold start.
  */
-async function settle(type: "minor" | "major"): Promise<void> {
+async function settle(collect: "young" | "all"): Promise<void> {
   for (let pass = 0; pass < 2; pass += 1) {
     await new Promise<void>((resolve) => setTimeout(resolve, 10));
-    globalThis.gc?.({ type });
+    // Not `gc({ type })`, which on Node 20 leaves some of the dead.
+    globalThis.gc?.(collect === "young");
   }
 }
 

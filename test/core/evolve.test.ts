@@ -1,6 +1,6 @@
 // What facts make of a task, over a whole life: any sequence of commands, decided and then evolved, keeps the invariants of the record.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Command, Settled } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";
@@ -34,9 +34,14 @@ const living = fc.constantFrom<readonly string[]>([], ["child"]);
 /** Mostly of the attempt that runs. */
 const attempt = fc.oneof({ weight: 9, arbitrary: fc.constant(1) }, fc.constantFrom(0, 2));
 
+const named = (...names: readonly (typeof COMMAND_NAMES)[number][]): fc.Arbitrary<Command> =>
+  fc.tuple(fc.constantFrom(...names), attempt).map(([name, number]) => commandOf(name, number));
+
+/** Starts and waits more often than ends, so that lives are long. */
 const command: fc.Arbitrary<Command> = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(fc.constantFrom(...COMMAND_NAMES), attempt).map(([name, n]) => commandOf(name, n)) },
-  { weight: 1, arbitrary: fc.constant(start) },
+  { weight: 3, arbitrary: fc.constant(start) },
+  { weight: 8, arbitrary: named("block", "resume") },
+  { weight: 5, arbitrary: named(...COMMAND_NAMES) },
   { weight: 1, arbitrary: fc.tuple(settled, living).map(([how, children]) => settle(how, children)) },
   { weight: 1, arbitrary: fc.constantFrom(...STOP_REASONS).map((reason) => stop(reason, reason)) },
 );
@@ -201,6 +206,19 @@ describe("a fact", () => {
       runtime: undefined,
       finishedAt: expect.any(Number),
     });
+  });
+
+  test("S3 keeps the first start when a later attempt starts", () => {
+    const queuedAgain: TaskState = { ...STATES.running, status: "queued", attempt: 2 };
+    const { status, startedAt } = play(queuedAgain, start, 9_000);
+    expect({ status, startedAt }).toEqual({ status: "running", startedAt: STATES.running.startedAt });
+  });
+
+  test("S4 leaves no wait behind when a blocked task resumes, is stopped or ends", () => {
+    expect([...STATES.blocked.blockedOn]).toEqual([{ on: "message" }]);
+    for (const next of [commandOf("resume"), stop("cancel"), settle(SETTLED.returned)])
+      expect([...play(STATES.blocked, next).blockedOn]).toEqual([]);
+    expect([...play(STATES.finishing, end).blockedOn]).toEqual([]);
   });
 
   test("§2 of a task that was never created is a mistake", () => {

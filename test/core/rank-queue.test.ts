@@ -1,6 +1,6 @@
 // The queues of a lane, each against a sorted array that does the same the slow way.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { Fifo } from "../../lib/core/fifo.js";
 import { Heap } from "../../lib/core/heap.js";

@@ -50,7 +50,16 @@ describe("commands", () => {
 
 describe("code in a line", () => {
   test("is what backticks hold, with the number of its line", () => {
-    const markdown = lines("A `b` and ``c ` d``.", "", "```ts", "`no`;", "```", "<!-- `no` -->", "| `e` | `f g` |", "`x");
+    const markdown = lines(
+      "A `b` and ``c ` d``.",
+      "",
+      "```ts",
+      "`no`;",
+      "```",
+      "<!-- `no` -->",
+      "| `e` | `f g` |",
+      "`x",
+    );
     expect(spansOf(markdown)).toEqual([
       { code: "b", line: 1 },
       { code: "c ` d", line: 1 },
@@ -77,7 +86,7 @@ describe("code in a line", () => {
     ["npm start -- PATH", []],
     ["npm run --silent check:package", []],
     ["lib/core/rankQueue.ts", []],
-    ["node build/bench/spawn.js --max-old-space", ["js"]],
+    ["node build/bench/spawn.js --max-old-space", []],
   ])("%s claims %j", (code, names) => {
     expect(namesOf({ code, line: 1 })).toEqual(names);
   });

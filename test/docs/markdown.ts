@@ -55,7 +55,12 @@ export function npmScriptsOf({ code }: Block): readonly string[] {
   return code
     .split("\n")
     .flatMap((line) => line.replace(/(^|\s)#.*$/u, "").split(/&&|\|\||[;|]/u))
-    .map((command) => command.trim().replace(/^\$\s+/u, "").split(/\s+/u))
+    .map((command) =>
+      command
+        .trim()
+        .replace(/^\$\s+/u, "")
+        .split(/\s+/u),
+    )
     .filter(([program]) => program === "npm")
     .flatMap(([, ...words]) => {
       const [command = "", script = ""] = words.filter((word) => !word.startsWith("-"));
@@ -90,6 +95,8 @@ function withoutBlocks(markdown: string): string {
 }
 
 const path = /(?<![\w./-])(?:\.\/)?(?:(?:lib|test|examples|bench|\.ci)\/[\w./*{},-]*|[\w-]+\.(?:md|json|ts|mjs)\b)/gu;
+/** Also what is built, installed or somebody else's: no claim of ours. */
+const anyPath = /[\w.@*-]*\/[\w./*@-]+/gu;
 const text = /"[^"]*"|'[^']*'/gu;
 
 /** Paths of the project, each as one name; `{a,b}` is spelled out. */
@@ -108,7 +115,7 @@ function spelledOut(braced: string): readonly string[] {
  * Other words in lower case may be just words.
  */
 export function namesOf({ code }: Span): readonly string[] {
-  const rest = code.replace(path, " ").replace(text, " ");
+  const rest = code.replace(path, " ").replace(anyPath, " ").replace(text, " ");
   return [...rest.matchAll(/(?<![\w$-])[A-Za-z_$][\w$]*(?![\w$-])/gu)]
     .filter(({ index, 0: name }) => {
       const [before, after] = [rest.slice(0, index), rest.slice(index + name.length)];
