@@ -54,9 +54,6 @@ const packages = {
 type Library = keyof typeof packages;
 type Experiments = Readonly<Record<Library, () => string | Promise<string>>>;
 
-/** Whether the rows of `proposedRows` stand in the table. */
-const withProposedRows = true;
-
 // ── looking ────────────────────────────────────────────────────────────────
 
 /** Everything that can go on without a further event has gone on: timers of a few milliseconds, then some turns. */
@@ -662,9 +659,7 @@ const rows: Readonly<Record<string, Experiments>> = {
       return (await settlesAtOnce(settle)) ? "yes" : "no";
     },
   },
-};
 
-const proposedRows: Readonly<Record<string, Experiments>> = {
   "stops work that reads no signal, at its next step": {
     errand: async () => {
       const manager = new TaskManager({ graceMs: 5 });
@@ -778,7 +773,6 @@ function versionOf(name: string): string {
 }
 
 const table = readTable();
-const experiments: Readonly<Record<string, Experiments>> = { ...rows, ...(withProposedRows ? proposedRows : {}) };
 
 const cells = table.body.flatMap(([row = "", ...words]) =>
   table.columns.map((column, index) => ({ row, column, word: words[index] ?? "" })),
@@ -790,7 +784,7 @@ describe("the table's frame", () => {
   });
 
   test("its rows are those with experiments, each once", () => {
-    expect(table.body.map(([row]) => row)).toEqual(Object.keys(experiments));
+    expect(table.body.map(([row]) => row)).toEqual(Object.keys(rows));
   });
 
   test("every row has a word for every library", () => {
@@ -808,7 +802,7 @@ describe("the table's frame", () => {
 describe.concurrent("each cell is what is observed", () => {
   for (const { row, column, word } of cells) {
     test(`${column}, ${row}: ${word}`, async () => {
-      const experiment = experiments[row]?.[column as Library];
+      const experiment = rows[row]?.[column as Library];
       if (experiment === undefined) throw new Error(`there is no experiment for ${column} in "${row}"`);
       expect(await experiment()).toBe(word);
     });
