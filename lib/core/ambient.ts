@@ -4,7 +4,7 @@
 // manager that task is of. Listeners, hooks and stores are called outside any task.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Attempt } from "./task.js";
+import type { Attempt, Work } from "./task.js";
 
 const storage = new AsyncLocalStorage<Attempt | undefined>();
 
@@ -19,8 +19,8 @@ export function waiterOf(context: Attempt | undefined): Attempt | undefined {
   return ambient === undefined || ambient.phase === "settled" ? context : ambient;
 }
 
-export function runInside<A, R>(attempt: Attempt, fn: (argument: A) => R, argument: A): R {
-  return storage.run(attempt, fn, argument);
+export function runInside(attempt: Attempt, work: Work, call: (attempt: Attempt, work: Work) => unknown): unknown {
+  return storage.run(attempt, call, attempt, work);
 }
 
 export function runOutside<R>(fn: () => R): R {

@@ -136,7 +136,7 @@ export class Context extends Scope implements TaskContext {
   }
 
   get spawn(): Spawn {
-    return (work, options) => this.start(workOf(this.core, work), options);
+    return (work, options) => this.start(work, options);
   }
 
   usage(): Usage {
@@ -177,11 +177,7 @@ export class Context extends Scope implements TaskContext {
       items: list,
       concurrency: options.concurrency,
       signal: options.signal,
-      spawn: (item, index) =>
-        this.core.spawner.spawn(
-          this.spawnScope(),
-          workOf(this.core, (ctx) => fn(ctx, item, index)),
-        ),
+      spawn: (item, index) => this.core.spawner.spawn(this.spawnScope(), (ctx: TaskContext) => fn(ctx, item, index)),
       cancel: (child) => this.core.stop(child, "cancel", "not needed any more"),
     });
     // What `fn` gave, as it came out of its child.
@@ -319,10 +315,9 @@ export class Context extends Scope implements TaskContext {
   }
 }
 
-/** A function, ready to be run by an attempt. */
-export function workOf<T>(core: Core, work: TaskFunction<T>): Work {
-  checkType("work", work, "function");
-  return (attempt) => work(new Context(core, attempt));
+/** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */
+export function callWork(core: Core, attempt: Attempt, work: Work): unknown {
+  return (work as TaskFunction<unknown>)(new Context(core, attempt));
 }
 
 function takeArtifact(artifact: ArtifactInput): Artifact {

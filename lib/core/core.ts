@@ -23,7 +23,7 @@ import { Runner } from "./runner.js";
 import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
-import type { Attempt, OpenWait, Task } from "./task.js";
+import type { Attempt, OpenWait, Task, Work } from "./task.js";
 import { handled, type WaitOptions, Waits } from "./waits.js";
 
 export interface CoreOptions {
@@ -37,6 +37,8 @@ export interface CoreOptions {
   readonly graceMs: number;
   readonly isAmbient: boolean;
   readonly agingMs: number;
+  /** Calls a task's function with the context of its attempt, which is a view of this core. */
+  readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
 }
 
 export interface Stats {
@@ -94,6 +96,7 @@ export class Core {
       runtime,
       isAmbient: options.isAmbient,
       graceMs: options.graceMs,
+      call: (attempt, work) => options.call(this, attempt, work),
       withdrawRequests: (task) => this.requests.withdraw(task),
       onEnd: (task) => this.#ended(task),
     });

@@ -4,59 +4,58 @@
 // links, so no depth overflows and no signal is chained (C5). Parent pointers never change.
 
 import type { TaskTree, UsageReport } from "./record.js";
-import type { Spent, Task } from "./task.js";
+import { familyOf, type Spent, type Task } from "./task.js";
 
 /** `task` was just made under its parent. */
 export function adopt(task: Task): void {
   const { parent } = task;
   if (parent === undefined) return;
-  task.previousSibling = parent.lastChild;
-  if (parent.lastChild === undefined) parent.firstChild = task;
-  else parent.lastChild.nextSibling = task;
-  parent.lastChild = task;
-  parent.livingChildren++;
-  if (task.isAttached) parent.attachedChildren++;
-  task.root.livingDescendants++;
+  const family = familyOf(parent);
+  task.previousSibling = family.lastChild;
+  if (family.lastChild === undefined) family.firstChild = task;
+  else family.lastChild.nextSibling = task;
+  family.lastChild = task;
+  family.living++;
+  if (task.isAttached) family.attached++;
+  familyOf(task.root).descendants++;
   for (let above: Task | undefined = parent; above !== undefined; above = above.parent) {
-    above.tasks++;
+    above.family.tasksBelow++;
     above.touch();
   }
 }
 
 /** `task` has just ended. */
 export function buryIn(task: Task): void {
-  const { parent } = task;
-  if (parent === undefined) return;
-  parent.livingChildren--;
-  if (task.isAttached) parent.attachedChildren--;
-  task.root.livingDescendants--;
+  if (task.parent === undefined) return;
+  const { family } = task.parent;
+  family.living--;
+  if (task.isAttached) family.attached--;
+  task.root.family.descendants--;
 }
 
 /** `task` is attached, and is not any more; its record says so already. */
 export function letGo(task: Task): void {
-  if (task.parent !== undefined) task.parent.attachedChildren--;
+  if (task.parent !== undefined) task.parent.family.attached--;
 }
 
 /** The record of `task` is not kept any more: out of its parent's list. */
 export function forget(task: Task): void {
   const { parent, previousSibling, nextSibling } = task;
   if (parent === undefined) return;
-  if (previousSibling === undefined) parent.firstChild = nextSibling;
+  if (previousSibling === undefined) parent.family.firstChild = nextSibling;
   else previousSibling.nextSibling = nextSibling;
-  if (nextSibling === undefined) parent.lastChild = previousSibling;
+  if (nextSibling === undefined) parent.family.lastChild = previousSibling;
   else nextSibling.previousSibling = previousSibling;
   task.previousSibling = undefined;
   task.nextSibling = undefined;
 }
 
 export function* childrenOf(task: Task): Generator<Task> {
-  for (let child = task.firstChild; child !== undefined; child = child.nextSibling) yield child;
+  for (let child = task.family.firstChild; child !== undefined; child = child.nextSibling) yield child;
 }
 
 export function* attachedChildrenOf(task: Task): Generator<Task> {
-  for (let child = task.firstChild; child !== undefined; child = child.nextSibling) {
-    if (!child.isOver && child.isAttached) yield child;
-  }
+  for (const child of childrenOf(task)) if (!child.isOver && child.isAttached) yield child;
 }
 
 /** The living attached descendants: each before what is below it. They are what a sweep reaches (H2). */
@@ -78,18 +77,19 @@ export function isWithin(task: Task, above: Task): boolean {
 
 /** §8: usage adds up along the ancestors, through detached tasks too. */
 export function addUsage(task: Task, report: UsageReport): void {
-  task.ownSpent = plus(task.ownSpent, report);
+  const own = familyOf(task);
+  own.ownSpent = plus(own.ownSpent, report);
   for (let each: Task | undefined = task; each !== undefined; each = each.parent) {
-    each.spent = plus(each.spent, report);
+    each.family.spent = plus(each.family.spent, report);
     each.touch();
   }
 }
 
-function plus(spent: Spent | undefined, { inputTokens, outputTokens, costUsd }: UsageReport): Spent {
+function plus(spent: Spent, { inputTokens = 0, outputTokens = 0, costUsd = 0 }: UsageReport): Spent {
   return {
-    inputTokens: (spent?.inputTokens ?? 0) + (inputTokens ?? 0),
-    outputTokens: (spent?.outputTokens ?? 0) + (outputTokens ?? 0),
-    costUsd: (spent?.costUsd ?? 0) + (costUsd ?? 0),
+    inputTokens: spent.inputTokens + inputTokens,
+    outputTokens: spent.outputTokens + outputTokens,
+    costUsd: spent.costUsd + costUsd,
   };
 }
 

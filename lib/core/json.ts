@@ -3,7 +3,7 @@
 // Owns one question: can JSON carry this value without losing any of it, and if not, where does it fail?
 // A copy is made and frozen, so that what errand keeps cannot be changed from outside.
 
-import { printed } from "./printed.js";
+import { printed, readText } from "./printed.js";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -19,7 +19,8 @@ export function copyJson(value: unknown): JsonCopy {
   try {
     return { ok: true, json: copy(value, "$", []) };
   } catch (error) {
-    return { ok: false, why: error instanceof NotJson ? error.message : `reading it threw: ${printed(error)}` };
+    const why = readText(() => (error instanceof NotJson ? error.message : undefined));
+    return { ok: false, why: why ?? `reading it threw: ${printed(error)}` };
   }
 }
 
@@ -53,7 +54,8 @@ function copyObject(value: object, path: string, above: object[]): Json {
   }
   const kind = Object.prototype.toString.call(value).slice("[object ".length, -1);
   if (BOXED.has(kind)) return copy(value.valueOf(), path, above);
-  if (HELD_INSIDE.has(kind)) throw new NotJson(`${path}: a ${kind}`);
+  // A Map, an Error, a Response: what such an object is, it holds where no field shows it.
+  if (kind !== "Object") throw new NotJson(`${path}: a ${kind}`);
   const result: { [key: string]: Json } = {};
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue;
@@ -69,13 +71,6 @@ function copyObject(value: object, path: string, above: object[]): Json {
 }
 
 const BOXED: ReadonlySet<string> = new Set(["String", "Number", "Boolean"]);
-
-/** What such an object is, it holds where no field shows it. */
-const HELD_INSIDE: ReadonlySet<string> = new Set([
-  ...["Map", "Set", "WeakMap", "WeakSet", "WeakRef", "Promise", "RegExp", "Error", "Symbol", "BigInt", "Generator"],
-  ...["ArrayBuffer", "SharedArrayBuffer", "DataView", "Int8Array", "Uint8Array", "Uint8ClampedArray", "Int16Array"],
-  ...["Uint16Array", "Int32Array", "Uint32Array", "Float32Array", "Float64Array", "BigInt64Array", "BigUint64Array"],
-]);
 
 function hasToJson(value: object): value is { toJSON(key: string): unknown } {
   return "toJSON" in value && typeof value.toJSON === "function";

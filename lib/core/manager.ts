@@ -2,7 +2,7 @@
 
 import { ambientAttempt } from "./ambient.js";
 import type { Clock } from "./clock.js";
-import { type Session, type Spawn, workOf } from "./context.js";
+import { callWork, type Session, type Spawn } from "./context.js";
 import { Core, type Stats } from "./core.js";
 import type { ManagerEventMap, TaskEvent } from "./events.js";
 import { treeOf } from "./hierarchy.js";
@@ -61,6 +61,7 @@ export class TaskManager extends Scope {
         graceMs: options.graceMs ?? 5_000,
         isAmbient: options.ambient ?? true,
         agingMs: options.agingMs ?? 1_000,
+        call: callWork,
       }),
     );
     this.inbox = this.core.requests;
@@ -73,7 +74,7 @@ export class TaskManager extends Scope {
    * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
    */
   get spawn(): Spawn {
-    return (work, options) => this.start(workOf(this.core, work), options);
+    return (work, options) => this.start(work, options);
   }
 
   protected spawnScope(): SpawnScope {

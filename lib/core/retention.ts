@@ -41,13 +41,13 @@ export class Retainer {
 
   #dropOldest(): void {
     for (let task = this.#finished.shift(); task !== undefined; ) {
-      if (task.firstChild !== undefined) {
+      if (task.family.firstChild !== undefined) {
         task.isPinned = true;
         return;
       }
       const { parent }: Task = task;
       this.#evict(task);
-      task = parent?.isPinned && parent.firstChild === undefined ? parent : undefined;
+      task = parent?.isPinned && parent.family.firstChild === undefined ? parent : undefined;
     }
   }
 

@@ -15,7 +15,7 @@ import type { Runtime } from "./record.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
-import { Attempt, type Task } from "./task.js";
+import { Attempt, type Task, type Work } from "./task.js";
 import { overError, type Waits } from "./waits.js";
 import { tellWatchers } from "./watchers.js";
 
@@ -26,6 +26,8 @@ export interface RunnerRooms {
   readonly runtime: Runtime;
   readonly isAmbient: boolean;
   readonly graceMs: number;
+  /** Calls a task's function with the context of its attempt. */
+  readonly call: (attempt: Attempt, work: Work) => unknown;
   /** Withdraws the open questions of a task whose attempt is over. */
   readonly withdrawRequests: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
@@ -68,8 +70,8 @@ export class Runner {
     let value: unknown;
     try {
       value = isAmbient
-        ? context.runInAsyncScope(runInside, undefined, attempt, work, attempt)
-        : context.runInAsyncScope(work, undefined, attempt);
+        ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#rooms.call)
+        : context.runInAsyncScope(this.#rooms.call, undefined, attempt, work);
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // A thenable of any make: `Promise.resolve` calls its `then` once, and takes its first answer.
         Promise.resolve(value).then(
@@ -123,7 +125,7 @@ export class Runner {
     this.#rooms.withdrawRequests(task);
     const policy = isReturn ? task.state.spec.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
-    const living = task.attachedChildren === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
+    const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
     loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) this.#ended(task);
@@ -216,7 +218,7 @@ export class Runner {
       task = undefined;
       if (parent === undefined || !isAttached) continue;
       parent.touch();
-      if (parent.attachedChildren === 0 && parent.state.outcome !== undefined && !parent.isOver) {
+      if (parent.family.attached === 0 && parent.state.outcome !== undefined && !parent.isOver) {
         loop.apply(parent, { type: "end" });
         task = parent;
       }

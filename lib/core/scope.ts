@@ -61,6 +61,7 @@ export abstract class Scope {
   protected abstract readonly closes: Task | string | undefined;
 
   protected start<T>(work: Work, options: SpawnOptions | undefined): TaskHandle<T> {
+    checkType("work", work, "function");
     return new Handle<T>(this.core, this.core.spawner.spawn(this.#scopeOf(options), work, options));
   }
 

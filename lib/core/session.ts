@@ -1,6 +1,6 @@
 // Session: one owner loop, by name: what it spawned, and all that came of it.
 
-import { type Session, type Spawn, workOf } from "./context.js";
+import type { Session, Spawn } from "./context.js";
 import type { Core } from "./core.js";
 import type { Usage } from "./record.js";
 import { Scope } from "./scope.js";
@@ -19,7 +19,7 @@ export class NamedSession extends Scope implements Session {
   }
 
   get spawn(): Spawn {
-    return (work, options) => this.start(workOf(this.core, work), options);
+    return (work, options) => this.start(work, options);
   }
 
   usage(): Usage {

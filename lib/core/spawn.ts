@@ -218,18 +218,18 @@ export class Spawner {
         `A task under ${id} would be ${depth} levels deep: do this work in ${id} itself`,
       );
     }
-    if (parent.livingChildren >= this.#maxChildren) {
+    if (parent.family.living >= this.#maxChildren) {
       throw new LimitExceededError(
         "maxChildren",
         this.#maxChildren,
-        `Task ${id} has ${parent.livingChildren} living children: wait for one to end`,
+        `Task ${id} has ${parent.family.living} living children: wait for one to end`,
       );
     }
-    if (root.livingDescendants >= this.#maxDescendants) {
+    if (root.family.descendants >= this.#maxDescendants) {
       throw new LimitExceededError(
         "maxDescendants",
         this.#maxDescendants,
-        `${root.livingDescendants} tasks live below root ${root.id}: wait for one to end`,
+        `${root.family.descendants} tasks live below root ${root.id}: wait for one to end`,
       );
     }
   }

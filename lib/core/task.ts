@@ -33,17 +33,40 @@ export class Link {
   }
 }
 
-/** What a task has used, with everything below it. */
+/** What has been used, summed up. */
 export interface Spent {
-  inputTokens: number;
-  outputTokens: number;
-  costUsd: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly costUsd: number;
+}
+const NOTHING: Spent = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0 });
+
+/** What a task has below it. Leaves, which are most, share one that is empty; `hierarchy.ts` alone writes. */
+export class Family {
+  firstChild: Task | undefined;
+  lastChild: Task | undefined;
+  /** Children that live and are attached: what H1 waits for. */
+  attached = 0;
+  /** Children that live, detached ones too. */
+  living = 0;
+  /** Of a root: tasks below it that live. */
+  descendants = 0;
+  /** All that were ever spawned below it. */
+  tasksBelow = 0;
+  /** By the task and everything below it; `ownSpent` is the part of the task itself. */
+  spent: Spent = NOTHING;
+  ownSpent: Spent = NOTHING;
+}
+const NO_FAMILY: Family = Object.freeze(new Family());
+
+/** To write: the task's own. */
+export function familyOf(task: Task): Family {
+  if (task.family === NO_FAMILY) task.family = new Family();
+  return task.family;
 }
 
-const NOTHING: Readonly<Spent> = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0 });
-
-/** A task's function, made ready for the runner: it gets its context from the attempt. */
-export type Work = (attempt: Attempt) => unknown;
+/** A task's function, as `spawn` took it. The rooms never call it themselves: its context is a view, made above them. */
+export type Work = (context: never) => unknown;
 
 export class Task implements Slotted {
   // ── the loop ──
@@ -61,21 +84,9 @@ export class Task implements Slotted {
   // ── the hierarchy ──
   readonly parent: Task | undefined;
   readonly root: Task;
-  firstChild: Task | undefined;
-  lastChild: Task | undefined;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
-  /** Children that live and are attached: what H1 waits for. */
-  attachedChildren = 0;
-  /** Children that live, detached ones too. */
-  livingChildren = 0;
-  /** Of a root: tasks below it that live. */
-  livingDescendants = 0;
-  /** The task itself and all that were ever spawned below it. */
-  tasks = 1;
-  spent: Spent | undefined;
-  /** The part of `spent` that the task itself reported. */
-  ownSpent: Spent | undefined;
+  family: Family = NO_FAMILY;
 
   // ── the slots ──
   readonly lane: Lane<Task>;
@@ -129,18 +140,18 @@ export class Task implements Slotted {
   }
 
   usage(): Usage {
-    const { inputTokens, outputTokens, costUsd } = this.spent ?? NOTHING;
-    return Object.freeze({ inputTokens, outputTokens, costUsd, tasks: this.tasks });
+    const { spent, tasksBelow } = this.family;
+    return Object.freeze({ ...spent, tasks: tasksBelow + 1 });
   }
 
   /** Without what the task used itself. */
   usageBelow(): Usage {
-    const { spent = NOTHING, ownSpent = NOTHING } = this;
+    const { spent, ownSpent, tasksBelow } = this.family;
     return Object.freeze({
       inputTokens: spent.inputTokens - ownSpent.inputTokens,
       outputTokens: spent.outputTokens - ownSpent.outputTokens,
       costUsd: spent.costUsd - ownSpent.costUsd,
-      tasks: this.tasks - 1,
+      tasks: tasksBelow,
     });
   }
 }
