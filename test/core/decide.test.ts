@@ -1,4 +1,6 @@
-// The rules of DESIGN §1–§5 as a table: what each command comes to in each state, and the laws that hold over all of it. The outcome has a file of its own: outcome.test.ts.
+// The rules of DESIGN §1–§5 as a table: what each command comes to in each state, and the laws over all of it.
+//
+// How a task ended has a file of its own, outcome.test.ts; what the facts make of it over a whole life, evolve.test.ts.
 
 import { describe, expect, test } from "vitest";
 import { decide, isRefusal } from "../../lib/core/decide.js";
@@ -21,89 +23,107 @@ import {
 
 // ── every state × every command ────────────────────────────────────────────
 //
-// A cell names the facts, or the refusal in parentheses. A stopped state was stopped by `cancel`; a finishing one has returned
-// (queued: was cancelled before it began) and a child of it lives; in `superseded` attempt 2 runs and the command is of attempt 1.
+// A cell names the facts, or the refusal in parentheses. A stopped state was stopped by `cancel`. In a finishing
+// one the outcome is final and a child lives: it has returned, or (queued) was cancelled before it began. In
+// `superseded` attempt 2 runs, and the command comes from attempt 1. An `own` command is a function's write;
+// without `own` it comes from outside.
 
 const TABLES = [
   `
-                  | start             | block           | resume         | stop
-queued            | task.started      | (not_started)   | (not_started)  | task.cancelRequested
-queued, stopped   | (stopped)         | (not_started)   | (not_started)  | (stopped)
-queued, finishing | (stopped)         | (settled)       | (settled)      | (settled)
-running           | (already_started) | task.blocked    | (not_blocked)  | task.cancelRequested
-running, stopped  | (already_started) | (stopped)       | (stopped)      | (stopped)
-blocked           | (already_started) | task.blocked    | task.resumed   | task.cancelRequested
-blocked, stopped  | (already_started) | (stopped)       | (stopped)      | (stopped)
-finishing         | (already_started) | (settled)       | (settled)      | (settled)
-superseded        | (already_started) | (superseded)    | (superseded)   | task.cancelRequested
-succeeded         | (terminal)        | (terminal)      | (terminal)     | (terminal)
-failed            | (terminal)        | (terminal)      | (terminal)     | (terminal)
-cancelled         | (terminal)        | (terminal)      | (terminal)     | (terminal)
-interrupted       | (terminal)        | (terminal)      | (terminal)     | (terminal)
+                  | start             | block         | resume        | stop
+queued            | task.started      | (not_started) | (not_started) | task.cancelRequested
+queued, stopped   | (stopped)         | (not_started) | (not_started) | (stopped)
+queued, finishing | (stopped)         | (settled)     | (settled)     | (settled)
+running           | (already_started) | task.blocked  | (not_blocked) | task.cancelRequested
+running, stopped  | (already_started) | (stopped)     | (stopped)     | (stopped)
+blocked           | (already_started) | task.blocked  | task.resumed  | task.cancelRequested
+blocked, stopped  | (already_started) | (stopped)     | (stopped)     | (stopped)
+finishing         | (already_started) | (settled)     | (settled)     | (settled)
+superseded        | (already_started) | (superseded)  | (superseded)  | task.cancelRequested
+succeeded         | (terminal)        | (terminal)    | (terminal)    | (terminal)
+failed            | (terminal)        | (terminal)    | (terminal)    | (terminal)
+cancelled         | (terminal)        | (terminal)    | (terminal)    | (terminal)
+interrupted       | (terminal)        | (terminal)    | (terminal)    | (terminal)
 `,
   `
-                  | settle returned   | settle threw    | settle silent                 | settle unstarted
-queued            | (not_started)     | (not_started)   | (not_started)                 | (not_stopped)
-queued, stopped   | (not_started)     | (not_started)   | (not_started)                 | task.cancelled
-queued, finishing | (settled)         | (settled)       | (settled)                     | (settled)
-running           | task.succeeded    | task.failed     | (not_stopped)                 | (already_started)
-running, stopped  | task.succeeded    | task.cancelled  | task.abandoned task.cancelled | (already_started)
-blocked           | task.succeeded    | task.failed     | (not_stopped)                 | (already_started)
-blocked, stopped  | task.succeeded    | task.cancelled  | task.abandoned task.cancelled | (already_started)
-finishing         | (settled)         | (settled)       | (settled)                     | (settled)
-superseded        | (superseded)      | (superseded)    | (superseded)                  | (already_started)
-succeeded         | (terminal)        | (terminal)      | (terminal)                    | (terminal)
-failed            | (terminal)        | (terminal)      | (terminal)                    | (terminal)
-cancelled         | (terminal)        | (terminal)      | (terminal)                    | (terminal)
-interrupted       | (terminal)        | (terminal)      | (terminal)                    | (terminal)
+                  | settle returned | settle threw   | settle silent                 | settle unstarted
+queued            | (not_started)   | (not_started)  | (not_started)                 | (not_stopped)
+queued, stopped   | (not_started)   | (not_started)  | (not_started)                 | task.cancelled
+queued, finishing | (settled)       | (settled)      | (settled)                     | (settled)
+running           | task.succeeded  | task.failed    | (not_stopped)                 | (already_started)
+running, stopped  | task.succeeded  | task.cancelled | task.abandoned task.cancelled | (already_started)
+blocked           | task.succeeded  | task.failed    | (not_stopped)                 | (already_started)
+blocked, stopped  | task.succeeded  | task.cancelled | task.abandoned task.cancelled | (already_started)
+finishing         | (settled)       | (settled)      | (settled)                     | (settled)
+superseded        | (superseded)    | (superseded)   | (superseded)                  | (already_started)
+succeeded         | (terminal)      | (terminal)     | (terminal)                    | (terminal)
+failed            | (terminal)      | (terminal)     | (terminal)                    | (terminal)
+cancelled         | (terminal)      | (terminal)     | (terminal)                    | (terminal)
+interrupted       | (terminal)      | (terminal)     | (terminal)                    | (terminal)
 `,
   `
-                  | end               | lateSettle       | update           | addArtifact
-queued            | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-queued, stopped   | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-queued, finishing | task.cancelled    | task.lateSettled | task.updated     | artifact.added
-running           | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-running, stopped  | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-blocked           | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-blocked, stopped  | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-finishing         | task.succeeded    | task.lateSettled | task.updated     | artifact.added
-superseded        | (unsettled)       | (unsettled)      | task.updated     | artifact.added
-succeeded         | (terminal)        | task.lateSettled | task.updated     | artifact.added
-failed            | (terminal)        | task.lateSettled | task.updated     | artifact.added
-cancelled         | (terminal)        | task.lateSettled | task.updated     | artifact.added
-interrupted       | (terminal)        | task.lateSettled | task.updated     | artifact.added
+                  | end            | lateSettle       | update       | addArtifact    | send
+queued            | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+queued, stopped   | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+queued, finishing | task.cancelled | task.lateSettled | task.updated | artifact.added | (settled)
+running           | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+running, stopped  | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+blocked           | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+blocked, stopped  | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+finishing         | task.succeeded | task.lateSettled | task.updated | artifact.added | (settled)
+superseded        | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+succeeded         | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
+failed            | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
+cancelled         | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
+interrupted       | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
 `,
   `
-                  | progress         | own update       | own addArtifact  | reportUsage    | emit          | post
-queued            | (not_started)    | (not_started)    | (not_started)    | (not_started)  | (not_started) | (not_started)
-queued, stopped   | (not_started)    | (not_started)    | (not_started)    | (not_started)  | (not_started) | (not_started)
-queued, finishing | (settled)        | (settled)        | (settled)        | (settled)      | (settled)     | (settled)
-running           | task.progressed  | task.updated     | artifact.added   | usage.reported | custom        | message.sent
-running, stopped  | task.progressed  | task.updated     | artifact.added   | usage.reported | custom        | message.sent
-blocked           | task.progressed  | task.updated     | artifact.added   | usage.reported | custom        | message.sent
-blocked, stopped  | task.progressed  | task.updated     | artifact.added   | usage.reported | custom        | message.sent
-finishing         | (settled)        | (settled)        | (settled)        | (settled)      | (settled)     | (settled)
-superseded        | (superseded)     | (superseded)     | (superseded)     | (superseded)   | (superseded)  | (superseded)
-succeeded         | (terminal)       | (terminal)       | (terminal)       | (terminal)     | (terminal)    | (terminal)
-failed            | (terminal)       | (terminal)       | (terminal)       | (terminal)     | (terminal)    | (terminal)
-cancelled         | (terminal)       | (terminal)       | (terminal)       | (terminal)     | (terminal)    | (terminal)
-interrupted       | (terminal)       | (terminal)       | (terminal)       | (terminal)     | (terminal)    | (terminal)
+                  | progress        | own update    | own addArtifact | reportUsage    | emit
+queued            | (not_started)   | (not_started) | (not_started)   | (not_started)  | (not_started)
+queued, stopped   | (not_started)   | (not_started) | (not_started)   | (not_started)  | (not_started)
+queued, finishing | (settled)       | (settled)     | (settled)       | (settled)      | (settled)
+running           | task.progressed | task.updated  | artifact.added  | usage.reported | custom
+running, stopped  | task.progressed | task.updated  | artifact.added  | usage.reported | custom
+blocked           | task.progressed | task.updated  | artifact.added  | usage.reported | custom
+blocked, stopped  | task.progressed | task.updated  | artifact.added  | usage.reported | custom
+finishing         | (settled)       | (settled)     | (settled)       | (settled)      | (settled)
+superseded        | (superseded)    | (superseded)  | (superseded)    | (superseded)   | (superseded)
+succeeded         | (terminal)      | (terminal)    | (terminal)      | (terminal)     | (terminal)
+failed            | (terminal)      | (terminal)    | (terminal)      | (terminal)     | (terminal)
+cancelled         | (terminal)      | (terminal)    | (terminal)      | (terminal)     | (terminal)
+interrupted       | (terminal)      | (terminal)    | (terminal)      | (terminal)     | (terminal)
 `,
   `
-                  | send         | openRequest    | close answered   | close rejected   | close expired   | close withdrawn
-queued            | message.sent | (not_started)  | request.answered | request.rejected | request.expired | request.withdrawn
-queued, stopped   | message.sent | (not_started)  | request.answered | request.rejected | request.expired | request.withdrawn
-queued, finishing | (settled)    | (settled)      | request.answered | request.rejected | request.expired | request.withdrawn
-running           | message.sent | request.opened | request.answered | request.rejected | request.expired | request.withdrawn
-running, stopped  | message.sent | (stopped)      | request.answered | request.rejected | request.expired | request.withdrawn
-blocked           | message.sent | request.opened | request.answered | request.rejected | request.expired | request.withdrawn
-blocked, stopped  | message.sent | (stopped)      | request.answered | request.rejected | request.expired | request.withdrawn
-finishing         | (settled)    | (settled)      | request.answered | request.rejected | request.expired | request.withdrawn
-superseded        | message.sent | (superseded)   | request.answered | request.rejected | request.expired | request.withdrawn
-succeeded         | (terminal)   | (terminal)     | (terminal)       | (terminal)       | (terminal)      | (terminal)
-failed            | (terminal)   | (terminal)     | (terminal)       | (terminal)       | (terminal)      | (terminal)
-cancelled         | (terminal)   | (terminal)     | (terminal)       | (terminal)       | (terminal)      | (terminal)
-interrupted       | (terminal)   | (terminal)     | (terminal)       | (terminal)       | (terminal)      | (terminal)
+                  | post          | openRequest
+queued            | (not_started) | (not_started)
+queued, stopped   | (not_started) | (not_started)
+queued, finishing | (settled)     | (settled)
+running           | message.sent  | request.opened
+running, stopped  | message.sent  | (stopped)
+blocked           | message.sent  | request.opened
+blocked, stopped  | message.sent  | (stopped)
+finishing         | (settled)     | (settled)
+superseded        | (superseded)  | (superseded)
+succeeded         | (terminal)    | (terminal)
+failed            | (terminal)    | (terminal)
+cancelled         | (terminal)    | (terminal)
+interrupted       | (terminal)    | (terminal)
+`,
+  `
+                  | close answered   | close rejected   | close expired   | close withdrawn
+queued            | request.answered | request.rejected | request.expired | request.withdrawn
+queued, stopped   | request.answered | request.rejected | request.expired | request.withdrawn
+queued, finishing | request.answered | request.rejected | request.expired | request.withdrawn
+running           | request.answered | request.rejected | request.expired | request.withdrawn
+running, stopped  | request.answered | request.rejected | request.expired | request.withdrawn
+blocked           | request.answered | request.rejected | request.expired | request.withdrawn
+blocked, stopped  | request.answered | request.rejected | request.expired | request.withdrawn
+finishing         | request.answered | request.rejected | request.expired | request.withdrawn
+superseded        | request.answered | request.rejected | request.expired | request.withdrawn
+succeeded         | (terminal)       | (terminal)       | (terminal)      | (terminal)
+failed            | (terminal)       | (terminal)       | (terminal)      | (terminal)
+cancelled         | (terminal)       | (terminal)       | (terminal)      | (terminal)
+interrupted       | (terminal)       | (terminal)       | (terminal)      | (terminal)
 `,
 ];
 

@@ -1,4 +1,5 @@
-// What facts make of a task, over a whole life: any sequence of commands, decided and then evolved, keeps the invariants of the record.
+// What facts make of a task over a whole life: any sequence of commands, decided and then evolved, keeps the
+// invariants of the record.
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";

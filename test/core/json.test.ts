@@ -107,6 +107,10 @@ describe("a value JSON can carry", () => {
     expect(carried(value)).toEqual({ page: 1 });
   });
 
+  test("may be minus zero, which JSON writes as zero", () => {
+    expect(Object.is(carried(-0), 0)).toBe(true);
+  });
+
   test("may be nested a thousand deep, which takes no time to speak of", () => {
     let value: Json = 1;
     for (let depth = 0; depth < 1_000; depth += 1) value = depth % 2 === 0 ? [value] : { in: value };

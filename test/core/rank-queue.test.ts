@@ -20,7 +20,7 @@ interface Queue {
   remove(item: Item): void;
 }
 
-/** One step: someone comes, the first goes, or whoever stands at `at` (turned into a place that exists) leaves from the middle. */
+/** One step: someone comes, the first goes, or whoever stands at place `leave` goes from the middle. */
 type Step = { readonly add: number } | "take" | { readonly leave: number };
 
 /** Come more often than they go, so that the queue gets long. */

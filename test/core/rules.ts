@@ -1,8 +1,8 @@
-// What the tests of the pure rules share: every state a task can be in, every command it can be given, and tables of both.
+// What the tests of the pure rules share: every state of a task, every command it can be given, and tables of both.
 //
-// A state is made as in life, by playing commands; so none is here that cannot be reached. `superseded` alone is made by hand: its
-// attempt is the second one, while the commands come from the first. Everything here is frozen to its leaves: a rule that changed
-// its input would throw.
+// A state is made as in life, by playing commands; so none is here that cannot be reached. `superseded` alone is
+// made by hand: its attempt is the second one, while the commands come from the first. Everything here is frozen to
+// its leaves: a rule that changed its input would throw.
 
 import type { Command, Refusal, Settled } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";

@@ -111,8 +111,8 @@ function spelledOut(braced: string): readonly string[] {
 }
 
 /**
- * Names that claim to exist: camelCase, PascalCase and UPPER_CASE words, members (`x.y`), and whatever is called or is a field (`y(`, `y:`).
- * Other words in lower case may be just words.
+ * Names that claim to exist: camelCase, PascalCase and UPPER_CASE words, members (`x.y`), and whatever is called or is
+ * a field (`y(`, `y:`). Other words in lower case may be just words.
  */
 export function namesOf({ code }: Span): readonly string[] {
   const rest = code.replace(path, " ").replace(anyPath, " ").replace(text, " ");

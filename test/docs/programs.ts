@@ -1,7 +1,7 @@
 // Blocks of code as programs: each in a module of its own, compiled as the project is, run as a user runs it.
 //
-// They stand in a folder under build/, so that "errand" is the built package and the project's dependencies resolve; the folder goes
-// when the file's tests are over. `npm test` builds first.
+// They stand in a folder under build/, so that "errand" is the built package and the project's dependencies
+// resolve; the folder goes when the file's tests are over. `npm test` builds first.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
