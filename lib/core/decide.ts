@@ -1,7 +1,7 @@
 // Decide: may this happen to this task, and what are then the facts? THE rules, with `evolve`.
 //
 // Pure: no clock, no random, no promise, no Node import. Reads a state, gives facts or a named refusal (S8), never throws.
-// S1, S2, S4, S5, C1 and H1 are kept here; the table test in test/core/decide.test.ts covers every status × every command.
+// S1, S2, S5, C1 and H1 are kept here, and that a stopped or finished task begins no wait (S4, C3); the table test in test/core/decide.test.ts covers every status × every command.
 
 import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
 import { isErrandError } from "./errors.js";

@@ -48,7 +48,10 @@ function copy(value: unknown, path: string, above: object[]): Json {
 }
 
 function copyObject(value: object, path: string, above: object[]): Json {
-  if (hasToJson(value)) return copy(value.toJSON(""), path, above);
+  if (hasToJson(value)) {
+    const json = value.toJSON("");
+    if (json !== value) return copy(json, path, above);
+  }
   if (Array.isArray(value)) {
     return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, above)));
   }

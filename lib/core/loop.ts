@@ -90,9 +90,7 @@ export class Loop {
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
-    if (this.#isScheduled || this.#isDraining) return;
-    this.#isScheduled = true;
-    void RESOLVED.then(this.drain);
+    this.#schedule();
   }
 
   /** Delivers all there is, and what comes of it. Called at the top of a microtask or a macrotask, never under a caller's code. */
@@ -101,9 +99,19 @@ export class Loop {
     this.#isScheduled = false;
     if (this.#first === undefined) return;
     this.#isDraining = true;
-    runOutside(this.#drainAll);
-    this.#isDraining = false;
+    try {
+      runOutside(this.#drainAll);
+    } finally {
+      this.#isDraining = false;
+      this.#schedule(); // Empty, unless a delivery threw: it must not take the others along.
+    }
   };
+
+  #schedule(): void {
+    if (this.#first === undefined || this.#isScheduled || this.#isDraining) return;
+    this.#isScheduled = true;
+    void RESOLVED.then(this.drain);
+  }
 
   readonly #drainAll = (): void => {
     for (let delivery = this.#first; delivery !== undefined; delivery = this.#first) {
