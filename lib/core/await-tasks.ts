@@ -19,7 +19,7 @@ export interface AwaitOptions extends WaitOptions {
   timeoutMs?: number | undefined;
   /** Also return when one of them, or a task below, asks a question: once per request. */
   stopOnRequest?: boolean | undefined;
-  /** On `done`, cancel those of the caller's own children that have not ended and that nobody else waits for. */
+  /** On `done`, ask those of the caller's own children to stop that have not ended and that nobody else waits for; not waited for. */
   cancelRest?: boolean | undefined;
 }
 

@@ -128,24 +128,27 @@ function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
     if (settled.how === "returned") return Object.freeze({ id, status: "succeeded", value: settled.value });
   }
   const cause = settled.how === "threw" ? { cause: settled.error } : {};
+  const abandoned = settled.how === "silent" ? { abandoned: true as const } : {};
   if (stop === undefined) {
     return Object.freeze({ id, status: "failed", error: toFailure(codeOf(cause.cause), cause.cause) });
   }
   switch (stop.reason) {
     case "cancel":
-      return Object.freeze({ id, status: "cancelled", reason: stop.words, ...cause });
+      return Object.freeze({ id, status: "cancelled", reason: stop.words, ...cause, ...abandoned });
     case "shutdown":
       return Object.freeze({
         id,
         status: "interrupted",
         reason: "shutdown",
         ...(state.runtime === undefined ? {} : { instanceId: state.runtime.instanceId, pid: state.runtime.pid }),
+        ...abandoned,
       });
     default:
       return Object.freeze({
         id,
         status: "failed",
-        error: Object.freeze({ code: stop.reason, message: TOO_LONG[stop.reason], ...cause }),
+        error: tooLong(stop.reason, settled),
+        ...abandoned,
       });
   }
 }
@@ -153,8 +156,14 @@ function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
 const TOO_LONG = {
   timeout: "ran for longer than its timeoutMs",
   total_timeout: "was not over within its totalTimeoutMs",
-  stalled: "gave no sign of life within its stallTimeoutMs",
+  stalled:
+    "gave no sign of life within its stallTimeoutMs: ctx.heartbeat() is one, so are progress, output and messages",
 } as const;
+
+function tooLong(reason: keyof typeof TOO_LONG, settled: Settled): TaskFailure {
+  const failure = { code: reason, message: TOO_LONG[reason] };
+  return settled.how === "threw" ? withCause(failure, settled.error) : Object.freeze(failure);
+}
 
 function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
   return { type: `task.${outcome.status}` satisfies EndFact, outcome, output };
@@ -168,17 +177,20 @@ function codeOf(error: unknown): FailureCode {
 
 /** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. Reading it never throws (S8). */
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
-  if (!read(() => thrown instanceof Error)) return Object.freeze({ code, message: printed(thrown), cause: thrown });
+  if (!read(() => thrown instanceof Error)) return withCause({ code, message: printed(thrown) }, thrown);
   const error = thrown as Error;
   const name = readText(() => error.name);
   const stack = readText(() => error.stack);
-  return Object.freeze({
-    code,
-    message: readText(() => error.message) ?? printed(thrown),
-    ...(name === undefined ? {} : { name }),
-    ...(stack === undefined ? {} : { stack }),
-    cause: thrown,
-  });
+  const message = readText(() => error.message) ?? printed(thrown);
+  return withCause(
+    { code, message, ...(name === undefined ? {} : { name }), ...(stack === undefined ? {} : { stack }) },
+    thrown,
+  );
+}
+
+/** The cause is there to be read and not to be written out, as that of an `Error`: JSON could seldom carry it. */
+function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
+  return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
 }
 
 function refuse(refused: RefusalReason): Refusal {

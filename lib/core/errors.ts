@@ -152,7 +152,7 @@ export class AlreadyAnsweredError extends ErrandError {
   readonly request: InboxRequest;
   constructor(request: InboxRequest) {
     super(
-      `Request ${request.id} is not open any more: ${request.status}${request.by === undefined ? "" : ` by ${request.by}`}`,
+      `Request ${request.id} is not open any more: ${request.status}${request.by === undefined ? "" : ` by ${request.by}`}. Where several may answer, leave it at that`,
     );
     this.request = request;
   }
@@ -193,7 +193,7 @@ export class ReservedNameError extends ErrandError {
   readonly code = "RESERVED_NAME";
   readonly taskName: string;
   constructor(taskName: string) {
-    super(`The name ${JSON.stringify(taskName)} is reserved: choose another`);
+    super(`The name ${JSON.stringify(taskName)} is reserved, like parent, self, all and broadcast: choose another`);
     this.taskName = taskName;
   }
 }

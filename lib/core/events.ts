@@ -112,6 +112,34 @@ export interface ManagerEventMap extends TaskEventMap {
   };
 }
 
+/** What can be listened to; the compiler sees that none is missing. */
+export const EVENT_TYPES: readonly string[] = Object.keys({
+  "task.created": 0,
+  "task.started": 0,
+  "task.blocked": 0,
+  "task.resumed": 0,
+  "task.progressed": 0,
+  "task.updated": 0,
+  "task.cancelRequested": 0,
+  "task.returned": 0,
+  "task.succeeded": 0,
+  "task.failed": 0,
+  "task.cancelled": 0,
+  "task.interrupted": 0,
+  "task.abandoned": 0,
+  "task.lateSettled": 0,
+  "request.opened": 0,
+  "request.answered": 0,
+  "request.rejected": 0,
+  "request.expired": 0,
+  "request.withdrawn": 0,
+  "message.sent": 0,
+  "artifact.added": 0,
+  "usage.reported": 0,
+  custom: 0,
+  "listener.failed": 0,
+} satisfies { [K in keyof ManagerEventMap]: 0 });
+
 /**
  * The event of a fact, once `state` is what it made of the task. Hot when somebody listens, so each is made as one literal: a spread
  * at the front of one is cheap, a second spread costs fifty times as much.
@@ -171,7 +199,7 @@ function toEnd(outcome: TaskOutcome, output: Output | undefined, stamp: Omit<Sta
     case "cancelled":
       return { type: "task.cancelled", seq, at, taskId, attempt, reason: outcome.reason };
     case "interrupted": {
-      const { id: _, status: __, ...why } = outcome;
+      const { id: _, status: __, abandoned: ___, ...why } = outcome;
       return { ...why, type: "task.interrupted", seq, at, taskId, attempt };
     }
   }

@@ -26,6 +26,7 @@ export class Loop {
   #last: Delivery | undefined;
   #isScheduled = false;
   #isDraining = false;
+  #isClosed = false;
   /** S2: writes of superseded, abandoned or settled functions. */
   droppedWrites = 0;
 
@@ -41,11 +42,15 @@ export class Loop {
 
   /** From now on events are kept. */
   get journal(): Journal {
-    this.#journal ??= new Journal(this.nextSeq);
+    if (this.#journal === undefined) {
+      this.#journal = new Journal(this.nextSeq);
+      if (this.#isClosed) this.#journal.close();
+    }
     return this.#journal;
   }
 
   closeJournal(): void {
+    this.#isClosed = true;
     this.#journal?.close();
   }
 

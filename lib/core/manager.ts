@@ -4,12 +4,22 @@ import { ambientAttempt } from "./ambient.js";
 import type { Clock } from "./clock.js";
 import { callWork, type Session, type Spawn } from "./context.js";
 import { Core, type Stats } from "./core.js";
-import type { ManagerEventMap, TaskEvent } from "./events.js";
+import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "./events.js";
 import { treeOf } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import type { Inbox } from "./inbox.js";
 import type { Logger } from "./listeners.js";
-import { checkCount, checkFinite, checkMethod, checkMs, checkSignal, checkText, checkType } from "./options.js";
+import {
+  checkCount,
+  checkFinite,
+  checkKnown,
+  checkMethod,
+  checkMs,
+  checkOneOf,
+  checkSignal,
+  checkText,
+  checkType,
+} from "./options.js";
 import type { TaskTree } from "./record.js";
 import type { Retention } from "./retention.js";
 import { Scope } from "./scope.js";
@@ -122,7 +132,7 @@ export class TaskManager extends Scope {
 
   /** Called after the event is stored, outside any task. Returns its own off. A listener that throws hurts nobody: `listener.failed`. */
   on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
-    checkType("type", type, "string");
+    checkOneOf("type", type, EVENT_TYPES);
     checkType("listener", listener, "function");
     return this.core.loop.listeners.on(type, listener, this.core.loop.nextSeq);
   }
@@ -133,6 +143,7 @@ export class TaskManager extends Scope {
 
   /**
    * The kept events from `from` (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers nothing.
+   * `taskId` gives the events of that task alone, and does not end with it.
    * Events are kept from the first call on, the newest 10 000. A reader that fell behind the oldest kept one gets `EventsCompactedError`,
    * which names it.
    */
@@ -198,8 +209,24 @@ export class TaskManager extends Scope {
   }
 }
 
+const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
+  ...([
+    "concurrency",
+    "lanes",
+    "limits",
+    "retention",
+    "clock",
+    "ids",
+    "logger",
+    "graceMs",
+    "ambient",
+    "agingMs",
+  ] as const),
+]);
+
 function checkManagerOptions(options: TaskManagerOptions): void {
   checkType("options", options, "object");
+  checkKnown("TaskManager", options, MANAGER_OPTIONS);
   const { lanes = {}, limits, retention, clock, ids, logger } = options;
   checkCount("concurrency", options.concurrency, 1);
   checkType("lanes", lanes, "object");

@@ -11,7 +11,8 @@ export function checkType(
   type: "string" | "number" | "function" | "boolean" | "object",
 ): void {
   // oxlint-disable-next-line valid-typeof -- `type` is one of typeof's own answers
-  if (typeof value !== type || value === null) throw new TypeError(`${option} must be a ${type}, got ${show(value)}`);
+  if (typeof value !== type || value === null)
+    throw new TypeError(`${option} must be ${type === "object" ? "an" : "a"} ${type}, got ${show(value)}`);
 }
 
 /** An object that does what its port asks for. */
@@ -26,6 +27,14 @@ export function checkText(option: string, value: unknown): void {
   if (value === undefined) return;
   checkType(option, value, "string");
   if (value === "") throw new RangeError(`${option} must not be empty`);
+}
+
+/** A misspelt option is said to be none, and not passed over in silence. */
+export function checkKnown(what: string, options: object, known: ReadonlySet<string>): void {
+  for (const option of Object.keys(options)) {
+    if (!known.has(option))
+      throw new TypeError(`${what} has no option ${show(option)}; it has ${[...known].join(", ")}`);
+  }
 }
 
 /** Milliseconds, 0 or more; `Infinity` is never. */
@@ -83,7 +92,7 @@ export function takeObject(option: string, value: unknown): { readonly [key: str
 export function show(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (typeof value === "function") return "a function";
-  if (Array.isArray(value)) return "a list";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (typeof value === "object" && value !== null) return "an object";
   return String(value);
 }

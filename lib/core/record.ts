@@ -17,7 +17,7 @@ export type Wait =
   | { readonly on: "time"; readonly untilAt: number }
   | { readonly on: "slot" };
 
-/** Why a task failed. `cause` is the thrown value itself, whatever it was; only the process that ran the task has it. */
+/** Why a task failed. `cause` is the thrown value itself, whatever it was; it is not enumerable, so that a record and an event are plain JSON. */
 export interface TaskFailure {
   readonly code: FailureCode;
   readonly message: string;
@@ -26,16 +26,20 @@ export interface TaskFailure {
   readonly cause?: unknown;
 }
 
-/** How a task ended. A value: reading it never throws. `cancelled` carries the words given to `cancel`, or the code of the ancestor that swept it. */
+/**
+ * How a task ended. A value: reading it never throws. `cancelled` carries the words given to `cancel`, or the code of the ancestor that swept it.
+ * `abandoned`: the function had not settled when its grace was over, and may still be running.
+ */
 export type TaskOutcome<T = unknown> = { readonly id: string } & (
   | { readonly status: "succeeded"; readonly value: T }
-  | { readonly status: "failed"; readonly error: TaskFailure }
-  | { readonly status: "cancelled"; readonly reason: string; readonly cause?: unknown }
+  | { readonly status: "failed"; readonly error: TaskFailure; readonly abandoned?: true }
+  | { readonly status: "cancelled"; readonly reason: string; readonly cause?: unknown; readonly abandoned?: true }
   | {
       readonly status: "interrupted";
       readonly reason: InterruptReason;
       readonly instanceId?: string;
       readonly pid?: number;
+      readonly abandoned?: true;
     }
 );
 
@@ -94,7 +98,7 @@ export interface Runtime {
 /** What a returning task does with children that still live: wait for them, cancel them, let them go. */
 export type ChildrenPolicy = "await" | "cancel" | "detach";
 
-/** Everything errand knows of a task: a frozen snapshot, plain JSON but for `error.cause`. A later change makes a new one. */
+/** Everything errand knows of a task: a frozen snapshot, plain JSON. A later change makes a new one. */
 export interface TaskRecord {
   readonly id: string;
   readonly name?: string;

@@ -22,6 +22,7 @@ import type { Loop } from "./loop.js";
 import {
   checkCount,
   checkFinite,
+  checkKnown,
   checkMs,
   checkOneOf,
   checkSignal,
@@ -39,7 +40,7 @@ import { Task, type Work } from "./task.js";
 
 /** What may be said of a task when it is spawned. `R` is how a parent may be named. */
 export interface SpawnOptions<R = unknown> {
-  /** The same id gives the same task, running or ended, as long as it is kept. */
+  /** The same id gives the same task, running or ended, as long as it is kept; the function given with it is then not looked at. */
   id?: string | undefined;
   /** Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`. */
   name?: string | undefined;
@@ -63,9 +64,12 @@ export interface SpawnOptions<R = unknown> {
   runId?: string | undefined;
   /** The model's tool call. Unique per session and `runId`, so that a replay spawns once. */
   callId?: string | undefined;
-  /** Of each attempt, counted only while `running`: `failed` with `timeout`. */
+  /**
+   * Of each attempt, counted only while `running`, not in line and not in a wait: then it is stopped, and `failed` with `timeout` whatever it
+   * returns. A function that ignores its signal has `graceMs` more before the outcome is given.
+   */
   timeoutMs?: number | undefined;
-  /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept. */
+  /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept; `graceMs` as for `timeoutMs`. */
   totalTimeoutMs?: number | undefined;
   /** No sign of life for that long in `running` (heartbeat, progress, output, message): `failed` with `stalled`. */
   stallTimeoutMs?: number | undefined;
@@ -300,8 +304,15 @@ function rankOf(task: Task, lane: Lane<Task>, now: number): number {
   return now - (traits.priority + head) * lane.agingMs;
 }
 
+const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([
+  ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
+  ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
+  ...(["tags", "metadata", "signal"] as const),
+]);
+
 function checkOptions(options: SpawnOptions): void {
   checkType("options", options, "object");
+  checkKnown("spawn", options, SPAWN_OPTIONS);
   checkText("id", options.id);
   checkText("name", options.name);
   checkText("title", options.title);

@@ -270,7 +270,7 @@ describe("C2 grace and abandon", () => {
     expect([task.handle.status, manager.stats().abandoned]).toEqual(["running", 0]);
     await pass(1);
     expect([task.handle.status, manager.stats().abandoned]).toEqual(["cancelled", 1]);
-    expect(await cancelled).toEqual({ id: task.handle.id, status: "cancelled", reason: "stop" });
+    expect(await cancelled).toEqual({ id: task.handle.id, status: "cancelled", reason: "stop", abandoned: true });
     const types = typesOf(told, task.handle.id);
     expect(types.slice(-2).toSorted()).toEqual(["task.abandoned", "task.cancelled"]);
   });
