@@ -26,6 +26,8 @@ const concurrency = 8;
 const steppedOver = 10_000;
 const racedSteps = 50;
 const repeatedWaits = 10_000;
+/** Ten times as many, so that what a manager or the process keeps once is nothing beside them. */
+const weighedWaits = 100_000;
 
 function check(what: string, found: number, expected: number): void {
   if (found !== expected) throw new Error(`${what}: ${found}, not ${expected}`);
@@ -135,10 +137,10 @@ function repeatedTime(way: "awaitTasks" | "Promise.race"): Case {
 function repeatedHeap(way: "awaitTasks" | "Promise.race"): HeapCase {
   return {
     name: `any of a long and a short one, ${way}`,
-    units: repeatedWaits,
+    units: weighedWaits,
     build: async () => {
       const { manager, long, wait, end } = repeated(way);
-      for (let done = 0; done < repeatedWaits; done += 1) await wait();
+      for (let done = 0; done < weighedWaits; done += 1) await wait();
       return { held: { manager, long }, release: end };
     },
   };
@@ -270,14 +272,14 @@ const weighed = await weigh(chosen([repeatedHeap("awaitTasks"), repeatedHeap("Pr
 const heap = weighed.map((one) => ({ ...one, bytesPerWait: quartiles(one.bytes) }));
 if (globalThis.gc === undefined) print("heap: not measured, it needs --expose-gc");
 if (heap.length > 0) {
-  print(`heap that one wait leaves behind, after ${repeatedWaits} of them`);
+  print(`heap that one wait leaves behind, after ${weighedWaits} of them`);
   print(
     table(
       ["case", "B/wait", "target"],
       heap.map(({ name, bytesPerWait }) => [
         name,
         short(bytesPerWait.median),
-        // Nothing at all is the target; a few kilobytes that come and go with the process are not the waits'.
+        // Nothing at all is the target; a few hundred kilobytes in all come and go with the process.
         name.endsWith("awaitTasks") ? verdict(bytesPerWait.median, { most: 5, unit: "B, for 0 and the noise" }) : "",
       ]),
     ),

@@ -9,7 +9,7 @@ import { AwaitCycleError } from "./errors.js";
 import type { Requests } from "./inbox.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import type { Attempt, Link, Task, Watcher } from "./task.js";
-import type { WaitOptions, Waits } from "./waits.js";
+import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
 export interface AwaitOptions extends WaitOptions {
@@ -42,11 +42,6 @@ export interface AwaitCaller {
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
   readonly isChild: (task: Task) => boolean;
   readonly cancel: (task: Task, words: string) => void;
-}
-
-/** The keeper of a call's wait: of the task whose code made it, else of the manager that was asked. */
-export function keeperOf(attempt: Attempt | undefined, waits: Waits) {
-  return attempt?.waits ?? waits;
 }
 
 /** L3, for a wait about to begin. */

@@ -25,6 +25,7 @@ export class Alarm {
   readonly #fn: () => void;
   readonly #dueAt: number;
   #timer: unknown;
+  #isUnrefed = false;
 
   constructor(clock: Clock, ms: number, fn: () => void) {
     this.#clock = clock;
@@ -37,6 +38,7 @@ export class Alarm {
     if (ms === Number.POSITIVE_INFINITY) return;
     if (ms <= LONGEST) this.#timer = this.#clock.setTimeout(this.#fn, ms);
     else this.#timer = this.#clock.setTimeout(() => this.#arm(Math.max(0, this.#dueAt - this.#clock.now())), LONGEST);
+    if (this.#isUnrefed) this.unref();
   }
 
   /** Does not fire any more. Twice, or after it fired, is nothing. */
@@ -47,6 +49,7 @@ export class Alarm {
 
   /** Lets the process end before it fires: for housekeeping that nobody waits for. */
   unref(): this {
+    this.#isUnrefed = true;
     if (hasUnref(this.#timer)) this.#timer.unref();
     return this;
   }

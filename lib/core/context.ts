@@ -10,7 +10,7 @@ import type { TaskHandle } from "./handle.js";
 import { isWithin } from "./hierarchy.js";
 import { takeJson } from "./json.js";
 import type { Content, Message, SendOptions } from "./message.js";
-import { checkCount, checkFinite, checkMs, checkSignal, checkText, checkType, show } from "./options.js";
+import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType, show } from "./options.js";
 import { OutputRing } from "./output-ring.js";
 import type { Ask, AskInput, AskOptions } from "./question.js";
 import type {
@@ -162,8 +162,9 @@ export class Context extends Scope implements TaskContext {
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]> {
-    const list = [...items];
+    let list: readonly A[];
     try {
+      list = [...items];
       checkType("fn", fn, "function");
       checkType("options", options, "object");
       checkType("options.concurrency", options.concurrency, "number");
@@ -250,8 +251,14 @@ export class Context extends Scope implements TaskContext {
     checkFinite("progress.total", total);
     if (unit !== undefined) checkType("progress.unit", unit, "string");
     if (label !== undefined) checkType("progress.label", label, "string");
+    const told = Object.freeze({
+      ...(current === undefined ? {} : { current }),
+      ...(total === undefined ? {} : { total }),
+      ...(unit === undefined ? {} : { unit }),
+      ...(label === undefined ? {} : { label }),
+    });
     this.#sign();
-    this.#write({ type: "progress", attempt: this.attempt, progress: Object.freeze({ ...progress }) });
+    this.#write({ type: "progress", attempt: this.attempt, progress: told });
   }
 
   summary(text: string): void {
@@ -279,6 +286,7 @@ export class Context extends Scope implements TaskContext {
     checkText("links.childSessionId", links.childSessionId);
     checkText("links.remoteTaskId", links.remoteTaskId);
     const { childSessionId, remoteTaskId, resourceIds } = links;
+    checkTags("links.resourceIds", resourceIds);
     const patch = {
       ...(childSessionId === undefined ? {} : { childSessionId }),
       ...(remoteTaskId === undefined ? {} : { remoteTaskId }),

@@ -3,10 +3,18 @@
 // Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
 // and in the rooms.
 
-import { waiterOf } from "./ambient.js";
-import { type AwaitCaller, type Awaited, type AwaitOptions, awaitOne, awaitTasks, outcomeOf } from "./await-tasks.js";
+import { runOutside, waiterOf } from "./ambient.js";
+import {
+  type AwaitCaller,
+  type Awaited,
+  type AwaitOptions,
+  awaitOne,
+  awaitTasks,
+  outcomeOf,
+  refuseCycle,
+} from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
-import { AwaitCycleError, ManagerClosedError } from "./errors.js";
+import { ManagerClosedError } from "./errors.js";
 import { addUsage, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
@@ -64,7 +72,7 @@ export class Core {
   readonly graceMs: number;
   readonly #retainer: Retainer;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
-  readonly #cancelling = new Set<Task | string>();
+  readonly #cancelling = new Map<Task | string, number>();
   readonly #idlers = new Set<OpenWait<void>>();
   readonly ledger = new Ledger();
   readonly #room: Room;
@@ -142,16 +150,14 @@ export class Core {
   /** `context`: the attempt of the `ctx` the call came through, if it did. Inside a task the caller is that task. */
   awaitTasks(
     context: Attempt | undefined,
-    scope: Pick<AwaitCaller, "owner" | "isChild" | "inboxes">,
+    scope: Omit<AwaitCaller, "waits">,
     tasks: readonly Task[],
     options: AwaitOptions,
   ): Promise<Awaited> {
     const attempt = waiterOf(context);
     const { owner, isChild } =
       attempt === undefined ? scope : { owner: attempt.task, isChild: (task: Task) => task.parent === attempt.task };
-    const cancel = (task: Task, words: string) => this.stop(task, "cancel", words);
-    const caller = { waits: this.waits, inboxes: scope.inboxes, owner, isChild, cancel };
-    return awaitTasks(caller, attempt, tasks, options);
+    return awaitTasks({ ...scope, waits: this.waits, owner, isChild }, attempt, tasks, options);
   }
 
   outcomes(context: Attempt | undefined, find: () => readonly Task[], options: WaitOptions): OutcomeReader {
@@ -188,12 +194,21 @@ export class Core {
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {
-    const attempt = waiterOf(undefined);
-    if (attempt !== undefined) {
-      const { id } = attempt.task;
-      return this.waits.refusal(attempt, signal) ?? Promise.reject(new AwaitCycleError([id, id]));
-    }
+    const refused = this.#refuseInside(signal);
+    if (refused !== undefined) return refused;
     return this.#living === 0 ? Promise.resolve() : this.#joined(this.#idlers, signal);
+  }
+
+  /** L3: a task of this manager, or one that a task of it waits for, cannot wait for all of them. */
+  #refuseInside(signal: AbortSignal | undefined): Promise<never> | undefined {
+    const attempt = waiterOf(undefined);
+    if (attempt === undefined) return undefined;
+    try {
+      refuseCycle(attempt, (task) => this.registry.byId(task.id) === task);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return attempt.waits === this.waits ? this.waits.refusal(attempt, signal) : undefined;
   }
 
   #joined(waiting: Set<OpenWait<void>>, signal: AbortSignal | undefined): Promise<void> {
@@ -221,6 +236,7 @@ export class Core {
 
   stop(task: Task, reason: StopReason, words: string): void {
     this.runner.stop(task, reason, words);
+    this.#room.look();
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
@@ -237,20 +253,27 @@ export class Core {
     words: string,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
-    if (scope !== undefined) this.#cancelling.add(scope);
     for (const task of tasks) this.stop(task, "cancel", words);
-    const caller = { owner: this, isChild: () => false, inboxes: NO_INBOXES };
-    const ended = this.awaitTasks(context, caller, tasks, options).then(() => tasks.map(outcomeOf));
-    return handled(scope === undefined ? ended : ended.finally(() => this.#cancelling.delete(scope)));
+    const caller = { owner: this, isChild: () => false, inboxes: NO_INBOXES, cancel: () => {}, waits: this.waits };
+    // Nobody's wait: a caller that is stopped, or gives up, leaves the scope closed until all have ended, and not for longer.
+    if (scope !== undefined) this.#closeScope(scope, awaitTasks(caller, undefined, tasks, {}));
+    return handled(awaitTasks(caller, waiterOf(context), tasks, options).then(() => tasks.map(outcomeOf)));
+  }
+
+  #closeScope(scope: Task | string, over: Promise<unknown>): void {
+    this.#cancelling.set(scope, (this.#cancelling.get(scope) ?? 0) + 1);
+    const open = () => {
+      const left = (this.#cancelling.get(scope) ?? 0) - 1;
+      if (left > 0) this.#cancelling.set(scope, left);
+      else this.#cancelling.delete(scope);
+    };
+    void over.then(open, open);
   }
 
   /** D8. Twice is once. */
   close(graceMs: number): Promise<void> {
-    const attempt = waiterOf(undefined);
-    if (attempt !== undefined) {
-      const { id } = attempt.task;
-      return this.waits.refusal(attempt, undefined) ?? Promise.reject(new AwaitCycleError([id, id]));
-    }
+    const refused = this.#refuseInside(undefined);
+    if (refused !== undefined) return refused;
     this.isClosed = true;
     this.#closing ??= this.#shutDown(graceMs);
     return this.#closing;
@@ -264,7 +287,7 @@ export class Core {
       const grace = new Alarm(this.loop.clock, graceMs, () => {
         for (const task of living.toReversed()) if (task.attempt !== undefined) this.runner.abandon(task.attempt);
       });
-      await this.#joined(this.#idlers, undefined);
+      await runOutside(() => this.#joined(this.#idlers, undefined));
       grace.cancel();
     }
     this.requests.close();

@@ -109,7 +109,7 @@ function settle(
   if ((settled.how === "unstarted" || settled.how === "silent") && state.stop === undefined)
     return refuse("not_stopped");
   const outcome = outcomeOf(state, settled);
-  const output = outcome.status === "succeeded" ? toOutput(outcome.value) : undefined;
+  const output = outcome.status === "succeeded" ? outputOf(settled) : undefined;
   if (living.length === 0) {
     const end = endOf(outcome, output);
     return settled.how === "silent" ? [{ type: "task.abandoned" }, end] : [end];
@@ -130,7 +130,7 @@ function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
   const cause = settled.how === "threw" ? { cause: settled.error } : {};
   const abandoned = settled.how === "silent" ? { abandoned: true as const } : {};
   if (stop === undefined) {
-    return Object.freeze({ id, status: "failed", error: toFailure(codeOf(cause.cause), cause.cause) });
+    return Object.freeze({ id, status: "failed", error: failureOf(settled) });
   }
   switch (stop.reason) {
     case "cancel":
@@ -153,6 +153,16 @@ function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
   }
 }
 
+function failureOf(settled: Settled): TaskFailure {
+  if (settled.how !== "threw") return toFailure("error", undefined);
+  return settled.failure ?? toFailure(codeOfThrown(settled.error), settled.error);
+}
+
+function outputOf(settled: Settled): Output | undefined {
+  if (settled.how !== "returned") return undefined;
+  return "output" in settled ? settled.output : toOutput(settled.value);
+}
+
 const TOO_LONG = {
   timeout: "ran for longer than its timeoutMs",
   total_timeout: "was not over within its totalTimeoutMs",
@@ -170,7 +180,7 @@ function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
 }
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
-function codeOf(error: unknown): FailureCode {
+export function codeOfThrown(error: unknown): FailureCode {
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
 }

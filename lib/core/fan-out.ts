@@ -33,7 +33,7 @@ export function fanOut<A>(
     try {
       const child = spawn(item, index);
       living.add(child);
-      const outcome = await endOf(child);
+      const outcome = await endOf(child, attempt.task);
       living.delete(child);
       if (outcome.status === "succeeded") return outcome.value;
       throw new TaskOutcomeError(outcome, child.state.details.title);
@@ -57,11 +57,11 @@ export function fanOut<A>(
   });
 }
 
-/** The end of a child, seen from inside errand: no wait of anybody. */
-function endOf(task: Task): Promise<TaskOutcome> {
+/** The end of a child; `waiting` has one wait for all of them, and an edge to each (L3). */
+function endOf(task: Task, waiting: Task): Promise<TaskOutcome> {
   return new Promise((resolve) => {
     const tell = () => resolve(outcomeOf(task));
     if (task.isOver) tell();
-    else watch(task, { waiting: undefined, taskEnded: tell });
+    else watch(task, { waiting, taskEnded: tell });
   });
 }

@@ -8,7 +8,7 @@ import { NO_OUTPUT, type OutputChunk } from "./output-ring.js";
 import type { TaskOutcome, TaskRecord, Usage } from "./record.js";
 import type { TaskStatus } from "./status.js";
 import type { Task } from "./task.js";
-import type { WaitOptions } from "./waits.js";
+import { handled, type WaitOptions } from "./waits.js";
 
 /** Reads, awaits and cancels one task. Owns no state, outlives eviction, is never thenable: `await handle` gives the handle. */
 export interface TaskHandle<out T = unknown> {
@@ -134,8 +134,8 @@ export class Handle<T> implements TaskHandle<T> {
     return this.#core.messages.send(this.#task, content, options);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.cancel();
+  [Symbol.asyncDispose](): Promise<void> {
+    return handled(this.cancel().then(() => {}));
   }
 
   #valueOf(outcome: TaskOutcome): T {

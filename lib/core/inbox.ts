@@ -31,7 +31,7 @@ import {
 } from "./request.js";
 import { follow } from "./signal.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
-import type { Waits } from "./waits.js";
+import { keeperOf, type Waits } from "./waits.js";
 
 export interface RequestFilter {
   status?: RequestStatus | undefined;
@@ -114,7 +114,7 @@ export class Requests implements Inbox {
     const onTimeout = input.onTimeout ?? "fail";
     if (request.status === "answered") return Promise.resolve(this.#valueFor<T>(asked));
     if (request.status !== "open") return this.#resultOf(request, onTimeout);
-    const answer = this.#waits.open<T>(
+    const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
       input.signal,
@@ -227,7 +227,7 @@ export class Requests implements Inbox {
     let given: unknown = asked.request.kind === "approval" ? undefined : value;
     if (asked.schema !== undefined) {
       const parsed = validate(asked.request, asked.schema, value);
-      given = valueOf(asked.request, parsed instanceof Promise ? await parsed : parsed);
+      given = valueOf(asked.request, "then" in parsed ? await parsed : parsed);
       this.#refuseClosed(asked);
     }
     asked.value = given;
@@ -307,7 +307,7 @@ export class Requests implements Inbox {
 
   // ── for the other rooms ──────────────────────────────────────────────────
 
-  /** A question of this task opens, or is open: asks `matches` of each, until the returned off is called. */
+  /** Tells of each question that opens, until the returned off is called. */
   onOpened(tell: (task: Task, seenBy: WeakSet<object>) => void): () => void {
     const watcher = (asked: Asked | undefined) => {
       if (asked !== undefined) tell(asked.task, asked.seenBy);

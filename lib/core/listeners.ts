@@ -38,7 +38,7 @@ export class Listeners {
   /** `from` is the `seq` of the first event it hears. */
   on<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown, from: number): () => void {
     const heard = (event: ManagerEventMap[K]) => {
-      if ("seq" in event && event.seq < from) return;
+      if (entry.isOff || ("seq" in event && event.seq < from)) return;
       try {
         const answer = listener(event);
         if (typeof answer === "object" && answer !== null && "then" in answer) {
@@ -51,7 +51,9 @@ export class Listeners {
     const entry = {
       type,
       listener,
+      isOff: false,
       off: () => {
+        entry.isOff = true;
         this.#emitter.off(type, heard);
         const index = this.#added.indexOf(entry);
         if (index >= 0) this.#added.splice(index, 1);

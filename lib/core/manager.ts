@@ -236,6 +236,7 @@ function checkManagerOptions(options: TaskManagerOptions): void {
     checkType(`lanes.${name}.concurrency`, lane.concurrency, "number");
     checkCount(`lanes.${name}.concurrency`, lane.concurrency, 1);
     checkMs(`lanes.${name}.agingMs`, lane.agingMs);
+    checkFinite(`lanes.${name}.agingMs`, lane.agingMs);
     if (lane.holdAbandoned !== undefined) checkType(`lanes.${name}.holdAbandoned`, lane.holdAbandoned, "boolean");
     if (lane.rate === undefined) continue;
     checkType(`lanes.${name}.rate`, lane.rate, "object");

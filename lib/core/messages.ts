@@ -14,7 +14,7 @@ import { Mailbox } from "./mailbox.js";
 import { type Content, type Message, type SendOptions, takeContent, toAnswer } from "./message.js";
 import { checkMs, checkSignal, checkText } from "./options.js";
 import type { Attempt, Task } from "./task.js";
-import type { WaitOptions, Waits } from "./waits.js";
+import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 
 export class Messages {
   readonly #loop: Loop;
@@ -76,7 +76,7 @@ export class Messages {
     if (refused !== undefined) return refused;
     const unread = mailbox.takeUnread();
     if (unread !== undefined || timeoutMs === 0) return Promise.resolve(unread);
-    const keeper = waiter?.waits ?? this.#waits;
+    const keeper = keeperOf(waiter, this.#waits);
     return keeper.open<Message | undefined>(
       waiter,
       () => ({ on: "message" }),

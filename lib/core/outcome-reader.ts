@@ -3,11 +3,13 @@
 // Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
 // that is withdrawn, leaves no link behind (W3).
 
-import { keeperOf, outcomeOf, refuseCycle } from "./await-tasks.js";
+import { outcomeOf, refuseCycle } from "./await-tasks.js";
 import type { TaskOutcome, Wait } from "./record.js";
 import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
-import type { Waits } from "./waits.js";
+import { keeperOf, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
+
+type Step = IteratorResult<TaskOutcome, undefined>;
 
 /** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
 export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
@@ -18,7 +20,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   readonly #ended: Task[] = [];
   #links: Map<Task, Link> | undefined;
   #read = 0;
-  #step: OpenWait<IteratorResult<TaskOutcome, undefined>> | undefined;
+  #step: OpenWait<Step> | undefined;
   waiting: Task | undefined;
 
   constructor(
@@ -37,7 +39,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     return this;
   }
 
-  next(): Promise<IteratorResult<TaskOutcome, undefined>> {
+  next(): Promise<Step> {
     let links: Map<Task, Link>;
     try {
       links = this.#links ??= this.#begin();
@@ -51,10 +53,11 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     try {
       refuseCycle(attempt, (task) => links.has(task));
     } catch (error) {
+      this.#unwatch();
       return Promise.reject(error);
     }
     const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
-    return keeperOf(attempt, this.#waits).open(attempt, describe, this.#signal, (wait) => {
+    const step = keeperOf(attempt, this.#waits).open<Step>(attempt, describe, this.#signal, (wait) => {
       this.#step = wait;
       this.waiting = attempt?.task;
       return () => {
@@ -64,10 +67,13 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
         this.waiting = undefined;
       };
     });
+    // Refused: the step never began.
+    if (this.#step === undefined) this.#unwatch();
+    return step;
   }
 
   /** Leaving the loop withdraws it. */
-  return(): Promise<IteratorResult<TaskOutcome, undefined>> {
+  return(): Promise<Step> {
     this.#unwatch();
     this.#settle();
     return Promise.resolve({ done: true, value: undefined });
@@ -103,7 +109,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     return links;
   }
 
-  #take(): IteratorResult<TaskOutcome, undefined> {
+  #take(): Step {
     const task = this.#ended[this.#read];
     if (task === undefined) return { done: true, value: undefined };
     this.#read++;

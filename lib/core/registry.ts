@@ -55,7 +55,9 @@ export class Registry {
   remove(task: Task): void {
     const { id, parentId, sessionId, traits } = task.state.spec;
     this.#tasks.delete(id);
-    if (traits.callId !== undefined) this.#calls.delete(callKey(parentId, sessionId, traits.runId, traits.callId));
+    if (traits.callId === undefined) return;
+    const call = callKey(parentId, sessionId, traits.runId, traits.callId);
+    if (this.#calls.get(call) === task) this.#calls.delete(call);
   }
 }
 

@@ -4,14 +4,14 @@
 // (C2), and ends tasks leaf first. It decides nothing: each step is a command to the loop, and what follows from the facts is
 // done here, once.
 
-import { runInside } from "./ambient.js";
+import { runInside, runOutside } from "./ambient.js";
 import type { Settled } from "./commands.js";
-import { toFailure } from "./decide.js";
+import { codeOfThrown, toFailure } from "./decide.js";
 import { Delivery } from "./delivery.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
-import type { Runtime } from "./record.js";
+import { type Runtime, toOutput } from "./record.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
@@ -71,9 +71,9 @@ export class Runner {
     try {
       value = isAmbient
         ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#rooms.call)
-        : context.runInAsyncScope(this.#rooms.call, undefined, attempt, work);
+        : context.runInAsyncScope(() => runOutside(() => this.#rooms.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
-        // A thenable of any make: `Promise.resolve` calls its `then` once, and takes its first answer.
+        // A thenable of any make: `Promise.resolve` calls its `then` once.
         Promise.resolve(value).then(
           (result: unknown) => this.#settledLater(attempt, { how: "returned", value: result }),
           (error: unknown) => this.#settledLater(attempt, { how: "threw", error }),
@@ -97,11 +97,12 @@ export class Runner {
     const { task } = attempt;
     if (attempt.phase === "open") {
       attempt.phase = "settled";
-      attempt.grace?.settled();
+      endGrace(attempt);
       this.#finish(task, attempt, settled);
       return;
     }
-    this.#unsettled.delete(attempt);
+    // Settled before: a thenable of its own make called back twice.
+    if (!this.#unsettled.delete(attempt)) return;
     this.#rooms.slots.release(task.lane, task);
     const message = settled.how === "threw" ? { message: toFailure("error", settled.error).message } : {};
     this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
@@ -111,7 +112,7 @@ export class Runner {
   abandon(attempt: Attempt): void {
     if (attempt.phase !== "open") return;
     attempt.phase = "abandoned";
-    attempt.grace?.settled();
+    endGrace(attempt);
     this.#unsettled.add(attempt);
     this.#finish(attempt.task, attempt, { how: "silent" });
   }
@@ -120,13 +121,14 @@ export class Runner {
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
     const { loop, slots, waits } = this.#rooms;
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
+    const told = tell(settled);
     task.desk?.deadlines?.settle();
     if (attempt?.isWaiting) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
     this.#rooms.withdrawRequests(task);
     const policy = isReturn ? task.state.spec.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
-    loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living });
+    loop.apply(task, { type: "settle", attempt: task.state.attempt, settled: told, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) this.#ended(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
@@ -178,7 +180,8 @@ export class Runner {
     }
     if (started.length > 0) {
       loop.call(() => started.forEach(abortSignal));
-      this.#giveGrace(started);
+      // A manager that shuts down gives all of them one grace of its own (D8).
+      if (reason !== "shutdown") this.#giveGrace(started);
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {
       const task = unstarted[i];
@@ -239,6 +242,24 @@ class Start extends Delivery {
   deliver(): void {
     this.#runner.start(this.#task);
   }
+}
+
+/** What the outcome says of it, taken before anything is decided: reading a value may run code of its own (H1, S5). */
+function tell(settled: Settled): Settled {
+  switch (settled.how) {
+    case "returned":
+      return { ...settled, output: toOutput(settled.value) };
+    case "threw":
+      return { ...settled, failure: toFailure(codeOfThrown(settled.error), settled.error) };
+    default:
+      return settled;
+  }
+}
+
+/** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */
+function endGrace(attempt: Attempt): void {
+  attempt.grace?.settled();
+  attempt.grace = undefined;
 }
 
 const NOBODY: readonly string[] = Object.freeze([]);

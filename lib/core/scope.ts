@@ -66,11 +66,15 @@ export abstract class Scope {
   }
 
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
+    // First of all, and whatever the options say: a function that is over, or was abandoned, spawns nothing (H0).
+    const scope = this.spawnScope();
     if (options?.parent !== undefined) {
       const parent = taskOf(this.core, "parent", options.parent);
+      if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
+        throw new TypeError(`parent must be a task of this manager; ${parent.id} is another's`);
+      }
       return { parent, sessionId: parent.state.spec.sessionId };
     }
-    const scope = this.spawnScope();
     return options?.root ? { parent: undefined, sessionId: scope.sessionId } : scope;
   }
 
@@ -129,11 +133,16 @@ export abstract class Scope {
   }
 
   #awaiting(refs: readonly TaskRef[]) {
-    const inboxes = new Set(refs.map((ref) => (typeof ref === "string" ? undefined : Handle.coreOf(ref)) ?? this.core));
+    const homes = new Map<Task, Core>();
+    for (const ref of refs) {
+      if (typeof ref !== "string") homes.set(taskOf(this.core, "tasks", ref), Handle.coreOf(ref) ?? this.core);
+    }
+    const homeOf = (task: Task) => homes.get(task) ?? this.core;
     return {
       owner: this,
-      isChild: (task: Task) => this.isChild(task),
-      inboxes: new Set(Array.from(inboxes, (core) => core.requests)),
+      inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
+      isChild: (task: Task) => homeOf(task) === this.core && this.isChild(task),
+      cancel: (task: Task, words: string) => homeOf(task).stop(task, "cancel", words),
     };
   }
 

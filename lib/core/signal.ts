@@ -6,6 +6,7 @@
 import { setMaxListeners } from "node:events";
 import { isAbortError } from "abort-controller-x";
 import { cancelledError, type TaskCancelledError } from "./errors.js";
+import { printed, read, readText } from "./printed.js";
 import type { Attempt } from "./task.js";
 
 /** The attempt's signal; already aborted when it was stopped before anyone looked. */
@@ -25,8 +26,8 @@ export function abortSignal(attempt: Attempt): void {
 
 /** What the signal aborts with and the waits of the stopped task reject with (C4): one error for all of them. */
 export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
-  const { id, stop } = { id: attempt.task.id, stop: attempt.task.state.stop };
-  attempt.cancelError ??= cancelledError(id, stop?.words ?? "cancel");
+  const { id, state } = attempt.task;
+  attempt.cancelError ??= cancelledError(id, state.stop?.words ?? "cancel");
   return attempt.cancelError;
 }
 
@@ -61,6 +62,6 @@ export function follow(signal: AbortSignal, onAbort: () => void): () => void {
 /** What an abort reason says, as the words of a cancel. */
 export function wordsOf(reason: unknown): string {
   if (typeof reason === "string") return reason;
-  if (reason instanceof DOMException && isAbortError(reason)) return "aborted";
-  return reason instanceof Error ? reason.message : String(reason);
+  if (read(() => reason instanceof DOMException && isAbortError(reason))) return "aborted";
+  return readText(() => (reason instanceof Error ? reason.message : undefined)) ?? printed(reason);
 }

@@ -109,7 +109,7 @@ export interface SpawnRooms {
   readonly isClosed: () => boolean;
   readonly onCreated: (task: Task) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
-  readonly cancelling: ReadonlySet<Task | string>;
+  readonly cancelling: ReadonlyMap<Task | string, number>;
 }
 
 export const DEFAULT_LANE = "default";
@@ -139,6 +139,8 @@ export class Spawner {
     const { loop, slots, registry } = this.#rooms;
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     if (options !== NO_OPTIONS) checkOptions(options);
+    // Taken before the checks of what there is: taking metadata may run code of its own.
+    const details = detailsOf(options);
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options);
     if (known !== undefined) return known;
@@ -163,7 +165,7 @@ export class Spawner {
       traits: traitsOf(options, parent, now),
     };
     const context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
-    const task = new Task(newState(spec, detailsOf(options)), lane, parent, work, context);
+    const task = new Task(newState(spec, details), lane, parent, work, context);
     registry.add(task);
     adopt(task);
     loop.created(task);
@@ -192,7 +194,8 @@ export class Spawner {
   #known({ parent, sessionId }: SpawnScope, options: SpawnOptions): Task | undefined {
     const { registry } = this.#rooms;
     const { id, callId, runId = parent?.state.spec.traits.runId } = options;
-    if (id !== undefined) return registry.byId(id);
+    const byId = id === undefined ? undefined : registry.byId(id);
+    if (byId !== undefined) return byId;
     return callId === undefined ? undefined : registry.byCall(parent?.id, sessionId, runId, callId);
   }
 

@@ -173,6 +173,11 @@ class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
   }
 }
 
+/** Who keeps a call's wait: the manager of the task whose code made it, else the one that was asked. */
+export function keeperOf(attempt: Attempt | undefined, asked: Waits): WaitKeeper {
+  return attempt?.waits ?? asked;
+}
+
 /** What a call through a context whose function is over is refused with. */
 export function closedError(attempt: Attempt, refused: string): Error {
   const { id, state } = attempt.task;

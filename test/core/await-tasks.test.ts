@@ -828,3 +828,15 @@ describe("nothing is left behind", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 });
+
+test("W3 a step of outcomes that is refused leaves no link: nobody waits for the task then", async () => {
+  const { manager } = world();
+  const slow = held(manager);
+  const loop = async () => {
+    for await (const outcome of manager.outcomes([slow.handle], { signal: AbortSignal.abort("no") })) return outcome;
+    return undefined;
+  };
+  await expect(loop()).rejects.toBe("no");
+  await manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+  expect(slow.handle.record.stopReason).toBe("cancel");
+});

@@ -1042,3 +1042,19 @@ describe("a process of its own", () => {
     expect([code, stderr, stdout.trim()]).toEqual([0, "", "100"]);
   }, 120_000);
 });
+
+test("C5 a dispose that nobody awaits raises nothing when its caller is over", async () => {
+  const seen: unknown[] = [];
+  const onUnhandled = (error: unknown) => seen.push(error);
+  process.on("unhandledRejection", onUnhandled);
+  const { manager } = world();
+  const parent = manager.spawn((ctx) => {
+    const child = ctx.spawn((inner) => inner.sleep(60_000));
+    void child[Symbol.asyncDispose]();
+    return "done";
+  });
+  expect(await parent.result()).toBe("done");
+  await settled();
+  process.off("unhandledRejection", onUnhandled);
+  expect(seen).toEqual([]);
+});

@@ -2,6 +2,7 @@
 
 import type { TaskHandle } from "errand";
 import { TaskManager } from "errand";
+import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import {
   endsIn,
@@ -316,4 +317,21 @@ describe("idle", () => {
     controller.abort("enough");
     expect(await idle).toBe("enough");
   });
+});
+
+test("D8 the grace given to close is the grace of every task, also a longer one than the manager's", async () => {
+  const clock = manualClock();
+  const manager = new TaskManager({ clock, graceMs: 20 });
+  const task = manager.spawn(() => clock.sleep(100).then(() => "cleaned up"));
+  await settled();
+  const closed = manager.close({ graceMs: 1_000 });
+  await clock.advance(100);
+  await closed;
+  expect(await task.outcome()).toMatchObject({ status: "succeeded", value: "cleaned up" });
+});
+
+test("§8 events() of a closed manager ends, also when nobody asked before", async () => {
+  const manager = new TaskManager();
+  await manager.close();
+  for await (const event of manager.events()) expect.unreachable(event.type);
 });

@@ -479,3 +479,14 @@ describe("a wait that can end", () => {
     await expect(Promise.all(outside)).resolves.toHaveLength(3);
   });
 });
+
+test("L3 the children of a map have an edge from the mapping task, through whatever context they were made", async () => {
+  const manager = new TaskManager();
+  const outcome = await manager
+    .spawn(async (parent) => {
+      const mapping: TaskHandle = parent.spawn(() => parent.map([1], () => mapping.outcome(), { concurrency: 1 }));
+      return mapping.outcome();
+    })
+    .result();
+  expect(outcome).toMatchObject({ status: "failed" });
+});

@@ -477,3 +477,24 @@ describe("handles", () => {
     expect(blocks.filter((on) => on !== "children")).toEqual([]);
   });
 });
+
+test("H3 a session stays closed to spawns until the last of two cancelAll() is over", async () => {
+  const { manager } = world();
+  const session = manager.session("chat");
+  const deafOne = holdDeaf(session);
+  await settled();
+  const first = session.cancelAll();
+  await session.cancelAll(undefined, "again", { signal: AbortSignal.abort("no time") }).catch(() => undefined);
+  refused(() => session.spawn(() => 1), "SCOPE_CANCELLED");
+  deafOne.fail(new Error("stopped"));
+  await first;
+  expect(await session.spawn(() => 1).result()).toBe(1);
+});
+
+test("§9 a call stays known by its later task when an earlier one is evicted", async () => {
+  const { manager } = world({ retention: { maxFinished: 1 } });
+  const first = manager.spawn(() => 1, { callId: "c" });
+  expect(manager.spawn(() => 2, { id: "x", callId: "c" }).id).toBe(first.id);
+  await settled();
+  expect(manager.spawn(() => 3, { callId: "c" }).id).toBe(first.id);
+});
