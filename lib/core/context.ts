@@ -120,6 +120,7 @@ export class Context extends Scope implements TaskContext {
   protected readonly caller: Attempt;
   readonly totalDeadlineAt?: number;
   readonly #task: Task;
+  #stopped: Promise<void> | undefined;
 
   constructor(core: Core, attempt: Attempt) {
     super(core);
@@ -202,8 +203,11 @@ export class Context extends Scope implements TaskContext {
 
   cancelled(): Promise<void> {
     const { signal } = this;
-    if (signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+    this.#stopped ??= new Promise((resolve) => {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    return this.#stopped;
   }
 
   // ── waits ────────────────────────────────────────────────────────────────

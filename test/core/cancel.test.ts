@@ -1058,3 +1058,34 @@ test("C5 a dispose that nobody awaits raises nothing when its caller is over", a
   process.off("unhandledRejection", onUnhandled);
   expect(seen).toEqual([]);
 });
+
+test("C2 C3 a lane that holds the slots of abandoned functions has one back when its function freezes at a wait", async () => {
+  const { manager, pass } = world({ lanes: { disk: { concurrency: 1, holdAbandoned: true } }, graceMs: 10 });
+  const go = deferred();
+  const zombie = manager.spawn(
+    async (ctx) => {
+      await go.promise;
+      await ctx.sleep(1);
+    },
+    { lane: "disk" },
+  );
+  await settled();
+  void zombie.cancel();
+  await pass(10);
+  expect([zombie.status, slots(manager, "disk").held]).toEqual(["cancelled", 1]);
+  go.resolve();
+  await settled();
+  expect([slots(manager, "disk").held, manager.stats().abandoned]).toEqual([0, 1]);
+});
+
+test("C5 asking again and again whether a stop was asked for adds one listener", async () => {
+  const { manager } = world();
+  const task = hold(manager);
+  await settled();
+  const listeners = () => getEventListeners(task.ctx.signal, "abort").length;
+  const before = listeners();
+  const asked = Array.from({ length: 50 }, () => task.ctx.cancelled());
+  expect(listeners()).toBe(before + 1);
+  void task.handle.cancel();
+  await Promise.all(asked);
+});
