@@ -160,7 +160,7 @@ function failureOf(settled: Settled): TaskFailure {
 
 function outputOf(settled: Settled): Output | undefined {
   if (settled.how !== "returned") return undefined;
-  return "output" in settled ? settled.output : toOutput(settled.value);
+  return settled.output ?? toOutput(settled.value);
 }
 
 const TOO_LONG = {

@@ -248,9 +248,9 @@ class Start extends Delivery {
 function tell(settled: Settled): Settled {
   switch (settled.how) {
     case "returned":
-      return { ...settled, output: toOutput(settled.value) };
+      return { how: "returned", value: settled.value, output: toOutput(settled.value) };
     case "threw":
-      return { ...settled, failure: toFailure(codeOfThrown(settled.error), settled.error) };
+      return { how: "threw", error: settled.error, failure: toFailure(codeOfThrown(settled.error), settled.error) };
     default:
       return settled;
   }
