@@ -32,7 +32,7 @@ import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
 import type { Attempt, OpenWait, Task, Work } from "./task.js";
-import { handled, type WaitOptions, Waits } from "./waits.js";
+import { handled, keeperOf, type WaitOptions, Waits } from "./waits.js";
 
 export interface CoreOptions {
   readonly concurrency: number;
@@ -93,7 +93,12 @@ export class Core {
     }
     this.graceMs = options.graceMs;
     this.loop = new Loop(clock, new Listeners(() => clock.now(), options.logger));
-    this.slots = new Slots<Task>(options.concurrency, lanes, (task) => this.#granted(task));
+    this.slots = new Slots<Task>(
+      options.concurrency,
+      lanes,
+      (task) => this.runner.granted(task),
+      () => this.#room.look(),
+    );
     this.waits = new Waits(this.loop, this.slots);
     this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
     this.messages = new Messages(this.loop, this.waits, this.requests, ids);
@@ -122,20 +127,14 @@ export class Core {
         this.ledger.count(task);
       },
     });
-    this.#room = new Room(() => this.spawner.room);
+    this.#room = new Room((lane) => this.spawner.roomIn(lane));
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
-  }
-
-  #granted(task: Task): void {
-    this.runner.granted(task);
-    if (!task.isResume) this.#room.look();
   }
 
   #ended(task: Task): void {
     this.#living--;
     this.registry.freeName(task);
     this.#retainer.ended(task);
-    this.#room.look();
     if (this.#living === 0) for (const idler of [...this.#idlers]) idler.resolve();
   }
 
@@ -174,10 +173,11 @@ export class Core {
   }
 
   sleep(context: Attempt, ms: number, signal: AbortSignal | undefined): Promise<void> {
-    const attempt = waiterOf(context) ?? context;
-    const { clock } = attempt.waits;
+    const attempt = waiterOf(context);
+    const keeper = keeperOf(attempt, this.waits);
+    const { clock } = keeper;
     const untilAt = clock.now() + ms;
-    return attempt.waits.open<void>(
+    return keeper.open<void>(
       attempt,
       () => ({ on: "time", untilAt }),
       signal,
@@ -188,15 +188,15 @@ export class Core {
     );
   }
 
-  room(signal: AbortSignal | undefined): Promise<void> {
+  room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    return this.#room.take() ? Promise.resolve() : this.#joined(this.#room.seekers, signal);
+    return this.#room.take(lane) ? Promise.resolve() : this.#forSlots(signal, (wait) => this.#room.seek(lane, wait));
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.#refuseInside(signal);
     if (refused !== undefined) return refused;
-    return this.#living === 0 ? Promise.resolve() : this.#joined(this.#idlers, signal);
+    return this.#living === 0 ? Promise.resolve() : this.#forSlots(signal, (wait) => this.#idler(wait));
   }
 
   /** L3: a task of this manager, or one that a task of it waits for, cannot wait for all of them. */
@@ -211,17 +211,14 @@ export class Core {
     return attempt.waits === this.waits ? this.waits.refusal(attempt, signal) : undefined;
   }
 
-  #joined(waiting: Set<OpenWait<void>>, signal: AbortSignal | undefined): Promise<void> {
+  #idler(wait: OpenWait<void>): () => void {
+    this.#idlers.add(wait);
+    return () => this.#idlers.delete(wait);
+  }
+
+  #forSlots(signal: AbortSignal | undefined, arrange: (wait: OpenWait<void>) => () => void): Promise<void> {
     const attempt = waiterOf(undefined);
-    return (attempt?.waits ?? this.waits).open<void>(
-      attempt,
-      () => ({ on: "slot" }),
-      signal,
-      (wait) => {
-        waiting.add(wait);
-        return () => waiting.delete(wait);
-      },
-    );
+    return keeperOf(attempt, this.waits).open<void>(attempt, () => ({ on: "slot" }), signal, arrange);
   }
 
   // ── usage ────────────────────────────────────────────────────────────────
@@ -236,7 +233,6 @@ export class Core {
 
   stop(task: Task, reason: StopReason, words: string): void {
     this.runner.stop(task, reason, words);
-    this.#room.look();
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
@@ -283,13 +279,15 @@ export class Core {
     this.#room.close(new ManagerClosedError("there will be no room"));
     const living = [...this.registry.all()].filter((task) => !task.isOver);
     this.runner.shutDown(living);
+    this.slots.rest();
     if (this.#living > 0) {
       const grace = new Alarm(this.loop.clock, graceMs, () => {
         for (const task of living.toReversed()) if (task.attempt !== undefined) this.runner.abandon(task.attempt);
       });
-      await runOutside(() => this.#joined(this.#idlers, undefined));
+      await runOutside(() => this.#forSlots(undefined, (wait) => this.#idler(wait)));
       grace.cancel();
     }
+    this.waits.close();
     this.requests.close();
     this.#retainer.close();
     // After everything that is still to be delivered.

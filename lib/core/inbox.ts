@@ -29,7 +29,7 @@ import {
   type Question,
   type RequestStatus,
 } from "./request.js";
-import { follow } from "./signal.js";
+import { Stream } from "./stream.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type Waits } from "./waits.js";
 
@@ -70,6 +70,8 @@ interface Asked {
   readonly schema: StandardSchemaV1 | undefined;
   readonly askers: Set<Asker>;
   readonly seenBy: WeakSet<object>;
+  /** Of opening, in this inbox. */
+  readonly order: number;
   request: InboxRequest;
   /** What the schema made of the answer. */
   value: unknown;
@@ -82,6 +84,7 @@ export class Requests implements Inbox {
   readonly #ids: Ids;
   readonly #asked = new Map<string, Asked>();
   readonly #open = new Set<Asked>();
+  #opened = 0;
   /** Told of each request that opens, and of the closing of the inbox. */
   readonly #watching = new Set<(asked: Asked | undefined) => void>();
   readonly #isClosed: () => boolean;
@@ -169,6 +172,7 @@ export class Requests implements Inbox {
       schema: input.schema,
       askers: new Set(),
       seenBy: new WeakSet(),
+      order: ++this.#opened,
       value: undefined,
       expiry: undefined,
     };
@@ -227,7 +231,7 @@ export class Requests implements Inbox {
     let given: unknown = asked.request.kind === "approval" ? undefined : value;
     if (asked.schema !== undefined) {
       const parsed = validate(asked.request, asked.schema, value);
-      given = valueOf(asked.request, "then" in parsed ? await parsed : parsed);
+      given = valueOf(asked.request, "then" in parsed ? await this.#unlessClosed(asked.request, parsed) : parsed);
       this.#refuseClosed(asked);
     }
     asked.value = given;
@@ -251,6 +255,18 @@ export class Requests implements Inbox {
     return asked;
   }
 
+  /** A schema may take for ever; the manager does not (D8). */
+  #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
+    const describe = () => ({ on: "input" as const, requestId: request.id });
+    return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
+      parsed.then(
+        (given) => wait.resolve(given),
+        (error: unknown) => wait.reject(error),
+      );
+      return () => {};
+    });
+  }
+
   #refuseClosed(asked: Asked): void {
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
     if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
@@ -271,47 +287,39 @@ export class Requests implements Inbox {
     return asked.request;
   }
 
-  async *watch(
+  watch(
     options: { signal?: AbortSignal | undefined; taskId?: string | undefined; sessionId?: string | undefined } = {},
-  ): AsyncGenerator<InboxRequest, void, undefined> {
+  ): Stream<InboxRequest> {
     const { signal, taskId, sessionId } = options;
     checkSignal("signal", signal);
-    const seen = new WeakSet<Asked>();
-    while (!signal?.aborted) {
-      const next = [...this.#open].find(
-        (asked) =>
-          !seen.has(asked) &&
-          (taskId === undefined || asked.request.taskId === taskId) &&
-          (sessionId === undefined || asked.request.sessionId === sessionId),
-      );
-      if (next !== undefined) {
-        seen.add(next);
-        yield next.request;
-      } else if (this.#isClosed()) return;
-      else await this.#nextOpened(signal);
-    }
-  }
-
-  /** Resolves when a request opens, when none will any more, or when `signal` aborts. */
-  #nextOpened(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const unfollow = signal === undefined ? undefined : follow(signal, () => done());
-      const done = () => {
-        this.#watching.delete(done);
-        unfollow?.();
-        this.#loop.call(resolve);
-      };
-      this.#watching.add(done);
-    });
+    let open = this.#open.values();
+    let lastOrder = 0;
+    const next = () => {
+      for (let step = open.next(); !step.done; step = open.next()) {
+        const { request, order } = step.value;
+        if (order <= lastOrder) continue;
+        lastOrder = order;
+        if (taskId !== undefined && request.taskId !== taskId) continue;
+        if (sessionId === undefined || request.sessionId === sessionId) return { value: request };
+      }
+      // An iterator that has come to the end stays there.
+      open = this.#open.values();
+      return undefined;
+    };
+    const isOver = () => this.#isClosed();
+    return new Stream({ next, isOver, listen: (wake) => this.#onTold(() => this.#loop.call(wake)) }, signal);
   }
 
   // ── for the other rooms ──────────────────────────────────────────────────
 
   /** Tells of each question that opens, until the returned off is called. */
   onOpened(tell: (task: Task, seenBy: WeakSet<object>) => void): () => void {
-    const watcher = (asked: Asked | undefined) => {
+    return this.#onTold((asked) => {
       if (asked !== undefined) tell(asked.task, asked.seenBy);
-    };
+    });
+  }
+
+  #onTold(watcher: (asked: Asked | undefined) => void): () => void {
     this.#watching.add(watcher);
     return () => this.#watching.delete(watcher);
   }

@@ -5,7 +5,7 @@
 
 import { EventsCompactedError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
-import { follow } from "./signal.js";
+import { Stream } from "./stream.js";
 
 export const EVENTS_KEPT = 10_000;
 
@@ -42,34 +42,24 @@ export class Journal {
     this.#wake();
   }
 
-  async *read(
-    from: number,
-    matches: (event: TaskEvent) => boolean,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<TaskEvent, void, undefined> {
+  /** From `seq` on, those that match. */
+  read(from: number, matches: (event: TaskEvent) => boolean, signal: AbortSignal | undefined): Stream<TaskEvent> {
     let seq = from;
-    while (!signal?.aborted) {
-      if (seq < this.oldest) throw new EventsCompactedError(seq, this.oldest);
-      const event = this.#events[seq - this.#oldest];
-      if (event !== undefined) {
+    const next = () => {
+      for (;;) {
+        if (seq < this.oldest) throw new EventsCompactedError(seq, this.oldest);
+        const event = this.#events[seq - this.#oldest];
+        if (event === undefined) return undefined;
         seq++;
-        if (matches(event)) yield event;
-      } else if (this.#isClosed) return;
-      else await this.#more(signal);
-    }
-  }
-
-  /** Resolves when there is more, when nothing more comes, or when `signal` aborts. */
-  #more(signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve) => {
-      const unfollow = signal === undefined ? undefined : follow(signal, () => wake());
-      const wake = () => {
-        this.#waiting.delete(wake);
-        unfollow?.();
-        resolve();
-      };
+        if (matches(event)) return { value: event };
+      }
+    };
+    const isOver = () => this.#isClosed;
+    const listen = (wake: () => void) => {
       this.#waiting.add(wake);
-    });
+      return () => this.#waiting.delete(wake);
+    };
+    return new Stream({ next, isOver, listen }, signal);
   }
 
   #wake(): void {

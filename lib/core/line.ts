@@ -39,8 +39,8 @@ export class Line<S extends Standing> {
   get starts(): number {
     return this.#starts;
   }
-  get resumes(): number {
-    return this.#resumes;
+  get size(): number {
+    return this.#starts + this.#resumes;
   }
 
   add(item: S): void {

@@ -25,7 +25,7 @@ import type { Retention } from "./retention.js";
 import { Scope } from "./scope.js";
 import { NamedSession } from "./session.js";
 import type { LaneOptions } from "./slots.js";
-import { ambientParent, checkLimits, type Limits, type SpawnScope } from "./spawn.js";
+import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "./spawn.js";
 import type { Task } from "./task.js";
 import type { WaitOptions } from "./waits.js";
 
@@ -168,9 +168,14 @@ export class TaskManager extends Scope {
     return this.core.stats();
   }
 
-  /** Resolves when `spawn` would not be `QueueFullError`. */
-  room(options: WaitOptions = {}): Promise<void> {
-    return this.core.room(options.signal);
+  /** Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is told to one that asks. */
+  room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
+    try {
+      checkSignal("signal", options.signal);
+      return this.core.room(this.core.spawner.laneOf(options.lane ?? DEFAULT_LANE), options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Resolves when every task is over. Inside a task it is `AwaitCycleError`. */

@@ -1,8 +1,8 @@
 // Rate gate: at most so many first starts of a lane in any period (L7).
 //
-// p-queue counts: a token is one empty job under its `intervalCap`, asked for one at a time. Owns no task and holds no slot. A token
-// that comes while no slot is free waits for one; used late, it is paid for again at the time of its use, so that no period, seen
-// from any start, has more starts than its limit. Real time: p-queue's window follows no injected clock.
+// p-queue counts: a token is one empty job under its `intervalCap`, asked for one at a time, and only while somebody could start with
+// it. Owns no task and holds no slot. A token that comes while no slot is free waits for one; used late, it is paid for again, so that
+// no period, seen from any start, has more starts than its limit. Real time: p-queue's window follows no injected clock.
 
 import PQueue from "p-queue";
 
@@ -13,11 +13,15 @@ export interface Rate {
 
 export class RateGate {
   readonly #queue: PQueue;
-  #isAsked = false;
+  readonly #periodMs: number;
+  #asking: AbortController | undefined;
   #tokenAt: number | undefined;
+  /** When tokens were used late that are not paid for again yet. */
+  #owedAt: number[] = [];
 
-  constructor(rate: Rate) {
-    this.#queue = new PQueue({ concurrency: 1, intervalCap: rate.limit, interval: rate.periodMs, strict: true });
+  constructor({ limit, periodMs }: Rate) {
+    this.#periodMs = periodMs;
+    this.#queue = new PQueue({ concurrency: 1, intervalCap: limit, interval: periodMs, strict: true });
   }
 
   /** A token is here: the next start may take it. */
@@ -27,21 +31,35 @@ export class RateGate {
 
   /** Asks for a token, unless one is here or asked for. It may come in this call; `onToken` is called when it comes later. */
   ask(onToken: () => void): void {
-    if (this.#isAsked || this.isOpen) return;
-    this.#isAsked = true;
+    if (this.isOpen || this.#asking !== undefined) return;
+    const { signal } = (this.#asking = new AbortController());
+    const now = Date.now();
+    this.#owedAt = this.#owedAt.filter((at) => now - at < this.#periodMs);
+    for (let owed = this.#owedAt.length; owed > 0; owed--) this.#add(() => this.#owedAt.shift(), signal);
     let isLater = false;
-    void this.#queue.add(() => {
-      this.#isAsked = false;
+    this.#add(() => {
+      this.#asking = undefined;
       this.#tokenAt = Date.now();
       if (isLater) onToken();
-    });
+    }, signal);
     isLater = true;
+  }
+
+  /** Nobody can start now: what was asked for is not, and no timer stays. */
+  rest(): void {
+    this.#asking?.abort();
+    this.#asking = undefined;
   }
 
   /** A start took the token. */
   take(): void {
-    const isLate = this.#tokenAt !== undefined && this.#tokenAt < Date.now();
+    const now = Date.now();
+    if (this.#tokenAt !== undefined && this.#tokenAt < now) this.#owedAt.push(now);
     this.#tokenAt = undefined;
-    if (isLate) void this.#queue.add(() => {});
+  }
+
+  #add(job: () => void, signal: AbortSignal): void {
+    // It rejects when it is not asked for any more, and with nothing else.
+    this.#queue.add(job, { signal }).catch(() => {});
   }
 }

@@ -3,37 +3,45 @@
 // Whoever is told that there is room spawns a little later, so a place told of counts as taken for the rest of the turn. What was
 // not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
 
-import type { OpenWait } from "./task.js";
+import type { Lane } from "./slots.js";
+import type { OpenWait, Task } from "./task.js";
 
 export class Room {
-  /** In order of asking. */
-  readonly seekers = new Set<OpenWait<void>>();
-  readonly #free: () => number;
+  /** With the lane each wants to spawn in, in order of asking. */
+  readonly #seekers = new Map<OpenWait<void>, Lane<Task>>();
+  readonly #freeIn: (lane: Lane<Task>) => number;
   /** Places told of in this turn. */
   #told = 0;
   #isLooking = false;
 
-  constructor(free: () => number) {
-    this.#free = free;
+  constructor(freeIn: (lane: Lane<Task>) => number) {
+    this.#freeIn = freeIn;
   }
 
   /** A place, if there is one and nobody asked before. */
-  take(): boolean {
-    if (this.seekers.size > 0 || this.#free() <= this.#told) return false;
+  take(lane: Lane<Task>): boolean {
+    if (this.#seekers.size > 0 || this.#freeIn(lane) <= this.#told) return false;
     this.#told++;
     this.look();
     return true;
   }
 
+  /** `wait` is told when there is a place, until the returned off is called. */
+  seek(lane: Lane<Task>, wait: OpenWait<void>): () => void {
+    this.#seekers.set(wait, lane);
+    this.look();
+    return () => this.#seekers.delete(wait);
+  }
+
   /** Places may have become free: they are given out in the next turn, when those told of have been used. */
   look(): void {
-    if (this.#isLooking || (this.seekers.size === 0 && this.#told === 0)) return;
+    if (this.#isLooking || (this.#seekers.size === 0 && this.#told === 0)) return;
     this.#isLooking = true;
     setImmediate(() => {
       this.#isLooking = false;
       this.#told = 0;
-      for (const seeker of this.seekers) {
-        if (this.#free() <= this.#told) break;
+      for (const [seeker, lane] of this.#seekers) {
+        if (this.#freeIn(lane) <= this.#told) continue;
         this.#told++;
         seeker.resolve();
       }
@@ -42,6 +50,6 @@ export class Room {
   }
 
   close(error: Error): void {
-    for (const seeker of this.seekers) seeker.reject(error);
+    for (const seeker of this.#seekers.keys()) seeker.reject(error);
   }
 }

@@ -48,17 +48,18 @@ export class Lane<S extends Slotted> {
     this.gate = options.rate === undefined ? undefined : new RateGate(options.rate);
   }
 
-  get #startsOpen(): boolean {
-    return !this.paused && (this.gate === undefined || this.gate.isOpen);
-  }
-
   /** Who may have the next slot of this lane, were one free. Asks the gate for a token when only that is missing. */
   next(onToken: () => void): S | undefined {
     if (this.held >= this.concurrency) return undefined;
     const first = this.line.first(!this.paused);
-    if (first === undefined || first.isResume || this.#startsOpen) return first;
-    if (!this.paused) this.gate?.ask(onToken);
-    return this.#startsOpen ? first : this.line.first(false);
+    if (first === undefined || first.isResume || this.hasToken(onToken)) return first;
+    return this.line.first(false);
+  }
+
+  /** Whether the rate lets one start; asks for a token when it has none. `onToken` is called when one comes later. */
+  hasToken(onToken: () => void): boolean {
+    this.gate?.ask(onToken);
+    return this.gate === undefined || this.gate.isOpen;
   }
 
   stats(): LaneStats {
@@ -72,15 +73,18 @@ export class Slots<S extends Slotted> {
   readonly #concurrency: number;
   readonly #order: Lane<S>[];
   readonly #onGrant: (item: S) => void;
+  readonly #onChance: () => void;
   #held = 0;
   #queued = 0;
   #arrived = 0;
 
-  constructor(concurrency: number, lanes: readonly Lane<S>[], onGrant: (item: S) => void) {
+  /** `onChance`: a start may find a place in line, or a slot, that it did not find before. */
+  constructor(concurrency: number, lanes: readonly Lane<S>[], onGrant: (item: S) => void, onChance: () => void) {
     this.#concurrency = concurrency;
     this.lanes = new Map(lanes.map((lane) => [lane.name, lane]));
     this.#order = [...lanes];
     this.#onGrant = onGrant;
+    this.#onChance = onChance;
   }
 
   /** First starts in line, over all lanes. */
@@ -88,15 +92,16 @@ export class Slots<S extends Slotted> {
     return this.#queued;
   }
 
-  /** Whether a start would go in line rather than get a slot at once. */
-  isFull(lane: Lane<S>): boolean {
-    return !this.#hasSlot(lane) || lane.paused || lane.gate !== undefined || lane.line.starts + lane.line.resumes > 0;
+  /** Whether a start would get a slot at once, and need no place in line. */
+  canStart(lane: Lane<S>): boolean {
+    return this.#isFree(lane) && !lane.paused && lane.hasToken(this.promote);
   }
 
   /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
   enter(lane: Lane<S>, item: S, isResume: boolean, rank: number): void {
     item.isResume = isResume;
-    if (this.#hasSlot(lane) && (isResume ? this.#isFirstBack(lane) : !this.isFull(lane))) {
+    if (isResume ? this.#isFree(lane) : this.canStart(lane)) {
+      if (!isResume) lane.gate?.take();
       this.#grant(lane, item);
       return;
     }
@@ -111,7 +116,10 @@ export class Slots<S extends Slotted> {
   leave(lane: Lane<S>, item: S): void {
     if (item.place < 0) return;
     lane.line.remove(item);
-    if (!item.isResume) this.#queued--;
+    if (item.isResume) return;
+    this.#queued--;
+    if (lane.line.starts === 0) lane.gate?.rest();
+    this.#onChance();
   }
 
   /** Gives the slot back, and to the next. Nothing when it holds none (L8). */
@@ -125,8 +133,16 @@ export class Slots<S extends Slotted> {
 
   /** `undefined` is every lane. */
   setPaused(paused: boolean, lane: Lane<S> | undefined): void {
-    for (const each of lane === undefined ? this.#order : [lane]) each.paused = paused;
+    for (const each of lane === undefined ? this.#order : [lane]) {
+      each.paused = paused;
+      if (paused) each.gate?.rest();
+    }
     if (!paused) this.promote();
+  }
+
+  /** Nothing starts any more. */
+  rest(): void {
+    for (const lane of this.#order) lane.gate?.rest();
   }
 
   /** Grants every slot that is free to whoever may have it. Lanes with waiters take turns. */
@@ -148,15 +164,12 @@ export class Slots<S extends Slotted> {
       }
       if (this.#order.length > 1) this.#order.push(...this.#order.splice(0, 1));
     }
+    this.#onChance();
   };
 
-  #hasSlot(lane: Lane<S>): boolean {
-    return lane.held < lane.concurrency && this.#held < this.#concurrency;
-  }
-
-  /** A free slot nobody in line may have (starts that are paused or gated do not count) is for whoever comes back. */
-  #isFirstBack(lane: Lane<S>): boolean {
-    return lane.line.starts + lane.line.resumes === 0;
+  /** A slot is free, and nobody stands in line for it. */
+  #isFree(lane: Lane<S>): boolean {
+    return lane.held < lane.concurrency && this.#held < this.#concurrency && lane.line.size === 0;
   }
 
   #grant(lane: Lane<S>, item: S): void {

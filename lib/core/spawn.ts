@@ -130,9 +130,10 @@ export class Spawner {
     this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
   }
 
-  /** How many more tasks the line takes (L6). */
-  get room(): number {
-    return this.#maxQueued - this.#rooms.slots.queued;
+  /** How many tasks more the line takes, and with no place in it, one that needs none (L6). */
+  roomIn(lane: Lane<Task>): number {
+    const places = this.#maxQueued - this.#rooms.slots.queued;
+    return places > 0 ? places : Number(this.#rooms.slots.canStart(lane));
   }
 
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
@@ -149,7 +150,7 @@ export class Spawner {
     if (parent !== undefined) this.#checkFamily(parent);
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
-    if (this.room <= 0 && slots.isFull(lane)) throw new QueueFullError(this.#maxQueued);
+    if (this.roomIn(lane) === 0) throw new QueueFullError(this.#maxQueued);
 
     const now = loop.clock.now();
     const id = options.id ?? this.#newId();

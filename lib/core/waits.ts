@@ -3,11 +3,11 @@
 // Owns the pending waits of each attempt and the way back to a slot. A task wants a slot exactly while its function is unfinished
 // and it has no pending wait: the first wait to begin gives the slot back (or the place in line for one), the last one to end
 // returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
-// its own turn (C3). A wait of nobody (outside every task) touches no slot.
+// its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
 
 import type { Clock } from "./clock.js";
 import { Delivery } from "./delivery.js";
-import { ScopeCancelledError, TaskTerminatedError } from "./errors.js";
+import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
 import type { Loop } from "./loop.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
@@ -23,6 +23,9 @@ export class Waits implements WaitKeeper {
   readonly clock: Clock;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
+  /** Pending, and no task's. */
+  readonly #ofNobody = new Set<Pending>();
+  #closed: ManagerClosedError | undefined;
 
   constructor(loop: Loop, slots: Slots<Task>) {
     this.clock = loop.clock;
@@ -41,7 +44,7 @@ export class Waits implements WaitKeeper {
       }
       if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
       if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
-    }
+    } else if (this.#closed !== undefined) return Promise.reject(this.#closed);
     return signal?.aborted ? Promise.reject(signal.reason) : undefined;
   }
 
@@ -54,7 +57,8 @@ export class Waits implements WaitKeeper {
     const refused = this.refusal(attempt, signal);
     if (refused !== undefined) return refused;
     const wait = new PendingWait<T>(this, attempt, describe);
-    if (attempt !== undefined) this.#begin(attempt, wait);
+    if (attempt === undefined) this.#ofNobody.add(wait);
+    else this.#begin(attempt, wait);
     const unhook = arrange(wait);
     const unfollow = signal === undefined ? undefined : follow(signal, () => wait.reject(signal.reason));
     wait.onOver = () => {
@@ -77,6 +81,7 @@ export class Waits implements WaitKeeper {
 
   /** `wait` is over: its value is fixed, and it returns at once or with a slot. */
   over(attempt: Attempt | undefined, wait: Pending): void {
+    if (attempt === undefined) this.#ofNobody.delete(wait);
     if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
       this.#loop.deliver(wait);
       return;
@@ -112,6 +117,12 @@ export class Waits implements WaitKeeper {
     this.#slots.leave(attempt.task.lane, attempt.task);
     const error = errorOf(attempt);
     for (const wait of waits) wait.withdraw(error);
+  }
+
+  /** D8: the tasks of this manager are over; what nobody's waits still wait for is another manager's, or another's code. */
+  close(): void {
+    this.#closed = new ManagerClosedError("it waits for nothing any more");
+    for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
   }
 
   /** L4: a resume enters one `agingMs` earlier than a start of the same priority. */

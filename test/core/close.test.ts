@@ -1,5 +1,6 @@
 // Close and idle, in memory: what is refused, how work ends, and that no promise stays out (D8).
 
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { manualClock } from "errand/testing";
@@ -192,6 +193,27 @@ describe("D8 close", () => {
     expect((await awaited).reason).toBe("done");
     expect(await idle).toBe("over");
     errandError(await room, "MANAGER_CLOSED");
+  });
+
+  test("D8 an answer whose schema never answers rejects with ManagerClosedError, and one that is late is not taken", async () => {
+    for (const isLate of [false, true]) {
+      const { manager, pass } = world({ graceMs: 10 });
+      const parse = deferred<{ value: string }>();
+      const schema: StandardSchemaV1<unknown, string> = {
+        "~standard": { version: 1, vendor: "test", validate: () => parse.promise },
+      };
+      const asker = manager.spawn((ctx) => ctx.ask({ question: "Which?", schema }));
+      await settled();
+      const [request] = manager.inbox.list();
+      const answer = refusalOf(() => manager.inbox.answer(request?.id ?? "", "this", { by: "ada" }));
+      await settled();
+      const closed = manager.close();
+      if (isLate) parse.resolve({ value: "this" });
+      await pass(10);
+      await closed;
+      errandError(await answer, "MANAGER_CLOSED");
+      expect(asker.status).toBe("interrupted");
+    }
   });
 
   test("D8 what an abandoned function left out there is closed: its writes are dropped, its spawns refused", async () => {

@@ -479,6 +479,31 @@ describe("D6 events()", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
+  test("D6 leaving ends a step that is asked for, and every later one", async () => {
+    const { manager } = world();
+    const { signal } = new AbortController();
+    const events = manager.events({ signal })[Symbol.asyncIterator]();
+    const steps = [events.next(), events.next()];
+    expect((await peek(Promise.race(steps))).is).toBe("pending");
+    await events.return?.();
+    const over = { is: "fulfilled", value: { done: true, value: undefined } };
+    for (const step of [...steps, events.next()]) expect(await peek(step)).toEqual(over);
+    expect(getEventListeners(signal, "abort")).toHaveLength(0);
+  });
+
+  test("D6 steps asked for together are given in order", async () => {
+    const { manager } = world();
+    const events = manager.events()[Symbol.asyncIterator]();
+    const steps = [events.next(), events.next(), events.next()];
+    await manager.spawn(() => 1).result();
+    const read = await Promise.all(steps);
+    expect(read.map((step) => (step.done === true ? undefined : step.value.type))).toEqual([
+      "task.created",
+      "task.started",
+      "task.succeeded",
+    ]);
+  });
+
   test("§3 events() inside a task is no wait: the task keeps its slot", async () => {
     const { manager } = world({ concurrency: 1 });
     const controller = new AbortController();

@@ -726,6 +726,25 @@ describe("list and watch", () => {
     await iterator.return?.();
   });
 
+  test("§7 a request that closed before its turn is passed over, one after another", async () => {
+    const { manager, asks } = await threeAskers();
+    const iterator = manager.inbox.watch()[Symbol.asyncIterator]();
+    const read = async () => {
+      const step = await iterator.next();
+      return step.done === true ? undefined : step.value.question;
+    };
+    expect(await read()).toBe("first");
+    const [, second] = manager.inbox.list();
+    await manager.inbox.answer(given(second).id, "yes", ann);
+    expect(await read()).toBe("third");
+    const next = read();
+    asks(manager, "fourth");
+    expect(await next).toBe("fourth");
+    const left = iterator.next();
+    await iterator.return?.();
+    expect(await peek(left)).toEqual({ is: "fulfilled", value: { done: true, value: undefined } });
+  });
+
   test("§7 watch keeps to its task or its session", async () => {
     const { manager, asks, second } = await threeAskers();
     const { signal } = new AbortController();

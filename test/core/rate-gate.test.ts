@@ -341,6 +341,57 @@ describe("waiting for a token", () => {
   });
 });
 
+describe("nobody left to start", () => {
+  test("L7 D8 no timer stays when the line is emptied, by cancel, by pause or by close", async () => {
+    const { manager, put, times } = world({
+      lanes: gated(5, 1, 60_000),
+      retention: { ttlMs: Number.POSITIVE_INFINITY },
+    });
+    put("first");
+    const second = put("second");
+    await settled();
+    expect(vi.getTimerCount()).toBe(1);
+    void second.cancel();
+    expect(vi.getTimerCount()).toBe(0);
+    put("third");
+    await settled();
+    expect(vi.getTimerCount()).toBe(1);
+    manager.pause("model");
+    expect(vi.getTimerCount()).toBe(0);
+    manager.resume("model");
+    expect(vi.getTimerCount()).toBe(1);
+    await manager.close();
+    expect(vi.getTimerCount()).toBe(0);
+    expect(times()).toEqual([0]);
+  });
+
+  test("L7 whoever comes after an emptied line waits out the period all the same", async () => {
+    const { put, times } = world({ lanes: gated(5, 1, 1_000) });
+    put("first");
+    await advance(400);
+    void put("second").cancel();
+    put("third");
+    await advance(599);
+    expect(times()).toEqual([0]);
+    await advance(1);
+    expect(times()).toEqual([0, 1_000]);
+  });
+
+  test("L6 L7 with no line a lane with a rate takes a task when it has a token, and `room` tells when", async () => {
+    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000), limits: { maxQueued: 0 } });
+    put("first");
+    expect(() => put("second")).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    const producer = manager.room({ lane: "model" }).then(() => put("second"));
+    await advance(999);
+    expect(times()).toEqual([0]);
+    await advance(1);
+    await producer;
+    await settled();
+    expect(times()).toEqual([0, 1_000]);
+    allFree(manager);
+  });
+});
+
 describe("any load", () => {
   const job = fc.record({
     lane: fc.constantFrom("model", undefined),

@@ -734,6 +734,70 @@ describe("a bounded line", () => {
     expect({ refused, ran }).toEqual({ refused: 0, ran: 80 });
   });
 
+  test("L6 `room` is there when a slot is, though the line takes nobody", async () => {
+    const { manager, hold, gate } = line({ limits: { maxQueued: 0 } });
+    expect(await peek(manager.room())).toEqual({ is: "fulfilled", value: undefined });
+    await settled();
+    hold();
+    const producer = manager.room().then(() => manager.spawn(() => "fits"));
+    expect(await peek(producer)).toEqual({ is: "pending" });
+    gate.resolve();
+    expect(await (await producer).result()).toBe("fits");
+    allFree(manager);
+  });
+
+  test("L6 `room` with no line is told of a slot that a wait gives back, and of one at a time", async () => {
+    const { clock, manager } = world({ concurrency: 1, limits: { maxQueued: 0 } });
+    const gate = deferred();
+    const waiting = deferred();
+    const first = manager.spawn(async (ctx) => {
+      await gate.promise;
+      await Promise.all([ctx.sleep(10), waiting.resolve()]);
+    });
+    let ran = 0;
+    const produce = async (): Promise<void> => {
+      await manager.room();
+      manager.spawn(() => void (ran += 1));
+    };
+    const producers = [produce(), produce(), produce()];
+    expect(await peek(Promise.all(producers))).toEqual({ is: "pending" });
+    gate.resolve();
+    await waiting.promise;
+    await settled();
+    expect([ran, first.status]).toEqual([3, "blocked"]);
+    await clock.advance(10);
+    await Promise.all([...producers, first.result()]);
+    allFree(manager);
+  });
+
+  test("L6 `room` looks at the lane it is asked for", async () => {
+    const { manager } = world({
+      lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } },
+      limits: { maxQueued: 0 },
+    });
+    const gate = deferred();
+    manager.spawn(() => gate.promise, { lane: "a" });
+    const inA = manager.room({ lane: "a" });
+    expect((await peek(manager.room({ lane: "b" }))).is).toBe("fulfilled");
+    expect((await peek(manager.spawn(() => "b", { lane: "b" }).result())).is).toBe("fulfilled");
+    expect(await peek(inA)).toEqual({ is: "pending" });
+    await expect(manager.room({ lane: "c" })).rejects.toMatchObject({ code: "UNKNOWN_LANE" });
+    gate.resolve();
+    await inA;
+    manager.spawn(() => "a", { lane: "a" });
+    await manager.idle();
+    allFree(manager);
+  });
+
+  test("L6 `room` is told when a paused lane resumes", async () => {
+    const { manager } = world({ concurrency: 1, limits: { maxQueued: 0 } });
+    manager.pause();
+    const room = manager.room();
+    expect(await peek(room)).toEqual({ is: "pending" });
+    manager.resume();
+    expect((await peek(room)).is).toBe("fulfilled");
+  });
+
   test("L6 `room` is withdrawn by its signal, with the signal's reason", async () => {
     const { manager, hold, put } = line({ limits: { maxQueued: 1 } });
     hold();

@@ -1,8 +1,9 @@
 // Two managers in one process: a task of one may wait for a task of the other, and neither's slots are the other's.
 
+import { getEventListeners } from "node:events";
 import { TaskManager } from "errand";
 import { expect, test } from "vitest";
-import { allFree, deferred, settled } from "./support.js";
+import { allFree, deferred, peek, settled, unhandled } from "./support.js";
 
 test("§3 a question asked through a context of another manager is a wait of the task whose code asks, in its own manager", async () => {
   const [a, b] = [new TaskManager({ concurrency: 1 }), new TaskManager({ concurrency: 1 })];
@@ -107,4 +108,40 @@ test("L3 a task may not wait for the idleness of a manager one of whose tasks wa
   go.resolve();
   expect(await task.outcome()).toMatchObject({ status: "failed", error: { name: "AwaitCycleError" } });
   await waiting.result();
+});
+
+test("D8 a promise of a closed manager that waits for another's task rejects with ManagerClosedError", async () => {
+  const [a, b] = [new TaskManager(), new TaskManager()];
+  const end = deferred();
+  const task = b.spawn(() => end.promise);
+  const controller = new AbortController();
+  const waits: Promise<unknown>[] = [
+    a.awaitTasks([task], { signal: controller.signal }),
+    a.session("chat").awaitTasks([task], { until: "any" }),
+    a.outcomes([task])[Symbol.asyncIterator]().next(),
+  ];
+  await settled();
+  await a.close();
+  const closed = { is: "rejected", error: { code: "MANAGER_CLOSED" } };
+  for (const wait of waits) expect(await peek(wait)).toMatchObject(closed);
+  expect(await peek(a.awaitTasks([task]))).toMatchObject(closed);
+  expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
+  // b and its task go on.
+  end.resolve();
+  expect((await task.outcome()).status).toBe("succeeded");
+  expect((await a.awaitTasks([task])).reason).toBe("done");
+});
+
+test("D8 what nobody reads of them is no unhandled rejection", async () => {
+  const [a, b] = [new TaskManager(), new TaskManager()];
+  const end = deferred();
+  const task = b.spawn(() => end.promise);
+  const seen = await unhandled(async () => {
+    void a.awaitTasks([task]);
+    await a.close();
+    await settled();
+  });
+  expect(seen).toEqual([]);
+  end.resolve();
+  await b.idle();
 });
