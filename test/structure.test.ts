@@ -29,7 +29,7 @@ const outside = ["integrations", "engines", "inspector", "cli"];
 const entrances = ["testing", ...outside];
 
 /** Inside core/: the words, then the pure rules over them, then the moving parts (every other file), then the manager. */
-const words = ["printed", "json", "record", "status", "message", "request", "events", "commands", "errors"];
+const words = ["printed", "json", "record", "status", "usage", "message", "request", "events", "commands", "errors"];
 const rules = ["decide", "evolve"];
 
 /** core/ knows no disk and no network. */
@@ -240,6 +240,13 @@ describe("lib/", () => {
 
   test("has no ring of imports, of types neither", () => {
     expect(ringsOf(sources)).toEqual([]);
+  });
+
+  test("has no room of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
+    const plan = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
+    const named = [...plan.matchAll(/`lib\/(core\/[\w-]+\.ts)`/g)].map(([, path]) => path);
+    const there = [...sources.keys()].filter((path) => path.startsWith("core/"));
+    expect([...new Set(named)].toSorted()).toEqual(there.toSorted());
   });
 
   test("is what each entry point of the package resolves to while checking", () => {

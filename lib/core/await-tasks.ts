@@ -1,12 +1,13 @@
 // awaitTasks: waiting for tasks to end (DESIGN §6).
 //
-// Two forms of one thing: a group of tasks with a count (`awaitTasks`), and one task (`result`, `outcome`, `cancel`). State is read, then watched, in one turn (W1); links are taken away when the wait is
-// over (W3); a wait that could never end is refused before it begins (L3).
+// Two forms of one thing: a group of tasks with a count (`awaitTasks`), and one task (`result`, `outcome`, `cancel`). State is read,
+// then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is refused before it
+// begins (L3).
 
 import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
-import type { Requests } from "./inbox.js";
+import type { Owner, Requests } from "./inbox.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import type { Attempt, Link, Task, Watcher } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
@@ -38,7 +39,7 @@ export interface AwaitCaller {
   /** Of every manager that has one of the tasks. */
   readonly inboxes: ReadonlySet<Requests>;
   /** Whose "once per request" it is (W4). */
-  readonly owner: object;
+  readonly owner: Owner;
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
   readonly isChild: (task: Task) => boolean;
   readonly cancel: (task: Task, words: string) => void;
@@ -59,7 +60,9 @@ class Group implements Watcher {
   readonly #tasks: readonly Task[];
   readonly #distinct: ReadonlySet<Task>;
   readonly #until: NonNullable<AwaitOptions["until"]>;
-  readonly #links = new Map<Task, Link>();
+  /** Those that had not ended when the wait began, by the order given. */
+  readonly #awaited: Task[] = [];
+  readonly #links: Link[] = [];
   #succeeded = 0;
   #ended = 0;
   onDone: () => void = () => {};
@@ -74,7 +77,10 @@ class Group implements Watcher {
     this.#distinct = distinct;
     this.#until = until ?? "all";
     this.waiting = waiting;
-    for (const task of distinct) if (task.isOver) this.#count(task);
+    for (const task of distinct) {
+      if (task.isOver) this.#count(task);
+      else this.#awaited.push(task);
+    }
   }
 
   #count(task: Task): void {
@@ -98,23 +104,26 @@ class Group implements Watcher {
     }
   }
 
+  describe(): Wait {
+    return { on: "tasks", taskIds: this.#awaited.map((task) => task.id) };
+  }
+
   watch(): void {
-    for (const task of this.#distinct) if (!task.isOver) this.#links.set(task, watch(task, this));
+    for (const task of this.#awaited) this.#links.push(watch(task, this));
   }
 
   unwatch(): void {
-    for (const link of this.#links.values()) unwatch(link);
-    this.#links.clear();
+    for (const link of this.#links) unwatch(link);
+    this.#links.length = 0;
   }
 
   taskEnded(task: Task): void {
-    this.#links.delete(task);
     this.#count(task);
     if (this.isDone) this.onDone();
   }
 
   living(): Task[] {
-    return [...this.#distinct].filter((task) => !task.isOver);
+    return this.#awaited.filter((task) => !task.isOver);
   }
 
   /** Whether a request of `task` concerns one of the group. */
@@ -170,25 +179,29 @@ export function awaitTasks(
   } catch (error) {
     return Promise.reject(error);
   }
-  const describe = (): Wait => ({ on: "tasks", taskIds: group.living().map((task) => task.id) });
-  return keeperOf(attempt, waits).open<Awaited>(attempt, describe, signal, (wait) => {
-    group.onDone = () => wait.resolve(done());
-    group.watch();
-    const clock = keeperOf(attempt, waits).clock;
-    const alarm =
-      timeoutMs === undefined ? undefined : new Alarm(clock, timeoutMs, () => wait.resolve(group.result("timeout")));
-    const onOpened = (task: Task, seenBy: WeakSet<object>) => {
-      if (!group.covers(task) || seenBy.has(owner)) return;
-      seenBy.add(owner);
-      wait.resolve(group.result("request"));
-    };
-    const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
-    return () => {
-      group.unwatch();
-      alarm?.cancel();
-      for (const off of offs) off();
-    };
-  });
+  const keeper = keeperOf(attempt, waits);
+  return keeper.open<Awaited>(
+    attempt,
+    () => group.describe(),
+    signal,
+    (wait) => {
+      group.onDone = () => wait.resolve(done());
+      group.watch();
+      const onTimeout = () => wait.resolve(group.result("timeout"));
+      const alarm = timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, onTimeout);
+      const onOpened = (task: Task, seenBy: Set<Owner>) => {
+        if (!group.covers(task) || seenBy.has(owner)) return;
+        seenBy.add(owner);
+        wait.resolve(group.result("request"));
+      };
+      const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
+      return () => {
+        group.unwatch();
+        alarm?.cancel();
+        for (const off of offs) off();
+      };
+    },
+  );
 }
 
 /** W4: those of the caller's own children that have not ended and that nobody else waits for. */

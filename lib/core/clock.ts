@@ -1,6 +1,7 @@
 // Clock: where instants and timers come from, so that time can be made by hand in a test.
 //
-// Owns the port and the alarm. Every timer in errand is an `Alarm`: it fires once, whatever the distance, and is cancelled by its owner.
+// Owns the port and the alarm. Every timer of errand's own is an `Alarm`: it fires once, whatever the distance, and is cancelled by its
+// owner. (The rate gate's timers are p-queue's.)
 
 /** The system's, or a manual one. `now` is epoch milliseconds; a timer given more than 2^31−1 ms is never asked for. */
 export interface Clock {

@@ -71,8 +71,8 @@ export interface Session {
 export interface TaskContext extends Session {
   readonly attempt: number;
   readonly record: TaskRecord;
-  /** When `totalTimeoutMs`, its own or an ancestor's, will have passed. */
-  readonly totalDeadlineAt?: number;
+  /** When `totalTimeoutMs`, its own or that of one above it, will have passed; `undefined` when there is none, or not any more. */
+  readonly totalDeadlineAt: number | undefined;
   /** The platform's own. Aborts with `TaskCancelledError` when the task is stopped, for whatever reason. */
   readonly signal: AbortSignal;
   /** A stop was asked for. */
@@ -118,7 +118,6 @@ export interface TaskContext extends Session {
 
 export class Context extends Scope implements TaskContext {
   protected readonly caller: Attempt;
-  readonly totalDeadlineAt?: number;
   readonly #task: Task;
   #stopped: Promise<void> | undefined;
 
@@ -126,8 +125,6 @@ export class Context extends Scope implements TaskContext {
     super(core);
     this.caller = attempt;
     this.#task = attempt.task;
-    const { totalDeadlineAt } = attempt.task.state.spec.traits;
-    if (totalDeadlineAt !== undefined) this.totalDeadlineAt = totalDeadlineAt;
   }
 
   // ── the session of its children ──────────────────────────────────────────
@@ -193,6 +190,9 @@ export class Context extends Scope implements TaskContext {
   }
   get record(): TaskRecord {
     return this.#task.record;
+  }
+  get totalDeadlineAt(): number | undefined {
+    return this.#task.totalDeadlineAt;
   }
   get signal(): AbortSignal {
     return signalOf(this.caller);

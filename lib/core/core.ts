@@ -34,7 +34,7 @@ import type { StopReason } from "./status.js";
 import type { Attempt, OpenWait, Task, Work } from "./task.js";
 import { handled, keeperOf, type WaitOptions, Waits } from "./waits.js";
 
-export interface CoreOptions {
+interface CoreOptions {
   readonly concurrency: number;
   readonly lanes: { readonly [lane: string]: LaneOptions };
   readonly limits: Limits;

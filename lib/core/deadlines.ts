@@ -6,7 +6,7 @@
 import { Alarm, type Clock } from "./clock.js";
 import type { StopReason } from "./status.js";
 
-export interface DeadlineOptions {
+interface DeadlineOptions {
   readonly timeoutMs: number | undefined;
   readonly stallTimeoutMs: number | undefined;
   readonly totalTimeoutMs: number | undefined;

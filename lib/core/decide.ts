@@ -1,7 +1,8 @@
 // Decide: may this happen to this task, and what are then the facts? THE rules, with `evolve`.
 //
 // Pure: no clock, no random, no promise, no Node import. Reads a state, gives facts or a named refusal (S8), never throws.
-// S1, S2, S5, C1 and H1 are kept here, and that a stopped or finished task begins no wait (S4, C3); the table test in test/core/decide.test.ts covers every status × every command.
+// S1, S2, S5, C1 and H1 are kept here, and that a stopped or finished task begins no wait (S4, C3); test/core/decide.test.ts covers
+// every status × every command.
 
 import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
 import { isErrandError } from "./errors.js";
@@ -207,7 +208,7 @@ function refuse(refused: RefusalReason): Refusal {
   return REFUSALS[refused];
 }
 
-const REFUSALS: { readonly [R in RefusalReason]: Refusal } = {
+const REFUSALS: { readonly [R in RefusalReason]: Refusal } = Object.freeze({
   terminal: { refused: "terminal" },
   settled: { refused: "settled" },
   superseded: { refused: "superseded" },
@@ -217,4 +218,4 @@ const REFUSALS: { readonly [R in RefusalReason]: Refusal } = {
   stopped: { refused: "stopped" },
   not_stopped: { refused: "not_stopped" },
   unsettled: { refused: "unsettled" },
-};
+});

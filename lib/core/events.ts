@@ -14,8 +14,6 @@ import {
   type TaskOutcome,
   type TaskRecord,
   type TaskState,
-  toRecord,
-  type Usage,
   type UsageReport,
   type Wait,
 } from "./record.js";
@@ -140,16 +138,22 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
 
+/** The task that an event is about. */
+export interface Subject {
+  readonly state: TaskState;
+  readonly record: TaskRecord;
+}
+
 /**
- * The event of a fact, once `state` is what it made of the task. Hot when somebody listens, so each is made as one literal: a spread
+ * The event of a fact, once it has made of the task what it now is. Hot when somebody listens, so each is made as one literal: a spread
  * at the front of one is cheap, a second spread costs fifty times as much.
  */
-export function toEvent(fact: Fact, state: TaskState, seq: number, at: number): TaskEvent {
-  const { attempt, spec } = state;
+export function toEvent(fact: Fact, task: Subject, seq: number, at: number): TaskEvent {
+  const { attempt, spec } = task.state;
   const { id: taskId, sessionId } = spec;
   switch (fact.type) {
     case "task.created":
-      return seal({ type: fact.type, seq, at, taskId, attempt, record: toRecord(fact.state, ONE_TASK) }, sessionId);
+      return seal({ type: fact.type, seq, at, taskId, attempt, record: task.record }, sessionId);
     case "task.started":
       return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
     case "task.blocked":
@@ -176,8 +180,6 @@ function seal(event: Unsealed, sessionId: string | undefined): TaskEvent {
   return Object.freeze(event);
 }
 type Unsealed = TaskEvent & { sessionId?: string };
-
-const ONE_TASK: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 });
 
 function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
   return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : outcome;

@@ -10,7 +10,7 @@ import type { TaskOutcome } from "./record.js";
 import type { Attempt, Task } from "./task.js";
 import { watch } from "./watchers.js";
 
-export interface FanOut<A> {
+interface FanOut<A> {
   readonly items: readonly A[];
   readonly concurrency: number;
   readonly signal: AbortSignal | undefined;
@@ -26,13 +26,26 @@ export function fanOut<A>(
 ): Promise<unknown[]> {
   const limit = pLimit({ concurrency, rejectOnClear: true });
   const living = new Set<Task>();
+  /** As the record tells it: told anew when children were spawned, those of one turn together. */
+  let taskIds: readonly string[] = [];
+  let isTold = true;
+  const spawned = (child: Task) => {
+    living.add(child);
+    if (isTold) queueMicrotask(tell);
+    isTold = false;
+  };
+  const tell = () => {
+    isTold = true;
+    taskIds = Array.from(living, ({ id }) => id);
+    attempt.waits.changed(attempt);
+  };
   /** What the first child that did not succeed failed with; the emptied queue rejects with aborts of its own. */
   let failure: { readonly error: unknown } | undefined;
 
   const runOne = async (item: A, index: number): Promise<unknown> => {
     try {
       const child = spawn(item, index);
-      living.add(child);
+      spawned(child);
       const outcome = await endOf(child, attempt.task);
       living.delete(child);
       if (outcome.status === "succeeded") return outcome.value;
@@ -44,7 +57,7 @@ export function fanOut<A>(
     }
   };
 
-  const describe = () => ({ on: "tasks" as const, taskIds: Array.from(living, (child) => child.id) });
+  const describe = () => ({ on: "tasks" as const, taskIds });
   return attempt.waits.open<unknown[]>(attempt, describe, signal, (wait) => {
     Promise.all(items.map((item, index) => limit(runOne, item, index))).then(
       (values) => wait.resolve(values),

@@ -2,13 +2,13 @@
 //
 // Each item knows its place, so leaving from the middle is O(log n) (L5). Equal ranks keep their order of arrival.
 
-export interface Ranked {
+import type { Placed } from "./fifo.js";
+
+export interface Ranked extends Placed {
   /** Smaller goes first. */
   rank: number;
   /** Of arrival: breaks ties. */
   order: number;
-  /** Where it stands in its queue; −1 when in none. */
-  place: number;
 }
 
 export class Heap<S extends Ranked> {
@@ -34,6 +34,7 @@ export class Heap<S extends Ranked> {
       this.#rise(last, item.place);
       this.#sink(last, last.place);
     }
+    item.place = -1;
   }
 
   #rise(item: S, from: number): void {

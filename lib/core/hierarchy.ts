@@ -4,7 +4,8 @@
 // links, so no depth overflows and no signal is chained (C5). Parent pointers never change.
 
 import type { TaskTree, UsageReport } from "./record.js";
-import { familyOf, type Spent, type Task } from "./task.js";
+import { familyOf, type Task } from "./task.js";
+import { plus } from "./usage.js";
 
 /** `task` was just made under its parent. */
 export function adopt(task: Task): void {
@@ -33,9 +34,12 @@ export function buryIn(task: Task): void {
   task.root.family.descendants--;
 }
 
-/** `task` is attached, and is not any more; its record says so already. */
+/** `task` was attached, and is not any more; its record says so already. */
 export function letGo(task: Task): void {
-  if (task.parent !== undefined) task.parent.family.attached--;
+  if (task.parent === undefined) return;
+  task.parent.family.attached--;
+  // What it inherited from above, those below it had from there too.
+  if (task.parent.totalDeadlineAt !== undefined) for (const below of attachedDescendantsOf(task)) below.touch();
 }
 
 /** The record of `task` is not kept any more: out of its parent's list. */
@@ -62,10 +66,8 @@ export function* attachedChildrenOf(task: Task): Generator<Task> {
 export function attachedDescendantsOf(task: Task): Task[] {
   const found: Task[] = [];
   for (const child of attachedChildrenOf(task)) found.push(child);
-  for (let i = 0; i < found.length; i++) {
-    const next = found[i];
-    if (next !== undefined) for (const child of attachedChildrenOf(next)) found.push(child);
-  }
+  // The list grows as it is walked.
+  for (const next of found) for (const child of attachedChildrenOf(next)) found.push(child);
   return found;
 }
 
@@ -85,33 +87,22 @@ export function addUsage(task: Task, report: UsageReport): void {
   }
 }
 
-function plus(spent: Spent, { inputTokens = 0, outputTokens = 0, costUsd = 0 }: UsageReport): Spent {
-  return {
-    inputTokens: spent.inputTokens + inputTokens,
-    outputTokens: spent.outputTokens + outputTokens,
-    costUsd: spent.costUsd + costUsd,
-  };
-}
-
 /** A task with all that is kept below it, by creation. */
 export function treeOf(top: Task): TaskTree {
-  // Children first, without recursion: a tree may be deeper than the stack.
-  const order: Task[] = [top];
-  for (let i = 0; i < order.length; i++) {
-    const task = order[i];
-    if (task !== undefined) for (const child of childrenOf(task)) order.push(child);
-  }
-  const trees = new Map<Task, TaskTree>();
-  for (const task of order.toReversed()) {
-    const children: TaskTree[] = [];
+  const tree = growing(top);
+  // Level by level, without recursion: a tree may be deeper than the stack.
+  const found = [{ task: top, children: tree.children }];
+  for (const { task, children } of found) {
     for (const child of childrenOf(task)) {
-      const tree = trees.get(child);
-      if (tree !== undefined) children.push(tree);
+      const branch = growing(child);
+      children.push(branch);
+      found.push({ task: child, children: branch.children });
     }
-    trees.set(
-      task,
-      Object.freeze({ record: task.record, usage: task.record.usage, children: Object.freeze(children) }),
-    );
+    Object.freeze(children);
   }
-  return trees.get(top) ?? Object.freeze({ record: top.record, usage: top.record.usage, children: [] });
+  return tree;
+}
+
+function growing({ record }: Task): TaskTree & { readonly children: TaskTree[] } {
+  return Object.freeze({ record, usage: record.usage, children: [] });
 }

@@ -59,6 +59,9 @@ export interface Inbox {
   }): AsyncIterable<InboxRequest>;
 }
 
+/** Whose loop is told of a request once (W4): a task, a manager, a session by its id. */
+export type Owner = object | string;
+
 /** One that waits for an answer: it gets the checked value, or the request as it was closed. */
 interface Asker {
   answered(value: unknown): void;
@@ -69,7 +72,7 @@ interface Asked {
   readonly task: Task;
   readonly schema: StandardSchemaV1 | undefined;
   readonly askers: Set<Asker>;
-  readonly seenBy: WeakSet<object>;
+  readonly seenBy: Set<Owner>;
   /** Of opening, in this inbox. */
   readonly order: number;
   request: InboxRequest;
@@ -171,7 +174,7 @@ export class Requests implements Inbox {
       request,
       schema: input.schema,
       askers: new Set(),
-      seenBy: new WeakSet(),
+      seenBy: new Set(),
       order: ++this.#opened,
       value: undefined,
       expiry: undefined,
@@ -313,7 +316,7 @@ export class Requests implements Inbox {
   // ── for the other rooms ──────────────────────────────────────────────────
 
   /** Tells of each question that opens, until the returned off is called. */
-  onOpened(tell: (task: Task, seenBy: WeakSet<object>) => void): () => void {
+  onOpened(tell: (task: Task, seenBy: Set<Owner>) => void): () => void {
     return this.#onTold((asked) => {
       if (asked !== undefined) tell(asked.task, asked.seenBy);
     });
@@ -324,7 +327,7 @@ export class Requests implements Inbox {
     return () => this.#watching.delete(watcher);
   }
 
-  *opened(): Generator<{ readonly task: Task; readonly seenBy: WeakSet<object> }> {
+  *opened(): Generator<{ readonly task: Task; readonly seenBy: Set<Owner> }> {
     yield* this.#open;
   }
 

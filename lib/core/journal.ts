@@ -7,7 +7,7 @@ import { EventsCompactedError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import { Stream } from "./stream.js";
 
-export const EVENTS_KEPT = 10_000;
+const EVENTS_KEPT = 10_000;
 
 export class Journal {
   #events: TaskEvent[] = [];

@@ -8,7 +8,7 @@ import { printed, readText } from "./printed.js";
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** A frozen copy, or why there is none: `$.items[3]: a function`. */
-export type JsonCopy = { readonly ok: true; readonly json: Json } | { readonly ok: false; readonly why: string };
+type JsonCopy = { readonly ok: true; readonly json: Json } | { readonly ok: false; readonly why: string };
 
 class NotJson extends Error {}
 

@@ -1,9 +1,12 @@
 // Ledger: what each named session has used, of all its tasks, whether their records are still kept or not (§8).
+//
+// One sum a session, for as long as the manager lives.
 
 import type { Usage, UsageReport } from "./record.js";
 import type { Task } from "./task.js";
+import { NOTHING_SPENT, plus } from "./usage.js";
 
-const NOTHING: Usage = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 0 });
+const NOTHING: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 0 });
 
 export class Ledger {
   readonly #sessions = new Map<string, Usage>();
@@ -14,23 +17,17 @@ export class Ledger {
 
   /** A task was made. */
   count(task: Task): void {
-    this.#put(task, { tasks: 1 });
+    this.#put(task, {}, 1);
   }
 
   add(task: Task, report: UsageReport): void {
-    this.#put(task, report);
+    this.#put(task, report, 0);
   }
 
-  #put(task: Task, more: UsageReport & { readonly tasks?: number }): void {
+  #put(task: Task, report: UsageReport, made: number): void {
     const { sessionId } = task.state.spec;
     if (sessionId === undefined) return;
-    const { inputTokens, outputTokens, costUsd, tasks } = this.of(sessionId);
-    const sum = {
-      inputTokens: inputTokens + (more.inputTokens ?? 0),
-      outputTokens: outputTokens + (more.outputTokens ?? 0),
-      costUsd: costUsd + (more.costUsd ?? 0),
-      tasks: tasks + (more.tasks ?? 0),
-    };
-    this.#sessions.set(sessionId, Object.freeze(sum));
+    const sum = this.of(sessionId);
+    this.#sessions.set(sessionId, Object.freeze({ ...plus(sum, report), tasks: sum.tasks + made }));
   }
 }

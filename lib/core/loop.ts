@@ -82,7 +82,7 @@ export class Loop {
   #record(task: Task, fact: Fact, at: number): void {
     this.#seq++;
     if (this.#journal === undefined && !this.listeners.has(fact.type)) return;
-    this.deliver(new Announcement(toEvent(fact, task.state, this.#seq, at), this.listeners, this.#journal));
+    this.deliver(new Announcement(toEvent(fact, task, this.#seq, at), this.listeners, this.#journal));
   }
 
   /** As `deliver`, for what needs no more than a call. */

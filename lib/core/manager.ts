@@ -54,7 +54,6 @@ export class TaskManager extends Scope {
   readonly inbox: Inbox;
   protected readonly caller = undefined;
   protected readonly closes = undefined;
-  readonly #sessions = new Map<string, Session>();
 
   /** `TypeError` or `RangeError` names an option that does not fit. */
   constructor(options: TaskManagerOptions = {}) {
@@ -118,16 +117,11 @@ export class TaskManager extends Scope {
     return task === undefined ? [] : [treeOf(task)];
   }
 
-  /** The same id is the same session. */
+  /** The same id is the same session, however often it is asked for. */
   session(id: string): Session {
     checkType("id", id, "string");
     checkText("id", id);
-    let session = this.#sessions.get(id);
-    if (session === undefined) {
-      session = new NamedSession(this.core, id, () => this.#ambientParent());
-      this.#sessions.set(id, session);
-    }
-    return session;
+    return new NamedSession(this.core, id, () => this.#ambientParent());
   }
 
   /** Called after the event is stored, outside any task. Returns its own off. A listener that throws hurts nobody: `listener.failed`. */

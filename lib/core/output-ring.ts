@@ -12,7 +12,7 @@ export interface OutputChunk {
 }
 
 /** Characters kept per task. */
-export const OUTPUT_KEPT = 64 * 1024;
+const OUTPUT_KEPT = 64 * 1024;
 const PAGE = 1024;
 
 export class OutputRing {

@@ -29,13 +29,12 @@ export class RankQueue<S extends Queued> {
     const last = this.#inOrder.last();
     item.isInHeap = last !== undefined && isBefore(item, last);
     if (item.isInHeap) this.#others.add(item);
-    else item.place = this.#inOrder.push(item);
+    else this.#inOrder.push(item);
   }
 
   /** `item` stands in this queue. */
   remove(item: S): void {
     if (item.isInHeap) this.#others.remove(item);
-    else this.#inOrder.removeAt(item.place);
-    item.place = -1;
+    else this.#inOrder.remove(item);
   }
 }

@@ -180,6 +180,7 @@ export interface TaskTraits {
   readonly laneKey: string | undefined;
   readonly priority: number;
   readonly children: ChildrenPolicy;
+  /** Its own; what it inherits changes when one above it is detached. */
   readonly totalDeadlineAt: number | undefined;
 }
 export const NO_TRAITS: TaskTraits = Object.freeze({
@@ -279,8 +280,8 @@ export function newState(spec: TaskSpec, details: TaskDetails): TaskState {
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The public snapshot of a state. `usage` covers what is below the task too, which its own state does not know. */
-export function toRecord(state: TaskState, usage: Usage): TaskRecord {
+/** The public snapshot of a state. `usage` and `totalDeadlineAt` come from below and above the task, which its own state does not know. */
+export function toRecord(state: TaskState, usage: Usage, totalDeadlineAt: number | undefined): TaskRecord {
   const { spec, details, stop, outcome } = state;
   const { traits } = spec;
   const record: Growing<TaskRecord> = {
@@ -310,7 +311,7 @@ export function toRecord(state: TaskState, usage: Usage): TaskRecord {
   if (traits.runId !== undefined) record.runId = traits.runId;
   if (traits.callId !== undefined) record.callId = traits.callId;
   if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
-  if (traits.totalDeadlineAt !== undefined) record.totalDeadlineAt = traits.totalDeadlineAt;
+  if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
   if (details.progress !== undefined) record.progress = details.progress;
   if (details.summary !== undefined) record.summary = details.summary;
   if (details.heartbeatAt !== undefined) record.heartbeatAt = details.heartbeatAt;

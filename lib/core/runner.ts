@@ -19,7 +19,7 @@ import { Attempt, type Task, type Work } from "./task.js";
 import { overError, type Waits } from "./waits.js";
 import { tellWatchers } from "./watchers.js";
 
-export interface RunnerRooms {
+interface RunnerRooms {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;

@@ -5,6 +5,7 @@
 import type { AwaitOptions } from "./await-tasks.js";
 import type { Core } from "./core.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
+import type { Owner } from "./inbox.js";
 import { checkCount, checkMs, checkOneOf, checkSignal, checkTags, checkText, checkType, show } from "./options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord } from "./record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
@@ -53,6 +54,10 @@ export abstract class Scope {
   protected abstract readonly caller: Attempt | undefined;
   /** What a spawn here is a child of, and of which session, when its options do not say. */
   protected abstract spawnScope(): SpawnScope;
+  /** Who is told of a request once (W4), where no task makes the call. */
+  protected get owner(): Owner {
+    return this;
+  }
   /** Whether `task` is one of this scope's. */
   protected abstract owns(task: Task): boolean;
   /** Whether `task` is one this scope spawned itself. */
@@ -139,7 +144,7 @@ export abstract class Scope {
     }
     const homeOf = (task: Task) => homes.get(task) ?? this.core;
     return {
-      owner: this,
+      owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
       isChild: (task: Task) => homeOf(task) === this.core && this.isChild(task),
       cancel: (task: Task, words: string) => homeOf(task).stop(task, "cancel", words),

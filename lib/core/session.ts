@@ -31,6 +31,9 @@ export class NamedSession extends Scope implements Session {
     const parent = this.#ambientParent();
     return { parent: parent !== undefined && this.owns(parent) ? parent : undefined, sessionId: this.id };
   }
+  protected override get owner(): string {
+    return this.id;
+  }
   protected owns(task: Task): boolean {
     return task.state.spec.sessionId === this.id;
   }

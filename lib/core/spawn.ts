@@ -99,7 +99,7 @@ export interface SpawnScope {
   readonly sessionId: string | undefined;
 }
 
-export interface SpawnRooms {
+interface SpawnRooms {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly registry: Registry;
@@ -273,10 +273,8 @@ const CONTEXT_OPTIONS = { requireManualDestroy: true };
 
 function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number): TaskTraits {
   const inherited = parent?.state.spec.traits;
-  if (options === NO_OPTIONS && (inherited === undefined || inherited === NO_TRAITS)) return NO_TRAITS;
-  const { name, callId, laneKey, priority = 0, children = "await", totalTimeoutMs, detached = false } = options;
-  const own = totalTimeoutMs === undefined ? Number.POSITIVE_INFINITY : now + totalTimeoutMs;
-  const deadline = Math.min(own, (detached ? undefined : inherited?.totalDeadlineAt) ?? Number.POSITIVE_INFINITY);
+  if (options === NO_OPTIONS && inherited?.agent === undefined && inherited?.runId === undefined) return NO_TRAITS;
+  const { name, callId, laneKey, priority = 0, children = "await", totalTimeoutMs = Infinity } = options;
   return {
     name,
     agent: options.agent ?? inherited?.agent,
@@ -285,7 +283,7 @@ function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number):
     laneKey,
     priority,
     children,
-    totalDeadlineAt: deadline === Number.POSITIVE_INFINITY ? undefined : deadline,
+    totalDeadlineAt: totalTimeoutMs === Infinity ? undefined : now + totalTimeoutMs,
   };
 }
 

@@ -2,23 +2,18 @@
 //
 // Owns the words alone. A code says why something happened; it never becomes a status.
 
-/** Wants a slot, or holds one. */
-export type ActiveStatus = "queued" | "running";
-/** Has started and holds no slot: `blockedOn` says for what it waits. */
-export type WaitingStatus = "blocked";
-/** Final (S1): nothing leaves it. */
-export type TerminalStatus = "succeeded" | "failed" | "cancelled" | "interrupted";
-export type TaskStatus = ActiveStatus | WaitingStatus | TerminalStatus;
+const ACTIVE = ["queued", "running"] as const;
+const WAITING = ["blocked"] as const;
+const TERMINAL = ["succeeded", "failed", "cancelled", "interrupted"] as const;
+export const TASK_STATUSES = [...ACTIVE, ...WAITING, ...TERMINAL] as const;
 
-export const TASK_STATUSES = [
-  "queued",
-  "running",
-  "blocked",
-  "succeeded",
-  "failed",
-  "cancelled",
-  "interrupted",
-] as const;
+/** Wants a slot, or holds one. */
+export type ActiveStatus = (typeof ACTIVE)[number];
+/** Has started and holds no slot: `blockedOn` says for what it waits. */
+export type WaitingStatus = (typeof WAITING)[number];
+/** Final (S1): nothing leaves it. */
+export type TerminalStatus = (typeof TERMINAL)[number];
+export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 /** Why a task is `failed`. */
 export type FailureCode = "error" | "timeout" | "total_timeout" | "stalled" | "rejected";

@@ -11,11 +11,12 @@ import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
 import { type TaskRecord, type TaskState, toRecord, type Usage, type Wait } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
+import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 
 /** Somebody who waits for tasks to end. */
 export interface Watcher {
   /** Called in the call in which `task` ended, before anything is delivered. */
-  taskEnded(task: Task, link: Link): void;
+  taskEnded(task: Task): void;
   /** The task whose pending wait this is: the edge of L3. */
   readonly waiting: Task | undefined;
 }
@@ -33,16 +34,8 @@ export class Link {
   }
 }
 
-/** What has been used, summed up. */
-export interface Spent {
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly costUsd: number;
-}
-const NOTHING: Spent = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0 });
-
-/** What a task has below it. Leaves, which are most, share one that is empty; `hierarchy.ts` alone writes. */
-export class Family {
+/** What a task has below it. Leaves, which are most, share one that is empty; `hierarchy.ts` alone writes it. */
+class Family {
   firstChild: Task | undefined;
   lastChild: Task | undefined;
   /** Children that live and are attached: what H1 waits for. */
@@ -54,8 +47,8 @@ export class Family {
   /** All that were ever spawned below it. */
   tasksBelow = 0;
   /** By the task and everything below it; `ownSpent` is the part of the task itself. */
-  spent: Spent = NOTHING;
-  ownSpent: Spent = NOTHING;
+  spent: Spent = NOTHING_SPENT;
+  ownSpent: Spent = NOTHING_SPENT;
 }
 const NO_FAMILY: Family = Object.freeze(new Family());
 
@@ -130,8 +123,20 @@ export class Task implements Slotted {
 
   /** The newest snapshot; the same object until something changes. */
   get record(): TaskRecord {
-    this.#record ??= toRecord(this.state, this.usage());
+    this.#record ??= toRecord(this.state, this.usage(), this.totalDeadlineAt);
     return this.#record;
+  }
+
+  /** Its own, or the nearest one inherited: a detached task is on its own. */
+  get totalDeadlineAt(): number | undefined {
+    let first = this.state.spec.traits.totalDeadlineAt;
+    let above = this.isAttached ? this.parent : undefined;
+    while (above !== undefined) {
+      const { totalDeadlineAt } = above.state.spec.traits;
+      if (totalDeadlineAt !== undefined && (first === undefined || totalDeadlineAt < first)) first = totalDeadlineAt;
+      above = above.isAttached ? above.parent : undefined;
+    }
+    return first;
   }
 
   /** What the snapshot shows has changed. */
@@ -147,12 +152,7 @@ export class Task implements Slotted {
   /** Without what the task used itself. */
   usageBelow(): Usage {
     const { spent, ownSpent, tasksBelow } = this.family;
-    return Object.freeze({
-      inputTokens: spent.inputTokens - ownSpent.inputTokens,
-      outputTokens: spent.outputTokens - ownSpent.outputTokens,
-      costUsd: spent.costUsd - ownSpent.costUsd,
-      tasks: tasksBelow,
-    });
+    return Object.freeze({ ...minus(spent, ownSpent), tasks: tasksBelow });
   }
 }
 
@@ -182,6 +182,8 @@ export interface WaitKeeper {
     signal: AbortSignal | undefined,
     arrange: (wait: OpenWait<T>) => () => void,
   ): Promise<T>;
+  /** A pending wait of `attempt` waits for other tasks than it did. */
+  changed(attempt: Attempt): void;
 }
 
 /** One run of a task's function: whether it still may write and wait, and what it waits for. */

@@ -68,6 +68,10 @@ export class Waits implements WaitKeeper {
     return wait.promise;
   }
 
+  changed(attempt: Attempt): void {
+    if (attempt.pending !== undefined && attempt.pending.size > 0) this.#block(attempt);
+  }
+
   #begin(attempt: Attempt, wait: Pending): void {
     const { task, returning } = attempt;
     attempt.pending ??= new Set();

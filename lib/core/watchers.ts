@@ -13,7 +13,7 @@ export function watch(task: Task, watcher: Watcher): Link {
   return link;
 }
 
-/** Twice is once. */
+/** Twice, or once `task` has ended, is nothing. */
 export function unwatch(link: Link): void {
   const { task, previous, next } = link;
   if (previous !== undefined) previous.next = next;
@@ -35,6 +35,6 @@ export function tellWatchers(task: Task): void {
   // Each was put at the front, so the last is the oldest.
   for (let i = links.length - 1; i >= 0; i--) {
     const link = links[i];
-    if (link !== undefined) link.watcher.taskEnded(task, link);
+    if (link !== undefined) link.watcher.taskEnded(task);
   }
 }

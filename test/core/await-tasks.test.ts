@@ -57,6 +57,22 @@ describe("until", () => {
     });
   });
 
+  test("§2 the record says what was waited for when the wait began, whenever it is read", async () => {
+    const { manager } = world();
+    const [a, b, c] = [held(manager), held(manager), held(manager)];
+    await a.succeed();
+    const told = facts(manager);
+    const waiters = [1, 2].map(() => manager.spawn((ctx) => ctx.awaitTasks([a.id, b.id, c.id])));
+    await settled();
+    const early = waiters[0]?.record.blockedOn;
+    expect(early).toEqual([{ on: "tasks", taskIds: [b.id, c.id] }]);
+    await b.succeed();
+    expect(waiters.map(({ record }) => record.blockedOn)).toEqual([early, early]);
+    expect(told.find(({ type }) => type === "task.blocked")).toMatchObject({ blockedOn: early });
+    await c.succeed();
+    await manager.idle();
+  });
+
   test("W1 any returns with the first to end, whichever way", async () => {
     const { manager } = world();
     const [a, b, c] = [held(manager), held(manager), held(manager)];
@@ -472,6 +488,18 @@ describe("stopOnRequest", () => {
     expect(await peek(third)).toEqual({ is: "pending" });
     await answerAll(manager, "b");
     expect(await third).toMatchObject({ reason: "done", outcomes: [{ status: "succeeded", value: "ab" }] });
+  });
+
+  test("W4 a session is one owner, however often it is asked for", async () => {
+    const { manager } = world();
+    const chat = () => manager.session("chat");
+    const asker = chat().spawn((ctx) => ctx.ask({ question: "Well?" }));
+    await settled();
+    const options = { stopOnRequest: true, timeoutMs: 0 };
+    expect((await chat().awaitTasks([asker], options)).reason).toBe("request");
+    expect((await chat().awaitTasks([asker], options)).reason).toBe("timeout");
+    expect((await manager.session("other").awaitTasks([asker], options)).reason).toBe("request");
+    await answerAll(manager);
   });
 
   test("W4 each owner is told once of its own", async () => {

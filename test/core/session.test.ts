@@ -3,7 +3,7 @@
 import type { Session, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { describe, expect, test } from "vitest";
 import { errandError, given, hold, holdDeaf, refusalOf, refused, rejected, untilStopped, world } from "./program.js";
-import { deferred, facts, peek, settled, slots } from "./support.js";
+import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
 
 const idsOf = (records: readonly TaskRecord[]): string[] => records.map(({ id }) => id);
 
@@ -257,6 +257,25 @@ describe("ctx is the session of its children", () => {
     expect(await parent.result()).toEqual(["0:30", "1:10", "2:20", "3:5"]);
     expect(peak).toBe(2);
     expect(manager.list({ parentId: parent.id })).toHaveLength(4);
+  });
+
+  test("§2 the children map waits for are in the record and in the events, whenever they are read", async () => {
+    const { manager } = world();
+    const told = facts(manager);
+    const ends = [0, 1, 2].map(() => deferred());
+    const parent = manager.spawn((ctx) => ctx.map(ends, (_inner, end) => end.promise, { concurrency: 2 }));
+    await settled();
+    const [first, second] = manager.list({ parentId: parent.id }).map(({ id }) => id);
+    expect(parent.record.blockedOn).toEqual([{ on: "tasks", taskIds: [first, second] }]);
+    ends[1]?.resolve();
+    await settled();
+    const third = manager.list({ parentId: parent.id }).at(-1)?.id;
+    expect(parent.record.blockedOn).toEqual([{ on: "tasks", taskIds: [first, third] }]);
+    const last = told.findLast(({ type, taskId }) => type === "task.blocked" && taskId === parent.id);
+    expect(last).toMatchObject({ blockedOn: parent.record.blockedOn });
+    for (const end of ends) end.resolve();
+    await parent.result();
+    allFree(manager);
   });
 
   test("§9 map of nothing is an empty list, and a lazy iterable is read once", async () => {

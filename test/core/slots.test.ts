@@ -752,7 +752,9 @@ describe("a bounded line", () => {
     const waiting = deferred();
     const first = manager.spawn(async (ctx) => {
       await gate.promise;
-      await Promise.all([ctx.sleep(10), waiting.resolve()]);
+      const nap = ctx.sleep(10);
+      waiting.resolve();
+      await nap;
     });
     let ran = 0;
     const produce = async (): Promise<void> => {

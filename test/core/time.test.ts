@@ -321,6 +321,27 @@ describe("C6 totalTimeoutMs", () => {
     expect([root.handle.status, root.handle.record.stopReason]).toEqual(["running", undefined]);
   });
 
+  test("H2 a child that is let go when its parent returns is on its own time, and so is all below it", async () => {
+    const { manager, pass } = world();
+    const root = hold(manager, { totalTimeoutMs: 100, children: "detach" });
+    await settled();
+    const own = hold(root.ctx, { totalTimeoutMs: 300 });
+    const loose = hold(root.ctx);
+    await settled();
+    const below = hold(loose.ctx);
+    await settled();
+    const deadlines = () => [own, loose, below].map(({ handle }) => handle.record.totalDeadlineAt);
+    expect(deadlines()).toEqual([100, 100, 100]);
+    root.finish();
+    await settled();
+    expect(deadlines()).toEqual([300, undefined, undefined]);
+    expect(loose.ctx.totalDeadlineAt).toBeUndefined();
+    await pass(100);
+    expect([loose.handle.status, below.handle.status]).toEqual(["running", "running"]);
+    await pass(200);
+    expect(await own.handle.outcome()).toMatchObject({ status: "failed", error: { code: "total_timeout" } });
+  });
+
   test("H2 a detached task inherits no total timeout", async () => {
     const { manager, pass } = world();
     const root = hold(manager, { totalTimeoutMs: 100 });
