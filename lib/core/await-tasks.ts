@@ -8,8 +8,9 @@ import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
 import type { Owner, Requests } from "./inbox.js";
+import { PendingWait } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
-import type { Attempt, Link, Task, Watcher } from "./task.js";
+import type { Attempt, Link, Task, WaitKeeper, Watcher } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
@@ -214,47 +215,72 @@ function cancelTheRest(caller: AwaitCaller, group: Group): void {
 
 // ── one ────────────────────────────────────────────────────────────────────
 
-/** Waits for the end of one task and gives what `read` makes of its outcome; a throw of `read` rejects. */
+/** What is given of one task's end. A throw of it is what the wait rejects with. */
+export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
+
+/** The wait for one task's end, and its watcher: most waits are this one. */
+class EndWait<R> extends PendingWait<R> implements Watcher {
+  readonly #task: Task;
+  readonly #read: ReadEnd<R>;
+  #link: Link | undefined;
+  alarm: Alarm | undefined;
+
+  constructor(keeper: WaitKeeper, attempt: Attempt | undefined, task: Task, read: ReadEnd<R>) {
+    super(keeper, attempt);
+    this.#task = task;
+    this.#read = read;
+  }
+
+  get waiting(): Task | undefined {
+    return this.attempt?.task;
+  }
+
+  describe(): Wait {
+    return { on: "tasks", taskIds: [this.#task.id] };
+  }
+
+  hook(): void {
+    this.#link = watch(this.#task, this);
+  }
+
+  protected unhook(): void {
+    if (this.#link !== undefined) unwatch(this.#link);
+    this.alarm?.cancel();
+  }
+
+  taskEnded(task: Task): void {
+    try {
+      this.resolve(this.#read(outcomeOf(task), task));
+    } catch (error) {
+      this.reject(error);
+    }
+  }
+}
+
+/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
 export function awaitOne<R>(
   waits: Waits,
   attempt: Attempt | undefined,
   task: Task,
-  read: (outcome: TaskOutcome) => R,
+  read: ReadEnd<R>,
   signal: AbortSignal | undefined,
   /** What to give when `ms` passes first. */
   timeout?: { readonly ms: number; readonly late: R },
 ): Promise<R> {
-  if (task.isOver) return new Promise((resolve) => resolve(read(outcomeOf(task))));
+  if (task.isOver) return new Promise((resolve) => resolve(read(outcomeOf(task), task)));
   if (timeout?.ms === 0) return Promise.resolve(timeout.late);
-  const keeper = keeperOf(attempt, waits);
   try {
     refuseCycle(attempt, (each) => each === task);
   } catch (error) {
     return Promise.reject(error);
   }
-  return keeper.open<R>(
-    attempt,
-    () => ({ on: "tasks", taskIds: [task.id] }),
-    signal,
-    (wait) => {
-      const link = watch(task, {
-        waiting: attempt?.task,
-        taskEnded: () => {
-          try {
-            wait.resolve(read(outcomeOf(task)));
-          } catch (error) {
-            wait.reject(error);
-          }
-        },
-      });
-      const alarm =
-        timeout === undefined ? undefined : new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
-      return () => {
-        unwatch(link);
-        alarm?.cancel();
-      };
-    },
-  );
+  const keeper = keeperOf(attempt, waits);
+  const refused = keeper.refusal(attempt, signal);
+  if (refused !== undefined) return refused;
+  const wait = new EndWait(keeper, attempt, task, read);
+  keeper.begin(wait, signal);
+  if (timeout !== undefined) wait.alarm = new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
+  return wait.promise;
 }
 
 /** The outcome of a task that is over. */

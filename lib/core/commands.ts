@@ -27,8 +27,14 @@ export type Command =
   | { readonly type: "block"; readonly attempt: number; readonly blockedOn: Iterable<Wait> }
   | { readonly type: "resume"; readonly attempt: number }
   | { readonly type: "stop"; readonly reason: StopReason; readonly words: string }
-  /** The function is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). */
-  | { readonly type: "settle"; readonly attempt: number; readonly settled: Settled; readonly living: readonly string[] }
+  /** The function of the task `id` is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). */
+  | {
+      readonly type: "settle";
+      readonly id: string;
+      readonly attempt: number;
+      readonly settled: Settled;
+      readonly living: readonly string[];
+    }
   /** The last attached child is over. */
   | { readonly type: "end" }
   | { readonly type: "lateSettle"; readonly settled: "returned" | "threw"; readonly message?: string }

@@ -143,7 +143,7 @@ export class Context extends Scope implements TaskContext {
 
   protected spawnScope(): SpawnScope {
     if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
-    return { parent: this.#task, sessionId: this.#task.state.spec.sessionId };
+    return { parent: this.#task, sessionId: this.#task.sessionId };
   }
   protected owns(task: Task): boolean {
     return task !== this.#task && isWithin(task, this.#task);

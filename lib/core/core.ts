@@ -11,6 +11,7 @@ import {
   awaitOne,
   awaitTasks,
   outcomeOf,
+  type ReadEnd,
   refuseCycle,
 } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
@@ -165,7 +166,7 @@ export class Core {
 
   awaitOne<R>(
     task: Task,
-    read: (outcome: TaskOutcome) => R,
+    read: ReadEnd<R>,
     signal: AbortSignal | undefined,
     timeout?: { readonly ms: number; readonly late: R },
   ): Promise<R> {
@@ -236,7 +237,7 @@ export class Core {
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
-  cancel<R>(task: Task, words: string, read: (outcome: TaskOutcome) => R, signal: AbortSignal | undefined): Promise<R> {
+  cancel<R>(task: Task, words: string, read: ReadEnd<R>, signal: AbortSignal | undefined): Promise<R> {
     this.stop(task, "cancel", words);
     return handled(this.awaitOne(task, read, signal));
   }
@@ -326,18 +327,17 @@ export class Core {
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
 
 function fits(task: Task, filter: TaskFilter): boolean {
-  const { state } = task;
-  const { spec } = state;
+  const { state, traits } = task;
   const { status, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
   return (
     (status === undefined || (typeof status === "string" ? status === state.status : status.includes(state.status))) &&
-    (name === undefined || name === spec.traits.name) &&
-    (agent === undefined || agent === spec.traits.agent) &&
-    (sessionId === undefined || sessionId === spec.sessionId) &&
-    (parentId === undefined || parentId === spec.parentId) &&
-    (rootId === undefined || rootId === spec.rootId) &&
-    (runId === undefined || runId === spec.traits.runId) &&
-    (lane === undefined || lane === spec.lane) &&
+    (name === undefined || name === traits.name) &&
+    (agent === undefined || agent === traits.agent) &&
+    (sessionId === undefined || sessionId === task.sessionId) &&
+    (parentId === undefined || parentId === task.parentId) &&
+    (rootId === undefined || rootId === task.rootId) &&
+    (runId === undefined || runId === traits.runId) &&
+    (lane === undefined || lane === task.laneName) &&
     (tags === undefined || tags.every((tag) => state.details.tags.includes(tag)))
   );
 }

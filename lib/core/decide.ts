@@ -33,7 +33,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       return [{ type: "task.cancelRequested", stopReason: command.reason, reason: command.words }];
     }
     case "settle":
-      return settle(state, command.attempt, command.settled, command.living);
+      return settle(state, command);
     case "end": {
       if (isTerminal(state.status)) return refuse("terminal");
       return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome, state.output)];
@@ -95,9 +95,7 @@ function enriching(state: TaskState, attempt: number | undefined): Refusal | und
 
 function settle(
   state: TaskState,
-  attempt: number,
-  settled: Settled,
-  living: readonly string[],
+  { id, attempt, settled, living }: Extract<Command, { type: "settle" }>,
 ): readonly Fact[] | Refusal {
   if (settled.how === "unstarted") {
     if (isTerminal(state.status)) return refuse("terminal");
@@ -109,7 +107,7 @@ function settle(
   }
   if ((settled.how === "unstarted" || settled.how === "silent") && state.stop === undefined)
     return refuse("not_stopped");
-  const outcome = outcomeOf(state, settled);
+  const outcome = outcomeOf(id, state, settled);
   const output = outcome.status === "succeeded" ? outputOf(settled) : undefined;
   if (living.length === 0) {
     const end = endOf(outcome, output);
@@ -122,8 +120,7 @@ function settle(
 }
 
 /** C1: what stopped a task decides how it ended; then what its function did. */
-function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
-  const { id } = state.spec;
+function outcomeOf(id: string, state: TaskState, settled: Settled): TaskOutcome {
   const { stop } = state;
   if (stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown") {
     if (settled.how === "returned") return Object.freeze({ id, status: "succeeded", value: settled.value });

@@ -13,6 +13,7 @@ import {
   type TaskFailure,
   type TaskOutcome,
   type TaskRecord,
+  type TaskSpec,
   type TaskState,
   type UsageReport,
   type Wait,
@@ -139,7 +140,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
 } satisfies { [K in keyof ManagerEventMap]: 0 });
 
 /** The task that an event is about. */
-export interface Subject {
+export interface Subject extends TaskSpec {
   readonly state: TaskState;
   readonly record: TaskRecord;
 }
@@ -149,8 +150,8 @@ export interface Subject {
  * at the front of one is cheap, a second spread costs fifty times as much.
  */
 export function toEvent(fact: Fact, task: Subject, seq: number, at: number): TaskEvent {
-  const { attempt, spec } = task.state;
-  const { id: taskId, sessionId } = spec;
+  const { id: taskId, sessionId } = task;
+  const { attempt } = task.state;
   switch (fact.type) {
     case "task.created":
       return seal({ type: fact.type, seq, at, taskId, attempt, record: task.record }, sessionId);

@@ -81,7 +81,7 @@ export class Handle<T> implements TaskHandle<T> {
     const { signal } = options;
     return this.#checked(
       () => checkSignal("signal", signal),
-      () => this.#core.awaitOne(this.#task, (outcome) => this.#valueOf(outcome), signal),
+      () => this.#core.awaitOne(this.#task, valueOf<T>, signal),
     );
   }
 
@@ -138,12 +138,6 @@ export class Handle<T> implements TaskHandle<T> {
     return handled(this.cancel().then(() => {}));
   }
 
-  #valueOf(outcome: TaskOutcome): T {
-    const ended = typed<T>(outcome);
-    if (ended.status === "succeeded") return ended.value;
-    throw new TaskOutcomeError(ended, this.#task.state.details.title);
-  }
-
   /** Bad input rejects, like everything else a promise says; the wait itself is handed out as it is (C5). */
   #checked<R>(check: () => void, wait: () => Promise<R>): Promise<R> {
     try {
@@ -158,6 +152,13 @@ export class Handle<T> implements TaskHandle<T> {
 /** A handle's `T` is what its function gave at `spawn`: here, and only here, the outcome gets its type back. */
 function typed<T>(outcome: TaskOutcome): TaskOutcome<T> {
   return outcome as TaskOutcome<T>;
+}
+
+/** C4: its value, or the error of one that did not succeed. */
+function valueOf<T>(outcome: TaskOutcome, task: Task): T {
+  const ended = typed<T>(outcome);
+  if (ended.status === "succeeded") return ended.value;
+  throw new TaskOutcomeError(ended, task.state.details.title);
 }
 
 /** The task a ref names. `TaskNotFoundError`: an id nobody has; `TypeError`: neither an id nor a handle. */

@@ -22,6 +22,10 @@ export class Heap<S extends Ranked> {
     return this.#items[0];
   }
 
+  has(item: S): boolean {
+    return this.#items[item.place] === item;
+  }
+
   add(item: S): void {
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);

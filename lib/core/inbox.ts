@@ -158,7 +158,7 @@ export class Requests implements Inbox {
 
   #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
     const { task } = attempt;
-    const { sessionId } = task.state.spec;
+    const { sessionId } = task;
     const now = this.#loop.clock.now();
     const request: InboxRequest = Object.freeze({
       id: this.#ids.next("request"),

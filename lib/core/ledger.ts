@@ -25,7 +25,7 @@ export class Ledger {
   }
 
   #put(task: Task, report: UsageReport, made: number): void {
-    const { sessionId } = task.state.spec;
+    const { sessionId } = task;
     if (sessionId === undefined) return;
     const sum = this.of(sessionId);
     this.#sessions.set(sessionId, Object.freeze({ ...plus(sum, report), tasks: sum.tasks + made }));

@@ -3,14 +3,14 @@
 // Keys with waiters take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in two queues, so that
 // a paused or gated lane can pass over its starts and still let started tasks come back. Knows no slot count, no clock, no promise.
 
-import { isBefore } from "./heap.js";
-import { type Queued, RankQueue } from "./rank-queue.js";
+import { isBefore, type Ranked } from "./heap.js";
+import { RankQueue } from "./rank-queue.js";
 
 /** Anything that can stand in a line. */
-export interface Standing extends Queued {
+export interface Standing extends Ranked {
   readonly laneKey: string | undefined;
   /** A started task on its way back from a wait. */
-  isResume: boolean;
+  readonly isResume: boolean;
 }
 
 class Turn<S extends Standing> {

@@ -76,7 +76,7 @@ export class Loop {
 
   /** The first fact of a task: its state is in place already. */
   created(task: Task): void {
-    this.#record(task, { type: "task.created", state: task.state }, task.state.updatedAt);
+    this.#record(task, { type: "task.created", state: task.state }, task.createdAt);
   }
 
   #record(task: Task, fact: Fact, at: number): void {

@@ -88,7 +88,7 @@ export class TaskManager extends Scope {
 
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
-    return { parent, sessionId: parent?.state.spec.sessionId };
+    return { parent, sessionId: parent?.sessionId };
   }
 
   /** H0: a task of another manager is nobody's parent here. */

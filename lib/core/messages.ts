@@ -31,7 +31,7 @@ export class Messages {
 
   /** To the task. Resolves when stored. */
   async send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
-    const by = ambientAttempt()?.task.id ?? task.state.spec.sessionId ?? "message";
+    const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
     const message = this.#make(task, "inbound", content, options);
     const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
     const isAnswer = request !== undefined && request.taskId === task.id;

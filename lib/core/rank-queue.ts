@@ -6,11 +6,7 @@
 import { Fifo } from "./fifo.js";
 import { Heap, isBefore, type Ranked } from "./heap.js";
 
-export interface Queued extends Ranked {
-  isInHeap: boolean;
-}
-
-export class RankQueue<S extends Queued> {
+export class RankQueue<S extends Ranked> {
   readonly #inOrder = new Fifo<S>();
   readonly #others = new Heap<S>();
 
@@ -27,14 +23,13 @@ export class RankQueue<S extends Queued> {
 
   add(item: S): void {
     const last = this.#inOrder.last();
-    item.isInHeap = last !== undefined && isBefore(item, last);
-    if (item.isInHeap) this.#others.add(item);
+    if (last !== undefined && isBefore(item, last)) this.#others.add(item);
     else this.#inOrder.push(item);
   }
 
   /** `item` stands in this queue. */
   remove(item: S): void {
-    if (item.isInHeap) this.#others.remove(item);
+    if (this.#others.has(item)) this.#others.remove(item);
     else this.#inOrder.remove(item);
   }
 }

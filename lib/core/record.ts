@@ -1,8 +1,8 @@
 // Record: what errand knows of a task.
 //
-// `TaskRecord` is the public snapshot: frozen, plain JSON. `TaskState` is what the rules work on: the same facts, split by how
-// often they change (spec: never; details: seldom; the rest: at each step), so that a step copies a dozen fields and not fifty.
-// Owns the words and the translation from state to record; changes nothing.
+// `TaskRecord` is the public snapshot: frozen, plain JSON. Inside, the same facts are split by how often they change: `TaskSpec`
+// never, `TaskDetails` seldom, the rest of `TaskState`, which the rules work on, at each step; so that a step copies a dozen fields
+// and not fifty, and a task that is only queued has none of its own. Owns the words and the translation to a record; changes nothing.
 
 import type { Json } from "./json.js";
 import { copyJson } from "./json.js";
@@ -201,7 +201,7 @@ export interface TaskSpec {
   readonly parentId: string | undefined;
   readonly rootId: string;
   readonly depth: number;
-  readonly lane: string;
+  readonly laneName: string;
   readonly createdAt: number;
   readonly traits: TaskTraits;
 }
@@ -242,7 +242,6 @@ export interface Stop {
 
 /** The state of one task. Never mutated: `evolve` makes the next one, and the loop puts it in place. */
 export interface TaskState {
-  readonly spec: TaskSpec;
   readonly status: TaskStatus;
   readonly attempt: number;
   /** Read only through the newest state: for a live task it is a view of the attempt's pending waits. */
@@ -255,35 +254,43 @@ export interface TaskState {
   readonly runtime: Runtime | undefined;
   readonly startedAt: number | undefined;
   readonly finishedAt: number | undefined;
-  readonly updatedAt: number;
+  /** Of the last change; of a task that is as it was made, its `createdAt`. */
+  readonly updatedAt: number | undefined;
   readonly details: TaskDetails;
 }
 
 export const NO_WAITS: readonly Wait[] = Object.freeze([]);
 
-export function newState(spec: TaskSpec, details: TaskDetails): TaskState {
-  return {
-    spec,
-    status: "queued",
-    attempt: 1,
-    blockedOn: NO_WAITS,
-    stop: undefined,
-    outcome: undefined,
-    output: undefined,
-    runtime: undefined,
-    startedAt: undefined,
-    finishedAt: undefined,
-    updatedAt: spec.createdAt,
-    details,
-  };
+const NEW: TaskState = Object.freeze({
+  status: "queued",
+  attempt: 1,
+  blockedOn: NO_WAITS,
+  stop: undefined,
+  outcome: undefined,
+  output: undefined,
+  runtime: undefined,
+  startedAt: undefined,
+  finishedAt: undefined,
+  updatedAt: undefined,
+  details: NO_DETAILS,
+});
+
+/** Tasks that say nothing of themselves begin as one shared state. */
+export function newState(details: TaskDetails): TaskState {
+  return details === NO_DETAILS ? NEW : { ...NEW, details };
 }
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The public snapshot of a state. `usage` and `totalDeadlineAt` come from below and above the task, which its own state does not know. */
-export function toRecord(state: TaskState, usage: Usage, totalDeadlineAt: number | undefined): TaskRecord {
-  const { spec, details, stop, outcome } = state;
-  const { traits } = spec;
+/** The public snapshot of a task. `usage` and `totalDeadlineAt` come from below and above it, which its own state does not know. */
+export function toRecord(
+  spec: TaskSpec,
+  state: TaskState,
+  usage: Usage,
+  totalDeadlineAt: number | undefined,
+): TaskRecord {
+  const { traits, createdAt } = spec;
+  const { details, stop, outcome } = state;
   const record: Growing<TaskRecord> = {
     id: spec.id,
     status: state.status,
@@ -293,15 +300,15 @@ export function toRecord(state: TaskState, usage: Usage, totalDeadlineAt: number
     depth: spec.depth,
     detached: details.detached,
     children: traits.children,
-    lane: spec.lane,
+    lane: spec.laneName,
     priority: traits.priority,
     usage,
     artifacts: details.artifacts,
     links: details.links,
     tags: details.tags,
     metadata: details.metadata,
-    createdAt: spec.createdAt,
-    updatedAt: state.updatedAt,
+    createdAt,
+    updatedAt: state.updatedAt ?? createdAt,
   };
   if (traits.name !== undefined) record.name = traits.name;
   if (details.title !== undefined) record.title = details.title;

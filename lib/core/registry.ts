@@ -41,19 +41,19 @@ export class Registry {
   }
 
   add(task: Task): void {
-    const { id, parentId, sessionId, traits } = task.state.spec;
+    const { id, parentId, sessionId, traits } = task;
     this.#tasks.set(id, task);
     if (traits.name !== undefined) this.#names.set(nameKey(sessionId, traits.name), task);
     if (traits.callId !== undefined) this.#calls.set(callKey(parentId, sessionId, traits.runId, traits.callId), task);
   }
 
   freeName(task: Task): void {
-    const { sessionId, traits } = task.state.spec;
+    const { sessionId, traits } = task;
     if (traits.name !== undefined) this.#names.delete(nameKey(sessionId, traits.name));
   }
 
   remove(task: Task): void {
-    const { id, parentId, sessionId, traits } = task.state.spec;
+    const { id, parentId, sessionId, traits } = task;
     this.#tasks.delete(id);
     if (traits.callId === undefined) return;
     const call = callKey(parentId, sessionId, traits.runId, traits.callId);

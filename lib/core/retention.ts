@@ -40,14 +40,11 @@ export class Retainer {
   }
 
   #dropOldest(): void {
-    for (let task = this.#finished.shift(); task !== undefined; ) {
-      if (task.family.firstChild !== undefined) {
-        task.isPinned = true;
-        return;
-      }
+    for (let task = this.#finished.shift(); task !== undefined && task.family.firstChild === undefined; ) {
       const { parent }: Task = task;
       this.#evict(task);
-      task = parent?.isPinned && parent.family.firstChild === undefined ? parent : undefined;
+      // Over and in the queue no more, it was kept for its children alone.
+      task = parent?.isOver && parent.place < 0 ? parent : undefined;
     }
   }
 

@@ -125,10 +125,10 @@ export class Runner {
     task.desk?.deadlines?.settle();
     if (attempt?.isWaiting) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
     this.#rooms.withdrawRequests(task);
-    const policy = isReturn ? task.state.spec.traits.children : "cancel";
+    const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
-    loop.apply(task, { type: "settle", attempt: task.state.attempt, settled: told, living });
+    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled: told, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) this.#ended(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).

@@ -78,7 +78,7 @@ export abstract class Scope {
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
         throw new TypeError(`parent must be a task of this manager; ${parent.id} is another's`);
       }
-      return { parent, sessionId: parent.state.spec.sessionId };
+      return { parent, sessionId: parent.sessionId };
     }
     return options?.root ? { parent: undefined, sessionId: scope.sessionId } : scope;
   }

@@ -35,7 +35,7 @@ export class NamedSession extends Scope implements Session {
     return this.id;
   }
   protected owns(task: Task): boolean {
-    return task.state.spec.sessionId === this.id;
+    return task.sessionId === this.id;
   }
   protected isChild(task: Task): boolean {
     return task.parent === undefined && this.owns(task);

@@ -98,8 +98,8 @@ export class Slots<S extends Slotted> {
   }
 
   /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
-  enter(lane: Lane<S>, item: S, isResume: boolean, rank: number): void {
-    item.isResume = isResume;
+  enter(lane: Lane<S>, item: S, rank: number): void {
+    const { isResume } = item;
     if (isResume ? this.#isFree(lane) : this.canStart(lane)) {
       if (!isResume) lane.gate?.take();
       this.#grant(lane, item);

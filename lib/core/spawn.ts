@@ -31,7 +31,7 @@ import {
   checkType,
   takeObject,
 } from "./options.js";
-import { type ChildrenPolicy, NO_DETAILS, NO_TRAITS, newState, type TaskDetails, type TaskTraits } from "./record.js";
+import { type ChildrenPolicy, NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskTraits } from "./record.js";
 import type { Registry } from "./registry.js";
 import { follow, wordsOf } from "./signal.js";
 import type { Lane, Slots } from "./slots.js";
@@ -153,26 +153,24 @@ export class Spawner {
     if (this.roomIn(lane) === 0) throw new QueueFullError(this.#maxQueued);
 
     const now = loop.clock.now();
-    const id = options.id ?? this.#newId();
     if (options.id !== undefined) registry.hasGivenIds = true;
-    const spec = {
-      id,
+    const task = new Task({
+      id: options.id ?? this.#newId(),
       sessionId,
-      parentId: parent?.id,
-      rootId: parent === undefined ? id : parent.root.id,
-      depth: parent === undefined ? 0 : parent.state.spec.depth + 1,
-      lane: lane.name,
       createdAt: now,
       traits: traitsOf(options, parent, now),
-    };
-    const context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
-    const task = new Task(newState(spec, details), lane, parent, work, context);
+      details,
+      lane,
+      parent,
+      work,
+      context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
+    });
     registry.add(task);
     adopt(task);
     loop.created(task);
     this.#rooms.onCreated(task);
     if (options !== NO_OPTIONS) this.#furnish(task, options);
-    if (!task.isOver) slots.enter(lane, task, false, rankOf(task, lane, now));
+    if (!task.isOver) slots.enter(lane, task, rankOf(task, lane, now));
     return task;
   }
 
@@ -194,7 +192,7 @@ export class Spawner {
   /** The task that the same `id`, or the same call, spawned before. */
   #known({ parent, sessionId }: SpawnScope, options: SpawnOptions): Task | undefined {
     const { registry } = this.#rooms;
-    const { id, callId, runId = parent?.state.spec.traits.runId } = options;
+    const { id, callId, runId = parent?.traits.runId } = options;
     const byId = id === undefined ? undefined : registry.byId(id);
     if (byId !== undefined) return byId;
     return callId === undefined ? undefined : registry.byCall(parent?.id, sessionId, runId, callId);
@@ -218,7 +216,7 @@ export class Spawner {
       throw new TaskTerminatedError(id, "nothing is spawned under it any more");
     }
     this.#refuseCancelling(parent);
-    const depth = state.spec.depth + 1;
+    const depth = parent.depth + 1;
     if (depth > this.#maxDepth) {
       throw new LimitExceededError(
         "maxDepth",
@@ -272,7 +270,7 @@ export function ambientParent(): Task | undefined {
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
 
 function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number): TaskTraits {
-  const inherited = parent?.state.spec.traits;
+  const inherited = parent?.traits;
   if (options === NO_OPTIONS && inherited?.agent === undefined && inherited?.runId === undefined) return NO_TRAITS;
   const { name, callId, laneKey, priority = 0, children = "await", totalTimeoutMs = Infinity } = options;
   return {
@@ -301,9 +299,8 @@ function detailsOf(options: SpawnOptions): TaskDetails {
 
 /** L4: a child of a started task enters one `agingMs` earlier. */
 function rankOf(task: Task, lane: Lane<Task>, now: number): number {
-  const { traits } = task.state.spec;
   const head = task.parent?.state.startedAt === undefined ? 0 : 1;
-  return now - (traits.priority + head) * lane.agingMs;
+  return now - (task.traits.priority + head) * lane.agingMs;
 }
 
 const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([

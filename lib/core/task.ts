@@ -9,7 +9,17 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
-import { type TaskRecord, type TaskState, toRecord, type Usage, type Wait } from "./record.js";
+import {
+  newState,
+  type TaskDetails,
+  type TaskRecord,
+  type TaskSpec,
+  type TaskState,
+  type TaskTraits,
+  toRecord,
+  type Usage,
+  type Wait,
+} from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 
@@ -61,7 +71,26 @@ export function familyOf(task: Task): Family {
 /** A task's function, as `spawn` took it. The rooms never call it themselves: its context is a view, made above them. */
 export type Work = (context: never) => unknown;
 
-export class Task implements Slotted {
+/** What a spawn gives. */
+export interface Spawned {
+  readonly id: string;
+  readonly sessionId: string | undefined;
+  readonly createdAt: number;
+  readonly traits: TaskTraits;
+  readonly details: TaskDetails;
+  readonly lane: Lane<Task>;
+  readonly parent: Task | undefined;
+  readonly work: Work;
+  readonly context: AsyncResource;
+}
+
+export class Task implements TaskSpec, Slotted {
+  readonly id: string;
+  readonly sessionId: string | undefined;
+  readonly depth: number;
+  readonly createdAt: number;
+  readonly traits: TaskTraits;
+
   // ── the loop ──
   state: TaskState;
   #record: TaskRecord | undefined;
@@ -85,9 +114,8 @@ export class Task implements Slotted {
   readonly lane: Lane<Task>;
   rank = 0;
   order = 0;
+  /** Of an ended task: in the retention's queue. */
   place = -1;
-  isInHeap = false;
-  isResume = false;
   holdsSlot = false;
 
   // ── who waits for it ──
@@ -96,11 +124,13 @@ export class Task implements Slotted {
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
   desk: Desk | undefined;
 
-  /** In the retention's queue of ended tasks, and only its kept children keep it there. */
-  isPinned = false;
-
-  constructor(state: TaskState, lane: Lane<Task>, parent: Task | undefined, work: Work, context: AsyncResource) {
-    this.state = state;
+  constructor({ id, sessionId, createdAt, traits, details, lane, parent, work, context }: Spawned) {
+    this.id = id;
+    this.sessionId = sessionId;
+    this.depth = parent === undefined ? 0 : parent.depth + 1;
+    this.createdAt = createdAt;
+    this.traits = traits;
+    this.state = newState(details);
     this.work = work;
     this.context = context;
     this.lane = lane;
@@ -108,11 +138,21 @@ export class Task implements Slotted {
     this.root = parent === undefined ? this : parent.root;
   }
 
-  get id(): string {
-    return this.state.spec.id;
+  get parentId(): string | undefined {
+    return this.parent?.id;
+  }
+  get rootId(): string {
+    return this.root.id;
+  }
+  get laneName(): string {
+    return this.lane.name;
   }
   get laneKey(): string | undefined {
-    return this.state.spec.traits.laneKey;
+    return this.traits.laneKey;
+  }
+  /** A started task stands in line for the way back from its wait. */
+  get isResume(): boolean {
+    return this.attempt !== undefined;
   }
   get isOver(): boolean {
     return this.state.finishedAt !== undefined;
@@ -123,16 +163,16 @@ export class Task implements Slotted {
 
   /** The newest snapshot; the same object until something changes. */
   get record(): TaskRecord {
-    this.#record ??= toRecord(this.state, this.usage(), this.totalDeadlineAt);
+    this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt);
     return this.#record;
   }
 
   /** Its own, or the nearest one inherited: a detached task is on its own. */
   get totalDeadlineAt(): number | undefined {
-    let first = this.state.spec.traits.totalDeadlineAt;
+    let first = this.traits.totalDeadlineAt;
     let above = this.isAttached ? this.parent : undefined;
     while (above !== undefined) {
-      const { totalDeadlineAt } = above.state.spec.traits;
+      const { totalDeadlineAt } = above.traits;
       if (totalDeadlineAt !== undefined && (first === undefined || totalDeadlineAt < first)) first = totalDeadlineAt;
       above = above.isAttached ? above.parent : undefined;
     }
@@ -156,26 +196,34 @@ export class Task implements Slotted {
   }
 }
 
-/** A wait in flight, as the attempt whose code began it sees it. */
-export interface Pending extends Delivery {
-  describe(): Wait;
-  /** Rejects it, even one that is over and only waits for its slot. */
-  withdraw(error: Error): void;
-}
-
 /** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
 export interface OpenWait<T> {
   resolve(value: T): void;
   reject(error: unknown): void;
 }
 
+/** A wait in flight, as its keeper sees it. */
+export interface Pending extends Delivery, OpenWait<never> {
+  /** Whose code began it; `undefined`: nobody's. */
+  readonly attempt: Attempt | undefined;
+  /** What the record shows; asked only when somebody looks. */
+  describe(): Wait;
+  /** Hooks it to what it waits for, once it has begun. */
+  hook(): void;
+  /** Stops following the signal that may withdraw it. */
+  unfollow: (() => void) | undefined;
+  /** Rejects it, even one that is over and only waits for its slot. */
+  withdraw(error: Error): void;
+}
+
 /** Where the waits of an attempt are kept: in its own manager, whichever manager the handle waited for is of. */
 export interface WaitKeeper {
   readonly clock: Clock;
-  /**
-   * A wait begins, of `attempt` or of nobody. `arrange` hooks it to its source and returns what unhooks it, which is called once.
-   * `describe` says what the record shows; it is asked only when somebody looks.
-   */
+  /** What a wait that may not begin gives instead; `undefined` when it may. */
+  refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined;
+  /** A wait begins that may; `signal` withdraws it. */
+  begin(wait: Pending, signal: AbortSignal | undefined): void;
+  /** A wait begins, if it may, of `attempt` or of nobody. `arrange` hooks it to its source and returns what unhooks it, called once. */
   open<T>(
     attempt: Attempt | undefined,
     describe: () => Wait,
@@ -184,6 +232,8 @@ export interface WaitKeeper {
   ): Promise<T>;
   /** A pending wait of `attempt` waits for other tasks than it did. */
   changed(attempt: Attempt): void;
+  /** `wait` is decided: it returns at once or with a slot. */
+  over(wait: Pending): void;
 }
 
 /** One run of a task's function: whether it still may write and wait, and what it waits for. */

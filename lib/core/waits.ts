@@ -6,9 +6,9 @@
 // its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
 
 import type { Clock } from "./clock.js";
-import { Delivery } from "./delivery.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
 import type { Loop } from "./loop.js";
+import { ArrangedWait } from "./pending-wait.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -23,7 +23,7 @@ export class Waits implements WaitKeeper {
   readonly clock: Clock;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
-  /** Pending, and no task's. */
+  /** Pending and no task's, and what they wait for may outlive the manager. */
   readonly #ofNobody = new Set<Pending>();
   #closed: ManagerClosedError | undefined;
 
@@ -33,7 +33,6 @@ export class Waits implements WaitKeeper {
     this.#slots = slots;
   }
 
-  /** What a wait that may not begin gives instead; `undefined` when it may. */
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
     if (attempt !== undefined) {
       // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).
@@ -56,23 +55,23 @@ export class Waits implements WaitKeeper {
   ): Promise<T> {
     const refused = this.refusal(attempt, signal);
     if (refused !== undefined) return refused;
-    const wait = new PendingWait<T>(this, attempt, describe);
+    const wait = new ArrangedWait<T>(this, attempt, describe, arrange);
     if (attempt === undefined) this.#ofNobody.add(wait);
-    else this.#begin(attempt, wait);
-    const unhook = arrange(wait);
-    const unfollow = signal === undefined ? undefined : follow(signal, () => wait.reject(signal.reason));
-    wait.onOver = () => {
-      unhook();
-      unfollow?.();
-    };
+    this.begin(wait, signal);
     return wait.promise;
+  }
+
+  begin(wait: Pending, signal: AbortSignal | undefined): void {
+    if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
+    wait.hook();
+    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.reject(signal.reason));
   }
 
   changed(attempt: Attempt): void {
     if (attempt.pending !== undefined && attempt.pending.size > 0) this.#block(attempt);
   }
 
-  #begin(attempt: Attempt, wait: Pending): void {
+  #lend(attempt: Attempt, wait: Pending): void {
     const { task, returning } = attempt;
     attempt.pending ??= new Set();
     attempt.pending.add(wait);
@@ -83,8 +82,8 @@ export class Waits implements WaitKeeper {
     if (returning !== undefined) this.#loop.deliver(returning);
   }
 
-  /** `wait` is over: its value is fixed, and it returns at once or with a slot. */
-  over(attempt: Attempt | undefined, wait: Pending): void {
+  over(wait: Pending): void {
+    const { attempt } = wait;
     if (attempt === undefined) this.#ofNobody.delete(wait);
     if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
       this.#loop.deliver(wait);
@@ -97,7 +96,7 @@ export class Waits implements WaitKeeper {
     }
     attempt.returning = wait;
     const { task } = attempt;
-    this.#slots.enter(task.lane, task, true, this.#rankOf(task));
+    this.#slots.enter(task.lane, task, this.#rankOf(task));
     // Not granted in the call: the record says that it is on its way back.
     if (attempt.returning !== undefined) this.#block(attempt);
   }
@@ -132,63 +131,12 @@ export class Waits implements WaitKeeper {
   /** L4: a resume enters one `agingMs` earlier than a start of the same priority. */
   #rankOf(task: Task): number {
     const { agingMs } = task.lane;
-    return this.clock.now() - task.state.spec.traits.priority * agingMs - agingMs;
+    return this.clock.now() - task.traits.priority * agingMs - agingMs;
   }
 
   #block(attempt: Attempt): void {
     this.#loop.apply(attempt.task, { type: "block", attempt: attempt.number, blockedOn: attempt });
     attempt.task.desk?.deadlines?.hold();
-  }
-}
-
-class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
-  readonly promise: Promise<T>;
-  readonly describe: () => Wait;
-  readonly #waits: Waits;
-  readonly #attempt: Attempt | undefined;
-  #settle: (() => void) | undefined;
-  #resolve: (value: T) => void = () => {};
-  #reject: (error: unknown) => void = () => {};
-  onOver: () => void = () => {};
-
-  constructor(waits: Waits, attempt: Attempt | undefined, describe: () => Wait) {
-    super();
-    this.#waits = waits;
-    this.#attempt = attempt;
-    this.describe = describe;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-  }
-
-  resolve(value: T): void {
-    this.#decide(() => this.#resolve(value));
-  }
-
-  reject(error: unknown): void {
-    this.#decide(() => this.#reject(error));
-  }
-
-  #decide(settle: () => void): void {
-    if (this.#settle !== undefined) return;
-    this.#settle = settle;
-    this.onOver();
-    this.#waits.over(this.#attempt, this);
-  }
-
-  /** Rejects it without a slot, whatever it had been given; that nobody looks is no unhandled rejection (C5). */
-  withdraw(error: Error): void {
-    if (this.#settle === undefined) this.onOver();
-    this.#settle = () => {
-      this.#reject(error);
-      void handled(this.promise);
-    };
-    this.#waits.over(this.#attempt, this);
-  }
-
-  deliver(): void {
-    this.#settle?.();
   }
 }
 

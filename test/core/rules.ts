@@ -9,7 +9,7 @@ import { decide, isRefusal } from "../../lib/core/decide.js";
 import type { EndFact, Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { Message } from "../../lib/core/message.js";
-import { NO_DETAILS, NO_TRAITS, newState, type TaskState } from "../../lib/core/record.js";
+import { NO_DETAILS, newState, type TaskState } from "../../lib/core/record.js";
 import { type Closing, closeRequest, type InboxRequest } from "../../lib/core/request.js";
 import type { StopReason, TaskStatus } from "../../lib/core/status.js";
 
@@ -25,24 +25,10 @@ export function deepFreeze<T>(value: T): T {
 export const TASK_ID = "task_1";
 export const CREATED_AT = 1_000;
 
-export const created: TaskState = deepFreeze(
-  newState(
-    {
-      id: TASK_ID,
-      sessionId: undefined,
-      parentId: undefined,
-      rootId: TASK_ID,
-      depth: 0,
-      lane: "default",
-      createdAt: CREATED_AT,
-      traits: NO_TRAITS,
-    },
-    NO_DETAILS,
-  ),
-);
+export const created: TaskState = deepFreeze(newState(NO_DETAILS));
 
 /** The facts that `command` leads to, and the state they make. A refusal is the test's own mistake. */
-export function play(state: TaskState, command: Command, at = state.updatedAt + 1): TaskState {
+export function play(state: TaskState, command: Command, at = (state.updatedAt ?? CREATED_AT) + 1): TaskState {
   const decision = decide(state, command);
   if (isRefusal(decision)) throw new Error(`${command.type} was refused: ${decision.refused}`);
   return evolveAll(state, decision, at);
@@ -62,6 +48,7 @@ export const end: Command = { type: "end" };
 export const stop = (reason: StopReason, words = "enough"): Command => ({ type: "stop", reason, words });
 export const settle = (settled: Settled, living: readonly string[] = []): Command => ({
   type: "settle",
+  id: TASK_ID,
   attempt: 1,
   settled,
   living,
@@ -149,10 +136,10 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   block: (attempt) => ({ type: "block", attempt, blockedOn: [{ on: "time", untilAt: 2_000 }] }),
   resume: (attempt) => ({ type: "resume", attempt }),
   stop: () => stop("timeout", "timeout"),
-  "settle returned": (attempt) => ({ type: "settle", attempt, settled: SETTLED.returned, living: [] }),
-  "settle threw": (attempt) => ({ type: "settle", attempt, settled: SETTLED.threw, living: [] }),
-  "settle silent": (attempt) => ({ type: "settle", attempt, settled: SETTLED.silent, living: [] }),
-  "settle unstarted": (attempt) => ({ type: "settle", attempt, settled: SETTLED.unstarted, living: [] }),
+  "settle returned": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.returned, living: [] }),
+  "settle threw": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.threw, living: [] }),
+  "settle silent": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.silent, living: [] }),
+  "settle unstarted": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.unstarted, living: [] }),
   end: () => end,
   lateSettle: () => ({ type: "lateSettle", settled: "threw", message: "out of ink" }),
   progress: (attempt) => ({ type: "progress", attempt, progress: { current: 1, total: 2 } }),

@@ -1,0 +1,96 @@
+// Pending wait: one wait in flight, decided once (C6).
+//
+// The first of `resolve`, `reject` and `withdraw` fixes what it gives; its keeper then says when that is delivered. What a wait is
+// hooked to, and how it is unhooked, is its own: a class where waits are many, two closures (`ArrangedWait`) where they are few.
+
+import { Delivery } from "./delivery.js";
+import type { Wait } from "./record.js";
+import type { Attempt, OpenWait, Pending, WaitKeeper } from "./task.js";
+
+type Given<T> = { readonly value: T } | { readonly error: unknown };
+
+export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
+  readonly promise: Promise<T>;
+  readonly keeper: WaitKeeper;
+  readonly attempt: Attempt | undefined;
+  unfollow: (() => void) | undefined;
+  #resolve: (value: T) => void = ignore;
+  #reject: (error: unknown) => void = ignore;
+  #given: Given<T> | undefined;
+
+  constructor(keeper: WaitKeeper, attempt: Attempt | undefined) {
+    super();
+    this.keeper = keeper;
+    this.attempt = attempt;
+    this.promise = new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  abstract describe(): Wait;
+  abstract hook(): void;
+  protected abstract unhook(): void;
+
+  resolve(value: T): void {
+    this.#decide({ value });
+  }
+
+  reject(error: unknown): void {
+    this.#decide({ error });
+  }
+
+  #decide(given: Given<T>): void {
+    if (this.#given !== undefined) return;
+    this.#given = given;
+    this.#end();
+    this.keeper.over(this);
+  }
+
+  withdraw(error: Error): void {
+    if (this.#given === undefined) this.#end();
+    this.#given = { error };
+    // Whether anybody looks at it or not (C5).
+    this.promise.catch(ignore);
+    this.keeper.over(this);
+  }
+
+  #end(): void {
+    this.unhook();
+    this.unfollow?.();
+  }
+
+  deliver(): void {
+    if (this.#given === undefined) return;
+    if ("error" in this.#given) this.#reject(this.#given.error);
+    else this.#resolve(this.#given.value);
+  }
+}
+
+/** One whose source is given as closures. */
+export class ArrangedWait<T> extends PendingWait<T> {
+  readonly describe: () => Wait;
+  readonly #arrange: (wait: OpenWait<T>) => () => void;
+  #unhook: () => void = ignore;
+
+  constructor(
+    keeper: WaitKeeper,
+    attempt: Attempt | undefined,
+    describe: () => Wait,
+    arrange: (wait: OpenWait<T>) => () => void,
+  ) {
+    super(keeper, attempt);
+    this.describe = describe;
+    this.#arrange = arrange;
+  }
+
+  hook(): void {
+    this.#unhook = this.#arrange(this);
+  }
+
+  protected unhook(): void {
+    this.#unhook();
+  }
+}
+
+function ignore(): void {}
