@@ -24,6 +24,7 @@ import { Listeners, type Logger } from "./listeners.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
 import { OutcomeReader } from "./outcome-reader.js";
+import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { Registry } from "./registry.js";
 import { Retainer, type Retention } from "./retention.js";
@@ -33,7 +34,7 @@ import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
 import type { Attempt, OpenWait, Task, Work } from "./task.js";
-import { handled, keeperOf, type WaitOptions, Waits } from "./waits.js";
+import { keeperOf, type WaitOptions, Waits } from "./waits.js";
 
 interface CoreOptions {
   readonly concurrency: number;
@@ -111,7 +112,10 @@ export class Core {
       isAmbient: options.isAmbient,
       graceMs: options.graceMs,
       call: (attempt, work) => options.call(this, attempt, work),
-      withdrawRequests: (task) => this.requests.withdraw(task),
+      closeDesk: (task, errorOf) => {
+        this.requests.withdraw(task);
+        task.desk?.mailbox?.close(errorOf);
+      },
       onEnd: (task) => this.#ended(task),
     });
     this.spawner = new Spawner({

@@ -1,14 +1,14 @@
 // Fan-out: one child for each item, so many at a time (`ctx.map`).
 //
 // p-limit bounds how many children there are; what is waited for is one wait of the mapping task. The first child that does not
-// succeed stops new ones and cancels the others.
+// succeed stops new ones and cancels the others; a wait that is given up starts no more, and leaves no link on those that go on (W3).
 
 import pLimit from "p-limit";
 import { outcomeOf } from "./await-tasks.js";
 import { TaskOutcomeError } from "./errors.js";
 import type { TaskOutcome } from "./record.js";
-import type { Attempt, Task } from "./task.js";
-import { watch } from "./watchers.js";
+import type { Attempt, Link, Task, Watcher } from "./task.js";
+import { unwatch, watch } from "./watchers.js";
 
 interface FanOut<A> {
   readonly items: readonly A[];
@@ -24,57 +24,80 @@ export function fanOut<A>(
   attempt: Attempt,
   { items, concurrency, signal, spawn, cancel }: FanOut<A>,
 ): Promise<unknown[]> {
-  const limit = pLimit({ concurrency, rejectOnClear: true });
-  const living = new Set<Task>();
-  /** As the record tells it: told anew when children were spawned, those of one turn together. */
-  let taskIds: readonly string[] = [];
-  let isTold = true;
-  const spawned = (child: Task) => {
-    living.add(child);
-    if (isTold) queueMicrotask(tell);
-    isTold = false;
-  };
-  const tell = () => {
-    isTold = true;
-    taskIds = Array.from(living, ({ id }) => id);
-    attempt.waits.changed(attempt);
-  };
-  /** What the first child that did not succeed failed with; the emptied queue rejects with aborts of its own. */
-  let failure: { readonly error: unknown } | undefined;
-
-  const runOne = async (item: A, index: number): Promise<unknown> => {
-    try {
-      const child = spawn(item, index);
-      spawned(child);
-      const outcome = await endOf(child, attempt.task);
-      living.delete(child);
-      if (outcome.status === "succeeded") return outcome.value;
-      throw new TaskOutcomeError(outcome, child.state.details.title);
-    } catch (error) {
-      failure ??= { error };
-      limit.clearQueue();
-      throw error;
-    }
-  };
-
-  const describe = () => ({ on: "tasks" as const, taskIds });
+  const children = new Children(attempt);
+  const describe = () => ({ on: "tasks" as const, taskIds: children.told });
   return attempt.waits.open<unknown[]>(attempt, describe, signal, (wait) => {
+    const limit = pLimit({ concurrency, rejectOnClear: true });
+    let isOver = false;
+    const runOne = async (item: A, index: number): Promise<unknown> => {
+      // p-limit takes an item out of its queue a little before it runs it: clearing the queue does not reach that one.
+      if (isOver) return undefined;
+      try {
+        const child = spawn(item, index);
+        const outcome = await children.endOf(child);
+        if (outcome.status === "succeeded") return outcome.value;
+        throw new TaskOutcomeError(outcome, child.state.details.title);
+      } catch (error) {
+        isOver = true;
+        throw error;
+      }
+    };
     Promise.all(items.map((item, index) => limit(runOne, item, index))).then(
       (values) => wait.resolve(values),
       (error: unknown) => {
-        if (failure !== undefined) for (const child of living) cancel(child);
-        wait.reject(failure === undefined ? error : failure.error);
+        for (const child of children.living) cancel(child);
+        wait.reject(error);
       },
     );
-    return () => limit.clearQueue();
+    return () => {
+      isOver = true;
+      limit.clearQueue();
+      children.leave();
+    };
   });
 }
 
-/** The end of a child; `waiting` has one wait for all of them, and an edge to each (L3). */
-function endOf(task: Task, waiting: Task): Promise<TaskOutcome> {
-  return new Promise((resolve) => {
-    const tell = () => resolve(outcomeOf(task));
-    if (task.isOver) tell();
-    else watch(task, { waiting, taskEnded: tell });
-  });
+/** Those that live: the mapping task has one wait for all of them, and an edge to each (L3). */
+class Children implements Watcher {
+  readonly #attempt: Attempt;
+  readonly #ends = new Map<Task, { readonly link: Link; readonly resolve: (outcome: TaskOutcome) => void }>();
+  /** The ids of those that lived when the record was last told: it is when some were spawned, those of one turn together. */
+  told: readonly string[] = [];
+  #isTelling = false;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+  }
+
+  get waiting(): Task {
+    return this.#attempt.task;
+  }
+  get living(): readonly Task[] {
+    return [...this.#ends.keys()];
+  }
+
+  endOf(child: Task): Promise<TaskOutcome> {
+    if (child.isOver) return Promise.resolve(outcomeOf(child));
+    return new Promise((resolve) => {
+      this.#ends.set(child, { link: watch(child, this), resolve });
+      if (!this.#isTelling) queueMicrotask(this.#tell);
+      this.#isTelling = true;
+    });
+  }
+
+  readonly #tell = (): void => {
+    this.#isTelling = false;
+    this.told = this.living.map(({ id }) => id);
+    this.#attempt.waits.changed(this.#attempt);
+  };
+
+  taskEnded(task: Task): void {
+    this.#ends.get(task)?.resolve(outcomeOf(task));
+    this.#ends.delete(task);
+  }
+
+  leave(): void {
+    for (const { link } of this.#ends.values()) unwatch(link);
+    this.#ends.clear();
+  }
 }

@@ -5,10 +5,11 @@ import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "./error
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkCount, checkMs, checkSignal, checkText, show } from "./options.js";
 import { NO_OUTPUT, type OutputChunk } from "./output-ring.js";
+import { handled } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Usage } from "./record.js";
 import type { TaskStatus } from "./status.js";
 import type { Task } from "./task.js";
-import { handled, type WaitOptions } from "./waits.js";
+import type { WaitOptions } from "./waits.js";
 
 /** Reads, awaits and cancels one task. Owns no state, outlives eviction, is never thenable: `await handle` gives the handle. */
 export interface TaskHandle<out T = unknown> {

@@ -4,11 +4,16 @@
 
 import type { Message } from "./message.js";
 
+interface Receiver {
+  resolve(message: Message): void;
+  reject(error: Error): void;
+}
+
 export class Mailbox {
   readonly #messages: Message[] = [];
   readonly #unread: Message[] = [];
   /** Those who wait in `receive`, first come first served. */
-  readonly receivers = new Set<(message: Message) => void>();
+  readonly receivers = new Set<Receiver>();
 
   /** An inbound message goes to the first that waits for one, or stays unread. */
   add(message: Message): void {
@@ -16,7 +21,12 @@ export class Mailbox {
     if (message.direction === "outbound") return;
     const [receiver] = this.receivers;
     if (receiver === undefined) this.#unread.push(message);
-    else receiver(message);
+    else receiver.resolve(message);
+  }
+
+  /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */
+  close(errorOf: () => Error): void {
+    for (const receiver of [...this.receivers]) receiver.reject(errorOf());
   }
 
   /** Kept for the record only: it answered a question, nobody else reads it. */

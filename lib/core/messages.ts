@@ -82,12 +82,11 @@ export class Messages {
       () => ({ on: "message" }),
       signal,
       (wait) => {
-        const receiver = (message: Message) => wait.resolve(message);
-        mailbox.receivers.add(receiver);
+        mailbox.receivers.add(wait);
         const alarm =
           timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(undefined));
         return () => {
-          mailbox.receivers.delete(receiver);
+          mailbox.receivers.delete(wait);
           alarm?.cancel();
         };
       },

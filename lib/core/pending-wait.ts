@@ -50,8 +50,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   withdraw(error: Error): void {
     if (this.#given === undefined) this.#end();
     this.#given = { error };
-    // Whether anybody looks at it or not (C5).
-    this.promise.catch(ignore);
+    void handled(this.promise);
     this.keeper.over(this);
   }
 
@@ -91,6 +90,12 @@ export class ArrangedWait<T> extends PendingWait<T> {
   protected unhook(): void {
     this.#unhook();
   }
+}
+
+/** A rejection that nobody may be there to see (C5). */
+export function handled<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(ignore);
+  return promise;
 }
 
 function ignore(): void {}

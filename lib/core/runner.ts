@@ -28,8 +28,8 @@ interface RunnerRooms {
   readonly graceMs: number;
   /** Calls a task's function with the context of its attempt. */
   readonly call: (attempt: Attempt, work: Work) => unknown;
-  /** Withdraws the open questions of a task whose attempt is over. */
-  readonly withdrawRequests: (task: Task) => void;
+  /** The attempt of `task` is over: nobody hears answers or messages any more. */
+  readonly closeDesk: (task: Task, errorOf: () => Error) => void;
   /** Called once for each task that has ended, in the call in which it did. */
   readonly onEnd: (task: Task) => void;
 }
@@ -60,9 +60,10 @@ export class Runner {
 
   /** Calls the function, unless the task has ended since it was granted its slot. */
   start(task: Task): void {
-    const { loop, waits, runtime, isAmbient } = this.#rooms;
+    const { loop, slots, waits, runtime, isAmbient } = this.#rooms;
     const { work, context } = task;
     if (work === undefined || context === undefined) return;
+    if (task.lane.paused) return slots.putBack(task.lane, task);
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
     const attempt = new Attempt(task, task.state.attempt, waits);
     task.attempt = attempt;
@@ -96,9 +97,11 @@ export class Runner {
   #settled(attempt: Attempt, settled: SettledFunction): void {
     const { task } = attempt;
     if (attempt.phase === "open") {
+      // Reading what it gave may run code of its own, which may stop the task: while it is open yet (H1, S5).
+      const told = tell(settled);
       attempt.phase = "settled";
       endGrace(attempt);
-      this.#finish(task, attempt, settled);
+      this.#finish(task, attempt, told);
       return;
     }
     // Settled before: a thenable of its own make called back twice.
@@ -121,14 +124,14 @@ export class Runner {
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
     const { loop, slots, waits } = this.#rooms;
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
-    const told = tell(settled);
     task.desk?.deadlines?.settle();
-    if (attempt?.isWaiting) waits.rejectAll(attempt, () => overError(task.id, isReturn, "its function has settled"));
-    this.#rooms.withdrawRequests(task);
+    const errorOf = () => overError(task.id, isReturn, "its function has settled");
+    if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
+    if (task.desk !== undefined) this.#rooms.closeDesk(task, errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
-    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled: told, living });
+    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) this.#ended(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
@@ -244,16 +247,11 @@ class Start extends Delivery {
   }
 }
 
-/** What the outcome says of it, taken before anything is decided: reading a value may run code of its own (H1, S5). */
-function tell(settled: Settled): Settled {
-  switch (settled.how) {
-    case "returned":
-      return { how: "returned", value: settled.value, output: toOutput(settled.value) };
-    case "threw":
-      return { how: "threw", error: settled.error, failure: toFailure(codeOfThrown(settled.error), settled.error) };
-    default:
-      return settled;
-  }
+/** With what the outcome says of it. */
+function tell(settled: SettledFunction): SettledFunction {
+  return settled.how === "returned"
+    ? { how: "returned", value: settled.value, output: toOutput(settled.value) }
+    : { how: "threw", error: settled.error, failure: toFailure(codeOfThrown(settled.error), settled.error) };
 }
 
 /** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */

@@ -100,16 +100,23 @@ export class Slots<S extends Slotted> {
   /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
   enter(lane: Lane<S>, item: S, rank: number): void {
     const { isResume } = item;
+    item.rank = rank;
+    item.order = ++this.#arrived;
     if (isResume ? this.#isFree(lane) : this.canStart(lane)) {
       if (!isResume) lane.gate?.take();
       this.#grant(lane, item);
       return;
     }
-    item.rank = rank;
-    item.order = ++this.#arrived;
     lane.line.add(item);
     if (!isResume) this.#queued++;
     this.promote();
+  }
+
+  /** A start that was granted its slot and may not use it: back to its place in line. */
+  putBack(lane: Lane<S>, item: S): void {
+    lane.line.add(item);
+    this.#queued++;
+    this.release(lane, item);
   }
 
   /** Leaves the line without a slot. Nothing when it stands in none. */

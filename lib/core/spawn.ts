@@ -138,10 +138,10 @@ export class Spawner {
 
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
     const { loop, slots, registry } = this.#rooms;
-    if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     if (options !== NO_OPTIONS) checkOptions(options);
     // Taken before the checks of what there is: taking metadata may run code of its own.
     const details = detailsOf(options);
+    if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options);
     if (known !== undefined) return known;

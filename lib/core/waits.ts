@@ -8,7 +8,7 @@
 import type { Clock } from "./clock.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
 import type { Loop } from "./loop.js";
-import { ArrangedWait } from "./pending-wait.js";
+import { ArrangedWait, handled } from "./pending-wait.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -164,10 +164,4 @@ function rejectLater(error: Error): Promise<never> {
     });
   });
   return handled(promise);
-}
-
-/** A rejection that nobody may be there to see. */
-export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => {});
-  return promise;
 }

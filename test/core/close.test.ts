@@ -216,6 +216,21 @@ describe("D8 close", () => {
     }
   });
 
+  test("§12 a manager that reading a spawn's metadata closes takes no such task", async () => {
+    const { manager } = world();
+    const metadata = {
+      get sly() {
+        void manager.close();
+        return 1;
+      },
+    };
+    expect(() => manager.spawn((ctx) => ctx.receive(), { metadata })).toThrow(
+      expect.objectContaining({ code: "MANAGER_CLOSED" }),
+    );
+    await manager.close();
+    expect(manager.list()).toEqual([]);
+  });
+
   test("D8 what an abandoned function left out there is closed: its writes are dropped, its spawns refused", async () => {
     const { manager, pass } = world({ graceMs: 10 });
     const task = holdDeaf(manager);

@@ -1,12 +1,27 @@
 // A task's line to the outside: messages both ways, progress, output, artifacts, usage, links, events of its own (§8).
 
-import type { Message, TaskHandle } from "errand";
+import type { Message, TaskContext, TaskHandle } from "errand";
 import { describe, expect, test } from "vitest";
-import { given, hold, rejected, typesOf, world } from "./program.js";
+import { errandError, given, hold, refusalOf, rejected, typesOf, world } from "./program.js";
 import { facts, peek, settled, slots } from "./support.js";
 
 const textOf = (message: Message | undefined): string | undefined =>
   message?.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+
+test("H1 whoever receives through the context of another task is told when that task's function is over", async () => {
+  const { manager, pass } = world();
+  let lent: TaskContext | undefined;
+  const owner = manager.spawn(async (ctx) => {
+    lent = ctx;
+    await ctx.sleep(1);
+  });
+  await settled();
+  const error = manager.spawn(() => refusalOf(() => given(lent).receive())).result();
+  await pass(1);
+  errandError(await error, "TASK_TERMINATED");
+  expect(owner.status).toBe("succeeded");
+  await manager.idle();
+});
 
 describe("messages to a task", () => {
   test("§8 a string is one text part of an inbound message", async () => {

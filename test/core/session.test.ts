@@ -278,6 +278,45 @@ describe("ctx is the session of its children", () => {
     allFree(manager);
   });
 
+  test("W3 a map that is given up leaves no link on its children, and starts no more", async () => {
+    const { manager, pass } = world();
+    const abort = new AbortController();
+    const parent = manager.spawn(async (ctx) => {
+      const { signal } = abort;
+      await ctx.map([1, 2, 3], (inner) => inner.sleep(1_000), { concurrency: 2, signal }).catch(() => 0);
+      const children = ctx.list().map(({ id }) => id);
+      // Nobody else waits for them: they are the rest.
+      await ctx.awaitTasks([ctx.spawn(() => 1).id, ...children], { until: "any", cancelRest: true });
+      return (await ctx.awaitTasks(children)).outcomes.map((outcome) => outcome?.status);
+    });
+    await settled();
+    abort.abort();
+    await pass(5);
+    expect(await parent.result()).toEqual(["cancelled", "cancelled"]);
+  });
+
+  test("§8 map starts no item once its signal has aborted, nor after one that failed", async () => {
+    for (const isFailure of [false, true]) {
+      for (let turns = 0; turns < 12; turns += 1) {
+        const { manager } = world();
+        const abort = new AbortController();
+        let atAbort = Number.POSITIVE_INFINITY;
+        const end = deferred();
+        const parent = manager.spawn((ctx) =>
+          ctx.map([1, 2, 3], () => end.promise, { concurrency: 1, signal: abort.signal }).catch(() => 0),
+        );
+        await settled();
+        if (isFailure) end.reject(new Error("no"));
+        else end.resolve();
+        for (let turn = 0; turn < turns; turn += 1) await Promise.resolve();
+        if (!isFailure) abort.abort();
+        atAbort = isFailure ? 1 : manager.list({ parentId: parent.id }).length;
+        await parent.result();
+        expect(manager.list({ parentId: parent.id })).toHaveLength(atAbort);
+      }
+    }
+  });
+
   test("§9 map of nothing is an empty list, and a lazy iterable is read once", async () => {
     const { manager } = world();
     function* items(): Generator<number> {

@@ -507,6 +507,19 @@ describe("pause", () => {
     expect(slots(manager).paused).toBe(false);
   });
 
+  test("L4 pause stops a start that has its slot already, and it keeps its place in line", async () => {
+    const { manager } = world({ concurrency: 1 });
+    const order: string[] = [];
+    for (const name of ["a", "b", "c"]) manager.spawn(() => void order.push(name));
+    manager.pause();
+    await settled();
+    expect([order, slots(manager).held, slots(manager).queued]).toEqual([[], 0, 3]);
+    manager.resume();
+    await settled();
+    expect(order).toEqual(["a", "b", "c"]);
+    allFree(manager);
+  });
+
   test("L4 pause stops starts, never resumes", async () => {
     const { clock, manager } = world({ concurrency: 1 });
     const sleeper = manager.spawn((ctx) => ctx.sleep(10));

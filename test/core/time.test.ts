@@ -507,6 +507,30 @@ describe("timers and their owners", () => {
     expect(out.size).toBe(0);
   });
 
+  test("C5 a task that stops itself while its value, or its error, is read leaves no grace behind", async () => {
+    const { counted, out } = countedClock();
+    const manager = new TaskManager({ clock: counted, retention: { ttlMs: Infinity } });
+    const stop = (): void => void manager.cancelAll();
+    const value = {
+      get sly() {
+        stop();
+        return 1;
+      },
+    };
+    class SlyError extends Error {
+      override get message(): string {
+        stop();
+        return "sly";
+      }
+    }
+    const returns = manager.spawn(() => value);
+    await settled();
+    const throws = manager.spawn(async () => Promise.reject(new SlyError()));
+    await settled();
+    expect([returns.status, throws.status]).toEqual(["succeeded", "cancelled"]);
+    expect(out.size).toBe(0);
+  });
+
   test("C6 a wait answered before its timeout is decided once: the timer changes nothing", async () => {
     const { manager, pass } = world();
     const receiving = manager.spawn((ctx) => ctx.receive({ timeoutMs: 100 }));
