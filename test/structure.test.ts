@@ -29,7 +29,7 @@ const outside = ["integrations", "engines", "inspector", "cli"];
 const entrances = ["testing", ...outside];
 
 /** Inside core/: the words, then the pure rules over them, then the moving parts (every other file), then the manager. */
-const words = ["printed", "json", "record", "status", "usage", "message", "request", "events", "commands", "errors"];
+const words = ["printed", "json", "record", "status", "usage", "message", "request", "events", "commands", "errors", "settled"];
 const rules = ["decide", "evolve"];
 
 /** core/ knows no disk and no network. */

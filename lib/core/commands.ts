@@ -6,19 +6,10 @@
 import type { TaskPatch } from "./events.js";
 import type { Json } from "./json.js";
 import type { Message } from "./message.js";
-import type { Artifact, Output, Progress, Runtime, TaskFailure, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
 import type { ClosedRequest, InboxRequest } from "./request.js";
+import type { Settled } from "./settled.js";
 import type { StopReason } from "./status.js";
-
-/**
- * How a function ended. `output` and `failure` are what a record can say of it, taken beforehand; left out, they are taken when it is decided.
- * `silent`: it did not, within the grace. `unstarted`: it never began.
- */
-export type Settled =
-  | { readonly how: "returned"; readonly value: unknown; readonly output?: Output | undefined }
-  | { readonly how: "threw"; readonly error: unknown; readonly failure?: TaskFailure }
-  | { readonly how: "silent" }
-  | { readonly how: "unstarted" };
 
 export type Command =
   /** The function is called next. */

@@ -4,12 +4,11 @@
 // S1, S2, S5, C1 and H1 are kept here, and that a stopped or finished task begins no wait (S4, C3); test/core/decide.test.ts covers
 // every status × every command.
 
-import type { Command, Refusal, RefusalReason, Settled } from "./commands.js";
-import { isErrandError } from "./errors.js";
+import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
-import { printed, read, readText } from "./printed.js";
-import { type Output, type TaskFailure, type TaskOutcome, type TaskState, toOutput } from "./record.js";
-import { type FailureCode, isTerminal } from "./status.js";
+import type { Output, Runtime, Stop, TaskFailure, TaskOutcome, TaskState } from "./record.js";
+import { type Settled, withCause } from "./settled.js";
+import { isTerminal } from "./status.js";
 
 export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {
   switch (command.type) {
@@ -105,10 +104,9 @@ function settle(
     const refusal = fenced(state, attempt);
     if (refusal !== undefined) return refusal;
   }
-  if ((settled.how === "unstarted" || settled.how === "silent") && state.stop === undefined)
-    return refuse("not_stopped");
-  const outcome = outcomeOf(id, state, settled);
-  const output = outcome.status === "succeeded" ? outputOf(settled) : undefined;
+  const outcome = outcomeOf(id, state.stop, settled, state.runtime);
+  if (outcome === undefined) return refuse("not_stopped");
+  const output = outcome.status === "succeeded" && settled.how === "returned" ? settled.output : undefined;
   if (living.length === 0) {
     const end = endOf(outcome, output);
     return settled.how === "silent" ? [{ type: "task.abandoned" }, end] : [end];
@@ -119,17 +117,20 @@ function settle(
   return facts;
 }
 
-/** C1: what stopped a task decides how it ended; then what its function did. */
-function outcomeOf(id: string, state: TaskState, settled: Settled): TaskOutcome {
-  const { stop } = state;
-  if (stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown") {
-    if (settled.how === "returned") return Object.freeze({ id, status: "succeeded", value: settled.value });
+/** C1: what stopped a task decides how it ended; then what its function did. A function that did nothing ends only when it was stopped. */
+function outcomeOf(
+  id: string,
+  stop: Stop | undefined,
+  settled: Settled,
+  runtime: Runtime | undefined,
+): TaskOutcome | undefined {
+  const mayReturn = stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown";
+  if (settled.how === "returned" && mayReturn) return Object.freeze({ id, status: "succeeded", value: settled.value });
+  if (stop === undefined) {
+    return settled.how === "threw" ? Object.freeze({ id, status: "failed", error: settled.failure }) : undefined;
   }
   const cause = settled.how === "threw" ? { cause: settled.error } : {};
   const abandoned = settled.how === "silent" ? { abandoned: true as const } : {};
-  if (stop === undefined) {
-    return Object.freeze({ id, status: "failed", error: failureOf(settled) });
-  }
   switch (stop.reason) {
     case "cancel":
       return Object.freeze({ id, status: "cancelled", reason: stop.words, ...cause, ...abandoned });
@@ -138,27 +139,12 @@ function outcomeOf(id: string, state: TaskState, settled: Settled): TaskOutcome 
         id,
         status: "interrupted",
         reason: "shutdown",
-        ...(state.runtime === undefined ? {} : { instanceId: state.runtime.instanceId, pid: state.runtime.pid }),
+        ...(runtime === undefined ? {} : { instanceId: runtime.instanceId, pid: runtime.pid }),
         ...abandoned,
       });
     default:
-      return Object.freeze({
-        id,
-        status: "failed",
-        error: tooLong(stop.reason, settled),
-        ...abandoned,
-      });
+      return Object.freeze({ id, status: "failed", error: tooLong(stop.reason, settled), ...abandoned });
   }
-}
-
-function failureOf(settled: Settled): TaskFailure {
-  if (settled.how !== "threw") return toFailure("error", undefined);
-  return settled.failure ?? toFailure(codeOfThrown(settled.error), settled.error);
-}
-
-function outputOf(settled: Settled): Output | undefined {
-  if (settled.how !== "returned") return undefined;
-  return settled.output ?? toOutput(settled.value);
 }
 
 const TOO_LONG = {
@@ -175,30 +161,6 @@ function tooLong(reason: keyof typeof TOO_LONG, settled: Settled): TaskFailure {
 
 function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
   return { type: `task.${outcome.status}` satisfies EndFact, outcome, output };
-}
-
-/** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
-export function codeOfThrown(error: unknown): FailureCode {
-  const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
-  return isRefused ? "rejected" : "error";
-}
-
-/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. Reading it never throws (S8). */
-export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
-  if (!read(() => thrown instanceof Error)) return withCause({ code, message: printed(thrown) }, thrown);
-  const error = thrown as Error;
-  const name = readText(() => error.name);
-  const stack = readText(() => error.stack);
-  const message = readText(() => error.message) ?? printed(thrown);
-  return withCause(
-    { code, message, ...(name === undefined ? {} : { name }), ...(stack === undefined ? {} : { stack }) },
-    thrown,
-  );
-}
-
-/** The cause is there to be read and not to be written out, as that of an `Error`: JSON could seldom carry it. */
-function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
-  return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
 }
 
 function refuse(refused: RefusalReason): Refusal {

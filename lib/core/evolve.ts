@@ -9,39 +9,49 @@ import { type LinksInput, NO_WAITS, type TaskDetails, type TaskLinks, type TaskS
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;
   if (state === undefined) throw new TypeError(`${fact.type} of a task that was never created`);
+  const next = copyOf(state, at);
   switch (fact.type) {
     case "task.started":
-      return { ...state, status: "running", runtime: fact.runtime, startedAt: state.startedAt ?? at, updatedAt: at };
+      next.status = "running";
+      next.runtime = fact.runtime;
+      next.startedAt ??= at;
+      return next;
     case "task.blocked":
-      return { ...state, status: "blocked", blockedOn: fact.blockedOn, updatedAt: at };
+      next.status = "blocked";
+      next.blockedOn = fact.blockedOn;
+      return next;
     case "task.resumed":
-      return { ...state, status: "running", blockedOn: NO_WAITS, updatedAt: at };
-    case "task.cancelRequested": {
+      next.status = "running";
+      next.blockedOn = NO_WAITS;
+      return next;
+    case "task.cancelRequested":
+      next.stop = Object.freeze({ reason: fact.stopReason, words: fact.reason, at });
       // C3: a stop ends every pending wait; a blocked task stays without a slot until its function settles.
-      const stop = Object.freeze({ reason: fact.stopReason, words: fact.reason, at });
-      return { ...state, stop, blockedOn: NO_WAITS, updatedAt: at };
-    }
+      next.blockedOn = NO_WAITS;
+      return next;
     case "task.returned":
-      return { ...state, outcome: fact.outcome, output: fact.output, updatedAt: at };
+      next.outcome = fact.outcome;
+      next.output = fact.output;
+      return next;
     case "task.succeeded":
     case "task.failed":
     case "task.cancelled":
     case "task.interrupted":
-      return {
-        ...state,
-        status: fact.outcome.status,
-        outcome: fact.outcome,
-        output: fact.output,
-        blockedOn: NO_WAITS,
-        finishedAt: at,
-        updatedAt: at,
-      };
+      next.status = fact.outcome.status;
+      next.outcome = fact.outcome;
+      next.output = fact.output;
+      next.blockedOn = NO_WAITS;
+      next.finishedAt = at;
+      return next;
     case "task.progressed":
-      return detailed(state, { progress: fact.progress }, at);
+      next.details = detailed(state, { progress: fact.progress });
+      return next;
     case "task.updated":
-      return detailed(state, patched(state.details, fact.patch), at);
+      next.details = detailed(state, patched(state.details, fact.patch));
+      return next;
     case "artifact.added":
-      return detailed(state, { artifacts: Object.freeze([...state.details.artifacts, fact.artifact]) }, at);
+      next.details = detailed(state, { artifacts: Object.freeze([...state.details.artifacts, fact.artifact]) });
+      return next;
     case "task.abandoned":
     case "task.lateSettled":
     case "request.opened":
@@ -52,14 +62,31 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
     case "message.sent":
     case "usage.reported":
     case "custom":
-      return { ...state, updatedAt: at };
+      return next;
     default:
       return fact satisfies never;
   }
 }
 
-function detailed(state: TaskState, changes: Partial<TaskDetails>, at: number): TaskState {
-  return { ...state, details: Object.freeze({ ...state.details, ...changes }), updatedAt: at };
+/** Field by field: a spread makes an object half as large again, and there is one for every step of every task. */
+function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState]: TaskState[K] } {
+  return {
+    status: state.status,
+    attempt: state.attempt,
+    blockedOn: state.blockedOn,
+    stop: state.stop,
+    outcome: state.outcome,
+    output: state.output,
+    runtime: state.runtime,
+    startedAt: state.startedAt,
+    finishedAt: state.finishedAt,
+    updatedAt: at,
+    details: state.details,
+  };
+}
+
+function detailed({ details }: TaskState, changes: Partial<TaskDetails>): TaskDetails {
+  return Object.freeze({ ...details, ...changes });
 }
 
 function patched(details: TaskDetails, patch: TaskPatch): Partial<TaskDetails> {

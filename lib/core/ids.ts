@@ -12,6 +12,7 @@ export function instanceIds(): Ids {
   const instance = instanceName();
   const made = { task: 0, request: 0, message: 0 };
   return {
-    next: (what) => (what === "instance" ? instance : `${what}_${instance}_${++made[what]}`),
+    // Joined, not concatenated: an id lives long, and a string put together by `+` keeps its pieces.
+    next: (what) => (what === "instance" ? instance : [what, instance, ++made[what]].join("_")),
   };
 }

@@ -295,7 +295,7 @@ export function toRecord(
     id: spec.id,
     status: state.status,
     attempt: state.attempt,
-    blockedOn: Object.freeze([...state.blockedOn]),
+    blockedOn: state.blockedOn === NO_WAITS ? NO_WAITS : Object.freeze([...state.blockedOn]),
     rootId: spec.rootId,
     depth: spec.depth,
     detached: details.detached,

@@ -5,13 +5,12 @@
 // done here, once.
 
 import { runInside, runOutside } from "./ambient.js";
-import type { Settled } from "./commands.js";
-import { codeOfThrown, toFailure } from "./decide.js";
 import { Delivery } from "./delivery.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
-import { type Runtime, toOutput } from "./record.js";
+import type { Runtime } from "./record.js";
+import { type Returned, returned, type Settled, type Threw, threw } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
@@ -36,8 +35,6 @@ interface RunnerRooms {
 
 /** Of all ends in this process: `Task.endOrder`. */
 let ends = 0;
-
-type SettledFunction = Extract<Settled, { readonly how: "returned" | "threw" }>;
 
 export class Runner {
   readonly #rooms: RunnerRooms;
@@ -75,39 +72,38 @@ export class Runner {
         : context.runInAsyncScope(() => runOutside(() => this.#rooms.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // A thenable of any make: `Promise.resolve` calls its `then` once.
+        // What it gave is told at once: telling may run code of its own, which may stop the task while it is open yet (H1, S5).
         Promise.resolve(value).then(
-          (result: unknown) => this.#settledLater(attempt, { how: "returned", value: result }),
-          (error: unknown) => this.#settledLater(attempt, { how: "threw", error }),
+          (result: unknown) => this.#settledLater(attempt, returned(result)),
+          (error: unknown) => this.#settledLater(attempt, threw(error)),
         );
         return;
       }
     } catch (error) {
-      this.#settled(attempt, { how: "threw", error });
+      this.#settled(attempt, threw(error));
       return;
     }
-    this.#settled(attempt, { how: "returned", value });
+    this.#settled(attempt, returned(value));
   }
 
   /** At the top of a microtask: what follows is delivered here and now. */
-  #settledLater(attempt: Attempt, settled: SettledFunction): void {
+  #settledLater(attempt: Attempt, settled: Returned | Threw): void {
     this.#settled(attempt, settled);
     this.#rooms.loop.drain();
   }
 
-  #settled(attempt: Attempt, settled: SettledFunction): void {
+  #settled(attempt: Attempt, settled: Returned | Threw): void {
     const { task } = attempt;
     if (attempt.phase === "open") {
-      // Reading what it gave may run code of its own, which may stop the task: while it is open yet (H1, S5).
-      const told = tell(settled);
       attempt.phase = "settled";
       endGrace(attempt);
-      this.#finish(task, attempt, told);
+      this.#finish(task, attempt, settled);
       return;
     }
     // Settled before: a thenable of its own make called back twice.
     if (!this.#unsettled.delete(attempt)) return;
     this.#rooms.slots.release(task.lane, task);
-    const message = settled.how === "threw" ? { message: toFailure("error", settled.error).message } : {};
+    const message = settled.how === "threw" ? { message: settled.failure.message } : {};
     this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
   }
 
@@ -245,13 +241,6 @@ class Start extends Delivery {
   deliver(): void {
     this.#runner.start(this.#task);
   }
-}
-
-/** With what the outcome says of it. */
-function tell(settled: SettledFunction): SettledFunction {
-  return settled.how === "returned"
-    ? { how: "returned", value: settled.value, output: toOutput(settled.value) }
-    : { how: "threw", error: settled.error, failure: toFailure(codeOfThrown(settled.error), settled.error) };
 }
 
 /** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */

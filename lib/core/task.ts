@@ -61,6 +61,7 @@ class Family {
   ownSpent: Spent = NOTHING_SPENT;
 }
 const NO_FAMILY: Family = Object.freeze(new Family());
+const ONE_TASK: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 1 });
 
 /** To write: the task's own. */
 export function familyOf(task: Task): Family {
@@ -185,6 +186,7 @@ export class Task implements TaskSpec, Slotted {
   }
 
   usage(): Usage {
+    if (this.family === NO_FAMILY) return ONE_TASK;
     const { spent, tasksBelow } = this.family;
     return Object.freeze({ ...spent, tasks: tasksBelow + 1 });
   }

@@ -13,9 +13,10 @@ export function watch(task: Task, watcher: Watcher): Link {
   return link;
 }
 
-/** Twice, or once `task` has ended, is nothing. */
+/** Twice, or once its task has ended, is nothing. */
 export function unwatch(link: Link): void {
   const { task, previous, next } = link;
+  if (task.isOver) return;
   if (previous !== undefined) previous.next = next;
   else if (task.watchers === link) task.watchers = next;
   if (next !== undefined) next.previous = previous;
@@ -25,16 +26,15 @@ export function unwatch(link: Link): void {
 
 /** `task` has ended: tells everyone, first come first told, and leaves no link. */
 export function tellWatchers(task: Task): void {
-  const links: Link[] = [];
-  for (let link = task.watchers; link !== undefined; link = link.next) links.push(link);
+  // Each was put at the front, so the last is the oldest.
+  let link = task.watchers;
+  while (link?.next !== undefined) link = link.next;
   task.watchers = undefined;
-  for (const link of links) {
+  while (link !== undefined) {
+    link.watcher.taskEnded(task);
+    const { previous }: Link = link;
     link.previous = undefined;
     link.next = undefined;
-  }
-  // Each was put at the front, so the last is the oldest.
-  for (let i = links.length - 1; i >= 0; i--) {
-    const link = links[i];
-    if (link !== undefined) link.watcher.taskEnded(task);
+    link = previous;
   }
 }

@@ -3,11 +3,12 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Command, Settled } from "../../lib/core/commands.js";
+import type { Command } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";
 import type { Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import { type LinksInput, NO_WAITS, type TaskLinks, type TaskState } from "../../lib/core/record.js";
+import type { Settled } from "../../lib/core/settled.js";
 import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
 import {
   COMMAND_NAMES,

@@ -1,11 +1,12 @@
 // How a task ended: the rules that make its outcome (C1, H1, A4), and that no value, however made, breaks them.
 
 import { describe, expect, test } from "vitest";
-import type { Command, Settled } from "../../lib/core/commands.js";
-import { decide, isRefusal, toFailure } from "../../lib/core/decide.js";
+import type { Command } from "../../lib/core/commands.js";
+import { decide, isRefusal } from "../../lib/core/decide.js";
 import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../lib/core/errors.js";
 import type { Fact } from "../../lib/core/events.js";
 import type { TaskOutcome, TaskState } from "../../lib/core/record.js";
+import { returned, type Settled, threw } from "../../lib/core/settled.js";
 import {
   cellOf,
   cellsOf,
@@ -96,16 +97,13 @@ shutdown      | succeeded            | interrupted shutdown | interrupted shutdo
 
   test("C1 a rejection after a cancel is kept as the cause, also when it is `undefined`", () => {
     expect(outcomeOf(STATES["running, stopped"], SETTLED.threw)).toHaveProperty("cause", thrown);
-    expect(outcomeOf(STATES["running, stopped"], { how: "threw", error: undefined })).toHaveProperty(
-      "cause",
-      undefined,
-    );
+    expect(outcomeOf(STATES["running, stopped"], threw(undefined))).toHaveProperty("cause", undefined);
     expect(outcomeOf(STATES["running, stopped"], SETTLED.silent)).not.toHaveProperty("cause");
   });
 
   test("C1 the value is the very one that was returned, and the record's copy of it is its own", () => {
     const value = { pages: [1] };
-    const after = play(STATES.running, settle({ how: "returned", value }));
+    const after = play(STATES.running, settle(returned(value)));
     expect(after.outcome?.status === "succeeded" && after.outcome.value === value).toBe(true);
     value.pages.push(2);
     expect(after.output).toEqual({ output: { pages: [1] } });
@@ -152,7 +150,7 @@ describe("a task whose children live when it settles", () => {
 
 describe("what a function throws", () => {
   const codeOf = (error: unknown): unknown => {
-    const outcome = outcomeOf(STATES.running, { how: "threw", error });
+    const outcome = outcomeOf(STATES.running, threw(error));
     return outcome.status === "failed" ? outcome.error.code : outcome.status;
   };
 
@@ -161,7 +159,7 @@ describe("what a function throws", () => {
     expect(codeOf(rejection)).toBe("rejected");
     expect(codeOf(new RequestExpiredError("request_1"))).toBe("rejected");
     expect(codeOf(new Error("gave up", { cause: rejection }))).toBe("error");
-    const child = { id: "task_2", status: "failed", error: toFailure("rejected", rejection) } as const;
+    const child = { id: "task_2", status: "failed", error: threw(rejection).failure } as const;
     expect(codeOf(new TaskOutcomeError(child))).toBe("error");
     for (const other of [undefined, null, "REQUEST_REJECTED", 42, Symbol("no"), {}])
       expect(codeOf(other)).toBe("error");
@@ -169,7 +167,7 @@ describe("what a function throws", () => {
 
   test("A4 is one's own cancel, when one was asked for", () => {
     const error = new RequestRejectedError("request_1", "no", "ada");
-    expect(outcomeOf(STATES["running, stopped"], { how: "threw", error }).status).toBe("cancelled");
+    expect(outcomeOf(STATES["running, stopped"], threw(error)).status).toBe("cancelled");
   });
 
   test.each<[what: string, value: unknown, message: string]>([
@@ -181,14 +179,14 @@ describe("what a function throws", () => {
     ["an object", { tray: 2 }, "[object Object]"],
     ["an object without a prototype", Object.create(null), "[object Object]"],
   ])("§12 is recorded faithfully when it is %s", (_what, value, message) => {
-    const outcome = outcomeOf(STATES.running, { how: "threw", error: value });
+    const outcome = outcomeOf(STATES.running, threw(value));
     expect(outcome).toEqual({ id: TASK_ID, status: "failed", error: { code: "error", message } });
     expect(outcome).toHaveProperty("error.cause", value);
   });
 
   test("§12 is recorded with the name and the stack of an Error", () => {
     const error = new RangeError("page 9 of 8");
-    const failure = toFailure("error", error);
+    const failure = threw(error).failure;
     expect(failure).toEqual({ code: "error", name: "RangeError", message: "page 9 of 8", stack: error.stack });
     expect(failure.cause).toBe(error);
   });
@@ -196,7 +194,7 @@ describe("what a function throws", () => {
   test("§12 keeps the thrown value out of what is written: a cause that JSON cannot carry harms no record", () => {
     const error: Error & { self?: unknown } = new Error("x");
     error.self = error;
-    expect(JSON.parse(JSON.stringify(toFailure("error", error)))).toMatchObject({ code: "error", message: "x" });
+    expect(JSON.parse(JSON.stringify(threw(error).failure))).toMatchObject({ code: "error", message: "x" });
   });
 });
 
@@ -220,9 +218,9 @@ describe("a value made to break its reader", () => {
     ["an Error whose name throws", throwing({ name: { get: fails } }, new Error("x"))],
     ["a revoked proxy", revoked()],
   ])("S8 is no throw out of the rules when thrown: %s", (_what, error) => {
-    const outcome = outcomeOf(STATES.running, { how: "threw", error });
+    const outcome = outcomeOf(STATES.running, threw(error));
     expect(outcome.status === "failed" && outcome.error.cause === error).toBe(true);
-    expect(outcomeOf(STATES["running, stopped"], { how: "threw", error }).status).toBe("cancelled");
+    expect(outcomeOf(STATES["running, stopped"], threw(error)).status).toBe("cancelled");
   });
 
   test.each<[what: string, value: unknown]>([
@@ -240,14 +238,14 @@ describe("a value made to break its reader", () => {
     ],
     ["a revoked proxy", revoked()],
   ])("S8 is no throw out of the rules when returned: %s", (_what, value) => {
-    const after = play(STATES.running, settle({ how: "returned", value }));
+    const after = play(STATES.running, settle(returned(value)));
     expect(after.status).toBe("succeeded");
     expect(after.output).toEqual({ outputOmitted: expect.any(String) });
   });
 
   test("§12 an Error's message, name and stack that are no text do not get into the record", () => {
     const error = Object.assign(new Error("x"), { message: { tray: 2 }, name: 7, stack: [] });
-    const failure = toFailure("error", error);
+    const failure = threw(error).failure;
     expect(Object.values(failure).map((value) => typeof value)).toEqual(Object.keys(failure).map(() => "string"));
     expect(failure.cause).toBe(error);
   });

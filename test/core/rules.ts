@@ -4,13 +4,14 @@
 // made by hand: its attempt is the second one, while the commands come from the first. Everything here is frozen to
 // its leaves: a rule that changed its input would throw.
 
-import type { Command, Refusal, Settled } from "../../lib/core/commands.js";
+import type { Command, Refusal } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";
 import type { EndFact, Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { Message } from "../../lib/core/message.js";
 import { NO_DETAILS, newState, type TaskState } from "../../lib/core/record.js";
 import { type Closing, closeRequest, type InboxRequest } from "../../lib/core/request.js";
+import { returned, type Settled, threw } from "../../lib/core/settled.js";
 import type { StopReason, TaskStatus } from "../../lib/core/status.js";
 
 export function deepFreeze<T>(value: T): T {
@@ -57,8 +58,8 @@ export const settle = (settled: Settled, living: readonly string[] = []): Comman
 /** The thrown thing: the same one everywhere, so that two decisions compare equal. */
 export const thrown = new Error("out of paper");
 export const SETTLED: { readonly [H in Settled["how"]]: Settled } = {
-  returned: { how: "returned", value: { pages: 3 } },
-  threw: { how: "threw", error: thrown },
+  returned: returned({ pages: 3 }),
+  threw: threw(thrown),
   silent: { how: "silent" },
   unstarted: { how: "unstarted" },
 };

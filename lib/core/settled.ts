@@ -1,0 +1,53 @@
+// Settled: how a function ended, and what a record can say of it.
+//
+// Told before anything is decided, because reading a value, or an error, may run code of its own: `decide` reads neither.
+
+import { isErrandError } from "./errors.js";
+import { printed, read, readText } from "./printed.js";
+import { type Output, type TaskFailure, toOutput } from "./record.js";
+import type { FailureCode } from "./status.js";
+
+export interface Returned {
+  readonly how: "returned";
+  readonly value: unknown;
+  readonly output: Output | undefined;
+}
+export interface Threw {
+  readonly how: "threw";
+  readonly error: unknown;
+  readonly failure: TaskFailure;
+}
+/** `silent`: it did not end, within the grace. `unstarted`: it never began. */
+export type Settled = Returned | Threw | { readonly how: "silent" } | { readonly how: "unstarted" };
+
+export function returned(value: unknown): Returned {
+  return { how: "returned", value, output: toOutput(value) };
+}
+
+export function threw(error: unknown): Threw {
+  return { how: "threw", error, failure: toFailure(codeOfThrown(error), error) };
+}
+
+/** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
+function codeOfThrown(error: unknown): FailureCode {
+  const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
+  return isRefused ? "rejected" : "error";
+}
+
+/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. Reading it never throws (S8). */
+function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
+  if (!read(() => thrown instanceof Error)) return withCause({ code, message: printed(thrown) }, thrown);
+  const error = thrown as Error;
+  const name = readText(() => error.name);
+  const stack = readText(() => error.stack);
+  const message = readText(() => error.message) ?? printed(thrown);
+  return withCause(
+    { code, message, ...(name === undefined ? {} : { name }), ...(stack === undefined ? {} : { stack }) },
+    thrown,
+  );
+}
+
+/** The cause is there to be read and not to be written out, as that of an `Error`: JSON could seldom carry it. */
+export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
+  return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
+}
