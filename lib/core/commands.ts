@@ -6,10 +6,9 @@
 import type { TaskPatch } from "./events.js";
 import type { Json } from "./json.js";
 import type { Message } from "./message.js";
-import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, Stop, UsageReport, Wait } from "./record.js";
 import type { ClosedRequest, InboxRequest } from "./request.js";
 import type { Settled } from "./settled.js";
-import type { StopReason } from "./status.js";
 
 export type Command =
   /** The function is called next. */
@@ -17,7 +16,8 @@ export type Command =
   /** A wait began, or the set of pending waits changed. */
   | { readonly type: "block"; readonly attempt: number; readonly blockedOn: Iterable<Wait> }
   | { readonly type: "resume"; readonly attempt: number }
-  | { readonly type: "stop"; readonly reason: StopReason; readonly words: string }
+  /** One for a whole sweep. */
+  | { readonly type: "stop"; readonly stop: Stop }
   /** The function of the task `id` is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). */
   | {
       readonly type: "settle";

@@ -29,7 +29,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       if (isTerminal(state.status)) return refuse("terminal");
       if (state.outcome !== undefined) return refuse("settled");
       if (state.stop !== undefined) return refuse("stopped");
-      return [{ type: "task.cancelRequested", stopReason: command.reason, reason: command.words }];
+      return [{ type: "task.cancelRequested", stop: command.stop }];
     }
     case "settle":
       return settle(state, command);
@@ -129,21 +129,23 @@ function outcomeOf(
   if (stop === undefined) {
     return settled.how === "threw" ? Object.freeze({ id, status: "failed", error: settled.failure }) : undefined;
   }
-  const cause = settled.how === "threw" ? { cause: settled.error } : {};
-  const abandoned = settled.how === "silent" ? { abandoned: true as const } : {};
+  const outcome = stopped(id, stop, settled, runtime);
+  return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);
+}
+
+type Unsuccessful = Exclude<TaskOutcome, { readonly status: "succeeded" }>;
+
+function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | undefined): Unsuccessful {
+  const reason = stop.words;
   switch (stop.reason) {
     case "cancel":
-      return Object.freeze({ id, status: "cancelled", reason: stop.words, ...cause, ...abandoned });
+      if (settled.how !== "threw") return { id, status: "cancelled", reason };
+      return { id, status: "cancelled", reason, cause: settled.error };
     case "shutdown":
-      return Object.freeze({
-        id,
-        status: "interrupted",
-        reason: "shutdown",
-        ...(runtime === undefined ? {} : { instanceId: runtime.instanceId, pid: runtime.pid }),
-        ...abandoned,
-      });
+      if (runtime === undefined) return { id, status: "interrupted", reason: "shutdown" };
+      return { id, status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
     default:
-      return Object.freeze({ id, status: "failed", error: tooLong(stop.reason, settled), ...abandoned });
+      return { id, status: "failed", error: tooLong(stop.reason, settled) };
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type Output,
   type Progress,
   type Runtime,
+  type Stop,
   type TaskFailure,
   type TaskOutcome,
   type TaskRecord,
@@ -37,7 +38,7 @@ export type Fact =
   | { readonly type: "task.resumed" }
   | { readonly type: "task.progressed"; readonly progress: Progress }
   | { readonly type: "task.updated"; readonly patch: TaskPatch }
-  | { readonly type: "task.cancelRequested"; readonly stopReason: StopReason; readonly reason: string }
+  | { readonly type: "task.cancelRequested"; readonly stop: Stop }
   | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: "task.abandoned" }
@@ -162,6 +163,10 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
         { type: fact.type, seq, at, taskId, attempt, blockedOn: Object.freeze([...fact.blockedOn]) },
         sessionId,
       );
+    case "task.cancelRequested": {
+      const { reason: stopReason, words: reason } = fact.stop;
+      return seal({ type: fact.type, seq, at, taskId, attempt, stopReason, reason }, sessionId);
+    }
     case "task.returned": {
       const outcome = toJsonOutcome(fact.outcome, fact.output);
       return seal({ type: fact.type, seq, at, taskId, attempt, outcome }, sessionId);

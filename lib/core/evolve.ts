@@ -25,7 +25,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.blockedOn = NO_WAITS;
       return next;
     case "task.cancelRequested":
-      next.stop = Object.freeze({ reason: fact.stopReason, words: fact.reason, at });
+      next.stop = fact.stop;
       // C3: a stop ends every pending wait; a blocked task stays without a slot until its function settles.
       next.blockedOn = NO_WAITS;
       return next;

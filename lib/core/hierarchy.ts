@@ -64,10 +64,11 @@ export function* attachedChildrenOf(task: Task): Generator<Task> {
 
 /** The living attached descendants: each before what is below it. They are what a sweep reaches (H2). */
 export function attachedDescendantsOf(task: Task): Task[] {
-  const found: Task[] = [];
-  for (const child of attachedChildrenOf(task)) found.push(child);
+  const found = [...attachedChildrenOf(task)];
   // The list grows as it is walked.
-  for (const next of found) for (const child of attachedChildrenOf(next)) found.push(child);
+  for (const next of found) {
+    if (next.family.attached > 0) for (const child of attachedChildrenOf(next)) found.push(child);
+  }
   return found;
 }
 

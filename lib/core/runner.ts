@@ -5,6 +5,7 @@
 // done here, once.
 
 import { runInside, runOutside } from "./ambient.js";
+import type { Command } from "./commands.js";
 import { Delivery } from "./delivery.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
@@ -164,10 +165,12 @@ export class Runner {
   /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
   #stopAll(tasks: readonly Task[], reason: StopReason, words: string): void {
     const { loop, slots, waits } = this.#rooms;
+    const stop = Object.freeze({ reason, words, at: loop.clock.now() });
+    const command: Command = { type: "stop", stop };
     const started: Attempt[] = [];
     const unstarted: Task[] = [];
     for (const task of tasks) {
-      if (loop.apply(task, { type: "stop", reason, words }) !== undefined) continue;
+      if (loop.apply(task, command) !== undefined) continue;
       const { attempt } = task;
       if (attempt === undefined) {
         slots.leave(task.lane, task);

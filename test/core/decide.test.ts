@@ -159,8 +159,7 @@ describe("every status × every command", () => {
       const { type, attempt: _, ...said } = { attempt: 1, ...commandOf(command) };
       const decision = decide(STATES[state], commandOf(command));
       if (isRefusal(decision) || type === "settle" || type === "end") continue;
-      const told =
-        type === "stop" ? { stopReason: "timeout", reason: "timeout" } : type === "resume" ? {} : { ...said };
+      const told = type === "resume" ? {} : { ...said };
       expect(decision).toEqual([{ ...told, type: decision[0]?.type }]);
     }
   });
@@ -239,7 +238,7 @@ describe("a stop", () => {
   test.each(STOP_REASONS)("S5 is kept when it is the first: %s", (first) => {
     const stopped = play(playAll(start), stop(first, "first"), 2_000);
     for (const second of STOP_REASONS) expect(decide(stopped, stop(second, "second"))).toEqual({ refused: "stopped" });
-    expect(stopped.stop).toEqual({ reason: first, words: "first", at: 2_000 });
+    expect(stopped.stop).toEqual({ reason: first, words: "first", at: 1_500 });
   });
 
   test("S5 comes too late for a function that has settled, whose outcome is final (H1)", () => {

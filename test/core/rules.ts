@@ -46,7 +46,10 @@ export function playAll(...commands: readonly Command[]): TaskState {
 export const start: Command = { type: "start", runtime: { instanceId: "i1", pid: 7, startedAt: 500 } };
 export const block: Command = { type: "block", attempt: 1, blockedOn: [{ on: "message" }] };
 export const end: Command = { type: "end" };
-export const stop = (reason: StopReason, words = "enough"): Command => ({ type: "stop", reason, words });
+export const stop = (reason: StopReason, words = "enough"): Command => ({
+  type: "stop",
+  stop: { reason, words, at: 1_500 },
+});
 export const settle = (settled: Settled, living: readonly string[] = []): Command => ({
   type: "settle",
   id: TASK_ID,
