@@ -108,7 +108,7 @@ export class Requests implements Inbox {
     let isNew = false;
     try {
       const question = takeQuestion(input, isApproval);
-      const refused = this.#waits.refusal(waiter, input.signal) ?? this.#waits.refusal(attempt, undefined);
+      const refused = this.#waits.refusalThrough(attempt, waiter, input.signal);
       if (refused !== undefined) return refused;
       const known = this.#findKeyed(attempt.task, question);
       isNew = known === undefined;

@@ -72,7 +72,7 @@ export class Messages {
     }
     const mailbox = mailboxOf(attempt.task);
     const waiter = waiterOf(attempt);
-    const refused = this.#waits.refusal(attempt, signal);
+    const refused = this.#waits.refusalThrough(attempt, waiter, signal);
     if (refused !== undefined) return refused;
     const unread = mailbox.takeUnread();
     if (unread !== undefined || timeoutMs === 0) return Promise.resolve(unread);

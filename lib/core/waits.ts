@@ -47,6 +47,19 @@ export class Waits implements WaitKeeper {
     return signal?.aborted ? Promise.reject(signal.reason) : undefined;
   }
 
+  /** As `refusal`, for a wait of `waiter` on what the task of `attempt` has: its questions, its messages. */
+  refusalThrough(
+    attempt: Attempt,
+    waiter: Attempt | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<never> | undefined {
+    const refused = keeperOf(waiter, this).refusal(waiter, signal);
+    if (refused !== undefined || waiter === attempt) return refused;
+    // Another's cancel is not one's own (C4), and another's end is no reason to wait for ever.
+    if (attempt.phase === "open" && attempt.task.state.stop === undefined) return undefined;
+    return handled(Promise.reject(closedError(attempt, "nothing is asked and received through it any more")));
+  }
+
   open<T>(
     attempt: Attempt | undefined,
     describe: () => Wait,

@@ -2,11 +2,33 @@
 
 import type { Message, TaskContext, TaskHandle } from "errand";
 import { describe, expect, test } from "vitest";
-import { errandError, given, hold, refusalOf, rejected, typesOf, world } from "./program.js";
-import { facts, peek, settled, slots } from "./support.js";
+import { errandError, given, hold, holdDeaf, refusalOf, rejected, typesOf, world } from "./program.js";
+import { allFree, facts, peek, settled, slots } from "./support.js";
 
 const textOf = (message: Message | undefined): string | undefined =>
   message?.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+
+test.each(["stopped", "abandoned"] as const)(
+  "C4 asking and receiving through the context of a task that was %s is refused, and is nobody's own cancel",
+  async (how) => {
+    const { manager, pass } = world({ concurrency: 2, graceMs: 10 });
+    const other = holdDeaf(manager);
+    await settled();
+    void other.handle.cancel("enough");
+    if (how === "abandoned") await pass(10);
+    const refusals = manager.spawn(async () => [
+      await refusalOf(() => other.ctx.ask({ question: "Which?" })),
+      await refusalOf(() => other.ctx.approve("Really?")),
+      await refusalOf(() => other.ctx.receive({ timeoutMs: 5 })),
+    ]);
+    await settled();
+    for (const error of await refusals.result()) errandError(error, "SCOPE_CANCELLED");
+    expect(manager.inbox.list()).toEqual([]);
+    other.finish();
+    await manager.idle();
+    allFree(manager);
+  },
+);
 
 test("H1 whoever receives through the context of another task is told when that task's function is over", async () => {
   const { manager, pass } = world();

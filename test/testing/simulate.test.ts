@@ -1,0 +1,243 @@
+// What users test their own agent loops with: virtual time, scripted answers, and errors that say who waits for what.
+
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isErrandError } from "errand";
+import { manualClock, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
+import { describe, expect, test } from "vitest";
+import { settled, unhandled } from "../core/support.js";
+
+const DAY = 24 * 60 * 60 * 1000;
+
+async function failure(scenario: (world: World) => unknown, options?: SimulateOptions): Promise<string> {
+  try {
+    await simulate(scenario, options);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  throw new Error("the simulation did not fail");
+}
+
+describe("virtual time", () => {
+  test("days pass at once, in order, and `now` tells them", async () => {
+    const seen = await simulate(async ({ manager, clock }) => {
+      const days: number[] = [];
+      const monitor = manager.spawn(async (ctx) => {
+        for (let day = 0; day < 20; day += 1) {
+          await ctx.sleep(DAY);
+          days.push(clock.now() / DAY);
+        }
+      });
+      await monitor.result();
+      return days;
+    });
+    expect(seen).toEqual(Array.from({ length: 20 }, (_, day) => day + 1));
+  });
+
+  test("timeouts, graces and stalls are due in virtual time", async () => {
+    const outcome = await simulate(async ({ manager }) => {
+      const deaf = manager.spawn(() => new Promise<never>(() => undefined), { timeoutMs: 3_600_000, graceMs: DAY });
+      return { outcome: await deaf.outcome(), finishedAt: deaf.record.finishedAt };
+    });
+    expect(outcome).toMatchObject({ outcome: { status: "failed", abandoned: true }, finishedAt: 3_600_000 + DAY });
+  });
+
+  test("a scenario that is given up by its end is closed: nothing of it goes on", async () => {
+    let ended = "";
+    await simulate(({ manager }) => {
+      const left = manager.spawn((ctx) => ctx.sleep(DAY));
+      void left.outcome().then((outcome) => (ended = outcome.status));
+    });
+    expect(ended).toBe("interrupted");
+  });
+
+  test("real files are waited for before time moves", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "errand-"));
+    try {
+      await writeFile(join(folder, "plan.txt"), "x".repeat(1_000_000));
+      const [length, at] = await simulate(async ({ manager, clock }) => {
+        const reader = manager.spawn(async () => (await readFile(join(folder, "plan.txt"), "utf8")).length, {
+          timeoutMs: 1,
+        });
+        const nap = manager.spawn((ctx) => ctx.sleep(1_000));
+        const read = await reader.result();
+        const now = clock.now();
+        await nap.result();
+        return [read, now];
+      });
+      expect([length, at]).toEqual([1_000_000, 0]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  test("`maxMs` ends what would go on for ever", async () => {
+    const forever = async ({ clock }: World): Promise<void> => {
+      for (;;) await clock.sleep(1_000);
+    };
+    expect(await failure(forever, { maxMs: 10_000 })).toContain("not over after 10000 ms of virtual time");
+  });
+});
+
+describe("a scenario that waits for nothing", () => {
+  test("fails, and says who waits for what", async () => {
+    const message = await failure(
+      async ({ manager }) => {
+        const asker = manager.spawn((ctx) => ctx.ask({ question: "Which branch?" }), { title: "planner" });
+        manager.spawn((ctx) => ctx.receive());
+        const waiter = manager.spawn((ctx) => ctx.awaitTasks([asker]));
+        manager.spawn(() => new Promise(() => undefined));
+        manager.spawn(() => 1);
+        await waiter.result();
+      },
+      { concurrency: 1 },
+    );
+    expect(message.split("\n")).toEqual([
+      "The scenario waits, and there is no timer left to jump to:",
+      '  task_1 "planner" is blocked on an answer to "Which branch?"',
+      "  task_2 is blocked on a message",
+      "  task_3 is blocked on tasks task_1",
+      "  task_4 runs: it awaits something of its own",
+      "  task_5 is in line in the lane default",
+    ]);
+  });
+
+  test("leaves no rejection unhandled", async () => {
+    const seen = await unhandled(async () => {
+      await failure(async ({ manager }) => manager.spawn((ctx) => ctx.receive()).result());
+    });
+    expect(seen).toEqual([]);
+  });
+
+  test("fails with what the scenario threw, when it threw", async () => {
+    expect(await failure(() => Promise.reject(new Error("broken scenario")))).toBe("broken scenario");
+    expect(
+      await failure(() => {
+        throw new Error("at once");
+      }),
+    ).toBe("at once");
+  });
+});
+
+describe("a seed", () => {
+  /** The order in which timers that are due together fire, and some numbers. */
+  const run = (seed?: number) =>
+    simulate(
+      async ({ manager, random }) => {
+        const order: number[] = [];
+        const naps = Array.from({ length: 8 }, (_, index) =>
+          manager.spawn(async (ctx) => {
+            await ctx.sleep(10);
+            order.push(index);
+          }),
+        );
+        await manager.awaitTasks(naps);
+        return { order, numbers: [random(), random()] };
+      },
+      { seed },
+    );
+
+  test("gives the same run again, and another seed another", async () => {
+    const [once, again, other] = [await run(7), await run(7), await run(8)];
+    expect(again).toEqual(once);
+    expect(other).not.toEqual(once);
+    expect(once.order.toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    for (const number of once.numbers) expect(number >= 0 && number < 1).toBe(true);
+  });
+
+  test("left out, timers fire in the order they were set", async () => {
+    expect((await run()).order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+  });
+
+  test("is named by what fails", async () => {
+    expect(await failure(({ manager }) => manager.spawn((ctx) => ctx.receive()).result(), { seed: 42 })).toContain(
+      "(seed 42)",
+    );
+  });
+});
+
+describe("scripted answers", () => {
+  test("answer by text or pattern, each line once, first that fits", async () => {
+    const heard = await simulate(
+      async ({ manager }) => {
+        const ask = (question: string) => manager.spawn((ctx) => ctx.ask({ question }));
+        const tasks = [ask("Which branch?"), ask("Which branch?"), ask("How many?")];
+        const approved = manager.spawn((ctx) => ctx.approve("Delete the branch?").then(() => "deleted"));
+        const refused = manager.spawn((ctx) => ctx.approve("Push?"));
+        const texts = await Promise.all([...tasks, approved].map((task) => task.result()));
+        return { texts, refused: await refused.outcome() };
+      },
+      {
+        answers: [
+          { to: "Which", answer: "main" },
+          { to: "Which", answer: "next" },
+          { to: /many\?$/, answer: "3", by: "ada" },
+          { to: "Delete", answer: true },
+          { to: "Push", reject: "not on a Friday" },
+        ],
+      },
+    );
+    expect(heard.texts).toEqual(["main", "next", "3", "deleted"]);
+    expect(heard.refused).toMatchObject({ status: "failed", error: { code: "rejected" } });
+  });
+
+  test("that nobody asked for, or that do not fit, fail the simulation", async () => {
+    expect(await failure(() => 1, { answers: [{ to: "Which", answer: "main" }] })).toBe(
+      "Nobody asked for the scripted answer to Which",
+    );
+    const approving = ({ manager }: World) => {
+      const task = manager.spawn((ctx) => ctx.approve("Delete?"));
+      return manager.awaitTasks([task], { timeoutMs: 10 });
+    };
+    expect(await failure(approving, { answers: [{ to: "Delete", answer: "yes" }] })).toContain(
+      "A scripted answer was refused",
+    );
+  });
+
+  test("stop when they are off", async () => {
+    await simulate(async ({ manager }) => {
+      const script = scriptAnswers(manager, [{ to: "Which", answer: "main" }]);
+      script.off();
+      const task = manager.spawn((ctx) => ctx.ask({ question: "Which?", timeoutMs: 10 }));
+      const outcome = await task.outcome();
+      expect(outcome.status === "failed" && isErrandError(outcome.error.cause, "REQUEST_EXPIRED")).toBe(true);
+      expect(script.unused).toHaveLength(1);
+    });
+  });
+});
+
+describe("a manual clock", () => {
+  test("tells when its next timer is due, fires in order, and forgets what was cleared", async () => {
+    const clock = manualClock(100);
+    const fired: string[] = [];
+    expect(clock.nextAt).toBeUndefined();
+    const second = clock.setTimeout(() => fired.push("second"), 20);
+    clock.setTimeout(() => fired.push("third"), 30);
+    clock.setTimeout(() => fired.push("first"), 10);
+    clock.setTimeout(() => fired.push("also first"), 10);
+    expect(clock.nextAt).toBe(110);
+    clock.clearTimeout(second);
+    clock.clearTimeout(second);
+    clock.clearTimeout(undefined);
+    manualClock().clearTimeout(second);
+    await clock.advance(100);
+    expect(fired).toEqual(["first", "also first", "third"]);
+    expect([clock.now(), clock.nextAt]).toEqual([200, undefined]);
+  });
+
+  test("lets what follows from a timer happen before the next, in the same advance", async () => {
+    const clock = manualClock();
+    const seen: number[] = [];
+    const again = (): void => {
+      seen.push(clock.now());
+      if (clock.now() < 30) clock.setTimeout(again, 10);
+    };
+    clock.setTimeout(again, 10);
+    void clock.sleep(15).then(() => seen.push(-1));
+    await clock.advance(30);
+    expect(seen).toEqual([10, -1, 20, 30]);
+    await settled();
+    await expect(clock.advance(-1)).rejects.toThrow(RangeError);
+  });
+});
