@@ -82,9 +82,7 @@ export class TaskManager extends Scope {
    * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
    * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
    */
-  get spawn(): Spawn {
-    return (work, options) => this.start(work, options);
-  }
+  readonly spawn: Spawn = (work, options) => this.start(work, options);
 
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();

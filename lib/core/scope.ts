@@ -99,7 +99,7 @@ export abstract class Scope {
     let found: Task[];
     try {
       found = this.#tasksOf(tasks);
-      checkAwaitOptions(options, new Set(found).size);
+      checkAwaitOptions(options, found);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -138,16 +138,17 @@ export abstract class Scope {
   }
 
   #awaiting(refs: readonly TaskRef[]) {
+    /** Of the tasks of other managers. */
     const homes = new Map<Task, Core>();
     for (const ref of refs) {
-      if (typeof ref !== "string") homes.set(taskOf(this.core, "tasks", ref), Handle.coreOf(ref) ?? this.core);
+      const home = typeof ref === "string" ? this.core : Handle.coreOf(ref);
+      if (home !== undefined && home !== this.core) homes.set(taskOf(home, "tasks", ref), home);
     }
-    const homeOf = (task: Task) => homes.get(task) ?? this.core;
     return {
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
-      isChild: (task: Task) => homeOf(task) === this.core && this.isChild(task),
-      cancel: (task: Task, words: string) => homeOf(task).stop(task, "cancel", words),
+      isChild: (task: Task) => !homes.has(task) && this.isChild(task),
+      cancel: (task: Task, words: string) => (homes.get(task) ?? this.core).stop(task, "cancel", words),
     };
   }
 
@@ -162,9 +163,10 @@ export abstract class Scope {
   }
 }
 
-function checkAwaitOptions(options: AwaitOptions, count: number): void {
+function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void {
   const { until, timeoutMs, signal, stopOnRequest, cancelRest } = options;
   if (typeof until === "number") {
+    const count = new Set(tasks).size;
     checkCount("until", until, 1);
     if (until > count)
       throw new RangeError(`until must be at most the number of tasks, which is ${count}, got ${until}`);
