@@ -27,7 +27,8 @@ export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): read
 function* dependentsOf(task: Task): Generator<Task> {
   if (task.isAttached && task.parent !== undefined) yield task.parent;
   for (let link = task.watchers; link !== undefined; link = link.next) {
-    if (link.watcher.waiting !== undefined) yield link.watcher.waiting;
+    const waiting = link.watcher?.waiting;
+    if (waiting !== undefined) yield waiting;
   }
 }
 

@@ -34,7 +34,8 @@ export interface Watcher {
 /** One watcher's place under one task. */
 export class Link {
   readonly task: Task;
-  readonly watcher: Watcher;
+  /** Nobody any more once it was unwatched. */
+  watcher: Watcher | undefined;
   previous: Link | undefined;
   next: Link | undefined;
 

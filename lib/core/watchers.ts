@@ -13,9 +13,10 @@ export function watch(task: Task, watcher: Watcher): Link {
   return link;
 }
 
-/** Twice, or once its task has ended, is nothing. */
+/** Its watcher is told nothing more, not even when others are just being told of the end. Twice is once. */
 export function unwatch(link: Link): void {
   const { task, previous, next } = link;
+  link.watcher = undefined;
   if (task.isOver) return;
   if (previous !== undefined) previous.next = next;
   else if (task.watchers === link) task.watchers = next;
@@ -31,7 +32,7 @@ export function tellWatchers(task: Task): void {
   while (link?.next !== undefined) link = link.next;
   task.watchers = undefined;
   while (link !== undefined) {
-    link.watcher.taskEnded(task);
+    link.watcher?.taskEnded(task);
     const { previous }: Link = link;
     link.previous = undefined;
     link.next = undefined;

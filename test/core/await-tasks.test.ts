@@ -490,6 +490,26 @@ describe("stopOnRequest", () => {
     expect(await third).toMatchObject({ reason: "done", outcomes: [{ status: "succeeded", value: "ab" }] });
   });
 
+  test("W4 C6 a wait that the end of a task rejected before it was told of that end cancels nobody", async () => {
+    const { manager } = world();
+    const x = held(manager);
+    let loose: TaskHandle<void> | undefined;
+    const options = { until: "any", cancelRest: true } as const;
+    const q = manager.spawn(async (ctx) => {
+      const p = ctx.spawn(async (inner) => {
+        loose = inner.spawn((nap) => nap.sleep(60_000), { detached: true });
+        await inner.awaitTasks([x.handle, loose], options);
+      });
+      await ctx.awaitTasks([x.handle, p], options);
+    });
+    await settled();
+    // The end of x is the end of q's wait, which stops p and so rejects p's: that one was never done.
+    await x.succeed();
+    expect((await q.outcome()).status).toBe("succeeded");
+    expect([loose?.status, loose?.record.stopReason]).toEqual(["blocked", undefined]);
+    await loose?.cancel();
+  });
+
   test("W4 a session is one owner, however often it is asked for", async () => {
     const { manager } = world();
     const chat = () => manager.session("chat");
