@@ -1,25 +1,13 @@
 // By hand: what a program writes when it composes p-queue or p-limit, AbortController, eventemitter3 and a Map itself.
 //
-// The peer of spawn.ts. Owns a record per task (queued, running, then its end), a token per task, three events, and
-// something to await. No tree, no waits that lend a slot, no inbox, no limits, no eviction: what it lacks is free.
-import { EventEmitter } from "eventemitter3";
+// A peer of spawn.ts. Owns a token per task, something to await, and who may come with an id. No tree, no waits that lend
+// a slot, no inbox, no limits, no eviction: what it lacks is free.
 import pLimit from "p-limit";
 import PQueue from "p-queue";
+import { type Peer, type PeerJob, type PeerRecord, PeerRecords } from "./peer-records.js";
 
-export interface HandRecord {
-  readonly id: string;
-  status: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-  readonly createdAt: number;
-  startedAt: number | undefined;
-  finishedAt: number | undefined;
-}
-export interface HandEvent {
-  readonly type: "task.created" | "task.started" | "task.ended";
-  readonly at: number;
-  readonly taskId: string;
-}
 export interface HandTask<T> {
-  readonly record: HandRecord;
+  readonly record: PeerRecord;
   readonly done: Promise<T>;
   readonly cancel: () => void;
 }
@@ -39,12 +27,11 @@ export function onPLimit(concurrency: number): Pool {
     });
 }
 
-export class ByHand {
+export class ByHand implements Peer {
   /** Kept for whoever comes with an id, to read, await or cancel it. */
   readonly tasks = new Map<string, HandTask<unknown>>();
-  readonly events = new EventEmitter<{ [K in HandEvent["type"]]: [HandEvent] }>();
+  readonly records = new PeerRecords();
   readonly #pool: Pool;
-  #count = 0;
 
   constructor(pool: Pool) {
     this.#pool = pool;
@@ -53,24 +40,15 @@ export class ByHand {
   spawn<T>(job: (signal: AbortSignal) => Promise<T>): HandTask<T> {
     const controller = new AbortController();
     const { signal } = controller;
-    const record: HandRecord = {
-      id: `task_${(this.#count += 1)}`,
-      status: "queued",
-      createdAt: Date.now(),
-      startedAt: undefined,
-      finishedAt: undefined,
-    };
-    this.events.emit("task.created", { type: "task.created", at: record.createdAt, taskId: record.id });
+    const record = this.records.create();
     const done = this.#pool(async () => {
-      record.status = "running";
-      record.startedAt = Date.now();
-      this.events.emit("task.started", { type: "task.started", at: record.startedAt, taskId: record.id });
+      this.records.start(record);
       try {
         const value = await job(signal);
-        this.#end(record, "succeeded");
+        this.records.end(record, "succeeded");
         return value;
       } catch (error) {
-        this.#end(record, signal.aborted ? "cancelled" : "failed");
+        this.records.end(record, signal.aborted ? "cancelled" : "failed");
         throw error;
       }
     }, signal);
@@ -78,7 +56,7 @@ export class ByHand {
       record,
       done,
       cancel: () => {
-        if (record.status === "queued") this.#end(record, "cancelled");
+        if (record.status === "queued") this.records.end(record, "cancelled");
         controller.abort();
       },
     };
@@ -86,9 +64,10 @@ export class ByHand {
     return task;
   }
 
-  #end(record: HandRecord, status: HandRecord["status"]): void {
-    record.status = status;
-    record.finishedAt = Date.now();
-    this.events.emit("task.ended", { type: "task.ended", at: record.finishedAt, taskId: record.id });
+  async runAll(job: PeerJob, tasks: number): Promise<number> {
+    const spawned = Array.from({ length: tasks }, () => this.spawn(job));
+    let sum = 0;
+    for (const value of await Promise.all(spawned.map(({ done }) => done))) sum += value;
+    return sum;
   }
 }

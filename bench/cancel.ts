@@ -5,38 +5,23 @@
 
 import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import PQueue from "p-queue";
-import {
-  type Case,
-  chosen,
-  interleave,
-  type Measured,
-  print,
-  quartiles,
-  ratio,
-  readFlags,
-  short,
-  shuffled,
-  spread,
-  type Target,
-  table,
-  verdict,
-  writeResults,
-} from "./interleave.js";
+import { shuffled } from "./dice.js";
+import { chosen, readFlags } from "./flags.js";
+import { gate, until } from "./gate.js";
+import { type Case, check, interleave, type Measured } from "./interleave.js";
+import { writeResults } from "./results.js";
+import { quartiles, ratio } from "./statistics.js";
+import { print, short, spread, table } from "./table.js";
+import { type Judged, judge, type Target, told } from "./target.js";
 
 const fanOut = 10;
 
-function check(what: string, found: number, expected: number): void {
-  if (found !== expected) throw new Error(`${what}: ${found}, not ${expected}`);
-}
 function countEnds(manager: TaskManager): { ended: number } {
   const count = { ended: 0 };
   manager.on("task.cancelled", () => {
     count.ended += 1;
   });
   return count;
-}
-async function until(reached: () => boolean): Promise<void> {
-  while (!reached()) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
 // ── one call, a tree that is still in line ───────────────────────────────
@@ -71,19 +56,6 @@ function queuedTree(name: string, n: number, parentOf: (place: number) => number
 const ways = ["signal unread", "in a wait", "signal listened to"] as const;
 type Way = (typeof ways)[number];
 
-interface Gate {
-  readonly closed: Promise<never>;
-  /** What waits at it is refused with this one error. */
-  readonly refuse: () => void;
-}
-function gate(): Gate {
-  let reject = (_error: Error): void => undefined;
-  const closed = new Promise<never>((_resolve, refuse) => {
-    reject = refuse;
-  });
-  closed.catch(() => undefined);
-  return { closed, refuse: () => reject(new Error("the work was told otherwise")) };
-}
 function aborted(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason as unknown), { once: true });
@@ -271,22 +243,22 @@ const targets: { readonly [name: string]: Target & { readonly of: "run" | "each"
   "errand one by one, last to first": { most: 5, unit: "µs", of: "each" },
   "errand one by one, shuffled": { most: 5, unit: "µs", of: "each" },
 };
-function judge({ name, units, cpuUs }: Measured, all: readonly Measured[]): string {
+function judgedOf({ name, units, cpuUs }: Measured, all: readonly Measured[]): Judged | undefined {
   const target = targets[name];
-  if (target === undefined) return "";
+  if (target === undefined) return undefined;
   const { of } = target;
-  if (of === "each") return verdict(quartiles(cpuUs).median, target);
-  if (of === "run") return verdict((quartiles(cpuUs).median * units) / 1_000, target);
-  return verdict(ratio(cpuUs, all.find((other) => other.name === of.against)?.cpuUs)?.median, target);
+  const what = `${name}, ${units} tasks`;
+  if (of === "each") return judge(what, quartiles(cpuUs).median, target);
+  if (of === "run") return judge(what, (quartiles(cpuUs).median * units) / 1_000, target);
+  return judge(what, ratio(cpuUs, all.find((other) => other.name === of.against)?.cpuUs)?.median, target);
 }
 
 const flags = readFlags({
   name: "cancel",
   about:
     "Cancel: one call on a tree (10 children each) and on a chain, in line and running; and queued tasks one by one.",
-  sizes: [100_000],
-  repeats: 5,
-  warmups: 2,
+  full: { sizes: [100_000], repeats: 5, warmups: 2 },
+  quick: { sizes: [10_000], repeats: 3, warmups: 1 },
 });
 const n = flags.sizes[0] ?? 100_000;
 /** A chain is as deep as it is long. */
@@ -316,7 +288,7 @@ const summary = measured.map((one) => ({
   runCpuMs: quartiles(one.cpuUs.map((us) => (us * one.units) / 1_000)),
   eachCpuUs: quartiles(one.cpuUs),
   prepareCpuUs: quartiles(one.prepareCpuUs),
-  target: judge(one, measured),
+  target: judgedOf(one, measured),
 }));
 print(`cancel: CPU until the last task has ended, median [quartiles] of ${flags.repeats} rounds`);
 print(
@@ -328,9 +300,17 @@ print(
       spread(row.runCpuMs),
       short(row.eachCpuUs.median),
       short(row.prepareCpuUs.median),
-      row.target,
+      told(row.target),
     ]),
   ),
 );
 const { repeats, warmups } = flags;
-await writeResults(flags.json, { bench: "cancel", fanOut, repeats, warmups, summary, cases: measured });
+await writeResults(flags.json, {
+  bench: "cancel",
+  fanOut,
+  repeats,
+  warmups,
+  targets: summary.flatMap(({ target }) => target ?? []),
+  summary,
+  cases: measured,
+});

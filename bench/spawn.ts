@@ -1,31 +1,25 @@
 // Spawn to done: what one task costs, from the call that starts it to everything awaited.
 //
-// errand in several settings, between a floor of bare promises and the same work composed by hand. The jobs do nothing:
-// what is measured is the orchestrator. Each run makes its own queue or manager, and throws if a task was not done.
+// errand in several settings, between a floor of bare promises and the same work composed by hand, on Effect and on
+// effection. The jobs do nothing: what is measured is the orchestrator. Each run makes its own queue or manager, and throws
+// if a task was not done or an event not heard.
 //
 // Two worlds, in this order: AsyncLocalStorage, which ambient lineage needs, makes every promise of a process dearer from
 // its first use on (Node 20 and 22), also those of the peers. So first come those that need none, then everybody.
 import { type TaskContext, TaskManager } from "errand";
 import PQueue from "p-queue";
+import { bare } from "./bare-schedulers.js";
 import { ByHand, onPLimit, onPQueue, type Pool } from "./by-hand.js";
-import {
-  type Case,
-  chosen,
-  type HeapCase,
-  interleave,
-  type Measured,
-  print,
-  quartiles,
-  ratio,
-  readFlags,
-  short,
-  spread,
-  type Target,
-  table,
-  verdict,
-  weigh,
-  writeResults,
-} from "./interleave.js";
+import { chosen, readFlags } from "./flags.js";
+import { gate } from "./gate.js";
+import { type Case, check, type HeapCase, interleave, type Measured, weigh } from "./interleave.js";
+import { OnEffect } from "./on-effect.js";
+import { OnEffection } from "./on-effection.js";
+import type { Peer, PeerJob } from "./peer-records.js";
+import { writeResults } from "./results.js";
+import { quartiles, ratio } from "./statistics.js";
+import { print, short, spread, table } from "./table.js";
+import { type Judged, judge, type Target, told } from "./target.js";
 
 const concurrency = 8;
 const forms = ["ignores", "reads"] as const;
@@ -33,99 +27,51 @@ type Form = (typeof forms)[number];
 const worlds = ["without AsyncLocalStorage", "with AsyncLocalStorage"] as const;
 type World = (typeof worlds)[number];
 
-type Job<G> = { readonly [F in Form]: (given: G) => Promise<number> };
-const bare = async (): Promise<number> => 1;
-const handJob: Job<AbortSignal> = { ignores: bare, reads: async (signal) => (signal.aborted ? 0 : 1) };
-const errandJob: Job<TaskContext> = { ignores: bare, reads: async (ctx) => (ctx.signal.aborted ? 0 : 1) };
+const ignores = async (): Promise<number> => 1;
+const peerJob: { readonly [F in Form]: PeerJob } = { ignores, reads: async (signal) => (signal.aborted ? 0 : 1) };
+const errandJob: { readonly [F in Form]: (ctx: TaskContext) => Promise<number> } = {
+  ignores,
+  reads: async (ctx) => (ctx.signal.aborted ? 0 : 1),
+};
 
-function check(what: string, found: number, expected: number): void {
-  if (found !== expected) throw new Error(`${what}: ${found}, not ${expected}`);
+interface PeerKind {
+  readonly name: string;
+  readonly make: () => Peer;
+  /** What takes a hundred times as long does a tenth of the tasks. */
+  readonly share: number;
 }
-
-interface Entry {
-  readonly job: () => Promise<number>;
-  readonly resolve: (value: number) => void;
-  readonly reject: (error: unknown) => void;
-}
-/** 8 loops over a ring of jobs, a promise each: no record, no event, no token. Less gives no result per job. */
-function floor(n: number): Case {
-  return {
-    name: "floor",
-    units: n,
-    prepare: () => {
-      let sum = 0;
-      return {
-        work: async () => {
-          const ring: Entry[] = [];
-          const results = Array.from(
-            { length: n },
-            () =>
-              new Promise<number>((resolve, reject) => {
-                ring.push({ job: bare, resolve, reject });
-              }),
-          );
-          let next = 0;
-          const loop = async (): Promise<void> => {
-            for (let entry = ring[next++]; entry !== undefined; entry = ring[next++]) {
-              try {
-                entry.resolve(await entry.job());
-              } catch (error) {
-                entry.reject(error);
-              }
-            }
-          };
-          for (let started = 0; started < concurrency; started += 1) void loop();
-          for (const value of await Promise.all(results)) sum += value;
-        },
-        finish: () => check("floor", sum, n),
-      };
-    },
-  };
-}
-
-function barePQueue(n: number): Case {
-  return {
-    name: "p-queue",
-    units: n,
-    prepare: () => {
-      const queue = new PQueue({ concurrency });
-      let sum = 0;
-      return {
-        work: async () => {
-          const results = Array.from({ length: n }, () => queue.add(bare));
-          for (const value of await Promise.all(results)) sum += value;
-        },
-        finish: () => check("p-queue", sum, n),
-      };
-    },
-  };
-}
-
-function byHand(name: string, pool: (concurrency: number) => Pool, form: Form, n: number): Case {
+const peers: readonly PeerKind[] = [
+  { name: "by hand on p-queue", make: () => new ByHand(onPQueue(concurrency)), share: 1 },
+  { name: "by hand on p-limit", make: () => new ByHand(onPLimit(concurrency)), share: 1 },
+  { name: "on Effect", make: () => new OnEffect(concurrency), share: 1 },
+  { name: "on effection", make: () => new OnEffection(concurrency), share: 0.1 },
+];
+function onPeer({ name, make, share }: PeerKind, form: Form, n: number): Case {
+  const tasks = Math.ceil(n * share);
   return {
     name: `${name}, ${form}`,
-    units: n,
+    units: tasks,
     prepare: () => {
-      const hand = new ByHand(pool(concurrency));
+      const peer = make();
+      const { events } = peer.records;
       const heard = { created: 0, started: 0, ended: 0 };
-      hand.events.on("task.created", () => {
+      events.on("task.created", () => {
         heard.created += 1;
       });
-      hand.events.on("task.started", () => {
+      events.on("task.started", () => {
         heard.started += 1;
       });
-      hand.events.on("task.ended", () => {
+      events.on("task.ended", () => {
         heard.ended += 1;
       });
       let sum = 0;
       return {
         work: async () => {
-          const tasks = Array.from({ length: n }, () => hand.spawn(handJob[form]));
-          for (const value of await Promise.all(tasks.map((task) => task.done))) sum += value;
+          sum = await peer.runAll(peerJob[form], tasks);
         },
         finish: () => {
-          check(name, sum, n);
-          check(`${name}: events`, heard.created + heard.started + heard.ended, 3 * n);
+          check(name, sum, tasks);
+          check(`${name}: events`, heard.created + heard.started + heard.ended, 3 * tasks);
         },
       };
     },
@@ -189,11 +135,10 @@ function onErrand({ name, listeners, ambient, unread }: Setting, form: Form, n: 
 function timedCases(world: World, n: number): Case[] {
   const here = settings.filter(({ ambient }) => !ambient || world === "with AsyncLocalStorage");
   return [
-    floor(n),
-    barePQueue(n),
+    bare("floor", n, concurrency),
+    bare("p-queue", n, concurrency),
     ...forms.flatMap((form) => [
-      byHand("by hand on p-queue", onPQueue, form, n),
-      byHand("by hand on p-limit", onPLimit, form, n),
+      ...peers.map((peer) => onPeer(peer, form, n)),
       ...here.map((setting) => onErrand(setting, form, n)),
     ]),
   ];
@@ -201,17 +146,6 @@ function timedCases(world: World, n: number): Case[] {
 
 // ── heap ─────────────────────────────────────────────────────────────────
 
-interface Gate {
-  readonly closed: Promise<number>;
-  readonly open: () => void;
-}
-function gate(): Gate {
-  let open = (): void => undefined;
-  const closed = new Promise<number>((resolve) => {
-    open = () => resolve(1);
-  });
-  return { closed, open: () => open() };
-}
 const states = ["queued", "running", "finished"] as const;
 type State = (typeof states)[number];
 
@@ -307,43 +241,51 @@ const heapTargets: { readonly [name: string]: Target } = {
 
 // ── report ───────────────────────────────────────────────────────────────
 
-const targets: { readonly [name: string]: Target & { readonly against: string } } = {
-  "errand, ignores": { most: 0.7, stretch: 0.5, against: "p-queue", unit: "× p-queue" },
-  "errand, reads": { most: 2, against: "p-queue", unit: "× p-queue" },
-  "errand ambient off, ignores": { most: 0.7, stretch: 0.5, against: "p-queue", unit: "× p-queue" },
-  "errand ambient off, reads": { most: 2, against: "p-queue", unit: "× p-queue" },
+type Against = Target & { readonly against: string };
+const toPQueue: Against = { most: 0.7, stretch: 0.5, against: "p-queue", unit: "× p-queue" };
+const toPQueueReading: Against = { most: 2, against: "p-queue", unit: "× p-queue" };
+const targets: { readonly [name: string]: Against } = {
+  "errand, ignores": toPQueue,
+  "errand, reads": toPQueueReading,
+  "errand ambient off, ignores": toPQueue,
+  "errand ambient off, reads": toPQueueReading,
   "by hand on p-queue, ignores": { least: 6, stretch: 10, against: "errand, ignores", unit: "× errand" },
   "by hand on p-limit, ignores": { least: 3, stretch: 4, against: "errand, ignores", unit: "× errand" },
+  "on Effect, ignores": { least: 6, against: "errand, ignores", unit: "× errand" },
+  "on effection, ignores": { least: 40, against: "errand, ignores", unit: "× errand" },
 };
-function summarise(measured: readonly Measured[]) {
+function summarise(world: World, n: number, measured: readonly Measured[]) {
   const samples = (name: string) => measured.find((one) => one.name === name)?.cpuUs;
-  return measured.map(({ name, cpuUs }) => {
+  return measured.map(({ name, units, cpuUs }) => {
     const target = targets[name];
+    const against = target === undefined ? undefined : ratio(cpuUs, samples(target.against))?.median;
     return {
       name,
+      tasks: units,
       cpuUs: quartiles(cpuUs),
       timesFloor: ratio(cpuUs, samples("floor")),
       timesPQueue: ratio(cpuUs, samples("p-queue")),
-      target: target === undefined ? "" : verdict(ratio(cpuUs, samples(target.against))?.median, target),
+      target: judge(`${name}, ${n} tasks, ${world}`, against, target),
     };
   });
 }
 
 async function time(world: World, n: number) {
   // A compiler that has seen a hundred thousand tasks has seen enough, whatever they are cut into.
-  const warmups = flags.warmups === 0 ? 0 : Math.max(flags.warmups, Math.ceil(100_000 / n));
+  const warmups = flags.warmups < 2 ? flags.warmups : Math.max(flags.warmups, Math.ceil(100_000 / n));
   const measured = await interleave(chosen(timedCases(world, n), flags), { repeats: flags.repeats, warmups });
-  const summary = summarise(measured);
+  const summary = summarise(world, n, measured);
   print(`${n} tasks, ${world}: CPU per task, median [quartiles] of ${flags.repeats} rounds`);
   print(
     table(
-      ["case", "µs/task", "× floor", "× p-queue", "target"],
+      ["case", "tasks", "µs/task", "× floor", "× p-queue", "target"],
       summary.map((row) => [
         row.name,
+        String(row.tasks),
         spread(row.cpuUs),
         short(row.timesFloor?.median),
         short(row.timesPQueue?.median),
-        row.target,
+        told(row.target),
       ]),
     ),
   );
@@ -351,18 +293,15 @@ async function time(world: World, n: number) {
 }
 type Pass = Awaited<ReturnType<typeof time>>;
 
-/** Medians of one pass as multiples of another's: these two were not interleaved, so read them coarsely. */
-function compare(title: string, pass: Pass | undefined, before: Pass | undefined, target?: Target): void {
-  if (pass === undefined || before === undefined || pass === before) return;
-  print(title);
+/** What AsyncLocalStorage costs each: medians of two passes that were not interleaved, so read them coarsely. */
+function compare(withIt: Pass, without: Pass): void {
+  print(`${withIt.tasks} tasks, with AsyncLocalStorage against without`);
   print(
     table(
-      ["case", "before", "µs/task", "×", "target"],
-      pass.summary.flatMap(({ name, cpuUs: { median } }) => {
-        const base = before.summary.find((row) => row.name === name)?.cpuUs.median;
-        if (base === undefined) return [];
-        const judged = target !== undefined && name === "errand, ignores" ? verdict(median / base, target) : "";
-        return [[name, short(base), short(median), short(median / base), judged]];
+      ["case", "without", "with", "×"],
+      withIt.summary.flatMap(({ name, cpuUs: { median } }) => {
+        const before = without.summary.find((row) => row.name === name)?.cpuUs.median;
+        return before === undefined ? [] : [[name, short(before), short(median), short(median / before)]];
       }),
     ),
   );
@@ -371,16 +310,17 @@ function compare(title: string, pass: Pass | undefined, before: Pass | undefined
 async function weighAll(world: World, n: number) {
   const rounds = { repeats: Math.min(5, flags.repeats), warmups: Math.min(1, flags.warmups) };
   const weighed = await weigh(chosen(heapCases(world, n), flags), rounds);
-  const cases = weighed.map((one) => ({ ...one, bytesPerTask: quartiles(one.bytes) }));
+  const cases = weighed.map((one) => {
+    const bytesPerTask = quartiles(one.bytes);
+    const target = judge(`heap, ${one.name}, ${world}`, bytesPerTask.median, heapTargets[one.name]);
+    return { ...one, bytesPerTask, target };
+  });
   if (cases.length > 0) {
     print(`${n} tasks, ${world}: heap per task`);
     print(
       table(
         ["case", "B/task", "target"],
-        cases.map(({ name, bytesPerTask }) => {
-          const target = heapTargets[name];
-          return [name, spread(bytesPerTask), target === undefined ? "" : verdict(bytesPerTask.median, target)];
-        }),
+        cases.map(({ name, bytesPerTask, target }) => [name, spread(bytesPerTask), told(target)]),
       ),
     );
   }
@@ -389,10 +329,10 @@ async function weighAll(world: World, n: number) {
 
 const flags = readFlags({
   name: "spawn",
-  about: "Spawn to done: errand between a floor of bare promises, bare p-queue, and the same work composed by hand.",
-  sizes: [10_000, 100_000],
-  repeats: 9,
-  warmups: 2,
+  about:
+    "Spawn to done: errand between a floor of bare promises, bare p-queue, and the same work composed by hand, on Effect and on effection.",
+  full: { sizes: [10_000, 100_000], repeats: 9, warmups: 2 },
+  quick: { sizes: [2_000], repeats: 2, warmups: 1 },
 });
 if (globalThis.gc === undefined) print("heap is not measured, and times are less steady: both need --expose-gc");
 const passes: Pass[] = [];
@@ -401,13 +341,12 @@ for (const world of worlds) {
   for (const n of flags.sizes) passes.push(await time(world, n));
   heap.push(await weighAll(world, flags.sizes[0] ?? 10_000));
 }
-for (const pass of passes) {
-  const { world, tasks } = pass;
-  const smallest = passes.find((other) => other.world === world);
-  compare(`${tasks} tasks against ${smallest?.tasks}, ${world}`, pass, smallest, { most: 1.3, unit: "×" });
-}
 for (const tasks of flags.sizes) {
   const [without, withIt] = passes.filter((pass) => pass.tasks === tasks);
-  compare(`${tasks} tasks, with AsyncLocalStorage against without`, withIt, without);
+  if (withIt !== undefined && without !== undefined) compare(withIt, without);
 }
-await writeResults(flags.json, { bench: "spawn", concurrency, repeats: flags.repeats, passes, heap });
+const judged: readonly Judged[] = [
+  ...passes.flatMap(({ summary }) => summary),
+  ...heap.flatMap(({ cases }) => cases),
+].flatMap(({ target }) => target ?? []);
+await writeResults(flags.json, { bench: "spawn", concurrency, repeats: flags.repeats, targets: judged, passes, heap });

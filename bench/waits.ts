@@ -3,23 +3,13 @@
 // The peer each time is what the platform has: Promise.all and Promise.race, over promises of the same errand tasks. So
 // both sides pay for the tasks' ends, and the rows called "no wait" say what those cost alone.
 import { type TaskHandle, TaskManager } from "errand";
-import {
-  type Case,
-  chosen,
-  type HeapCase,
-  interleave,
-  print,
-  quartiles,
-  ratio,
-  readFlags,
-  type Samples,
-  short,
-  spread,
-  table,
-  verdict,
-  weigh,
-  writeResults,
-} from "./interleave.js";
+import { chosen, readFlags } from "./flags.js";
+import { type Gate, gate, until } from "./gate.js";
+import { type Case, check, type HeapCase, interleave, weigh } from "./interleave.js";
+import { writeResults } from "./results.js";
+import { quartiles, ratio, type Samples } from "./statistics.js";
+import { print, short, spread, table } from "./table.js";
+import { type Judged, judge, told } from "./target.js";
 
 const concurrency = 8;
 /** `outcomes()` steps over so many; `Promise.race` of the rest, quadratic over a whole run, takes the first few. */
@@ -29,22 +19,8 @@ const repeatedWaits = 10_000;
 /** Ten times as many, so that what a manager or the process keeps once is nothing beside them. */
 const weighedWaits = 100_000;
 
-function check(what: string, found: number, expected: number): void {
-  if (found !== expected) throw new Error(`${what}: ${found}, not ${expected}`);
-}
-interface Gate {
-  readonly closed: Promise<number>;
-  readonly open: () => void;
-}
-function gate(): Gate {
-  let open = (): void => undefined;
-  const closed = new Promise<number>((resolve) => {
-    open = () => resolve(1);
-  });
-  return { closed, open: () => open() };
-}
-async function started(manager: TaskManager): Promise<void> {
-  while (manager.stats().queued > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+function started(manager: TaskManager): Promise<void> {
+  return until(() => manager.stats().queued === 0);
 }
 
 // ── all of many ──────────────────────────────────────────────────────────
@@ -214,9 +190,8 @@ function races(): Case {
 const flags = readFlags({
   name: "waits",
   about: `Waits: all of N tasks, ${repeatedWaits} any-waits over one long task, and each next of ${steppedOver} tasks.`,
-  sizes: [100_000],
-  repeats: 7,
-  warmups: 2,
+  full: { sizes: [100_000], repeats: 7, warmups: 2 },
+  quick: { sizes: [10_000], repeats: 3, warmups: 1 },
 });
 const n = flags.sizes[0] ?? 100_000;
 const measured = await interleave(
@@ -241,27 +216,28 @@ function net(name: string): Samples | undefined {
   const alone = measured.find((one) => one.name === "no wait, running")?.cpuUs;
   return alone && cpuUs?.map((us, round) => us - (alone[round] ?? Number.NaN));
 }
-function judge(name: string, cpuUs: Samples): string {
+function judgedOf(name: string, cpuUs: Samples): Judged | undefined {
   const against = (peer: string) => ratio(cpuUs, measured.find((one) => one.name === peer)?.cpuUs)?.median;
   const half = { most: 0.5, unit: "× Promise.all" };
   if (name === "awaitTasks, running") {
-    return `${verdict(ratio(net(name), net("Promise.all of result(), running"))?.median, half)}, less "no wait"`;
+    const own = ratio(net(name), net("Promise.all of result(), running"))?.median;
+    return judge(`${name}, less "no wait"`, own, half);
   }
-  if (name === "awaitTasks, ended") return verdict(against("Promise.all of result(), ended"), half);
-  if (name.endsWith("outcomes()")) return verdict(against(races().name), { most: 0.02, unit: "× Promise.race" });
-  return "";
+  if (name === "awaitTasks, ended") return judge(name, against("Promise.all of result(), ended"), half);
+  if (name.endsWith("outcomes()")) return judge(name, against(races().name), { most: 0.02, unit: "× Promise.race" });
+  return undefined;
 }
 const summary = measured.map(({ name, units, cpuUs }) => ({
   name,
   units,
   cpuUs: quartiles(cpuUs),
-  target: judge(name, cpuUs),
+  target: judgedOf(name, cpuUs),
 }));
 print(`waits: CPU per task, wait or step, median [quartiles] of ${flags.repeats} rounds`);
 print(
   table(
     ["case", "units", "µs each", "target"],
-    summary.map((row) => [row.name, String(row.units), spread(row.cpuUs), row.target]),
+    summary.map((row) => [row.name, String(row.units), spread(row.cpuUs), told(row.target)]),
   ),
 );
 
@@ -269,21 +245,23 @@ const weighed = await weigh(chosen([repeatedHeap("awaitTasks"), repeatedHeap("Pr
   repeats: Math.min(5, flags.repeats),
   warmups: Math.min(1, flags.warmups),
 });
-const heap = weighed.map((one) => ({ ...one, bytesPerWait: quartiles(one.bytes) }));
+// Nothing at all is the target; a few hundred kilobytes in all come and go with the process.
+const nothing = { most: 5, unit: "B, for 0 and the noise" };
+const heap = weighed.map((one) => {
+  const bytesPerWait = quartiles(one.bytes);
+  const target = one.name.endsWith("awaitTasks") ? nothing : undefined;
+  return { ...one, bytesPerWait, target: judge(`heap left by a wait, ${one.name}`, bytesPerWait.median, target) };
+});
 if (globalThis.gc === undefined) print("heap: not measured, it needs --expose-gc");
 if (heap.length > 0) {
   print(`heap that one wait leaves behind, after ${weighedWaits} of them`);
   print(
     table(
       ["case", "B/wait", "target"],
-      heap.map(({ name, bytesPerWait }) => [
-        name,
-        short(bytesPerWait.median),
-        // Nothing at all is the target; a few hundred kilobytes in all come and go with the process.
-        name.endsWith("awaitTasks") ? verdict(bytesPerWait.median, { most: 5, unit: "B, for 0 and the noise" }) : "",
-      ]),
+      heap.map(({ name, bytesPerWait, target }) => [name, short(bytesPerWait.median), told(target)]),
     ),
   );
 }
+const targets = [...summary, ...heap].flatMap(({ target }) => target ?? []);
 const { repeats, warmups } = flags;
-await writeResults(flags.json, { bench: "waits", repeats, warmups, summary, cases: measured, heap });
+await writeResults(flags.json, { bench: "waits", repeats, warmups, targets, summary, cases: measured, heap });

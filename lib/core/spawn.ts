@@ -34,7 +34,7 @@ import {
 import { type ChildrenPolicy, NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskTraits } from "./record.js";
 import type { Registry } from "./registry.js";
 import { follow, wordsOf } from "./signal.js";
-import type { Lane, Slots } from "./slots.js";
+import { type Lane, rankOf, type Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
 import { Task, type Work } from "./task.js";
 
@@ -170,7 +170,8 @@ export class Spawner {
     loop.created(task);
     this.#rooms.onCreated(task);
     if (options !== NO_OPTIONS) this.#furnish(task, options);
-    if (!task.isOver) slots.enter(lane, task, rankOf(task, lane, now));
+    if (!task.isOver)
+      slots.enter(lane, task, rankOf(lane, task.traits.priority, parent?.state.startedAt !== undefined, now));
     return task;
   }
 
@@ -295,12 +296,6 @@ function detailsOf(options: SpawnOptions): TaskDetails {
     tags: Object.freeze([...(tags ?? [])]),
     metadata: metadata === undefined ? NO_DETAILS.metadata : takeObject("metadata", metadata),
   });
-}
-
-/** L4: a child of a started task enters one `agingMs` earlier. */
-function rankOf(task: Task, lane: Lane<Task>, now: number): number {
-  const head = task.parent?.state.startedAt === undefined ? 0 : 1;
-  return now - (task.traits.priority + head) * lane.agingMs;
 }
 
 const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([

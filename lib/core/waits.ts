@@ -11,7 +11,7 @@ import type { Loop } from "./loop.js";
 import { ArrangedWait, handled } from "./pending-wait.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
-import type { Slots } from "./slots.js";
+import { rankOf, type Slots } from "./slots.js";
 import type { Attempt, OpenWait, Pending, Task, WaitKeeper } from "./task.js";
 
 /** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
@@ -109,7 +109,7 @@ export class Waits implements WaitKeeper {
     }
     attempt.returning = wait;
     const { task } = attempt;
-    this.#slots.enter(task.lane, task, this.#rankOf(task));
+    this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.now()));
     // Not granted in the call: the record says that it is on its way back.
     if (attempt.returning !== undefined) this.#block(attempt);
   }
@@ -139,12 +139,6 @@ export class Waits implements WaitKeeper {
   close(): void {
     this.#closed = new ManagerClosedError("it waits for nothing any more");
     for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
-  }
-
-  /** L4: a resume enters one `agingMs` earlier than a start of the same priority. */
-  #rankOf(task: Task): number {
-    const { agingMs } = task.lane;
-    return this.clock.now() - task.traits.priority * agingMs - agingMs;
   }
 
   #block(attempt: Attempt): void {
