@@ -1,7 +1,7 @@
 // Sweep plan: which disturbances a scenario is played with, and how one of them is written down to be played again alone.
 //
 // SWEEP: the scenario's name, or its beginning. SWEEP_STEP: one step of it. SWEEP_AT: one run, as `told` writes it. PROVE_MS: nothing
-// is left out, and after that disturbances come two and three at a time, for that long over all scenarios.
+// is left out, and in what is left of that time disturbances come two and three at a time.
 
 import { interventions, moments } from "./sweep-interventions.js";
 import type { Disturbance } from "./sweep-run.js";

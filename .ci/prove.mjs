@@ -1,0 +1,53 @@
+// The long proof of the core, with a budget: npm run prove -- --minutes 30
+//
+// Random programs against the reference model, and every scenario disturbed at every step, each for about that long, side by side;
+// then the soak. What fails prints how to play it again alone.
+import { spawn } from "node:child_process";
+import { parseArgs } from "node:util";
+
+const usage = `npm run prove -- [--minutes N] [--seed N] [--no-soak]
+
+  --minutes N   how long the model and the sweep may search; default 5. The sweep plays each single disturbance whatever it takes
+  --seed N      of the random programs; default a fresh one, printed
+  --no-soak     without the soak, which takes some minutes more
+`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "5" },
+    seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
+    "no-soak": { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+if (values.help) {
+  process.stdout.write(usage);
+  process.exit(0);
+}
+const minutes = Number(values.minutes);
+const seed = Number(values.seed);
+if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
+  process.stderr.write(`--minutes must be a number > 0 and --seed a whole number\n\n${usage}`);
+  process.exit(2);
+}
+
+console.log(`proving for ${minutes} min, seed ${seed}: npm run prove -- --minutes ${minutes} --seed ${seed}`);
+const env = { ...process.env, PROVE_MS: String(Math.round(minutes * 60_000)), PROVE_SEED: String(seed) };
+await run("npx", ["vitest", "run", "test/invariants"], env);
+if (!values["no-soak"])
+  await run(process.execPath, ["--expose-gc", "--trace-warnings", "build/bench/soak.js"], process.env);
+
+/** Ends this process with the code of the first command that fails. */
+function run(command, args, environment) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: "inherit", env: environment });
+    child.on("error", (error) => {
+      console.error(`${command} could not be started: ${error.message}`);
+      process.exit(1);
+    });
+    child.on("exit", (code) => {
+      if (code === 0) resolve();
+      else process.exit(code ?? 1);
+    });
+  });
+}
