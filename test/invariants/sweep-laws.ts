@@ -26,7 +26,7 @@ export function atStep({ tasks }: Probe): readonly string[] {
     if (state.status === "blocked" && holdsSlot && !mayHold) breaches.push(`L2: ${id} is blocked and holds a slot`);
     if (isOver && holdsSlot && !mayHold) breaches.push(`L8: ${id} is over and holds a slot`);
     for (let link = task.watchers; link !== undefined; link = link.next) {
-      const { waiting } = link.watcher;
+      const waiting = link.watcher?.waiting;
       if (waiting !== undefined && !waiting.attempt?.isWaiting)
         breaches.push(`W3: ${waiting.id} waits for nothing, and is linked to ${id}`);
     }
