@@ -32,7 +32,7 @@ export {
 export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
 export type { TaskHandle, TaskRef } from "./core/handle.js";
 export type { Ids } from "./core/ids.js";
-export type { Inbox, RequestFilter } from "./core/inbox.js";
+export type { Inbox } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
 export type { Logger } from "./core/listeners.js";
 export { TaskManager, type TaskManagerOptions } from "./core/manager.js";
@@ -57,7 +57,7 @@ export type {
   UsageReport,
   Wait,
 } from "./core/record.js";
-export type { InboxRequest, RequestKind, RequestStatus } from "./core/request.js";
+export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";
 export type { LaneOptions, LaneStats } from "./core/slots.js";

@@ -3,6 +3,7 @@
 // A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
 
 import { waiterOf } from "./ambient.js";
+import { takeArtifact } from "./artifact.js";
 import type { Core } from "./core.js";
 import { deskOf } from "./desk.js";
 import { fanOut } from "./fan-out.js";
@@ -14,7 +15,6 @@ import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, ch
 import { OutputRing } from "./output-ring.js";
 import type { Ask, AskInput, AskOptions } from "./question.js";
 import type {
-  Artifact,
   ArtifactInput,
   LinksInput,
   Progress,
@@ -330,26 +330,4 @@ export class Context extends Scope implements TaskContext {
 /** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */
 export function callWork(core: Core, attempt: Attempt, work: Work): unknown {
   return (work as TaskFunction<unknown>)(new Context(core, attempt));
-}
-
-function takeArtifact(artifact: ArtifactInput): Artifact {
-  checkType("artifact", artifact, "object");
-  const { name, type } = artifact;
-  checkType("artifact.name", name, "string");
-  checkType("artifact.type", type, "string");
-  if ("path" in artifact) {
-    checkType("artifact.path", artifact.path, "string");
-    return Object.freeze({ name, type, path: artifact.path });
-  }
-  if ("url" in artifact) {
-    checkType("artifact.url", artifact.url, "string");
-    return Object.freeze({ name, type, url: artifact.url });
-  }
-  const { data } = artifact;
-  if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
-  if (data instanceof Uint8Array) {
-    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-    return Object.freeze({ name, type, data: text, encoding: "base64" });
-  }
-  throw new TypeError(`artifact must have a path, a url, or data that is a string or bytes, got ${show(data)}`);
 }

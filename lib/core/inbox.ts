@@ -24,20 +24,15 @@ import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./q
 import {
   type Closing,
   closeRequest,
+  fits,
   type InboxRequest,
   isSameQuestion,
   type Question,
-  type RequestStatus,
+  type RequestFilter,
 } from "./request.js";
 import { Stream } from "./stream.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type Waits } from "./waits.js";
-
-export interface RequestFilter {
-  status?: RequestStatus | undefined;
-  taskId?: string | undefined;
-  sessionId?: string | undefined;
-}
 
 /** Where people answer. A pending question holds no slot; a model never answers an approval (A5). */
 export interface Inbox {
@@ -213,14 +208,9 @@ export class Requests implements Inbox {
   // ── answering ────────────────────────────────────────────────────────────
 
   list(filter: RequestFilter = {}): readonly InboxRequest[] {
-    const { status = "open", taskId, sessionId } = filter;
+    const { status = "open", ...who } = filter;
     const among = status === "open" ? this.#open : this.#asked.values();
-    return Array.from(among, (asked) => asked.request).filter(
-      (request) =>
-        request.status === status &&
-        (taskId === undefined || request.taskId === taskId) &&
-        (sessionId === undefined || request.sessionId === sessionId),
-    );
+    return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
   }
 
   get(id: string): InboxRequest | undefined {
@@ -290,10 +280,8 @@ export class Requests implements Inbox {
     return asked.request;
   }
 
-  watch(
-    options: { signal?: AbortSignal | undefined; taskId?: string | undefined; sessionId?: string | undefined } = {},
-  ): Stream<InboxRequest> {
-    const { signal, taskId, sessionId } = options;
+  watch(options: Parameters<Inbox["watch"]>[0] = {}): Stream<InboxRequest> {
+    const { signal, ...who } = options;
     checkSignal("signal", signal);
     let open = this.#open.values();
     let lastOrder = 0;
@@ -302,8 +290,7 @@ export class Requests implements Inbox {
         const { request, order } = step.value;
         if (order <= lastOrder) continue;
         lastOrder = order;
-        if (taskId !== undefined && request.taskId !== taskId) continue;
-        if (sessionId === undefined || request.sessionId === sessionId) return { value: request };
+        if (fits(request, who)) return { value: request };
       }
       // An iterator that has come to the end stays there.
       open = this.#open.values();

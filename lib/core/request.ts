@@ -28,6 +28,21 @@ export interface InboxRequest {
   readonly closedAt?: number;
 }
 
+export interface RequestFilter {
+  status?: RequestStatus | undefined;
+  taskId?: string | undefined;
+  sessionId?: string | undefined;
+}
+
+/** Every given field must fit. */
+export function fits(request: InboxRequest, { status, taskId, sessionId }: RequestFilter): boolean {
+  return (
+    (status === undefined || request.status === status) &&
+    (taskId === undefined || request.taskId === taskId) &&
+    (sessionId === undefined || request.sessionId === sessionId)
+  );
+}
+
 /** How an open request ends. */
 export type Closing =
   | { readonly status: "answered"; readonly answer: Json; readonly by: string }
