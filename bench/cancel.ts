@@ -258,7 +258,7 @@ const flags = readFlags({
   about:
     "Cancel: one call on a tree (10 children each) and on a chain, in line and running; and queued tasks one by one.",
   full: { sizes: [100_000], repeats: 5, warmups: 2 },
-  quick: { sizes: [10_000], repeats: 3, warmups: 1 },
+  quick: { sizes: [5_000], repeats: 2, warmups: 1 },
 });
 const n = flags.sizes[0] ?? 100_000;
 /** A chain is as deep as it is long. */

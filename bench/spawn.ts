@@ -332,7 +332,7 @@ const flags = readFlags({
   about:
     "Spawn to done: errand between a floor of bare promises, bare p-queue, and the same work composed by hand, on Effect and on effection.",
   full: { sizes: [10_000, 100_000], repeats: 9, warmups: 2 },
-  quick: { sizes: [2_000], repeats: 2, warmups: 1 },
+  quick: { sizes: [1_000], repeats: 2, warmups: 1 },
 });
 if (globalThis.gc === undefined) print("heap is not measured, and times are less steady: both need --expose-gc");
 const passes: Pass[] = [];

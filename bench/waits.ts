@@ -12,12 +12,19 @@ import { print, short, spread, table } from "./table.js";
 import { type Judged, judge, told } from "./target.js";
 
 const concurrency = 8;
+const flags = readFlags({
+  name: "waits",
+  about: "Waits: all of N tasks, N / 10 any-waits over one long task, and each next of N / 10 tasks.",
+  full: { sizes: [100_000], repeats: 7, warmups: 2 },
+  quick: { sizes: [10_000], repeats: 2, warmups: 1 },
+});
+const n = flags.sizes[0] ?? 100_000;
 /** `outcomes()` steps over so many; `Promise.race` of the rest, quadratic over a whole run, takes the first few. */
-const steppedOver = 10_000;
+const steppedOver = Math.ceil(n / 10);
 const racedSteps = 50;
-const repeatedWaits = 10_000;
-/** Ten times as many, so that what a manager or the process keeps once is nothing beside them. */
-const weighedWaits = 100_000;
+const repeatedWaits = Math.ceil(n / 10);
+/** Ten times as many, so that what a manager or the process keeps once is little beside them. */
+const weighedWaits = n;
 
 function started(manager: TaskManager): Promise<void> {
   return until(() => manager.stats().queued === 0);
@@ -187,13 +194,6 @@ function races(): Case {
 
 // ── report ───────────────────────────────────────────────────────────────
 
-const flags = readFlags({
-  name: "waits",
-  about: `Waits: all of N tasks, ${repeatedWaits} any-waits over one long task, and each next of ${steppedOver} tasks.`,
-  full: { sizes: [100_000], repeats: 7, warmups: 2 },
-  quick: { sizes: [10_000], repeats: 3, warmups: 1 },
-});
-const n = flags.sizes[0] ?? 100_000;
 const measured = await interleave(
   chosen(
     [

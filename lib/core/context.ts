@@ -11,7 +11,7 @@ import type { TaskHandle } from "./handle.js";
 import { isWithin } from "./hierarchy.js";
 import { takeJson } from "./json.js";
 import type { Content, Message, SendOptions } from "./message.js";
-import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType, show } from "./options.js";
+import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "./options.js";
 import { OutputRing } from "./output-ring.js";
 import type { Ask, AskInput, AskOptions } from "./question.js";
 import type {
