@@ -117,7 +117,7 @@ function settle(
   return facts;
 }
 
-/** C1: what stopped a task decides how it ended; then what its function did. A function that did nothing ends only when it was stopped. */
+/** C1: what stopped a task decides how it ended; then what its function did. What says nothing of its own is an end of a stopped task alone. */
 function outcomeOf(
   id: string,
   stop: Stop | undefined,
@@ -127,7 +127,8 @@ function outcomeOf(
   const mayReturn = stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown";
   if (settled.how === "returned" && mayReturn) return Object.freeze({ id, status: "succeeded", value: settled.value });
   if (stop === undefined) {
-    return settled.how === "threw" ? Object.freeze({ id, status: "failed", error: settled.failure }) : undefined;
+    const failure = settled.how === "threw" ? settled.failure : undefined;
+    return failure === undefined ? undefined : Object.freeze({ id, status: "failed", error: failure });
   }
   const outcome = stopped(id, stop, settled, runtime);
   return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);

@@ -11,7 +11,7 @@ import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
-import { type Returned, returned, type Settled, type Threw, threw } from "./settled.js";
+import { messageOf, type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
@@ -76,12 +76,12 @@ export class Runner {
         // What it gave is told at once: telling may run code of its own, which may stop the task while it is open yet (H1, S5).
         Promise.resolve(value).then(
           (result: unknown) => this.#settledLater(attempt, returned(result)),
-          (error: unknown) => this.#settledLater(attempt, threw(error)),
+          (error: unknown) => this.#settledLater(attempt, thrownBy(attempt, error)),
         );
         return;
       }
     } catch (error) {
-      this.#settled(attempt, threw(error));
+      this.#settled(attempt, thrownBy(attempt, error));
       return;
     }
     this.#settled(attempt, returned(value));
@@ -104,7 +104,7 @@ export class Runner {
     // Settled before: a thenable of its own make called back twice.
     if (!this.#unsettled.delete(attempt)) return;
     this.#rooms.slots.release(task.lane, task);
-    const message = settled.how === "threw" ? { message: settled.failure.message } : {};
+    const message = settled.how === "threw" ? { message: messageOf(settled.error) } : {};
     this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
   }
 
@@ -244,6 +244,10 @@ class Start extends Delivery {
   deliver(): void {
     this.#runner.start(this.#task);
   }
+}
+
+function thrownBy({ task }: Attempt, error: unknown): Threw {
+  return task.state.stop === undefined ? threw(error) : threwStopped(error);
 }
 
 /** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */

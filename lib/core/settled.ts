@@ -15,7 +15,8 @@ export interface Returned {
 export interface Threw {
   readonly how: "threw";
   readonly error: unknown;
-  readonly failure: TaskFailure;
+  /** Left out where nobody asks: how a stopped task ended is said by what stopped it. */
+  readonly failure: TaskFailure | undefined;
 }
 /** `silent`: it did not end, within the grace. `unstarted`: it never began. */
 export type Settled = Returned | Threw | { readonly how: "silent" } | { readonly how: "unstarted" };
@@ -24,8 +25,18 @@ export function returned(value: unknown): Returned {
   return { how: "returned", value, output: toOutput(value) };
 }
 
-export function threw(error: unknown): Threw {
+export function threw(error: unknown): Threw & { readonly failure: TaskFailure } {
   return { how: "threw", error, failure: toFailure(codeOfThrown(error), error) };
+}
+
+/** Of a task that was stopped before: a sweep of thousands reads no stack. */
+export function threwStopped(error: unknown): Threw {
+  return { how: "threw", error, failure: undefined };
+}
+
+/** What a thrown value says. Reading it never throws. */
+export function messageOf(thrown: unknown): string {
+  return readText(() => (thrown instanceof Error ? thrown.message : undefined)) ?? printed(thrown);
 }
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
@@ -40,7 +51,7 @@ function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   const error = thrown as Error;
   const name = readText(() => error.name);
   const stack = readText(() => error.stack);
-  const message = readText(() => error.message) ?? printed(thrown);
+  const message = messageOf(thrown);
   return withCause(
     { code, message, ...(name === undefined ? {} : { name }), ...(stack === undefined ? {} : { stack }) },
     thrown,
