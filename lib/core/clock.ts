@@ -18,7 +18,7 @@ export const systemClock: Clock = {
 };
 
 /** The longest a platform timer can take; a longer one fires at once. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST_MS = 2 ** 31 - 1;
 
 /** Calls `fn` once, `ms` from now; `Infinity` never. */
 export class Alarm {
@@ -37,8 +37,9 @@ export class Alarm {
 
   #arm(ms: number): void {
     if (ms === Number.POSITIVE_INFINITY) return;
-    if (ms <= LONGEST) this.#timer = this.#clock.setTimeout(this.#fn, ms);
-    else this.#timer = this.#clock.setTimeout(() => this.#arm(Math.max(0, this.#dueAt - this.#clock.now())), LONGEST);
+    if (ms <= LONGEST_MS) this.#timer = this.#clock.setTimeout(this.#fn, ms);
+    else
+      this.#timer = this.#clock.setTimeout(() => this.#arm(Math.max(0, this.#dueAt - this.#clock.now())), LONGEST_MS);
     if (this.#isUnrefed) this.unref();
   }
 

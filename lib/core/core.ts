@@ -132,7 +132,7 @@ export class Core {
         this.ledger.count(task);
       },
     });
-    this.#room = new Room((lane) => this.spawner.roomIn(lane));
+    this.#room = new Room((lane, lent) => this.spawner.roomIn(lane, lent));
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
   }
 
@@ -195,7 +195,9 @@ export class Core {
 
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    return this.#room.take(lane) ? Promise.resolve() : this.#forSlots(signal, (wait) => this.#room.seek(lane, wait));
+    if (this.#room.take(lane)) return Promise.resolve();
+    const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
+    return this.#forSlots(signal, (wait) => this.#room.seek({ lane, lent }, wait));
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {

@@ -141,7 +141,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
 } satisfies { [K in keyof ManagerEventMap]: 0 });
 
 /** The task that an event is about. */
-export interface Subject extends TaskSpec {
+interface Subject extends TaskSpec {
   readonly state: TaskState;
   readonly record: TaskRecord;
 }

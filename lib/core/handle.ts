@@ -3,7 +3,7 @@
 import type { Core } from "./core.js";
 import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "./errors.js";
 import type { Content, Message, SendOptions } from "./message.js";
-import { checkCount, checkMs, checkSignal, checkText, show } from "./options.js";
+import { checkCount, checkMs, checkOptions, checkSignal, checkText, show } from "./options.js";
 import { NO_OUTPUT, type OutputChunk } from "./output-ring.js";
 import { handled } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Usage } from "./record.js";
@@ -93,6 +93,7 @@ export class Handle<T> implements TaskHandle<T> {
     const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
     return this.#checked(
       () => {
+        checkOptions("outcome", options, "signal", "timeoutMs");
         checkSignal("signal", signal);
         checkMs("timeoutMs", timeoutMs);
       },

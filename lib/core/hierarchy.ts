@@ -54,7 +54,7 @@ export function forget(task: Task): void {
   task.nextSibling = undefined;
 }
 
-export function* childrenOf(task: Task): Generator<Task> {
+function* childrenOf(task: Task): Generator<Task> {
   for (let child = task.family.firstChild; child !== undefined; child = child.nextSibling) yield child;
 }
 

@@ -141,7 +141,7 @@ class Announcement extends Delivery {
   }
 
   deliver(): void {
-    this.#listeners.emit(this.#event);
     this.#journal?.add(this.#event);
+    this.#listeners.emit(this.#event);
   }
 }

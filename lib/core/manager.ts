@@ -1,7 +1,7 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
 import { ambientAttempt } from "./ambient.js";
-import type { Clock } from "./clock.js";
+import { type Clock, LONGEST_MS } from "./clock.js";
 import { callWork, type Session, type Spawn } from "./context.js";
 import { Core, type Stats } from "./core.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "./events.js";
@@ -16,6 +16,7 @@ import {
   checkMethod,
   checkMs,
   checkOneOf,
+  checkOptions,
   checkSignal,
   checkText,
   checkType,
@@ -130,6 +131,7 @@ export class TaskManager extends Scope {
   }
 
   off<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
+    checkOneOf("type", type, EVENT_TYPES);
     this.core.loop.listeners.off(type, listener);
   }
 
@@ -147,6 +149,7 @@ export class TaskManager extends Scope {
       signal?: AbortSignal | undefined;
     } = {},
   ): AsyncIterable<TaskEvent> {
+    checkOptions("events", options, "from", "taskId", "sessionId", "signal");
     const { from, taskId, sessionId, signal } = options;
     checkCount("from", from, 1);
     checkSignal("signal", signal);
@@ -163,6 +166,7 @@ export class TaskManager extends Scope {
   /** Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is told to one that asks. */
   room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
     try {
+      checkOptions("room", options, "signal", "lane");
       checkSignal("signal", options.signal);
       return this.core.room(this.core.spawner.laneOf(options.lane ?? DEFAULT_LANE), options.signal);
     } catch (error) {
@@ -172,7 +176,13 @@ export class TaskManager extends Scope {
 
   /** Resolves when every task is over. Inside a task it is `AwaitCycleError`. */
   idle(options: WaitOptions = {}): Promise<void> {
-    return this.core.idle(options.signal);
+    try {
+      checkOptions("idle", options, "signal");
+      checkSignal("signal", options.signal);
+      return this.core.idle(options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Stops starts, of one lane or all; never resumes of started tasks. */
@@ -193,6 +203,7 @@ export class TaskManager extends Scope {
    */
   close(options: { graceMs?: number | undefined } = {}): Promise<void> {
     try {
+      checkOptions("close", options, "graceMs");
       checkMs("graceMs", options.graceMs);
     } catch (error) {
       return Promise.reject(error);
@@ -229,23 +240,26 @@ function checkManagerOptions(options: TaskManagerOptions): void {
   checkType("lanes", lanes, "object");
   for (const [name, lane] of Object.entries(lanes)) {
     checkText("the name of a lane", name);
-    checkType(`lanes.${name}`, lane, "object");
+    checkOptions(`lanes.${name}`, lane, "concurrency", "rate", "agingMs", "holdAbandoned");
     checkType(`lanes.${name}.concurrency`, lane.concurrency, "number");
     checkCount(`lanes.${name}.concurrency`, lane.concurrency, 1);
     checkMs(`lanes.${name}.agingMs`, lane.agingMs);
     checkFinite(`lanes.${name}.agingMs`, lane.agingMs);
     if (lane.holdAbandoned !== undefined) checkType(`lanes.${name}.holdAbandoned`, lane.holdAbandoned, "boolean");
     if (lane.rate === undefined) continue;
-    checkType(`lanes.${name}.rate`, lane.rate, "object");
+    checkOptions(`lanes.${name}.rate`, lane.rate, "limit", "periodMs");
     checkType(`lanes.${name}.rate.limit`, lane.rate.limit, "number");
     checkCount(`lanes.${name}.rate.limit`, lane.rate.limit, 1);
     checkType(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, "number");
     checkFinite(`lanes.${name}.rate.periodMs`, lane.rate.periodMs);
     checkCount(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, 1);
+    if (lane.rate.periodMs > LONGEST_MS) {
+      throw new RangeError(`lanes.${name}.rate.periodMs must be at most ${LONGEST_MS}, got ${lane.rate.periodMs}`);
+    }
   }
   if (limits !== undefined) checkLimits(limits);
   if (retention !== undefined) {
-    checkType("retention", retention, "object");
+    checkOptions("retention", retention, "maxFinished", "ttlMs");
     checkCount("retention.maxFinished", retention.maxFinished, 0);
     checkMs("retention.ttlMs", retention.ttlMs);
   }

@@ -5,7 +5,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "./errors.js";
 import { copyJson, type Json, takeJson } from "./json.js";
-import { checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
+import { checkKnown, checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
 import type { InboxRequest, Question } from "./request.js";
 import type { WaitOptions } from "./waits.js";
 
@@ -36,8 +36,13 @@ export interface AskInput<T> extends AskOptions {
   onTimeout?: "fail" | { default: T } | undefined;
 }
 
+const ASK_OPTIONS: ReadonlySet<string> = new Set<keyof AskInput<unknown>>([
+  ...(["question", "choices", "schema", "details", "key", "timeoutMs", "onTimeout", "signal"] as const),
+]);
+
 export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
   checkType("request", input, "object");
+  checkKnown(isApproval ? "approve" : "ask", input, ASK_OPTIONS);
   const { question, choices, schema, details, key, timeoutMs, onTimeout, signal } = input;
   checkType("question", question, "string");
   checkText("question", question);

@@ -1,6 +1,6 @@
 // Rate gate: at most so many first starts of a lane in any period (L7).
 //
-// p-queue counts: a token is one empty job under its `intervalCap`, asked for one at a time, and only while somebody could start with
+// p-queue counts: a token is one empty job under its `intervalCap`, asked for one at a time, and only while somebody wants to start with
 // it. Owns no task and holds no slot. A token that comes while no slot is free waits for one; used late, it is paid for again, so that
 // no period, seen from any start, has more starts than its limit. Real time: p-queue's window follows no injected clock.
 
@@ -16,6 +16,7 @@ export class RateGate {
   readonly #periodMs: number;
   #asking: AbortController | undefined;
   #tokenAt: number | undefined;
+  #takenAt: number | undefined;
   /** When tokens were used late that are not paid for again yet. */
   #owedAt: number[] = [];
 
@@ -55,7 +56,14 @@ export class RateGate {
   take(): void {
     const now = Date.now();
     if (this.#tokenAt !== undefined && this.#tokenAt < now) this.#owedAt.push(now);
+    this.#takenAt = this.#tokenAt;
     this.#tokenAt = undefined;
+  }
+
+  /** The start that took the last token does not happen. One token is kept, as ever. */
+  giveBack(): void {
+    this.#tokenAt ??= this.#takenAt;
+    this.#takenAt = undefined;
   }
 
   #add(job: () => void, signal: AbortSignal): void {

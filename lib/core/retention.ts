@@ -22,8 +22,10 @@ export class Retainer {
   readonly #evict: (task: Task) => void;
   readonly #maxFinished: number;
   readonly #ttlMs: number;
-  /** Ended and kept, oldest end first; without the pinned ones, which their last kept child takes along. */
+  /** Ended and kept, oldest end first. */
   readonly #finished = new Fifo<Task>();
+  /** Those whose turn has come and that are kept for their children alone: the last of these takes them along. */
+  readonly #pinned = new Set<Task>();
   #sweep: Alarm | undefined;
 
   constructor(clock: Clock, retention: Retention, evict: (task: Task) => void) {
@@ -40,11 +42,15 @@ export class Retainer {
   }
 
   #dropOldest(): void {
-    for (let task = this.#finished.shift(); task !== undefined && task.family.firstChild === undefined; ) {
+    for (let task = this.#finished.shift(); task !== undefined; ) {
+      if (task.family.firstChild !== undefined) {
+        this.#pinned.add(task);
+        return;
+      }
       const { parent }: Task = task;
+      this.#pinned.delete(task);
       this.#evict(task);
-      // Over and in the queue no more, it was kept for its children alone.
-      task = parent?.isOver && parent.place < 0 ? parent : undefined;
+      task = parent !== undefined && this.#pinned.has(parent) ? parent : undefined;
     }
   }
 

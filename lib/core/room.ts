@@ -3,32 +3,39 @@
 // Whoever is told that there is room spawns a little later, so a place told of counts as taken for the rest of the turn. What was
 // not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
 
+import { setImmediate } from "node:timers";
 import type { Lane } from "./slots.js";
 import type { OpenWait, Task } from "./task.js";
 
+/** Where somebody wants to spawn. `lent`: slots of that lane that are free only while they wait for room. */
+interface Wanted {
+  readonly lane: Lane<Task>;
+  readonly lent: number;
+}
+
 export class Room {
-  /** With the lane each wants to spawn in, in order of asking. */
-  readonly #seekers = new Map<OpenWait<void>, Lane<Task>>();
-  readonly #freeIn: (lane: Lane<Task>) => number;
+  /** In order of asking. */
+  readonly #seekers = new Map<OpenWait<void>, Wanted>();
+  readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
   /** Places told of in this turn. */
   #told = 0;
   #isLooking = false;
 
-  constructor(freeIn: (lane: Lane<Task>) => number) {
+  constructor(freeIn: (lane: Lane<Task>, lent: number) => number) {
     this.#freeIn = freeIn;
   }
 
   /** A place, if there is one and nobody asked before. */
   take(lane: Lane<Task>): boolean {
-    if (this.#seekers.size > 0 || this.#freeIn(lane) <= this.#told) return false;
+    if (this.#seekers.size > 0 || this.#freeIn(lane, 0) <= this.#told) return false;
     this.#told++;
     this.look();
     return true;
   }
 
   /** `wait` is told when there is a place, until the returned off is called. */
-  seek(lane: Lane<Task>, wait: OpenWait<void>): () => void {
-    this.#seekers.set(wait, lane);
+  seek(wanted: Wanted, wait: OpenWait<void>): () => void {
+    this.#seekers.set(wait, wanted);
     this.look();
     return () => this.#seekers.delete(wait);
   }
@@ -40,8 +47,8 @@ export class Room {
     setImmediate(() => {
       this.#isLooking = false;
       this.#told = 0;
-      for (const [seeker, lane] of this.#seekers) {
-        if (this.#freeIn(lane) <= this.#told) continue;
+      for (const [seeker, { lane, lent }] of this.#seekers) {
+        if (this.#freeIn(lane, lent) <= this.#told) continue;
         this.#told++;
         seeker.resolve();
       }

@@ -56,11 +56,12 @@ export class Runner {
     else this.#rooms.loop.deliver(new Start(this, task));
   }
 
-  /** Calls the function, unless the task has ended since it was granted its slot. */
+  /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
   start(task: Task): void {
     const { loop, slots, waits, runtime, isAmbient } = this.#rooms;
     const { work, context } = task;
-    if (work === undefined || context === undefined) return;
+    // Over, or stopped since and waiting for its children alone: its slot is gone.
+    if (work === undefined || context === undefined || task.state.stop !== undefined) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
     const attempt = new Attempt(task, task.state.attempt, waits);

@@ -6,7 +6,17 @@ import type { AwaitOptions } from "./await-tasks.js";
 import type { Core } from "./core.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
 import type { Owner } from "./inbox.js";
-import { checkCount, checkMs, checkOneOf, checkSignal, checkTags, checkText, checkType, show } from "./options.js";
+import {
+  checkCount,
+  checkMs,
+  checkOneOf,
+  checkOptions,
+  checkSignal,
+  checkTags,
+  checkText,
+  checkType,
+  show,
+} from "./options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord } from "./record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
 import { TASK_STATUSES } from "./status.js";
@@ -164,6 +174,7 @@ export abstract class Scope {
 }
 
 function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void {
+  checkOptions("awaitTasks", options, "until", "timeoutMs", "signal", "stopOnRequest", "cancelRest");
   const { until, timeoutMs, signal, stopOnRequest, cancelRest } = options;
   if (typeof until === "number") {
     const count = new Set(tasks).size;

@@ -97,9 +97,11 @@ export class Slots<S extends Slotted> {
     return this.#queued;
   }
 
-  /** Whether a start would get a slot at once, and need no place in line. */
-  canStart(lane: Lane<S>): boolean {
-    return this.#isFree(lane) && !lane.paused && lane.hasToken(this.promote);
+  /** How many starts would get a slot at once, and need no place in line. A lane with a rate is asked for a token. */
+  startable(lane: Lane<S>): number {
+    if (!this.#canStart(lane)) return 0;
+    const free = Math.min(lane.concurrency - lane.held, this.#concurrency - this.#held);
+    return lane.gate === undefined ? free : 1;
   }
 
   /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
@@ -107,7 +109,7 @@ export class Slots<S extends Slotted> {
     const { isResume } = item;
     item.rank = rank;
     item.order = ++this.#arrived;
-    if (isResume ? this.#isFree(lane) : this.canStart(lane)) {
+    if (isResume ? this.#isFree(lane) : this.#canStart(lane)) {
       if (!isResume) lane.gate?.take();
       this.#grant(lane, item);
       return;
@@ -117,8 +119,10 @@ export class Slots<S extends Slotted> {
     this.promote();
   }
 
-  /** A start that was granted its slot and may not use it: back to its place in line. */
+  /** A start that was granted its slot and may not use it: back to its place in line. Nothing when it holds none (L8). */
   putBack(lane: Lane<S>, item: S): void {
+    if (!item.holdsSlot) return;
+    lane.gate?.giveBack();
     lane.line.add(item);
     this.#queued++;
     this.release(lane, item);
@@ -178,6 +182,10 @@ export class Slots<S extends Slotted> {
     }
     this.#onChance();
   };
+
+  #canStart(lane: Lane<S>): boolean {
+    return this.#isFree(lane) && !lane.paused && lane.hasToken(this.promote);
+  }
 
   /** A slot is free, and nobody stands in line for it. */
   #isFree(lane: Lane<S>): boolean {

@@ -25,6 +25,7 @@ import {
   checkKnown,
   checkMs,
   checkOneOf,
+  checkOptions,
   checkSignal,
   checkTags,
   checkText,
@@ -130,15 +131,15 @@ export class Spawner {
     this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
   }
 
-  /** How many tasks more the line takes, and with no place in it, one that needs none (L6). */
-  roomIn(lane: Lane<Task>): number {
+  /** How many tasks more the line takes; with no place in it, those that need none (L6), less the slots `lent` that are wanted back. */
+  roomIn(lane: Lane<Task>, lent = 0): number {
     const places = this.#maxQueued - this.#rooms.slots.queued;
-    return places > 0 ? places : Number(this.#rooms.slots.canStart(lane));
+    return places > 0 ? places : Math.max(0, this.#rooms.slots.startable(lane) - lent);
   }
 
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
     const { loop, slots, registry } = this.#rooms;
-    if (options !== NO_OPTIONS) checkOptions(options);
+    if (options !== NO_OPTIONS) checkSpawnOptions(options);
     // Taken before the checks of what there is: taking metadata may run code of its own.
     const details = detailsOf(options);
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
@@ -304,7 +305,7 @@ const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([
   ...(["tags", "metadata", "signal"] as const),
 ]);
 
-function checkOptions(options: SpawnOptions): void {
+function checkSpawnOptions(options: SpawnOptions): void {
   checkType("options", options, "object");
   checkKnown("spawn", options, SPAWN_OPTIONS);
   checkText("id", options.id);
@@ -330,7 +331,7 @@ function checkOptions(options: SpawnOptions): void {
 
 /** Of a manager's options. */
 export function checkLimits(limits: Limits): void {
-  checkType("limits", limits, "object");
+  checkOptions("limits", limits, "maxDepth", "maxChildren", "maxDescendants", "maxQueued");
   checkCount("limits.maxDepth", limits.maxDepth, 0);
   checkCount("limits.maxChildren", limits.maxChildren, 0);
   checkCount("limits.maxDescendants", limits.maxDescendants, 0);

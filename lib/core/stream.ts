@@ -8,7 +8,7 @@ import { follow } from "./signal.js";
 type Step<T> = IteratorResult<T, undefined>;
 
 /** Where a stream reads. */
-export interface Source<T> {
+interface Source<T> {
   /** The next one; `undefined` while there is none. A throw ends the stream with it. */
   next(): { readonly value: T } | undefined;
   /** Nothing comes any more. */

@@ -74,7 +74,7 @@ export function familyOf(task: Task): Family {
 export type Work = (context: never) => unknown;
 
 /** What a spawn gives. */
-export interface Spawned {
+interface Spawned {
   readonly id: string;
   readonly sessionId: string | undefined;
   readonly createdAt: number;

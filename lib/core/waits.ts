@@ -5,6 +5,7 @@
 // returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
 // its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
 
+import { setImmediate } from "node:timers";
 import type { Clock } from "./clock.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
 import type { Loop } from "./loop.js";
@@ -75,9 +76,9 @@ export class Waits implements WaitKeeper {
   }
 
   begin(wait: Pending, signal: AbortSignal | undefined): void {
+    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.reject(signal.reason));
     if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
     wait.hook();
-    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.reject(signal.reason));
   }
 
   changed(attempt: Attempt): void {

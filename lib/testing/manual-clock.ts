@@ -2,15 +2,16 @@
 //
 // Timers fire in the order they are due, and after each one everything that follows from it is let run before the next.
 
+import { setImmediate } from "node:timers";
 import type { Clock } from "../core/clock.js";
 import { Heap, type Ranked } from "../core/heap.js";
 
 export interface ManualClock extends Clock {
   /** When the next timer is due; `undefined` when none is set. */
   readonly nextAt: number | undefined;
-  /** Fires what is due, in order, and lets what follows from each run before the next. `ms` ≥ 0: `RangeError`. */
+  /** Fires what is due, in order, and lets what follows from each run before the next. `ms` ≥ 0 and finite: `RangeError`. */
   advance(ms: number): Promise<void>;
-  /** Resolves when `advance` has moved that far. */
+  /** Resolves when `advance` has moved that far. `Infinity` never does. */
   sleep(ms: number): Promise<void>;
 }
 
@@ -29,7 +30,7 @@ export function manualClock(startAt = 0, tie?: () => number): ManualClock {
       return timers.first()?.rank;
     },
     setTimeout(fn, ms) {
-      const timer = new Timer(fn, now + Math.max(0, ms), tie?.() ?? ++made);
+      const timer = new Timer(fn, ms > 0 ? now + ms : now, tie?.() ?? ++made);
       timers.add(timer);
       return timer;
     },
@@ -37,7 +38,8 @@ export function manualClock(startAt = 0, tie?: () => number): ManualClock {
       if (timer instanceof Timer && timers.has(timer)) timers.remove(timer);
     },
     async advance(ms) {
-      if (!(ms >= 0)) throw new RangeError(`ms must be a number of milliseconds ≥ 0, got ${ms}`);
+      if (!(ms >= 0 && ms < Infinity))
+        throw new RangeError(`ms must be a finite number of milliseconds ≥ 0, got ${ms}`);
       const until = now + ms;
       await quiet();
       for (let next = timers.first(); next !== undefined && next.rank <= until; next = timers.first()) {
@@ -66,7 +68,16 @@ class Timer implements Ranked {
   }
 }
 
-/** Everything that can run without time has run: a wait of a stopped task takes one macrotask more, and its task another. */
+/** More turns than anything needs that does not turn for ever. */
+const MANY_TURNS = 1_000;
+
+/** Everything that can run without time has run, also what takes a turn of the event loop, or a few, to go on. */
 export async function quiet(): Promise<void> {
-  for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let turn = 0; turn < 4 || (isTurning() && turn < MANY_TURNS); turn++) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function isTurning(): boolean {
+  return process.getActiveResourcesInfo().includes("Immediate");
 }

@@ -4,9 +4,10 @@
 
 import { TaskManager, type TaskManagerOptions } from "../core/manager.js";
 import type { TaskRecord, Wait } from "../core/record.js";
+import { messageOf } from "../core/settled.js";
 import { countedIds } from "./counted-ids.js";
 import { type ManualClock, manualClock, quiet } from "./manual-clock.js";
-import { type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";
+import { type Script, type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";
 import { seeded } from "./seeded.js";
 
 export interface World {
@@ -19,7 +20,7 @@ export interface World {
 export interface SimulateOptions extends Omit<TaskManagerOptions, "clock" | "ids"> {
   /** Gives `random()` its numbers, and timers that are due at the same instant their order. Without one they fire in the order they were set. */
   seed?: number | undefined;
-  /** What is answered at the inbox: see `scriptAnswers`. A line that was not used, or that did not fit its question, fails the simulation. */
+  /** What is answered at the inbox: see `scriptAnswers`. A line that nobody asked for, or that did not fit its question, fails the simulation. */
   answers?: readonly ScriptedAnswer[] | undefined;
   /** How much virtual time there is; default 30 days. */
   maxMs?: number | undefined;
@@ -29,44 +30,76 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
 
 /**
  * Runs `scenario` with a manager of its own in virtual time and gives what it gives; then closes the manager.
+ *
+ * The clock stands still while something goes on: promises, turns of the event loop, files being read, names being looked up. It does not
+ * see a network reply, a thread's job or the platform's own timers: a scenario that waits for those wants a real clock.
+ * Time passes in the scenario by `clock.sleep`; it moves by itself.
+ *
  * Rejects with what the scenario rejects with; or, when it still waits and no timer is left to jump to, with an error that says who waits
- * for what. Errors name the seed.
+ * for what. With a `seed`, the error names it, and has the scenario's own as `cause`.
  */
 export async function simulate<T>(
   scenario: (world: World) => T | PromiseLike<T>,
   options: SimulateOptions = {},
 ): Promise<T> {
-  const { seed, answers = [], maxMs = THIRTY_DAYS, ...managerOptions } = options;
+  const { seed, answers = [], maxMs = THIRTY_DAYS, retention, ...managerOptions } = options;
   const random = seeded(seed ?? 0);
   const clock = manualClock(0, seed === undefined ? undefined : random);
-  const manager = new TaskManager({ ...managerOptions, clock, ids: countedIds() });
+  // Retention's own sweep, a month from now, is no timer to jump to.
+  const kept = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
+  const manager = new TaskManager({ ...managerOptions, retention: kept, clock, ids: countedIds() });
   const script = scriptAnswers(manager, answers);
-  const told = seed === undefined ? "" : ` (seed ${seed})`;
-  const driver: Driver = { clock, maxMs, stuck: (why) => new Error(`${why}${told}${whoWaits(manager)}`) };
+  let ended: { readonly value: T } | { readonly error: unknown };
   try {
-    const value = await drive(driver, async () => scenario({ manager, clock, random }));
-    const [refusal] = script.refusals;
-    if (refusal !== undefined)
-      throw new Error(`A scripted answer was refused${told}: ${refusal.message}`, { cause: refusal });
-    const [line] = script.unused;
-    if (line !== undefined) throw new Error(`Nobody asked for the scripted answer to ${String(line.to)}${told}`);
-    return value;
-  } finally {
-    script.off();
-    await drive({ ...driver, maxMs: Number.POSITIVE_INFINITY }, () => manager.close());
+    const value = await drive(
+      clock,
+      maxMs,
+      async () => scenario({ manager, clock, random }),
+      () => whoWaits(manager),
+    );
+    const why = wrongIn(script);
+    ended = why === undefined ? { value } : { error: new Error(why, { cause: script.refusals[0] }) };
+  } catch (error) {
+    ended = { error: error instanceof Stuck ? new Error(withScript(error.message, script)) : error };
   }
+  script.off();
+  try {
+    await drive(
+      clock,
+      Number.POSITIVE_INFINITY,
+      () => manager.close(),
+      () => whoWaits(manager),
+    );
+  } catch (error) {
+    if ("value" in ended) ended = { error };
+  }
+  if ("value" in ended) return ended.value;
+  if (seed === undefined) throw ended.error;
+  throw new Error(`${messageOf(ended.error)} (seed ${seed})`, { cause: ended.error });
 }
 
-interface Driver {
-  readonly clock: ManualClock;
-  readonly maxMs: number;
-  readonly stuck: (why: string) => Error;
+/** What is wrong with the script when the scenario is over. */
+function wrongIn({ refusals, unused }: Script): string | undefined {
+  const [refusal] = refusals;
+  if (refusal !== undefined) return `A scripted answer was refused: ${refusal.message}`;
+  const [line] = unused;
+  return line === undefined ? undefined : `Nobody asked for the scripted answer to ${String(line.to)}`;
 }
+
+function withScript(message: string, script: Script): string {
+  const why = wrongIn(script);
+  return why === undefined ? message : `${message}\n  ${why}`;
+}
+
+class Stuck extends Error {}
+
+/** How long, in real time, real work is waited for. */
+const PATIENCE_MS = 30_000;
 
 /** Moves time until what `run` gives has settled. */
-async function drive<T>({ clock, maxMs, stuck }: Driver, run: () => Promise<T>): Promise<T> {
+async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, whoWaits: () => string): Promise<T> {
   let isOver = false;
-  let wasBusy = false;
+  let busySince: number | undefined;
   const result = run();
   const over = () => {
     isOver = true;
@@ -75,22 +108,28 @@ async function drive<T>({ clock, maxMs, stuck }: Driver, run: () => Promise<T>):
   for (;;) {
     await quiet();
     if (isOver) return result;
-    // What the end of a request sets going goes on first.
-    const isBusy = hasRequestsUnderWay();
-    if (isBusy || wasBusy) {
-      wasBusy = isBusy;
+    const work = workUnderWay();
+    if (work !== undefined) {
+      busySince ??= performance.now();
+      if (performance.now() - busySince < PATIENCE_MS) continue;
+      throw new Stuck(`The scenario waits for real work that does not end: ${work}${whoWaits()}`);
+    }
+    if (busySince !== undefined) {
+      // What the end of the work sets going goes on first.
+      busySince = undefined;
       continue;
     }
     const { nextAt } = clock;
-    if (nextAt === undefined) throw stuck("The scenario waits, and there is no timer left to jump to");
-    if (nextAt > maxMs) throw stuck(`The scenario was not over after ${maxMs} ms of virtual time`);
+    if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
+      throw new Stuck(`The scenario waits, and there is no timer left to jump to${whoWaits()}`);
+    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${whoWaits()}`);
     await clock.advance(Math.max(0, nextAt - clock.now()));
   }
 }
 
-/** Files being read, names being looked up, children being started: real work that ends by itself. */
-function hasRequestsUnderWay(): boolean {
-  return process.getActiveResourcesInfo().some((what) => /Req|ProcessWrap/.test(what));
+/** Files being read, names being looked up: real work that ends by itself. */
+function workUnderWay(): string | undefined {
+  return process.getActiveResourcesInfo().find((what) => what.includes("Req"));
 }
 
 function whoWaits(manager: TaskManager): string {

@@ -91,6 +91,62 @@ describe("names and lanes", () => {
   });
 });
 
+describe("options that are none", () => {
+  test("§12 a misspelt option is a TypeError that names it, wherever options are taken", async () => {
+    const { manager } = world();
+    const task = hold(manager);
+    await settled();
+    const { ctx, handle } = task;
+    // Each is misspelt as a program in JavaScript might; the compiler would refuse them.
+    const calls: readonly [name: string, call: () => unknown][] = [
+      ["priorty", () => manager.spawn(() => 1, JSON.parse('{"priorty":1}'))],
+      ["maxQueud", () => new TaskManager({ limits: JSON.parse('{"maxQueud":1}') })],
+      ["maxFinishd", () => new TaskManager({ retention: JSON.parse('{"maxFinishd":1}') })],
+      [
+        "holdAbandonned",
+        () => new TaskManager({ lanes: { a: JSON.parse('{"concurrency":1,"holdAbandonned":true}') } }),
+      ],
+      [
+        "period",
+        () => new TaskManager({ lanes: { a: { concurrency: 1, rate: JSON.parse('{"limit":1,"period":5}') } } }),
+      ],
+      ["timeout", () => handle.outcome(JSON.parse('{"timeout":1}'))],
+      ["timeout", () => manager.awaitTasks([handle], JSON.parse('{"timeout":1}'))],
+      ["taskID", () => manager.events(JSON.parse('{"taskID":"x"}'))],
+      ["grace", () => manager.close(JSON.parse('{"grace":1}'))],
+      ["lanes", () => manager.room(JSON.parse('{"lanes":"a"}'))],
+      ["timeoutMs", () => manager.idle(JSON.parse('{"timeoutMs":1}'))],
+      ["choice", () => ctx.ask(JSON.parse('{"question":"Which?","choice":["a"]}'))],
+      ["detail", () => ctx.approve("Really?", JSON.parse('{"detail":1}'))],
+    ];
+    for (const [name, call] of calls) {
+      const error = await refusalOf(async () => call());
+      expect(error).toBeInstanceOf(TypeError);
+      expect(String(error)).toContain(JSON.stringify(name));
+    }
+    expect(manager.inbox.list()).toEqual([]);
+    expect(handle.status).toBe("running");
+  });
+
+  test("§12 a signal that is none is a TypeError, and begins no wait", async () => {
+    const { manager } = world({ concurrency: 1 });
+    const signal: AbortSignal = JSON.parse('"no"');
+    const task = manager.spawn(async (ctx) => {
+      const refusals = [
+        await refusalOf(() => manager.idle({ signal })),
+        await refusalOf(() => manager.room({ signal })),
+        await refusalOf(() => ctx.sleep(1, { signal })),
+        await refusalOf(() => ctx.receive({ signal })),
+      ];
+      return { refusals, status: ctx.record.status };
+    });
+    const { refusals, status } = await task.result();
+    for (const refusal of refusals) expect(String(refusal)).toContain("signal must be an AbortSignal");
+    expect(status).toBe("running");
+    allFree(manager);
+  });
+});
+
 describe("options of the manager", () => {
   const wrong = (options: TaskManagerOptions): Promise<unknown> => refusalOf(() => new TaskManager(options));
 
@@ -131,6 +187,11 @@ describe("options of the manager", () => {
       name: "limit",
       value: 1.5,
       options: { lanes: { model: { concurrency: 1, rate: { limit: 1.5, periodMs: 1_000 } } } },
+    },
+    {
+      name: "periodMs",
+      value: 2 ** 31,
+      options: { lanes: { model: { concurrency: 1, rate: { limit: 1, periodMs: 2 ** 31 } } } },
     },
     {
       name: "periodMs",

@@ -377,6 +377,22 @@ describe("nobody left to start", () => {
     expect(times()).toEqual([0, 1_000]);
   });
 
+  test("L7 a start that pause took back has used no token", async () => {
+    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    put("first");
+    manager.pause("model");
+    await advance(400);
+    manager.resume("model");
+    put("second");
+    await settled();
+    expect(times()).toEqual([400]);
+    await advance(999);
+    expect(times()).toEqual([400]);
+    await advance(1_000);
+    expect(times()).toHaveLength(2);
+    allFree(manager);
+  });
+
   test("L6 L7 with no line a lane with a rate takes a task when it has a token, and `room` tells when", async () => {
     const { manager, put, times } = world({ lanes: gated(5, 1, 1_000), limits: { maxQueued: 0 } });
     put("first");

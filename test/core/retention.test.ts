@@ -1,8 +1,8 @@
 // Retention in memory: which ended tasks are let go, which never, and what a handle in hand still tells (D6).
 
-import type { TaskManager } from "errand";
+import type { TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { hold, refused, rejected, world } from "./program.js";
+import { hold, refused, rejected, untilStopped, world } from "./program.js";
 import { settled } from "./support.js";
 
 const ids = (manager: TaskManager): string[] => manager.list().map(({ id }) => id);
@@ -27,6 +27,29 @@ describe("D6 maxFinished", () => {
       await settled();
     }
     expect(ids(manager)).toEqual(["a", "b"]);
+  });
+
+  test("D6 H1 a task that is ending is not let go before it has ended: its parent keeps all its children", async () => {
+    const { manager, pass } = world({ retention: { maxFinished: 1 }, lanes: { held: { concurrency: 1 } } });
+    manager.pause("held");
+    let kid: TaskHandle<never> | undefined;
+    const grandparent = manager.spawn(async (ctx) => {
+      const parent = ctx.spawn(async (inner) => {
+        await inner.spawn(() => 1).outcome();
+        await inner.sleep(10);
+      });
+      const queued = ctx.spawn(() => 2, { lane: "held" });
+      kid = ctx.spawn(untilStopped);
+      // The end of the parent cancels the queued one, while those who wait for the parent are being told.
+      await ctx.awaitTasks([parent, queued], { until: "any", cancelRest: true });
+      await ctx.spawn(() => 3).outcome();
+      await ctx.sleep(60_000);
+    });
+    await pass(10);
+    expect(manager.tree(grandparent.id)[0]?.children.map(({ record }) => record.id)).toContain(kid?.id);
+    const outcome = await grandparent.cancel("enough");
+    expect([outcome.status, kid?.status]).toEqual(["cancelled", "cancelled"]);
+    expect(ids(manager)).toEqual([grandparent.id]);
   });
 
   test("D6 the default keeps 1 000", async () => {

@@ -520,6 +520,25 @@ describe("pause", () => {
     allFree(manager);
   });
 
+  test("L8 a start that was granted its slot, then paused and cancelled while a child of it lives, leaks none", async () => {
+    const { manager } = world({ lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } } });
+    const gate = deferred();
+    manager.pause("a");
+    const parent = manager.spawn(() => "parent", { lane: "a" });
+    const child = manager.spawn(() => gate.promise, { lane: "b", parent });
+    await settled();
+    manager.resume("a");
+    manager.pause("a");
+    void parent.cancel();
+    await settled();
+    expect([slots(manager, "a").held, slots(manager, "a").queued]).toEqual([0, 0]);
+    gate.resolve();
+    await child.outcome();
+    manager.resume("a");
+    expect(await manager.spawn(() => "next", { lane: "a" }).result()).toBe("next");
+    allFree(manager);
+  });
+
   test("L4 pause stops starts, never resumes", async () => {
     const { clock, manager } = world({ concurrency: 1 });
     const sleeper = manager.spawn((ctx) => ctx.sleep(10));
@@ -801,6 +820,24 @@ describe("a bounded line", () => {
     await inA;
     manager.spawn(() => "a", { lane: "a" });
     await manager.idle();
+    allFree(manager);
+  });
+
+  test("L6 the slot that a task lends while it waits for room is no room for its own spawn", async () => {
+    const { clock, manager } = world({ concurrency: 2, limits: { maxQueued: 0 } });
+    const other = manager.spawn((ctx) => ctx.sleep(10).then(() => deferred().promise));
+    const producer = manager.spawn(async (ctx) => {
+      await manager.room();
+      return ctx.spawn(() => "fits").result();
+    });
+    expect(await producer.result()).toBe("fits");
+    await clock.advance(10);
+    const late = manager.spawn((ctx) => manager.room().then(() => ctx.spawn(() => "fits").result()));
+    await settled();
+    expect(late.status).toBe("blocked");
+    void other.cancel();
+    await clock.advance(5_000);
+    expect(await late.result()).toBe("fits");
     allFree(manager);
   });
 

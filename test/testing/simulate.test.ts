@@ -1,11 +1,12 @@
 // What users test their own agent loops with: virtual time, scripted answers, and errors that say who waits for what.
 
+import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isErrandError } from "errand";
 import { manualClock, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { settled, unhandled } from "../core/support.js";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -69,6 +70,37 @@ describe("virtual time", () => {
       expect([length, at]).toEqual([1_000_000, 0]);
     } finally {
       await rm(folder, { recursive: true });
+    }
+  });
+
+  test("turns of the event loop are waited for before time moves", async () => {
+    const outcome = await simulate(({ manager }) => {
+      const turning = async (): Promise<string> => {
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        return "in time";
+      };
+      return manager.spawn(turning, { timeoutMs: 1 }).outcome();
+    });
+    expect(outcome).toMatchObject({ status: "succeeded", value: "in time" });
+  });
+
+  test("a faked platform clock does not stop it", async () => {
+    vi.useFakeTimers({ toFake: ["setImmediate", "setTimeout", "Date"] });
+    try {
+      expect(await simulate(({ manager }) => manager.spawn((ctx) => ctx.sleep(DAY).then(() => "over")).result())).toBe(
+        "over",
+      );
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("another process that lives meanwhile holds nothing up", async () => {
+    const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
+    try {
+      await simulate(({ clock }) => clock.sleep(DAY));
+    } finally {
+      child.kill();
     }
   });
 
@@ -150,7 +182,10 @@ describe("a seed", () => {
     expect((await run()).order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
   });
 
-  test("is named by what fails", async () => {
+  test("is named by what fails, whatever failed, and the failure is the cause", async () => {
+    const broken = new Error("broken scenario");
+    const failed = simulate(() => Promise.reject(broken), { seed: 42 });
+    await expect(failed).rejects.toMatchObject({ message: "broken scenario (seed 42)", cause: broken });
     expect(await failure(({ manager }) => manager.spawn((ctx) => ctx.receive()).result(), { seed: 42 })).toContain(
       "(seed 42)",
     );
@@ -193,6 +228,29 @@ describe("scripted answers", () => {
     expect(await failure(approving, { answers: [{ to: "Delete", answer: "yes" }] })).toContain(
       "A scripted answer was refused",
     );
+  });
+
+  test("that do not fit, or were not asked for, are told of when the scenario waits for ever", async () => {
+    const approving = ({ manager }: World) => manager.spawn((ctx) => ctx.approve("Delete?")).result();
+    const refused = await failure(approving, { answers: [{ to: "Delete", answer: "yes" }] });
+    expect(refused).toContain('blocked on an answer to "Delete?"');
+    expect(refused).toContain("A scripted answer was refused");
+    expect(await failure(approving, { answers: [{ to: "Deleet", answer: true }] })).toContain(
+      "Nobody asked for the scripted answer to Deleet",
+    );
+  });
+
+  test("a close that hangs hides no failure of the scenario", async () => {
+    const scenario = ({ manager }: World): never => {
+      manager.spawn(() => new Promise(() => undefined));
+      throw new Error("broken scenario");
+    };
+    expect(await failure(scenario, { graceMs: Number.POSITIVE_INFINITY })).toBe("broken scenario");
+    expect(
+      await failure(({ manager }) => void manager.spawn(() => new Promise(() => undefined)), {
+        graceMs: Number.POSITIVE_INFINITY,
+      }),
+    ).toContain("no timer left to jump to");
   });
 
   test("stop when they are off", async () => {
@@ -238,6 +296,9 @@ describe("a manual clock", () => {
     await clock.advance(30);
     expect(seen).toEqual([10, -1, 20, 30]);
     await settled();
-    await expect(clock.advance(-1)).rejects.toThrow(RangeError);
+    for (const ms of [-1, Number.NaN, Number.POSITIVE_INFINITY])
+      await expect(clock.advance(ms)).rejects.toThrow(RangeError);
+    void clock.sleep(Number.NaN);
+    expect(clock.nextAt).toBe(30);
   });
 });
