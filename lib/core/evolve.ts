@@ -50,7 +50,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.details = detailed(state, patched(state.details, fact.patch));
       return next;
     case "artifact.added":
-      next.details = detailed(state, { artifacts: Object.freeze([...state.details.artifacts, fact.artifact]) });
+      next.details = detailed(state, { made: Object.freeze({ artifact: fact.artifact, before: state.details.made }) });
       return next;
     case "task.abandoned":
     case "task.lateSettled":

@@ -38,10 +38,10 @@ export function checkKnown(what: string, options: object, known: ReadonlySet<str
 }
 
 /** An object with these options alone; or left out. */
-export function checkOptions(what: string, options: unknown, ...known: readonly string[]): void {
+export function checkOptions(what: string, options: object | undefined, ...known: readonly string[]): void {
   if (options === undefined) return;
   checkType(`the options of ${what}`, options, "object");
-  checkKnown(what, Object(options), new Set(known));
+  checkKnown(what, options, new Set(known));
 }
 
 /** Milliseconds, 0 or more; `Infinity` is never. */

@@ -206,13 +206,19 @@ export interface TaskSpec {
   readonly traits: TaskTraits;
 }
 
+/** What a task made, the newest first, so that appending copies nothing however many there are (S7). */
+export interface Made {
+  readonly artifact: Artifact;
+  readonly before: Made | undefined;
+}
+
 /** What a task says of itself, or is said of it, on the way. One shared object for a task that says nothing. */
 export interface TaskDetails {
   readonly title: string | undefined;
   readonly detached: boolean;
   readonly progress: Progress | undefined;
   readonly summary: string | undefined;
-  readonly artifacts: readonly Artifact[];
+  readonly made: Made | undefined;
   readonly links: TaskLinks;
   readonly tags: readonly string[];
   readonly metadata: { readonly [key: string]: Json };
@@ -223,7 +229,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   detached: false,
   progress: undefined,
   summary: undefined,
-  artifacts: Object.freeze([]),
+  made: undefined,
   links: Object.freeze({}),
   tags: Object.freeze([]),
   metadata: Object.freeze({}),
@@ -303,7 +309,7 @@ export function toRecord(
     lane: spec.laneName,
     priority: traits.priority,
     usage,
-    artifacts: details.artifacts,
+    artifacts: details.made === undefined ? NO_ARTIFACTS : inOrder(details.made),
     links: details.links,
     tags: details.tags,
     metadata: details.metadata,
@@ -333,6 +339,14 @@ export function toRecord(
   if (outcome?.status === "failed") record.error = outcome.error;
   if (state.status === "succeeded") Object.assign(record, state.output);
   return Object.freeze(record);
+}
+
+const NO_ARTIFACTS: readonly Artifact[] = Object.freeze([]);
+
+function inOrder(newest: Made): readonly Artifact[] {
+  const artifacts: Artifact[] = [];
+  for (let made: Made | undefined = newest; made !== undefined; made = made.before) artifacts.push(made.artifact);
+  return Object.freeze(artifacts.reverse());
 }
 
 /** Nothing for `undefined`: a task that returns nothing omits nothing. */

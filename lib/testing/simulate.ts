@@ -97,7 +97,7 @@ class Stuck extends Error {}
 const PATIENCE_MS = 30_000;
 
 /** Moves time until what `run` gives has settled. */
-async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, whoWaits: () => string): Promise<T> {
+async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, told: () => string): Promise<T> {
   let isOver = false;
   let busySince: number | undefined;
   const result = run();
@@ -112,7 +112,7 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     if (work !== undefined) {
       busySince ??= performance.now();
       if (performance.now() - busySince < PATIENCE_MS) continue;
-      throw new Stuck(`The scenario waits for real work that does not end: ${work}${whoWaits()}`);
+      throw new Stuck(`The scenario waits for real work that does not end: ${work}${told()}`);
     }
     if (busySince !== undefined) {
       // What the end of the work sets going goes on first.
@@ -121,8 +121,8 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     }
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
-      throw new Stuck(`The scenario waits, and there is no timer left to jump to${whoWaits()}`);
-    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${whoWaits()}`);
+      throw new Stuck(`The scenario waits, and there is no timer left to jump to${told()}`);
+    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${told()}`);
     await clock.advance(Math.max(0, nextAt - clock.now()));
   }
 }

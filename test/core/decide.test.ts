@@ -191,7 +191,7 @@ describe("a terminal task", () => {
   test.each(terminalStates)("S1 may still be enriched from outside when %s", (name) => {
     const updated = play(STATES[name], { type: "update", patch: { summary: "read twice", tags: ["kept"] } });
     const filed = play(updated, commandOf("addArtifact"));
-    expect(filed.details).toMatchObject({ summary: "read twice", tags: ["kept"], artifacts: [{ name: "a" }] });
+    expect(filed.details).toMatchObject({ summary: "read twice", tags: ["kept"], made: { artifact: { name: "a" } } });
   });
 
   test.each(terminalStates)("S6 is told only of updates, artifacts and a late end when %s", (name) => {
