@@ -84,13 +84,14 @@ export interface TaskContext extends Session {
   ask: Ask;
   /** Returns on "yes" and rejects on "no" (`RequestRejectedError`, whose `reason` a model can read): a forgotten `if` is never a silent yes. */
   approve(question: string, options?: AskOptions): Promise<void>;
-  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
+  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first, at once with 0. */
   receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
+  /** Blocks on `time` for `ms` ≥ 0; `Infinity` until the task is stopped. */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**
    * Runs each item as a child task, at most `concurrency` at a time, and gives the values in the order of the items.
    * The first that does not succeed stops new ones, cancels the others, and rejects with its `TaskOutcomeError`.
-   * Aborting `signal` starts no more; the children that run go on.
+   * Aborting `signal` starts no more; the children that run go on. A spawn that is refused half-way fails it like a child.
    */
   map<A, B>(
     items: Iterable<A>,
@@ -100,7 +101,7 @@ export interface TaskContext extends Session {
 
   /** A message to the owner; resolves when stored. */
   post(content: Content, options?: SendOptions): Promise<Message>;
-  /** A `custom` event. */
+  /** A `custom` event. `TypeError`: a payload that JSON cannot carry. */
   emit(name: string, payload?: unknown): void;
   /** Replaces what was there. A sign of life. */
   progress(progress: Progress): void;
@@ -108,11 +109,13 @@ export interface TaskContext extends Session {
   summary(text: string): void;
   /** Added up along the ancestors. */
   reportUsage(report: UsageReport): void;
+  /** Something it made: a path, a url, or a chunk of data; appended, never replaced. `TypeError`: it has none of these. */
   artifact(artifact: ArtifactInput): void;
   /** Merged field by field with what was there. */
   link(links: LinksInput): void;
   /** Frequent and cheap: a ring of 64 KiB, never journalled. A sign of life. */
   output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
+  /** A sign of life, for `stallTimeoutMs`; stamped as `heartbeatAt`. */
   heartbeat(): void;
 }
 

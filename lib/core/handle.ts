@@ -28,7 +28,7 @@ export interface TaskHandle<out T = unknown> {
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
   /** Resolves when the spawn is durable; at once without a store. Not a wait: keeps the slot. */
   stored(): Promise<void>;
-  /** The newest `limit` after the message id `after`, oldest first. Default: all that are kept. */
+  /** The newest `limit` after the message id `after`, oldest first. Default, and after an id that is not kept: all that are. */
   messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
   /** The last 64 KiB it printed, from the cursor `after` on. */
   output(query?: { after?: number | undefined }): OutputChunk;
@@ -41,7 +41,7 @@ export interface TaskHandle<out T = unknown> {
   cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
   /**
    * Kept if the task has not started; `TaskTerminatedError` if it is over. Resolves when stored. It resumes `receive`, not an asker,
-   * unless `inReplyTo` names an open question of the task, which it then answers (never an approval: `InvalidInputError`).
+   * unless `inReplyTo` names a question of the task, which it then answers (never an approval: `InvalidInputError`; closed: `AlreadyAnsweredError`).
    */
   send(content: Content, options?: SendOptions): Promise<Message>;
   /** Cancels, and waits for the end. */

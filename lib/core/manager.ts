@@ -130,6 +130,7 @@ export class TaskManager extends Scope {
     return this.core.loop.listeners.on(type, listener, this.core.loop.nextSeq);
   }
 
+  /** Takes off what `on` put there. Nothing when it is not there. */
   off<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
     checkOneOf("type", type, EVENT_TYPES);
     this.core.loop.listeners.off(type, listener);
@@ -159,11 +160,15 @@ export class TaskManager extends Scope {
     return journal.read(from ?? journal.oldest, matches, signal);
   }
 
+  /** Counts of the moment. */
   stats(): Stats {
     return this.core.stats();
   }
 
-  /** Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is told to one that asks. */
+  /**
+   * Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is told to one that asks.
+   * `UnknownLaneError`; `ManagerClosedError`, also when it closes meanwhile.
+   */
   room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
     try {
       checkOptions("room", options, "signal", "lane");
@@ -174,7 +179,7 @@ export class TaskManager extends Scope {
     }
   }
 
-  /** Resolves when every task is over. Inside a task it is `AwaitCycleError`. */
+  /** Resolves when every task is over, at once when there is none. Inside a task it is `AwaitCycleError`. */
   idle(options: WaitOptions = {}): Promise<void> {
     try {
       checkOptions("idle", options, "signal");
@@ -185,10 +190,11 @@ export class TaskManager extends Scope {
     }
   }
 
-  /** Stops starts, of one lane or all; never resumes of started tasks. */
+  /** Stops starts, of one lane or all, until `resume`; never the way back of started tasks. Twice is once. `UnknownLaneError`. */
   pause(lane?: string): void {
     this.#setPaused(true, lane);
   }
+  /** Starts go on, of one lane or all. `UnknownLaneError`. */
   resume(lane?: string): void {
     this.#setPaused(false, lane);
   }
@@ -200,6 +206,7 @@ export class TaskManager extends Scope {
   /**
    * Refuses new work, aborts every signal with `shutdown`, and gives it `graceMs`: a return is `succeeded`, a rejection or silence `interrupted`.
    * Then promises still out reject with `ManagerClosedError`. Twice is once. To let work finish, `await manager.idle()` first.
+   * Inside a task it is `AwaitCycleError`, and closes nothing.
    */
   close(options: { graceMs?: number | undefined } = {}): Promise<void> {
     try {

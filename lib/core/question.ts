@@ -11,8 +11,10 @@ import type { WaitOptions } from "./waits.js";
 
 /** `key` keeps the request over retries and restarts: asking again with it is the same request. Without one it is withdrawn with the attempt. */
 export interface AskOptions extends WaitOptions {
+  /** Anything JSON can carry, for who answers. */
   details?: unknown;
   key?: string | undefined;
+  /** From the asking on: `RequestExpiredError`. Asked again with the same key, the first one's counts. */
   timeoutMs?: number | undefined;
 }
 

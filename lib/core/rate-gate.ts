@@ -6,8 +6,11 @@
 
 import PQueue from "p-queue";
 
+/** At most `limit` starts in any `periodMs`. */
 export interface Rate {
+  /** An integer ≥ 1. */
   limit: number;
+  /** Milliseconds, 1 to 2^31−1. */
   periodMs: number;
 }
 

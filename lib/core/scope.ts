@@ -95,12 +95,15 @@ export abstract class Scope {
 
   // The verbs that can be taken off their object, `const { spawn } = ctx`, stay bound to it.
 
+  /** Waits until the tasks have ended, as `until` says. A timeout and a failed task are results. See `AwaitTasks` for what it rejects with. */
   get awaitTasks(): AwaitTasks {
     return (tasks, options) => this.#awaitTasks(tasks, options);
   }
+  /** Each outcome in order of ending, as an async iterable. One step at a time: a second `next()` before the first has settled is a `TypeError`. */
   get outcomes(): OutcomesOf {
     return (tasks, options) => this.#outcomes(tasks, options);
   }
+  /** A handle for one of its tasks, by id; `undefined` when it is unknown, evicted, or not one of its own. */
   get get(): Get {
     return (id) => this.#get(id);
   }
@@ -125,6 +128,7 @@ export abstract class Scope {
     return this.core.outcomes(this.caller, () => this.#tasksOf(tasks), options) as AsyncIterable<OutcomeOf<H[number]>>;
   }
 
+  /** Its tasks and those below them, by creation: the newest snapshots. Every given field must fit. `TypeError`: a field that is none. */
   list(filter: TaskFilter = {}): readonly TaskRecord[] {
     return this.#find(filter).map((task) => task.record);
   }
@@ -135,6 +139,10 @@ export abstract class Scope {
     return task !== undefined && this.owns(task) ? new Handle(this.core, task) : undefined;
   }
 
+  /**
+   * Asks all that fit to stop, each with what is below it, and resolves with how each ended. Without a filter a session, or a context,
+   * spawns nothing until then (`ScopeCancelledError`); a filter is not a scope. Left unread, it never rejects.
+   */
   cancelAll(filter?: TaskFilter, reason = "cancel", options: WaitOptions = {}): Promise<readonly TaskOutcome[]> {
     let tasks: Task[];
     try {

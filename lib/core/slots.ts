@@ -20,8 +20,11 @@ export interface LaneOptions {
 
 export interface LaneStats {
   readonly concurrency: number;
+  /** Slots out, those reserved for tasks about to start too. */
   readonly held: number;
+  /** `concurrency` less `held`; the manager's own `concurrency` may leave less. */
   readonly free: number;
+  /** First starts in line. */
   readonly queued: number;
   readonly paused: boolean;
 }
