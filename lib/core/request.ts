@@ -67,14 +67,14 @@ export type Question = Pick<InboxRequest, "kind" | "question" | "details" | "cho
 
 function contentOf(question: Question): Json {
   const { kind, details, choices, jsonSchema } = question;
-  return [kind, question.question, sorted(details ?? null), choices ?? null, sorted(jsonSchema ?? null)];
+  return [kind, question.question, sorted(details), choices ?? [], sorted(jsonSchema)];
 }
 
-/** Keys in order, so that two ways of writing one object compare equal. */
-function sorted(json: Json): Json {
-  if (Array.isArray(json)) return json.map(sorted);
-  if (json === null || typeof json !== "object") return json;
-  return Object.entries(json)
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, value]) => [key, sorted(value)]);
+/** Keys in order, so that two ways of writing one object compare equal; marked, so that no two things do. */
+function sorted(json: Json | undefined): Json {
+  if (json === undefined) return [];
+  if (Array.isArray(json)) return ["list", json.map(sorted)];
+  if (json === null || typeof json !== "object") return ["value", json];
+  const fields = Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return ["object", fields.map(([key, value]) => [key, sorted(value)])];
 }

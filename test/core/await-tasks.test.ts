@@ -555,6 +555,16 @@ describe("stopOnRequest", () => {
     for (const wait of waits) expect((await wait).reason).toBe("done");
   });
 
+  test("W4 without it a question that is open already is no reason to return", async () => {
+    const { manager } = world();
+    const asker = manager.spawn((ctx) => ctx.ask({ question: "Me?" }));
+    await settled();
+    const wait = manager.awaitTasks([asker]);
+    expect(await peek(wait)).toEqual({ is: "pending" });
+    await answerAll(manager);
+    expect((await wait).reason).toBe("done");
+  });
+
   test("W4 it tells who asks and for what: the pending record names the request", async () => {
     const { manager } = world();
     const asker = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
@@ -769,6 +779,65 @@ describe("outcomes", () => {
     expect(b.handle.status).toBe("succeeded");
   });
 
+  test("W3 leaving ends a step that is waited for, and every later one", async () => {
+    const { manager } = world();
+    const a = held(manager);
+    const steps = manager.outcomes([a.handle])[Symbol.asyncIterator]();
+    const step = steps.next();
+    expect(await peek(step)).toEqual({ is: "pending" });
+    const over = { done: true, value: undefined };
+    expect(await steps.return?.()).toEqual(over);
+    expect(await peek(step)).toEqual({ is: "fulfilled", value: over });
+    await a.succeed();
+    expect(await steps.next()).toEqual(over);
+  });
+
+  test("W3 left before its first step it watches nothing", async () => {
+    const { manager } = world();
+    const a = held(manager);
+    const steps = manager.outcomes([a.handle])[Symbol.asyncIterator]();
+    expect(await steps.return?.()).toEqual({ done: true, value: undefined });
+    await a.succeed();
+    expect(await steps.next()).toEqual({ done: true, value: undefined });
+  });
+
+  test("W3 a step that is withdrawn leaves no link: nobody waits for the tasks then", async () => {
+    const { manager } = world();
+    const slow = held(manager);
+    const giveUp = new AbortController();
+    const steps = manager.outcomes([slow.handle], { signal: giveUp.signal })[Symbol.asyncIterator]();
+    const step = steps.next();
+    giveUp.abort("no");
+    await expect(step).rejects.toBe("no");
+    expect(await steps.next()).toEqual({ done: true, value: undefined });
+    await manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+    expect(slow.handle.record).toMatchObject({ stopReason: "cancel", reason: "not needed any more" });
+  });
+
+  test("§12 a step begun while another is waited for is a TypeError, and the first goes on", async () => {
+    const { manager } = world();
+    const a = held(manager);
+    const steps = manager.outcomes([a.handle])[Symbol.asyncIterator]();
+    const first = steps.next();
+    await expect(steps.next()).rejects.toThrow(new TypeError("outcomes(): take one step at a time"));
+    await a.succeed("first");
+    await expect(first).resolves.toMatchObject({ value: { value: "first" } });
+  });
+
+  test("§2 the record says for which tasks a step waits", async () => {
+    const { manager } = world();
+    const [a, b] = [held(manager), held(manager)];
+    const task = manager.spawn(async (ctx) => {
+      for await (const _ of ctx.outcomes([a.handle, b.handle])) await Promise.resolve();
+    });
+    await settled();
+    expect(task.record.blockedOn).toEqual([{ on: "tasks", taskIds: [a.id, b.id] }]);
+    await a.succeed();
+    expect(task.record.blockedOn).toEqual([{ on: "tasks", taskIds: [b.id] }]);
+    await b.succeed();
+    expect(task.status).toBe("succeeded");
+  });
+
   test("W3 a loop over 10 000 tasks takes a step each, not a look at all of them", async () => {
     const { manager } = world({ concurrency: 10, limits: { maxQueued: 10_000 } });
     const tasks = Array.from({ length: 10_000 }, (_, index) => manager.spawn(() => index));
@@ -854,6 +923,15 @@ describe("nothing is left behind", () => {
     giveUp.abort();
     await Promise.all(waits);
     expect(live.size).toBe(before);
+  });
+
+  test("W3 a wait without a timeout has no timer", async () => {
+    const { clock, manager } = world();
+    const a = held(manager);
+    const waits = [manager.awaitTasks([a.handle]), a.handle.outcome()];
+    expect(clock.nextAt).toBeUndefined();
+    await a.succeed();
+    await Promise.all<unknown>(waits);
   });
 
   test("W3 a waiting task that is cancelled leaves no listener on the signal it passed", async () => {

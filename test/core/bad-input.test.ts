@@ -241,6 +241,20 @@ describe("options of the manager", () => {
 });
 
 describe("options of a spawn", () => {
+  const texts = ["id", "name", "title", "agent", "lane", "laneKey", "runId", "callId"] as const;
+  test.each(texts)("§12 an empty %s is refused by its name, and nothing is spawned", async (name) => {
+    const { manager } = world();
+    expect(String(await refusalOf(() => manager.spawn(() => 1, { [name]: "" })))).toContain(`: ${name} `);
+    expect(manager.list()).toEqual([]);
+  });
+
+  test("§12 what was not given is as the default says, whatever else was given", () => {
+    const { manager } = world();
+    const plain = { detached: false, children: "await", tags: [], metadata: {}, priority: 0, lane: "default" };
+    expect(manager.spawn(() => 1, { title: "titled" }).record).toMatchObject({ ...plain, title: "titled" });
+    expect(manager.spawn(() => 1, { name: "named" }).record).toMatchObject({ ...plain, name: "named" });
+  });
+
   test.each<{ name: string; value: number; options: SpawnOptions }>([
     { name: "timeoutMs", value: -1, options: { timeoutMs: -1 } },
     { name: "timeoutMs", value: Number.NaN, options: { timeoutMs: Number.NaN } },
@@ -596,6 +610,16 @@ describe("what functions throw and return", () => {
       status: "failed",
       error: { message: "then is broken" },
     });
+  });
+
+  test("§12 a function that is a thenable is awaited too, and one that is none is the value", async () => {
+    const { manager } = world();
+    const plain = (): number => 1;
+    const thenable: unknown = Object.assign(plain, { then: (resolve: (value: string) => void) => resolve("value") });
+    // Of the outcome: a promise of the thenable itself would await it once more.
+    expect(await manager.spawn(() => thenable).outcome()).toMatchObject({ status: "succeeded", value: "value" });
+    const none = (): number => 2;
+    expect(await manager.spawn(() => none).result()).toBe(none);
   });
 
   test("§12 a function that never returns is still timed out, cancelled and abandoned", async () => {

@@ -321,6 +321,7 @@ describe("C2 grace and abandon", () => {
     expect([task.handle.status, task.handle.record.output]).toEqual(["cancelled", undefined]);
     expect(manager.stats().abandoned).toBe(0);
     expect(told.filter(isEnd)).toHaveLength(1);
+    expect(told.findLast(({ type }) => type === "task.lateSettled")).not.toHaveProperty("message");
   });
 
   test("C2 a late throw is only a task.lateSettled event with its message", async () => {
@@ -694,6 +695,11 @@ describe("the caller's own signal", () => {
     expect(await words((controller) => controller.abort("user left"))).toBe("user left");
     expect(await words((controller) => controller.abort(new Error("socket closed")))).toBe("socket closed");
     expect(await words((controller) => controller.abort())).toBe("aborted");
+    // Only the platform's own reason says nothing: what somebody wrote is told as it was written.
+    const timeout = new DOMException("took too long", "TimeoutError");
+    expect(await words((controller) => controller.abort(timeout))).toBe("took too long");
+    const own = Object.assign(new Error("gave up"), { name: "AbortError" });
+    expect(await words((controller) => controller.abort(own))).toBe("gave up");
   });
 
   test("C5 a signal that aborts while the task is queued ends it at once", async () => {

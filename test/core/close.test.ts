@@ -6,6 +6,7 @@ import { TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import {
+  deaf,
   endsIn,
   errandError,
   given,
@@ -91,6 +92,22 @@ describe("D8 close", () => {
     const error = await rejected(() => silent.handle.result(), "TASK_OUTCOME");
     expect(error.outcome).toMatchObject({ status: "interrupted", reason: "shutdown" });
     expect(endsIn(told).toSorted()).toEqual([returning.id, rejecting.id, silent.handle.id].toSorted());
+  });
+
+  test("D8 C2 at the grace a task whose function has returned is not abandoned with the child it waits for", async () => {
+    const { manager, pass } = world({ graceMs: 100 });
+    const told = facts(manager);
+    const parent = manager.spawn((ctx) => {
+      ctx.spawn(deaf, { id: "deaf" });
+      return "value";
+    });
+    await settled();
+    const closed = manager.close();
+    await pass(100);
+    await closed;
+    expect(await parent.outcome()).toEqual({ id: parent.id, status: "succeeded", value: "value" });
+    expect(told.filter(({ type }) => type === "task.abandoned").map(({ taskId }) => taskId)).toEqual(["deaf"]);
+    expect(manager.stats().abandoned).toBe(1);
   });
 
   test("D8 close({ graceMs }) is the grace of this close", async () => {

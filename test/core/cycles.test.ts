@@ -452,6 +452,25 @@ describe("a wait that can end", () => {
     await expect(both).resolves.toMatchObject({ reason: "done" });
   });
 
+  test("L3 diamond upon diamond is followed once each, however many ways lead through them", async () => {
+    const { manager } = world();
+    const outside = root(manager);
+    const layers = Array.from({ length: 40 }, () => [root(manager), root(manager)] as const);
+    await settled();
+    for (const [index, [left, right]] of layers.entries()) {
+      const below = layers[index - 1];
+      if (below === undefined) continue;
+      for (const each of [left, right]) each.begin((ctx) => ctx.awaitTasks([below[0].id, below[1].id]));
+    }
+    await settled();
+    const wait = layers[0]?.[0].run(() => outside.handle.outcome());
+    await settled();
+    outside.end();
+    await expect(wait).resolves.toMatchObject({ status: "succeeded" });
+    for (const each of layers.flat()) each.end();
+    await manager.idle();
+  });
+
   test("L3 `input`, `message`, `time` and `slot` have no edge", async () => {
     const { clock, manager } = world({ concurrency: 1 });
     const asker = manager.spawn(async (ctx) => {

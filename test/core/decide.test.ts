@@ -234,6 +234,16 @@ describe("the fence", () => {
   });
 });
 
+describe("what a task emits", () => {
+  const emitted = (payload: { readonly payload?: null }) =>
+    decide(STATES.running, { type: "emit", attempt: 1, name: "page", ...payload });
+
+  test("§8 has a payload only when one was given: `null` is one", () => {
+    expect(emitted({})).toStrictEqual([{ type: "custom", name: "page" }]);
+    expect(emitted({ payload: null })).toStrictEqual([{ type: "custom", name: "page", payload: null }]);
+  });
+});
+
 describe("a stop", () => {
   test.each(STOP_REASONS)("S5 is kept when it is the first: %s", (first) => {
     const stopped = play(playAll(start), stop(first, "first"), 2_000);

@@ -302,6 +302,44 @@ describe("listeners that throw", () => {
     expect(task.handle.status).toBe("cancelled");
     await manager.close();
   });
+
+  test("§12 the logger is told of a listener that failed when no listener is", async () => {
+    const logged: unknown[] = [];
+    const silent = (): void => undefined;
+    const error = (message: string, fields?: object): void => void logged.push([message, fields]);
+    const { manager } = world({ logger: { debug: silent, info: silent, warn: silent, error } });
+    const broken = new Error("broken");
+    manager.on("task.created", () => {
+      throw broken;
+    });
+    await manager.spawn(() => 1).result();
+    await settled();
+    expect(logged).toEqual([["A listener of task.created failed", { error: broken }]]);
+  });
+
+  test("§12 a listener may answer what it likes: only a throw and a rejection are failures", async () => {
+    const { manager } = world();
+    const failed: unknown[] = [];
+    manager.on("listener.failed", ({ error }) => failed.push(error));
+    for (const answer of [undefined, null, 0, "", {}, [], Promise.resolve()]) manager.on("task.created", () => answer);
+    const why = new Error("rejected");
+    manager.on("task.created", () => Promise.reject(why));
+    await manager.spawn(() => 1).result();
+    await settled();
+    expect(failed).toEqual([why]);
+  });
+
+  test("§13 whoever takes another's listener off in an event takes it off this event too, and no other type's", async () => {
+    const { manager } = world();
+    const heard: string[] = [];
+    const second = ({ type }: TaskEvent): void => void heard.push(type);
+    manager.on("task.created", () => manager.off("task.created", second));
+    manager.on("task.created", second);
+    manager.on("task.started", second);
+    await manager.spawn(() => 1).result();
+    await settled();
+    expect(heard).toEqual(["task.started"]);
+  });
 });
 
 /** Reads until the iterable ends, and keeps what it gave. */
@@ -326,6 +364,14 @@ describe("D6 events()", () => {
     await settled();
     expect(read).toEqual(told);
     expect(read.length).toBeGreaterThan(5);
+  });
+
+  test("W3 leaving events() says that it is over", async () => {
+    const { manager } = world();
+    const events = manager.events()[Symbol.asyncIterator]();
+    const over = { done: true, value: undefined };
+    expect(await events.return?.()).toEqual(over);
+    expect(await events.next()).toEqual(over);
   });
 
   test("D6 events({ from }) reads what is kept from that seq on, and then goes on live", async () => {

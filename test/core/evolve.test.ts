@@ -224,7 +224,9 @@ describe("a fact", () => {
   });
 
   test("§2 of a task that was never created is a mistake", () => {
-    expect(() => evolve(undefined, { type: "task.resumed" }, 0)).toThrow(TypeError);
+    expect(() => evolve(undefined, { type: "task.resumed" }, 0)).toThrow(
+      new TypeError("task.resumed of a task that was never created"),
+    );
     expect(evolve(undefined, { type: "task.created", state: created }, 0)).toBe(created);
   });
 

@@ -135,6 +135,14 @@ describe("H0 lineage", () => {
     ]);
   });
 
+  test.each([{ agent: "scout" }, { runId: "run-1" }])("H0 a child without options inherits %o alone", async (given) => {
+    const { manager } = world();
+    const parent = hold(manager, given);
+    await settled();
+    const child = parent.ctx.spawn(deaf).record;
+    expect([child.agent, child.runId]).toEqual([given.agent, given.runId]);
+  });
+
   test("H0 the record keeps runId, callId and agent as they were given", () => {
     const { manager } = world();
     const { record } = manager.spawn(() => 1, { runId: "run-1", callId: "call-1", agent: "scout" });
@@ -199,6 +207,13 @@ describe("H0 lineage", () => {
     expect(ended.handle.status).toBe("cancelled");
     errandError(await ended.attempt(), "SCOPE_CANCELLED");
     expect(ended.manager.list()).toHaveLength(1);
+  });
+
+  test("H0 after a cancel a spawn from the function is ScopeCancelledError, also when it returned all the same", async () => {
+    const { handle, attempt } = leftover((ctx) => ctx.cancelled());
+    await settled();
+    expect(await handle.cancel()).toMatchObject({ status: "succeeded" });
+    errandError(await attempt(), "SCOPE_CANCELLED");
   });
 
   test("H0 after a failure a spawn from what is left of the function is ScopeCancelledError", async () => {
@@ -517,6 +532,25 @@ describe("H1 a task is not done before its attached children are", () => {
     expect((await child.outcome()).status).toBe("succeeded");
   });
 
+  test('H2 children: "detach" lets nobody go when the task was stopped, though it returned', async () => {
+    const { manager, pass } = world({ graceMs: 100 });
+    const parent = manager.spawn(
+      async (ctx) => {
+        ctx.spawn(deaf, { id: "child" });
+        await ctx.cancelled();
+        return "value";
+      },
+      { children: "detach" },
+    );
+    await settled();
+    void parent.cancel();
+    await settled();
+    expect(manager.get("child")?.record).toMatchObject({ status: "running", detached: false });
+    expect(parent.record).toMatchObject({ status: "blocked", blockedOn: [{ on: "children", taskIds: ["child"] }] });
+    await pass(100);
+    expect([manager.get("child")?.status, parent.status]).toEqual(["cancelled", "succeeded"]);
+  });
+
   test('H1 a throw sweeps the children also under children: "detach"', async () => {
     const { manager } = world();
     const parent = manager.spawn(
@@ -782,6 +816,13 @@ describe("H3 a stopped task refuses late and nested spawns for ever", () => {
     await parent.result();
     expect(refused(() => manager.spawn(() => 1, { parent }), "TASK_TERMINATED").taskId).toBe(parent.id);
   });
+
+  test("H3 a parent that failed without a stop refuses children as stopped", async () => {
+    const { manager } = world();
+    const parent = manager.spawn(() => Promise.reject(new Error("broken")));
+    await parent.outcome();
+    expect(refused(() => manager.spawn(() => 1, { parent }), "SCOPE_CANCELLED").scopeId).toBe(parent.id);
+  });
 });
 
 describe("H4 limits", () => {
@@ -805,6 +846,24 @@ describe("H4 limits", () => {
       return child.result();
     });
     expect(errandError(await parent.result(), "LIMIT_EXCEEDED").max).toBe(1);
+  });
+
+  test("H4 a limit says in words what a model can do instead", async () => {
+    const { manager } = world({ limits: { maxDepth: 1, maxChildren: 2, maxDescendants: 3 } });
+    const parent = hold(manager);
+    await settled();
+    const child = manager.spawn(deaf, { parent: parent.handle });
+    const words = (parent: TaskHandle): string =>
+      refused(() => manager.spawn(deaf, { parent }), "LIMIT_EXCEEDED").message;
+    expect(words(child)).toContain(`do this work in ${child.id} itself`);
+    manager.spawn(deaf, { parent: parent.handle });
+    expect(words(parent.handle)).toContain(`${parent.handle.id} has 2 living children: wait for one to end`);
+
+    const wide = world({ limits: { maxDescendants: 1 } }).manager;
+    const root = wide.spawn(deaf);
+    wide.spawn(deaf, { parent: root });
+    const { message } = refused(() => wide.spawn(deaf, { parent: root }), "LIMIT_EXCEEDED");
+    expect(message).toContain(`1 tasks live below root ${root.id}: wait for one to end`);
   });
 
   test("H4 maxChildren counts the living children of one parent, and a refusal starts nothing", async () => {

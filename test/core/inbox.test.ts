@@ -3,6 +3,7 @@
 import { getEventListeners } from "node:events";
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboxRequest, RequestFilter, TaskHandle, TaskManager } from "errand";
+import { isErrandError } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { errandError, given, hold, refusalOf, rejected, typesOf, untilStopped, world } from "./program.js";
@@ -152,6 +153,163 @@ describe("ask", () => {
     expect(await task.result()).toBeInstanceOf(TypeError);
     expect(manager.inbox.list({ status: "withdrawn" })).toEqual([]);
     expect(manager.inbox.list()).toEqual([]);
+  });
+
+  test.each([
+    ["question", { question: 7 }],
+    ["question", { question: "" }],
+    ["key", { key: "" }],
+    ["timeoutMs", { timeoutMs: -1 }],
+    ["signal", { signal: {} }],
+    ["details", { details: 1n }],
+    ["choices", { choices: [] }],
+    ["choices", { choices: "ab" }],
+    ["choices", { choices: { length: 1 } }],
+    ["choices", { choices: [1] }],
+    ["choices", { choices: ["a", 1] }],
+    ["schema", { schema: {} }],
+    ["onTimeout", { onTimeout: "never" }],
+    ["onTimeout", { onTimeout: null }],
+    ["onTimeout", { onTimeout: 7 }],
+  ])("§12 a wrong %s is refused by its name, and nothing is asked: %o", async (name, wrong) => {
+    const { manager } = world();
+    const told = facts(manager);
+    const input: object = { question: "Which?", ...wrong };
+    const task = manager.spawn((ctx) => refusalOf(() => ctx.ask(input as { question: string })));
+    const error = await task.result();
+    expect(error).toBeInstanceOf(Error);
+    expect(String(error)).toMatch(new RegExp(`^(TypeError|RangeError): .*\\b${name}\\b`));
+    expect(told.filter(({ type }) => type === "request.opened" || type === "task.blocked")).toEqual([]);
+  });
+
+  test("§12 what is no object asks nothing", async () => {
+    const { manager } = world();
+    const none: unknown = "Which?";
+    const task = manager.spawn((ctx) => refusalOf(() => ctx.ask(none as { question: string })));
+    expect(String(await task.result())).toMatch(/^TypeError: .*\brequest\b/);
+  });
+
+  test("§13 a request has no fields but those that were given", async () => {
+    const { manager, clock } = world();
+    const task = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
+    await settled();
+    const request = open(manager);
+    const plain = { id: "request_1", taskId: task.id, kind: "text", status: "open", question: "Which?", createdAt: 0 };
+    expect(request).toStrictEqual(plain);
+    // Nor has it a timer.
+    expect(clock.nextAt).toBeUndefined();
+    await manager.inbox.answer(request.id, "this", ann);
+    manager.spawn((ctx) => ctx.ask({ question: "Which?", timeoutMs: Infinity }));
+    await settled();
+    expect(open(manager)).not.toHaveProperty("expiresAt");
+  });
+
+  test("A2 an answer that does not fit is told why", async () => {
+    const { manager } = world();
+    manager.spawn((ctx) => ctx.ask({ question: "text" }).catch(() => undefined));
+    manager.spawn((ctx) => ctx.ask({ question: "choice", choices: ["red", "green"] }).catch(() => undefined));
+    manager.spawn((ctx) => ctx.ask({ question: "json", schema: z.unknown() }).catch(() => undefined));
+    manager.spawn((ctx) => ctx.approve("approval").catch(() => undefined));
+    await settled();
+    const why = {
+      text: "a string is needed, got 7",
+      choice: 'one of "red", "green" is needed, got 7',
+      approval: 'an approval takes true alone, got 7; "no" is reject',
+    };
+    for (const { id, kind } of manager.inbox.list()) {
+      const wrong = kind === "json" ? 1n : 7;
+      const error = await rejected(() => manager.inbox.answer(id, wrong, ann), "INVALID_INPUT");
+      expect(error.message).toContain(id);
+      if (kind === "json") expect(error.issues[0]?.message).toContain("a value that JSON can carry is needed");
+      else expect(error.issues).toEqual([{ message: why[kind] }]);
+    }
+    expect(manager.inbox.list()).toHaveLength(4);
+    await manager.cancelAll();
+  });
+
+  test("A2 the request keeps the answer as it was given, in JSON", async () => {
+    const { manager } = world();
+    const task = manager.spawn(async (ctx) => {
+      await ctx.approve("Really?");
+      return ctx.ask({ question: "How many?", schema: z.object({ count: z.coerce.number() }) });
+    });
+    await settled();
+    const approval = await manager.inbox.answer(open(manager).id, true, ann);
+    expect(approval.answer).toBe(true);
+    await settled();
+    const given = { count: "12" };
+    const { answer } = await manager.inbox.answer(open(manager).id, given, ann);
+    expect(answer).toEqual({ count: "12" });
+    expect(answer).not.toBe(given);
+    expect(await task.result()).toEqual({ count: 12 });
+  });
+
+  test.each(["throws", "rejects"])(
+    "A2 a schema that %s is an answer that does not fit, with the cause",
+    async (how) => {
+      const { manager } = world();
+      const cause = new Error("schema is broken");
+      const schema = schemaOf<string>(() => {
+        if (how === "rejects") return Promise.reject(cause);
+        throw cause;
+      });
+      manager.spawn((ctx) => ctx.ask({ question: "What?", schema }).catch(() => undefined));
+      await settled();
+      const { id } = open(manager);
+      const error = await rejected(() => manager.inbox.answer(id, "x", ann), "INVALID_INPUT");
+      expect(error).toMatchObject({ issues: [{ message: "Error: schema is broken" }], cause });
+      expect(error.message).toContain(id);
+      expect(open(manager).id).toBe(id);
+      await manager.cancelAll();
+    },
+  );
+
+  test("§7 the JSON Schema of a schema is that of its input, by draft 2020-12", async () => {
+    const { manager } = world();
+    const asked: unknown[] = [];
+    const schema = schemaOf((value) => ({ value }));
+    const saying = {
+      "~standard": {
+        ...schema["~standard"],
+        jsonSchema: {
+          input: (options: unknown) => {
+            asked.push(options);
+            return { type: "string" };
+          },
+          output: () => ({ type: "number" }),
+        },
+      },
+    };
+    manager.spawn((ctx) => ctx.ask({ question: "What?", schema: saying }));
+    await settled();
+    expect(open(manager).jsonSchema).toEqual({ type: "string" });
+    expect(asked).toEqual([{ target: "draft-2020-12" }]);
+    await manager.cancelAll();
+  });
+
+  test.each([
+    ["null", null],
+    ["text", "string"],
+    ["an object that gives no input", {}],
+    ["an object whose input is no function", { input: { type: "string" } }],
+    [
+      "one that throws",
+      {
+        input: () => {
+          throw new Error("not this draft");
+        },
+      },
+    ],
+    ["one that gives what JSON cannot carry", { input: () => 1n }],
+  ])("§7 a JSON Schema that is %s is none, and the question is asked all the same", async (_what, jsonSchema) => {
+    const { manager } = world();
+    const schema = schemaOf((value) => ({ value }));
+    const saying = { "~standard": { ...schema["~standard"], jsonSchema } };
+    const task = manager.spawn((ctx) => ctx.ask({ question: "What?", schema: saying }));
+    await settled();
+    expect(open(manager)).not.toHaveProperty("jsonSchema");
+    await manager.inbox.answer(open(manager).id, "x", ann);
+    expect(await task.result()).toBe("x");
   });
 });
 
@@ -446,6 +604,36 @@ describe("A3 requests with a key", () => {
     expect(await task.result()).toBe("deleted");
   });
 
+  test("A3 A4 asking again with the key of a closed request gives what closed it, and asks nothing", async () => {
+    const { manager, pass } = world();
+    const told = facts(manager);
+    const codeOf = (error: unknown): unknown => (isErrandError(error) ? error.code : error);
+    const task = manager.spawn(async (ctx) => {
+      const onTimeout = { default: "default" };
+      const no = { question: "no", key: "no" };
+      const late = { question: "late", key: "late" };
+      await Promise.allSettled([ctx.ask({ ...no, onTimeout }), ctx.ask({ ...late, timeoutMs: 10 })]);
+      const again = [ctx.ask(no), ctx.ask({ ...no, onTimeout }), ctx.ask(late), ctx.ask({ ...late, onTimeout })];
+      return Promise.all(again.map((answer) => answer.catch(codeOf)));
+    });
+    await settled();
+    const [no] = manager.inbox.list();
+    await manager.inbox.reject(given(no).id, "not today", ann);
+    await pass(10);
+    expect(await task.result()).toEqual(["REQUEST_REJECTED", "REQUEST_REJECTED", "REQUEST_EXPIRED", "default"]);
+    expect(told.filter(({ type }) => type === "request.opened")).toHaveLength(2);
+  });
+
+  test("A4 a default is for the timeout alone: a rejection is one all the same", async () => {
+    const { manager } = world();
+    const task = manager.spawn((ctx) =>
+      refusalOf(() => ctx.ask({ question: "Which?", onTimeout: { default: "default" } })),
+    );
+    await settled();
+    await manager.inbox.reject(open(manager).id, "not today", ann);
+    expect(errandError(await task.result(), "REQUEST_REJECTED").reason).toBe("not today");
+  });
+
   test("A3 the same key with another question is IdConflictError, and the first question stays", async () => {
     const { manager } = world();
     const task = manager.spawn(async (ctx) => {
@@ -461,6 +649,26 @@ describe("A3 requests with a key", () => {
     await settled();
     await manager.inbox.answer(open(manager).id, "this", ann);
     expect(await task.result()).toEqual(["this", ...Array.from({ length: 4 }, () => "ID_CONFLICT")]);
+  });
+
+  test.each<[one: unknown, other: unknown]>([
+    [{}, []],
+    [{ a: 1 }, [["a", 1]]],
+    [null, undefined],
+    [[], undefined],
+    [["value", 1], 1],
+    [{ a: { b: 1, c: [] } }, { a: { b: 1, c: {} } }],
+  ])("A3 details %j and %j are two questions", async (one, other) => {
+    const { manager } = world();
+    const task = manager.spawn(async (ctx) => {
+      const first = ctx.ask({ question: "Which?", key: "which", details: one });
+      const error = await refusalOf(() => ctx.ask({ question: "Which?", key: "which", details: other }));
+      const same = ctx.ask({ question: "Which?", key: "which", details: one });
+      return [await first, await same, errandError(error, "ID_CONFLICT").code];
+    });
+    await settled();
+    await manager.inbox.answer(open(manager).id, "this", ann);
+    expect(await task.result()).toEqual(["this", "this", "ID_CONFLICT"]);
   });
 
   test("A3 one key in two tasks is two requests", async () => {
@@ -546,6 +754,61 @@ describe("the end of the asking task", () => {
     await pass(1_000);
     expect(await task.outcome()).toMatchObject({ status: "failed", error: { code: "total_timeout" } });
     expect(manager.inbox.get(id)?.status).toBe("withdrawn");
+  });
+
+  test("S4 whoever asks through the context of another task is told when that task's request is withdrawn", async () => {
+    const { manager } = world();
+    const owner = hold(manager);
+    await settled();
+    const asking = manager.spawn(() => refusalOf(() => owner.ctx.ask({ question: "Which?" })));
+    await settled();
+    expect(open(manager).taskId).toBe(owner.handle.id);
+    owner.finish();
+    const error = errandError(await asking.result(), "SCOPE_CANCELLED");
+    expect(error.message).toContain("request_1 was withdrawn");
+    expect(manager.inbox.get("request_1")?.status).toBe("withdrawn");
+  });
+
+  test("D6 the requests of a task that is let go go with it", async () => {
+    const { manager } = world({ retention: { maxFinished: 0 } });
+    const task = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
+    await settled();
+    const { id } = open(manager);
+    await manager.inbox.answer(id, "this", ann);
+    expect(await task.result()).toBe("this");
+    expect([manager.inbox.get(id), manager.inbox.list({ status: "answered" })]).toEqual([undefined, []]);
+  });
+
+  test("D8 a closed manager takes no answers, to whatever", async () => {
+    const { manager } = world();
+    await manager.close();
+    for (const call of [
+      () => manager.inbox.answer("request_1", "x", ann),
+      () => manager.inbox.reject("request_1", "no", ann),
+    ])
+      await rejected(call, "MANAGER_CLOSED");
+  });
+
+  test.each([
+    ["answered", undefined],
+    ["answered.by", {}],
+    ["answered.by", { by: 7 }],
+    ["answered.by", { by: "" }],
+  ])("§12 a wrong %s is refused by its name, and the request stays open", async (name, by: unknown) => {
+    const { manager } = world();
+    const task = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
+    await settled();
+    const { id } = open(manager);
+    for (const call of [
+      () => manager.inbox.answer(id, "x", by as { by: string }),
+      () => manager.inbox.reject(id, "no", by as { by: string }),
+    ])
+      expect(String(await refusalOf(call))).toContain(`: ${name} `);
+    const reason: unknown = 7;
+    expect(String(await refusalOf(() => manager.inbox.reject(id, reason as string, ann)))).toContain(": reason ");
+    expect(open(manager).id).toBe(id);
+    await manager.inbox.answer(id, "this", ann);
+    expect(await task.result()).toBe("this");
   });
 });
 

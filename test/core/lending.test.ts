@@ -4,6 +4,7 @@ import { type TaskContext, type TaskEvent, type TaskHandle, TaskManager, type Ta
 import { countedIds, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { given } from "./program.js";
 import { allFree, deferred, facts, gauge, type Place, peek, settled, slots, unhandled } from "./support.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
@@ -394,6 +395,10 @@ const instant: readonly { name: string; call: (ctx: TaskContext, stage: Stage) =
   { name: "`cancelAll` of nothing", call: (ctx) => ctx.cancelAll() },
   { name: "`map` of nothing", call: (ctx) => ctx.map([], () => 1, { concurrency: 1 }) },
   {
+    name: "`outcome` with a timeout of 0",
+    call: (_ctx, { live }) => live.outcome({ timeoutMs: 0 }),
+  },
+  {
     name: "a wait with an aborted signal",
     call: (ctx, { aborted }) => ctx.sleep(10, { signal: aborted }).catch(() => undefined),
   },
@@ -504,6 +509,59 @@ describe("a wait withdrawn by its signal", () => {
     await settled();
     await expect(task.result()).resolves.toBe("this one");
   });
+
+  test("C6 a map that is given up rejects with the signal's reason alone, once its task has a slot again", async () => {
+    const { manager } = world();
+    const giveUp = new AbortController();
+    const why = new Error("enough");
+    const task = manager.spawn((ctx) =>
+      ctx.map([1, 2, 3], (child) => child.receive(), { concurrency: 1, signal: giveUp.signal }).catch(String),
+    );
+    await settled();
+    const other = rival(manager);
+    await settled();
+    giveUp.abort(why);
+    await settled();
+    expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
+    for (const child of manager.list({ parentId: task.id })) void manager.get(child.id)?.send("end");
+    await settled();
+    expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
+    other.end();
+    await expect(task.result()).resolves.toBe("Error: enough");
+    await settled();
+    allFree(manager);
+  });
+
+  for (const { how, end, status } of [
+    { how: "given up", end: (abort: AbortController) => abort.abort(), status: "running" },
+    { how: "cancelled", end: (_: AbortController, task: TaskHandle) => void task.cancel(), status: "cancelled" },
+  ])
+    test(`L2 a map that is ${how} in the turn in which it spawns is over: nothing of it blocks its task`, async () => {
+      const { manager } = world({ concurrency: 2 });
+      const giveUp = new AbortController();
+      const errors: unknown[] = [];
+      const note = (error: unknown): void => void errors.push(error);
+      process.on("uncaughtException", note);
+      const goOn = deferred();
+      const task = manager.spawn(async (ctx) => {
+        const { signal } = giveUp;
+        await ctx.map([1], (child) => child.sleep(10), { concurrency: 1, signal }).catch(() => undefined);
+        if (!ctx.isCancelled) await goOn.promise;
+        ctx.signal.throwIfAborted();
+      });
+      manager.on("task.created", ({ taskId }) => {
+        if (taskId !== task.id) end(giveUp, task);
+      });
+      try {
+        await settled();
+        expect(errors).toEqual([]);
+        expect(task.record).toMatchObject({ status, blockedOn: [] });
+      } finally {
+        process.off("uncaughtException", note);
+      }
+      goOn.resolve();
+      await manager.cancelAll();
+    });
 
   test("L2 a withdrawn ask closes its request, one with a key leaves it open", async () => {
     const { manager } = world();
@@ -817,6 +875,95 @@ describe("whose wait it is", () => {
     other.end();
     await waiting;
     expect(told.filter((event) => event.type === "task.blocked")).toEqual([]);
+  });
+
+  test("C3 what a stopped task asks and receives through another's context opens no question and takes no message", async () => {
+    const { manager, told } = world({ concurrency: 2 });
+    let lent: TaskContext | undefined;
+    const end = deferred();
+    const owner = manager.spawn(async (ctx) => {
+      lent = ctx;
+      await end.promise;
+      return (await ctx.receive({ timeoutMs: 0 }))?.content;
+    });
+    await owner.send("for the owner");
+    const go = deferred();
+    const refusals: unknown[] = [];
+    const stopped = manager.spawn(async () => {
+      await go.promise;
+      const through = given(lent);
+      for (const begin of [() => through.ask({ question: "?" }), () => through.receive()])
+        await begin().catch((error: unknown) => refusals.push(error));
+    });
+    await settled();
+    void stopped.cancel();
+    go.resolve();
+    await settled();
+    expect(refusals).toMatchObject([
+      { code: "TASK_CANCELLED", taskId: stopped.id },
+      { code: "TASK_CANCELLED", taskId: stopped.id },
+    ]);
+    expect(told.filter((event) => event.type === "request.opened")).toEqual([]);
+    end.resolve();
+    await expect(owner.result()).resolves.toEqual([{ type: "text", text: "for the owner" }]);
+    allFree(manager);
+  });
+
+  test("H1 nothing is asked and received through a context whose function has settled", async () => {
+    const { manager } = world({ concurrency: 2 });
+    let lent: TaskContext | undefined;
+    const end = deferred();
+    const owner = manager.spawn((ctx) => {
+      lent = ctx;
+      ctx.spawn(() => end.promise);
+    });
+    await settled();
+    expect(owner.record.blockedOn).toMatchObject([{ on: "children" }]);
+    const task = manager.spawn(async () => {
+      const ctx = given(lent);
+      const begun: Promise<unknown>[] = [ctx.ask({ question: "?" }), ctx.receive(), ctx.approve("!")];
+      return (await Promise.allSettled(begun)).map((each) => (each.status === "rejected" ? each.reason : each.value));
+    });
+    const terminated = { code: "TASK_TERMINATED", taskId: owner.id };
+    await settled();
+    await expect(task.result()).resolves.toMatchObject([terminated, terminated, terminated]);
+    expect(manager.inbox.list()).toEqual([]);
+    end.resolve();
+    await settled();
+    allFree(manager);
+  });
+
+  test("H1 a context whose function has settled is told so, also when it waits for what can never end", async () => {
+    const { manager } = world({ concurrency: 2 });
+    let lent: TaskContext | undefined;
+    const end = deferred();
+    const owner = manager.spawn((ctx) => {
+      lent = ctx;
+      ctx.spawn(() => end.promise);
+    });
+    await settled();
+    expect(await peek(given(lent).awaitTasks([owner]))).toMatchObject({
+      is: "rejected",
+      error: { code: "TASK_TERMINATED" },
+    });
+    end.resolve();
+    await settled();
+    allFree(manager);
+  });
+
+  test("C1 H3 a context that was stopped refuses waits as stopped, also when its function has returned", async () => {
+    const { manager } = world();
+    let lent: TaskContext | undefined;
+    const task = manager.spawn(async (ctx) => {
+      lent = ctx;
+      await ctx.cancelled();
+    });
+    await settled();
+    await expect(task.cancel()).resolves.toMatchObject({ status: "succeeded" });
+    expect(await peek(given(lent).sleep(10))).toMatchObject({
+      is: "rejected",
+      error: { code: "SCOPE_CANCELLED" },
+    });
   });
 
   test("L2 with `ambient: false` only waits of the context lend", async () => {

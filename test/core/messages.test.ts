@@ -101,6 +101,84 @@ describe("messages to a task", () => {
     expect(await task.result()).toEqual(["a", "b", "c", "d"]);
   });
 
+  test("§8 a message has no fields but those that were given, and an id that says what it is", async () => {
+    const { manager } = world();
+    const task = hold(manager);
+    expect(await task.handle.send("hello")).toStrictEqual({
+      id: "message_1",
+      taskId: task.handle.id,
+      direction: "inbound",
+      content: [{ type: "text", text: "hello" }],
+      createdAt: 0,
+    });
+  });
+
+  test("L2 `receive` with a timeout of 0 is no wait, and without one it has no timer", async () => {
+    const { manager, clock } = world();
+    const told = facts(manager);
+    const task = manager.spawn(async (ctx) => [await ctx.receive({ timeoutMs: 0 }), await ctx.receive()]);
+    await settled();
+    expect(typesOf(told, task.id)).toEqual(["task.created", "task.started", "task.blocked"]);
+    expect(clock.nextAt).toBeUndefined();
+    await task.send("now");
+    expect((await task.result()).map(textOf)).toEqual([undefined, "now"]);
+  });
+
+  test("§8 a message that answered a question is kept with the others, and no receive gets it", async () => {
+    const { manager } = world();
+    const asker = manager.spawn(async (ctx) => {
+      const answer = await ctx.ask({ question: "Which?" });
+      return [answer, await ctx.receive({ timeoutMs: 0 })];
+    });
+    await settled();
+    const [request] = manager.inbox.list();
+    const inReplyTo = given(request).id;
+    const answering = manager.spawn(() => asker.send("this", { inReplyTo }));
+    const message = await answering.result();
+    expect(message.inReplyTo).toBe(inReplyTo);
+    expect(await asker.result()).toEqual(["this", undefined]);
+    expect(asker.messages()).toEqual([message]);
+    // Who answered: the task whose code sent it.
+    expect(manager.inbox.get(inReplyTo)?.by).toBe(answering.id);
+  });
+
+  test("A5 a message in reply says who sent it: a session's task by its session, another by what it is", async () => {
+    for (const [owner, by] of [
+      ["chat", "chat"],
+      [undefined, "message"],
+    ] as const) {
+      const { manager } = world();
+      const scope = owner === undefined ? manager : manager.session(owner);
+      const asker = scope.spawn((ctx) => ctx.ask({ question: "Which?" }));
+      await settled();
+      const [request] = manager.inbox.list();
+      const { id } = given(request);
+      await asker.send("this", { inReplyTo: id });
+      expect(manager.inbox.get(id)?.by).toBe(by);
+    }
+  });
+
+  test("A5 a message that would answer an approval is told why not", async () => {
+    const { manager } = world();
+    const asker = manager.spawn((ctx) => ctx.approve("Really?").catch(() => undefined));
+    await settled();
+    const [request] = manager.inbox.list();
+    const { id } = given(request);
+    const error = await rejected(() => asker.send("yes", { inReplyTo: id }), "INVALID_INPUT");
+    expect(error.message).toContain(id);
+    expect(error.issues).toEqual([{ message: "an approval is answered through the inbox" }]);
+    await asker.cancel();
+  });
+
+  test("S2 a post of a function that is over is dropped, and counted", async () => {
+    const { manager } = world();
+    let left: TaskContext | undefined;
+    const task = manager.spawn((ctx) => void (left = ctx));
+    await task.result();
+    expect(textOf(await given(left).post("late"))).toBe("late");
+    expect([task.messages(), manager.stats().droppedWrites]).toEqual([[], 1]);
+  });
+
   test("§8 two receives of one task take one message each", async () => {
     const { manager } = world();
     const task = manager.spawn(async (ctx) => (await Promise.all([ctx.receive(), ctx.receive()])).map(textOf));

@@ -20,6 +20,7 @@ import {
   STATES,
   STOP_REASONS,
   settle,
+  start,
   stop,
   TASK_ID,
   thrown,
@@ -109,8 +110,18 @@ shutdown      | succeeded            | interrupted shutdown | interrupted shutdo
     expect(after.output).toEqual({ output: { pages: [1] } });
   });
 
+  test.each(["timeout", "total_timeout", "stalled"] as const)(
+    "C1 what a function returns after a %s is neither an output nor a cause",
+    (reason) => {
+      const after = play(stoppedBy(reason, "returned"), settle(returned("too late")));
+      expect(after.output).toBeUndefined();
+      expect(after).not.toHaveProperty("outcome.error.cause");
+    },
+  );
+
   test("C1 an interrupted task names the process that ran it, if one did", () => {
-    expect(STATES.interrupted.outcome).toMatchObject({ instanceId: "i1", pid: 7 });
+    const interrupted = outcomeOf(playAll(start, stop("shutdown")), SETTLED.threw);
+    expect(interrupted).toMatchObject({ instanceId: "i1", pid: 7 });
     expect(outcomeOf(playAll(stop("shutdown")), SETTLED.unstarted)).not.toHaveProperty("pid");
   });
 });

@@ -365,6 +365,51 @@ describe("nobody left to start", () => {
     expect(times()).toEqual([0]);
   });
 
+  test("L7 no token is asked for when nobody could start with it: no timer stays behind a task that waits", async () => {
+    const { manager, put } = world({ lanes: gated(5, 1, 60_000), retention: { ttlMs: Number.POSITIVE_INFINITY } });
+    put("first");
+    const waiter = manager.spawn((ctx) => ctx.receive(), { root: true });
+    await settled();
+    void waiter.send("go on");
+    await settled();
+    expect(waiter.status).toBe("succeeded");
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  test("L7 a resume leaves the token that is there to the next start", async () => {
+    const { manager, startedAt, put } = world({ concurrency: 1, lanes: gated(5, 1, 1_000) });
+    const sleeper = manager.spawn((ctx) => ctx.sleep(1_500), { lane: "model" });
+    const left = put("left");
+    await advance(500);
+    const gate = deferred();
+    manager.spawn(() => gate.promise);
+    // The token comes while the slot is held, and the one that asked for it leaves.
+    await advance(600);
+    void left.cancel();
+    gate.resolve();
+    await advance(500);
+    expect(sleeper.status).toBe("succeeded");
+    put("next");
+    await advance(0);
+    expect(startedAt.get("next")).toBe(1_600);
+    allFree(manager);
+  });
+
+  test("L7 D8 `close` leaves no timer of a token that only `room` asked for", async () => {
+    const { manager, put } = world({
+      lanes: gated(5, 1, 60_000),
+      limits: { maxQueued: 0 },
+      retention: { ttlMs: Number.POSITIVE_INFINITY },
+    });
+    put("first");
+    const room = manager.room({ lane: "model" });
+    await settled();
+    expect(vi.getTimerCount()).toBe(1);
+    await manager.close();
+    await expect(room).rejects.toMatchObject({ code: "MANAGER_CLOSED" });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   test("L7 whoever comes after an emptied line waits out the period all the same", async () => {
     const { put, times } = world({ lanes: gated(5, 1, 1_000) });
     put("first");

@@ -112,6 +112,16 @@ describe("D6 maxFinished", () => {
     expect(ids(manager)).toEqual(["filler5"]);
   });
 
+  test("D6 a parent that ended after its child goes in its own turn, not with the child", async () => {
+    const { manager } = world({ retention: { maxFinished: 2 } });
+    const parent = manager.spawn((ctx) => void ctx.spawn(() => 1, { id: "child" }), { id: "parent" });
+    await parent.outcome();
+    await manager.spawn(() => 2, { id: "other" }).outcome();
+    expect(ids(manager)).toEqual(["parent", "other"]);
+    await manager.spawn(() => 3, { id: "last" }).outcome();
+    expect(ids(manager)).toEqual(["other", "last"]);
+  });
+
   test("D6 what is let go no longer counts in lists of its session, but in the usage of a kept parent", async () => {
     const { manager } = world({ retention: { maxFinished: 1 } });
     const session = manager.session("chat");
@@ -123,6 +133,33 @@ describe("D6 maxFinished", () => {
     expect(session.list().map(({ id }) => id)).toEqual([parent.handle.id, "last"]);
     expect(session.get("child")).toBeUndefined();
     expect(parent.handle.usage()).toMatchObject({ inputTokens: 5, tasks: 2 });
+  });
+
+  test.each([
+    [["a"], ["b", "c", "d"]],
+    [["b"], ["a", "c", "d"]],
+    [["c"], ["a", "b", "d"]],
+    [
+      ["b", "a"],
+      ["c", "d"],
+    ],
+    [
+      ["b", "c"],
+      ["a", "d"],
+    ],
+    [["a", "b", "c"], ["d"]],
+  ])("D6 of the children of a living task only %j are let go: %j stay in its tree", async (gone, kept) => {
+    const { manager } = world({ retention: { maxFinished: 0 } });
+    const parent = hold(manager);
+    await settled();
+    const children = new Map(["a", "b", "c"].map((id) => [id, hold(parent.ctx, { id })]));
+    await settled();
+    for (const id of gone) {
+      children.get(id)?.finish();
+      await settled();
+    }
+    hold(parent.ctx, { id: "d" });
+    expect(manager.tree(parent.handle.id)[0]?.children.map(({ record }) => record.id)).toEqual(kept);
   });
 });
 
@@ -142,6 +179,20 @@ describe("D6 ttlMs", () => {
     await pass(100_000);
     expect(living.handle.status).toBe("running");
     expect(manager.get("living")?.id).toBe("living");
+  });
+
+  test("D6 each ended task has a ttlMs of its own, and no timer stays when the manager closes", async () => {
+    const { manager, clock, pass } = world({ retention: { ttlMs: 1_000 } });
+    for (const id of ["a", "b", "c"]) {
+      await manager.spawn(() => id, { id }).outcome();
+      await pass(400);
+    }
+    expect(ids(manager)).toEqual(["b", "c"]);
+    await pass(200);
+    expect(ids(manager)).toEqual(["c"]);
+    expect(clock.nextAt).toBe(1_800);
+    await manager.close();
+    expect(clock.nextAt).toBeUndefined();
   });
 
   test("D6 an ended task with a living descendant outlives its ttlMs", async () => {

@@ -2,7 +2,18 @@
 
 import type { Session, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { describe, expect, test } from "vitest";
-import { errandError, given, hold, holdDeaf, refusalOf, refused, rejected, untilStopped, world } from "./program.js";
+import {
+  deaf,
+  errandError,
+  given,
+  hold,
+  holdDeaf,
+  refusalOf,
+  refused,
+  rejected,
+  untilStopped,
+  world,
+} from "./program.js";
 import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
 
 const idsOf = (records: readonly TaskRecord[]): string[] => records.map(({ id }) => id);
@@ -278,6 +289,20 @@ describe("ctx is the session of its children", () => {
     allFree(manager);
   });
 
+  test("§2 a map tells of the children that it spawns in one turn together", async () => {
+    const { manager } = world();
+    const told = facts(manager);
+    const parent = manager.spawn((ctx) => ctx.map([1, 2, 3], (inner) => inner.receive(), { concurrency: 3 }));
+    await settled();
+    const children = manager.list({ parentId: parent.id }).map(({ id }) => id);
+    const blocked = told.filter((event) => event.type === "task.blocked" && event.taskId === parent.id);
+    expect(blocked).toMatchObject([
+      { blockedOn: [{ on: "tasks", taskIds: [] }] },
+      { blockedOn: [{ on: "tasks", taskIds: children }] },
+    ]);
+    await manager.cancelAll();
+  });
+
   test("W3 a map that is given up leaves no link on its children, and starts no more", async () => {
     const { manager, pass } = world();
     const abort = new AbortController();
@@ -478,6 +503,18 @@ describe("a spawn that happens once", () => {
     expect(await first.result()).toBe("first");
   });
 
+  test("§9 a call is known as long as its record is kept: then it spawns again", async () => {
+    const { manager } = world({ retention: { maxFinished: 1 } });
+    const first = manager.spawn(() => "first", { callId: "call-1" });
+    await first.result();
+    await manager.spawn(() => 1).result();
+    await settled();
+    expect(manager.get(first.id)).toBeUndefined();
+    const second = manager.spawn(() => "second", { callId: "call-1" });
+    expect(second.id).not.toBe(first.id);
+    expect(await second.result()).toBe("second");
+  });
+
   test("§10 ids errand makes never meet an id that was given", async () => {
     const { manager } = world();
     const named = manager.spawn(() => "named", { id: "task_2" });
@@ -485,6 +522,12 @@ describe("a spawn that happens once", () => {
     expect(new Set([named.id, ...made.map(({ id }) => id)]).size).toBe(4);
     expect(await Promise.all(made.map((task) => task.result()))).toEqual([1, 2, 3]);
     expect(await named.result()).toBe("named");
+  });
+
+  test("§10 an id errand makes passes over those given, and goes on as before", () => {
+    const { manager } = world();
+    for (const id of ["task_1", "task_2"]) manager.spawn(deaf, { id });
+    expect([manager.spawn(deaf).id, manager.spawn(deaf).id]).toEqual(["task_3", "task_4"]);
   });
 });
 

@@ -2,7 +2,7 @@
 
 import { type SpawnOptions, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { allFree, deferred, facts, gauge, peek, settled, slots } from "./support.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}, startAt = 100_000) {
@@ -388,6 +388,24 @@ describe("who goes first", () => {
     expect([...(await open())].sort()).toEqual(["a0", "a1", "c0"]);
   });
 
+  test("L4 a key whose waiters have gone comes back behind the keys that stand in line", async () => {
+    const { hold, put, open } = line();
+    hold();
+    const gone = put("a0", { laneKey: "a" });
+    put("b0", { laneKey: "b" });
+    void gone.cancel();
+    put("a1", { laneKey: "a" });
+    expect(await open()).toEqual(["b0", "a1"]);
+  });
+
+  test("L4 those without a key take turns with the keys, as one of them", async () => {
+    const { hold, put, open } = line();
+    hold();
+    for (const name of ["plain0", "plain1", "plain2"]) put(name);
+    put("a0", { laneKey: "a" });
+    expect(await open()).toEqual(["plain0", "a0", "plain1", "plain2"]);
+  });
+
   for (const { priority, order } of [
     { priority: 0, order: ["at 900", "resumed", "at 1100"] },
     { priority: 2, order: ["resumed", "at 900", "at 1100"] },
@@ -569,6 +587,17 @@ describe("pause", () => {
     expect(first.status).toBe("queued");
   });
 
+  test("L4 a resume passes the starts a pause holds back, of every other key too", async () => {
+    const { clock, manager } = world({ concurrency: 1 });
+    const sleeper = manager.spawn((ctx) => ctx.sleep(10), { laneKey: "b" });
+    await settled();
+    manager.pause();
+    const held = manager.spawn(() => 1, { laneKey: "a" });
+    await clock.advance(10);
+    await settled();
+    expect([sleeper.status, held.status]).toEqual(["succeeded", "queued"]);
+  });
+
   test("L4 pausing one lane leaves the others alone", async () => {
     const { manager } = world({ concurrency: 4, lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } } });
     manager.pause("a");
@@ -722,6 +751,37 @@ describe("a bounded line", () => {
     allFree(manager);
   });
 
+  test("L6 tasks that come back through the line, or leave it again, add no places to it", async () => {
+    const { clock, manager } = world({ concurrency: 1, limits: { maxQueued: 1 } });
+    const gates = [deferred(), deferred()];
+    const [back, gone] = ["back", "gone"].map((title) => manager.spawn((ctx) => ctx.sleep(10), { title }));
+    await settled();
+    for (const gate of gates) manager.spawn(() => gate.promise);
+    await clock.advance(10);
+    expect([back?.record.blockedOn, gone?.record.blockedOn]).toEqual([[{ on: "slot" }], [{ on: "slot" }]]);
+    void gone?.cancel();
+    gates[0]?.resolve();
+    await settled();
+    expect([back?.status, gone?.status]).toEqual(["succeeded", "cancelled"]);
+    manager.spawn(() => "the one place");
+    expect(() => manager.spawn(() => 1)).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    gates[1]?.resolve();
+    await settled();
+    allFree(manager);
+  });
+
+  test("L6 one that a pause puts back in line has a place in it", async () => {
+    const { manager } = world({ concurrency: 1, limits: { maxQueued: 1 } });
+    const first = manager.spawn(() => 1);
+    manager.pause();
+    await settled();
+    expect(first.status).toBe("queued");
+    expect(() => manager.spawn(() => 2)).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
+    manager.resume();
+    await settled();
+    expect(() => manager.spawn(() => 2)).not.toThrow();
+  });
+
   test("L6 one that is cancelled in line makes room", async () => {
     const { hold, put } = line({ limits: { maxQueued: 1 } });
     hold();
@@ -764,6 +824,55 @@ describe("a bounded line", () => {
     await Promise.all([produce(), produce(), produce(), produce()]);
     await manager.idle();
     expect({ refused, ran }).toEqual({ refused: 0, ran: 80 });
+  });
+
+  test("L6 whoever asks for room first is told first, and of a place of its own", async () => {
+    const { hold, put, manager } = line({ limits: { maxQueued: 1 } });
+    hold();
+    const waiter = put("waiter");
+    const told: string[] = [];
+    for (const name of ["a", "b"]) void manager.room().then(() => told.push(name));
+    void waiter.cancel();
+    void manager.room().then(() => told.push("late"));
+    // One place: whoever is told of it and does not use it leaves it to the next, a turn later.
+    for (const after of [["a"], ["a", "b"], ["a", "b", "late"]]) {
+      await settled(1);
+      expect(told).toEqual(after);
+    }
+  });
+
+  test("L2 `room` that was there and not used is there again: no wait", async () => {
+    const { manager } = world({ concurrency: 1, limits: { maxQueued: 1 } });
+    const gate = deferred();
+    const told = facts(manager);
+    const task = manager.spawn(async () => {
+      await manager.room();
+      await gate.promise;
+      await manager.room();
+    });
+    await settled();
+    gate.resolve();
+    await settled();
+    expect(told.filter((event) => event.taskId === task.id).map((event) => event.type)).toEqual([
+      "task.created",
+      "task.started",
+      "task.succeeded",
+    ]);
+  });
+
+  test("L6 who waits for room that nobody has keeps nothing busy", async () => {
+    const { manager, hold, put } = line({ limits: { maxQueued: 1 } });
+    hold();
+    put("waiter");
+    void manager.room().catch(() => undefined);
+    await settled();
+    const turns = vi.spyOn(globalThis, "setImmediate");
+    try {
+      await settled(5);
+      expect(turns).toHaveBeenCalledTimes(5);
+    } finally {
+      turns.mockRestore();
+    }
   });
 
   test("L6 `room` is there when a slot is, though the line takes nobody", async () => {
@@ -867,6 +976,7 @@ describe("a bounded line", () => {
     expect(() => manager.spawn(() => 1, { lane: "b" })).toThrow(unknown);
     expect(() => manager.pause("b")).toThrow(unknown);
     expect(() => manager.resume("b")).toThrow(unknown);
+    expect(() => manager.spawn(() => 1, { lane: "b" })).toThrow('declared are "default", "a"');
     // The name of a property every object has is no lane either.
     expect(() => manager.spawn(() => 1, { lane: "constructor" })).toThrow(
       expect.objectContaining({ code: "UNKNOWN_LANE" }),
@@ -1151,6 +1261,19 @@ describe("every slot comes back", () => {
     await settled();
     expect(running.peak).toBe(1);
     allFree(manager);
+  });
+
+  test("L8 a task that ends between its slot and its start, in a lane that is paused then, leaves nothing in line", async () => {
+    const { manager } = world({ concurrency: 1 });
+    const handle = manager.spawn(() => 1);
+    void handle.cancel();
+    manager.pause();
+    await settled();
+    allFree(manager);
+    manager.resume();
+    await settled();
+    allFree(manager);
+    await expect(manager.spawn(() => "next").result()).resolves.toBe("next");
   });
 
   test("L8 `close` gives every slot back", async () => {

@@ -28,6 +28,50 @@ describe("C6 timeoutMs", () => {
     ]);
   });
 
+  test("C6 timeoutMs counts what ran before, between and after waits, however many overlap", async () => {
+    const { manager, clock, pass } = world();
+    await pass(1_000);
+    const runs = deferred();
+    const task = manager.spawn(
+      async (ctx) => {
+        await runs.promise;
+        await Promise.all([ctx.sleep(10), ctx.sleep(20), ctx.receive({ timeoutMs: 30 })]);
+        await untilStopped(ctx);
+      },
+      { timeoutMs: 100 },
+    );
+    await settled();
+    await pass(60);
+    runs.resolve();
+    await settled();
+    await pass(30);
+    expect([task.status, clock.nextAt]).toEqual(["running", 1_130]);
+    await pass(39);
+    expect(task.status).toBe("running");
+    await pass(1);
+    expect(task.record).toMatchObject({ status: "failed", stopReason: "timeout", finishedAt: 1_130 });
+  });
+
+  test.each([{ timeoutMs: 100 }, { totalTimeoutMs: 100 }, { stallTimeoutMs: 100 }])(
+    "C6 a task with %o has that timer alone",
+    async (options) => {
+      const timers: number[] = [];
+      const clock = manualClock();
+      const counted: Clock = {
+        now: () => clock.now(),
+        setTimeout: (fn, ms) => {
+          timers.push(ms);
+          return clock.setTimeout(fn, ms);
+        },
+        clearTimeout: (timer) => clock.clearTimeout(timer),
+      };
+      const manager = new TaskManager({ clock: counted });
+      manager.spawn(deaf, options);
+      await settled();
+      expect(timers).toEqual([100]);
+    },
+  );
+
   test("C1 after a timeout the outcome is failed also when the function returns normally", async () => {
     const { manager, pass } = world();
     const task = holdDeaf<string>(manager, { timeoutMs: 100 });
@@ -596,4 +640,20 @@ describe("timers and their owners", () => {
     const error = errandError(caught, "TASK_CANCELLED");
     expect([error.reason, error.taskId]).toEqual(["total_timeout", task.id]);
   });
+});
+
+test("C6 a stallTimeoutMs of 0 is for a function that has started: it is stalled a millisecond later", async () => {
+  const { manager, pass } = world();
+  let started = false;
+  const task = manager.spawn(
+    (ctx) => {
+      started = !ctx.isCancelled;
+      return untilStopped(ctx);
+    },
+    { stallTimeoutMs: 0 },
+  );
+  await settled();
+  expect([started, task.status]).toEqual([true, "running"]);
+  await pass(1);
+  expect(task.record).toMatchObject({ status: "failed", stopReason: "stalled" });
 });

@@ -132,6 +132,29 @@ test("D8 a promise of a closed manager that waits for another's task rejects wit
   expect((await a.awaitTasks([task])).reason).toBe("done");
 });
 
+test("D8 a task that waits for room of another manager is told when that one closes", async () => {
+  const [a, b] = [new TaskManager({ limits: { maxQueued: 0 } }), new TaskManager()];
+  a.pause();
+  const seeking = b.spawn(() => a.room());
+  await settled();
+  expect(seeking.status).toBe("blocked");
+  await a.close();
+  expect(await seeking.outcome()).toMatchObject({ status: "failed", error: { name: "ManagerClosedError" } });
+  allFree(b);
+});
+
+test("D8 W4 a wait that would stop for a request goes on when the manager of one of its tasks closes", async () => {
+  const [a, b] = [new TaskManager(), new TaskManager()];
+  const end = deferred();
+  const [ofA, ofB] = [a.spawn((ctx) => ctx.receive()), b.spawn(() => end.promise)];
+  const both = b.awaitTasks([ofA, ofB], { stopOnRequest: true });
+  await settled();
+  await a.close();
+  expect(await peek(both)).toEqual({ is: "pending" });
+  end.resolve();
+  expect((await both).outcomes.map((outcome) => outcome?.status)).toEqual(["interrupted", "succeeded"]);
+});
+
 test("D8 what nobody reads of them is no unhandled rejection", async () => {
   const [a, b] = [new TaskManager(), new TaskManager()];
   const end = deferred();
