@@ -41,7 +41,8 @@ export class Mailbox {
   /** The newest `limit` after the message id `after`, oldest first. */
   list(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
     const { after, limit = Number.POSITIVE_INFINITY } = query;
-    const from = after === undefined ? 0 : this.#messages.findIndex((message) => message.id === after) + 1;
+    // From the first on, when there is none with that id.
+    const from = this.#messages.findIndex((message) => message.id === after) + 1;
     const found = this.#messages.slice(from);
     return found.slice(Math.max(0, found.length - limit));
   }

@@ -57,7 +57,7 @@ export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Questi
     throw new TypeError(`choices must be a list of at least one string, got ${show(choices)}`);
   }
   if (schema !== undefined && !("~standard" in schema)) throw new TypeError("schema must be a Standard Schema");
-  if (onTimeout !== undefined && (typeof onTimeout !== "object" || onTimeout === null)) {
+  if (typeof onTimeout !== "object" || onTimeout === null) {
     checkOneOf("onTimeout", onTimeout, ["fail"]);
   }
   const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);

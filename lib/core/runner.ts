@@ -259,16 +259,7 @@ function endGrace(attempt: Attempt): void {
 
 const NOBODY: readonly string[] = Object.freeze([]);
 
-/** What the children of a task that is over are cancelled with: its own words, or the code of its failure. */
-function codeOf(task: Task): string {
-  const { outcome } = task.state;
-  switch (outcome?.status) {
-    case "failed":
-      return outcome.error.code;
-    case "cancelled":
-    case "interrupted":
-      return outcome.reason;
-    default:
-      return "returned";
-  }
+/** What the children of a task that nobody stopped are cancelled with when it is over. */
+function codeOf({ state: { outcome } }: Task): string {
+  return outcome?.status === "failed" ? outcome.error.code : "returned";
 }

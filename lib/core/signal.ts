@@ -61,7 +61,6 @@ export function follow(signal: AbortSignal, onAbort: () => void): () => void {
 
 /** What an abort reason says, as the words of a cancel. */
 export function wordsOf(reason: unknown): string {
-  if (typeof reason === "string") return reason;
   if (read(() => reason instanceof DOMException && isAbortError(reason))) return "aborted";
   return readText(() => (reason instanceof Error ? reason.message : undefined)) ?? printed(reason);
 }
