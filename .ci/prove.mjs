@@ -1,22 +1,20 @@
 // The long proof of the core, with a budget: npm run prove -- --minutes 30
 //
-// Random programs against the reference model, and every scenario disturbed at every step, each for about that long, side by side;
-// then the soak. What fails prints how to play it again alone.
-import { spawn } from "node:child_process";
+// Random programs against the reference model, and every scenario disturbed at every step, each for about that long, side by side.
+// What fails prints how to play it again alone. The soak is a bench: npm run bench -- soak.
+import { spawnSync } from "node:child_process";
 import { parseArgs } from "node:util";
 
-const usage = `npm run prove -- [--minutes N] [--seed N] [--no-soak]
+const usage = `npm run prove -- [--minutes N] [--seed N]
 
   --minutes N   how long the model and the sweep may search; default 5. The sweep plays each single disturbance whatever it takes
   --seed N      of the random programs; default a fresh one, printed
-  --no-soak     without the soak, which takes some minutes more
 `;
 
 const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "5" },
     seed: { type: "string", default: String(Math.floor(Math.random() * 2 ** 31)) },
-    "no-soak": { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
 });
@@ -33,21 +31,6 @@ if (!(minutes > 0) || !Number.isSafeInteger(seed)) {
 
 console.log(`proving for ${minutes} min, seed ${seed}: npm run prove -- --minutes ${minutes} --seed ${seed}`);
 const env = { ...process.env, PROVE_MS: String(Math.round(minutes * 60_000)), PROVE_SEED: String(seed) };
-await run("npx", ["vitest", "run", "test/invariants"], env);
-if (!values["no-soak"])
-  await run(process.execPath, ["--expose-gc", "--trace-warnings", "build/bench/soak.js"], process.env);
-
-/** Ends this process with the code of the first command that fails. */
-function run(command, args, environment) {
-  return new Promise((resolve) => {
-    const child = spawn(command, args, { stdio: "inherit", env: environment });
-    child.on("error", (error) => {
-      console.error(`${command} could not be started: ${error.message}`);
-      process.exit(1);
-    });
-    child.on("exit", (code) => {
-      if (code === 0) resolve();
-      else process.exit(code ?? 1);
-    });
-  });
-}
+const { status, error } = spawnSync("npx", ["vitest", "run", "test/invariants"], { stdio: "inherit", env });
+if (error !== undefined) console.error(`vitest could not be started: ${error.message}`);
+process.exit(status ?? 1);
