@@ -17,8 +17,6 @@ async function watchBuild(ctx: TaskContext, check: () => "green" | "red"): Promi
   }
 }
 
-const started = performance.now();
-
 // Three days of green, then a red build, and Ada says yes.
 const said = await simulate(
   async ({ manager, clock }) => {
@@ -43,5 +41,3 @@ await assert.rejects(
   simulate(({ manager }) => manager.spawn((ctx) => ctx.receive(), { title: "listener" }).result()),
   /task_1 "listener" is blocked on a message/,
 );
-
-assert.ok(performance.now() - started < 10_000, "days went by in less than ten seconds");
