@@ -33,6 +33,7 @@ const words = [
   "printed",
   "json",
   "record",
+  "state",
   "status",
   "usage",
   "message",

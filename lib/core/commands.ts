@@ -6,9 +6,10 @@
 import type { TaskPatch } from "./events.js";
 import type { Json } from "./json.js";
 import type { Message } from "./message.js";
-import type { Artifact, Progress, Runtime, Stop, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
 import type { ClosedRequest, InboxRequest } from "./request.js";
 import type { Settled } from "./settled.js";
+import type { Stop } from "./state.js";
 
 export type Command =
   /** The function is called next. */

@@ -6,8 +6,9 @@
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
-import type { Output, Runtime, Stop, TaskFailure, TaskOutcome, TaskState } from "./record.js";
+import type { Runtime, TaskFailure, TaskOutcome } from "./record.js";
 import { type Settled, withCause } from "./settled.js";
+import type { Output, Stop, TaskState } from "./state.js";
 import { isTerminal } from "./status.js";
 
 export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {

@@ -5,21 +5,9 @@
 
 import type { Json } from "./json.js";
 import type { Message } from "./message.js";
-import {
-  type Artifact,
-  type Output,
-  type Progress,
-  type Runtime,
-  type Stop,
-  type TaskFailure,
-  type TaskOutcome,
-  type TaskRecord,
-  type TaskSpec,
-  type TaskState,
-  type UsageReport,
-  type Wait,
-} from "./record.js";
+import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
+import type { Output, Stop, TaskSpec, TaskState } from "./state.js";
 import type { InterruptReason, StopReason } from "./status.js";
 
 export type TaskPatch = Partial<

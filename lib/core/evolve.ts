@@ -4,7 +4,8 @@
 // S3, S4 (leaving `blocked`), S5 and S7 are kept here.
 
 import type { Fact, TaskPatch } from "./events.js";
-import { type LinksInput, NO_WAITS, type TaskDetails, type TaskLinks, type TaskState } from "./record.js";
+import type { LinksInput, TaskLinks } from "./record.js";
+import { NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;

@@ -4,7 +4,8 @@
 
 import { isErrandError } from "./errors.js";
 import { printed, read, readText } from "./printed.js";
-import { type Output, type TaskFailure, toOutput } from "./record.js";
+import type { TaskFailure } from "./record.js";
+import { type Output, toOutput } from "./state.js";
 import type { FailureCode } from "./status.js";
 
 export interface Returned {

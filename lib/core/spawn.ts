@@ -32,10 +32,11 @@ import {
   checkType,
   takeObject,
 } from "./options.js";
-import { type ChildrenPolicy, NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskTraits } from "./record.js";
+import type { ChildrenPolicy } from "./record.js";
 import type { Registry } from "./registry.js";
 import { follow, wordsOf } from "./signal.js";
 import { type Lane, rankOf, type Slots } from "./slots.js";
+import { NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskTraits } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task, type Work } from "./task.js";
 

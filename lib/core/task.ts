@@ -9,18 +9,9 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
-import {
-  newState,
-  type TaskDetails,
-  type TaskRecord,
-  type TaskSpec,
-  type TaskState,
-  type TaskTraits,
-  toRecord,
-  type Usage,
-  type Wait,
-} from "./record.js";
+import type { TaskRecord, Usage, Wait } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
+import { newState, type TaskDetails, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 
 /** Somebody who waits for tasks to end. */

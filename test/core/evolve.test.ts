@@ -7,8 +7,9 @@ import type { Command } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";
 import type { Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
-import { type LinksInput, NO_WAITS, type TaskLinks, type TaskState } from "../../lib/core/record.js";
+import type { LinksInput, TaskLinks } from "../../lib/core/record.js";
 import type { Settled } from "../../lib/core/settled.js";
+import { NO_WAITS, type TaskState } from "../../lib/core/state.js";
 import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
 import {
   COMMAND_NAMES,

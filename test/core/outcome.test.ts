@@ -5,8 +5,9 @@ import type { Command } from "../../lib/core/commands.js";
 import { decide, isRefusal } from "../../lib/core/decide.js";
 import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../lib/core/errors.js";
 import type { Fact } from "../../lib/core/events.js";
-import type { TaskOutcome, TaskState } from "../../lib/core/record.js";
+import type { TaskOutcome } from "../../lib/core/record.js";
 import { returned, type Settled, threw } from "../../lib/core/settled.js";
+import type { TaskState } from "../../lib/core/state.js";
 import {
   cellOf,
   cellsOf,

@@ -9,9 +9,9 @@ import { decide, isRefusal } from "../../lib/core/decide.js";
 import type { EndFact, Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { Message } from "../../lib/core/message.js";
-import { NO_DETAILS, newState, type TaskState } from "../../lib/core/record.js";
 import { type Closing, closeRequest, type InboxRequest } from "../../lib/core/request.js";
 import { returned, type Settled, threw } from "../../lib/core/settled.js";
+import { NO_DETAILS, newState, type TaskState } from "../../lib/core/state.js";
 import type { StopReason, TaskStatus } from "../../lib/core/status.js";
 
 export function deepFreeze<T>(value: T): T {

@@ -2,8 +2,8 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
-import { NO_DETAILS, NO_TRAITS } from "../../lib/core/record.js";
 import { Lane } from "../../lib/core/slots.js";
+import { NO_DETAILS, NO_TRAITS } from "../../lib/core/state.js";
 import { Task } from "../../lib/core/task.js";
 import { tellWatchers, unwatch, watch } from "../../lib/core/watchers.js";
 

@@ -1,0 +1,205 @@
+// State: what the rules work on.
+//
+// The facts of a record, split by how often they change: `TaskSpec` never, `TaskDetails` seldom, the rest of `TaskState` at each step; so
+// that a step copies a dozen fields and not fifty, and a task that is only queued has none of its own. Owns the words and the
+// translation to a record; changes nothing.
+
+import { copyJson, type Json } from "./json.js";
+import type {
+  Artifact,
+  ChildrenPolicy,
+  Progress,
+  Runtime,
+  TaskLinks,
+  TaskOutcome,
+  TaskRecord,
+  Usage,
+  Wait,
+} from "./record.js";
+import type { StopReason, TaskStatus } from "./status.js";
+
+/** What a spawn may say of a task and never changes. One shared object for a spawn without options. */
+export interface TaskTraits {
+  readonly name: string | undefined;
+  readonly agent: string | undefined;
+  readonly runId: string | undefined;
+  readonly callId: string | undefined;
+  readonly laneKey: string | undefined;
+  readonly priority: number;
+  readonly children: ChildrenPolicy;
+  /** Its own; what it inherits changes when one above it is detached. */
+  readonly totalDeadlineAt: number | undefined;
+}
+export const NO_TRAITS: TaskTraits = Object.freeze({
+  name: undefined,
+  agent: undefined,
+  runId: undefined,
+  callId: undefined,
+  laneKey: undefined,
+  priority: 0,
+  children: "await",
+  totalDeadlineAt: undefined,
+});
+
+/** What is fixed when a task is made. */
+export interface TaskSpec {
+  readonly id: string;
+  readonly sessionId: string | undefined;
+  readonly parentId: string | undefined;
+  readonly rootId: string;
+  readonly depth: number;
+  readonly laneName: string;
+  readonly createdAt: number;
+  readonly traits: TaskTraits;
+}
+
+/** What a task made, the newest first, so that appending copies nothing however many there are (S7). */
+export interface Made {
+  readonly artifact: Artifact;
+  readonly before: Made | undefined;
+}
+
+/** What a task says of itself, or is said of it, on the way. One shared object for a task that says nothing. */
+export interface TaskDetails {
+  readonly title: string | undefined;
+  readonly detached: boolean;
+  readonly progress: Progress | undefined;
+  readonly summary: string | undefined;
+  readonly made: Made | undefined;
+  readonly links: TaskLinks;
+  readonly tags: readonly string[];
+  readonly metadata: { readonly [key: string]: Json };
+  readonly heartbeatAt: number | undefined;
+}
+export const NO_DETAILS: TaskDetails = Object.freeze({
+  title: undefined,
+  detached: false,
+  progress: undefined,
+  summary: undefined,
+  made: undefined,
+  links: Object.freeze({}),
+  tags: Object.freeze([]),
+  metadata: Object.freeze({}),
+  heartbeatAt: undefined,
+});
+
+/** The part of a result that a record and the journal can hold. */
+export type Output = { readonly output: Json } | { readonly outputOmitted: string };
+
+/** What stopped a task: the first stop, kept (S5). */
+export interface Stop {
+  readonly reason: StopReason;
+  readonly words: string;
+  readonly at: number;
+}
+
+/** The state of one task. Never mutated: `evolve` makes the next one, and the loop puts it in place. */
+export interface TaskState {
+  readonly status: TaskStatus;
+  readonly attempt: number;
+  /** Read only through the newest state: for a live task it is a view of the attempt's pending waits. */
+  readonly blockedOn: Iterable<Wait>;
+  readonly stop: Stop | undefined;
+  /** Final from `task.returned` on, while the task may still wait for its children (H1). */
+  readonly outcome: TaskOutcome | undefined;
+  /** What of its value a record can hold: taken when the function returned, so that no later change of the value shows. */
+  readonly output: Output | undefined;
+  readonly runtime: Runtime | undefined;
+  readonly startedAt: number | undefined;
+  readonly finishedAt: number | undefined;
+  /** Of the last change; of a task that is as it was made, its `createdAt`. */
+  readonly updatedAt: number | undefined;
+  readonly details: TaskDetails;
+}
+
+export const NO_WAITS: readonly Wait[] = Object.freeze([]);
+
+const NEW: TaskState = Object.freeze({
+  status: "queued",
+  attempt: 1,
+  blockedOn: NO_WAITS,
+  stop: undefined,
+  outcome: undefined,
+  output: undefined,
+  runtime: undefined,
+  startedAt: undefined,
+  finishedAt: undefined,
+  updatedAt: undefined,
+  details: NO_DETAILS,
+});
+
+/** Tasks that say nothing of themselves begin as one shared state. */
+export function newState(details: TaskDetails): TaskState {
+  return details === NO_DETAILS ? NEW : { ...NEW, details };
+}
+
+type Growing<T> = { -readonly [K in keyof T]: T[K] };
+
+/** The public snapshot of a task. `usage` and `totalDeadlineAt` come from below and above it, which its own state does not know. */
+export function toRecord(
+  spec: TaskSpec,
+  state: TaskState,
+  usage: Usage,
+  totalDeadlineAt: number | undefined,
+): TaskRecord {
+  const { traits, createdAt } = spec;
+  const { details, stop, outcome } = state;
+  const record: Growing<TaskRecord> = {
+    id: spec.id,
+    status: state.status,
+    attempt: state.attempt,
+    blockedOn: state.blockedOn === NO_WAITS ? NO_WAITS : Object.freeze([...state.blockedOn]),
+    rootId: spec.rootId,
+    depth: spec.depth,
+    detached: details.detached,
+    children: traits.children,
+    lane: spec.laneName,
+    priority: traits.priority,
+    usage,
+    artifacts: details.made === undefined ? NO_ARTIFACTS : inOrder(details.made),
+    links: details.links,
+    tags: details.tags,
+    metadata: details.metadata,
+    createdAt,
+    updatedAt: state.updatedAt ?? createdAt,
+  };
+  if (traits.name !== undefined) record.name = traits.name;
+  if (details.title !== undefined) record.title = details.title;
+  if (traits.agent !== undefined) record.agent = traits.agent;
+  if (spec.sessionId !== undefined) record.sessionId = spec.sessionId;
+  if (spec.parentId !== undefined) record.parentId = spec.parentId;
+  if (traits.runId !== undefined) record.runId = traits.runId;
+  if (traits.callId !== undefined) record.callId = traits.callId;
+  if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
+  if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
+  if (details.progress !== undefined) record.progress = details.progress;
+  if (details.summary !== undefined) record.summary = details.summary;
+  if (details.heartbeatAt !== undefined) record.heartbeatAt = details.heartbeatAt;
+  if (state.runtime !== undefined) record.runtime = state.runtime;
+  if (state.startedAt !== undefined) record.startedAt = state.startedAt;
+  if (state.finishedAt !== undefined) record.finishedAt = state.finishedAt;
+  if (stop !== undefined) {
+    record.stopReason = stop.reason;
+    record.reason = stop.words;
+    record.cancelRequestedAt = stop.at;
+  }
+  if (outcome?.status === "failed") record.error = outcome.error;
+  if (state.status === "succeeded") Object.assign(record, state.output);
+  return Object.freeze(record);
+}
+
+const NO_ARTIFACTS: readonly Artifact[] = Object.freeze([]);
+
+function inOrder(newest: Made): readonly Artifact[] {
+  const artifacts: Artifact[] = [];
+  for (let made: Made | undefined = newest; made !== undefined; made = made.before) artifacts.push(made.artifact);
+  return Object.freeze(artifacts.reverse());
+}
+
+/** Nothing for `undefined`: a task that returns nothing omits nothing. */
+export function toOutput(value: unknown): Output | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value === "string" || typeof value === "boolean" || value === null) return { output: value };
+  const copied = copyJson(value);
+  return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
+}
