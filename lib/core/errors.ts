@@ -227,6 +227,44 @@ export class ManagerClosedError extends ErrandError {
   }
 }
 
+/** Another process has the store open. */
+export class StoreLockedError extends ErrandError {
+  readonly code = "STORE_LOCKED";
+  /** Of the process that has it, when that can be told. */
+  readonly pid?: number;
+  constructor(store: string, holder: string, pid?: number) {
+    super(`The store ${store} is open in ${holder}: close it there, or use another store`);
+    if (pid !== undefined) this.pid = pid;
+  }
+}
+
+/** The store cannot be written, or read. What is decided is kept and written as soon as it can be. */
+export class StoreUnavailableError extends ErrandError {
+  readonly code = "STORE_UNAVAILABLE";
+  /** What was stored before is gone: `append` goes on after a `compact`. */
+  readonly needsSnapshot: boolean;
+  constructor(why: string, options?: ErrorOptions & { needsSnapshot?: boolean }) {
+    super(`The store is not available: ${why}`, options);
+    this.needsSnapshot = options?.needsSnapshot ?? false;
+  }
+}
+
+/** The journal is broken where it cannot have been cut off by a crash. Nothing was changed: mend it, or set it aside. */
+export class JournalCorruptError extends ErrandError {
+  readonly code = "JOURNAL_CORRUPT";
+  readonly file: string;
+  /** From 1 on. */
+  readonly line: number;
+  /** Of the beginning of that line, from 0 on. */
+  readonly byte: number;
+  constructor(file: string, line: number, byte: number, why: string) {
+    super(`The journal is broken at ${file}:${line}, byte ${byte}: ${why}`);
+    this.file = file;
+    this.line = line;
+    this.byte = byte;
+  }
+}
+
 export class EventsCompactedError extends ErrandError {
   readonly code = "EVENTS_COMPACTED";
   /** The oldest `seq` still kept: read again from there. */
@@ -256,6 +294,9 @@ export type AnyErrandError =
   | RequestRejectedError
   | RequestExpiredError
   | ManagerClosedError
+  | StoreLockedError
+  | StoreUnavailableError
+  | JournalCorruptError
   | EventsCompactedError;
 export type ErrandErrorCode = AnyErrandError["code"];
 

@@ -1,0 +1,69 @@
+// Store: the port behind which journal, snapshot and large outputs are kept.
+//
+// The manager numbers the events, asks one `append` at a time, and lets nothing be seen before it resolved (D1); what a store must
+// keep is told, law by law, by `storeContract` of errand/testing. Owns the words alone.
+
+import type { TaskEvent } from "./events.js";
+import type { Json } from "./json.js";
+import type { Runtime } from "./record.js";
+
+/** What a store has of an earlier process. */
+export interface Stored {
+  /** The newest one, as it was given to `compact`. */
+  readonly snapshot?: Json;
+  /** One more than the `seq` of the last event, or of the snapshot when that is later; 1 in a new store. */
+  readonly nextSeq: number;
+  /** A batch whose writing was cut short by the end of its process: nobody was told of it, and it is left out. */
+  readonly torn?: TornTail;
+}
+
+/** The broken end of a journal. */
+export interface TornTail {
+  readonly file: string;
+  /** Where it begins: its line, from 1 on, and its byte, from 0 on. */
+  readonly line: number;
+  readonly byte: number;
+  /** How long it is. */
+  readonly bytes: number;
+}
+
+export interface ReadOptions {
+  /** The first `seq` wanted; default the oldest kept. */
+  from?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** Where journal, snapshot and large outputs are kept. `storeContract` in `errand/testing` is what one must keep. */
+export interface TaskStore {
+  /**
+   * Takes the writer's place, and gives what is there. `StoreLockedError` if a live process has it; `JournalCorruptError` touches nothing.
+   * A journal may be longer than `open` has read: `read` finds what is broken in it.
+   */
+  open(writer: Runtime): Promise<Stored>;
+  /** What `open` would give, without the writer's place: for those who only look. */
+  peek(): Promise<Stored>;
+  /**
+   * All or nothing; resolves when durable. `events` are the next ones, without a gap, and are the store's to keep: they are never changed.
+   * Asked again only when the one before has settled. A rejection means that none of them is kept, and the same events, with later
+   * ones behind them, may be appended again; with `StoreUnavailableError.needsSnapshot` only after a `compact`.
+   */
+  append(events: readonly TaskEvent[]): Promise<void>;
+  /**
+   * The kept events in order, and then the end: those whose append resolved, and maybe later ones. Needs no lock and no `open`.
+   * `EventsCompactedError` before the oldest; `JournalCorruptError`; an aborted `signal` rejects with its reason.
+   */
+  read(options?: ReadOptions): AsyncIterable<TaskEvent>;
+  /**
+   * The snapshot stands for every event up to `seq`: those may go, and `open` gives it from now on. A crash at any point leaves the old
+   * one or the new. May be under way while `append` is.
+   */
+  compact(snapshot: Json, seq: number): Promise<void>;
+  /** Keeps an output that is too long for the journal. Again replaces. Resolves when durable. */
+  putOutput(taskId: string, output: Json): Promise<void>;
+  /** `undefined`: there is none. */
+  getOutput(taskId: string): Promise<Json | undefined>;
+  /** Those that are there. */
+  deleteOutputs(taskIds: readonly string[]): Promise<void>;
+  /** Gives the writer's place back. Twice, and before `open`, is nothing. */
+  close(): Promise<void>;
+}
