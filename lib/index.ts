@@ -2,8 +2,9 @@
 
 export type { AwaitOptions } from "./core/await-tasks.js";
 export type { Clock } from "./core/clock.js";
-export type { MapOptions, Session, Spawn, TaskContext, TaskFunction } from "./core/context.js";
+export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./core/context.js";
 export type { Stats } from "./core/core.js";
+export { defineKind, type KindDefinition } from "./core/define-kind.js";
 export {
   AlreadyAnsweredError,
   type AnyErrandError,
@@ -14,6 +15,7 @@ export {
   IdConflictError,
   InvalidInputError,
   isErrandError,
+  JournalCorruptError,
   LimitExceededError,
   ManagerClosedError,
   NameTakenError,
@@ -23,10 +25,13 @@ export {
   RequestRejectedError,
   ReservedNameError,
   ScopeCancelledError,
+  StoreLockedError,
+  StoreUnavailableError,
   TaskCancelledError,
   TaskNotFoundError,
   TaskOutcomeError,
   TaskTerminatedError,
+  UnknownKindError,
   UnknownLaneError,
 } from "./core/errors.js";
 export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
@@ -34,6 +39,7 @@ export type { TaskHandle, TaskRef } from "./core/handle.js";
 export type { Ids } from "./core/ids.js";
 export type { Inbox } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
+export type { AnyTaskKind, TaskKind } from "./core/kind.js";
 export type { Logger } from "./core/listeners.js";
 export { TaskManager, type TaskManagerOptions } from "./core/manager.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
@@ -71,4 +77,5 @@ export type {
   TerminalStatus,
   WaitingStatus,
 } from "./core/status.js";
+export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/store.js";
 export type { WaitOptions } from "./core/waits.js";

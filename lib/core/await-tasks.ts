@@ -164,17 +164,17 @@ export function awaitTasks(
     if (cancelRest) cancelTheRest(caller, group);
     return result;
   };
-  if (group.isDone) return Promise.resolve(done());
+  if (group.isDone) return waits.tell(done());
   if (stopOnRequest) {
     for (const inbox of inboxes) {
       for (const { task, seenBy } of inbox.opened()) {
         if (!group.covers(task) || seenBy.has(owner)) continue;
         seenBy.add(owner);
-        return Promise.resolve(group.result("request"));
+        return waits.tell(group.result("request"));
       }
     }
   }
-  if (timeoutMs === 0) return Promise.resolve(group.result("timeout"));
+  if (timeoutMs === 0) return waits.tell(group.result("timeout"));
   try {
     refuseCycle(attempt, (task) => distinct.has(task));
   } catch (error) {
@@ -267,8 +267,8 @@ export function awaitOne<R>(
   /** What to give when `ms` passes first. */
   timeout?: { readonly ms: number; readonly late: R },
 ): Promise<R> {
-  if (task.isOver) return new Promise((resolve) => resolve(read(outcomeOf(task), task)));
-  if (timeout?.ms === 0) return Promise.resolve(timeout.late);
+  if (task.isOver) return waits.gate(new Promise((resolve) => resolve(read(outcomeOf(task), task))));
+  if (timeout?.ms === 0) return waits.tell(timeout.late);
   try {
     refuseCycle(attempt, (each) => each === task);
   } catch (error) {

@@ -29,6 +29,10 @@ export type Command =
     }
   /** The last attached child is over. */
   | { readonly type: "end" }
+  /** The process that ran it has ended. `process` is that one, where it is known and no attempt says so. */
+  | { readonly type: "lose"; readonly id: string; readonly process: Runtime | undefined }
+  /** After a restart: its kind goes on with it, in this process. */
+  | { readonly type: "reattach"; readonly runtime: Runtime }
   | { readonly type: "lateSettle"; readonly settled: "returned" | "threw"; readonly message?: string }
   | { readonly type: "progress"; readonly attempt: number; readonly progress: Progress }
   /** Enrichment: from a function it is fenced, from elsewhere it may come at any time (S1). */

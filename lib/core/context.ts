@@ -9,7 +9,8 @@ import { deskOf } from "./desk.js";
 import { fanOut } from "./fan-out.js";
 import type { TaskHandle } from "./handle.js";
 import { isWithin } from "./hierarchy.js";
-import { takeJson } from "./json.js";
+import { type Json, takeJson } from "./json.js";
+import { type TaskKind, valid } from "./kind.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "./options.js";
 import { OutputRing } from "./output-ring.js";
@@ -32,13 +33,21 @@ import { closedError, type WaitOptions } from "./waits.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 
+export interface SpawnInput<I> {
+  input: I;
+}
+
 /**
- * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9).
- * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
- * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
+ * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9); with a
+ * store, once its spawn is stored. Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`,
+ * `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`, `NameTakenError`, `ReservedNameError`, `TaskNotFoundError`
+ * (a parent nobody has), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
  */
 export interface Spawn {
-  <T>(work: TaskFunction<T>, options?: SpawnOptions): TaskHandle<T>;
+  <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
+  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<I>): TaskHandle<T>;
+  /** By name: the input is checked against the registered kind's schema. */
+  (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
 }
 
 export interface MapOptions extends WaitOptions {
@@ -68,7 +77,7 @@ export interface Session {
  * Every wait here lends the slot, and rejects with `TaskCancelledError` in the turn the task is stopped. Once the function has settled, or was
  * abandoned, the context is closed: writes are dropped, spawns are `TaskTerminatedError` (`ScopeCancelledError` if it was stopped or failed).
  */
-export interface TaskContext extends Session {
+export interface TaskContext<C = unknown> extends Session {
   readonly attempt: number;
   readonly record: TaskRecord;
   /** When `totalTimeoutMs`, its own or that of one above it, will have passed; `undefined` when there is none, or not any more. */
@@ -117,9 +126,16 @@ export interface TaskContext extends Session {
   output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
   /** A sign of life, for `stallTimeoutMs`; stamped as `heartbeatAt`. */
   heartbeat(): void;
+  /**
+   * Resolves when stored; the next attempt finds it as `lastCheckpoint`. Again replaces. Not a wait: keeps the slot. Rejects with
+   * `InvalidInputError` when it does not fit the kind's schema, `TypeError` when JSON cannot carry it.
+   */
+  checkpoint(value: C): Promise<void>;
+  /** `undefined` in a task that never stored one. `InvalidInputError`: what was stored does not fit the kind's schema any more. */
+  readonly lastCheckpoint: C | undefined;
 }
 
-export class Context extends Scope implements TaskContext {
+export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
   readonly #task: Task;
   #stopped: Promise<void> | undefined;
@@ -137,7 +153,7 @@ export class Context extends Scope implements TaskContext {
   }
 
   get spawn(): Spawn {
-    return (work, options) => this.start(work, options);
+    return (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
   }
 
   usage(): Usage {
@@ -321,11 +337,36 @@ export class Context extends Scope implements TaskContext {
     this.#write({ type: "update", attempt: this.attempt, patch });
   }
 
+  async checkpoint(value: C): Promise<void> {
+    const checkpoint = takeJson("checkpoint", value);
+    this.#checked(checkpoint);
+    this.#sign();
+    this.#write({ type: "update", attempt: this.attempt, patch: { checkpoint } });
+    await this.core.loop.tell(undefined);
+  }
+
+  get lastCheckpoint(): C | undefined {
+    const { checkpoint } = this.#task.state.details;
+    return checkpoint === undefined ? undefined : this.#checked(checkpoint);
+  }
+
+  /** What `defineKind` put to the kind as `C` is what its schema gives, or what its `run` says. */
+  #checked(checkpoint: Json): C {
+    const { kind } = this.#task.traits;
+    const schema = kind === undefined ? undefined : this.core.kinds.find(kind)?.checkpoint;
+    return (schema === undefined ? checkpoint : valid(schema, checkpoint, "The checkpoint")) as C;
+  }
+
   #sign(): void {
     this.#task.desk?.deadlines?.sign();
   }
 
   #write(command: Parameters<Core["loop"]["write"]>[1]): boolean {
+    // S2: closed, though the record may still be that of a task that runs, when its manager shut down (D8).
+    if (this.caller.phase !== "open") {
+      this.core.loop.droppedWrites++;
+      return false;
+    }
     return this.core.loop.write(this.#task, command);
   }
 }

@@ -15,18 +15,22 @@ import {
   refuseCycle,
 } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
+import type { Committer } from "./committer.js";
 import { ManagerClosedError } from "./errors.js";
-import { addUsage, forget } from "./hierarchy.js";
+import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
+import { type AnyTaskKind, Kinds } from "./kind.js";
 import { Ledger } from "./ledger.js";
 import { Listeners, type Logger } from "./listeners.js";
+import { isLong } from "./long-output.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { Registry } from "./registry.js";
+import { Replay } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
 import { Runner } from "./runner.js";
@@ -47,6 +51,7 @@ interface CoreOptions {
   readonly graceMs: number;
   readonly isAmbient: boolean;
   readonly agingMs: number;
+  readonly kinds: readonly AnyTaskKind[];
   /** Calls a task's function with the context of its attempt, which is a view of this core. */
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
 }
@@ -63,6 +68,9 @@ export interface Stats {
 }
 
 export class Core {
+  readonly runtime: Runtime;
+  readonly kinds: Kinds;
+  readonly logger: Logger | undefined;
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
@@ -79,12 +87,18 @@ export class Core {
   readonly ledger = new Ledger();
   readonly #room: Room;
   #living = 0;
+  /** Shut down and still active: the next process goes on with them (D8). */
+  readonly #parked = new Set<Task>();
+  /** Of its store, when it has one. Written by `open-store.ts`. */
+  committer: Committer | undefined;
   isClosed = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: CoreOptions) {
     const { clock = systemClock, ids = instanceIds(), agingMs, limits } = options;
-    const runtime: Runtime = Object.freeze({
+    this.kinds = new Kinds(options.kinds);
+    this.logger = options.logger;
+    this.runtime = Object.freeze({
       instanceId: ids.next("instance"),
       pid: process.pid,
       startedAt: clock.now(),
@@ -108,7 +122,7 @@ export class Core {
       loop: this.loop,
       slots: this.slots,
       waits: this.waits,
-      runtime,
+      runtime: this.runtime,
       isAmbient: options.isAmbient,
       graceMs: options.graceMs,
       call: (attempt, work) => options.call(this, attempt, work),
@@ -117,6 +131,8 @@ export class Core {
         task.desk?.mailbox?.close(errorOf);
       },
       onEnd: (task) => this.#ended(task),
+      staysActive: (task) => this.committer !== undefined && staysActive(task, this.kinds),
+      onParked: (task) => this.#park(task),
     });
     this.spawner = new Spawner({
       loop: this.loop,
@@ -127,6 +143,7 @@ export class Core {
       cancelling: this.#cancelling,
       stop: (task, reason, words) => this.stop(task, reason, words),
       isClosed: () => this.isClosed,
+      storeFailure: () => this.committer?.failure,
       onCreated: (task) => {
         this.#living++;
         this.ledger.count(task);
@@ -137,13 +154,32 @@ export class Core {
   }
 
   #ended(task: Task): void {
-    this.#living--;
     this.registry.freeName(task);
     this.#retainer.ended(task);
+    this.#gone();
+  }
+
+  /** With it, those above that have returned and wait for nothing else. */
+  #park(task: Task): void {
+    for (let each: Task | undefined = task; each !== undefined; each = each.isAttached ? each.parent : undefined) {
+      if (each !== task && (each.state.outcome === undefined || this.#parked.has(each))) return;
+      if ([...attachedChildrenOf(each)].some((child) => !this.#parked.has(child)) && each !== task) return;
+      this.#parked.add(each);
+      this.#gone();
+    }
+  }
+
+  /** One less that this process has to do with. */
+  #gone(): void {
+    this.#living--;
     if (this.#living === 0) for (const idler of [...this.#idlers]) idler.resolve();
   }
 
   #forget(task: Task): void {
+    const { output } = task.state;
+    if (this.committer !== undefined && output !== undefined && "output" in output && isLong(output.output)) {
+      this.committer.evict(task.id);
+    }
     this.registry.remove(task);
     this.requests.forget(task);
     forget(task);
@@ -195,7 +231,7 @@ export class Core {
 
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    if (this.#room.take(lane)) return Promise.resolve();
+    if (this.#room.take(lane)) return this.loop.tell(undefined);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
     return this.#forSlots(signal, (wait) => this.#room.seek({ lane, lent }, wait));
   }
@@ -203,7 +239,7 @@ export class Core {
   idle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.#refuseInside(signal);
     if (refused !== undefined) return refused;
-    return this.#living === 0 ? Promise.resolve() : this.#forSlots(signal, (wait) => this.#idler(wait));
+    return this.#living === 0 ? this.loop.tell(undefined) : this.#forSlots(signal, (wait) => this.#idler(wait));
   }
 
   /** L3: a task of this manager, or one that a task of it waits for, cannot wait for all of them. */
@@ -297,9 +333,40 @@ export class Core {
     this.waits.close();
     this.requests.close();
     this.#retainer.close();
-    // After everything that is still to be delivered.
-    await new Promise<void>((resolve) => this.loop.call(resolve));
+    // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
+    const told = new Promise<void>((resolve) => this.loop.call(resolve));
+    if (this.committer === undefined) await told;
+    else await this.committer.close(graceMs);
+    this.loop.drop(new ManagerClosedError("what it would have told could not be stored"));
     this.loop.closeJournal();
+  }
+
+  // ── with a store ─────────────────────────────────────────────────────────
+
+  /** For what an earlier process left. */
+  replay(): Replay {
+    const { loop, registry, requests, ledger, slots, runner } = this;
+    return new Replay({
+      loop,
+      registry,
+      requests,
+      ledger,
+      // Lanes are declared anew in each process: nothing starts in one that is not, and its tasks still name it.
+      laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0),
+      onMade: () => this.#living++,
+      onOver: (task) => {
+        runner.countEnd(task);
+        this.#ended(task);
+      },
+      report: (task, usage) => this.report(task, usage),
+    });
+  }
+
+  storeFailed(error: unknown): void {
+    const { clock, listeners } = this.loop;
+    const event = { type: "store.failed", at: clock.now(), error } as const;
+    if (listeners.has(event.type)) this.loop.call(() => listeners.emit(event), 0);
+    else this.logger?.error("The store failed; it is tried again", { error });
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
@@ -330,13 +397,25 @@ export class Core {
   }
 }
 
+/** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
+function staysActive(task: Task, kinds: Kinds): boolean {
+  for (let each = task; ; ) {
+    if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
+    const { parent } = each;
+    if (parent === undefined || !each.isAttached) return true;
+    if (!each.isReturnable) return false;
+    each = parent;
+  }
+}
+
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
 
 function fits(task: Task, filter: TaskFilter): boolean {
   const { state, traits } = task;
-  const { status, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
+  const { status, kind, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
   return (
     (status === undefined || (typeof status === "string" ? status === state.status : status.includes(state.status))) &&
+    (kind === undefined || kind === traits.kind) &&
     (name === undefined || name === traits.name) &&
     (agent === undefined || agent === traits.agent) &&
     (sessionId === undefined || sessionId === task.sessionId) &&

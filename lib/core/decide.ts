@@ -38,6 +38,16 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       if (isTerminal(state.status)) return refuse("terminal");
       return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome, state.output)];
     }
+    case "lose": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      return [endOf(state.outcome ?? lost(command.id, state, command.process), state.output)];
+    }
+    case "reattach": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      if (state.outcome !== undefined) return refuse("settled");
+      if (isStopped(state)) return refuse("stopped");
+      return [{ type: "task.reattached", runtime: command.runtime }];
+    }
     case "lateSettle": {
       if (state.outcome === undefined) return refuse("unsettled");
       const { type: _, ...late } = command;
@@ -133,6 +143,26 @@ function outcomeOf(
   }
   const outcome = stopped(id, stop, settled, runtime);
   return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);
+}
+
+/** A process that shuts down stops what runs in it, and for that process alone. */
+export function isStopped({ stop }: TaskState): boolean {
+  return stop !== undefined && stop.reason !== "shutdown";
+}
+
+/** D4: a stop that was asked for before is carried out; what nobody stopped was interrupted. */
+function lost(id: string, state: TaskState, process: Runtime | undefined): TaskOutcome {
+  if (state.stop !== undefined && isStopped(state)) {
+    return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime));
+  }
+  const { instanceId, pid } = state.runtime ?? process ?? {};
+  return Object.freeze({
+    id,
+    status: "interrupted",
+    reason: state.stop === undefined ? "process_lost" : "shutdown",
+    ...(instanceId === undefined ? {} : { instanceId }),
+    ...(pid === undefined ? {} : { pid }),
+  });
 }
 
 type Unsuccessful = Exclude<TaskOutcome, { readonly status: "succeeded" }>;

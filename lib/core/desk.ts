@@ -12,7 +12,6 @@ export interface Desk {
   requestIds?: Set<string>;
   /** Stops following the signal given to `spawn`. */
   unfollow?: () => void;
-  graceMs?: number;
 }
 
 export function deskOf(task: { desk: Desk | undefined }): Desk {

@@ -137,6 +137,17 @@ export class UnknownLaneError extends ErrandError {
   }
 }
 
+/** A kind is started by name and the manager has none of that name. */
+export class UnknownKindError extends ErrandError {
+  readonly code = "UNKNOWN_KIND";
+  readonly kind: string;
+  constructor(kind: string, known: readonly string[]) {
+    const there = known.length === 0 ? "it was given none" : `there are ${known.join(", ")}`;
+    super(`There is no kind ${JSON.stringify(kind)}: ${there}; hand it to the manager in kinds`);
+    this.kind = kind;
+  }
+}
+
 export class RequestNotFoundError extends ErrandError {
   readonly code = "REQUEST_NOT_FOUND";
   readonly requestId: string;
@@ -285,6 +296,7 @@ export type AnyErrandError =
   | LimitExceededError
   | ScopeCancelledError
   | UnknownLaneError
+  | UnknownKindError
   | RequestNotFoundError
   | AlreadyAnsweredError
   | InvalidInputError

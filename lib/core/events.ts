@@ -7,12 +7,15 @@ import type { Json } from "./json.js";
 import type { Message } from "./message.js";
 import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
-import type { Output, Stop, TaskSpec, TaskState } from "./state.js";
+import type { Output, Stop, TaskLimits, TaskSpec, TaskState } from "./state.js";
 import type { InterruptReason, StopReason } from "./status.js";
 
 export type TaskPatch = Partial<
   Pick<TaskRecord, "title" | "summary" | "links" | "tags" | "metadata" | "heartbeatAt" | "detached">
->;
+> & {
+  /** What `ctx.checkpoint` stored: the next attempt finds it as `lastCheckpoint`. */
+  readonly checkpoint?: Json;
+};
 
 // ── as the rules see it ────────────────────────────────────────────────────
 
@@ -29,6 +32,7 @@ export type Fact =
   | { readonly type: "task.cancelRequested"; readonly stop: Stop }
   | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  | { readonly type: "task.reattached"; readonly runtime: Runtime }
   | { readonly type: "task.abandoned" }
   | { readonly type: "task.lateSettled"; readonly settled: "returned" | "threw"; readonly message?: string }
   | { readonly type: RequestFact; readonly request: InboxRequest }
@@ -50,8 +54,11 @@ interface Stamp<K extends string> {
 }
 
 interface Facts {
-  /** Delivered once the spawn is decided, before the function starts. */
-  "task.created": { readonly record: TaskRecord };
+  /**
+   * Delivered once the spawn is decided, before the function starts. `limits` and `hasGivenId` are of its spawn, and no part of the record:
+   * a restart needs them.
+   */
+  "task.created": { readonly record: TaskRecord; readonly limits?: TaskLimits; readonly hasGivenId?: true };
   /** The function is about to be called. */
   "task.started": { readonly runtime: Runtime };
   /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
@@ -64,13 +71,16 @@ interface Facts {
   /** A stop was asked for, of this task or of one above it; the first one only (S5). */
   "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
   /** The function has settled and its outcome is final; the task ends when its last attached child has. */
-  "task.returned": { readonly outcome: TaskOutcome<Json | undefined> };
-  "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string };
+  "task.returned": { readonly outcome: TaskOutcome<Json | undefined>; readonly outputApart?: true };
+  /** `outputApart`: in a store's journal, of an output over 64 KiB, which is kept by itself. */
+  "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
   "task.failed": { readonly error: TaskFailure };
   "task.cancelled": { readonly reason: string };
   "task.interrupted": { readonly reason: InterruptReason; readonly instanceId?: string; readonly pid?: number };
   /** The function did not settle within the grace: the task goes on without it. */
   "task.abandoned": unknown;
+  /** A process that ended ran it, and this one goes on: it is `queued`, as its next attempt. */
+  "task.reattached": { readonly runtime: Runtime };
   /** What an abandoned function did in the end. Changes nothing. */
   "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
   "request.opened": { readonly request: InboxRequest };
@@ -91,6 +101,8 @@ export type TaskEvent = TaskEventMap[keyof TaskEventMap];
 
 /** What `on` hears: the facts, and the troubles of the process, which are never journalled. */
 export interface ManagerEventMap extends TaskEventMap {
+  /** The store did not take what there was to store, or did not compact. It is tried again; until then nothing new is spawned. */
+  "store.failed": { readonly type: "store.failed"; readonly at: number; readonly error: unknown };
   /** A listener threw or its promise rejected. Nobody else noticed. */
   "listener.failed": {
     readonly type: "listener.failed";
@@ -115,6 +127,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "task.cancelled": 0,
   "task.interrupted": 0,
   "task.abandoned": 0,
+  "task.reattached": 0,
   "task.lateSettled": 0,
   "request.opened": 0,
   "request.answered": 0,
@@ -125,6 +138,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "artifact.added": 0,
   "usage.reported": 0,
   custom: 0,
+  "store.failed": 0,
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
 
@@ -142,8 +156,13 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
   const { id: taskId, sessionId } = task;
   const { attempt } = task.state;
   switch (fact.type) {
-    case "task.created":
-      return seal({ type: fact.type, seq, at, taskId, attempt, record: task.record }, sessionId);
+    case "task.created": {
+      const { limits, hasGivenId } = task.traits;
+      const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.record };
+      if (limits !== undefined) event.limits = limits;
+      if (hasGivenId) event.hasGivenId = true;
+      return seal(event, sessionId);
+    }
     case "task.started":
       return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
     case "task.blocked":
@@ -173,6 +192,7 @@ function seal(event: Unsealed, sessionId: string | undefined): TaskEvent {
   if (sessionId !== undefined) event.sessionId = sessionId;
   return Object.freeze(event);
 }
+type Growing = { -readonly [K in keyof TaskEventMap["task.created"]]: TaskEventMap["task.created"][K] };
 type Unsealed = TaskEvent & { sessionId?: string };
 
 function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {

@@ -30,6 +30,13 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       // C3: a stop ends every pending wait; a blocked task stays without a slot until its function settles.
       next.blockedOn = NO_WAITS;
       return next;
+    case "task.reattached":
+      next.status = "queued";
+      next.attempt = state.attempt + 1;
+      next.blockedOn = NO_WAITS;
+      next.stop = undefined;
+      next.runtime = fact.runtime;
+      return next;
     case "task.returned":
       next.outcome = fact.outcome;
       next.output = fact.output;

@@ -26,7 +26,7 @@ export interface TaskHandle<out T = unknown> {
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   /** `undefined` when `timeoutMs` passes first: the same work goes on in the background. */
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
-  /** Resolves when the spawn is durable; at once without a store. Not a wait: keeps the slot. */
+  /** Resolves when the spawn, or the newest attempt, is durable; at once without a store. Not a wait: keeps the slot. */
   stored(): Promise<void>;
   /** The newest `limit` after the message id `after`, oldest first. Default, and after an id that is not kept: all that are. */
   messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
@@ -101,8 +101,8 @@ export class Handle<T> implements TaskHandle<T> {
     );
   }
 
-  stored(): Promise<void> {
-    return Promise.resolve();
+  async stored(): Promise<void> {
+    await this.#core.committer?.durable(this.#task.madeSeq);
   }
 
   messages(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {

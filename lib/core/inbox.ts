@@ -18,6 +18,7 @@ import {
   ScopeCancelledError,
 } from "./errors.js";
 import type { Ids } from "./ids.js";
+import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
 import { checkSignal, checkText, checkType, show } from "./options.js";
 import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
@@ -65,7 +66,7 @@ interface Asker {
 
 interface Asked {
   readonly task: Task;
-  readonly schema: StandardSchemaV1 | undefined;
+  schema: StandardSchemaV1 | undefined;
   readonly askers: Set<Asker>;
   readonly seenBy: Set<Owner>;
   /** Of opening, in this inbox. */
@@ -74,6 +75,10 @@ interface Asked {
   /** What the schema made of the answer. */
   value: unknown;
   expiry: Alarm | undefined;
+  /** `seq` of the fact that opened it. */
+  readonly openedSeq: number;
+  /** From before a restart, and not asked again yet: its schema is not known. Who answers it waits for that. */
+  unasked: Set<() => void> | undefined;
 }
 
 export class Requests implements Inbox {
@@ -113,8 +118,9 @@ export class Requests implements Inbox {
     }
     const { request } = asked;
     const onTimeout = input.onTimeout ?? "fail";
-    if (request.status === "answered") return Promise.resolve(this.#valueFor<T>(asked));
+    if (request.status === "answered") return this.#answerAgain<T>(asked, input.schema);
     if (request.status !== "open") return this.#resultOf(request, onTimeout);
+    askedAgain(asked, input.schema);
     const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
@@ -135,6 +141,17 @@ export class Requests implements Inbox {
     // Told of once the asker is blocked: who is told sees it so.
     if (isNew) this.#tell(asked);
     return answer;
+  }
+
+  /** It was answered before. After a restart its schema makes the value once more of the answer that was kept. */
+  async #answerAgain<T>(asked: Asked, schema: StandardSchemaV1 | undefined): Promise<T> {
+    const { request, unasked } = asked;
+    if (unasked !== undefined) {
+      const { answer } = request;
+      asked.value = schema === undefined ? answer : valueOf(request, await validate(request, schema, answer));
+      askedAgain(asked, schema);
+    }
+    return this.#loop.tell(this.#valueFor<T>(asked));
   }
 
   #findKeyed(task: Task, question: Question): Asked | undefined {
@@ -173,6 +190,8 @@ export class Requests implements Inbox {
       order: ++this.#opened,
       value: undefined,
       expiry: undefined,
+      openedSeq: this.#loop.nextSeq,
+      unasked: undefined,
     };
     this.#loop.apply(task, { type: "openRequest", attempt: attempt.number, request });
     this.#asked.set(request.id, asked);
@@ -180,9 +199,7 @@ export class Requests implements Inbox {
     const desk = deskOf(task);
     desk.requestIds ??= new Set();
     desk.requestIds.add(request.id);
-    if (input.timeoutMs !== undefined) {
-      asked.expiry = new Alarm(this.#loop.clock, input.timeoutMs, () => this.#close(asked, { status: "expired" }));
-    }
+    if (request.expiresAt !== undefined) this.#expireAt(asked, request.expiresAt);
     return asked;
   }
 
@@ -201,6 +218,7 @@ export class Requests implements Inbox {
   }
 
   async #resultOf<T>(request: InboxRequest, onTimeout: "fail" | { default: T }): Promise<T> {
+    await this.#loop.tell(undefined);
     if (request.status === "expired" && onTimeout !== "fail") return onTimeout.default;
     throw closedBy(request);
   }
@@ -218,9 +236,17 @@ export class Requests implements Inbox {
   }
 
   /** Decided inside the call, unless a schema takes its time. */
-  async answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
+  answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
+    return this.#told(this.#answer(id, value, answered));
+  }
+
+  async #answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
     const asked = this.#find(id, answered);
     const answer = checkAnswer(asked.request, value);
+    if (asked.unasked !== undefined && asked.request.kind === "json") {
+      await this.#unlessClosed(asked.request, untilAsked(asked.unasked));
+      this.#refuseClosed(asked);
+    }
     let given: unknown = asked.request.kind === "approval" ? undefined : value;
     if (asked.schema !== undefined) {
       const parsed = validate(asked.request, asked.schema, value);
@@ -231,10 +257,23 @@ export class Requests implements Inbox {
     return this.#close(asked, { status: "answered", answer, by: answered.by });
   }
 
-  async reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
+  reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
+    return this.#told(this.#reject(id, reason, answered));
+  }
+
+  async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
     checkType("reason", reason, "string");
     const asked = this.#find(id, answered);
     return this.#close(asked, { status: "rejected", reason, by: answered.by });
+  }
+
+  /** D1: a reply waits until what it tells of is stored, and so does a refusal. */
+  async #told<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply;
+    } finally {
+      await this.#loop.tell(undefined);
+    }
   }
 
   #find(id: string, answered: { by: string }): Asked {
@@ -273,6 +312,7 @@ export class Requests implements Inbox {
     this.#loop.apply(asked.task, { type: "closeRequest", request });
     asked.expiry?.cancel();
     this.#open.delete(asked);
+    if (closing.status !== "answered") tellAsked(asked);
     for (const asker of [...asked.askers]) {
       if (closing.status === "answered") asker.answered(asked.value);
       else asker.closed(asked.request);
@@ -287,8 +327,10 @@ export class Requests implements Inbox {
     let lastOrder = 0;
     const next = () => {
       for (let step = open.next(); !step.done; step = open.next()) {
-        const { request, order } = step.value;
+        const { request, order, openedSeq } = step.value;
         if (order <= lastOrder) continue;
+        // A1: not before it is stored. It is told of then.
+        if (openedSeq > this.#loop.storedSeq) break;
         lastOrder = order;
         if (fits(request, who)) return { value: request };
       }
@@ -297,7 +339,11 @@ export class Requests implements Inbox {
       return undefined;
     };
     const isOver = () => this.#isClosed();
-    return new Stream({ next, isOver, listen: (wake) => this.#onTold(() => this.#loop.call(wake)) }, signal);
+    const listen = (wake: () => void) => {
+      if (this.#loop.seq > this.#loop.storedSeq) this.#loop.call(wake);
+      return this.#onTold(() => this.#loop.call(wake));
+    };
+    return new Stream({ next, isOver, listen }, signal);
   }
 
   // ── for the other rooms ──────────────────────────────────────────────────
@@ -326,6 +372,54 @@ export class Requests implements Inbox {
     }
   }
 
+  // ── after a restart ──────────────────────────────────────────────────────
+
+  get all(): readonly InboxRequest[] {
+    return Array.from(this.#asked.values(), (asked) => asked.request);
+  }
+
+  /** As it was, or as it became, in an earlier process. */
+  restore(task: Task, request: InboxRequest): void {
+    freezeJson(request);
+    const known = this.#asked.get(request.id);
+    const asked: Asked = known ?? {
+      task,
+      request,
+      schema: undefined,
+      askers: new Set(),
+      seenBy: new Set(),
+      order: ++this.#opened,
+      value: undefined,
+      expiry: undefined,
+      openedSeq: 0,
+      unasked: new Set(),
+    };
+    asked.request = request;
+    this.#asked.set(request.id, asked);
+    if (request.status === "open") this.#open.add(asked);
+    else this.#open.delete(asked);
+    const desk = deskOf(task);
+    desk.requestIds ??= new Set();
+    desk.requestIds.add(request.id);
+  }
+
+  /** `task` goes on, or not: what its next attempt may ask again stays open, until it expires (A3). */
+  takeOver(task: Task): void {
+    for (const id of task.desk?.requestIds ?? []) {
+      const asked = this.#asked.get(id);
+      if (asked?.request.status !== "open") continue;
+      const { key, expiresAt } = asked.request;
+      if (key === undefined) this.#close(asked, { status: "withdrawn" });
+      else if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
+    }
+  }
+
+  #expireAt(asked: Asked, expiresAt: number): void {
+    const { clock } = this.#loop;
+    const close = () => this.#close(asked, { status: "expired" });
+    asked.expiry = new Alarm(clock, Math.max(0, expiresAt - clock.now()), close);
+  }
+
   /** The record of `task` is not kept any more. */
   forget(task: Task): void {
     for (const id of task.desk?.requestIds ?? []) this.#asked.delete(id);
@@ -335,6 +429,23 @@ export class Requests implements Inbox {
   close(): void {
     this.#tell(undefined);
   }
+}
+
+/** Its function asks it: the schema is known, and answers that waited for it are checked. */
+function askedAgain(asked: Asked, schema: StandardSchemaV1 | undefined): void {
+  if (asked.unasked === undefined) return;
+  asked.schema = schema;
+  tellAsked(asked);
+}
+
+function tellAsked(asked: Asked): void {
+  const { unasked } = asked;
+  asked.unasked = undefined;
+  for (const tell of unasked ?? []) tell();
+}
+
+function untilAsked(unasked: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => unasked.add(resolve));
 }
 
 function closedBy(request: InboxRequest): Error {

@@ -85,3 +85,28 @@ export function takeJson(option: string, value: unknown): Json {
   if (!taken.ok) throw new TypeError(`${option} must be a value that JSON can carry; at ${taken.why}`);
   return taken.json;
 }
+
+/** Whether two values are the same, in whatever order their keys were written. */
+export function isSameJson(a: Json | undefined, b: Json | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return JSON.stringify(inOrder(a)) === JSON.stringify(inOrder(b));
+}
+
+/** Keys in order; marked, so that no two things look alike. */
+function inOrder(json: Json): Json {
+  if (Array.isArray(json)) return ["list", json.map(inOrder)];
+  if (json === null || typeof json !== "object") return ["value", json];
+  const fields = Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return ["object", fields.map(([key, value]) => [key, inOrder(value)])];
+}
+
+/** Freezes what came as plain JSON, all the way down; gives it back. */
+export function freezeJson<T>(json: T): T {
+  const open: unknown[] = [json];
+  for (let value = open.pop(); value !== undefined; value = open.pop()) {
+    if (typeof value !== "object" || value === null || Object.isFrozen(value)) continue;
+    Object.freeze(value);
+    for (const item of Object.values(value)) if (typeof item === "object" && item !== null) open.push(item);
+  }
+  return json;
+}

@@ -15,6 +15,15 @@ export class Ledger {
     return this.#sessions.get(sessionId) ?? NOTHING;
   }
 
+  get all(): ReadonlyMap<string, Usage> {
+    return this.#sessions;
+  }
+
+  /** As it was in an earlier process. */
+  restore(sessions: { readonly [id: string]: Usage }): void {
+    for (const [id, usage] of Object.entries(sessions)) this.#sessions.set(id, Object.freeze(usage));
+  }
+
   /** A task was made. */
   count(task: Task): void {
     this.#put(task, {}, 1);

@@ -3,16 +3,19 @@
 // One way for data (DESIGN §2): a command is decided and its facts evolve the state inside the call, wherever it is made; what
 // the outside then sees (events, settled waits, a function that starts) queues here and is delivered in one order, in a
 // microtask, never inside the call. Each fact has a `seq`; the event of a fact is made only when somebody will read it.
+// With a store, what is delivered waits until the facts it tells of are stored (D1); what only stops waits for nothing.
 
 import { runOutside } from "./ambient.js";
 import type { Clock } from "./clock.js";
 import type { Command, Refusal } from "./commands.js";
+import type { Committer } from "./committer.js";
 import { decide, isRefusal } from "./decide.js";
-import { Call, Delivery } from "./delivery.js";
+import { Call, Delivery, Told } from "./delivery.js";
 import { type Fact, type TaskEvent, toEvent } from "./events.js";
 import { evolve } from "./evolve.js";
 import { Journal } from "./journal.js";
 import type { Listeners } from "./listeners.js";
+import { handled } from "./pending-wait.js";
 import type { Task } from "./task.js";
 
 const RESOLVED = Promise.resolve();
@@ -21,7 +24,12 @@ export class Loop {
   readonly clock: Clock;
   readonly listeners: Listeners;
   #journal: Journal | undefined;
+  #committer: Committer | undefined;
   #seq = 0;
+  /** `seq` of the newest fact that may be told of: all of them, without a store. */
+  #stored = Number.POSITIVE_INFINITY;
+  /** What tells of facts that are not stored yet, in order. */
+  #held: Held[] = [];
   #first: Delivery | undefined;
   #last: Delivery | undefined;
   #isScheduled = false;
@@ -35,9 +43,33 @@ export class Loop {
     this.listeners = listeners;
   }
 
+  /** `seq` of the newest fact. */
+  get seq(): number {
+    return this.#seq;
+  }
   /** `seq` of the next fact. */
   get nextSeq(): number {
     return this.#seq + 1;
+  }
+  /** Of the newest fact that may be told of. */
+  get storedSeq(): number {
+    return this.#stored;
+  }
+
+  /** From now on facts go to a store, whose last one is `seq`. Relaxed, nothing waits for it. */
+  attach(committer: Committer, seq: number, isStrict: boolean): void {
+    this.#committer = committer;
+    this.#seq = seq;
+    if (isStrict) this.#stored = seq;
+  }
+
+  /** Every fact up to `seq` is stored: what waited for them is delivered. At the top of a microtask. */
+  stored(seq: number): void {
+    if (seq <= this.#stored) return;
+    this.#stored = seq;
+    const told = this.#held.findIndex((held) => held.needs > seq);
+    for (const { delivery } of this.#held.splice(0, told < 0 ? this.#held.length : told)) this.#enqueue(delivery);
+    this.drain();
   }
 
   /** From now on events are kept. */
@@ -56,7 +88,8 @@ export class Loop {
 
   /** Decides `command` and evolves the task by its facts, in this call. A refusal changes nothing. */
   apply(task: Task, command: Command): Refusal | undefined {
-    const now = this.clock.now();
+    // A sweep is one command, at one instant.
+    const now = command.type === "stop" ? command.stop.at : this.clock.now();
     const decision = decide(task.state, command);
     if (isRefusal(decision)) return decision;
     for (const fact of decision) {
@@ -74,24 +107,66 @@ export class Loop {
     return false;
   }
 
+  /** A fact of an earlier process: it was told, and stored, when it happened. */
+  restore(task: Task, fact: Fact, at: number): void {
+    task.state = evolve(task.state, fact, at);
+    task.touch();
+  }
+
   /** The first fact of a task: its state is in place already. */
   created(task: Task): void {
+    task.madeSeq = this.nextSeq;
     this.#record(task, { type: "task.created", state: task.state }, task.createdAt);
   }
 
   #record(task: Task, fact: Fact, at: number): void {
     this.#seq++;
-    if (this.#journal === undefined && !this.listeners.has(fact.type)) return;
-    this.deliver(new Announcement(toEvent(fact, task, this.#seq, at), this.listeners, this.#journal));
+    const isHeard = this.#journal !== undefined || this.listeners.has(fact.type);
+    if (!isHeard && this.#committer === undefined) return;
+    const event = toEvent(fact, task, this.#seq, at);
+    this.#committer?.add(event);
+    if (isHeard) this.deliver(new Announcement(event, this.listeners, this.#journal));
+  }
+
+  /** A promise of `value`, once everything that is decided by now is stored. */
+  tell<T>(value: T): Promise<T> {
+    if (this.#seq <= this.#stored) return Promise.resolve(value);
+    return this.told(value);
+  }
+
+  /** As `tell`, and in its place in the queue: after what was decided before it. */
+  told<T>(value: T): Promise<T> {
+    const told = new Told(value);
+    this.deliver(told);
+    return told.promise;
+  }
+
+  /** As `tell`, for what is settled already. */
+  gate<T>(settled: Promise<T>): Promise<T> {
+    if (this.#seq <= this.#stored) return settled;
+    return handled(this.tell(undefined).then(() => handled(settled)));
+  }
+
+  /** What is still held will not be told any more (D8). */
+  drop(why: Error): void {
+    for (const { delivery } of this.#held.splice(0)) delivery.drop(why);
   }
 
   /** As `deliver`, for what needs no more than a call. */
-  call(deliver: () => void): void {
-    this.deliver(new Call(deliver));
+  call(deliver: () => void, needs?: number): void {
+    this.deliver(new Call(deliver), needs);
   }
 
-  /** Last in the queue. A delivery stands in it once at a time. */
-  deliver(delivery: Delivery): void {
+  /**
+   * Last in the queue, once every fact up to `needs` is stored: all that are decided by now, unless it tells of less. What needs 0
+   * stops something (D1). A delivery stands in the queue once at a time.
+   */
+  deliver(delivery: Delivery, needs: number = this.#seq): void {
+    if (needs <= this.#stored) this.#enqueue(delivery);
+    else this.#held.push({ delivery, needs });
+  }
+
+  #enqueue(delivery: Delivery): void {
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;
@@ -126,6 +201,11 @@ export class Loop {
       delivery.deliver();
     }
   };
+}
+
+interface Held {
+  readonly delivery: Delivery;
+  readonly needs: number;
 }
 
 class Announcement extends Delivery {

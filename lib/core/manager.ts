@@ -8,7 +8,9 @@ import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "./events.js";
 import { treeOf } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import type { Inbox } from "./inbox.js";
+import type { AnyTaskKind } from "./kind.js";
 import type { Logger } from "./listeners.js";
+import { openStore } from "./open-store.js";
 import {
   checkCount,
   checkFinite,
@@ -20,17 +22,28 @@ import {
   checkSignal,
   checkText,
   checkType,
+  show,
 } from "./options.js";
 import type { TaskTree } from "./record.js";
 import type { Retention } from "./retention.js";
-import { Scope } from "./scope.js";
+import { Scope, type SpawnOptions } from "./scope.js";
 import { NamedSession } from "./session.js";
 import type { LaneOptions } from "./slots.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "./spawn.js";
+import type { TaskStore } from "./store.js";
 import type { Task } from "./task.js";
 import type { WaitOptions } from "./waits.js";
 
 export interface TaskManagerOptions {
+  /** Durable; use `TaskManager.open`. Without one everything is in memory. One manager at a time has it. */
+  store?: TaskStore | undefined;
+  /** What can be started by name, and gone on with after a restart. Two of one name are a `TypeError`. */
+  kinds?: readonly AnyTaskKind[] | undefined;
+  /**
+   * `"strict"` (default): what adds waits for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may lose what was
+   * given out in the last moments. `handle.stored()` tells the truth either way.
+   */
+  durability?: "strict" | "relaxed" | undefined;
   /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
   concurrency?: number | undefined;
   /** By name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
@@ -49,16 +62,17 @@ export interface TaskManagerOptions {
   agingMs?: number | undefined;
 }
 
-/** Spawns tasks, limits them, and knows all of them. In memory. */
+/** Spawns tasks, limits them, and knows all of them. In memory; with `TaskManager.open`, and a store, also across restarts. */
 export class TaskManager extends Scope {
   /** Where people answer what tasks ask. */
   readonly inbox: Inbox;
   protected readonly caller = undefined;
   protected readonly closes = undefined;
 
-  /** `TypeError` or `RangeError` names an option that does not fit. */
+  /** In memory. `TypeError` or `RangeError` names an option that does not fit; a `store` is a `TypeError`: use `open`. */
   constructor(options: TaskManagerOptions = {}) {
     checkManagerOptions(options);
+    if (options.store !== undefined) throw new TypeError("store must be opened: use TaskManager.open");
     super(
       new Core({
         concurrency: options.concurrency ?? Number.POSITIVE_INFINITY,
@@ -71,6 +85,7 @@ export class TaskManager extends Scope {
         graceMs: options.graceMs ?? 5_000,
         isAmbient: options.ambient ?? true,
         agingMs: options.agingMs ?? 1_000,
+        kinds: options.kinds ?? [],
         call: callWork,
       }),
     );
@@ -78,12 +93,27 @@ export class TaskManager extends Scope {
   }
 
   /**
+   * Restores what the store has, then goes on with, or ends, what a process left that is gone (D4): a task whose kind `canReattach` is
+   * `queued` again as its next attempt; one that was asked to stop ends as if it had; every other is `interrupted`, which names the process.
+   * All of it is stored when this resolves, and what goes on starts after the turn in which it did. Without a `store` it is the constructor.
+   * Rejects with `StoreLockedError` (another process has it open), `JournalCorruptError`, `StoreUnavailableError`, or as the constructor throws.
+   */
+  static async open(options: TaskManagerOptions): Promise<TaskManager> {
+    checkType("options", options, "object");
+    const { store, ...rest } = options;
+    const manager = new TaskManager(rest);
+    if (store === undefined) return manager;
+    for (const method of STORE_METHODS) checkMethod("store", store, method);
+    await openStore(manager.core, store, options.durability !== "relaxed");
+    return manager;
+  }
+
+  /**
    * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9).
    * Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise; outside it makes a root.
-   * Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`, `UnknownLaneError`, `NameTakenError`,
-   * `ReservedNameError`, `TaskNotFoundError` (a parent nobody has), `TaskTerminatedError` (a parent that is over), `ManagerClosedError`.
+   * Throws what `Spawn` says, and starts nothing then.
    */
-  readonly spawn: Spawn = (work, options) => this.start(work, options);
+  readonly spawn: Spawn = (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
 
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
@@ -224,8 +254,22 @@ export class TaskManager extends Scope {
   }
 }
 
+const STORE_METHODS = [
+  "open",
+  "append",
+  "read",
+  "compact",
+  "putOutput",
+  "getOutput",
+  "deleteOutputs",
+  "close",
+] as const;
+
 const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
   ...([
+    "store",
+    "kinds",
+    "durability",
     "concurrency",
     "lanes",
     "limits",
@@ -264,6 +308,9 @@ function checkManagerOptions(options: TaskManagerOptions): void {
       throw new RangeError(`lanes.${name}.rate.periodMs must be at most ${LONGEST_MS}, got ${lane.rate.periodMs}`);
     }
   }
+  if (options.kinds !== undefined && !Array.isArray(options.kinds))
+    throw new TypeError(`kinds must be a list of kinds, got ${show(options.kinds)}`);
+  checkOneOf("durability", options.durability, ["strict", "relaxed"]);
   if (limits !== undefined) checkLimits(limits);
   if (retention !== undefined) {
     checkOptions("retention", retention, "maxFinished", "ttlMs");

@@ -53,7 +53,10 @@ export class Messages {
   async post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
     const { task } = attempt;
     const message = this.#make(task, "outbound", content, options);
-    if (this.#loop.write(task, { type: "post", attempt: attempt.number, message })) mailboxOf(task).add(message);
+    const isOpen = attempt.phase === "open";
+    if (!isOpen) this.#loop.droppedWrites++;
+    if (isOpen && this.#loop.write(task, { type: "post", attempt: attempt.number, message }))
+      mailboxOf(task).add(message);
     task.desk?.deadlines?.sign();
     return this.#delivered(message);
   }
@@ -75,7 +78,7 @@ export class Messages {
     const refused = this.#waits.refusalThrough(attempt, waiter, signal);
     if (refused !== undefined) return refused;
     const unread = mailbox.takeUnread();
-    if (unread !== undefined || timeoutMs === 0) return Promise.resolve(unread);
+    if (unread !== undefined || timeoutMs === 0) return this.#loop.tell(unread);
     const keeper = keeperOf(waiter, this.#waits);
     return keeper.open<Message | undefined>(
       waiter,
@@ -107,11 +110,11 @@ export class Messages {
   }
 
   #delivered(message: Message): Promise<Message> {
-    return new Promise((resolve) => this.#loop.call(() => resolve(message)));
+    return this.#loop.told(message);
   }
 }
 
-function mailboxOf(task: Task): Mailbox {
+export function mailboxOf(task: Task): Mailbox {
   const desk = deskOf(task);
   desk.mailbox ??= new Mailbox();
   return desk.mailbox;

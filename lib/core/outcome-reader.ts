@@ -46,7 +46,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#read < this.#ended.length) return Promise.resolve(this.#take());
+    if (this.#read < this.#ended.length) return this.#waits.tell(this.#take());
     if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
     if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
     const attempt = this.#waiterOf();

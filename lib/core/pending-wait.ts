@@ -14,6 +14,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   readonly keeper: WaitKeeper;
   readonly attempt: Attempt | undefined;
   unfollow: (() => void) | undefined;
+  tells = true;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #given: Given<T> | undefined;
@@ -40,6 +41,12 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.#decide({ error });
   }
 
+  abort(reason: unknown): void {
+    if (this.#given !== undefined) return;
+    this.tells = false;
+    this.#decide({ error: reason });
+  }
+
   #decide(given: Given<T>): void {
     if (this.#given !== undefined) return;
     this.#given = given;
@@ -50,6 +57,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   withdraw(error: Error): void {
     if (this.#given === undefined) this.#end();
     this.#given = { error };
+    this.tells = false;
     void handled(this.promise);
     this.keeper.over(this);
   }
@@ -57,6 +65,12 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   #end(): void {
     this.unhook();
     this.unfollow?.();
+  }
+
+  override drop(why: Error): void {
+    this.#given = { error: why };
+    void handled(this.promise);
+    this.deliver();
   }
 
   deliver(): void {

@@ -98,11 +98,13 @@ export type ChildrenPolicy = "await" | "cancel" | "detach";
 /** Everything errand knows of a task: a frozen snapshot, plain JSON. A later change makes a new one. */
 export interface TaskRecord {
   readonly id: string;
+  /** Absent for a plain function. */
+  readonly kind?: string;
   readonly name?: string;
   readonly title?: string;
   readonly agent?: string;
   readonly status: TaskStatus;
-  /** 1 for the first run. */
+  /** 1 for the first run; going on after a restart adds 1. */
   readonly attempt: number;
   /** Every pending wait; empty unless `blocked`. */
   readonly blockedOn: readonly Wait[];
@@ -119,6 +121,8 @@ export interface TaskRecord {
   readonly laneKey?: string;
   readonly priority: number;
 
+  /** Of a kind: as it was passed, before its schema. */
+  readonly input?: Json;
   /** Of a `succeeded` task; absent when JSON cannot carry it, and then `outputOmitted` says why. */
   readonly output?: Json;
   readonly outputOmitted?: string;
@@ -150,6 +154,7 @@ export interface TaskRecord {
 /** Every given field must fit; `tags` must all be there. */
 export interface TaskFilter {
   status?: TaskStatus | readonly TaskStatus[] | undefined;
+  kind?: string | undefined;
   name?: string | undefined;
   agent?: string | undefined;
   sessionId?: string | undefined;

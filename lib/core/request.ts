@@ -2,7 +2,7 @@
 //
 // Pure: no clock, no promise. The inbox owns the requests; this room says what may become of one.
 
-import type { Json } from "./json.js";
+import { isSameJson, type Json } from "./json.js";
 
 export type RequestKind = "approval" | "choice" | "text" | "json";
 export type RequestStatus = "open" | "answered" | "rejected" | "expired" | "withdrawn";
@@ -59,7 +59,7 @@ export function closeRequest(request: InboxRequest, closing: Closing, now: numbe
 
 /** Whether two asks with one key are the same question (A3). */
 export function isSameQuestion(a: Question, b: Question): boolean {
-  return JSON.stringify(contentOf(a)) === JSON.stringify(contentOf(b));
+  return isSameJson(contentOf(a), contentOf(b));
 }
 
 /** What a question says, apart from who asks and when. */
@@ -67,14 +67,10 @@ export type Question = Pick<InboxRequest, "kind" | "question" | "details" | "cho
 
 function contentOf(question: Question): Json {
   const { kind, details, choices, jsonSchema } = question;
-  return [kind, question.question, sorted(details), choices ?? [], sorted(jsonSchema)];
+  return [kind, question.question, maybe(details), choices ?? [], maybe(jsonSchema)];
 }
 
-/** Keys in order, so that two ways of writing one object compare equal; marked, so that no two things do. */
-function sorted(json: Json | undefined): Json {
-  if (json === undefined) return [];
-  if (Array.isArray(json)) return ["list", json.map(sorted)];
-  if (json === null || typeof json !== "object") return ["value", json];
-  const fields = Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return ["object", fields.map(([key, value]) => [key, sorted(value)])];
+/** None, and `null`, are two things. */
+function maybe(json: Json | undefined): Json {
+  return json === undefined ? [] : [json];
 }

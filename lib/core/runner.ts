@@ -32,6 +32,10 @@ interface RunnerRooms {
   readonly closeDesk: (task: Task, errorOf: () => Error) => void;
   /** Called once for each task that has ended, in the call in which it did. */
   readonly onEnd: (task: Task) => void;
+  /** D8: this manager shuts down, and the next one may go on with it. */
+  readonly staysActive: (task: Task) => boolean;
+  /** It stays active, and is nothing of this process any more. */
+  readonly onParked: (task: Task) => void;
 }
 
 /** Of all ends in this process: `Task.endOrder`. */
@@ -53,7 +57,7 @@ export class Runner {
   /** A slot is `task`'s: it comes back from its wait, or its function starts. */
   granted(task: Task): void {
     if (task.isResume && task.attempt !== undefined) this.#rooms.waits.resume(task.attempt);
-    else this.#rooms.loop.deliver(new Start(this, task));
+    else this.#rooms.loop.deliver(new Start(this, task), task.madeSeq);
   }
 
   /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
@@ -120,7 +124,9 @@ export class Runner {
 
   /** H1: the function is over, so is its context; the task is over when its attached children are. */
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
-    const { loop, slots, waits } = this.#rooms;
+    const { loop, slots, waits, staysActive } = this.#rooms;
+    const isShutDown = task.state.stop?.reason === "shutdown" && settled.how !== "returned";
+    if (isShutDown && staysActive(task)) return this.#park(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.desk?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
@@ -135,6 +141,34 @@ export class Runner {
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
     else if (policy === "cancel" && task.state.stop === undefined)
       this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
+  }
+
+  /** What ran is over, and its record says nothing of it: the next process goes on with the task. */
+  #park(task: Task, attempt: Attempt | undefined): void {
+    const { slots, waits, onParked } = this.#rooms;
+    const errorOf = () => overError(task.id, false, "its manager has shut down");
+    task.desk?.deadlines?.cancel();
+    task.desk?.unfollow?.();
+    if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
+    task.desk?.mailbox?.close(errorOf);
+    slots.release(task.lane, task);
+    task.work = undefined;
+    task.context = undefined;
+    task.attempt = undefined;
+    onParked(task);
+  }
+
+  /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */
+  lose(task: Task, process: Runtime | undefined): void {
+    if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
+    this.#rooms.closeDesk(task, () => overError(task.id, false, "its process has ended"));
+    this.#rooms.loop.apply(task, { type: "lose", id: task.id, process });
+    this.#ended(task);
+  }
+
+  /** One more that has ended, after all before it. */
+  countEnd(task: Task): void {
+    task.endOrder = ++ends;
   }
 
   #detachChildren(task: Task): void {
@@ -182,7 +216,7 @@ export class Runner {
       }
     }
     if (started.length > 0) {
-      loop.call(() => started.forEach(abortSignal));
+      loop.call(() => started.forEach(abortSignal), 0);
       // A manager that shuts down gives all of them one grace of its own (D8).
       if (reason !== "shutdown") this.#giveGrace(started);
     }
@@ -195,7 +229,7 @@ export class Runner {
   #giveGrace(attempts: readonly Attempt[]): void {
     const groups = new Map<number, Attempt[]>();
     for (const attempt of attempts) {
-      const ms = attempt.task.desk?.graceMs ?? this.#rooms.graceMs;
+      const ms = attempt.task.traits.limits?.graceMs ?? this.#rooms.graceMs;
       const group = groups.get(ms);
       if (group === undefined) groups.set(ms, [attempt]);
       else group.push(attempt);
@@ -212,7 +246,7 @@ export class Runner {
     const { loop, onEnd } = this.#rooms;
     for (let task: Task | undefined = first; task !== undefined; ) {
       const { parent, isAttached, desk }: Task = task;
-      task.endOrder = ++ends;
+      this.countEnd(task);
       task.work = undefined;
       task.context = undefined;
       task.attempt = undefined;

@@ -6,6 +6,7 @@ import type { AwaitOptions } from "./await-tasks.js";
 import type { Core } from "./core.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
 import type { Owner } from "./inbox.js";
+import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "./kind.js";
 import {
   checkCount,
   checkMs,
@@ -51,6 +52,8 @@ export interface OutcomesOf {
 /** A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. */
 export interface Get {
   (id: string): TaskHandle | undefined;
+  /** The kind types the result. A task of another kind is a `TypeError` that names both. */
+  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
 }
 
 export abstract class Scope {
@@ -75,9 +78,25 @@ export abstract class Scope {
   /** What `cancelAll()` closes to spawns until it resolves (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
-  protected start<T>(work: Work, options: SpawnOptions | undefined): TaskHandle<T> {
-    checkType("work", work, "function");
-    return new Handle<T>(this.core, this.core.spawner.spawn(this.#scopeOf(options), work, options));
+  /** What is spawned has the type that `Spawn` says: a handle of `never` stands for each. */
+  protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
+    const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf(work);
+    if (kind === undefined) {
+      checkType("work", work, "function");
+      if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
+      // A `TaskFunction`, checked as far as a function can be.
+      return this.#spawned(this.#scopeOf(options), work as Work, options);
+    }
+    // First of all: what is refused does not parse.
+    const scope = this.#scopeOf(options);
+    const made = workOf(kind, options?.input);
+    const { input: _, ...rest } = options ?? {};
+    const { lane = kind.lane, timeoutMs = kind.timeoutMs } = rest;
+    return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs }, made);
+  }
+
+  #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {
+    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made));
   }
 
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
@@ -105,7 +124,7 @@ export abstract class Scope {
   }
   /** A handle for one of its tasks, by id; `undefined` when it is unknown, evicted, or not one of its own. */
   get get(): Get {
-    return (id) => this.#get(id);
+    return (id: string, kind?: AnyTaskKind) => this.#get(id, kind);
   }
 
   #awaitTasks<const H extends readonly TaskRef[]>(tasks: H, options: AwaitOptions = {}): Promise<AwaitResult<H>> {
@@ -133,10 +152,15 @@ export abstract class Scope {
     return this.#find(filter).map((task) => task.record);
   }
 
-  #get(id: string): TaskHandle | undefined {
+  #get(id: string, kind: AnyTaskKind | undefined): TaskHandle<never> | undefined {
     checkType("id", id, "string");
     const task = this.core.registry.byId(id);
-    return task !== undefined && this.owns(task) ? new Handle(this.core, task) : undefined;
+    if (task === undefined || !this.owns(task)) return undefined;
+    if (kind !== undefined && kind.name !== task.traits.kind) {
+      const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
+      throw new TypeError(`Task ${id} is ${has}, not of kind ${show(kind.name)}`);
+    }
+    return new Handle<never>(this.core, task);
   }
 
   /**

@@ -3,7 +3,7 @@
 import type { Session, Spawn } from "./context.js";
 import type { Core } from "./core.js";
 import type { Usage } from "./record.js";
-import { Scope } from "./scope.js";
+import { Scope, type SpawnOptions } from "./scope.js";
 import type { SpawnScope } from "./spawn.js";
 import type { Task } from "./task.js";
 
@@ -19,7 +19,7 @@ export class NamedSession extends Scope implements Session {
   }
 
   get spawn(): Spawn {
-    return (work, options) => this.start(work, options);
+    return (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
   }
 
   usage(): Usage {

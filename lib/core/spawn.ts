@@ -9,15 +9,18 @@ import { ambientAttempt } from "./ambient.js";
 import { Deadlines } from "./deadlines.js";
 import { deskOf } from "./desk.js";
 import {
+  IdConflictError,
   LimitExceededError,
   ManagerClosedError,
   QueueFullError,
   ScopeCancelledError,
+  type StoreUnavailableError,
   TaskTerminatedError,
   UnknownLaneError,
 } from "./errors.js";
 import { adopt } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
+import { isSameJson, type Json } from "./json.js";
 import type { Loop } from "./loop.js";
 import {
   checkCount,
@@ -30,13 +33,14 @@ import {
   checkTags,
   checkText,
   checkType,
+  show,
   takeObject,
 } from "./options.js";
 import type { ChildrenPolicy } from "./record.js";
 import type { Registry } from "./registry.js";
 import { follow, wordsOf } from "./signal.js";
 import { type Lane, rankOf, type Slots } from "./slots.js";
-import { NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskTraits } from "./state.js";
+import { NO_DETAILS, NO_TRAITS, newState, type TaskDetails, type TaskLimits, type TaskTraits } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task, type Work } from "./task.js";
 
@@ -109,10 +113,19 @@ interface SpawnRooms {
   readonly limits: Limits;
   readonly stop: (task: Task, reason: StopReason, words: string) => void;
   readonly isClosed: () => boolean;
+  /** Why the store takes nothing new (D5). */
+  readonly storeFailure: () => StoreUnavailableError | undefined;
   readonly onCreated: (task: Task) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlyMap<Task | string, number>;
 }
+
+/** What a kind is recorded as. */
+interface KindWork {
+  readonly kind: string | undefined;
+  readonly input: Json | undefined;
+}
+const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined });
 
 export const DEFAULT_LANE = "default";
 const NO_OPTIONS: SpawnOptions = Object.freeze({});
@@ -138,7 +151,8 @@ export class Spawner {
     return places > 0 ? places : Math.max(0, this.#rooms.slots.startable(lane) - lent);
   }
 
-  spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS): Task {
+  /** `made`: what a kind made of its input. */
+  spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
     const { loop, slots, registry } = this.#rooms;
     if (options !== NO_OPTIONS) checkSpawnOptions(options);
     // Taken before the checks of what there is: taking metadata may run code of its own.
@@ -146,7 +160,9 @@ export class Spawner {
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options);
-    if (known !== undefined) return known;
+    if (known !== undefined) return sameTask(known, scope, options, made);
+    const failure = this.#rooms.storeFailure();
+    if (failure !== undefined) throw failure;
 
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
     if (parent !== undefined) this.#checkFamily(parent);
@@ -160,8 +176,8 @@ export class Spawner {
       id: options.id ?? this.#newId(),
       sessionId,
       createdAt: now,
-      traits: traitsOf(options, parent, now),
-      details,
+      traits: traitsOf(options, made, parent, now),
+      state: newState(details),
       lane,
       parent,
       work,
@@ -171,7 +187,8 @@ export class Spawner {
     adopt(task);
     loop.created(task);
     this.#rooms.onCreated(task);
-    if (options !== NO_OPTIONS) this.#furnish(task, options);
+    if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
+    if (options.signal !== undefined) this.#follow(task, options.signal);
     if (!task.isOver)
       slots.enter(lane, task, rankOf(lane, task.traits.priority, parent?.state.startedAt !== undefined, now));
     return task;
@@ -243,19 +260,44 @@ export class Spawner {
     }
   }
 
-  /** What only some tasks have. */
-  #furnish(task: Task, options: SpawnOptions): void {
+  /** Its timers, and what of its total time is left. */
+  #limit(task: Task, { timeoutMs, stallTimeoutMs, totalDeadlineAt }: TaskLimits): void {
+    if (timeoutMs === undefined && stallTimeoutMs === undefined && totalDeadlineAt === undefined) return;
     const { loop, stop } = this.#rooms;
-    const { timeoutMs, totalTimeoutMs, stallTimeoutMs, graceMs, signal } = options;
-    if (graceMs !== undefined) deskOf(task).graceMs = graceMs;
-    if (timeoutMs !== undefined || totalTimeoutMs !== undefined || stallTimeoutMs !== undefined) {
-      const onPassed = (reason: StopReason) => stop(task, reason, reason);
-      deskOf(task).deadlines = new Deadlines(loop.clock, { timeoutMs, totalTimeoutMs, stallTimeoutMs }, onPassed);
-    }
-    if (signal === undefined) return;
+    const totalTimeoutMs = totalDeadlineAt === undefined ? undefined : Math.max(0, totalDeadlineAt - loop.clock.now());
+    const onPassed = (reason: StopReason) => stop(task, reason, reason);
+    deskOf(task).deadlines = new Deadlines(loop.clock, { timeoutMs, totalTimeoutMs, stallTimeoutMs }, onPassed);
+  }
+
+  #follow(task: Task, signal: AbortSignal): void {
+    const { stop } = this.#rooms;
     if (signal.aborted) stop(task, "cancel", wordsOf(signal.reason));
     else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(signal.reason)));
   }
+
+  /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
+  again(task: Task, work: Work): void {
+    const { loop, slots } = this.#rooms;
+    const { limits, priority } = task.traits;
+    task.work = work;
+    task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
+    task.madeSeq = loop.seq;
+    if (limits !== undefined) this.#limit(task, limits);
+    if (!task.isOver) slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
+  }
+}
+
+/** §10: the same id, or call, is the same task only with the same content. */
+function sameTask(task: Task, { parent }: SpawnScope, { id, callId }: SpawnOptions, made: KindWork): Task {
+  const { kind, input } = task.traits;
+  const isSame =
+    kind === made.kind && (kind === undefined || (task.parent === parent && isSameJson(input, made.input)));
+  if (isSame) return task;
+  const same = id === undefined ? `call ${show(callId)}` : `id ${show(id)}`;
+  throw new IdConflictError(
+    id ?? callId ?? task.id,
+    `Task ${task.id} was spawned with the ${same} and other content: use an id for each piece of work`,
+  );
 }
 
 /** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */
@@ -272,11 +314,14 @@ export function ambientParent(): Task | undefined {
 /** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
 
-function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number): TaskTraits {
+function traitsOf(options: SpawnOptions, made: KindWork, parent: Task | undefined, now: number): TaskTraits {
   const inherited = parent?.traits;
-  if (options === NO_OPTIONS && inherited?.agent === undefined && inherited?.runId === undefined) return NO_TRAITS;
-  const { name, callId, laneKey, priority = 0, children = "await", totalTimeoutMs = Infinity } = options;
+  const isPlain = options === NO_OPTIONS && made === NO_KIND;
+  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined) return NO_TRAITS;
+  const { name, callId, laneKey, priority = 0, children = "await" } = options;
   return {
+    kind: made.kind,
+    input: made.input,
     name,
     agent: options.agent ?? inherited?.agent,
     runId: options.runId ?? inherited?.runId,
@@ -284,8 +329,23 @@ function traitsOf(options: SpawnOptions, parent: Task | undefined, now: number):
     laneKey,
     priority,
     children,
-    totalDeadlineAt: totalTimeoutMs === Infinity ? undefined : now + totalTimeoutMs,
+    limits: limitsOf(options, now),
+    hasGivenId: options.id !== undefined,
   };
+}
+
+/** Finite, so that the journal can carry them: `Infinity` is none, and a grace of that length does not end. */
+function limitsOf(options: SpawnOptions, now: number): TaskLimits | undefined {
+  const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
+  if (timeoutMs === Infinity && totalTimeoutMs === Infinity && stallTimeoutMs === Infinity && graceMs === undefined) {
+    return undefined;
+  }
+  return Object.freeze({
+    ...(timeoutMs === Infinity ? {} : { timeoutMs }),
+    ...(stallTimeoutMs === Infinity ? {} : { stallTimeoutMs }),
+    ...(totalTimeoutMs === Infinity ? {} : { totalDeadlineAt: now + totalTimeoutMs }),
+    ...(graceMs === undefined ? {} : { graceMs: Math.min(graceMs, Number.MAX_SAFE_INTEGER) }),
+  });
 }
 
 function detailsOf(options: SpawnOptions): TaskDetails {

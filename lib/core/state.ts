@@ -18,8 +18,19 @@ import type {
 } from "./record.js";
 import type { StopReason, TaskStatus } from "./status.js";
 
+/** How long, and how often, a task may run. Its own: what it inherits changes when one above it is detached. */
+export interface TaskLimits {
+  readonly timeoutMs?: number;
+  readonly stallTimeoutMs?: number;
+  readonly graceMs?: number;
+  readonly totalDeadlineAt?: number;
+}
+
 /** What a spawn may say of a task and never changes. One shared object for a spawn without options. */
 export interface TaskTraits {
+  /** Of a kind: its name, and the input as it was passed. */
+  readonly kind: string | undefined;
+  readonly input: Json | undefined;
   readonly name: string | undefined;
   readonly agent: string | undefined;
   readonly runId: string | undefined;
@@ -27,10 +38,13 @@ export interface TaskTraits {
   readonly laneKey: string | undefined;
   readonly priority: number;
   readonly children: ChildrenPolicy;
-  /** Its own; what it inherits changes when one above it is detached. */
-  readonly totalDeadlineAt: number | undefined;
+  readonly limits: TaskLimits | undefined;
+  /** Its id was given by its spawner, who can find it by that again. */
+  readonly hasGivenId: boolean;
 }
 export const NO_TRAITS: TaskTraits = Object.freeze({
+  kind: undefined,
+  input: undefined,
   name: undefined,
   agent: undefined,
   runId: undefined,
@@ -38,7 +52,8 @@ export const NO_TRAITS: TaskTraits = Object.freeze({
   laneKey: undefined,
   priority: 0,
   children: "await",
-  totalDeadlineAt: undefined,
+  limits: undefined,
+  hasGivenId: false,
 });
 
 /** What is fixed when a task is made. */
@@ -70,6 +85,7 @@ export interface TaskDetails {
   readonly tags: readonly string[];
   readonly metadata: { readonly [key: string]: Json };
   readonly heartbeatAt: number | undefined;
+  readonly checkpoint: Json | undefined;
 }
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
@@ -81,6 +97,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   tags: Object.freeze([]),
   metadata: Object.freeze({}),
   heartbeatAt: undefined,
+  checkpoint: undefined,
 });
 
 /** The part of a result that a record and the journal can hold. */
@@ -163,6 +180,8 @@ export function toRecord(
     createdAt,
     updatedAt: state.updatedAt ?? createdAt,
   };
+  if (traits.kind !== undefined) record.kind = traits.kind;
+  if (traits.input !== undefined) record.input = traits.input;
   if (traits.name !== undefined) record.name = traits.name;
   if (details.title !== undefined) record.title = details.title;
   if (traits.agent !== undefined) record.agent = traits.agent;
@@ -184,6 +203,7 @@ export function toRecord(
     record.cancelRequestedAt = stop.at;
   }
   if (outcome?.status === "failed") record.error = outcome.error;
+  if (outcome?.status === "interrupted") record.reason ??= outcome.reason;
   if (state.status === "succeeded") Object.assign(record, state.output);
   return Object.freeze(record);
 }

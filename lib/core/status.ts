@@ -18,7 +18,7 @@ export type TaskStatus = (typeof TASK_STATUSES)[number];
 /** Why a task is `failed`. */
 export type FailureCode = "error" | "timeout" | "total_timeout" | "stalled" | "rejected";
 /** Why a task is `interrupted`: its process, or its manager, ended first. */
-export type InterruptReason = "shutdown";
+export type InterruptReason = "process_lost" | "shutdown";
 /** What stopped a task. The first is kept and decides the outcome (S5). */
 export type StopReason = "cancel" | "timeout" | "total_timeout" | "stalled" | "shutdown";
 

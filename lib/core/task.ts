@@ -11,7 +11,7 @@ import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
 import type { TaskRecord, Usage, Wait } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
-import { newState, type TaskDetails, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
+import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 
 /** Somebody who waits for tasks to end. */
@@ -70,11 +70,11 @@ interface Spawned {
   readonly sessionId: string | undefined;
   readonly createdAt: number;
   readonly traits: TaskTraits;
-  readonly details: TaskDetails;
+  readonly state: TaskState;
   readonly lane: Lane<Task>;
   readonly parent: Task | undefined;
-  readonly work: Work;
-  readonly context: AsyncResource;
+  readonly work: Work | undefined;
+  readonly context: AsyncResource | undefined;
 }
 
 export class Task implements TaskSpec, Slotted {
@@ -86,6 +86,8 @@ export class Task implements TaskSpec, Slotted {
 
   // ── the loop ──
   state: TaskState;
+  /** `seq` of the fact that made it, or its newest attempt: its function starts once that is stored (L9). */
+  madeSeq = 0;
   #record: TaskRecord | undefined;
 
   // ── the runner ──
@@ -117,13 +119,13 @@ export class Task implements TaskSpec, Slotted {
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
   desk: Desk | undefined;
 
-  constructor({ id, sessionId, createdAt, traits, details, lane, parent, work, context }: Spawned) {
+  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, context }: Spawned) {
     this.id = id;
     this.sessionId = sessionId;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
     this.createdAt = createdAt;
     this.traits = traits;
-    this.state = newState(details);
+    this.state = state;
     this.work = work;
     this.context = context;
     this.lane = lane;
@@ -150,6 +152,10 @@ export class Task implements TaskSpec, Slotted {
   get isOver(): boolean {
     return this.state.finishedAt !== undefined;
   }
+  /** The same spawn finds it again, in whichever process (H7). */
+  get isReturnable(): boolean {
+    return this.traits.hasGivenId || this.traits.callId !== undefined;
+  }
   get isAttached(): boolean {
     return this.parent !== undefined && !this.state.details.detached;
   }
@@ -162,10 +168,10 @@ export class Task implements TaskSpec, Slotted {
 
   /** Its own, or the nearest one inherited: a detached task is on its own. */
   get totalDeadlineAt(): number | undefined {
-    let first = this.traits.totalDeadlineAt;
+    let first = this.traits.limits?.totalDeadlineAt;
     let above = this.isAttached ? this.parent : undefined;
     while (above !== undefined) {
-      const { totalDeadlineAt } = above.traits;
+      const totalDeadlineAt = above.traits.limits?.totalDeadlineAt;
       if (totalDeadlineAt !== undefined && (first === undefined || totalDeadlineAt < first)) first = totalDeadlineAt;
       above = above.isAttached ? above.parent : undefined;
     }
@@ -206,6 +212,10 @@ export interface Pending extends Delivery, OpenWait<never> {
   hook(): void;
   /** Stops following the signal that may withdraw it. */
   unfollow: (() => void) | undefined;
+  /** What it gives tells of facts. One that is stopped tells of none, and is not kept waiting for the store (D1). */
+  readonly tells: boolean;
+  /** The signal that may withdraw it has aborted. */
+  abort(reason: unknown): void;
   /** Rejects it, even one that is over and only waits for its slot. */
   withdraw(error: Error): void;
 }

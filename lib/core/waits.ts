@@ -76,9 +76,18 @@ export class Waits implements WaitKeeper {
   }
 
   begin(wait: Pending, signal: AbortSignal | undefined): void {
-    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.reject(signal.reason));
+    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(signal.reason));
     if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
     wait.hook();
+  }
+
+  /** D1: what is known at once is told once it is stored. */
+  tell<T>(value: T): Promise<T> {
+    return this.#loop.tell(value);
+  }
+
+  gate<T>(settled: Promise<T>): Promise<T> {
+    return this.#loop.gate(settled);
   }
 
   changed(attempt: Attempt): void {
@@ -93,19 +102,19 @@ export class Waits implements WaitKeeper {
     this.#block(attempt);
     this.#slots.leave(task.lane, task);
     this.#slots.release(task.lane, task);
-    if (returning !== undefined) this.#loop.deliver(returning);
+    if (returning !== undefined) this.#deliver(returning);
   }
 
   over(wait: Pending): void {
     const { attempt } = wait;
     if (attempt === undefined) this.#ofNobody.delete(wait);
     if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
-      this.#loop.deliver(wait);
+      this.#deliver(wait);
       return;
     }
     if (attempt.pending.size > 0) {
       this.#block(attempt);
-      this.#loop.deliver(wait);
+      this.#deliver(wait);
       return;
     }
     attempt.returning = wait;
@@ -121,7 +130,7 @@ export class Waits implements WaitKeeper {
     attempt.returning = undefined;
     this.#loop.apply(attempt.task, { type: "resume", attempt: attempt.number });
     attempt.task.desk?.deadlines?.run();
-    if (returning !== undefined) this.#loop.deliver(returning);
+    if (returning !== undefined) this.#deliver(returning);
   }
 
   /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
@@ -140,6 +149,10 @@ export class Waits implements WaitKeeper {
   close(): void {
     this.#closed = new ManagerClosedError("it waits for nothing any more");
     for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
+  }
+
+  #deliver(wait: Pending): void {
+    this.#loop.deliver(wait, wait.tells ? this.#loop.seq : 0);
   }
 
   #block(attempt: Attempt): void {

@@ -110,6 +110,22 @@ cancelled         | (terminal)    | (terminal)
 interrupted       | (terminal)    | (terminal)
 `,
   `
+                  | lose             | reattach
+queued            | task.interrupted | task.reattached
+queued, stopped   | task.cancelled   | (stopped)
+queued, finishing | task.cancelled   | (settled)
+running           | task.interrupted | task.reattached
+running, stopped  | task.cancelled   | (stopped)
+blocked           | task.interrupted | task.reattached
+blocked, stopped  | task.cancelled   | (stopped)
+finishing         | task.succeeded   | (settled)
+superseded        | task.interrupted | task.reattached
+succeeded         | (terminal)       | (terminal)
+failed            | (terminal)       | (terminal)
+cancelled         | (terminal)       | (terminal)
+interrupted       | (terminal)       | (terminal)
+`,
+  `
                   | close answered   | close rejected   | close expired   | close withdrawn
 queued            | request.answered | request.rejected | request.expired | request.withdrawn
 queued, stopped   | request.answered | request.rejected | request.expired | request.withdrawn
@@ -158,7 +174,7 @@ describe("every status × every command", () => {
     for (const { state, command } of ALL) {
       const { type, attempt: _, ...said } = { attempt: 1, ...commandOf(command) };
       const decision = decide(STATES[state], commandOf(command));
-      if (isRefusal(decision) || type === "settle" || type === "end") continue;
+      if (isRefusal(decision) || type === "settle" || type === "end" || type === "lose") continue;
       const told = type === "resume" ? {} : { ...said };
       expect(decision).toEqual([{ ...told, type: decision[0]?.type }]);
     }

@@ -78,11 +78,11 @@ function holds(law: (step: Step) => void): void {
   );
 }
 
-/** DESIGN §1, "leaves to"; without retry and reattach nothing comes back to `queued`. */
+/** DESIGN §1, "leaves to". */
 const LEAVES_TO: { readonly [S in TaskStatus]: readonly TaskStatus[] } = {
   queued: ["running", "succeeded", "failed", "cancelled", "interrupted"],
-  running: ["blocked", "succeeded", "failed", "cancelled", "interrupted"],
-  blocked: ["running", "succeeded", "failed", "cancelled", "interrupted"],
+  running: ["blocked", "queued", "succeeded", "failed", "cancelled", "interrupted"],
+  blocked: ["running", "queued", "succeeded", "failed", "cancelled", "interrupted"],
   succeeded: [],
   failed: [],
   cancelled: [],
@@ -124,7 +124,8 @@ describe("any sequence of commands", () => {
   test("S3 stamps the start and the end once, each when it happens", () => {
     holds(({ before, facts, after, at }) => {
       const has = (is: (type: string) => boolean): boolean => facts.some(({ type }) => is(type));
-      expect(after.startedAt).toBe(has((type) => type === "task.started") ? at : before.startedAt);
+      const started = has((type) => type === "task.started") ? at : undefined;
+      expect(after.startedAt).toBe(before.startedAt ?? started);
       expect(after.finishedAt).toBe(has(isEnd) ? at : before.finishedAt);
       if (before.startedAt !== undefined) expect(after.startedAt).toBe(before.startedAt);
       if (before.finishedAt !== undefined) expect(after.finishedAt).toBe(before.finishedAt);
@@ -142,9 +143,19 @@ describe("any sequence of commands", () => {
     });
   });
 
-  test("S5 keeps the first stop", () => {
-    holds(({ before, after }) => {
-      if (before.stop !== undefined) expect(after.stop).toBe(before.stop);
+  test("S5 keeps the first stop; that of a process that shut down ends with it (D8)", () => {
+    holds(({ before, facts, after }) => {
+      if (before.stop === undefined) return;
+      const goesOn = facts.some(({ type }) => type === "task.reattached");
+      if (goesOn) expect(before.stop.reason).toBe("shutdown");
+      expect(after.stop).toBe(goesOn ? undefined : before.stop);
+    });
+  });
+
+  test("D4 fences the attempt before from the one that goes on", () => {
+    holds(({ before, facts, after }) => {
+      const goesOn = facts.some(({ type }) => type === "task.reattached");
+      expect(after.attempt).toBe(goesOn ? before.attempt + 1 : before.attempt);
     });
   });
 
@@ -172,7 +183,8 @@ describe("any sequence of commands", () => {
   test("S6 can always be brought to an end, which is told exactly once", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 30 }), fc.constantFrom(...STOP_REASONS), (commands, reason) => {
-        const finale = [stop(reason), settle(SETTLED.unstarted), settle(SETTLED.silent), end];
+        // An attempt after the first is not the one that these settle; its process ends (D4).
+        const finale = [stop(reason), settle(SETTLED.unstarted), settle(SETTLED.silent), end, commandOf("lose")];
         const steps = live([...commands, ...finale]);
         expect(steps.flatMap(({ facts }) => facts.filter(({ type }) => isEnd(type)))).toHaveLength(1);
         expect(isTerminal(steps.at(-1)?.after.status ?? "queued")).toBe(true);

@@ -43,6 +43,9 @@ export function playAll(...commands: readonly Command[]): TaskState {
   return commands.reduce((state, command) => play(state, command), created);
 }
 
+/** Of the process that comes after the one of `start`. */
+export const NEXT_RUNTIME = { instanceId: "i2", pid: 8, startedAt: 5_000 };
+
 export const start: Command = { type: "start", runtime: { instanceId: "i1", pid: 7, startedAt: 500 } };
 export const block: Command = { type: "block", attempt: 1, blockedOn: [{ on: "message" }] };
 export const end: Command = { type: "end" };
@@ -145,6 +148,8 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   "settle silent": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.silent, living: [] }),
   "settle unstarted": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.unstarted, living: [] }),
   end: () => end,
+  lose: () => ({ type: "lose", id: TASK_ID, process: undefined }),
+  reattach: () => ({ type: "reattach", runtime: NEXT_RUNTIME }),
   lateSettle: () => ({ type: "lateSettle", settled: "threw", message: "out of ink" }),
   progress: (attempt) => ({ type: "progress", attempt, progress: { current: 1, total: 2 } }),
   update: () => ({ type: "update", patch: { title: "renamed" } }),

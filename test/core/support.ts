@@ -52,6 +52,7 @@ const factTypes = [
   "task.cancelled",
   "task.interrupted",
   "task.abandoned",
+  "task.reattached",
   "task.lateSettled",
   "request.opened",
   "request.answered",

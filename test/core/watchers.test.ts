@@ -3,7 +3,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { describe, expect, test } from "vitest";
 import { Lane } from "../../lib/core/slots.js";
-import { NO_DETAILS, NO_TRAITS } from "../../lib/core/state.js";
+import { NO_DETAILS, NO_TRAITS, newState } from "../../lib/core/state.js";
 import { Task } from "../../lib/core/task.js";
 import { tellWatchers, unwatch, watch } from "../../lib/core/watchers.js";
 
@@ -13,7 +13,7 @@ function task(): Task {
     sessionId: undefined,
     createdAt: 0,
     traits: NO_TRAITS,
-    details: NO_DETAILS,
+    state: newState(NO_DETAILS),
     lane: new Lane<Task>("default", { concurrency: 1 }, 1_000),
     parent: undefined,
     work: () => undefined,

@@ -12,7 +12,6 @@ const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
 
 /** Names that are somebody else's, each with whose it is. */
 const foreign: Readonly<Record<string, string>> = {
-  snapshot: "Node's AsyncLocalStorage",
   unhandledRejection: "Node's process",
 };
 

@@ -71,6 +71,7 @@ function factOf(event: TaskEvent, name: string): readonly string[] {
   switch (event.type) {
     case "task.created":
     case "task.started":
+    case "task.reattached":
     case "task.resumed":
     case "task.abandoned":
       return [`${event.type.slice("task.".length)} ${name}`];

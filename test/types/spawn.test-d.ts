@@ -240,6 +240,10 @@ describe("isErrandError", () => {
       case "REQUEST_REJECTED":
       case "REQUEST_EXPIRED":
       case "MANAGER_CLOSED":
+      case "UNKNOWN_KIND":
+      case "STORE_LOCKED":
+      case "STORE_UNAVAILABLE":
+      case "JOURNAL_CORRUPT":
       case "EVENTS_COMPACTED":
         return;
       default:

@@ -1,0 +1,216 @@
+// Committer: takes what was decided to the store, once a turn, and again until it is there (D1, D5).
+//
+// Owns the events that are not stored yet. One `append` at a time; all that was decided meanwhile shares the next one, so under load
+// thousands of tasks share one commit. A store that fails keeps nothing back: the events wait here, are tried again, and until they
+// are stored nothing new is spawned. Now and then, when the journal has grown long beside what it tells, it is compacted (D6).
+
+import { setImmediate } from "node:timers";
+import pLimit from "p-limit";
+import { runOutside } from "./ambient.js";
+import { Alarm, type Clock } from "./clock.js";
+import { isErrandError, StoreUnavailableError } from "./errors.js";
+import type { TaskEvent } from "./events.js";
+import type { Json } from "./json.js";
+import { longOutputOf, withoutOutput } from "./long-output.js";
+import type { Cut } from "./snapshot.js";
+import type { TaskStore } from "./store.js";
+
+interface CommitterRooms {
+  readonly store: TaskStore;
+  readonly clock: Clock;
+  /** Every event up to `seq` is stored. */
+  readonly onStored: (seq: number) => void;
+  readonly onFailed: (error: unknown) => void;
+  /** Of the state that the newest fact made. */
+  readonly snapshot: () => Cut;
+}
+
+/** Compacting is worth it from so many events on, and when they are so many times what the snapshot keeps. */
+const COMPACT_FROM = 20_000;
+const COMPACT_TIMES = 8;
+
+const OUTPUTS_AT_A_TIME = 4;
+
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5_000;
+
+export class Committer {
+  readonly #rooms: CommitterRooms;
+  #pending: TaskEvent[] = [];
+  #stored: number;
+  /** `seq` of the newest event that was added. */
+  #added: number;
+  /** A commit is under way, or waits for the end of its turn. */
+  #isCommitting = false;
+  #failure: StoreUnavailableError | undefined;
+  #retryMs = FIRST_RETRY_MS;
+  /** Cuts the pause before the next try short. */
+  #hurry: (() => void) | undefined;
+  #waiting: { readonly seq: number; readonly resolve: () => void }[] = [];
+  #sinceSnapshot: number;
+  #snapshotSize = 0;
+  #compacting: Promise<void> | undefined;
+  #isClosed = false;
+  /** Ids of evicted tasks that had an output of their own in the store. */
+  #evicted: string[] = [];
+
+  /** `seq` is the last one that is stored, `sinceSnapshot` how many events are behind the newest snapshot. */
+  constructor(rooms: CommitterRooms, seq: number, sinceSnapshot: number) {
+    this.#rooms = rooms;
+    this.#stored = seq;
+    this.#added = seq;
+    this.#sinceSnapshot = sinceSnapshot;
+  }
+
+  /** Why nothing new may be spawned: the store does not take what there is. */
+  get failure(): StoreUnavailableError | undefined {
+    return this.#failure;
+  }
+
+  /** Goes with the next commit. */
+  add(event: TaskEvent): void {
+    this.#pending.push(event);
+    this.#added = event.seq;
+    this.#schedule();
+  }
+
+  /** The record of `taskId` is not kept any more; what it gave was kept by itself. */
+  evict(taskId: string): void {
+    this.#evicted.push(taskId);
+  }
+
+  /** Resolves when the event of `seq` is stored. */
+  durable(seq: number): Promise<void> {
+    if (seq <= this.#stored) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ seq, resolve }));
+  }
+
+  /** Resolves when everything added is stored, or `ms` have passed; then gives the writer's place back. */
+  async close(ms: number): Promise<void> {
+    this.#hurry?.();
+    let alarm: Alarm | undefined;
+    const isLate = new Promise<void>((resolve) => {
+      alarm = new Alarm(this.#rooms.clock, ms, resolve);
+    });
+    await Promise.race([this.durable(this.#added).then(() => this.#compacting), isLate]);
+    alarm?.cancel();
+    this.#isClosed = true;
+    this.#hurry?.();
+    await this.#rooms.store.close();
+  }
+
+  // ── committing ───────────────────────────────────────────────────────────
+
+  /** At the end of this turn, in nobody's context. */
+  #schedule(): void {
+    if (this.#isCommitting || this.#isClosed) return;
+    this.#isCommitting = true;
+    runOutside(() => setImmediate(() => void this.#commitPending()));
+  }
+
+  async #commitPending(): Promise<void> {
+    const batch = this.#pending;
+    this.#pending = [];
+    try {
+      await this.#commit(batch);
+    } catch (error) {
+      this.#pending = batch.concat(this.#pending);
+      await this.#failed(error);
+    }
+    this.#isCommitting = false;
+    if (this.#pending.length > 0) this.#schedule();
+    this.#compactWhenDue();
+  }
+
+  async #commit(batch: readonly TaskEvent[]): Promise<void> {
+    const { store, snapshot, onStored } = this.#rooms;
+    const last = batch.at(-1);
+    if (last === undefined) return;
+    if (this.#failure?.needsSnapshot) {
+      const { json, seq, apart } = snapshot();
+      await this.#putOutputs(apart);
+      await store.compact(json, seq);
+    }
+    await store.append(await this.#setApart(batch));
+    this.#failure = undefined;
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#stored = last.seq;
+    this.#sinceSnapshot += batch.length;
+    onStored(last.seq);
+    this.#tellDurable();
+  }
+
+  /** What is too long for the journal is stored before the event that tells of it. */
+  async #setApart(batch: readonly TaskEvent[]): Promise<readonly TaskEvent[]> {
+    const apart = new Map<string, Json>();
+    const lines = batch.map((event) => {
+      const output = longOutputOf(event);
+      if (output === undefined) return event;
+      apart.set(event.taskId, output);
+      return withoutOutput(event);
+    });
+    if (apart.size === 0) return batch;
+    await this.#putOutputs(apart);
+    return lines;
+  }
+
+  async #putOutputs(outputs: ReadonlyMap<string, Json>): Promise<void> {
+    const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
+    await Promise.all(
+      Array.from(outputs, ([taskId, output]) => limit(() => this.#rooms.store.putOutput(taskId, output))),
+    );
+  }
+
+  #tellDurable(): void {
+    if (this.#waiting.length === 0) return;
+    const told = this.#waiting.filter(({ seq }) => seq <= this.#stored);
+    this.#waiting = this.#waiting.filter(({ seq }) => seq > this.#stored);
+    for (const { resolve } of told) resolve();
+  }
+
+  /** D5: nothing is dropped. Tries again after a pause, which grows. */
+  async #failed(error: unknown): Promise<void> {
+    const { clock, onFailed } = this.#rooms;
+    this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
+      ? error
+      : new StoreUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
+    onFailed(this.#failure);
+    await new Promise<void>((resolve) => {
+      const alarm = new Alarm(clock, this.#retryMs, resolve);
+      this.#hurry = () => {
+        alarm.cancel();
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
+    this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+  }
+
+  // ── compacting ───────────────────────────────────────────────────────────
+
+  /** Beside the commits that follow: all that it tells is stored before it is. */
+  #compactWhenDue(): void {
+    if (this.#compacting !== undefined || this.#failure !== undefined) return;
+    if (this.#sinceSnapshot < Math.max(COMPACT_FROM, COMPACT_TIMES * this.#snapshotSize)) return;
+    this.#compacting = this.#compact().finally(() => {
+      this.#compacting = undefined;
+    });
+  }
+
+  async #compact(): Promise<void> {
+    const { store, snapshot, onFailed } = this.#rooms;
+    const evicted = this.#evicted;
+    this.#evicted = [];
+    const { json, seq, tasks } = snapshot();
+    this.#sinceSnapshot = 0;
+    this.#snapshotSize = tasks;
+    try {
+      await this.durable(seq);
+      await store.compact(json, seq);
+      if (evicted.length > 0) await store.deleteOutputs(evicted);
+    } catch (error) {
+      this.#evicted.push(...evicted);
+      onFailed(error);
+    }
+  }
+}

@@ -1,0 +1,57 @@
+// defineKind: a kind, with its types.
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { TaskContext } from "./context.js";
+import { Kind, type TaskKind } from "./kind.js";
+import { checkCount, checkKnown, checkMs, checkOptions, checkText, checkType } from "./options.js";
+import type { TaskRecord } from "./record.js";
+
+/** I → In: the input before and after its schema. R: the result. C: the checkpoint. */
+export interface KindDefinition<In, I, R, C> {
+  /** Unique in a manager; what the record and the journal say. */
+  name: string;
+  description?: string | undefined;
+  /** Answers synchronously: a promise is a `TypeError` that names the kind. The journal keeps the raw input and parses again on reattach. */
+  input?: StandardSchemaV1<I, In> | undefined;
+  /** What `ctx.checkpoint` takes and `ctx.lastCheckpoint` gives. */
+  checkpoint?: StandardSchemaV1<C> | undefined;
+  /** Without an `input` schema, annotate `input`: nothing checks it, and the kind takes what you say. */
+  run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | PromiseLike<R>;
+  /**
+   * Asked after a restart: `true` runs it again (attempt + 1); `false`, a throw, or no such function, ends it `interrupted`.
+   * `TaskManager.open` waits for the answer.
+   */
+  canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
+  /** Runs in all, the first and those a crash ended included: an integer ≥ 1. Without it only `canReattach` bounds reattaching. */
+  retry?: { maxAttempts: number } | undefined;
+  /** Of each attempt, when its spawn says none. */
+  timeoutMs?: number | undefined;
+  /** When its spawn says none. */
+  lane?: string | undefined;
+}
+
+/** A value: it registers nothing. Hand it to `TaskManagerOptions.kinds` to start it by name, or after a restart. */
+export function defineKind<R, In = undefined, I = In, C = unknown>(
+  definition: KindDefinition<In, I, R, C>,
+): TaskKind<I, R> {
+  checkType("definition", definition, "object");
+  checkKnown("defineKind", definition, DEFINITION);
+  const { name, description, input, checkpoint, run, canReattach, retry, timeoutMs, lane } = definition;
+  checkType("name", name, "string");
+  checkText("name", name);
+  if (description !== undefined) checkType("description", description, "string");
+  for (const [option, schema] of Object.entries({ input, checkpoint }))
+    if (schema !== undefined && !("~standard" in schema)) throw new TypeError(`${option} must be a Standard Schema`);
+  checkType("run", run, "function");
+  if (canReattach !== undefined) checkType("canReattach", canReattach, "function");
+  checkOptions("retry", retry, "maxAttempts");
+  checkCount("retry.maxAttempts", retry?.maxAttempts, 1);
+  checkMs("timeoutMs", timeoutMs);
+  checkText("lane", lane);
+  const maxAttempts = retry?.maxAttempts;
+  return new Kind({ name, description, input, checkpoint, run, canReattach, maxAttempts, timeoutMs, lane });
+}
+
+const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, never, never, never>>([
+  ...(["name", "description", "input", "checkpoint", "run", "canReattach", "retry", "timeoutMs", "lane"] as const),
+]);

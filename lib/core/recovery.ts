@@ -1,0 +1,119 @@
+// Recovery: what becomes of the tasks that an earlier process left (D4, H7).
+//
+// A stop that was asked for is carried out. What a kind may go on with is asked for, parents first; all else is over. Nothing is run
+// here: what goes on is handed back, and starts once all of this is stored.
+
+import pLimit from "p-limit";
+import { isStopped } from "./decide.js";
+import type { Requests } from "./inbox.js";
+import type { KindParts, Kinds } from "./kind.js";
+import { workAgain } from "./kind.js";
+import type { Logger } from "./listeners.js";
+import type { Loop } from "./loop.js";
+import type { Runtime } from "./record.js";
+import type { Runner } from "./runner.js";
+import type { Lane } from "./slots.js";
+import type { Spawner } from "./spawn.js";
+import type { Task } from "./task.js";
+
+export interface RecoveryRooms {
+  readonly loop: Loop;
+  readonly kinds: Kinds;
+  readonly requests: Requests;
+  readonly runner: Runner;
+  readonly spawner: Spawner;
+  readonly runtime: Runtime;
+  readonly logger: Logger | undefined;
+  /** Whether tasks can start in it. */
+  readonly isDeclared: (lane: Lane<Task>) => boolean;
+}
+
+/** A task that its kind goes on with. */
+export interface Reattached {
+  readonly task: Task;
+  readonly kind: KindParts;
+}
+
+const ASKED_AT_A_TIME = 8;
+
+/**
+ * Decides of each of `living` (parents before children) how it goes on. `process` ran those that never started.
+ * Gives the tasks that are to start again.
+ */
+export async function recover(
+  rooms: RecoveryRooms,
+  living: readonly Task[],
+  process: Runtime | undefined,
+): Promise<readonly Reattached[]> {
+  const { loop, requests, runner, runtime } = rooms;
+  const candidates = new Map<Task, KindParts>();
+  for (const task of living) {
+    const kind = candidateKind(rooms, task);
+    if (kind !== undefined && (!task.isAttached || isReturnable(task, candidates))) candidates.set(task, kind);
+  }
+  // H7: before any kind is asked.
+  for (const task of living) if (!candidates.has(task)) runner.lose(task, process);
+
+  const reattached: Reattached[] = [];
+  const limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
+  for (const generation of generationsOf(candidates.keys())) {
+    const answers = await Promise.all(
+      generation.map((task) =>
+        limit(async () => ({ task, kind: candidates.get(task), goesOn: await mayGoOn(rooms, task, candidates) })),
+      ),
+    );
+    for (const { task, kind, goesOn } of answers) {
+      if (kind !== undefined && goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
+        reattached.push({ task, kind });
+        requests.takeOver(task);
+      } else {
+        candidates.delete(task);
+        runner.lose(task, process);
+      }
+    }
+  }
+  return reattached;
+}
+
+/** They start, or stand in line, as they did before. */
+export function goOn({ spawner }: RecoveryRooms, reattached: readonly Reattached[]): void {
+  for (const { task, kind } of reattached) spawner.again(task, workAgain(kind, task.traits.input));
+}
+
+/** Nobody stopped it, it has not returned, and its kind can. */
+function candidateKind({ kinds, isDeclared }: RecoveryRooms, task: Task): KindParts | undefined {
+  const { state, lane } = task;
+  return isStopped(state) || state.outcome !== undefined || !isDeclared(lane) ? undefined : kinds.thatReattaches(task);
+}
+
+/** H7: the same spawn of a parent that goes on finds it again. */
+function isReturnable(task: Task, candidates: ReadonlyMap<Task, KindParts>): boolean {
+  const { parent } = task;
+  return parent !== undefined && candidates.has(parent) && task.isReturnable;
+}
+
+/** By depth, so that a parent is asked before its children. */
+function generationsOf(tasks: Iterable<Task>): readonly (readonly Task[])[] {
+  const generations = new Map<number, Task[]>();
+  for (const task of tasks) {
+    const generation = generations.get(task.depth);
+    if (generation === undefined) generations.set(task.depth, [task]);
+    else generation.push(task);
+  }
+  return [...generations].toSorted(([a], [b]) => a - b).map(([, generation]) => generation);
+}
+
+async function mayGoOn(
+  { logger }: RecoveryRooms,
+  task: Task,
+  candidates: ReadonlyMap<Task, KindParts>,
+): Promise<boolean> {
+  const { parent } = task;
+  if (task.isAttached && (parent === undefined || !candidates.has(parent))) return false;
+  try {
+    return (await candidates.get(task)?.canReattach?.(task.record)) === true;
+  } catch (error) {
+    logger?.warn(`canReattach of kind ${task.traits.kind} threw: task ${task.id} does not go on`, { error });
+    return false;
+  }
+}

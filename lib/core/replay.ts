@@ -1,0 +1,176 @@
+// Replay: the tasks of an earlier process, made anew from what its store kept.
+//
+// A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (DESIGN §2). What
+// follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
+
+import type { TaskEvent } from "./events.js";
+import { adopt, buryIn, letGo } from "./hierarchy.js";
+import type { Requests } from "./inbox.js";
+import type { Json } from "./json.js";
+import type { Ledger } from "./ledger.js";
+import { NOT_KEPT } from "./long-output.js";
+import type { Loop } from "./loop.js";
+import type { Message } from "./message.js";
+import { mailboxOf } from "./messages.js";
+import type { Runtime, TaskRecord, UsageReport } from "./record.js";
+import type { Registry } from "./registry.js";
+import { toFact, toState } from "./restored.js";
+import type { Lane } from "./slots.js";
+import type { Snapshot, StoredTask } from "./snapshot.js";
+import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "./state.js";
+import { familyOf, Task } from "./task.js";
+
+export interface ReplayRooms {
+  readonly loop: Loop;
+  readonly registry: Registry;
+  readonly requests: Requests;
+  readonly ledger: Ledger;
+  /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
+  readonly laneOf: (name: string) => Lane<Task>;
+  /** A task was made. */
+  readonly onMade: (task: Task) => void;
+  /** A task is over: its name is free, and it is kept as long as others. */
+  readonly onOver: (task: Task) => void;
+  readonly report: (task: Task, usage: UsageReport) => void;
+}
+
+export class Replay {
+  readonly #rooms: ReplayRooms;
+  /** The process that last ran anything. */
+  runtime: Runtime | undefined;
+
+  constructor(rooms: ReplayRooms) {
+    this.#rooms = rooms;
+  }
+
+  // ── the snapshot ─────────────────────────────────────────────────────────
+
+  /** `apart`: the outputs that the store kept by themselves. */
+  snapshot({ tasks, requests, sessions }: Snapshot, apart: ReadonlyMap<string, Json | undefined>): void {
+    const made = tasks.map((stored) => {
+      const beside = stored.outputApart ? { ...stored, output: toOutput(apart.get(stored.record.id)) } : stored;
+      const task = this.#make(stored.record, stored, toState(stored.record, beside));
+      this.#sawRuntime(stored.record.runtime);
+      return { task, stored };
+    });
+    for (const { task, stored } of made) restoreSums(task, stored);
+    for (const request of requests) {
+      const task = this.#rooms.registry.byId(request.taskId);
+      if (task !== undefined) this.#rooms.requests.restore(task, request);
+    }
+    for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
+    const ended = made.filter(({ task }) => task.isOver);
+    ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
+    for (const { task } of ended) this.#over(task);
+    this.#rooms.ledger.restore(sessions);
+  }
+
+  // ── the events ───────────────────────────────────────────────────────────
+
+  event(event: TaskEvent): void {
+    if (event.type === "task.created") {
+      this.#rooms.ledger.count(this.#make(event.record, event, toState(event.record)));
+      return;
+    }
+    const task = this.#rooms.registry.byId(event.taskId);
+    // Not kept any more: what came after its end is nobody's.
+    if (task === undefined) return;
+    const wasAttached = task.isAttached;
+    this.#rooms.loop.restore(task, toFact(event), event.at);
+    switch (event.type) {
+      case "task.started":
+      case "task.reattached":
+        this.#sawRuntime(event.runtime);
+        return;
+      case "task.updated":
+        if (wasAttached && !task.isAttached) letGo(task);
+        return;
+      case "task.succeeded":
+      case "task.failed":
+      case "task.cancelled":
+      case "task.interrupted":
+        this.#over(task);
+        return;
+      case "message.sent":
+        this.#keep(task, event.message);
+        return;
+      case "usage.reported":
+        this.#rooms.report(task, event.usage);
+        return;
+      case "request.opened":
+      case "request.answered":
+      case "request.rejected":
+      case "request.expired":
+      case "request.withdrawn":
+        this.#rooms.requests.restore(task, event.request);
+        return;
+      default:
+    }
+  }
+
+  // ── making ───────────────────────────────────────────────────────────────
+
+  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task {
+    const { id, sessionId, createdAt, parentId, lane } = record;
+    const { registry, laneOf } = this.#rooms;
+    const task = new Task({
+      id,
+      sessionId,
+      createdAt,
+      traits: toTraits(record, spawned),
+      state,
+      lane: laneOf(lane),
+      parent: parentId === undefined ? undefined : registry.byId(parentId),
+      work: undefined,
+      context: undefined,
+    });
+    registry.add(task);
+    adopt(task);
+    this.#rooms.onMade(task);
+    return task;
+  }
+
+  #over(task: Task): void {
+    buryIn(task);
+    this.#rooms.onOver(task);
+  }
+
+  /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */
+  #keep(task: Task, message: Message): void {
+    const { inReplyTo } = message;
+    const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
+    if (isAnswer) mailboxOf(task).keep(message);
+    else mailboxOf(task).add(message);
+  }
+
+  #sawRuntime(runtime: Runtime | undefined): void {
+    if (runtime !== undefined && runtime.startedAt >= (this.runtime?.startedAt ?? 0)) this.runtime = runtime;
+  }
+}
+
+function toOutput(json: Json | undefined): Output {
+  return json === undefined ? { outputOmitted: NOT_KEPT } : { output: json };
+}
+
+/** Its own sums, of tasks below it that are not kept any more too. */
+function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
+  const { tasks, ...spent } = record.usage;
+  if (tasks === 1 && ownSpent === undefined && task.family.firstChild === undefined) return;
+  const family = familyOf(task);
+  family.tasksBelow = tasks - 1;
+  family.spent = Object.freeze(spent);
+  if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);
+}
+
+/** What a spawn said that its record does not. */
+type SpawnedWith = Pick<StoredTask, "limits" | "hasGivenId">;
+
+function toTraits(record: TaskRecord, spawned: SpawnedWith): TaskTraits {
+  const { limits } = spawned;
+  const hasGivenId = spawned.hasGivenId === true;
+  const { kind, input, name, agent, runId, callId, laneKey, priority, children } = record;
+  const isPlain = kind === undefined && name === undefined && agent === undefined && runId === undefined;
+  const isUsual = callId === undefined && laneKey === undefined && priority === 0 && children === "await";
+  if (isPlain && isUsual && limits === undefined && !hasGivenId) return NO_TRAITS;
+  return { kind, input, name, agent, runId, callId, laneKey, priority, children, limits, hasGivenId };
+}

@@ -1,0 +1,115 @@
+// Restored: what a store kept, as the rules work on it. The way back of `toEvent` and `toRecord`.
+//
+// Pure. What comes from a store is plain JSON: it is frozen here, because records and events hand it out as it is.
+
+import type { Fact, TaskEvent } from "./events.js";
+import { freezeJson } from "./json.js";
+import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
+import { type Made, NO_DETAILS, NO_WAITS, type Output, type TaskDetails, type TaskState } from "./state.js";
+
+/** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. */
+export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fact {
+  const { taskId: id } = event;
+  switch (event.type) {
+    case "task.blocked":
+      return { type: event.type, blockedOn: toWaits(event.blockedOn) };
+    case "task.cancelRequested":
+      return {
+        type: event.type,
+        stop: Object.freeze({ reason: event.stopReason, words: event.reason, at: event.at }),
+      };
+    case "task.returned": {
+      const outcome = freezeJson(event.outcome);
+      const value = outcome.status === "succeeded" ? outcome.value : undefined;
+      return { type: event.type, outcome, output: value === undefined ? undefined : { output: value } };
+    }
+    case "task.succeeded": {
+      const output = outputOf(event);
+      const value = output !== undefined && "output" in output ? output.output : undefined;
+      return { type: event.type, outcome: Object.freeze({ id, status: "succeeded", value }), output };
+    }
+    case "task.failed":
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "failed", error: freezeJson(event.error) }),
+        output: undefined,
+      };
+    case "task.cancelled":
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "cancelled", reason: event.reason }),
+        output: undefined,
+      };
+    case "task.interrupted": {
+      const { reason, instanceId, pid } = event;
+      const process = { ...(instanceId === undefined ? {} : { instanceId }), ...(pid === undefined ? {} : { pid }) };
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "interrupted", reason, ...process }),
+        output: undefined,
+      };
+    }
+    case "task.updated":
+      return { type: event.type, patch: freezeJson(event.patch) };
+    case "task.progressed":
+      return { type: event.type, progress: freezeJson(event.progress) };
+    case "artifact.added":
+      return { type: event.type, artifact: freezeJson(event.artifact) };
+    default:
+      return event;
+  }
+}
+
+/** What else than its record makes a task what it is. */
+export interface BesideRecord {
+  /** Of a task that has returned, or is over. Without the value, which `output` has. */
+  readonly outcome?: TaskOutcome<undefined>;
+  /** Of a task that has returned and waits for its children: its record shows none yet. */
+  readonly output?: Output;
+  readonly checkpoint?: TaskDetails["checkpoint"];
+}
+
+export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
+  const { stopReason, reason, cancelRequestedAt } = record;
+  const output = beside.output ?? outputOf(record);
+  return {
+    status: record.status,
+    attempt: record.attempt,
+    blockedOn: toWaits(record.blockedOn),
+    stop:
+      stopReason === undefined || cancelRequestedAt === undefined
+        ? undefined
+        : Object.freeze({ reason: stopReason, words: reason ?? stopReason, at: cancelRequestedAt }),
+    outcome: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
+    output: freezeJson(output),
+    runtime: freezeJson(record.runtime),
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    updatedAt: record.updatedAt,
+    details: toDetails(record, beside),
+  };
+}
+
+function toDetails(record: TaskRecord, { checkpoint }: BesideRecord): TaskDetails {
+  const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
+  let made: Made | undefined;
+  for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
+  const kept = freezeJson({ title, detached, progress, summary, links, tags, metadata, heartbeatAt, checkpoint });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made });
+}
+
+function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): TaskOutcome {
+  if (outcome.status !== "succeeded") return freezeJson(outcome);
+  return Object.freeze({ ...outcome, value: output !== undefined && "output" in output ? output.output : undefined });
+}
+
+function outputOf({ output, outputOmitted }: Pick<TaskRecord, "output" | "outputOmitted">): Output | undefined {
+  if (output !== undefined) return { output: freezeJson(output) };
+  return outputOmitted === undefined ? undefined : { outputOmitted };
+}
+
+/** JSON has no `Infinity`: a sleep without an end came back as `null`. */
+function toWaits(waits: readonly Wait[]): readonly Wait[] {
+  if (waits.length === 0) return NO_WAITS;
+  return freezeJson(waits.map((wait) => (wait.on === "time" ? { ...wait, untilAt: wait.untilAt ?? Infinity } : wait)));
+}

@@ -1,0 +1,102 @@
+// Snapshot: everything a manager knows at one `seq`, as its store keeps it (D6).
+//
+// Owns the form. Taken in one call, so it is of one instant; `replay.ts` makes tasks of it again. An output that is too long for the
+// journal is too long for the snapshot too: it stays where it is, and the task says so.
+
+import type { Json } from "./json.js";
+import { isLong } from "./long-output.js";
+import type { Message } from "./message.js";
+import type { TaskRecord, Usage } from "./record.js";
+import type { InboxRequest } from "./request.js";
+import type { BesideRecord } from "./restored.js";
+import type { TaskLimits } from "./state.js";
+import type { Task } from "./task.js";
+import { NOTHING_SPENT, type Spent } from "./usage.js";
+
+const SNAPSHOT_VERSION = 1;
+
+export interface StoredTask extends BesideRecord {
+  /** Its `usage` is that of the task and everything below it. */
+  readonly record: TaskRecord;
+  readonly limits?: TaskLimits;
+  readonly hasGivenId?: true;
+  /** What the task used itself. */
+  readonly ownSpent?: Spent;
+  readonly messages?: readonly Message[];
+  /** Of an ended task: its place among all ends. */
+  readonly endOrder?: number;
+  readonly outputApart?: true;
+}
+
+export interface Snapshot {
+  readonly version: typeof SNAPSHOT_VERSION;
+  /** It stands for every event up to this one. */
+  readonly seq: number;
+  /** By creation, so that each comes after its parent. */
+  readonly tasks: readonly StoredTask[];
+  /** By opening. */
+  readonly requests: readonly InboxRequest[];
+  /** What named sessions have used, tasks that are not kept any more included. */
+  readonly sessions: { readonly [id: string]: Usage };
+}
+
+/** A snapshot, and what a store needs with it. */
+export interface Cut {
+  readonly json: Json;
+  /** It stands for every event up to this one. */
+  readonly seq: number;
+  readonly tasks: number;
+  /** Outputs that are too long for it, by task. */
+  readonly apart: ReadonlyMap<string, Json>;
+}
+
+export function takeSnapshot(
+  seq: number,
+  tasks: Iterable<Task>,
+  requests: readonly InboxRequest[],
+  sessions: ReadonlyMap<string, Usage>,
+): Cut {
+  const apart = new Map<string, Json>();
+  const stored = Array.from(tasks, (task) => toStored(task, apart));
+  const snapshot: Snapshot = {
+    version: SNAPSHOT_VERSION,
+    seq,
+    tasks: stored,
+    requests,
+    sessions: Object.fromEntries(sessions),
+  };
+  // Records, requests, messages and sums are JSON; so is what is made of them.
+  return { json: snapshot as unknown as Json, seq, tasks: stored.length, apart };
+}
+
+/** What a store gave back, which kept it as it was. `undefined`: it is of another version. */
+export function toSnapshot(json: Json): Snapshot | undefined {
+  const snapshot = json as unknown as Partial<Snapshot> | null;
+  return snapshot?.version === SNAPSHOT_VERSION ? (snapshot as Snapshot) : undefined;
+}
+
+function toStored(task: Task, apart: Map<string, Json>): StoredTask {
+  const { record, state, traits, family, endOrder, isOver } = task;
+  const { outcome, output, details } = state;
+  const messages = task.desk?.mailbox?.list() ?? [];
+  const isApart = output !== undefined && "output" in output && isLong(output.output);
+  if (isApart) apart.set(task.id, output.output);
+  return {
+    record: isApart ? withoutOutput(record) : record,
+    ...(traits.limits === undefined ? {} : { limits: traits.limits }),
+    ...(traits.hasGivenId ? { hasGivenId: true } : {}),
+    ...(outcome === undefined
+      ? {}
+      : { outcome: outcome.status === "succeeded" ? { ...outcome, value: undefined } : outcome }),
+    ...(output === undefined || isOver || isApart ? {} : { output }),
+    ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
+    ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
+    ...(messages.length === 0 ? {} : { messages }),
+    ...(isOver ? { endOrder } : {}),
+    ...(isApart ? { outputApart: true } : {}),
+  };
+}
+
+function withoutOutput({ output: _, ...record }: TaskRecord): TaskRecord {
+  return record;
+}
