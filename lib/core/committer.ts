@@ -62,6 +62,10 @@ export class Committer {
     this.#sinceSnapshot = sinceSnapshot;
   }
 
+  get store(): TaskStore {
+    return this.#rooms.store;
+  }
+
   /** Why nothing new may be spawned: the store does not take what there is. */
   get failure(): StoreUnavailableError | undefined {
     return this.#failure;

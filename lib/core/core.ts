@@ -17,6 +17,8 @@ import {
 import { Alarm, type Clock, systemClock } from "./clock.js";
 import type { Committer } from "./committer.js";
 import { ManagerClosedError } from "./errors.js";
+import { newestEvents, readEvents } from "./event-reader.js";
+import type { TaskEvent } from "./events.js";
 import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
@@ -339,6 +341,30 @@ export class Core {
     else await this.committer.close(graceMs);
     this.loop.drop(new ManagerClosedError("what it would have told could not be stored"));
     this.loop.closeJournal();
+  }
+
+  // ── events ───────────────────────────────────────────────────────────────
+
+  /** From `from` on, or the oldest kept, and then live. */
+  events(
+    from: number | undefined,
+    matches: (event: TaskEvent) => boolean,
+    signal: AbortSignal | undefined,
+  ): AsyncIterable<TaskEvent> {
+    const { journal } = this.loop;
+    const { committer } = this;
+    if (committer === undefined) return journal.read(from ?? journal.oldest, matches, signal);
+    const { store } = committer;
+    const durable = (seq: number) => committer.durable(seq);
+    return readEvents({ store, recent: journal, durable, isClosed: () => journal.isClosed }, from, matches, signal);
+  }
+
+  /** The newest `limit` of one task. */
+  async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
+    const matches = (event: TaskEvent) => event.taskId === task.id;
+    if (this.committer === undefined) return this.loop.journal.newest(matches, limit);
+    await this.committer.durable(this.loop.seq);
+    return newestEvents(this.committer.store, matches, limit);
   }
 
   // ── with a store ─────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 import type { Core } from "./core.js";
 import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "./errors.js";
+import type { TaskEvent } from "./events.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkCount, checkMs, checkOptions, checkSignal, checkText, show } from "./options.js";
 import { NO_OUTPUT, type OutputChunk } from "./output-ring.js";
@@ -32,6 +33,11 @@ export interface TaskHandle<out T = unknown> {
   messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
   /** The last 64 KiB it printed, from the cursor `after` on. */
   output(query?: { after?: number | undefined }): OutputChunk;
+  /**
+   * Its last events, the newest `limit` (default 100), oldest first: post mortem, also of a task from before a restart. With a store, of what
+   * its journal keeps; in memory, of what was kept for `events()`, which must have been called before.
+   */
+  history(query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
   /** Of the task and everything below it. */
   usage(): Usage;
   /**
@@ -114,6 +120,12 @@ export class Handle<T> implements TaskHandle<T> {
   output(query: { after?: number | undefined } = {}): OutputChunk {
     checkCount("after", query.after, 0);
     return this.#task.desk?.output?.read(query.after) ?? NO_OUTPUT;
+  }
+
+  async history(query: { limit?: number | undefined } = {}): Promise<readonly TaskEvent[]> {
+    checkOptions("history", query, "limit");
+    checkCount("limit", query.limit, 0);
+    return this.#core.history(this.#task, query.limit ?? 100);
   }
 
   usage(): Usage {

@@ -13,7 +13,7 @@ export class Journal {
   #events: TaskEvent[] = [];
   /** `seq` of the first of `#events`. */
   #oldest: number;
-  #isClosed = false;
+  isClosed = false;
   readonly #waiting = new Set<() => void>();
 
   constructor(nextSeq: number) {
@@ -38,8 +38,25 @@ export class Journal {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#wake();
+  }
+
+  /** `undefined`: it has not been told yet. It is not older than `oldest`. */
+  at(seq: number): TaskEvent | undefined {
+    return this.#events[seq - this.#oldest];
+  }
+
+  /** Calls `wake` at each event, and when it is closed, until the returned off is called. */
+  listen(wake: () => void): () => void {
+    this.#waiting.add(wake);
+    return () => this.#waiting.delete(wake);
+  }
+
+  /** The newest `limit` that match, oldest first. */
+  newest(matches: (event: TaskEvent) => boolean, limit: number): readonly TaskEvent[] {
+    const found = this.#events.filter(matches);
+    return found.slice(Math.max(0, found.length - limit));
   }
 
   /** From `seq` on, those that match. */
@@ -48,18 +65,14 @@ export class Journal {
     const next = () => {
       for (;;) {
         if (seq < this.oldest) throw new EventsCompactedError(seq, this.oldest);
-        const event = this.#events[seq - this.#oldest];
+        const event = this.at(seq);
         if (event === undefined) return undefined;
         seq++;
         if (matches(event)) return { value: event };
       }
     };
-    const isOver = () => this.#isClosed;
-    const listen = (wake: () => void) => {
-      this.#waiting.add(wake);
-      return () => this.#waiting.delete(wake);
-    };
-    return new Stream({ next, isOver, listen }, signal);
+    const isOver = () => this.isClosed;
+    return new Stream({ next, isOver, listen: (wake) => this.listen(wake) }, signal);
   }
 
   #wake(): void {

@@ -169,8 +169,8 @@ export class TaskManager extends Scope {
   /**
    * The kept events from `from` (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers nothing.
    * `taskId` gives the events of that task alone, and does not end with it.
-   * Events are kept from the first call on, the newest 10 000. A reader that fell behind the oldest kept one gets `EventsCompactedError`,
-   * which names it.
+   * With a store, all that its journal keeps; in memory, from the first call on the newest 10 000. A reader that fell behind the oldest kept one
+   * gets `EventsCompactedError`, which names it.
    */
   events(
     options: {
@@ -184,10 +184,9 @@ export class TaskManager extends Scope {
     const { from, taskId, sessionId, signal } = options;
     checkCount("from", from, 1);
     checkSignal("signal", signal);
-    const { journal } = this.core.loop;
     const matches = (event: TaskEvent) =>
       (taskId === undefined || event.taskId === taskId) && (sessionId === undefined || event.sessionId === sessionId);
-    return journal.read(from ?? journal.oldest, matches, signal);
+    return this.core.events(from, matches, signal);
   }
 
   /** Counts of the moment. */

@@ -8,11 +8,13 @@ import { follow } from "./signal.js";
 type Step<T> = IteratorResult<T, undefined>;
 
 /** Where a stream reads. */
-interface Source<T> {
+export interface Source<T> {
   /** The next one; `undefined` while there is none. A throw ends the stream with it. */
   next(): { readonly value: T } | undefined;
   /** Nothing comes any more. */
   isOver(): boolean;
+  /** Nobody reads any more. */
+  left?(): void;
   /** Calls `wake` when there may be more, or the source is over, until the returned off is called. */
   listen(wake: () => void): () => void;
 }
@@ -48,6 +50,7 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
   return(): Promise<Step<T>> {
     this.#isLeft = true;
     this.#serve();
+    this.#source.left?.();
     return Promise.resolve({ done: true, value: undefined });
   }
 
@@ -57,6 +60,7 @@ export class Stream<T> implements AsyncIterableIterator<T, undefined> {
       try {
         const step = this.#step();
         if (step === undefined) break;
+        if (step.done) this.#source.left?.();
         asked.resolve(step);
       } catch (error) {
         this.#isLeft = true;
