@@ -78,4 +78,5 @@ export type {
   WaitingStatus,
 } from "./core/status.js";
 export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/store.js";
+export { type StoreView, viewStore } from "./core/store-view.js";
 export type { WaitOptions } from "./core/waits.js";

@@ -39,6 +39,7 @@ export interface AwaitCaller {
   readonly waits: Waits;
   /** Of every manager that has one of the tasks. */
   readonly inboxes: ReadonlySet<Requests>;
+  readonly homes: Iterable<Waits>;
   /** Whose "once per request" it is (W4). */
   readonly owner: Owner;
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
@@ -181,7 +182,7 @@ export function awaitTasks(
     return Promise.reject(error);
   }
   const keeper = keeperOf(attempt, waits);
-  return keeper.open<Awaited>(
+  const awaited = keeper.open<Awaited>(
     attempt,
     () => group.describe(),
     signal,
@@ -203,6 +204,14 @@ export function awaitTasks(
       };
     },
   );
+  return toldBy(caller.homes, keeper, awaited);
+}
+
+/** D1: who keeps the wait tells of it once its own facts are stored; what is told was decided by the tasks' own managers. */
+function toldBy<R>(homes: Iterable<Waits>, keeper: WaitKeeper, given: Promise<R>): Promise<R> {
+  let told = given;
+  for (const home of homes) if (home !== keeper) told = home.after(told);
+  return told;
 }
 
 /** W4: those of the caller's own children that have not ended and that nobody else waits for. */
@@ -280,7 +289,7 @@ export function awaitOne<R>(
   const wait = new EndWait(keeper, attempt, task, read);
   keeper.begin(wait, signal);
   if (timeout !== undefined) wait.alarm = new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
-  return wait.promise;
+  return toldBy([waits], keeper, wait.promise);
 }
 
 /** The outcome of a task that is over. */

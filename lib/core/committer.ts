@@ -26,7 +26,7 @@ interface CommitterRooms {
 }
 
 /** Compacting is worth it from so many events on, and when they are so many times what the snapshot keeps. */
-const COMPACT_FROM = 20_000;
+const COMPACT_FROM = 10_000;
 const COMPACT_TIMES = 8;
 
 const OUTPUTS_AT_A_TIME = 4;

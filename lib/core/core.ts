@@ -295,7 +295,14 @@ export class Core {
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
     for (const task of tasks) this.stop(task, "cancel", words);
-    const caller = { owner: this, isChild: () => false, inboxes: NO_INBOXES, cancel: () => {}, waits: this.waits };
+    const caller = {
+      owner: this,
+      isChild: () => false,
+      inboxes: NO_INBOXES,
+      homes: [this.waits],
+      cancel: () => {},
+      waits: this.waits,
+    };
     // Nobody's wait: a caller that is stopped, or gives up, leaves the scope closed until all have ended, and not for longer.
     if (scope !== undefined) this.#closeScope(scope, awaitTasks(caller, undefined, tasks, {}));
     return handled(awaitTasks(caller, waiterOf(context), tasks, options).then(() => tasks.map(outcomeOf)));

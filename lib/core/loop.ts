@@ -56,6 +56,10 @@ export class Loop {
     return this.#stored;
   }
 
+  get hasStore(): boolean {
+    return this.#committer !== undefined;
+  }
+
   /** From now on facts go to a store, whose last one is `seq`. Relaxed, nothing waits for it. */
   attach(committer: Committer, seq: number, isStrict: boolean): void {
     this.#committer = committer;

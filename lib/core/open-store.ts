@@ -25,8 +25,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   try {
     if (stored.torn !== undefined) logger?.warn("The end of the journal was torn: it is left out", stored.torn);
     const replay = core.replay();
-    const snapshotSeq = await readInto(replay, store, stored);
-    const seq = stored.nextSeq - 1;
+    const { snapshotSeq, seq } = await readInto(replay, store, stored);
     const committer = new Committer(
       {
         store,
@@ -63,8 +62,12 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   }
 }
 
-/** Gives the `seq` of the snapshot, 0 without one. */
-export async function readInto(replay: Replay, store: TaskStore, stored: Stored): Promise<number> {
+/** Gives the `seq` of the snapshot, 0 without one, and of the last event: a store in use may have more by now than it had. */
+export async function readInto(
+  replay: Replay,
+  store: TaskStore,
+  stored: Stored,
+): Promise<{ readonly snapshotSeq: number; readonly seq: number }> {
   let snapshotSeq = 0;
   if (stored.snapshot !== undefined) {
     const snapshot = toSnapshot(stored.snapshot);
@@ -72,10 +75,14 @@ export async function readInto(replay: Replay, store: TaskStore, stored: Stored)
     replay.snapshot(snapshot, await outputsOf(snapshot, store));
     snapshotSeq = snapshot.seq;
   }
+  let seq = snapshotSeq;
   if (stored.nextSeq > snapshotSeq + 1) {
-    for await (const event of store.read({ from: snapshotSeq + 1 })) replay.event(await wholeOf(event, store));
+    for await (const event of store.read({ from: snapshotSeq + 1 })) {
+      replay.event(await wholeOf(event, store));
+      seq = event.seq;
+    }
   }
-  return snapshotSeq;
+  return { snapshotSeq, seq };
 }
 
 async function outputsOf(snapshot: Snapshot, store: TaskStore): Promise<ReadonlyMap<string, Json | undefined>> {

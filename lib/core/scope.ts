@@ -189,6 +189,7 @@ export abstract class Scope {
     return {
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
+      homes: new Set([this.core, ...homes.values()].map((core) => core.waits)),
       isChild: (task: Task) => !homes.has(task) && this.isChild(task),
       cancel: (task: Task, words: string) => (homes.get(task) ?? this.core).stop(task, "cancel", words),
     };
@@ -220,7 +221,7 @@ function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void 
   if (cancelRest !== undefined) checkType("cancelRest", cancelRest, "boolean");
 }
 
-function checkFilter(filter: TaskFilter): void {
+export function checkFilter(filter: TaskFilter): void {
   checkType("filter", filter, "object");
   const { status, tags, ...texts } = filter;
   for (const each of status === undefined || typeof status === "string" ? [status] : status) {
@@ -233,4 +234,4 @@ function checkFilter(filter: TaskFilter): void {
   }
 }
 
-const TEXT_FIELDS: readonly string[] = ["name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"];
+const TEXT_FIELDS: readonly string[] = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"];

@@ -90,6 +90,11 @@ export class Waits implements WaitKeeper {
     return this.#loop.gate(settled);
   }
 
+  /** As `given`, once what is decided here when it comes is stored. */
+  after<T>(given: Promise<T>): Promise<T> {
+    return this.#loop.hasStore ? handled(given.then((value) => this.tell(value))) : given;
+  }
+
   changed(attempt: Attempt): void {
     if (attempt.pending !== undefined && attempt.pending.size > 0) this.#block(attempt);
   }

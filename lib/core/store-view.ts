@@ -1,0 +1,76 @@
+// Store view: what a store has, for those who only look: a command line, an inspector, a post mortem.
+//
+// Replays it into a manager of its own that runs nothing. Takes no lock and writes nothing, so the store may be in use.
+
+import { Core } from "./core.js";
+import { newestEvents } from "./event-reader.js";
+import type { TaskEvent } from "./events.js";
+import { treeOf } from "./hierarchy.js";
+import type { Message } from "./message.js";
+import { readInto } from "./open-store.js";
+import { checkCount, checkOptions } from "./options.js";
+import type { TaskFilter, TaskRecord, TaskTree } from "./record.js";
+import type { InboxRequest, RequestFilter } from "./request.js";
+import { checkFilter } from "./scope.js";
+import type { TaskStore, TornTail } from "./store.js";
+
+/** The state of one moment: what was stored when `viewStore` read it. */
+export interface StoreView {
+  /** `seq` of the last event it knows; 0 in an empty store. */
+  readonly seq: number;
+  /** The broken end of a journal whose writer was killed, left out. */
+  readonly torn?: TornTail;
+  /** By creation. Every given field must fit. */
+  list(filter?: TaskFilter): readonly TaskRecord[];
+  /** Every root with what is kept below it, or the one tree under `id`. Empty when unknown. */
+  tree(id?: string): readonly TaskTree[];
+  /** The open ones, oldest first, unless `status` asks for others. */
+  requests(filter?: RequestFilter): readonly InboxRequest[];
+  /** Both ways, oldest first. Empty when unknown. */
+  messages(taskId: string): readonly Message[];
+  /** The newest `limit` (default 100) events of a task, oldest first; read when it is called, so they may be newer than the rest. */
+  history(taskId: string, query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
+}
+
+/**
+ * What a store has: every task that its journal tells of, also when a manager of another process has it open. A task that is not over is
+ * shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`.
+ */
+export async function viewStore(store: TaskStore): Promise<StoreView> {
+  const core = new Core({
+    concurrency: 1,
+    lanes: {},
+    limits: {},
+    retention: { maxFinished: Number.POSITIVE_INFINITY, ttlMs: Number.POSITIVE_INFINITY },
+    clock: undefined,
+    ids: undefined,
+    logger: undefined,
+    graceMs: 0,
+    isAmbient: false,
+    agingMs: 0,
+    kinds: [],
+    call: () => undefined,
+  });
+  const stored = await store.peek();
+  const { seq } = await readInto(core.replay(), store, stored);
+  const { registry, requests } = core;
+  return Object.freeze({
+    seq,
+    ...(stored.torn === undefined ? {} : { torn: stored.torn }),
+    list: (filter: TaskFilter = {}) => {
+      checkFilter(filter);
+      return core.list(filter, () => true).map((task) => task.record);
+    },
+    tree: (id?: string) => {
+      const tops = core.list({}, (task) => (id === undefined ? task.parent === undefined : task.id === id));
+      return tops.map(treeOf);
+    },
+    requests: (filter?: RequestFilter) => requests.list(filter),
+    messages: (taskId: string) => registry.byId(taskId)?.desk?.mailbox?.list() ?? [],
+    history: async (taskId: string, query: { limit?: number | undefined } = {}) => {
+      checkOptions("history", query, "limit");
+      checkCount("limit", query.limit, 0);
+      return newestEvents(store, (event) => event.taskId === taskId, query.limit ?? 100);
+    },
+  });
+}
