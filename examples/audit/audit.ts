@@ -5,8 +5,11 @@
 //      └─ manifest, licence, size, code, files
 //
 // A task that waits, for its children or for a person, lends its slot: with `--concurrency 1` the same audit still comes to its end.
+// Lead and packages are kinds, so that with a store a restart goes on with them: the packages that were done stay done, and what was
+// asked stays asked.
 
 import {
+  defineKind,
   type Inbox,
   type InboxRequest,
   isErrandError,
@@ -15,6 +18,7 @@ import {
   type TaskHandle,
   TaskManager,
 } from "errand";
+import { fileStore } from "errand/stores/file";
 
 import { type Verification, verify } from "./integrity.js";
 import { identifyLicence, type Licence } from "./licence.js";
@@ -36,16 +40,48 @@ export interface PackageAudit {
   readonly risks: readonly (Risk & { readonly accepted: boolean })[];
   readonly notes: readonly string[];
 }
-export interface Audit {
-  readonly lead: TaskHandle<void>;
-  /** Filled by the lead as soon as it has its plan. */
-  readonly subagents: readonly TaskHandle<PackageAudit>[];
+
+interface Project {
+  readonly project: string;
+}
+interface PackageInput {
+  readonly planned: Planned;
+  readonly priority: number;
 }
 
 const CHECK_TIMEOUT_MS = 60_000;
 
-export function createManager(concurrency: number): TaskManager {
-  return new TaskManager({
+const packageKind = defineKind({ name: "package", canReattach: () => true, run: auditPackage });
+
+const leadKind = defineKind<void, Project, Project, void, readonly Planned[]>({
+  name: "audit",
+  canReattach: () => true,
+  run: async (ctx, { project }) => {
+    // Planned once: a restart goes on with the plan it had.
+    const plan =
+      ctx.lastCheckpoint ?? (await ctx.spawn(({ signal }) => makePlan(project, signal), { title: "plan" }).result());
+    await ctx.checkpoint(plan);
+    const packages = plan.map((planned, index) => {
+      const priority = -index; // Earlier packages go first, and so do their children.
+      const { path } = planned.pkg;
+      const title = path.replace("node_modules/", "");
+      const id = `${ctx.id} ${path}`; // By which a restarted lead finds it again.
+      return ctx.spawn(packageKind, { input: { planned, priority }, id, title, priority, tags: ["package"] });
+    });
+
+    let ended = 0;
+    ctx.progress({ current: ended, total: plan.length, unit: "packages" });
+    for await (const _ of ctx.outcomes(packages)) {
+      ctx.progress({ current: ++ended, total: plan.length, unit: "packages" });
+    }
+  },
+});
+
+/** With a folder for a store, what is done outlives the process, and the next one goes on with the rest. */
+export async function openManager(concurrency: number, store: string | undefined): Promise<TaskManager> {
+  return TaskManager.open({
+    store: store === undefined ? undefined : fileStore(store),
+    kinds: [leadKind, packageKind],
     concurrency,
     agingMs: 3_600_000, // A step of priority outweighs an hour in line: a package that was begun goes before the next.
     limits: { maxQueued: Infinity },
@@ -53,31 +89,25 @@ export function createManager(concurrency: number): TaskManager {
   });
 }
 
-export function startAudit(session: Session, project: string, timeoutMs?: number): Audit {
-  const subagents: TaskHandle<PackageAudit>[] = [];
-  const lead = session.spawn(
-    async (ctx) => {
-      const plan = await ctx.spawn(({ signal }) => makePlan(project, signal), { title: "plan" }).result();
-      for (const [index, planned] of plan.entries()) {
-        const priority = -index; // Earlier packages go first, and so do their children.
-        const title = planned.pkg.path.replace("node_modules/", "");
-        subagents.push(
-          ctx.spawn((subagent) => auditPackage(subagent, planned, priority), { title, priority, tags: ["package"] }),
-        );
-      }
-
-      let ended = 0;
-      ctx.progress({ current: ended, total: plan.length, unit: "packages" });
-      for await (const _ of ctx.outcomes(subagents)) {
-        ctx.progress({ current: ++ended, total: plan.length, unit: "packages" });
-      }
-    },
-    { title: project, priority: 1, totalTimeoutMs: timeoutMs },
+/** The audit of this project that was left unfinished in the store, or a new one. */
+export function startAudit(session: Session, project: string, timeoutMs?: number): TaskHandle<void> {
+  const left = session
+    .list({ kind: leadKind.name, status: ["queued", "running", "blocked"] })
+    .find(({ title }) => title === project);
+  const lead = left === undefined ? undefined : session.get(left.id, leadKind);
+  return (
+    lead ?? session.spawn(leadKind, { input: { project }, title: project, priority: 1, totalTimeoutMs: timeoutMs })
   );
-  return { lead, subagents };
 }
 
-async function auditPackage(ctx: TaskContext, { pkg, locked }: Planned, priority: number): Promise<PackageAudit> {
+/** The packages of an audit, in the order of its plan. */
+export function packagesOf(session: Session, lead: TaskHandle): TaskHandle<PackageAudit>[] {
+  const records = session.list({ parentId: lead.id, tags: ["package"] });
+  return records.flatMap(({ id }) => session.get(id, packageKind) ?? []);
+}
+
+async function auditPackage(ctx: TaskContext, { planned, priority }: PackageInput): Promise<PackageAudit> {
+  const { pkg, locked } = planned;
   const check = (title: string) => ({ title, priority, timeoutMs: CHECK_TIMEOUT_MS });
   const manifest = await ctx.spawn(({ signal }) => readManifest(pkg, signal), check("manifest")).result();
   const { name, version } = manifest;

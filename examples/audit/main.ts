@@ -4,7 +4,7 @@
 
 import type { InboxRequest } from "errand";
 
-import { answerRequests, createManager, startAudit } from "./audit.js";
+import { answerRequests, openManager, startAudit } from "./audit.js";
 import { openKeyboard } from "./keyboard.js";
 import { HELP, readOptions } from "./options.js";
 import { judge, type Verdict } from "./policy.js";
@@ -25,9 +25,12 @@ const { project, policy, flag } = options;
 const screen = options.json ? process.stderr : process.stdout;
 const interactive = screen.isTTY && process.stdin.isTTY;
 
-const manager = createManager(options.concurrency);
+const manager = await openManager(options.concurrency, options.store).catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exit(2);
+});
 const session = manager.session("audit");
-const audit = startAudit(session, project, options.timeoutMs);
+const lead = startAudit(session, project, options.timeoutMs);
 
 let interrupted = false;
 process.on("SIGINT", () => {
@@ -44,15 +47,15 @@ if (keyboard !== undefined) {
   const askPerson = (request: InboxRequest) => (decide(request) ? undefined : keyboard.ask(over.signal));
   answering.push(answerRequests(manager.inbox, askPerson, over.signal));
 }
-const hide = screen.isTTY ? showTree(manager, audit.lead.id, screen) : showLines(manager, screen);
+const hide = screen.isTTY ? showTree(manager, lead.id, screen) : showLines(manager, screen);
 
-await audit.lead.outcome(); // However it ended, Ctrl-C included: by now every task has wound down.
+await lead.outcome(); // However it ended, Ctrl-C included: by now every task has wound down.
 over.abort();
 await Promise.allSettled(answering);
 keyboard?.close();
 hide();
 
-const report = await makeReport(manager, audit, project);
+const report = await makeReport(manager, session, lead, project);
 if (options.model !== undefined && report.status === "complete") {
   const model = options.model;
   const summary = await session

@@ -14,6 +14,7 @@ export interface Options {
   readonly policy: Policy | undefined;
   readonly flag: "--approve" | "--deny" | undefined;
   readonly concurrency: number;
+  readonly store: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly json: boolean;
   readonly model: Model | undefined;
@@ -27,6 +28,7 @@ export const HELP = `Audits the packages that are installed in a project: manife
   --deny               say no to it
   --policy FILE        rules that decide; default PATH/.audit-policy.json, if there is one
   --concurrency N      how many checks run at once (default 8)
+  --store DIR          keep what is done there: stopped by force and started again, it audits only what was not finished
   --timeout SECONDS    stop after that long, with a partial report
   --json               print the report as JSON; progress goes to stderr
   --model NAME         let a model write a summary (key in OPENAI_API_KEY)
@@ -50,6 +52,7 @@ export async function readOptions(args: string[]): Promise<Options | "help"> {
       deny: { type: "boolean" },
       policy: { type: "string" },
       concurrency: { type: "string", default: "8" },
+      store: { type: "string" },
       timeout: { type: "string" },
       json: { type: "boolean", default: false },
       model: { type: "string" },
@@ -87,7 +90,8 @@ export async function readOptions(args: string[]): Promise<Options | "help"> {
   const flag = values.approve ? "--approve" : values.deny ? "--deny" : undefined;
   const model =
     values.model === undefined ? undefined : { name: values.model, baseUrl, apiKey: process.env.OPENAI_API_KEY };
-  return { project, policy, flag, concurrency, timeoutMs, json: values.json, model };
+  const store = values.store === undefined ? undefined : resolve(values.store);
+  return { project, policy, flag, concurrency, store, timeoutMs, json: values.json, model };
 }
 
 async function isThere(path: string): Promise<boolean> {

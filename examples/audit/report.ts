@@ -2,9 +2,9 @@
 //
 // Made from the tasks and requests that have ended, so a cancelled audit has a report like any other: it only says less.
 
-import type { InboxRequest, TaskManager, TaskOutcome } from "errand";
+import type { InboxRequest, Session, TaskHandle, TaskManager, TaskOutcome } from "errand";
 
-import type { Audit, PackageAudit } from "./audit.js";
+import { type PackageAudit, packagesOf } from "./audit.js";
 import { formatBytes } from "./measure.js";
 import { printable, rootMessage } from "./printable.js";
 import type { CodeScan } from "./scan.js";
@@ -40,12 +40,18 @@ export interface Totals {
 
 const COLUMNS = ["package", "version", "licence", "size", "files", "lockfile", "findings"];
 
-export async function makeReport(manager: TaskManager, audit: Audit, project: string): Promise<Report> {
-  const { outcomes } = await manager.awaitTasks(audit.subagents); // All have ended: the lead ends after its children (H1).
+export async function makeReport(
+  manager: TaskManager,
+  session: Session,
+  lead: TaskHandle<void>,
+  project: string,
+): Promise<Report> {
+  const handles = packagesOf(session, lead);
+  const { outcomes } = await manager.awaitTasks(handles); // All have ended: the lead ends after its children (H1).
   const packages: PackageAudit[] = [];
   const failed: { package: string; why: string }[] = [];
   const notDone: { package: string; begun: boolean }[] = [];
-  for (const [index, { record }] of audit.subagents.entries()) {
+  for (const [index, { record }] of handles.entries()) {
     const outcome = outcomes[index];
     const name = record.title ?? record.id;
     if (outcome?.status === "succeeded") packages.push(outcome.value);
@@ -53,10 +59,11 @@ export async function makeReport(manager: TaskManager, audit: Audit, project: st
     else notDone.push({ package: name, begun: record.startedAt !== undefined });
   }
 
-  const decisions = [...manager.inbox.list({ status: "answered" }), ...manager.inbox.list({ status: "rejected" })].map(
-    decisionOf,
-  );
-  const { status, reason } = endOf(await audit.lead.outcome());
+  const asked = new Set(handles.map(({ id }) => id)); // A store may have other audits too.
+  const decisions = [...manager.inbox.list({ status: "answered" }), ...manager.inbox.list({ status: "rejected" })]
+    .filter(({ taskId }) => asked.has(taskId))
+    .map(decisionOf);
+  const { status, reason } = endOf(await lead.outcome());
   const clean =
     status === "complete" && failed.length === 0 && decisions.every(({ decision }) => decision === "approved");
   return {

@@ -6,13 +6,15 @@ import { Kind, type TaskKind } from "./kind.js";
 import { checkCount, checkKnown, checkMs, checkOptions, checkText, checkType } from "./options.js";
 import type { TaskRecord } from "./record.js";
 
-/** I → In: the input before and after its schema. R: the result. C: the checkpoint. */
-export interface KindDefinition<In, I, R, C> {
+/** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
+export interface KindDefinition<In, I, R, T, C> {
   /** Unique in a manager; what the record and the journal say. */
   name: string;
   description?: string | undefined;
   /** Answers synchronously: a promise is a `TypeError` that names the kind. The journal keeps the raw input and parses again on reattach. */
   input?: StandardSchemaV1<I, In> | undefined;
+  /** A result that does not fit fails the task with `schema_mismatch`; none at all with `no_result`. May answer later. */
+  output?: StandardSchemaV1<R, T> | undefined;
   /** What `ctx.checkpoint` takes and `ctx.lastCheckpoint` gives. */
   checkpoint?: StandardSchemaV1<C> | undefined;
   /** Without an `input` schema, annotate `input`: nothing checks it, and the kind takes what you say. */
@@ -31,16 +33,16 @@ export interface KindDefinition<In, I, R, C> {
 }
 
 /** A value: it registers nothing. Hand it to `TaskManagerOptions.kinds` to start it by name, or after a restart. */
-export function defineKind<R, In = undefined, I = In, C = unknown>(
-  definition: KindDefinition<In, I, R, C>,
-): TaskKind<I, R> {
+export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
+  definition: KindDefinition<In, I, R, T, C>,
+): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
-  const { name, description, input, checkpoint, run, canReattach, retry, timeoutMs, lane } = definition;
+  const { name, description, input, output, checkpoint, run, canReattach, retry, timeoutMs, lane } = definition;
   checkType("name", name, "string");
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
-  for (const [option, schema] of Object.entries({ input, checkpoint }))
+  for (const [option, schema] of Object.entries({ input, output, checkpoint }))
     if (schema !== undefined && !("~standard" in schema)) throw new TypeError(`${option} must be a Standard Schema`);
   checkType("run", run, "function");
   if (canReattach !== undefined) checkType("canReattach", canReattach, "function");
@@ -49,9 +51,20 @@ export function defineKind<R, In = undefined, I = In, C = unknown>(
   checkMs("timeoutMs", timeoutMs);
   checkText("lane", lane);
   const maxAttempts = retry?.maxAttempts;
-  return new Kind({ name, description, input, checkpoint, run, canReattach, maxAttempts, timeoutMs, lane });
+  return new Kind({ name, description, input, output, checkpoint, run, canReattach, maxAttempts, timeoutMs, lane });
 }
 
-const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, never, never, never>>([
-  ...(["name", "description", "input", "checkpoint", "run", "canReattach", "retry", "timeoutMs", "lane"] as const),
+const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, never, never, never, never>>([
+  ...([
+    "name",
+    "description",
+    "input",
+    "output",
+    "checkpoint",
+    "run",
+    "canReattach",
+    "retry",
+    "timeoutMs",
+    "lane",
+  ] as const),
 ]);

@@ -7,6 +7,7 @@ import { InvalidInputError, UnknownKindError } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
 import type { TaskRecord } from "./record.js";
+import { ResultError } from "./settled.js";
 import type { Task, Work } from "./task.js";
 
 /** A named sort of task: a restart can go on with it. `I` is what a spawner passes, `T` what `result()` gives. */
@@ -25,6 +26,7 @@ export interface KindParts {
   readonly name: string;
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
+  readonly output: StandardSchemaV1 | undefined;
   readonly checkpoint: StandardSchemaV1 | undefined;
   readonly run: (context: never, input: never) => unknown;
   readonly canReattach: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
@@ -95,12 +97,26 @@ export interface KindWork {
 export function workOf(parts: KindParts, input: unknown): KindWork {
   const kept = input === undefined ? undefined : takeJson("input", input);
   const parsed = parse(parts, kept);
-  return { kind: parts.name, input: kept, work: (context) => parts.run(context, parsed) };
+  return { kind: parts.name, input: kept, work: (context) => promised(parts, parts.run(context, parsed)) };
 }
 
 /** The work of its next attempt: an input that does not fit any more fails it. */
 export function workAgain(parts: KindParts, input: Json | undefined): Work {
-  return (context) => parts.run(context, parse(parts, input));
+  return (context) => promised(parts, parts.run(context, parse(parts, input)));
+}
+
+/** What its function gives, as `output` makes it: none at all is `no_result`, another `schema_mismatch`. */
+function promised({ name, output }: KindParts, result: unknown): unknown {
+  return output === undefined ? result : checkResult(name, output, result);
+}
+
+async function checkResult(name: string, output: StandardSchemaV1, result: unknown): Promise<unknown> {
+  const value = await result;
+  const parsed = await output["~standard"].validate(value);
+  if (parsed.issues === undefined) return parsed.value;
+  if (value === undefined) throw new ResultError("no_result", `Kind ${show(name)} gave no result`);
+  const issues = parsed.issues.map(({ message }) => message).join("; ");
+  throw new ResultError("schema_mismatch", `The result of kind ${show(name)} does not fit: ${issues}`);
 }
 
 /** `never`: what a schema gives is what the `run` beside it takes; `defineKind` saw to that. */

@@ -40,8 +40,20 @@ export function messageOf(thrown: unknown): string {
   return readText(() => (thrown instanceof Error ? thrown.message : undefined)) ?? printed(thrown);
 }
 
+/** What a kind's function gave is not what the kind promises (§10). */
+export class ResultError extends Error {
+  readonly failure: "no_result" | "schema_mismatch";
+
+  constructor(failure: "no_result" | "schema_mismatch", message: string) {
+    super(message);
+    this.name = "ResultError";
+    this.failure = failure;
+  }
+}
+
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
 function codeOfThrown(error: unknown): FailureCode {
+  if (error instanceof ResultError) return error.failure;
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
 }

@@ -16,7 +16,14 @@ export type TerminalStatus = (typeof TERMINAL)[number];
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
 /** Why a task is `failed`. */
-export type FailureCode = "error" | "timeout" | "total_timeout" | "stalled" | "rejected";
+export type FailureCode =
+  | "error"
+  | "timeout"
+  | "total_timeout"
+  | "stalled"
+  | "no_result"
+  | "schema_mismatch"
+  | "rejected";
 /** Why a task is `interrupted`: its process, or its manager, ended first. */
 export type InterruptReason = "process_lost" | "shutdown";
 /** What stopped a task. The first is kept and decides the outcome (S5). */
