@@ -241,3 +241,52 @@ describe("a model's summary", () => {
     expect(stdout).toContain("complete, clean");
   });
 });
+
+describe("--store", () => {
+  test("D2 D4 killed in the middle and started again, it audits only what was not finished, and reports all of it", async () => {
+    const project = await projectWith(agpl, mit, scripted, huge);
+    const args = ["--store", join(project.folder, "store"), "--approve", "--concurrency", "2"];
+    const killed = await audit(project, args, {
+      onOutput: (stdout, kill) => {
+        if (stdout.includes("succeeded  plain-mit")) kill("SIGKILL");
+      },
+    });
+    expect(killed.code).toBe(null);
+    const done = [...killed.stdout.matchAll(/^succeeded {2}(\S+)/gmu)].map(([, name = ""]) => name);
+    expect(done).toContain("plain-mit");
+    expect(done).not.toContain("zz-huge");
+
+    const ended = await audit(project, [...args, "--json"]);
+    const { status, packages, decisions } = reportOf(ended);
+    expect(status).toBe("complete");
+    expect(packages.map(({ name }) => name).toSorted()).toEqual([
+      "@scope/agpl",
+      "plain-mit",
+      "with-install-script",
+      "zz-huge",
+    ]);
+    expect(ended.stderr).toContain("succeeded  zz-huge");
+    for (const name of done) expect(ended.stderr).not.toContain(`succeeded  ${name}`);
+    // Asked, answered and kept, before the kill or after it: once each.
+    expect(decisions.map(({ request }) => request).toSorted()).toEqual([
+      "install-script with-install-script@1.0.0",
+      "strong-copyleft @scope/agpl@1.0.0",
+    ]);
+  });
+
+  test("D3 a store that another audit has open is said to be in use, and nothing is begun", async () => {
+    const project = await projectWith(mit, huge);
+    const args = ["--store", join(project.folder, "store"), "--approve"];
+    let second: Promise<Ended> | undefined;
+    const first = await audit(project, args, {
+      onOutput: (stdout, kill) => {
+        if (!stdout.includes("succeeded  plain-mit")) return;
+        second ??= audit(project, args).finally(() => kill("SIGKILL"));
+      },
+    });
+    expect(first.code).toBe(null);
+    const refused = await second;
+    expect(refused).toMatchObject({ code: 2, stdout: "" });
+    expect(refused?.stderr).toMatch(/^The store .+ is open in .+: close it there, or use another store\n$/u);
+  });
+});
