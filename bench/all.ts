@@ -11,7 +11,17 @@ import { renewTables, targetsIn } from "./document-tables.js";
 import { print } from "./table.js";
 import { told } from "./target.js";
 
-const programs = ["schedulers", "spawn", "growth", "priority", "cancel", "waits", "round-trip", "soak"] as const;
+const programs = [
+  "schedulers",
+  "spawn",
+  "growth",
+  "priority",
+  "cancel",
+  "waits",
+  "round-trip",
+  "journal",
+  "soak",
+] as const;
 const documented = "bench/results";
 
 const { values: given, positionals } = parseArgs({

@@ -205,10 +205,10 @@ export class Committer {
     const { store, snapshot, onFailed } = this.#rooms;
     const evicted = this.#evicted;
     this.#evicted = [];
-    const { json, seq, tasks } = snapshot();
     this.#sinceSnapshot = 0;
-    this.#snapshotSize = tasks;
     try {
+      const { json, seq, tasks } = snapshot();
+      this.#snapshotSize = tasks;
       await this.durable(seq);
       await store.compact(json, seq);
       if (evicted.length > 0) await store.deleteOutputs(evicted);

@@ -5,7 +5,7 @@
 
 import type { TaskEvent } from "./events.js";
 import type { Journal } from "./journal.js";
-import { wholeOf } from "./long-output.js";
+import { isApart, wholeOf } from "./long-output.js";
 import type { TaskStore } from "./store.js";
 import { type Source, Stream } from "./stream.js";
 
@@ -116,7 +116,7 @@ class EventReader implements Source<TaskEvent> {
         this.#reading = undefined;
         break;
       }
-      page.push(await wholeOf(step.value, store));
+      page.push(isApart(step.value) ? await wholeOf(step.value, store) : step.value);
     }
     this.#page = page;
     if (page.length > 0) return;

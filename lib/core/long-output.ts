@@ -49,6 +49,11 @@ export function withoutOutput(event: TaskEvent): TaskEvent {
   return event;
 }
 
+/** Whether its output is kept by itself. */
+export function isApart(event: TaskEvent): boolean {
+  return (event.type === "task.succeeded" || event.type === "task.returned") && event.outputApart === true;
+}
+
 /** As it was when it was told. */
 export async function wholeOf(event: TaskEvent, store: Pick<TaskStore, "getOutput">): Promise<TaskEvent> {
   if (event.type === "task.succeeded" && event.outputApart) {

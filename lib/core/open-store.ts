@@ -8,7 +8,7 @@ import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
 import { StoreUnavailableError } from "./errors.js";
 import type { Json } from "./json.js";
-import { wholeOf } from "./long-output.js";
+import { isApart, wholeOf } from "./long-output.js";
 import { goOn, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import type { Lane } from "./slots.js";
@@ -78,7 +78,8 @@ export async function readInto(
   let seq = snapshotSeq;
   if (stored.nextSeq > snapshotSeq + 1) {
     for await (const event of store.read({ from: snapshotSeq + 1 })) {
-      replay.event(await wholeOf(event, store));
+      // There are many, and few are not whole.
+      replay.event(isApart(event) ? await wholeOf(event, store) : event);
       seq = event.seq;
     }
   }

@@ -47,9 +47,12 @@ export class Registry {
     if (traits.callId !== undefined) this.#calls.set(callKey(parentId, sessionId, traits.runId, traits.callId), task);
   }
 
+  /** Nothing when another has it by now, as when both are made anew after a restart. */
   freeName(task: Task): void {
     const { sessionId, traits } = task;
-    if (traits.name !== undefined) this.#names.delete(nameKey(sessionId, traits.name));
+    if (traits.name === undefined) return;
+    const name = nameKey(sessionId, traits.name);
+    if (this.#names.get(name) === task) this.#names.delete(name);
   }
 
   remove(task: Task): void {

@@ -5,7 +5,7 @@
 import type { Fact, TaskEvent } from "./events.js";
 import { freezeJson } from "./json.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
-import { type Made, NO_DETAILS, NO_WAITS, type Output, type TaskDetails, type TaskState } from "./state.js";
+import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
 
 /** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. */
 export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fact {
@@ -70,6 +70,9 @@ export interface BesideRecord {
 }
 
 export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
+  // As most are when they are made: they share one state.
+  const isUntouched = record.attempt === 1 && record.updatedAt === record.createdAt && record.stopReason === undefined;
+  if (record.status === "queued" && isUntouched) return newState(toDetails(record, beside));
   const { stopReason, reason, cancelRequestedAt } = record;
   const output = beside.output ?? outputOf(record);
   return {
@@ -92,10 +95,18 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
 
 function toDetails(record: TaskRecord, { checkpoint }: BesideRecord): TaskDetails {
   const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
+  const isPlain = title === undefined && !detached && tags.length === 0 && isEmpty(metadata) && isEmpty(links);
+  const isNew = progress === undefined && summary === undefined && heartbeatAt === undefined;
+  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined) return NO_DETAILS;
   let made: Made | undefined;
   for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
   const kept = freezeJson({ title, detached, progress, summary, links, tags, metadata, heartbeatAt, checkpoint });
   return Object.freeze({ ...NO_DETAILS, ...kept, made });
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
 }
 
 function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): TaskOutcome {
