@@ -268,11 +268,14 @@ export class JournalCorruptError extends ErrandError {
   readonly line: number;
   /** Of the beginning of that line, from 0 on. */
   readonly byte: number;
+  /** In words, without the place. */
+  readonly why: string;
   constructor(file: string, line: number, byte: number, why: string) {
     super(`The journal is broken at ${file}:${line}, byte ${byte}: ${why}`);
     this.file = file;
     this.line = line;
     this.byte = byte;
+    this.why = why;
   }
 }
 

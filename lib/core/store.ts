@@ -33,7 +33,10 @@ export interface ReadOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Where journal, snapshot and large outputs are kept. `storeContract` in `errand/testing` is what one must keep. */
+/**
+ * Where journal, snapshot and large outputs are kept. `storeContract` in `errand/testing` is what one must keep. Whatever writes rejects
+ * with `StoreUnavailableError` before `open` and after `close`.
+ */
 export interface TaskStore {
   /**
    * Takes the writer's place, and gives what is there. `StoreLockedError` if a live process has it; `JournalCorruptError` touches nothing.
@@ -44,7 +47,8 @@ export interface TaskStore {
   peek(): Promise<Stored>;
   /**
    * All or nothing; resolves when durable. `events` are the next ones, without a gap, and are the store's to keep: they are never changed.
-   * Asked again only when the one before has settled. A rejection means that none of them is kept, and the same events, with later
+   * When a snapshot is ahead of the journal they may begin anywhere up to one behind it: it stands for what is left out. Others are a
+   * `RangeError`. Asked again only when the one before has settled. A rejection means that none of them is kept, and the same events, with later
    * ones behind them, may be appended again; with `StoreUnavailableError.needsSnapshot` only after a `compact`.
    */
   append(events: readonly TaskEvent[]): Promise<void>;
@@ -55,7 +59,7 @@ export interface TaskStore {
   read(options?: ReadOptions): AsyncIterable<TaskEvent>;
   /**
    * The snapshot stands for every event up to `seq`: those may go, and `open` gives it from now on. A crash at any point leaves the old
-   * one or the new. May be under way while `append` is.
+   * one or the new. May be under way while `append` is; the snapshot is not changed until it resolves.
    */
   compact(snapshot: Json, seq: number): Promise<void>;
   /** Keeps an output that is too long for the journal. Again replaces. Resolves when durable. */

@@ -1,0 +1,30 @@
+// Snapshot file: `snapshot.json`, the newest snapshot and the `seq` it stands for.
+
+import path from "node:path";
+import { JournalCorruptError } from "../../core/errors.js";
+import type { Json } from "../../core/json.js";
+import type { Disk } from "./disk.js";
+import { readSealed, writeSealed } from "./sealed-file.js";
+
+export interface Snapshot {
+  readonly seq: number;
+  readonly value: Json;
+}
+
+export function snapshotFile(directory: string): string {
+  return path.join(directory, "snapshot.json");
+}
+
+export async function readSnapshot(disk: Disk, directory: string): Promise<Snapshot | undefined> {
+  const file = snapshotFile(directory);
+  const fields = await readSealed(disk, file, "snapshot");
+  if (fields === undefined) return undefined;
+  const { seq, snapshot } = fields;
+  if (typeof seq !== "number" || snapshot === undefined)
+    throw new JournalCorruptError(file, 1, 0, "it has no seq, or no snapshot");
+  return { seq, value: snapshot };
+}
+
+export function writeSnapshot(disk: Disk, directory: string, { seq, value }: Snapshot): Promise<void> {
+  return writeSealed(disk, snapshotFile(directory), { what: "snapshot", about: { seq }, value });
+}

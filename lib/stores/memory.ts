@@ -1,0 +1,116 @@
+// Memory store: a store that lasts as long as its process, for tests: a manager can be closed and another opened on what it left.
+//
+// Keeps texts, so that what it was given and what it gives are nobody else's. Like the file store it keeps one generation of history:
+// the events since the snapshot before the newest one.
+
+import { EventsCompactedError, StoreLockedError, StoreUnavailableError } from "../core/errors.js";
+import type { TaskEvent } from "../core/events.js";
+import type { Json } from "../core/json.js";
+import type { ReadOptions, Stored, TaskStore } from "../core/store.js";
+
+/** Survives its `close`, and may be opened again. */
+export function memoryStore(): TaskStore {
+  return new MemoryStore();
+}
+
+class MemoryStore implements TaskStore {
+  /** Event `#first`, and those after it. */
+  #lines: string[] = [];
+  #first = 1;
+  #snapshot: { readonly text: string; readonly seq: number } | undefined;
+  readonly #outputs = new Map<string, string>();
+  #isOpen = false;
+
+  async open(): Promise<Stored> {
+    if (this.#isOpen) throw new StoreLockedError("in memory", "this process", process.pid);
+    this.#isOpen = true;
+    return this.peek();
+  }
+
+  async peek(): Promise<Stored> {
+    const nextSeq = Math.max(this.#lastSeq, this.#covered) + 1;
+    return this.#snapshot === undefined ? { nextSeq } : { nextSeq, snapshot: parsed<Json>(this.#snapshot.text) };
+  }
+
+  get #lastSeq(): number {
+    return this.#first + this.#lines.length - 1;
+  }
+
+  get #oldest(): number {
+    return this.#lines.length === 0 ? Math.max(this.#first, this.#covered + 1) : this.#first;
+  }
+
+  get #covered(): number {
+    return this.#snapshot?.seq ?? 0;
+  }
+
+  async append(events: readonly TaskEvent[]): Promise<void> {
+    this.#mustBeOpen();
+    const [first] = events;
+    if (first === undefined) return;
+    const lines = events.map((event) => JSON.stringify(event));
+    const follows = first.seq === this.#lastSeq + 1;
+    if (!follows && (first.seq > this.#covered + 1 || first.seq <= this.#lastSeq)) throw outOfOrder(first.seq);
+    const stray = events.find((event, index) => event.seq !== first.seq + index);
+    if (stray !== undefined) throw outOfOrder(stray.seq);
+    if (!follows) {
+      // The snapshot stands for what is left out.
+      this.#lines = [];
+      this.#first = first.seq;
+    }
+    for (const line of lines) this.#lines.push(line);
+  }
+
+  async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+    signal?.throwIfAborted();
+    for (let seq = from ?? this.#oldest; ; seq++) {
+      if (seq < this.#oldest) throw new EventsCompactedError(seq, this.#oldest);
+      const line = this.#lines[seq - this.#first];
+      if (line === undefined) return;
+      yield parsed<TaskEvent>(line);
+      signal?.throwIfAborted();
+    }
+  }
+
+  async compact(snapshot: Json, seq: number): Promise<void> {
+    this.#mustBeOpen();
+    const gone = Math.min(this.#covered, this.#lastSeq) - this.#first + 1;
+    if (gone > 0) {
+      this.#lines.splice(0, gone);
+      this.#first += gone;
+    }
+    this.#snapshot = { text: JSON.stringify(snapshot), seq };
+  }
+
+  async putOutput(taskId: string, output: Json): Promise<void> {
+    this.#mustBeOpen();
+    this.#outputs.set(taskId, JSON.stringify(output));
+  }
+
+  async getOutput(taskId: string): Promise<Json | undefined> {
+    const text = this.#outputs.get(taskId);
+    return text === undefined ? undefined : parsed<Json>(text);
+  }
+
+  async deleteOutputs(taskIds: readonly string[]): Promise<void> {
+    this.#mustBeOpen();
+    for (const taskId of taskIds) this.#outputs.delete(taskId);
+  }
+
+  #mustBeOpen(): void {
+    if (!this.#isOpen) throw new StoreUnavailableError("it is not open");
+  }
+
+  async close(): Promise<void> {
+    this.#isOpen = false;
+  }
+}
+
+/** The text is of what was given as a T. */
+function parsed<T>(text: string): T {
+  return JSON.parse(text) as T;
+}
+
+function outOfOrder(seq: number): RangeError {
+  return new RangeError(`Event ${seq} does not follow on the one before it`);
+}

@@ -1,0 +1,47 @@
+// A place on disk for a test's journal, and what the tests of the file store say to it.
+
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Json, TaskEvent } from "errand";
+import { onTestFinished } from "vitest";
+import type { ReadOptions, TaskStore } from "../../lib/core/store.js";
+
+export const WRITER = { instanceId: "test", pid: process.pid, startedAt: 1 };
+
+/** An empty directory, which goes when the test is over. */
+export async function place(): Promise<string> {
+  const directory = await mkdtemp(path.join(tmpdir(), "errand-store-"));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+/** What a process that is killed now would leave: the same files, and no lock, since its owner is dead. */
+export async function pictureOf(directory: string): Promise<string> {
+  const picture = path.join(await place(), "picture");
+  await cp(directory, picture, { recursive: true, filter: (file) => !path.basename(file).startsWith("lock.") });
+  return picture;
+}
+
+/** Its files, without locks. */
+export async function filesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && !entry.name.startsWith("lock."))
+    .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)))
+    .sort();
+}
+
+export function note(seq: number, payload: Json = { page: seq }): TaskEvent {
+  return { type: "custom", seq, at: seq, taskId: `task_${seq}`, attempt: 1, name: "note", payload };
+}
+
+export function notes(first: number, last: number): TaskEvent[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => note(first + index));
+}
+
+export async function eventsOf(store: Pick<TaskStore, "read">, options?: ReadOptions): Promise<TaskEvent[]> {
+  const events: TaskEvent[] = [];
+  for await (const event of store.read(options)) events.push(event);
+  return events;
+}
