@@ -5,6 +5,7 @@
 
 import { crc32 } from "node:zlib";
 import type { TaskEvent } from "../../core/events.js";
+import { lean, whole } from "./lean-event.js";
 import { MARK_LENGTH, markOf } from "./mark.js";
 
 /** How many characters are put together before they become bytes: one long text would be copied whole. */
@@ -30,13 +31,13 @@ export class BatchEncoder {
     const last = events.length - 1;
     let piece = "";
     for (let index = 0; index < last; index++) {
-      const line = JSON.stringify(events[index]);
+      const line = lineOfEvent(events[index]);
       piece += index === 0 ? `${counted(line, events.length)}}\n` : `${line}\n`;
       if (piece.length < PIECE) continue;
       yield* this.#take(piece);
       piece = "";
     }
-    const line = JSON.stringify(events[last]);
+    const line = lineOfEvent(events[last]);
     yield* this.#take(piece + (last === 0 ? counted(line, 1) : line.slice(0, -1)));
     this.#used += this.#bytes.write(markOf(this.#crc), this.#used, "latin1");
     yield this.#bytes.subarray(0, this.#used);
@@ -58,6 +59,10 @@ export class BatchEncoder {
     this.#used += this.#bytes.write(piece, begin);
     this.#crc = crc32(this.#bytes.subarray(begin, this.#used), this.#crc);
   }
+}
+
+function lineOfEvent(event: TaskEvent | undefined): string {
+  return event === undefined ? "" : JSON.stringify(lean(event));
 }
 
 /** A line with the count of its batch, not closed yet. */
@@ -110,7 +115,7 @@ export function readEvent(text: string, seq: number): TaskEvent | undefined {
   } catch {
     return undefined;
   }
-  return isEvent(value, seq) ? value : undefined;
+  return isEvent(value, seq) ? whole(value) : undefined;
 }
 
 /** What stands in a marked line is what errand wrote there: a type and the right `seq` are proof enough of the rest. */

@@ -60,7 +60,7 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
     outputs = await new Results(disk, place).verify();
   } catch (error) {
     if (!isErrandError(error, "JOURNAL_CORRUPT")) throw error;
-    const { file, line, byte, message: why } = error;
+    const { file, line, byte, why } = error;
     found.broken = { file, line, byte, why };
   }
   const firstSeq = segments[0]?.firstSeq ?? (found.snapshotSeq ?? 0) + 1;
