@@ -135,6 +135,7 @@ export class Core {
       onEnd: (task) => this.#ended(task),
       staysActive: (task) => this.committer !== undefined && staysActive(task, this.kinds),
       onParked: (task) => this.#park(task),
+      onReturned: (task) => this.#parkReturned(task),
     });
     this.spawner = new Spawner({
       loop: this.loop,
@@ -161,12 +162,19 @@ export class Core {
     this.#gone();
   }
 
-  /** With it, those above that have returned and wait for nothing else. */
   #park(task: Task): void {
-    for (let each: Task | undefined = task; each !== undefined; each = each.isAttached ? each.parent : undefined) {
-      if (each !== task && (each.state.outcome === undefined || this.#parked.has(each))) return;
-      if ([...attachedChildrenOf(each)].some((child) => !this.#parked.has(child)) && each !== task) return;
-      this.#parked.add(each);
+    this.#parked.add(task);
+    this.#gone();
+    if (task.isAttached) this.#parkReturned(task.parent);
+  }
+
+  /** One that has returned, and waits for nothing but what is parked, is parked with it; and so on above. */
+  #parkReturned(returned: Task | undefined): void {
+    if (this.#parked.size === 0) return;
+    for (let task = returned; task !== undefined; task = task.isAttached ? task.parent : undefined) {
+      if (task.isOver || task.state.outcome === undefined || this.#parked.has(task)) return;
+      for (const child of attachedChildrenOf(task)) if (!this.#parked.has(child)) return;
+      this.#parked.add(task);
       this.#gone();
     }
   }

@@ -23,7 +23,7 @@ type RequestFact = `request.${"opened" | "answered" | "rejected" | "expired" | "
 export type EndFact = `task.${"succeeded" | "failed" | "cancelled" | "interrupted"}`;
 
 export type Fact =
-  | { readonly type: "task.created"; readonly state: TaskState }
+  | { readonly type: "task.created"; readonly state: TaskState; readonly runtime: Runtime | undefined }
   | { readonly type: "task.started"; readonly runtime: Runtime }
   | { readonly type: "task.blocked"; readonly blockedOn: Iterable<Wait> }
   | { readonly type: "task.resumed" }
@@ -56,9 +56,14 @@ interface Stamp<K extends string> {
 interface Facts {
   /**
    * Delivered once the spawn is decided, before the function starts. `limits` and `hasGivenId` are of its spawn, and no part of the record:
-   * a restart needs them.
+   * a restart needs them. So is `runtime`: the first task that a process makes with a store says which process makes those that follow.
    */
-  "task.created": { readonly record: TaskRecord; readonly limits?: TaskLimits; readonly hasGivenId?: true };
+  "task.created": {
+    readonly record: TaskRecord;
+    readonly limits?: TaskLimits;
+    readonly hasGivenId?: true;
+    readonly runtime?: Runtime;
+  };
   /** The function is about to be called. */
   "task.started": { readonly runtime: Runtime };
   /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
@@ -161,6 +166,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.record };
       if (limits !== undefined) event.limits = limits;
       if (hasGivenId) event.hasGivenId = true;
+      if (fact.runtime !== undefined) event.runtime = fact.runtime;
       return seal(event, sessionId);
     }
     case "task.started":

@@ -16,6 +16,7 @@ import { evolve } from "./evolve.js";
 import { Journal } from "./journal.js";
 import type { Listeners } from "./listeners.js";
 import { handled } from "./pending-wait.js";
+import type { Runtime } from "./record.js";
 import type { Task } from "./task.js";
 
 const RESOLVED = Promise.resolve();
@@ -25,6 +26,8 @@ export class Loop {
   readonly listeners: Listeners;
   #journal: Journal | undefined;
   #committer: Committer | undefined;
+  /** This process, until the store knows of it: it is told with the first task. */
+  #untold: Runtime | undefined;
   #seq = 0;
   /** `seq` of the newest fact that may be told of: all of them, without a store. */
   #stored = Number.POSITIVE_INFINITY;
@@ -61,8 +64,9 @@ export class Loop {
   }
 
   /** From now on facts go to a store, whose last one is `seq`. Relaxed, nothing waits for it. */
-  attach(committer: Committer, seq: number, isStrict: boolean): void {
+  attach(committer: Committer, seq: number, isStrict: boolean, runtime: Runtime): void {
     this.#committer = committer;
+    this.#untold = runtime;
     this.#seq = seq;
     if (isStrict) this.#stored = seq;
   }
@@ -120,7 +124,9 @@ export class Loop {
   /** The first fact of a task: its state is in place already. */
   created(task: Task): void {
     task.madeSeq = this.nextSeq;
-    this.#record(task, { type: "task.created", state: task.state }, task.createdAt);
+    const runtime = this.#untold;
+    this.#untold = undefined;
+    this.#record(task, { type: "task.created", state: task.state, runtime }, task.createdAt);
   }
 
   #record(task: Task, fact: Fact, at: number): void {

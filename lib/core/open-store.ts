@@ -34,13 +34,13 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
           if (isStrict) loop.stored(storedSeq);
         },
         onFailed: (error) => core.storeFailed(error),
-        snapshot: () => takeSnapshot(loop.seq, registry.all(), requests.all, ledger.all),
+        snapshot: () => takeSnapshot(loop.seq, runtime, registry.all(), requests.all, ledger.all),
       },
       seq,
       seq - snapshotSeq,
     );
     core.committer = committer;
-    loop.attach(committer, seq, isStrict);
+    loop.attach(committer, seq, isStrict, runtime);
     registry.hasGivenIds = true;
     const rooms = {
       loop,
@@ -53,7 +53,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
     };
     const living = [...registry.all()].filter((task) => !task.isOver);
-    const reattached = await recover(rooms, living, replay.runtime);
+    const reattached = await recover(rooms, living, (task) => replay.processOf(task));
     await committer.durable(loop.seq);
     setImmediate(() => goOn(rooms, reattached));
   } catch (error) {

@@ -37,13 +37,13 @@ export interface Reattached {
 const ASKED_AT_A_TIME = 8;
 
 /**
- * Decides of each of `living` (parents before children) how it goes on. `process` ran those that never started.
+ * Decides of each of `living` (parents before children) how it goes on. `processOf` one that never started: the one that made it.
  * Gives the tasks that are to start again.
  */
 export async function recover(
   rooms: RecoveryRooms,
   living: readonly Task[],
-  process: Runtime | undefined,
+  processOf: (task: Task) => Runtime | undefined,
 ): Promise<readonly Reattached[]> {
   const { loop, requests, runner, runtime } = rooms;
   const candidates = new Map<Task, KindParts>();
@@ -52,7 +52,7 @@ export async function recover(
     if (kind !== undefined && (!task.isAttached || isReturnable(task, candidates))) candidates.set(task, kind);
   }
   // H7: before any kind is asked.
-  for (const task of living) if (!candidates.has(task)) runner.lose(task, process);
+  for (const task of living) if (!candidates.has(task)) runner.lose(task, processOf(task));
 
   const reattached: Reattached[] = [];
   const limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
@@ -68,7 +68,7 @@ export async function recover(
         requests.takeOver(task);
       } else {
         candidates.delete(task);
-        runner.lose(task, process);
+        runner.lose(task, processOf(task));
       }
     }
   }

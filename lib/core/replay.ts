@@ -36,21 +36,28 @@ export interface ReplayRooms {
 
 export class Replay {
   readonly #rooms: ReplayRooms;
-  /** The process that last ran anything. */
-  runtime: Runtime | undefined;
+  /** That makes the tasks which come next. */
+  #process: Runtime | undefined;
+  /** Of those that have not started: the process that made them. */
+  readonly #makers = new Map<Task, Runtime>();
 
   constructor(rooms: ReplayRooms) {
     this.#rooms = rooms;
   }
 
+  /** That made it, where it has not started. */
+  processOf(task: Task): Runtime | undefined {
+    return this.#makers.get(task);
+  }
+
   // ── the snapshot ─────────────────────────────────────────────────────────
 
   /** `apart`: the outputs that the store kept by themselves. */
-  snapshot({ tasks, requests, sessions }: Snapshot, apart: ReadonlyMap<string, Json | undefined>): void {
+  snapshot({ tasks, requests, sessions, runtime }: Snapshot, apart: ReadonlyMap<string, Json | undefined>): void {
+    this.#process = runtime;
     const made = tasks.map((stored) => {
       const beside = stored.outputApart ? { ...stored, output: toOutput(apart.get(stored.record.id)) } : stored;
       const task = this.#make(stored.record, stored, toState(stored.record, beside));
-      this.#sawRuntime(stored.record.runtime);
       return { task, stored };
     });
     for (const { task, stored } of made) restoreSums(task, stored);
@@ -69,6 +76,7 @@ export class Replay {
 
   event(event: TaskEvent): void {
     if (event.type === "task.created") {
+      this.#process = event.runtime ?? this.#process;
       this.#rooms.ledger.count(this.#make(event.record, event, toState(event.record)));
       return;
     }
@@ -80,7 +88,7 @@ export class Replay {
     switch (event.type) {
       case "task.started":
       case "task.reattached":
-        this.#sawRuntime(event.runtime);
+        this.#makers.delete(task);
         return;
       case "task.updated":
         if (wasAttached && !task.isAttached) letGo(task);
@@ -127,10 +135,13 @@ export class Replay {
     registry.add(task);
     adopt(task);
     this.#rooms.onMade(task);
+    if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
+      this.#makers.set(task, this.#process);
     return task;
   }
 
   #over(task: Task): void {
+    this.#makers.delete(task);
     buryIn(task);
     this.#rooms.onOver(task);
   }
@@ -141,10 +152,6 @@ export class Replay {
     const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
     if (isAnswer) mailboxOf(task).keep(message);
     else mailboxOf(task).add(message);
-  }
-
-  #sawRuntime(runtime: Runtime | undefined): void {
-    if (runtime !== undefined && runtime.startedAt >= (this.runtime?.startedAt ?? 0)) this.runtime = runtime;
   }
 }
 

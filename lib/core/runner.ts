@@ -36,6 +36,8 @@ interface RunnerRooms {
   readonly staysActive: (task: Task) => boolean;
   /** It stays active, and is nothing of this process any more. */
   readonly onParked: (task: Task) => void;
+  /** Its function has returned, and it waits for its children. */
+  readonly onReturned: (task: Task) => void;
 }
 
 /** Of all ends in this process: `Task.endOrder`. */
@@ -137,9 +139,10 @@ export class Runner {
     const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
     loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
-    if (task.isOver) this.#ended(task);
+    if (task.isOver) return this.#ended(task);
+    this.#rooms.onReturned(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
-    else if (policy === "cancel" && task.state.stop === undefined)
+    if (policy === "cancel" && task.state.stop === undefined)
       this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
   }
 

@@ -53,7 +53,8 @@ export class ResultError extends Error {
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
 function codeOfThrown(error: unknown): FailureCode {
-  if (error instanceof ResultError) return error.failure;
+  const refusedResult = read(() => (error instanceof ResultError ? error.failure : undefined));
+  if (refusedResult !== undefined) return refusedResult;
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
 }

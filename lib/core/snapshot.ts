@@ -6,7 +6,7 @@
 import type { Json } from "./json.js";
 import { isLong } from "./long-output.js";
 import type { Message } from "./message.js";
-import type { TaskRecord, Usage } from "./record.js";
+import type { Runtime, TaskRecord, Usage } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { BesideRecord } from "./restored.js";
 import type { TaskLimits } from "./state.js";
@@ -32,6 +32,8 @@ export interface Snapshot {
   readonly version: typeof SNAPSHOT_VERSION;
   /** It stands for every event up to this one. */
   readonly seq: number;
+  /** The process that took it. */
+  readonly runtime: Runtime;
   /** By creation, so that each comes after its parent. */
   readonly tasks: readonly StoredTask[];
   /** By opening. */
@@ -52,6 +54,7 @@ export interface Cut {
 
 export function takeSnapshot(
   seq: number,
+  runtime: Runtime,
   tasks: Iterable<Task>,
   requests: readonly InboxRequest[],
   sessions: ReadonlyMap<string, Usage>,
@@ -61,6 +64,7 @@ export function takeSnapshot(
   const snapshot: Snapshot = {
     version: SNAPSHOT_VERSION,
     seq,
+    runtime,
     tasks: stored,
     requests,
     sessions: Object.fromEntries(sessions),

@@ -26,6 +26,8 @@ export class Waits implements WaitKeeper {
   readonly #slots: Slots<Task>;
   /** Pending and no task's, and what they wait for may outlive the manager. */
   readonly #ofNobody = new Set<Pending>();
+  /** Decided, and not told of before the store has what they tell (D1): a stop ends these too (C3). */
+  readonly #untold = new WeakMap<Attempt, { readonly waits: Pending[]; readonly seq: number }>();
   #closed: ManagerClosedError | undefined;
 
   constructor(loop: Loop, slots: Slots<Task>) {
@@ -140,8 +142,10 @@ export class Waits implements WaitKeeper {
 
   /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
   rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
-    if (!attempt.isWaiting) return;
-    const waits = [...(attempt.pending ?? [])];
+    const untold = this.#untold.get(attempt);
+    this.#untold.delete(attempt);
+    if (!attempt.isWaiting && untold === undefined) return;
+    const waits = [...(attempt.pending ?? []), ...(untold?.waits ?? [])];
     if (attempt.returning !== undefined) waits.push(attempt.returning);
     attempt.pending = undefined;
     attempt.returning = undefined;
@@ -157,7 +161,17 @@ export class Waits implements WaitKeeper {
   }
 
   #deliver(wait: Pending): void {
-    this.#loop.deliver(wait, wait.tells ? this.#loop.seq : 0);
+    const { seq, storedSeq } = this.#loop;
+    this.#loop.deliver(wait, wait.tells ? seq : 0);
+    if (wait.attempt !== undefined && wait.tells && seq > storedSeq) this.#remember(wait.attempt, wait, seq);
+  }
+
+  #remember(attempt: Attempt, wait: Pending, seq: number): void {
+    const known = this.#untold.get(attempt);
+    // Those before were told with what was stored since.
+    const waits = known === undefined || known.seq <= this.#loop.storedSeq ? [] : known.waits;
+    waits.push(wait);
+    this.#untold.set(attempt, { waits, seq });
   }
 
   #block(attempt: Attempt): void {

@@ -240,7 +240,7 @@ describe("a fact", () => {
     expect(() => evolve(undefined, { type: "task.resumed" }, 0)).toThrow(
       new TypeError("task.resumed of a task that was never created"),
     );
-    expect(evolve(undefined, { type: "task.created", state: created }, 0)).toBe(created);
+    expect(evolve(undefined, { type: "task.created", state: created, runtime: undefined }, 0)).toBe(created);
   });
 
   test("S7 appends artifacts, in any state", () => {

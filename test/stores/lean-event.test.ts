@@ -1,6 +1,6 @@
 // A `task.created` in the journal: what is left out comes back, whatever a record says.
 
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TaskEvent } from "../../lib/core/events.js";
 import type { TaskRecord } from "../../lib/core/record.js";
