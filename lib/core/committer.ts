@@ -50,6 +50,8 @@ export class Committer {
   #sinceSnapshot: number;
   #snapshotSize = 0;
   #compacting: Promise<void> | undefined;
+  /** No compaction is begun any more. */
+  #isClosing = false;
   #isClosed = false;
   /** Ids of evicted tasks that had an output of their own in the store. */
   #evicted: string[] = [];
@@ -91,6 +93,7 @@ export class Committer {
 
   /** Resolves when everything added is stored, or `ms` have passed; then gives the writer's place back. */
   async close(ms: number): Promise<void> {
+    this.#isClosing = true;
     this.#hurry?.();
     let alarm: Alarm | undefined;
     const isLate = new Promise<void>((resolve) => {
@@ -194,7 +197,7 @@ export class Committer {
 
   /** Beside the commits that follow: all that it tells is stored before it is. */
   #compactWhenDue(): void {
-    if (this.#compacting !== undefined || this.#failure !== undefined) return;
+    if (this.#compacting !== undefined || this.#failure !== undefined || this.#isClosing) return;
     if (this.#sinceSnapshot < Math.max(COMPACT_FROM, COMPACT_TIMES * this.#snapshotSize)) return;
     this.#compacting = this.#compact().finally(() => {
       this.#compacting = undefined;

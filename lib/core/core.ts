@@ -395,6 +395,7 @@ export class Core {
       // Lanes are declared anew in each process: nothing starts in one that is not, and its tasks still name it.
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0),
       onMade: () => this.#living++,
+      onReplaced: (task) => this.#retainer.replaced(task),
       onOver: (task) => {
         runner.countEnd(task);
         this.#ended(task);

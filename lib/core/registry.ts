@@ -57,7 +57,7 @@ export class Registry {
 
   remove(task: Task): void {
     const { id, parentId, sessionId, traits } = task;
-    this.#tasks.delete(id);
+    if (this.#tasks.get(id) === task) this.#tasks.delete(id);
     if (traits.callId === undefined) return;
     const call = callKey(parentId, sessionId, traits.runId, traits.callId);
     if (this.#calls.get(call) === task) this.#calls.delete(call);

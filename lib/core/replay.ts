@@ -29,6 +29,8 @@ export interface ReplayRooms {
   readonly laneOf: (name: string) => Lane<Task>;
   /** A task was made. */
   readonly onMade: (task: Task) => void;
+  /** Another has its id by now: it was not kept when that was made. */
+  readonly onReplaced: (task: Task) => void;
   /** A task is over: its name is free, and it is kept as long as others. */
   readonly onOver: (task: Task) => void;
   readonly report: (task: Task, usage: UsageReport) => void;
@@ -120,7 +122,9 @@ export class Replay {
 
   #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task {
     const { id, sessionId, createdAt, parentId, lane } = record;
-    const { registry, laneOf } = this.#rooms;
+    const { registry, laneOf, onReplaced } = this.#rooms;
+    const before = registry.byId(id);
+    if (before !== undefined) onReplaced(before);
     const task = new Task({
       id,
       sessionId,

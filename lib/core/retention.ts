@@ -41,6 +41,13 @@ export class Retainer {
     this.#sweep ??= new Alarm(this.#clock, this.#ttlMs, this.#sweepOld).unref();
   }
 
+  /** Its id was used again, so it was not kept any more when that was. */
+  replaced(task: Task): void {
+    this.#pinned.delete(task);
+    if (task.place >= 0) this.#finished.remove(task);
+    this.#evict(task);
+  }
+
   #dropOldest(): void {
     for (let task = this.#finished.shift(); task !== undefined; ) {
       if (task.family.firstChild !== undefined) {

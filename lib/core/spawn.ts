@@ -277,13 +277,15 @@ export class Spawner {
 
   /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
   again(task: Task, work: Work): void {
+    // Stopped since it was decided, or left for yet another process.
+    if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#rooms;
     const { limits, priority } = task.traits;
     task.work = work;
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
     if (limits !== undefined) this.#limit(task, limits);
-    if (!task.isOver) slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
+    slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
   }
 }
 
