@@ -76,7 +76,11 @@ interface Facts {
   /** A stop was asked for, of this task or of one above it; the first one only (S5). */
   "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
   /** The function has settled and its outcome is final; the task ends when its last attached child has. */
-  "task.returned": { readonly outcome: TaskOutcome<Json | undefined>; readonly outputApart?: true };
+  "task.returned": {
+    readonly outcome: TaskOutcome<Json | undefined>;
+    readonly outputOmitted?: string;
+    readonly outputApart?: true;
+  };
   /** `outputApart`: in a store's journal, of an output over 64 KiB, which is kept by itself. */
   "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
   "task.failed": { readonly error: TaskFailure };
@@ -181,8 +185,14 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       return seal({ type: fact.type, seq, at, taskId, attempt, stopReason, reason }, sessionId);
     }
     case "task.returned": {
-      const outcome = toJsonOutcome(fact.outcome, fact.output);
-      return seal({ type: fact.type, seq, at, taskId, attempt, outcome }, sessionId);
+      const { output } = fact;
+      const outcome = toJsonOutcome(fact.outcome, output);
+      return seal(
+        output === undefined || "output" in output
+          ? { type: fact.type, seq, at, taskId, attempt, outcome }
+          : { type: fact.type, seq, at, taskId, attempt, outcome, outputOmitted: output.outputOmitted },
+        sessionId,
+      );
     }
     case "task.succeeded":
     case "task.failed":

@@ -147,7 +147,7 @@ export class Requests implements Inbox {
   async #answerAgain<T>(asked: Asked, schema: StandardSchemaV1 | undefined): Promise<T> {
     const { request, unasked } = asked;
     if (unasked !== undefined) {
-      const { answer } = request;
+      const answer = request.kind === "approval" ? undefined : request.answer;
       asked.value = schema === undefined ? answer : valueOf(request, await validate(request, schema, answer));
       askedAgain(asked, schema);
     }

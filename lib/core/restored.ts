@@ -20,6 +20,8 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fac
       };
     case "task.returned": {
       const outcome = freezeJson(event.outcome);
+      const { outputOmitted } = event;
+      if (outputOmitted !== undefined) return { type: event.type, outcome, output: { outputOmitted } };
       const value = outcome.status === "succeeded" ? outcome.value : undefined;
       return { type: event.type, outcome, output: value === undefined ? undefined : { output: value } };
     }
