@@ -126,14 +126,10 @@ export class FileStore implements TaskStore {
     }
   }
 
-  async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+  read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
     const snapshotSeq = (): Promise<number> => this.#snapshotSeq();
-    try {
-      yield* readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw this.#told(error);
-    }
+    const told = (error: unknown): unknown => this.#told(error);
+    return readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq, told });
   }
 
   #writerAt(end: JournalEnd): JournalWriter {

@@ -18,62 +18,70 @@ export interface JournalReading {
   readonly signal?: AbortSignal | undefined;
   /** Up to which `seq` a snapshot stands for the events. */
   readonly snapshotSeq: () => Promise<number>;
+  /** What is thrown for what went wrong. */
+  readonly told: (error: unknown) => unknown;
 }
 
+/** One generator and not two: each that an event comes through costs some promises, and there may be a million. */
 export async function* readJournal(reading: JournalReading): AsyncGenerator<TaskEvent, void, undefined> {
-  const { disk, directory, signal } = reading;
-  signal?.throwIfAborted();
-  let segment = await firstSegment(reading);
-  let wanted = reading.from ?? segment?.firstSeq ?? 1;
-  // Whether somebody was given, or asked for, the events before `wanted`.
-  let mustFollow = reading.from !== undefined;
-  while (segment !== undefined) {
-    const current: Segment = segment;
-    const fd = await openSegment(reading, current, wanted, mustFollow);
-    if (fd === undefined) {
-      segment = await firstSegment(reading);
-      continue;
-    }
-    let next: Segment | undefined;
-    try {
-      let scan = new SegmentScan(disk, fd, current);
-      let isSecondLook = false;
-      for (;;) {
-        signal?.throwIfAborted();
-        let found: Batch | ScanEnd;
-        try {
-          found = await scan.next();
-        } catch (error) {
-          // A batch that was read may have been refused by the disk, cut off, and written again with others behind it.
-          if (isSecondLook || !(error instanceof JournalCorruptError)) throw error;
-          isSecondLook = true;
-          scan = new SegmentScan(disk, fd, current);
-          continue;
-        }
-        if ("ends" in found) {
-          for (const event of eventsOf(found, wanted, scan)) {
-            signal?.throwIfAborted();
-            wanted = event.seq + 1;
-            mustFollow = true;
-            isSecondLook = false;
-            yield event;
-          }
-          continue;
-        }
-        if (next !== undefined) {
-          // It was there before this end was read: nobody writes here any more.
-          if (found.tornBytes > 0 || !scan.hasHeader) throw cutOffInTheMiddle(current, scan);
-          await checkFollows(reading, scan.seq, next, mustFollow ? wanted : undefined);
-          break;
-        }
-        next = await segmentBehind(disk, directory, current);
-        if (next === undefined) return;
+  const { disk, directory, signal, told } = reading;
+  try {
+    signal?.throwIfAborted();
+    let segment = await firstSegment(reading);
+    let wanted = reading.from ?? segment?.firstSeq ?? 1;
+    // Whether somebody was given, or asked for, the events before `wanted`.
+    let mustFollow = reading.from !== undefined;
+    while (segment !== undefined) {
+      const current: Segment = segment;
+      const fd = await openSegment(reading, current, wanted, mustFollow);
+      if (fd === undefined) {
+        segment = await firstSegment(reading);
+        continue;
       }
-    } finally {
-      await disk.close(fd);
+      let next: Segment | undefined;
+      try {
+        let scan = new SegmentScan(disk, fd, current);
+        let isSecondLook = false;
+        for (;;) {
+          signal?.throwIfAborted();
+          let found: Batch | ScanEnd;
+          try {
+            found = await scan.next();
+          } catch (error) {
+            // A batch that was read may have been refused by the disk, cut off, and written again with others behind it.
+            if (isSecondLook || !(error instanceof JournalCorruptError)) throw error;
+            isSecondLook = true;
+            scan = new SegmentScan(disk, fd, current);
+            continue;
+          }
+          if ("ends" in found) {
+            for (const event of eventsOf(found, wanted, scan)) {
+              signal?.throwIfAborted();
+              wanted = event.seq + 1;
+              mustFollow = true;
+              isSecondLook = false;
+              yield event;
+            }
+            continue;
+          }
+          if (next !== undefined) {
+            // It was there before this end was read: nobody writes here any more.
+            if (found.tornBytes > 0 || !scan.hasHeader) throw cutOffInTheMiddle(current, scan);
+            await checkFollows(reading, scan.seq, next, mustFollow ? wanted : undefined);
+            break;
+          }
+          next = await segmentBehind(disk, directory, current);
+          if (next === undefined) return;
+        }
+      } finally {
+        await disk.close(fd);
+      }
+      segment = next;
+      if (!mustFollow) wanted = segment.firstSeq;
     }
-    segment = next;
-    if (!mustFollow) wanted = segment.firstSeq;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw told(error);
   }
 }
 
