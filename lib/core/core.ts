@@ -227,7 +227,8 @@ export class Core {
     const attempt = waiterOf(context);
     const keeper = keeperOf(attempt, this.waits);
     const { clock } = keeper;
-    const untilAt = clock.now() + ms;
+    // JSON has no `Infinity`, and a record is JSON.
+    const untilAt = Math.min(clock.now() + ms, Number.MAX_SAFE_INTEGER);
     return keeper.open<void>(
       attempt,
       () => ({ on: "time", untilAt }),

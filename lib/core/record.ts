@@ -5,7 +5,7 @@
 import type { Json } from "./json.js";
 import type { FailureCode, InterruptReason, StopReason, TaskStatus } from "./status.js";
 
-/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. */
+/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. */
 export type Wait =
   | { readonly on: "input"; readonly requestId: string }
   | { readonly on: "tasks"; readonly taskIds: readonly string[] }

@@ -121,8 +121,6 @@ function outputOf({ output, outputOmitted }: Pick<TaskRecord, "output" | "output
   return outputOmitted === undefined ? undefined : { outputOmitted };
 }
 
-/** JSON has no `Infinity`: a sleep without an end came back as `null`. */
 function toWaits(waits: readonly Wait[]): readonly Wait[] {
-  if (waits.length === 0) return NO_WAITS;
-  return freezeJson(waits.map((wait) => (wait.on === "time" ? { ...wait, untilAt: wait.untilAt ?? Infinity } : wait)));
+  return waits.length === 0 ? NO_WAITS : freezeJson(waits);
 }

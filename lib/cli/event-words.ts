@@ -1,0 +1,95 @@
+// Event words: what happened, in one line for each sort of event.
+
+import type { Message, TaskEvent, TaskPatch } from "errand";
+import {
+  count,
+  failureInWords,
+  kindOf,
+  labelOf,
+  phrase,
+  progressInWords,
+  type Setting,
+  usageInWords,
+  valuePhrase,
+  waitsInWords,
+} from "./task-words.js";
+
+/** Times are told as they were then. */
+export function eventInWords(event: TaskEvent, question: Setting["question"]): string {
+  switch (event.type) {
+    case "task.created": {
+      const { record } = event;
+      const under = record.parentId === undefined ? "" : `, a child of ${record.parentId}`;
+      return `spawned: ${`${kindOf(record)} ${phrase(labelOf(record))}`.trimEnd()}${under}`;
+    }
+    case "task.started":
+      return `started in process ${event.runtime.pid}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}`;
+    case "task.blocked":
+      return waitsInWords(event.blockedOn, { now: event.at, question });
+    case "task.resumed":
+      return "goes on";
+    case "task.progressed":
+      return `progress: ${phrase(progressInWords(event.progress))}`;
+    case "task.updated":
+      return patchInWords(event.patch);
+    case "task.cancelRequested":
+      return `was asked to stop: ${phrase(event.reason)}`;
+    case "task.returned":
+      return event.outcome.status === "succeeded" ? "returned" : "its function is over, and it did not succeed";
+    case "task.succeeded":
+      if (event.outputApart) return "succeeded, with a long output";
+      return event.output === undefined ? "succeeded" : `succeeded: ${valuePhrase(event.output)}`;
+    case "task.failed":
+      return `failed: ${failureInWords(event.error)}`;
+    case "task.cancelled":
+      return `cancelled: ${phrase(event.reason)}`;
+    case "task.interrupted":
+      return `interrupted: ${event.reason}${event.pid === undefined ? "" : `, process ${event.pid}`}`;
+    case "task.abandoned":
+      return "did not stop in time, and is left to itself";
+    case "task.reattached":
+      return `taken up by process ${event.runtime.pid}, attempt ${event.attempt}`;
+    case "task.lateSettled":
+      return `its abandoned function ${event.settled}${event.message === undefined ? "" : `: ${phrase(event.message)}`}`;
+    case "request.opened":
+      return `asks (${event.request.id}): ${phrase(event.request.question)}`;
+    case "request.answered":
+    case "request.rejected": {
+      const { id, status, by = "somebody", answer, reason } = event.request;
+      const what = answer === undefined ? phrase(reason ?? "") : valuePhrase(answer);
+      return `${id} was ${status} by ${by}: ${what}`;
+    }
+    case "request.expired":
+    case "request.withdrawn":
+      return `${event.request.id} ${event.request.status === "expired" ? "expired" : "was withdrawn"}`;
+    case "message.sent":
+      return `${event.message.direction === "inbound" ? "is told" : "says"}: ${contentInWords(event.message)}`;
+    case "artifact.added":
+      return `made ${phrase(event.artifact.name)} (${event.artifact.type})`;
+    case "usage.reported":
+      return `used ${usageInWords(event.usage) || "nothing"}`;
+    case "custom":
+      return `emitted ${phrase(event.name)}${event.payload === undefined ? "" : `: ${valuePhrase(event.payload)}`}`;
+    default:
+      return event satisfies never;
+  }
+}
+
+export function contentInWords({ content }: Message): string {
+  return phrase(content.map((part) => (part.type === "text" ? part.text : valuePhrase(part.data))).join(" "));
+}
+
+function patchInWords(patch: TaskPatch): string {
+  const { summary, title, checkpoint, detached, tags, links, metadata, heartbeatAt } = patch;
+  const said = [
+    ...(summary === undefined ? [] : [`summary: ${phrase(summary)}`]),
+    ...(title === undefined ? [] : [`title: ${phrase(title)}`]),
+    ...(checkpoint === undefined ? [] : [`checkpoint: ${valuePhrase(checkpoint)}`]),
+    ...(detached === true ? ["was detached"] : []),
+    ...(tags === undefined ? [] : [`tags: ${phrase(tags.join(", "))}`]),
+    ...(links === undefined ? [] : [`links: ${valuePhrase(links)}`]),
+    ...(metadata === undefined ? [] : [`metadata: ${count(Object.keys(metadata).length, "field")}`]),
+    ...(heartbeatAt === undefined ? [] : ["gives a sign of life"]),
+  ];
+  return said.join(", ") || "updated";
+}

@@ -1,0 +1,141 @@
+// Record page: the record of a task in groups that people read: what it is, where it belongs, when, what it made, why it ended.
+
+import type { Json, TaskRecord } from "errand";
+import { clockTime, inWords, relative } from "./duration.js";
+import { aligned, type Row, type Span } from "./line.js";
+import { jsonText, printableLines } from "./printable.js";
+import { countsInWords, statusSpan } from "./status.js";
+import {
+  count,
+  failureInWords,
+  kindOf,
+  labelOf,
+  phrase,
+  progressInWords,
+  type Setting,
+  usageInWords,
+  valuePhrase,
+  waitsInWords,
+  whyInWords,
+} from "./task-words.js";
+
+/** How much of a value, or of a stack, is shown. */
+const VALUE_LINES = 20;
+const VALUE_COLUMNS = 200;
+const STACK_LINES = 8;
+
+type Field = readonly [name: string, value: Span | string | undefined];
+
+export function recordLines(task: TaskRecord, children: readonly TaskRecord[], setting: Setting): Row[] {
+  const head: Row = [{ text: task.id, style: "strong" }, `  ${kindOf(task)}  ${labelOf(task)}`.trimEnd()];
+  const groups = [aboutIt(task, setting), itsPlace(task, children), itsTimes(task, setting.now), itsWork(task)];
+  return [
+    head,
+    ...groups
+      .map(fieldLines)
+      .filter((lines) => lines.length > 0)
+      .flatMap((lines) => [...lines, []])
+      .slice(0, -1),
+    ...valueLines("input", task.input),
+    ...valueLines("output", task.output),
+    ...stackLines(task),
+  ];
+}
+
+function aboutIt(task: TaskRecord, setting: Setting): Field[] {
+  const { attempt, blockedOn, cancelRequestedAt, stopReason, reason, progress, summary, error } = task;
+  const isAskedToStop = cancelRequestedAt !== undefined;
+  return [
+    ["status", statusSpan(task)],
+    ["waits", waitsInWords(blockedOn, setting).replace(/^waits /u, "")],
+    ["why", error === undefined ? whyInWords(task) : failureInWords(error)],
+    [
+      "stopped",
+      isAskedToStop ? `${relative(cancelRequestedAt, setting.now)}, ${stopReason}: ${phrase(reason ?? "")}` : "",
+    ],
+    ["attempt", String(attempt)],
+    ["progress", progress === undefined ? "" : phrase(progressInWords(progress))],
+    ["summary", phrase(summary ?? "")],
+  ];
+}
+
+function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
+  const { parentId, rootId, id, sessionId, agent, runId, callId, lane, laneKey, priority, tags, metadata } = task;
+  return [
+    ["parent", parentId === undefined ? "" : `${parentId}${task.detached ? ", detached" : ""}`],
+    ["root", rootId === id || rootId === parentId ? "" : rootId],
+    ["children", children.length === 0 ? "" : `${children.length}: ${countsInWords(children)}`],
+    ["session", sessionId],
+    ["agent", agent],
+    ["run", runId],
+    ["call", callId],
+    [
+      "lane",
+      [
+        lane,
+        ...(laneKey === undefined ? [] : [`key ${laneKey}`]),
+        ...(priority === 0 ? [] : [`priority ${priority}`]),
+      ].join(", "),
+    ],
+    ["tags", tags.join(", ")],
+    ["metadata", Object.keys(metadata).length === 0 ? "" : valuePhrase(metadata)],
+  ];
+}
+
+function itsTimes({ createdAt, startedAt, finishedAt, totalDeadlineAt, runtime }: TaskRecord, now: number): Field[] {
+  const at = (instant: number | undefined): string =>
+    instant === undefined ? "" : `${clockTime(instant)}  ${relative(instant, now)}`;
+  const took = finishedAt !== undefined && startedAt !== undefined ? `, took ${inWords(finishedAt - startedAt)}` : "";
+  return [
+    ["created", at(createdAt)],
+    ["started", at(startedAt)],
+    ["ended", finishedAt === undefined ? "" : `${at(finishedAt)}${took}`],
+    ["deadline", finishedAt === undefined ? at(totalDeadlineAt) : ""],
+    ["process", runtime === undefined ? "" : `${runtime.pid} (instance ${runtime.instanceId})`],
+  ];
+}
+
+function itsWork({ usage, artifacts, links, outputOmitted }: TaskRecord): Field[] {
+  const made = artifacts.map(({ name, type, ...where }) => {
+    const place = "path" in where ? where.path : "url" in where ? where.url : count(where.data.length, "character");
+    return `${name} (${type}): ${phrase(place)}`;
+  });
+  const used = usageInWords(usage);
+  return [
+    ["usage", used === "" ? "" : `${used}${usage.tasks > 1 ? `, by ${usage.tasks} tasks` : ""}`],
+    ["links", Object.keys(links).length === 0 ? "" : valuePhrase(links)],
+    ["no output", outputOmitted],
+    ...made.map((text, index): Field => [index === 0 ? "artifacts" : "", text]),
+  ];
+}
+
+function fieldLines(fields: readonly Field[]): Row[] {
+  const told = fields.flatMap(([name, value]): Row[] => {
+    const isEmpty = value === undefined || value === "";
+    return isEmpty ? [] : [[{ text: `  ${name.padEnd(9)}`, style: "faint" }, value]];
+  });
+  return aligned(told);
+}
+
+/** As JSON, which escapes whatever could steer a terminal. */
+function valueLines(title: string, value: Json | undefined): Row[] {
+  if (value === undefined) return [];
+  return [[], [{ text: title, style: "strong" }], ...boundedLines(jsonText(value, 2).split("\n"), VALUE_LINES)];
+}
+
+function stackLines({ error }: TaskRecord): Row[] {
+  if (error?.stack === undefined) return [];
+  return [[], [{ text: "stack", style: "strong" }], ...boundedLines(printableLines(error.stack), STACK_LINES)];
+}
+
+function boundedLines(lines: readonly string[], most: number): Row[] {
+  const shown = lines
+    .slice(0, most)
+    .map((line) => line.slice(0, VALUE_COLUMNS) + (line.length > VALUE_COLUMNS ? "…" : ""));
+  const isCut = lines.length > most || lines.some((line) => line.length > VALUE_COLUMNS);
+  const missing = lines.length > most ? `${count(lines.length - most, "more line")}, ` : "";
+  return [
+    ...shown.map((line) => [`  ${line}`]),
+    ...(isCut ? [[{ text: `  … ${missing}--json shows all`, style: "faint" as const }]] : []),
+  ];
+}
