@@ -70,4 +70,39 @@ export interface TaskStore {
   deleteOutputs(taskIds: readonly string[]): Promise<void>;
   /** Gives the writer's place back. Twice, and before `open`, is nothing. */
   close(): Promise<void>;
+  /** Of a store that several processes use at once. */
+  readonly shared?: SharedJournals;
+}
+
+/**
+ * Several processes use one store, each with a journal of its own, which is leased: it is its writer's for so long after each sign of life.
+ * `open` goes on with a journal that nobody has, where there is one, and begins one otherwise. Every write of a writer whose journal another has
+ * taken is `StoreLockedError`, and keeps nothing (the fence of a zombie).
+ */
+export interface SharedJournals {
+  /** How long a sign of life counts. */
+  readonly leaseMs: number;
+  /** A sign of life. `StoreLockedError`: it came too late, and another has the journal. */
+  heartbeat(): Promise<void>;
+  /** The journals of others, by age: of living processes, and those that nobody has. */
+  others(): Promise<readonly OtherJournal[]>;
+  /** Takes one that nobody has. `undefined`: its writer lives, or somebody else was first. */
+  seize(name: string): Promise<SeizedJournal | undefined>;
+}
+
+/** To look at. */
+export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutput"> {
+  readonly name: string;
+  readonly writer: Runtime;
+  /** Its lease has lapsed, or its writer gave it back. */
+  readonly isFree: boolean;
+}
+
+/** One journal more of this writer, until its tasks are in the first one. */
+export interface SeizedJournal extends OtherJournal {
+  /**
+   * As `compact` of the first one, with a snapshot that has the tasks of both; and in the same transaction this one is gone, and its outputs
+   * are the first one's.
+   */
+  absorb(snapshot: Json, seq: number): Promise<void>;
 }
