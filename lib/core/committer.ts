@@ -43,6 +43,8 @@ export class Committer {
   /** A commit is under way, or waits for the end of its turn. */
   #isCommitting = false;
   #failure: StoreUnavailableError | undefined;
+  /** What was stored is gone: a snapshot of everything comes before the events. */
+  #isLost = false;
   #retryMs = FIRST_RETRY_MS;
   /** Cuts the pause before the next try short. */
   #hurry: (() => void) | undefined;
@@ -133,10 +135,12 @@ export class Committer {
     const { store, snapshot, onStored } = this.#rooms;
     const last = batch.at(-1);
     if (last === undefined) return;
-    if (this.#failure?.needsSnapshot) {
+    if (this.#isLost) {
       const { json, seq, apart } = snapshot();
-      await this.#putOutputs(apart);
+      // In this order: compacting makes the place anew in which outputs are put.
       await store.compact(json, seq);
+      await this.#putOutputs(apart);
+      this.#isLost = false;
     }
     await store.append(await this.#setApart(batch));
     this.#failure = undefined;
@@ -181,6 +185,7 @@ export class Committer {
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
       ? error
       : new StoreUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
+    this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
     await new Promise<void>((resolve) => {
       const alarm = new Alarm(clock, this.#retryMs, resolve);
