@@ -8,10 +8,11 @@ import { setImmediate } from "node:timers";
 import pLimit from "p-limit";
 import { runOutside } from "./ambient.js";
 import { Alarm, type Clock } from "./clock.js";
-import { isErrandError, StoreUnavailableError } from "./errors.js";
+import { isErrandError, ManagerClosedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
 import { longOutputOf, withoutOutput } from "./long-output.js";
+import { handled } from "./pending-wait.js";
 import type { Cut } from "./snapshot.js";
 import type { TaskStore } from "./store.js";
 
@@ -31,6 +32,9 @@ const COMPACT_TIMES = 8;
 
 const OUTPUTS_AT_A_TIME = 4;
 
+/** Of a manager that was closed while its store failed. */
+export const NOT_STORED = "what it would have told could not be stored";
+
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
@@ -48,7 +52,7 @@ export class Committer {
   #retryMs = FIRST_RETRY_MS;
   /** Cuts the pause before the next try short. */
   #hurry: (() => void) | undefined;
-  #waiting: { readonly seq: number; readonly resolve: () => void }[] = [];
+  #waiting: { readonly seq: number; readonly resolve: () => void; readonly reject: (why: Error) => void }[] = [];
   #sinceSnapshot: number;
   #snapshotSize = 0;
   #compacting: Promise<void> | undefined;
@@ -87,25 +91,37 @@ export class Committer {
     this.#evicted.push(taskId);
   }
 
-  /** Resolves when the event of `seq` is stored. */
+  /** Resolves when the event of `seq` is stored. `ManagerClosedError`: it will not be. */
   durable(seq: number): Promise<void> {
     if (seq <= this.#stored) return Promise.resolve();
-    return new Promise((resolve) => this.#waiting.push({ seq, resolve }));
+    if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));
+    return new Promise((resolve, reject) => this.#waiting.push({ seq, resolve, reject }));
   }
 
-  /** Resolves when everything added is stored, or `ms` have passed; then gives the writer's place back. */
+  /** Gives the writer's place back once everything added is stored, or `ms` have passed; and waits no longer than that for either. */
   async close(ms: number): Promise<void> {
     this.#isClosing = true;
     this.#hurry?.();
+    await this.#within(
+      ms,
+      this.durable(this.#added).then(() => this.#compacting),
+    );
+    this.#isClosed = true;
+    this.#hurry?.();
+    for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
+    await this.#within(ms, this.#rooms.store.close());
+  }
+
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
     let alarm: Alarm | undefined;
     const isLate = new Promise<void>((resolve) => {
       alarm = new Alarm(this.#rooms.clock, ms, resolve);
     });
-    await Promise.race([this.durable(this.#added).then(() => this.#compacting), isLate]);
-    alarm?.cancel();
-    this.#isClosed = true;
-    this.#hurry?.();
-    await this.#rooms.store.close();
+    try {
+      await Promise.race([handled(work), isLate]);
+    } finally {
+      alarm?.cancel();
+    }
   }
 
   // ── committing ───────────────────────────────────────────────────────────
@@ -187,6 +203,7 @@ export class Committer {
       : new StoreUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
+    if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
       const alarm = new Alarm(clock, this.#retryMs, resolve);
       this.#hurry = () => {

@@ -3,7 +3,7 @@
 // Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
 // and in the rooms.
 
-import { runOutside, waiterOf } from "./ambient.js";
+import { waiterOf } from "./ambient.js";
 import {
   type AwaitCaller,
   type Awaited,
@@ -15,7 +15,7 @@ import {
   refuseCycle,
 } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
-import type { Committer } from "./committer.js";
+import { type Committer, NOT_STORED } from "./committer.js";
 import { ManagerClosedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
@@ -85,7 +85,7 @@ export class Core {
   readonly #retainer: Retainer;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Map<Task | string, number>();
-  readonly #idlers = new Set<OpenWait<void>>();
+  readonly #idlers = new Set<Pick<OpenWait<void>, "resolve">>();
   readonly ledger = new Ledger();
   readonly #room: Room;
   #living = 0;
@@ -128,6 +128,10 @@ export class Core {
       isAmbient: options.isAmbient,
       graceMs: options.graceMs,
       call: (attempt, work) => options.call(this, attempt, work),
+      parkDesk: (task, errorOf) => {
+        this.requests.park(task);
+        task.desk?.mailbox?.close(errorOf);
+      },
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);
@@ -345,18 +349,20 @@ export class Core {
       const grace = new Alarm(this.loop.clock, graceMs, () => {
         for (const task of living.toReversed()) if (task.attempt !== undefined) this.runner.abandon(task.attempt);
       });
-      await runOutside(() => this.#forSlots(undefined, (wait) => this.#idler(wait)));
+      // Not a wait, which would tell of it: that nothing runs any more is seen before it is stored.
+      await new Promise<void>((resolve) => this.#idlers.add({ resolve }));
       grace.cancel();
     }
     this.waits.close();
     this.requests.close();
     this.#retainer.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
-    const told = new Promise<void>((resolve) => this.loop.call(resolve));
-    if (this.committer === undefined) await told;
-    else await this.committer.close(graceMs);
-    this.loop.drop(new ManagerClosedError("what it would have told could not be stored"));
-    this.loop.closeJournal();
+    try {
+      await (this.committer === undefined ? this.loop.told(undefined) : this.committer.close(graceMs));
+    } finally {
+      this.loop.drop(new ManagerClosedError(NOT_STORED));
+      this.loop.closeJournal();
+    }
   }
 
   // ── events ───────────────────────────────────────────────────────────────

@@ -46,4 +46,9 @@ export class Call extends Delivery {
     super();
     this.deliver = deliver;
   }
+
+  /** It only wakes somebody, who sees for himself. */
+  override drop(): void {
+    this.deliver();
+  }
 }

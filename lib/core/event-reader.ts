@@ -75,7 +75,7 @@ class EventReader implements Source<TaskEvent> {
   }
 
   isOver(): boolean {
-    return this.#rooms.isClosed() && !this.#isFetching;
+    return this.#isLeft || (this.#rooms.isClosed() && !this.#isFetching);
   }
 
   listen(wake: () => void): () => void {
@@ -105,7 +105,7 @@ class EventReader implements Source<TaskEvent> {
       });
   }
 
-  /** Where the store has no more, and memory not yet, it is being stored. */
+  /** Where the store has no more, and memory not yet, it is being stored; or it never will be, and the reader is done. */
   async #fetchPage(): Promise<void> {
     const { store, recent, durable } = this.#rooms;
     this.#reading ??= store.read({ from: this.#seq })[Symbol.asyncIterator]();
@@ -122,6 +122,6 @@ class EventReader implements Source<TaskEvent> {
     if (page.length > 0) return;
     const { oldest } = recent;
     if (this.#seq === undefined || this.#seq >= oldest) this.#seq ??= oldest;
-    else await durable(oldest - 1);
+    else await durable(oldest - 1).catch(() => (this.#isLeft = true));
   }
 }

@@ -420,6 +420,11 @@ export class Requests implements Inbox {
     asked.expiry = new Alarm(clock, Math.max(0, expiresAt - clock.now()), close);
   }
 
+  /** `task` is left for the next process, and so is when its questions expire. */
+  park(task: Task): void {
+    for (const id of task.desk?.requestIds ?? []) this.#asked.get(id)?.expiry?.cancel();
+  }
+
   /** The record of `task` is not kept any more. */
   forget(task: Task): void {
     for (const id of task.desk?.requestIds ?? []) this.#asked.delete(id);

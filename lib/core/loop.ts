@@ -33,6 +33,8 @@ export class Loop {
   #stored = Number.POSITIVE_INFINITY;
   /** What tells of facts that are not stored yet, in order. */
   #held: Held[] = [];
+  /** Why nothing is held any more: it is closed, and the store did not take what there was. */
+  #dropped: Error | undefined;
   #first: Delivery | undefined;
   #last: Delivery | undefined;
   #isScheduled = false;
@@ -157,8 +159,9 @@ export class Loop {
     return handled(this.tell(undefined).then(() => handled(settled)));
   }
 
-  /** What is still held will not be told any more (D8). */
+  /** What is still held will not be told any more, and nothing that is decided from now on (D8). */
   drop(why: Error): void {
+    this.#dropped = why;
     for (const { delivery } of this.#held.splice(0)) delivery.drop(why);
   }
 
@@ -173,6 +176,7 @@ export class Loop {
    */
   deliver(delivery: Delivery, needs: number = this.#seq): void {
     if (needs <= this.#stored) this.#enqueue(delivery);
+    else if (this.#dropped !== undefined) delivery.drop(this.#dropped);
     else this.#held.push({ delivery, needs });
   }
 

@@ -30,6 +30,8 @@ interface RunnerRooms {
   readonly call: (attempt: Attempt, work: Work) => unknown;
   /** The attempt of `task` is over: nobody hears answers or messages any more. */
   readonly closeDesk: (task: Task, errorOf: () => Error) => void;
+  /** As `closeDesk`, but what was asked stays asked: the next process goes on with it. */
+  readonly parkDesk: (task: Task, errorOf: () => Error) => void;
   /** Called once for each task that has ended, in the call in which it did. */
   readonly onEnd: (task: Task) => void;
   /** D8: this manager shuts down, and the next one may go on with it. */
@@ -153,7 +155,7 @@ export class Runner {
     task.desk?.deadlines?.cancel();
     task.desk?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
-    task.desk?.mailbox?.close(errorOf);
+    if (task.desk !== undefined) this.#rooms.parkDesk(task, errorOf);
     slots.release(task.lane, task);
     task.work = undefined;
     task.context = undefined;

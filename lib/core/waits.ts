@@ -78,6 +78,8 @@ export class Waits implements WaitKeeper {
   }
 
   begin(wait: Pending, signal: AbortSignal | undefined): void {
+    // Without a store every task ends with its manager, and every wait for one with it.
+    if (wait.attempt === undefined && this.#loop.hasStore) this.#ofNobody.add(wait);
     if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(signal.reason));
     if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
     wait.hook();
