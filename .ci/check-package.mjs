@@ -1,7 +1,8 @@
 // The package as a user gets it: packs, installs the tarball in an empty folder, and there
 //   (a) imports every entry point of `exports` at runtime,
 //   (b) type-checks consumer.ts under moduleResolution nodenext and bundler, with the libraries' own types checked, and runs it,
-//   (c) asserts that nothing but the library's own dependencies was installed.
+//   (c) runs the command it brings,
+//   (d) asserts that nothing but the library's own dependencies was installed.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -69,6 +70,11 @@ try {
   }
 
   // (c)
+  const said = run(folder, join(folder, "node_modules", ".bin", "errand"), "--version").trim();
+  if (!said.includes(manifest.version)) throw new Error(`errand --version says ${said}, not ${manifest.version}`);
+  console.log(`command: errand ${manifest.version}`);
+
+  // (d)
   const names = (lock, keep) =>
     Object.entries(lock.packages)
       .filter(([path, entry]) => path !== "" && keep(entry))

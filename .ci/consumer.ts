@@ -1,5 +1,9 @@
 // A program outside errand. check-package.mjs type-checks, compiles and runs it against the packed tarball.
-import { isErrandError, type TaskHandle, TaskManager } from "errand";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { defineKind, isErrandError, type TaskHandle, TaskManager } from "errand";
+import { fileStore } from "errand/stores/file";
 import { manualClock } from "errand/testing";
 
 const manager = new TaskManager({ concurrency: 2, clock: manualClock() });
@@ -17,3 +21,16 @@ if (isErrandError(new Error("not one of ours"))) {
   throw new Error("isErrandError takes any error for one of ours");
 }
 await manager.close();
+
+const directory = await mkdtemp(join(tmpdir(), "errand-consumer-"));
+const double = defineKind({ name: "double", run: (_ctx, input: { of: number }) => 2 * input.of });
+const before = await TaskManager.open({ store: fileStore(directory), kinds: [double] });
+const doubled: number = await before.spawn(double, { id: "once", input: { of: 21 } }).result();
+await before.close();
+const after = await TaskManager.open({ store: fileStore(directory), kinds: [double] });
+const kept = await after.get("once", double)?.result();
+if (doubled !== 42 || kept !== 42) {
+  throw new Error(`expected 42 twice, got ${doubled} and ${kept}`);
+}
+await after.close();
+await rm(directory, { recursive: true });

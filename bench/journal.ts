@@ -201,6 +201,42 @@ function eachAppended(): Case {
   };
 }
 
+/** What a manager under load gives its store: 64 events a turn, and each commit takes all that came meanwhile. */
+function onManager(): Case {
+  const name = "a manager, 64 events a turn, errand's file store";
+  return {
+    name,
+    units: n,
+    prepare: async () => {
+      const { folder, gone } = disk();
+      const store = fileStore(folder);
+      store.compact = async () => undefined;
+      const manager = await TaskManager.open({ store });
+      let told = 0;
+      manager.on("custom", () => {
+        told += 1;
+      });
+      const payload = { page: 1, words: "as many as fit into a hundred and fifty bytes" };
+      return {
+        work: async () => {
+          const task = manager.spawn(async (ctx) => {
+            for (let emitted = 0; emitted < n; emitted += 1) {
+              if (emitted % perCommit === 0) await new Promise((resolve) => setImmediate(resolve));
+              ctx.emit("page", payload);
+            }
+          });
+          await task.result();
+        },
+        finish: async () => {
+          check(name, told, n);
+          await manager.close();
+          gone();
+        },
+      };
+    },
+  };
+}
+
 // ── whole tasks ──────────────────────────────────────────────────────────
 
 /** Nothing is kept: what is left is what the manager does for a store. */
@@ -261,6 +297,7 @@ const measured = await interleave(
       rawDisk(),
       stringified(),
       onFileStore(),
+      onManager(),
       onSqlite(),
       eachSynced(),
       eachAppended(),
@@ -277,7 +314,7 @@ const rate = (wallUs: Samples | undefined): Samples | undefined => wallUs?.map((
 
 function judgedOf(name: string): readonly Judged[] {
   const found: (Judged | undefined)[] = [];
-  if (name === onFileStore().name) {
+  if (name === onManager().name) {
     const against = (peer: string) => ratio(rate(of(name)?.wallUs), rate(of(peer)?.wallUs))?.median;
     found.push(
       judge("durable events/s", against(stringified().name), { least: 0.5, unit: "× JSON.stringify alone" }),
