@@ -22,6 +22,8 @@ interface CommitterRooms {
   /** Every event up to `seq` is stored. */
   readonly onStored: (seq: number) => void;
   readonly onFailed: (error: unknown) => void;
+  /** Outputs that nobody wants any more, by task; those that are deleted leave it. */
+  readonly evictedOutputs: Set<string>;
   /** Of the state that the newest fact made. */
   readonly snapshot: () => Cut;
 }
@@ -59,8 +61,7 @@ export class Committer {
   /** No compaction is begun any more. */
   #isClosing = false;
   #isClosed = false;
-  /** Ids of evicted tasks that had an output of their own in the store. */
-  #evicted: string[] = [];
+  #deleting: Promise<void> | undefined;
 
   /** `seq` is the last one that is stored, `sinceSnapshot` how many events are behind the newest snapshot. */
   constructor(rooms: CommitterRooms, seq: number, sinceSnapshot: number) {
@@ -74,6 +75,11 @@ export class Committer {
     return this.#rooms.store;
   }
 
+  /** `seq` of the newest event that is stored. */
+  get storedSeq(): number {
+    return this.#stored;
+  }
+
   /** Why nothing new may be spawned: the store does not take what there is. */
   get failure(): StoreUnavailableError | undefined {
     return this.#failure;
@@ -84,11 +90,6 @@ export class Committer {
     this.#pending.push(event);
     this.#added = event.seq;
     this.#schedule();
-  }
-
-  /** The record of `taskId` is not kept any more; what it gave was kept by itself. */
-  evict(taskId: string): void {
-    this.#evicted.push(taskId);
   }
 
   /** Resolves when the event of `seq` is stored. `ManagerClosedError`: it will not be. */
@@ -181,7 +182,10 @@ export class Committer {
     return lines;
   }
 
+  /** An id that was used again has an output that is wanted, whatever was to become of the one before. */
   async #putOutputs(outputs: ReadonlyMap<string, Json>): Promise<void> {
+    for (const id of outputs.keys()) this.#rooms.evictedOutputs.delete(id);
+    await this.#deleting;
     const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
     await Promise.all(
       Array.from(outputs, ([taskId, output]) => limit(() => this.#rooms.store.putOutput(taskId, output))),
@@ -227,19 +231,22 @@ export class Committer {
   }
 
   async #compact(): Promise<void> {
-    const { store, snapshot, onFailed } = this.#rooms;
-    const evicted = this.#evicted;
-    this.#evicted = [];
+    const { store, snapshot, onFailed, evictedOutputs } = this.#rooms;
     this.#sinceSnapshot = 0;
     try {
+      const evicted = [...evictedOutputs];
       const { json, seq, tasks } = snapshot();
       this.#snapshotSize = tasks;
       await this.durable(seq);
       await store.compact(json, seq);
-      if (evicted.length > 0) await store.deleteOutputs(evicted);
+      // Those that the snapshot knows nothing of, and whose id was not used again since.
+      const gone = evicted.filter((id) => evictedOutputs.delete(id));
+      this.#deleting = gone.length === 0 ? undefined : store.deleteOutputs(gone);
+      await this.#deleting;
     } catch (error) {
-      this.#evicted.push(...evicted);
       onFailed(error);
+    } finally {
+      this.#deleting = undefined;
     }
   }
 }

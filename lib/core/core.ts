@@ -93,6 +93,8 @@ export class Core {
   readonly #parked = new Set<Task>();
   /** Of its store, when it has one. Written by `open-store.ts`. */
   committer: Committer | undefined;
+  /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
+  evictedOutputs: Set<string> | undefined;
   isClosed = false;
   #closing: Promise<void> | undefined;
 
@@ -191,9 +193,8 @@ export class Core {
 
   #forget(task: Task): void {
     const { output } = task.state;
-    if (this.committer !== undefined && output !== undefined && "output" in output && isLong(output.output)) {
-      this.committer.evict(task.id);
-    }
+    const isKept = this.evictedOutputs !== undefined && output !== undefined && "output" in output;
+    if (isKept && isLong(output.output)) this.evictedOutputs.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
     forget(task);
@@ -378,7 +379,8 @@ export class Core {
     if (committer === undefined) return journal.read(from ?? journal.oldest, matches, signal);
     const { store } = committer;
     const durable = (seq: number) => committer.durable(seq);
-    return readEvents({ store, recent: journal, durable, isClosed: () => journal.isClosed }, from, matches, signal);
+    const rooms = { store, recent: journal, storedSeq: committer.storedSeq, durable, isClosed: () => journal.isClosed };
+    return readEvents(rooms, from, matches, signal);
   }
 
   /** The newest `limit` of one task. */

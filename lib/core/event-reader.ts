@@ -14,6 +14,8 @@ const PAGE = 256;
 interface ReaderRooms {
   readonly store: TaskStore;
   readonly recent: Journal;
+  /** `seq` of the newest that is stored. */
+  readonly storedSeq: number;
   /** Resolves when the event of `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
   readonly isClosed: () => boolean;
@@ -69,6 +71,7 @@ class EventReader implements Source<TaskEvent> {
         if (!isRecent) this.#fetch();
         return undefined;
       }
+      if (isRecent) this.#letGo();
       this.#seq = event.seq + 1;
       if (this.#matches(event)) return { value: event };
     }
@@ -89,7 +92,14 @@ class EventReader implements Source<TaskEvent> {
 
   left(): void {
     this.#isLeft = true;
-    void this.#reading?.return?.();
+    this.#letGo();
+  }
+
+  /** Where the store is read is behind where the reader is, or nobody reads. */
+  #letGo(): void {
+    const reading = this.#reading;
+    this.#reading = undefined;
+    void reading?.return?.();
   }
 
   #fetch(): void {
@@ -120,8 +130,9 @@ class EventReader implements Source<TaskEvent> {
     }
     this.#page = page;
     if (page.length > 0) return;
+    // A store that keeps nothing yet: the first is what was being stored when it was asked for.
     const { oldest } = recent;
-    if (this.#seq === undefined || this.#seq >= oldest) this.#seq ??= oldest;
-    else await durable(oldest - 1).catch(() => (this.#isLeft = true));
+    this.#seq ??= Math.min(oldest, this.#rooms.storedSeq + 1);
+    if (this.#seq < oldest) await durable(oldest - 1).catch(() => (this.#isLeft = true));
   }
 }

@@ -212,7 +212,15 @@ type Growing = { -readonly [K in keyof TaskEventMap["task.created"]]: TaskEventM
 type Unsealed = TaskEvent & { sessionId?: string };
 
 function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
-  return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : outcome;
+  return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : withoutCause(outcome);
+}
+
+/** What was thrown is of the process that ran it alone: JSON could seldom carry it. */
+export function withoutCause<O extends TaskOutcome<never>>(outcome: O): O {
+  if (!("cause" in outcome)) return outcome;
+  const { cause: _, ...rest } = outcome;
+  // The same, less a field that it need not have.
+  return rest as O;
 }
 
 function jsonOf(output: Output | undefined): Json | undefined {

@@ -24,6 +24,8 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   const stored = await store.open(runtime);
   try {
     if (stored.torn !== undefined) logger?.warn("The end of the journal was torn: it is left out", stored.torn);
+    const evictedOutputs = new Set<string>();
+    core.evictedOutputs = evictedOutputs;
     const replay = core.replay();
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
     const committer = new Committer(
@@ -34,6 +36,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
           if (isStrict) loop.stored(storedSeq);
         },
         onFailed: (error) => core.storeFailed(error),
+        evictedOutputs,
         snapshot: () => takeSnapshot(loop.seq, runtime, registry.all(), requests.all, ledger.all),
       },
       seq,

@@ -19,7 +19,7 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fac
         stop: Object.freeze({ reason: event.stopReason, words: event.reason, at: event.at }),
       };
     case "task.returned": {
-      const outcome = freezeJson(event.outcome);
+      const outcome = unabandoned(event.outcome);
       const { outputOmitted } = event;
       if (outputOmitted !== undefined) return { type: event.type, outcome, output: { outputOmitted } };
       const value = outcome.status === "succeeded" ? outcome.value : undefined;
@@ -60,6 +60,13 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fac
     default:
       return event;
   }
+}
+
+/** The function of a dead process does not run on. */
+function unabandoned<T>(outcome: TaskOutcome<T>): TaskOutcome<T> {
+  if (outcome.status === "succeeded" || outcome.abandoned === undefined) return freezeJson(outcome);
+  const { abandoned: _, ...rest } = outcome;
+  return freezeJson(rest);
 }
 
 /** What else than its record makes a task what it is. */

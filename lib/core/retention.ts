@@ -38,7 +38,11 @@ export class Retainer {
   ended(task: Task): void {
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
-    this.#sweep ??= new Alarm(this.#clock, this.#ttlMs, this.#sweepOld).unref();
+    if (this.#sweep !== undefined) return;
+    // It may have ended in an earlier process.
+    const now = this.#clock.now();
+    const left = Math.max(0, (task.state.finishedAt ?? now) + this.#ttlMs - now);
+    this.#sweep = new Alarm(this.#clock, left, this.#sweepOld).unref();
   }
 
   /** Its id was used again, so it was not kept any more when that was. */

@@ -3,10 +3,11 @@
 // Owns the form. Taken in one call, so it is of one instant; `replay.ts` makes tasks of it again. An output that is too long for the
 // journal is too long for the snapshot too: it stays where it is, and the task says so.
 
+import { withoutCause } from "./events.js";
 import type { Json } from "./json.js";
 import { isLong } from "./long-output.js";
 import type { Message } from "./message.js";
-import type { Runtime, TaskRecord, Usage } from "./record.js";
+import type { Runtime, TaskOutcome, TaskRecord, Usage } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { BesideRecord } from "./restored.js";
 import type { TaskLimits } from "./state.js";
@@ -89,9 +90,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     record: isApart ? withoutOutput(record) : record,
     ...(traits.limits === undefined ? {} : { limits: traits.limits }),
     ...(traits.hasGivenId ? { hasGivenId: true } : {}),
-    ...(outcome === undefined
-      ? {}
-      : { outcome: outcome.status === "succeeded" ? { ...outcome, value: undefined } : outcome }),
+    ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
@@ -99,6 +98,13 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     ...(isOver ? { endOrder } : {}),
     ...(isApart ? { outputApart: true } : {}),
   };
+}
+
+/** As JSON, and as the next process has it: there the function does not run on (`abandoned`). */
+function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
+  if (outcome.status === "succeeded") return { ...outcome, value: undefined };
+  const { abandoned: _, ...rest } = withoutCause(outcome);
+  return rest;
 }
 
 function withoutOutput({ output: _, ...record }: TaskRecord): TaskRecord {
