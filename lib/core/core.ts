@@ -193,8 +193,8 @@ export class Core {
 
   #forget(task: Task): void {
     const { output } = task.state;
-    const isKept = this.evictedOutputs !== undefined && output !== undefined && "output" in output;
-    if (isKept && isLong(output.output)) this.evictedOutputs.add(task.id);
+    const hasOutput = output !== undefined && "output" in output;
+    if (this.evictedOutputs !== undefined && hasOutput && isLong(output.output)) this.evictedOutputs.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
     forget(task);

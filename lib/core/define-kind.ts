@@ -3,7 +3,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskContext } from "./context.js";
 import { Kind, type TaskKind } from "./kind.js";
-import { checkCount, checkKnown, checkMs, checkOptions, checkText, checkType } from "./options.js";
+import { checkCount, checkKnown, checkMs, checkOptions, checkSchema, checkText, checkType } from "./options.js";
 import type { TaskRecord } from "./record.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
@@ -42,8 +42,9 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   checkType("name", name, "string");
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
-  for (const [option, schema] of Object.entries({ input, output, checkpoint }))
-    if (schema !== undefined && !("~standard" in schema)) throw new TypeError(`${option} must be a Standard Schema`);
+  checkSchema("input", input);
+  checkSchema("output", output);
+  checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
   if (canReattach !== undefined) checkType("canReattach", canReattach, "function");
   checkOptions("retry", retry, "maxAttempts");

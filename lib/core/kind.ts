@@ -6,6 +6,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError, UnknownKindError } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
+import { handled } from "./pending-wait.js";
 import type { TaskRecord } from "./record.js";
 import { ResultError } from "./settled.js";
 import type { Task, Work } from "./task.js";
@@ -128,7 +129,10 @@ function parse({ name, input: schema }: KindParts, input: Json | undefined): nev
 /** What `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that answers later is a `TypeError`. */
 export function valid(schema: StandardSchemaV1, value: unknown, what: string): unknown {
   const parsed = schema["~standard"].validate(value);
-  if (parsed instanceof Promise) throw new TypeError(`${what} must be checked at once, and its schema gives a promise`);
+  if ("then" in parsed) {
+    void handled(Promise.resolve(parsed));
+    throw new TypeError(`${what} must be checked at once, and its schema gives a promise`);
+  }
   if (parsed.issues !== undefined) throw new InvalidInputError(`${what} does not fit`, parsed.issues);
   return parsed.value;
 }

@@ -75,6 +75,14 @@ export function checkOneOf(option: string, value: unknown, choices: readonly str
   throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
 }
 
+/** A schema of any library that speaks Standard Schema, or left out. */
+export function checkSchema(option: string, value: unknown): void {
+  if (value === undefined) return;
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  if (!isObject || !("~standard" in value))
+    throw new TypeError(`${option} must be a Standard Schema, got ${show(value)}`);
+}
+
 export function checkSignal(option: string, value: unknown): void {
   if (value === undefined || value instanceof AbortSignal) return;
   throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);

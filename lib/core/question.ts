@@ -5,7 +5,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "./errors.js";
 import { copyJson, type Json, takeJson } from "./json.js";
-import { checkKnown, checkMs, checkOneOf, checkSignal, checkText, checkType, show } from "./options.js";
+import { checkKnown, checkMs, checkOneOf, checkSchema, checkSignal, checkText, checkType, show } from "./options.js";
 import type { InboxRequest, Question } from "./request.js";
 import type { WaitOptions } from "./waits.js";
 
@@ -56,7 +56,7 @@ export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Questi
   if (choices !== undefined && !isListOfTexts(choices)) {
     throw new TypeError(`choices must be a list of at least one string, got ${show(choices)}`);
   }
-  if (schema !== undefined && !("~standard" in schema)) throw new TypeError("schema must be a Standard Schema");
+  checkSchema("schema", schema);
   if (typeof onTimeout !== "object" || onTimeout === null) {
     checkOneOf("onTimeout", onTimeout, ["fail"]);
   }
