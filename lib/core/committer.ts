@@ -8,13 +8,13 @@ import { setImmediate } from "node:timers";
 import pLimit from "p-limit";
 import { runOutside } from "./ambient.js";
 import { Alarm, type Clock } from "./clock.js";
-import { isErrandError, ManagerClosedError, StoreUnavailableError } from "./errors.js";
+import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
 import { longOutputOf, withoutOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import type { Cut } from "./snapshot.js";
-import type { TaskStore } from "./store.js";
+import type { SeizedJournal, TaskStore } from "./store.js";
 
 interface CommitterRooms {
   readonly store: TaskStore;
@@ -22,6 +22,8 @@ interface CommitterRooms {
   /** Every event up to `seq` is stored. */
   readonly onStored: (seq: number) => void;
   readonly onFailed: (error: unknown) => void;
+  /** The writer's place was taken: nothing of this manager is kept any more. */
+  readonly onLost: (error: StoreLockedError) => void;
   /** Outputs that nobody wants any more, by task; those that are deleted leave it. */
   readonly evictedOutputs: Set<string>;
   /** Of the state that the newest fact made. */
@@ -140,6 +142,7 @@ export class Committer {
     try {
       await this.#commit(batch);
     } catch (error) {
+      if (isErrandError(error, "STORE_LOCKED")) return this.#rooms.onLost(error);
       this.#pending = batch.concat(this.#pending);
       await this.#failed(error);
     }
@@ -217,6 +220,31 @@ export class Committer {
     });
     this.#hurry = undefined;
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
+  }
+
+  /** A snapshot with the tasks of `journal`, which is gone then. After a compaction that is under way, and before the next. */
+  async absorb(journal: SeizedJournal): Promise<void> {
+    await this.#compacting;
+    const { json, seq } = this.#rooms.snapshot();
+    const absorbed = journal.absorb(json, seq);
+    this.#compacting = absorbed.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      await absorbed;
+    } finally {
+      this.#compacting = undefined;
+    }
+  }
+
+  /** Another has the journal: nothing is stored any more, and whoever waits for that is told so. */
+  lose(why: Error): void {
+    this.#isClosing = true;
+    this.#isClosed = true;
+    this.#pending = [];
+    this.#hurry?.();
+    for (const { reject } of this.#waiting.splice(0)) reject(why);
   }
 
   // ── compacting ───────────────────────────────────────────────────────────

@@ -16,13 +16,14 @@ import {
 } from "./await-tasks.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
 import { type Committer, NOT_STORED } from "./committer.js";
-import { ManagerClosedError } from "./errors.js";
+import { ManagerClosedError, type StoreLockedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
 import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
 import { type AnyTaskKind, Kinds } from "./kind.js";
+import type { Lease } from "./lease.js";
 import { Ledger } from "./ledger.js";
 import { Listeners, type Logger } from "./listeners.js";
 import { isLong } from "./long-output.js";
@@ -32,7 +33,7 @@ import { OutcomeReader } from "./outcome-reader.js";
 import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { Registry } from "./registry.js";
-import { Replay } from "./replay.js";
+import { Replay, type ReplayRooms } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
 import { Runner } from "./runner.js";
@@ -93,6 +94,8 @@ export class Core {
   readonly #parked = new Set<Task>();
   /** Of its store, when it has one. Written by `open-store.ts`. */
   committer: Committer | undefined;
+  /** Of a store that is shared. */
+  lease: Lease | undefined;
   /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
   evictedOutputs: Set<string> | undefined;
   isClosed = false;
@@ -358,6 +361,7 @@ export class Core {
     this.requests.close();
     this.#retainer.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
+    this.lease?.close();
     try {
       await (this.committer === undefined ? this.loop.told(undefined) : this.committer.close(graceMs));
     } finally {
@@ -393,10 +397,10 @@ export class Core {
 
   // ── with a store ─────────────────────────────────────────────────────────
 
-  /** For what an earlier process left. */
-  replay(): Replay {
+  /** For what another process left; `isBeside` tasks of this one. */
+  replay(isBeside: boolean): Replay {
     const { loop, registry, requests, ledger, slots, runner } = this;
-    return new Replay({
+    const rooms: ReplayRooms = {
       loop,
       registry,
       requests,
@@ -410,7 +414,17 @@ export class Core {
         this.#ended(task);
       },
       report: (task, usage) => this.report(task, usage),
-    });
+    };
+    return new Replay(rooms, isBeside);
+  }
+
+  /** The store is another's by now: this manager is closed, and tells of nothing any more that it could not store. */
+  lost(error: StoreLockedError): void {
+    this.storeFailed(error);
+    this.lease?.close();
+    this.committer?.lose(error);
+    this.loop.drop(error);
+    void handled(this.close(0));
   }
 
   storeFailed(error: unknown): void {

@@ -19,9 +19,12 @@ export class Ledger {
     return this.#sessions;
   }
 
-  /** As it was in an earlier process. */
+  /** What was used in another process, too. */
   restore(sessions: { readonly [id: string]: Usage }): void {
-    for (const [id, usage] of Object.entries(sessions)) this.#sessions.set(id, Object.freeze(usage));
+    for (const [id, usage] of Object.entries(sessions)) {
+      const sum = this.of(id);
+      this.#sessions.set(id, Object.freeze({ ...plus(sum, usage), tasks: sum.tasks + usage.tasks }));
+    }
   }
 
   /** A task was made. */

@@ -7,13 +7,15 @@ import pLimit from "p-limit";
 import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
 import { StoreUnavailableError } from "./errors.js";
+import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
+import { Lease } from "./lease.js";
 import { isApart, wholeOf } from "./long-output.js";
-import { goOn, recover } from "./recovery.js";
+import { goOn, type RecoveryRooms, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import type { Lane } from "./slots.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
-import type { Stored, TaskStore } from "./store.js";
+import type { SeizedJournal, Stored, TaskStore } from "./store.js";
 import type { Task } from "./task.js";
 
 const OUTPUTS_AT_A_TIME = 8;
@@ -26,7 +28,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     if (stored.torn !== undefined) logger?.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
     core.evictedOutputs = evictedOutputs;
-    const replay = core.replay();
+    const replay = core.replay(false);
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
     const committer = new Committer(
       {
@@ -36,6 +38,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
           if (isStrict) loop.stored(storedSeq);
         },
         onFailed: (error) => core.storeFailed(error),
+        onLost: (error) => core.lost(error),
         evictedOutputs,
         snapshot: () => takeSnapshot(loop.seq, runtime, registry.all(), requests.all, ledger.all),
       },
@@ -55,42 +58,103 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       logger,
       isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
     };
-    const living = [...registry.all()].filter((task) => !task.isOver);
-    const reattached = await recover(rooms, living, (task) => replay.processOf(task));
+    const reattached = await recover(rooms, replay);
     await committer.durable(loop.seq);
     setImmediate(() => goOn(rooms, reattached));
+    if (store.shared === undefined) return;
+    const takeover = new Takeover(core, rooms);
+    core.lease = new Lease({
+      shared: store.shared,
+      clock: loop.clock,
+      takeOver: (journal) => takeover.take(journal, committer),
+      onFailed: (error) => core.storeFailed(error),
+      onLost: (error) => core.lost(error),
+    });
+    await core.lease.begin();
   } catch (error) {
     await store.close();
     throw error;
   }
 }
 
+/** What another process left, beside the tasks of this one: they are this manager's, and stored as such before any of them goes on. */
+class Takeover {
+  readonly #core: Core;
+  readonly #rooms: RecoveryRooms;
+  /** Made, and not stored yet: that is tried again. */
+  readonly #made = new WeakMap<SeizedJournal, Replay>();
+
+  constructor(core: Core, rooms: RecoveryRooms) {
+    this.#core = core;
+    this.#rooms = rooms;
+  }
+
+  async take(journal: SeizedJournal, committer: Committer): Promise<void> {
+    const replay = this.#made.get(journal) ?? (await this.#replay(journal));
+    await committer.absorb(journal);
+    const reattached = await recover(this.#rooms, replay);
+    await committer.durable(this.#core.loop.seq);
+    goOn(this.#rooms, reattached);
+  }
+
+  /** Read first: what is live already goes on meanwhile, and sees all of it at once. */
+  async #replay(journal: SeizedJournal): Promise<Replay> {
+    const stored = await journal.peek();
+    const snapshot = snapshotOf(stored);
+    const apart = await outputsOf(snapshot, journal);
+    const events: TaskEvent[] = [];
+    await eachBehind(snapshot, journal, stored, (event) => events.push(event));
+    const replay = this.#core.replay(true);
+    this.#made.set(journal, replay);
+    if (snapshot !== undefined) replay.snapshot(snapshot, apart);
+    for (const event of events) replay.event(event);
+    for (const id of replay.passedOver) {
+      this.#rooms.logger?.warn(`Task ${id} of journal ${journal.name} is lost: a task of this process has its id`);
+    }
+    return replay;
+  }
+}
+
+type Kept = Pick<TaskStore, "read" | "getOutput">;
+
 /** Gives the `seq` of the snapshot, 0 without one, and of the last event: a store in use may have more by now than it had. */
 export async function readInto(
   replay: Replay,
-  store: TaskStore,
+  store: Kept,
   stored: Stored,
 ): Promise<{ readonly snapshotSeq: number; readonly seq: number }> {
-  let snapshotSeq = 0;
-  if (stored.snapshot !== undefined) {
-    const snapshot = toSnapshot(stored.snapshot);
-    if (snapshot === undefined) throw new StoreUnavailableError("its snapshot was made by another version of errand");
-    replay.snapshot(snapshot, await outputsOf(snapshot, store));
-    snapshotSeq = snapshot.seq;
-  }
+  const snapshot = snapshotOf(stored);
+  if (snapshot !== undefined) replay.snapshot(snapshot, await outputsOf(snapshot, store));
+  const snapshotSeq = snapshot?.seq ?? 0;
   let seq = snapshotSeq;
-  if (stored.nextSeq > snapshotSeq + 1) {
-    for await (const event of store.read({ from: snapshotSeq + 1 })) {
-      // There are many, and few are not whole.
-      replay.event(isApart(event) ? await wholeOf(event, store) : event);
-      seq = event.seq;
-    }
-  }
+  await eachBehind(snapshot, store, stored, (event) => {
+    replay.event(event);
+    seq = event.seq;
+  });
   return { snapshotSeq, seq };
 }
 
-async function outputsOf(snapshot: Snapshot, store: TaskStore): Promise<ReadonlyMap<string, Json | undefined>> {
+function snapshotOf({ snapshot: json }: Stored): Snapshot | undefined {
+  if (json === undefined) return undefined;
+  const snapshot = toSnapshot(json);
+  if (snapshot === undefined) throw new StoreUnavailableError("its snapshot was made by another version of errand");
+  return snapshot;
+}
+
+async function eachBehind(
+  snapshot: Snapshot | undefined,
+  store: Kept,
+  { nextSeq }: Stored,
+  apply: (event: TaskEvent) => void,
+): Promise<void> {
+  const from = (snapshot?.seq ?? 0) + 1;
+  if (nextSeq <= from) return;
+  // There are many, and few are not whole.
+  for await (const event of store.read({ from })) apply(isApart(event) ? await wholeOf(event, store) : event);
+}
+
+async function outputsOf(snapshot: Snapshot | undefined, store: Kept): Promise<ReadonlyMap<string, Json | undefined>> {
   const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
-  const ids = snapshot.tasks.filter((task) => task.outputApart).map(({ record }) => record.id);
+  const ids = (snapshot?.tasks ?? []).filter((task) => task.outputApart).map(({ record }) => record.id);
   return new Map(await Promise.all(ids.map((id) => limit(async () => [id, await store.getOutput(id)] as const))));
 }

@@ -11,6 +11,7 @@ import { workAgain } from "./kind.js";
 import type { Logger } from "./listeners.js";
 import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
+import type { Replay } from "./replay.js";
 import type { Runner } from "./runner.js";
 import type { Lane } from "./slots.js";
 import type { Spawner } from "./spawn.js";
@@ -37,14 +38,14 @@ export interface Reattached {
 const ASKED_AT_A_TIME = 8;
 
 /**
- * Decides of each of `living` (parents before children) how it goes on. `processOf` one that never started: the one that made it.
+ * Decides of each task that was replayed and is not over (parents before children) how it goes on.
  * Gives the tasks that are to start again.
  */
 export async function recover(
   rooms: RecoveryRooms,
-  living: readonly Task[],
-  processOf: (task: Task) => Runtime | undefined,
+  replay: Pick<Replay, "living" | "processOf">,
 ): Promise<readonly Reattached[]> {
+  const { living } = replay;
   const { loop, requests, runner, runtime } = rooms;
   const candidates = new Map<Task, KindParts>();
   for (const task of living) {
@@ -52,7 +53,7 @@ export async function recover(
     if (kind !== undefined && (!task.isAttached || isReturnable(task, candidates))) candidates.set(task, kind);
   }
   // H7: before any kind is asked.
-  for (const task of living) if (!candidates.has(task)) runner.lose(task, processOf(task));
+  for (const task of living) if (!candidates.has(task)) runner.lose(task, replay.processOf(task));
 
   const reattached: Reattached[] = [];
   const limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
@@ -68,7 +69,7 @@ export async function recover(
         requests.takeOver(task);
       } else {
         candidates.delete(task);
-        runner.lose(task, processOf(task));
+        runner.lose(task, replay.processOf(task));
       }
     }
   }

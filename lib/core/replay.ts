@@ -42,9 +42,24 @@ export class Replay {
   #process: Runtime | undefined;
   /** Of those that have not started: the process that made them. */
   readonly #makers = new Map<Task, Runtime>();
+  /** Beside tasks of this process: an id that one of them has is not taken from it. */
+  readonly #isBeside: boolean;
+  readonly #passedOver = new Set<string>();
+  readonly #mine = new WeakSet<Task>();
+  /** Made, and not over yet: parents before children. */
+  readonly #living = new Set<Task>();
 
-  constructor(rooms: ReplayRooms) {
+  constructor(rooms: ReplayRooms, isBeside: boolean) {
     this.#rooms = rooms;
+    this.#isBeside = isBeside;
+  }
+
+  get living(): readonly Task[] {
+    return [...this.#living];
+  }
+  /** Ids that tasks of this process had: those of the other journal are lost. */
+  get passedOver(): ReadonlySet<string> {
+    return this.#passedOver;
   }
 
   /** That made it, where it has not started. */
@@ -57,14 +72,14 @@ export class Replay {
   /** `apart`: the outputs that the store kept by themselves. */
   snapshot({ tasks, requests, sessions, runtime }: Snapshot, apart: ReadonlyMap<string, Json | undefined>): void {
     this.#process = runtime;
-    const made = tasks.map((stored) => {
+    const made = tasks.flatMap((stored) => {
       const beside = stored.outputApart ? { ...stored, output: toOutput(apart.get(stored.record.id)) } : stored;
       const task = this.#make(stored.record, stored, toState(stored.record, beside));
-      return { task, stored };
+      return task === undefined ? [] : { task, stored };
     });
     for (const { task, stored } of made) restoreSums(task, stored);
     for (const request of requests) {
-      const task = this.#rooms.registry.byId(request.taskId);
+      const task = this.#find(request.taskId);
       if (task !== undefined) this.#rooms.requests.restore(task, request);
     }
     for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
@@ -79,10 +94,11 @@ export class Replay {
   event(event: TaskEvent): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
-      this.#rooms.ledger.count(this.#make(event.record, event, toState(event.record)));
+      const made = this.#make(event.record, event, toState(event.record));
+      if (made !== undefined) this.#rooms.ledger.count(made);
       return;
     }
-    const task = this.#rooms.registry.byId(event.taskId);
+    const task = this.#find(event.taskId);
     // Not kept any more: what came after its end is nobody's.
     if (task === undefined) return;
     const wasAttached = task.isAttached;
@@ -120,10 +136,18 @@ export class Replay {
 
   // ── making ───────────────────────────────────────────────────────────────
 
-  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task {
+  #find(id: string): Task | undefined {
+    return this.#passedOver.has(id) ? undefined : this.#rooms.registry.byId(id);
+  }
+
+  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task | undefined {
     const { id, sessionId, createdAt, parentId, lane } = record;
     const { registry, laneOf, onReplaced } = this.#rooms;
     const before = registry.byId(id);
+    if (before !== undefined && this.#isBeside && !this.#mine.has(before)) {
+      this.#passedOver.add(id);
+      return undefined;
+    }
     if (before !== undefined) onReplaced(before);
     const task = new Task({
       id,
@@ -132,12 +156,14 @@ export class Replay {
       traits: toTraits(record, spawned),
       state,
       lane: laneOf(lane),
-      parent: parentId === undefined ? undefined : registry.byId(parentId),
+      parent: parentId === undefined ? undefined : this.#find(parentId),
       work: undefined,
       context: undefined,
     });
     registry.add(task);
     adopt(task);
+    if (this.#isBeside) this.#mine.add(task);
+    if (!task.isOver) this.#living.add(task);
     this.#rooms.onMade(task);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
       this.#makers.set(task, this.#process);
@@ -146,6 +172,7 @@ export class Replay {
 
   #over(task: Task): void {
     this.#makers.delete(task);
+    this.#living.delete(task);
     buryIn(task);
     this.#rooms.onOver(task);
   }

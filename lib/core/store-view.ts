@@ -52,7 +52,7 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
     call: () => undefined,
   });
   const stored = await store.peek();
-  const { seq } = await readInto(core.replay(), store, stored);
+  const { seq } = await readInto(core.replay(false), store, stored);
   const { registry, requests } = core;
   return Object.freeze({
     seq,

@@ -1,0 +1,86 @@
+// Lease: of a store that several processes share, the journal of this one is kept, and those that nobody has are taken over.
+//
+// Gives a sign of life three times in each lease, and looks for free journals as often; a pass takes a few at most, one at a time,
+// and what goes wrong in one is told and tried again in the next. Owns the timer. Its time is the manager's clock; whether a lease has lapsed
+// is judged by the store alone.
+
+import { Alarm, type Clock } from "./clock.js";
+import { isErrandError, type StoreLockedError } from "./errors.js";
+import type { SeizedJournal, SharedJournals } from "./store.js";
+
+interface LeaseRooms {
+  readonly shared: SharedJournals;
+  readonly clock: Clock;
+  /** Its tasks become this manager's. Rejects when they could not be stored; asked again with the same journal then. */
+  readonly takeOver: (journal: SeizedJournal) => Promise<void>;
+  readonly onFailed: (error: unknown) => void;
+  /** Another has the journal of this process, which can store nothing any more. */
+  readonly onLost: (error: StoreLockedError) => void;
+}
+
+const SIGNS_A_LEASE = 3;
+const TAKEN_A_PASS = 4;
+
+export class Lease {
+  readonly #rooms: LeaseRooms;
+  readonly #everyMs: number;
+  /** Seized, and not taken over yet. */
+  #seized: SeizedJournal[] = [];
+  #alarm: Alarm | undefined;
+  #isClosed = false;
+
+  constructor(rooms: LeaseRooms) {
+    this.#rooms = rooms;
+    this.#everyMs = rooms.shared.leaseMs / SIGNS_A_LEASE;
+  }
+
+  /** One pass now, and then again and again. Resolves when the first one is over. */
+  async begin(): Promise<void> {
+    await this.#pass();
+    this.#wait();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#alarm?.cancel();
+  }
+
+  #wait(): void {
+    if (this.#isClosed) return;
+    this.#alarm = new Alarm(this.#rooms.clock, this.#everyMs, () => {
+      void this.#pass().then(() => this.#wait());
+    }).unref();
+  }
+
+  /** Never rejects. */
+  async #pass(): Promise<void> {
+    const { shared, onFailed, onLost } = this.#rooms;
+    try {
+      await shared.heartbeat();
+      await this.#seizeFree();
+      await this.#takeOverSeized();
+    } catch (error) {
+      if (!isErrandError(error, "STORE_LOCKED")) onFailed(error);
+      else if (!this.#isClosed) {
+        this.close();
+        onLost(error);
+      }
+    }
+  }
+
+  async #seizeFree(): Promise<void> {
+    const { shared } = this.#rooms;
+    const free = (await shared.others()).filter(({ isFree }) => isFree);
+    for (const { name } of free.slice(0, TAKEN_A_PASS - this.#seized.length)) {
+      const seized = await shared.seize(name);
+      if (seized !== undefined) this.#seized.push(seized);
+    }
+  }
+
+  async #takeOverSeized(): Promise<void> {
+    for (let next = this.#seized[0]; next !== undefined && !this.#isClosed; next = this.#seized[0]) {
+      await this.#rooms.takeOver(next);
+      this.#seized.shift();
+    }
+  }
+}
