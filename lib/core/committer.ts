@@ -105,10 +105,13 @@ export class Committer {
   async close(ms: number): Promise<void> {
     this.#isClosing = true;
     this.#hurry?.();
-    await this.#within(
-      ms,
-      this.durable(this.#added).then(() => this.#compacting),
-    );
+    // Closed already: its place was taken.
+    if (!this.#isClosed) {
+      await this.#within(
+        ms,
+        this.durable(this.#added).then(() => this.#compacting),
+      );
+    }
     this.#isClosed = true;
     this.#hurry?.();
     for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
