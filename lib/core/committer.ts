@@ -101,30 +101,24 @@ export class Committer {
     return new Promise((resolve, reject) => this.#waiting.push({ seq, resolve, reject }));
   }
 
-  /** Gives the writer's place back once everything added is stored, or `ms` have passed; and waits no longer than that for either. */
+  /** Gives the writer's place back once everything added is stored; and takes no longer than `ms` for all of it. */
   async close(ms: number): Promise<void> {
     this.#isClosing = true;
     this.#hurry?.();
-    // Closed already: its place was taken.
-    if (!this.#isClosed) {
-      await this.#within(
-        ms,
-        this.durable(this.#added).then(() => this.#compacting),
-      );
-    }
-    this.#isClosed = true;
-    this.#hurry?.();
-    for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
-    await this.#within(ms, this.#rooms.store.close());
-  }
-
-  async #within(ms: number, work: Promise<unknown>): Promise<void> {
     let alarm: Alarm | undefined;
     const isLate = new Promise<void>((resolve) => {
       alarm = new Alarm(this.#rooms.clock, ms, resolve);
     });
     try {
-      await Promise.race([handled(work), isLate]);
+      // Closed already: its place was taken.
+      if (!this.#isClosed) {
+        const stored = this.durable(this.#added).then(() => this.#compacting);
+        await Promise.race([handled(stored), isLate]);
+      }
+      this.#isClosed = true;
+      this.#hurry?.();
+      for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
+      await Promise.race([handled(this.#rooms.store.close()), isLate]);
     } finally {
       alarm?.cancel();
     }

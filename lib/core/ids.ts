@@ -2,6 +2,7 @@
 
 import { customAlphabet } from "nanoid";
 
+/** Where ids come from. With a store they must be others after a restart; those of tasks that are taken are passed over. */
 export interface Ids {
   next(what: "task" | "request" | "message" | "instance"): string;
 }

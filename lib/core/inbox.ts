@@ -237,10 +237,15 @@ export class Requests implements Inbox {
 
   /** Decided inside the call, unless a schema takes its time. */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
-    return this.#told(this.#answer(id, value, answered));
+    return this.#told(this.#answer(id, value, answered, () => {}));
   }
 
-  async #answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
+  /** `onTaken` is called in the call in which the answer is decided: what it decides is stored with it. */
+  answerBy(id: string, value: unknown, by: string, onTaken: () => void): Promise<InboxRequest> {
+    return this.#told(this.#answer(id, value, { by }, onTaken));
+  }
+
+  async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
     const asked = this.#find(id, answered);
     const answer = checkAnswer(asked.request, value);
     if (asked.unasked !== undefined && asked.request.kind === "json") {
@@ -254,7 +259,9 @@ export class Requests implements Inbox {
       this.#refuseClosed(asked);
     }
     asked.value = given;
-    return this.#close(asked, { status: "answered", answer, by: answered.by });
+    const closed = this.#close(asked, { status: "answered", answer, by: answered.by });
+    onTaken();
+    return closed;
   }
 
   reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
@@ -417,7 +424,10 @@ export class Requests implements Inbox {
   #expireAt(asked: Asked, expiresAt: number): void {
     const { clock } = this.#loop;
     const close = () => this.#close(asked, { status: "expired" });
-    asked.expiry = new Alarm(clock, Math.max(0, expiresAt - clock.now()), close);
+    const left = expiresAt - clock.now();
+    // Of a restart: it ran out while no process was there.
+    if (left < 0) close();
+    else asked.expiry = new Alarm(clock, left, close);
   }
 
   /** `task` is left for the next process, and so is when its questions expire. */

@@ -1,6 +1,6 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
-import { ambientAttempt } from "./ambient.js";
+import { ambientAttempt, runOutside } from "./ambient.js";
 import { type Clock, LONGEST_MS } from "./clock.js";
 import { callWork, type Session, type Spawn } from "./context.js";
 import { Core, type Stats } from "./core.js";
@@ -104,7 +104,7 @@ export class TaskManager extends Scope {
     const manager = new TaskManager(rest);
     if (store === undefined) return manager;
     for (const method of STORE_METHODS) checkMethod("store", store, method);
-    await openStore(manager.core, store, options.durability !== "relaxed");
+    await runOutside(() => openStore(manager.core, store, options.durability !== "relaxed"));
     return manager;
   }
 

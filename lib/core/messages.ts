@@ -40,12 +40,16 @@ export class Messages {
         { message: "an approval is answered through the inbox" },
       ]);
     }
-    if (isAnswer) await this.#requests.answer(request.id, toAnswer(message.content), { by });
-    const refused = this.#loop.apply(task, { type: "send", message });
-    // An answer that was taken stays taken, also when the answered task is over by now.
-    if (refused !== undefined && !isAnswer) throw new TaskTerminatedError(task.id, "it takes no messages any more");
-    if (isAnswer) mailboxOf(task).keep(message);
-    else mailboxOf(task).add(message);
+    if (isAnswer) {
+      // With the answer: the task may end by it.
+      await this.#requests.answerBy(request.id, toAnswer(message.content), by, () => {
+        if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
+      });
+    } else {
+      const refused = this.#loop.apply(task, { type: "send", message });
+      if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+      mailboxOf(task).add(message);
+    }
     return this.#delivered(message);
   }
 

@@ -6,11 +6,12 @@ import { setImmediate } from "node:timers";
 import pLimit from "p-limit";
 import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
-import { StoreUnavailableError } from "./errors.js";
+import { ManagerClosedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
 import { Lease } from "./lease.js";
 import { isApart, wholeOf } from "./long-output.js";
+import { handled } from "./pending-wait.js";
 import { goOn, type RecoveryRooms, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import type { Lane } from "./slots.js";
@@ -27,6 +28,9 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   try {
     if (stored.torn !== undefined) logger?.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
+    // Nobody could hear of it yet: a store that takes nothing is not opened.
+    let failed: (error: unknown) => void = () => {};
+    const failure = handled(new Promise<never>((_, reject) => (failed = reject)));
     core.evictedOutputs = evictedOutputs;
     const replay = core.replay(false);
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
@@ -37,7 +41,10 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         onStored: (storedSeq) => {
           if (isStrict) loop.stored(storedSeq);
         },
-        onFailed: (error) => core.storeFailed(error),
+        onFailed: (error) => {
+          core.storeFailed(error);
+          failed(error);
+        },
         onLost: (error) => core.lost(error),
         evictedOutputs,
         snapshot: () => takeSnapshot(loop.seq, runtime, registry.all(), requests.all, ledger.all),
@@ -59,7 +66,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
     };
     const reattached = await recover(rooms, replay);
-    await committer.durable(loop.seq);
+    await Promise.race([committer.durable(loop.seq), failure]);
     setImmediate(() => goOn(rooms, reattached));
     if (store.shared === undefined) return;
     const takeover = new Takeover(core, rooms);
@@ -72,6 +79,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     });
     await core.lease.begin();
   } catch (error) {
+    core.committer?.lose(new ManagerClosedError("it was never open"));
     await store.close();
     throw error;
   }

@@ -47,6 +47,13 @@ export async function recover(
 ): Promise<readonly Reattached[]> {
   const { living } = replay;
   const { loop, requests, runner, runtime } = rooms;
+  const now = loop.clock.now();
+  for (const task of living) {
+    // Its time ran out while no process was there.
+    const dueAt = task.traits.limits?.totalDeadlineAt;
+    if (dueAt !== undefined && dueAt <= now && task.state.outcome === undefined)
+      runner.stop(task, "total_timeout", "total_timeout");
+  }
   const candidates = new Map<Task, KindParts>();
   for (const task of living) {
     const kind = candidateKind(rooms, task);
