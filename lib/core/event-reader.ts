@@ -33,7 +33,11 @@ export function readEvents(
 }
 
 /** The newest `limit` events of those that match, oldest first. */
-export async function newestEvents(store: TaskStore, matches: Matches, limit: number): Promise<readonly TaskEvent[]> {
+export async function newestEvents(
+  store: Pick<TaskStore, "read" | "getOutput">,
+  matches: Matches,
+  limit: number,
+): Promise<readonly TaskEvent[]> {
   let newest: TaskEvent[] = [];
   for await (const event of store.read()) {
     if (!matches(event)) continue;

@@ -70,7 +70,8 @@ export class Lease {
 
   async #seizeFree(): Promise<void> {
     const { shared } = this.#rooms;
-    const free = (await shared.others()).filter(({ isFree }) => isFree);
+    const isSeized = (name: string) => this.#seized.some((journal) => journal.name === name);
+    const free = (await shared.others()).filter(({ name, isFree }) => isFree && !isSeized(name));
     for (const { name } of free.slice(0, TAKEN_A_PASS - this.#seized.length)) {
       const seized = await shared.seize(name);
       if (seized !== undefined) this.#seized.push(seized);

@@ -45,7 +45,8 @@ export class Replay {
   /** Beside tasks of this process: an id that one of them has is not taken from it. */
   readonly #isBeside: boolean;
   readonly #passedOver = new Set<string>();
-  readonly #mine = new WeakSet<Task>();
+  /** Made beside others. */
+  readonly #mine = new Map<string, Task>();
   /** Made, and not over yet: parents before children. */
   readonly #living = new Set<Task>();
 
@@ -56,6 +57,10 @@ export class Replay {
 
   get living(): readonly Task[] {
     return [...this.#living];
+  }
+  /** Of all that were made beside others. */
+  get ids(): Iterable<string> {
+    return this.#mine.keys();
   }
   /** Ids that tasks of this process had: those of the other journal are lost. */
   get passedOver(): ReadonlySet<string> {
@@ -144,7 +149,7 @@ export class Replay {
     const { id, sessionId, createdAt, parentId, lane } = record;
     const { registry, laneOf, onReplaced } = this.#rooms;
     const before = registry.byId(id);
-    if (before !== undefined && this.#isBeside && !this.#mine.has(before)) {
+    if (before !== undefined && this.#isBeside && this.#mine.get(id) !== before) {
       this.#passedOver.add(id);
       return undefined;
     }
@@ -162,7 +167,7 @@ export class Replay {
     });
     registry.add(task);
     adopt(task);
-    if (this.#isBeside) this.#mine.add(task);
+    if (this.#isBeside) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
     this.#rooms.onMade(task);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)

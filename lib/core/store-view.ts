@@ -12,7 +12,7 @@ import { checkCount, checkOptions } from "./options.js";
 import type { TaskFilter, TaskRecord, TaskTree } from "./record.js";
 import type { InboxRequest, RequestFilter } from "./request.js";
 import { checkFilter } from "./scope.js";
-import type { TaskStore, TornTail } from "./store.js";
+import type { OtherJournal, TaskStore, TornTail } from "./store.js";
 
 /** The state of one moment: what was stored when `viewStore` read it. */
 export interface StoreView {
@@ -33,8 +33,8 @@ export interface StoreView {
 }
 
 /**
- * What a store has: every task that its journal tells of, also when a manager of another process has it open. A task that is not over is
- * shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`.
+ * What a store has: every task that its journal tells of, also when a manager of another process has it open; of one that several processes
+ * share, the tasks of all of them. A task that is not over is shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`.
  */
 export async function viewStore(store: TaskStore): Promise<StoreView> {
   const core = new Core({
@@ -53,6 +53,13 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
   });
   const stored = await store.peek();
   const { seq } = await readInto(core.replay(false), store, stored);
+  /** Where the events of a task are, when not in `store` itself. */
+  const elsewhere = new Map<string, OtherJournal>();
+  for (const journal of (await store.shared?.others()) ?? []) {
+    const replay = core.replay(true);
+    await readInto(replay, journal, await journal.peek());
+    for (const id of replay.ids) elsewhere.set(id, journal);
+  }
   const { registry, requests } = core;
   return Object.freeze({
     seq,
@@ -70,7 +77,7 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
     history: async (taskId: string, query: { limit?: number | undefined } = {}) => {
       checkOptions("history", query, "limit");
       checkCount("limit", query.limit, 0);
-      return newestEvents(store, (event) => event.taskId === taskId, query.limit ?? 100);
+      return newestEvents(elsewhere.get(taskId) ?? store, (event) => event.taskId === taskId, query.limit ?? 100);
     },
   });
 }

@@ -3,7 +3,7 @@
 // A manager whose clock stands still gives no more signs of life: to the other it is dead, though it can still write, and finds out.
 
 import path from "node:path";
-import { defineKind, isErrandError, type TaskEvent, TaskManager, type TaskStore } from "errand";
+import { defineKind, isErrandError, type TaskEvent, TaskManager, type TaskStore, viewStore } from "errand";
 import { sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
@@ -44,10 +44,27 @@ describe("two managers on one store", () => {
       await Promise.all([one.spawn(() => 1, { id: "a" }).result(), two.spawn(() => 2, { id: "a" }).result()]),
     ).toEqual([1, 2]);
     expect([one, two].map((manager) => manager.list().map(({ output }) => output))).toEqual([[1], [2]]);
+    const asked = two.spawn((ctx) => ctx.ask({ question: "Seen from elsewhere?" }), { id: "asks" });
+    await told(two, ({ type }) => type === "task.blocked");
+
+    // Anybody who has the store sees both, as they are.
+    const view = await viewStore(open());
+    expect(view.list().map(({ id, status }) => [id, status])).toEqual([
+      ["a", "succeeded"],
+      ["asks", "blocked"],
+    ]);
+    expect(view.requests().map(({ question }) => question)).toEqual(["Seen from elsewhere?"]);
+    expect((await view.history("asks")).map(({ type }) => type)).toEqual([
+      "task.created",
+      "task.started",
+      "request.opened",
+      "task.blocked",
+    ]);
+    await asked.cancel();
     await Promise.all([one.close(), two.close()]);
     // Given back: the next one has what both of them had, but one of two tasks with one id.
     const next = await TaskManager.open({ store: open() });
-    expect(next.list().map(({ id }) => id)).toEqual(["a"]);
+    expect(next.list().map(({ id }) => id)).toEqual(["a", "asks"]);
     await next.close();
   });
 
