@@ -40,7 +40,7 @@ describe("a parent that returns while its manager closes", () => {
 
     // What had returned has its outcome; the child of a parent that does not run again is over.
     const next = await TaskManager.open({ store, kinds: [leaf, returnsLate, above] });
-    expect(await Promise.all(["top", "middle", "leaf"].map((id) => next.get(id)?.outcome()))).toEqual([
+    expect(await Promise.all(["top", "middle", "leaf"].map(async (id) => next.get(id)?.outcome()))).toEqual([
       { id: "top", status: "succeeded", value: "at the top" },
       { id: "middle", status: "succeeded", value: "what it had" },
       expect.objectContaining({ id: "leaf", status: "interrupted" }),
