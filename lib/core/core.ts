@@ -169,6 +169,7 @@ export class Core {
     this.registry.freeName(task);
     this.#retainer.ended(task);
     this.#gone();
+    if (task.isAttached) this.#parkReturned(task.parent);
   }
 
   #park(task: Task): void {
@@ -182,6 +183,8 @@ export class Core {
     if (this.#parked.size === 0) return;
     for (let task = returned; task !== undefined; task = task.isAttached ? task.parent : undefined) {
       if (task.isOver || task.state.outcome === undefined || this.#parked.has(task)) return;
+      // Nobody is left whom it waits for: it ends.
+      if (task.family.attached === 0) return;
       for (const child of attachedChildrenOf(task)) if (!this.#parked.has(child)) return;
       this.#parked.add(task);
       this.#gone();

@@ -49,6 +49,30 @@ describe("a parent that returns while its manager closes", () => {
   });
 });
 
+describe("a parent that returned, and whose last running child ends while its manager closes", () => {
+  test("D8 H1 is left with the child that is left", async () => {
+    const crawl = defineKind({
+      name: "crawl",
+      canReattach: () => true,
+      run: async (ctx) => {
+        ctx.spawn(leaf, { id: "leaf" });
+        ctx.spawn(async (child) => {
+          await child.cancelled();
+          for (let turns = 0; turns < 5; turns++) await new Promise((resolve) => setImmediate(resolve));
+        });
+        await ctx.cancelled();
+        return "done";
+      },
+    });
+    const manager = await TaskManager.open({ store: new HeldStore(), kinds: [leaf, crawl] });
+    const parent = manager.spawn(crawl);
+    await started(manager, "leaf");
+    await manager.close({ graceMs: 60_000 });
+    expect(parent.status).toBe("blocked");
+    expect(manager.list({ parentId: parent.id }).map(({ status }) => status)).toEqual(["blocked", "succeeded"]);
+  });
+});
+
 async function started(manager: TaskManager, id: string): Promise<TaskHandle> {
   for await (const event of manager.events()) if (event.taskId === id && event.type === "task.blocked") break;
   const handle = manager.get(id);
