@@ -62,13 +62,10 @@ function copyObject(value: object, path: string, above: object[]): Json {
   const result: { [key: string]: Json } = {};
   for (const [key, item] of Object.entries(value)) {
     if (item === undefined) continue;
-    // `__proto__` is a key like any other here: assigning it would set the prototype instead.
-    Object.defineProperty(result, key, {
-      value: copy(item, `${path}.${key}`, above),
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
+    const copied = copy(item, `${path}.${key}`, above);
+    if (key !== "__proto__") result[key] = copied;
+    // A key like any other here: assigning it would set the prototype instead.
+    else Object.defineProperty(result, key, { value: copied, enumerable: true, configurable: true, writable: true });
   }
   return Object.freeze(result);
 }
