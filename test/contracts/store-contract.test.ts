@@ -3,7 +3,9 @@ import { rm } from "node:fs/promises";
 import { memoryStore, type StoreUnderTest, storeContract } from "errand/testing";
 import { describe, test } from "vitest";
 import { fileStore } from "../../lib/stores/file.js";
+import { sqlStore } from "../../lib/stores/sql.js";
 import { pictureOf, place } from "../stores/place.js";
+import { lapse, postgresKind, type SqlKind, sqliteKind } from "../stores/sql-place.js";
 
 async function inMemory(): Promise<StoreUnderTest> {
   const store = memoryStore();
@@ -45,10 +47,52 @@ async function onDiskOfTheDead(): Promise<StoreUnderTest> {
   };
 }
 
-describe.each([
+function inDatabase(kind: SqlKind): () => Promise<StoreUnderTest> {
+  return async () => {
+    const { namespace, connect } = await kind.make();
+    const store = sqlStore({ connection: connect(), namespace });
+    return {
+      store,
+      async reopen() {
+        await store.close();
+        return sqlStore({ connection: connect(), namespace });
+      },
+      cleanup: () => store.close(),
+    };
+  };
+}
+
+/** As after kill -9, and the lease that nobody renewed has lapsed. */
+function inDatabaseOfTheDead(kind: SqlKind): () => Promise<StoreUnderTest> {
+  return async () => {
+    const made = await kind.make();
+    const { namespace, connect } = made;
+    const store = sqlStore({ connection: connect(), namespace });
+    return {
+      store,
+      async reopen() {
+        await lapse(made);
+        return sqlStore({ connection: connect(), namespace });
+      },
+      cleanup: () => store.close(),
+    };
+  };
+}
+
+const postgresql = await postgresKind((words) => void process.stderr.write(`${words}\n`));
+if (postgresql === undefined) test.skip("the SQL store on PostgreSQL: there is none to be reached");
+const onPostgres: [name: string, make: () => Promise<StoreUnderTest>][] =
+  postgresql === undefined
+    ? []
+    : [["the SQL store on PostgreSQL whose first writer was killed", inDatabaseOfTheDead(postgresql)]];
+
+describe.each<[name: string, make: () => Promise<StoreUnderTest>]>([
   ["the memory store", inMemory],
   ["the file store", onDisk],
   ["the file store whose first writer was killed", onDiskOfTheDead],
+  ["the SQL store on SQLite", inDatabase(sqliteKind)],
+  ["the SQL store on SQLite whose first writer was killed", inDatabaseOfTheDead(sqliteKind)],
+  ...onPostgres,
 ])("%s", (_name, make) => {
   for (const law of storeContract(make)) test(law.title, () => law.run());
 });

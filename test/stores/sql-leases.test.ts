@@ -1,0 +1,289 @@
+// Leases of the SQL store: one journal each, kept by signs of life, and never two writers of one.
+import { setTimeout as sleep } from "node:timers/promises";
+import { type SqlConnection, sqlStore } from "errand/stores/sql";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SeizedJournal, SharedJournals, TaskStore } from "../../lib/core/store.js";
+import { eventsOf, notes } from "./place.js";
+import { lapse, type SqlPlace, sqlKinds } from "./sql-place.js";
+
+const LOCKED = { code: "STORE_LOCKED" };
+const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
+
+let place: SqlPlace;
+let opened: TaskStore[];
+let processes = 0;
+
+/** Not opened. */
+function storeOn(
+  connection: SqlConnection = place.connect(),
+  leaseMs?: number,
+): TaskStore & { shared: SharedJournals } {
+  const store = sqlStore({ connection, namespace: place.namespace, leaseMs });
+  opened.push(store);
+  if (store.shared === undefined) throw new Error("It is a store for several processes");
+  return Object.assign(store, { shared: store.shared });
+}
+
+async function openedStore(leaseMs?: number): Promise<ReturnType<typeof storeOn>> {
+  const store = storeOn(undefined, leaseMs);
+  await store.open(runtime());
+  return store;
+}
+
+function runtime() {
+  const instanceId = `instance ${++processes}`;
+  return { instanceId, pid: 100_000 + processes, startedAt: processes };
+}
+
+/** The names of the others' journals. */
+async function namesOf({ shared }: ReturnType<typeof storeOn>): Promise<string[]> {
+  return (await shared.others()).map(({ name }) => name);
+}
+
+async function seized(store: ReturnType<typeof storeOn>, name = "1"): Promise<SeizedJournal> {
+  const journal = await store.shared.seize(name);
+  if (journal === undefined) throw new Error(`journal ${name} was not seized`);
+  return journal;
+}
+
+/** Whatever it writes is refused. */
+async function expectFenced(zombie: ReturnType<typeof storeOn>, nextSeq: number): Promise<void> {
+  for (let time = 1; time <= 2; time++) {
+    await expect(zombie.append(notes(nextSeq, nextSeq + 1))).rejects.toMatchObject(LOCKED);
+    await expect(zombie.compact("zombie", nextSeq - 1)).rejects.toMatchObject(LOCKED);
+    await expect(zombie.putOutput("zombie", 1)).rejects.toMatchObject(LOCKED);
+    await expect(zombie.deleteOutputs(["a"])).rejects.toMatchObject(LOCKED);
+    await expect(zombie.shared.heartbeat()).rejects.toMatchObject(LOCKED);
+  }
+}
+
+describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
+  beforeEach(async () => {
+    place = await make();
+    opened = [];
+  });
+  afterEach(() => Promise.all(opened.map((store) => store.close())));
+
+  test("each has a journal of its own, and sees the other's", async () => {
+    const one = await openedStore();
+    const two = await openedStore();
+    await Promise.all([one.append(notes(1, 3)), two.append(notes(1, 2)), two.putOutput("a", "of two")]);
+    await one.compact("snapshot of one", 2);
+    expect(await eventsOf(one)).toEqual(notes(1, 3));
+    expect(await eventsOf(two)).toEqual(notes(1, 2));
+    expect(await one.getOutput("a")).toBe(undefined);
+    const [other, ...more] = await one.shared.others();
+    expect(more).toEqual([]);
+    expect(other).toMatchObject({ isFree: false, writer: { pid: 100_000 + processes } });
+    if (other === undefined) return;
+    expect(await eventsOf(other, { from: 2 })).toEqual(notes(2, 2));
+    expect(await other.getOutput("a")).toBe("of two");
+    expect(await other.peek()).toEqual({ nextSeq: 3 });
+    const [back] = await two.shared.others();
+    expect(await back?.peek()).toEqual({ nextSeq: 4, snapshot: "snapshot of one" });
+  });
+
+  test("who has not opened it sees all, by age; and itself reads the oldest", async () => {
+    const reader = storeOn();
+    await expect(reader.shared.others()).rejects.toMatchObject(UNAVAILABLE);
+    const one = await openedStore();
+    await openedStore();
+    await one.append(notes(1, 2));
+    expect(await namesOf(reader)).toEqual(["1", "2"]);
+    expect(await reader.peek()).toEqual({ nextSeq: 3 });
+    expect(await eventsOf(reader)).toEqual(notes(1, 2));
+    await expect(reader.shared.heartbeat()).rejects.toMatchObject(UNAVAILABLE);
+    await expect(reader.shared.seize("1")).rejects.toMatchObject(UNAVAILABLE);
+  });
+
+  test("a journal of the living is neither opened nor seized", async () => {
+    await openedStore();
+    const two = await openedStore();
+    expect(await two.shared.seize("1")).toBe(undefined);
+    expect(await namesOf(two)).toEqual(["1"]);
+  });
+
+  test("one that was given back is free at once: the next to open goes on with it, with the oldest first", async () => {
+    const [one, two] = [await openedStore(), await openedStore()];
+    await one.append(notes(1, 4));
+    await two.append(notes(1, 2));
+    await two.close();
+    await one.close();
+    const three = storeOn();
+    expect(await three.open(runtime())).toEqual({ nextSeq: 5 });
+    expect(await three.shared.others()).toMatchObject([{ name: "2", isFree: true }]);
+    // The one that was closed still reads what it had.
+    await three.append(notes(5, 5));
+    expect((await two.peek()).nextSeq).toBe(3);
+    expect(await eventsOf(one)).toEqual(notes(1, 5));
+  });
+
+  test("a lease lapses by itself, by the database's clock", async () => {
+    const one = await openedStore(150);
+    await one.append(notes(1, 1));
+    const two = await openedStore();
+    while (!(await two.shared.others()).every(({ isFree }) => isFree)) await sleep(10);
+    expect((await seized(two)).name).toBe("1");
+    await expectFenced(one, 2);
+  });
+
+  test("a sign of life keeps it: a heartbeat, an append, a snapshot", async () => {
+    const [one, two] = [await openedStore(), await openedStore()];
+    const signs = [() => one.shared.heartbeat(), () => one.append(notes(1, 1)), () => one.compact("one", 1)];
+    for (const sign of signs) {
+      await lapse(place, "1");
+      expect(await two.shared.others()).toMatchObject([{ isFree: true }]);
+      // Late, but nobody was there before.
+      await sign();
+      expect(await two.shared.others()).toMatchObject([{ isFree: false }]);
+      expect(await two.shared.seize("1")).toBe(undefined);
+    }
+  });
+
+  test("one that lapsed is gone on with by `open`, and its writer keeps nothing any more", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 3));
+    await one.putOutput("a", "kept");
+    await lapse(place);
+    const two = storeOn();
+    expect(await two.open(runtime())).toEqual({ nextSeq: 4 });
+    await expectFenced(one, 4);
+    await expect(one.append(notes(4, 4))).rejects.toMatchObject({ pid: 100_000 + processes });
+    expect(await namesOf(one)).toEqual(["1"]);
+    expect(await namesOf(two)).toEqual([]);
+    await two.append(notes(4, 5));
+    await expectFenced(one, 4);
+    // What it gives back is not its own.
+    await one.close();
+    expect(await two.peek()).toEqual({ nextSeq: 6 });
+    expect(await eventsOf(two)).toEqual(notes(1, 5));
+    expect(await two.getOutput("a")).toBe("kept");
+    expect(await two.getOutput("zombie")).toBe(undefined);
+    const three = await openedStore();
+    expect(await three.shared.others()).toMatchObject([{ name: "1", isFree: false }]);
+    await two.shared.heartbeat();
+  });
+
+  test("one that lapsed is seized, and is then one more of this writer", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 3));
+    const two = await openedStore();
+    await lapse(place, "1");
+    const journal = await seized(two);
+    expect(journal).toMatchObject({ name: "1", isFree: false, writer: { pid: 100_000 + processes - 1 } });
+    await expectFenced(one, 4);
+    expect(await eventsOf(journal)).toEqual(notes(1, 3));
+    expect(await namesOf(two)).toEqual([]);
+    const three = await openedStore();
+    expect(await three.shared.seize("1")).toBe(undefined);
+    // Both live on by one heartbeat.
+    await lapse(place);
+    await two.shared.heartbeat();
+    expect((await three.shared.others()).map(({ isFree }) => isFree)).toEqual([false, false]);
+    await two.close();
+    expect((await three.shared.others()).map(({ isFree }) => isFree)).toEqual([true, true]);
+  });
+
+  test("nothing is seized that is not there, or is one's own", async () => {
+    const one = await openedStore();
+    await lapse(place);
+    for (const name of ["1", "2", "0", "-1", "1.5", "", "no number", "9007199254740993"])
+      expect(await one.shared.seize(name), name).toBe(undefined);
+    await one.append(notes(1, 1));
+  });
+
+  test("a journal that is absorbed is gone, and what it had is this one's", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 3));
+    await one.putOutput("a", "of one");
+    await one.putOutput("both", "of one");
+    await one.compact("one", 2);
+    const two = await openedStore();
+    await two.append(notes(1, 2));
+    await two.putOutput("both", "of two");
+    await lapse(place, "1");
+    const journal = await seized(two);
+    await two.append(notes(3, 3));
+    await journal.absorb({ tasks: ["of both"] }, 3);
+    await two.append(notes(4, 4));
+
+    expect(await namesOf(two)).toEqual([]);
+    await expect(journal.peek()).rejects.toMatchObject(UNAVAILABLE);
+    await expect(eventsOf(journal)).rejects.toMatchObject(UNAVAILABLE);
+    await expectFenced(one, 4);
+    expect(await two.getOutput("a")).toBe("of one");
+    expect(await two.getOutput("both")).toBe("of two");
+    for (const table of ["events", "snapshots", "outputs"])
+      expect(await place.ask(`select 1 as found from ${place.namespace}_${table} where journal = 1`)).toEqual([]);
+    await two.close();
+    const next = storeOn();
+    expect(await next.open(runtime())).toEqual({ nextSeq: 5, snapshot: { tasks: ["of both"] } });
+    expect(await eventsOf(next, { from: 4 })).toEqual(notes(4, 4));
+    expect(await namesOf(next)).toEqual([]);
+    // Its number is no other's.
+    await openedStore();
+    expect(await namesOf(next)).toEqual(["3"]);
+  });
+
+  test("who was robbed of what it seized, or of its own, absorbs nothing", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 3));
+    await one.putOutput("a", "of one");
+    const [two, three] = [await openedStore(), await openedStore()];
+    await two.append(notes(1, 1));
+    await lapse(place, "1");
+    const first = await seized(two);
+    await lapse(place, "1");
+    const second = await seized(three);
+    await expect(first.absorb("stolen", 1)).rejects.toMatchObject(LOCKED);
+    expect(await two.peek()).toEqual({ nextSeq: 2 });
+    expect(await two.getOutput("a")).toBe(undefined);
+
+    await lapse(place, "3");
+    await seized(two, "3");
+    await expect(second.absorb("stolen", 0)).rejects.toMatchObject(LOCKED);
+    expect(await eventsOf(second)).toEqual(notes(1, 3));
+    expect(await second.getOutput("a")).toBe("of one");
+
+    await two.close();
+    await expect(first.absorb("late", 1)).rejects.toMatchObject(UNAVAILABLE);
+    expect(await two.peek()).toEqual({ nextSeq: 2 });
+  });
+
+  test("one that was seized and given back is absorbed by nobody who has not seized it again", async () => {
+    await openedStore();
+    const two = await openedStore();
+    await lapse(place, "1");
+    const before = await seized(two);
+    await two.close();
+    await two.open(runtime());
+    await expect(before.absorb("late", 0)).rejects.toMatchObject(UNAVAILABLE);
+  });
+
+  test("of many who seize at once, one has it; of many who open at once, each has another", async () => {
+    const dead = await openedStore();
+    await dead.append(notes(1, 5));
+    const many = await Promise.all(Array.from({ length: 6 }, () => openedStore()));
+    for (let round = 1; round <= 4; round++) {
+      await lapse(place, "1");
+      const all = await Promise.all(many.map((store) => store.shared.seize("1")));
+      expect(all.filter((journal) => journal !== undefined)).toHaveLength(1);
+    }
+    await lapse(place);
+    const stores = Array.from({ length: 9 }, () => storeOn());
+    const seqs = (await Promise.all(stores.map((store) => store.open(runtime())))).map(({ nextSeq }) => nextSeq);
+    expect(seqs.filter((seq) => seq === 6)).toHaveLength(1);
+    expect(seqs.filter((seq) => seq === 1)).toHaveLength(8);
+    const names = await Promise.all(stores.map(async (store) => (await namesOf(store)).sort().join()));
+    expect(new Set(names).size).toBe(9);
+  });
+
+  test("stores of other names in one database know nothing of each other", async () => {
+    const one = await openedStore();
+    const other = sqlStore({ connection: place.connect(), namespace: `${place.namespace}_other` });
+    opened.push(other);
+    await Promise.all([one.append(notes(1, 2)), other.open(runtime())]);
+    expect(await other.peek()).toEqual({ nextSeq: 1 });
+    expect(await other.shared?.others()).toEqual([]);
+  });
+});

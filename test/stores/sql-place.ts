@@ -1,0 +1,132 @@
+// Databases for the tests of the SQL store: SQLite in a file of its own, PostgreSQL where one can be reached.
+
+import { randomBytes } from "node:crypto";
+import path from "node:path";
+import { postgres, type SqlConnection, sqlite } from "errand/stores/sql";
+import Database from "libsql";
+import { Pool } from "pg";
+import { afterAll, onTestFinished } from "vitest";
+import { place } from "./place.js";
+
+/** One database, of which each `connect` is another connection. */
+export interface SqlPlace {
+  readonly namespace: string;
+  readonly connect: () => SqlConnection;
+  /** A connection with settings that make a commit forgettable. */
+  readonly volatile: () => SqlConnection;
+  /** One statement, without the store. */
+  readonly ask: (
+    sql: string,
+    values?: (string | number)[],
+  ) => Promise<readonly { readonly [column: string]: unknown }[]>;
+  /** Locks every journal's row, as a transaction that stands still; what comes back ends it. Where rows are locked. */
+  readonly lockRows?: () => Promise<() => Promise<void>>;
+  /** What a child process needs to connect: see sql-child.ts. */
+  readonly words: readonly [dialect: string, where: string, namespace: string];
+}
+
+export interface SqlKind {
+  readonly name: string;
+  /** An empty one. It goes when the test is over. */
+  readonly make: () => Promise<SqlPlace>;
+}
+
+export const sqliteKind: SqlKind = {
+  name: "SQLite",
+  async make() {
+    const file = path.join(await place(), "errand.db");
+    const connect = (): Database.Database => {
+      const database = new Database(file);
+      onTestFinished(() => void database.close());
+      database.exec("pragma journal_mode = wal");
+      return database;
+    };
+    const own = connect();
+    return {
+      namespace: "errand",
+      connect: () => sqlite(connect()),
+      volatile() {
+        const database = connect();
+        database.exec("pragma synchronous = off");
+        return sqlite(database);
+      },
+      ask: async (sql, values = []) => rowsOf(own, sql, values),
+      words: ["sqlite", file, "errand"],
+    };
+  },
+};
+
+function rowsOf(
+  database: Database.Database,
+  sql: string,
+  values: (string | number)[],
+): { [column: string]: unknown }[] {
+  const statement = database.prepare(sql);
+  if (statement.reader) return statement.all(values) as { [column: string]: unknown }[];
+  statement.run(values);
+  return [];
+}
+
+/** As when nobody has given a sign of life for long: whose journal it is, or of all. */
+export async function lapse({ ask, namespace }: SqlPlace, name?: string): Promise<void> {
+  const which = name === undefined ? "" : ` where number = ${Number(name)}`;
+  await ask(`update ${namespace}_journals set lease_until = 1${which}`);
+}
+
+const url = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";
+const REACHED_WITHIN_MS = 1_000;
+
+/** Every kind there is. What is missing is told by the contract's test alone, once. */
+export async function sqlKinds(): Promise<readonly SqlKind[]> {
+  const postgresql = await postgresKind(() => undefined);
+  return postgresql === undefined ? [sqliteKind] : [sqliteKind, postgresql];
+}
+
+/** In a schema of its own for each test file, and a namespace for each test. `undefined` where there is no PostgreSQL, and that is told. */
+export async function postgresKind(tell: (words: string) => void): Promise<SqlKind | undefined> {
+  const schema = `errand_test_${randomBytes(6).toString("hex")}`;
+  const found = new URL(url);
+  found.searchParams.set("options", `-c search_path=${schema}`);
+  const connectionString = found.href;
+  const pool = new Pool({ connectionString, connectionTimeoutMillis: REACHED_WITHIN_MS, max: 20 });
+  pool.on("error", () => undefined);
+  try {
+    await pool.query(`create schema ${schema}`);
+  } catch (error) {
+    await pool.end();
+    const why = error instanceof Error && error.message !== "" ? error.message : String(error);
+    tell(`skipped: no PostgreSQL at ${found.host}${found.pathname} (${why}); set ERRAND_TEST_POSTGRES or start one`);
+    return undefined;
+  }
+  afterAll(async () => {
+    await pool.query(`drop schema ${schema} cascade`);
+    await pool.end();
+  });
+  let made = 0;
+  return {
+    name: "PostgreSQL",
+    async make() {
+      const namespace = `n${++made}`;
+      return {
+        namespace,
+        connect: () => postgres(pool),
+        volatile() {
+          const options = `-c search_path=${schema} -c synchronous_commit=off`;
+          const forgetful = new Pool({ connectionString: url, options });
+          onTestFinished(() => forgetful.end());
+          return postgres(forgetful);
+        },
+        ask: async (sql, values) => (await pool.query(sql, values)).rows as { [column: string]: unknown }[],
+        async lockRows() {
+          const client = await pool.connect();
+          await client.query(`begin; update ${namespace}_journals set epoch = epoch`);
+          return async () => {
+            await client.query("rollback");
+            client.release();
+          };
+        },
+        words: ["postgres", connectionString, namespace],
+      };
+    },
+  };
+}
