@@ -196,7 +196,7 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
   if (name === manifest.name) {
     return outside.includes(room) ? [] : ["inside, errand is imported by path"];
   }
-  const optional = "peerDependencies" in manifest ? Object.keys(manifest.peerDependencies as object) : [];
+  const optional = Object.keys(manifest.peerDependencies);
   if (!(name in manifest.dependencies) && !(optional.includes(name) && room !== "core")) {
     return ["package.json does not declare it for this room"];
   }
