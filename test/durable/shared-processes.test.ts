@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { defineKind, TaskManager } from "errand";
 import { postgres, type SqlConnection, sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
-import pg from "pg";
+import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type Compiled, compiled } from "../core/process.js";
 import { place } from "../stores/place.js";
@@ -25,7 +25,7 @@ afterAll(() => library.remove());
 /** The same in both processes: a kind, and where the tables are. */
 const WORKER = `
 import Database from "libsql";
-import pg from "pg";
+import { Pool } from "pg";
 import { defineKind, TaskManager } from "./lib/index.js";
 import { postgres, sqlite, sqlStore } from "./lib/stores/sql.js";
 
@@ -35,7 +35,7 @@ if (dialect === "sqlite") {
   const database = new Database(where);
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
   connection = sqlite(database);
-} else connection = postgres(new pg.Pool({ connectionString: where }));
+} else connection = postgres(new Pool({ connectionString: where }));
 const count = defineKind({
   name: "count",
   canReattach: () => true,
@@ -105,7 +105,7 @@ describe("what a killed process left is gone on with by another", () => {
   });
 
   test("on PostgreSQL", { timeout: 30_000 }, async ({ skip }) => {
-    const pool = new pg.Pool({ connectionString: POSTGRES, connectionTimeoutMillis: 1_000 });
+    const pool = new Pool({ connectionString: POSTGRES, connectionTimeoutMillis: 1_000 });
     pool.on("error", () => undefined);
     onTestFinished(() => pool.end());
     const isThere = await pool.query("SELECT 1").then(
