@@ -210,8 +210,6 @@ export class Work {
       if (this.#roll(6) === 0) await this.#post(ctx);
       if (this.#roll(6) === 0) ctx.artifact({ name: `page-${done}`, type: "text/plain", data: `page ${done}` });
     }
-    // While it shuts down a parent throws: one that returns between the ends of its children may keep `close()` waiting for ever.
-    if (this.isClosing) throw ctx.signal.reason;
     return { pages };
   }
 
