@@ -119,12 +119,12 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
   });
 
   test("a lease lapses by itself, by the database's clock", async () => {
-    const one = await openedStore(150);
-    await one.append(notes(1, 1));
-    const two = await openedStore();
-    while (!(await two.shared.others()).every(({ isFree }) => isFree)) await sleep(10);
-    expect((await seized(two)).name).toBe("1");
-    await expectFenced(one, 2);
+    const one = await openedStore();
+    const two = await openedStore(150);
+    await two.append(notes(1, 1));
+    while ((await one.shared.others())[0]?.isFree !== true) await sleep(10);
+    expect((await seized(one, "2")).name).toBe("2");
+    await expectFenced(two, 2);
   });
 
   test("a sign of life keeps it: a heartbeat, an append, a snapshot", async () => {
@@ -220,9 +220,13 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await next.open(runtime())).toEqual({ nextSeq: 5, snapshot: { tasks: ["of both"] } });
     expect(await eventsOf(next, { from: 4 })).toEqual(notes(4, 4));
     expect(await namesOf(next)).toEqual([]);
-    // Its number is no other's.
+    // Its number is never another's, though it was the last one.
     await openedStore();
     expect(await namesOf(next)).toEqual(["3"]);
+    await lapse(place, "3");
+    await (await seized(next, "3")).absorb("of all", 4);
+    await openedStore();
+    expect(await namesOf(next)).toEqual(["4"]);
   });
 
   test("who was robbed of what it seized, or of its own, absorbs nothing", async () => {
