@@ -242,9 +242,12 @@ describe("a model's summary", () => {
   });
 });
 
-describe("--store", () => {
+describe("--store", { timeout: 60_000 }, () => {
+  /** A second or two of scanning: long enough to be killed in. */
+  const slow: FakePackage = { ...huge, name: "zz-slow", files: { "slow.js": "eval;f(x, 'y');\n".repeat(400_000) } };
+
   test("D2 D4 killed in the middle and started again, it audits only what was not finished, and reports all of it", async () => {
-    const project = await projectWith(agpl, mit, scripted, huge);
+    const project = await projectWith(agpl, mit, scripted, slow);
     const args = ["--store", join(project.folder, "store"), "--approve", "--concurrency", "2"];
     const killed = await audit(project, args, {
       onOutput: (stdout, kill) => {
@@ -254,7 +257,7 @@ describe("--store", () => {
     expect(killed.code).toBe(null);
     const done = [...killed.stdout.matchAll(/^succeeded {2}(\S+)/gmu)].map(([, name = ""]) => name);
     expect(done).toContain("plain-mit");
-    expect(done).not.toContain("zz-huge");
+    expect(done).not.toContain("zz-slow");
 
     const ended = await audit(project, [...args, "--json"]);
     const { status, packages, decisions } = reportOf(ended);
@@ -263,9 +266,9 @@ describe("--store", () => {
       "@scope/agpl",
       "plain-mit",
       "with-install-script",
-      "zz-huge",
+      "zz-slow",
     ]);
-    expect(ended.stderr).toContain("succeeded  zz-huge");
+    expect(ended.stderr).toContain("succeeded  zz-slow");
     for (const name of done) expect(ended.stderr).not.toContain(`succeeded  ${name}`);
     // Asked, answered and kept, before the kill or after it: once each.
     expect(decisions.map(({ request }) => request).toSorted()).toEqual([
@@ -275,7 +278,7 @@ describe("--store", () => {
   });
 
   test("D3 a store that another audit has open is said to be in use, and nothing is begun", async () => {
-    const project = await projectWith(mit, huge);
+    const project = await projectWith(mit, slow);
     const args = ["--store", join(project.folder, "store"), "--approve"];
     let second: Promise<Ended> | undefined;
     const first = await audit(project, args, {
