@@ -19,7 +19,9 @@ export default defineConfig({
   test: {
     environment: "node",
     include: ["test/**/*.test.ts"],
-    testTimeout: 10_000,
+    // One test file a core: the default leaves one free, which on two cores is half of them.
+    maxWorkers: "100%",
+    testTimeout: 20_000,
     typecheck: {
       enabled: true,
       include: ["test/**/*.test-d.ts"],
