@@ -35,6 +35,7 @@ const COMPACT_FROM = 10_000;
 const COMPACT_TIMES = 8;
 
 const OUTPUTS_AT_A_TIME = 4;
+const GIVEN_BACK_MS = 1_000;
 
 /** Of a manager that was closed while its store failed. */
 export const NOT_STORED = "what it would have told could not be stored";
@@ -101,24 +102,33 @@ export class Committer {
     return new Promise((resolve, reject) => this.#waiting.push({ seq, resolve, reject }));
   }
 
-  /** Gives the writer's place back once everything added is stored; and takes no longer than `ms` for all of it. */
+  /**
+   * Gives the writer's place back once everything added is stored, or `ms` have passed. A store has a moment for that whatever the grace is: who
+   * opens it again finds it free.
+   */
   async close(ms: number): Promise<void> {
     this.#isClosing = true;
     this.#hurry?.();
+    // Closed already: its place was taken.
+    if (!this.#isClosed) {
+      await this.#within(
+        ms,
+        this.durable(this.#added).then(() => this.#compacting),
+      );
+    }
+    this.#isClosed = true;
+    this.#hurry?.();
+    for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
+    await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#rooms.store.close());
+  }
+
+  async #within(ms: number, work: Promise<unknown>): Promise<void> {
     let alarm: Alarm | undefined;
     const isLate = new Promise<void>((resolve) => {
       alarm = new Alarm(this.#rooms.clock, ms, resolve);
     });
     try {
-      // Closed already: its place was taken.
-      if (!this.#isClosed) {
-        const stored = this.durable(this.#added).then(() => this.#compacting);
-        await Promise.race([handled(stored), isLate]);
-      }
-      this.#isClosed = true;
-      this.#hurry?.();
-      for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
-      await Promise.race([handled(this.#rooms.store.close()), isLate]);
+      await Promise.race([handled(work), isLate]);
     } finally {
       alarm?.cancel();
     }

@@ -3,9 +3,11 @@
 import { setImmediate } from "node:timers/promises";
 import type { TaskContext, TaskHandle } from "errand";
 import { TaskManager } from "errand";
+import { fileStore } from "errand/stores/file";
 import { describe, expect, test } from "vitest";
 import { deaf, given, hold, holdDeaf, refused, untilStopped } from "../core/program.js";
 import { allFree, deferred, facts, peek, settled, unhandled } from "../core/support.js";
+import { place } from "../stores/place.js";
 import { durable, outcome, type Process, request, started, task } from "./process.js";
 
 const kind = durable((ctx) => (ctx.attempt === 1 ? untilStopped(ctx) : ctx.attempt));
@@ -475,11 +477,27 @@ describe("D8 the flush", () => {
     expect(set.clock.nextAt).toBeUndefined();
   });
 
-  test("a store whose `close` takes for ever does not keep the close", async () => {
+  test("a store whose `close` takes for ever does not keep the close: it has a second, whatever the grace", async () => {
     const set = await setting(() => undefined);
     set.store.close = () => new Promise(() => undefined);
-    expect((await bounded(set)).is).toBe("fulfilled");
+    const closing = set.manager.close();
+    await set.pass(50);
+    expect((await peek(closing)).is).toBe("pending");
+    await set.pass(1_000);
+    expect((await peek(closing)).is).toBe("fulfilled");
     expect(set.clock.nextAt).toBeUndefined();
+  });
+
+  test("D3 has given the lock back when it resolves, also with no grace at all", async () => {
+    const directory = await place();
+    for (let life = 0; life < 3; life++) {
+      const manager = await TaskManager.open({ store: fileStore(directory) });
+      await manager.spawn(() => life).result();
+      await manager.close({ graceMs: 0 });
+    }
+    const last = await TaskManager.open({ store: fileStore(directory) });
+    expect(last.list().map(({ output }) => output)).toEqual([0, 1, 2]);
+    await last.close();
   });
 
   test("a commit that is stored after the close tells nothing more", async () => {
