@@ -279,7 +279,8 @@ export class Committer {
       this.#deleting = gone.length === 0 ? undefined : store.deleteOutputs(gone);
       await this.#deleting;
     } catch (error) {
-      onFailed(error);
+      // Cut short by a close that could not wait: the journal is as good as it was.
+      if (!this.#isClosed) onFailed(error);
     } finally {
       this.#deleting = undefined;
     }
