@@ -434,7 +434,7 @@ export class Core {
     const { clock, listeners } = this.loop;
     const event = { type: "store.failed", at: clock.now(), error } as const;
     if (listeners.has(event.type)) this.loop.call(() => listeners.emit(event), 0);
-    else this.logger?.error("The store failed; it is tried again", { error });
+    else this.logger?.error("The store failed", { error });
   }
 
   // ── reading ──────────────────────────────────────────────────────────────

@@ -110,7 +110,10 @@ export type TaskEvent = TaskEventMap[keyof TaskEventMap];
 
 /** What `on` hears: the facts, and the troubles of the process, which are never journalled. */
 export interface ManagerEventMap extends TaskEventMap {
-  /** The store did not take what there was to store, or did not compact. It is tried again; until then nothing new is spawned. */
+  /**
+   * The store did not take what there was to store, or did not compact. It is tried again; until then nothing new is spawned. With
+   * `StoreLockedError` another process has the writer's place, and the manager closes.
+   */
   "store.failed": { readonly type: "store.failed"; readonly at: number; readonly error: unknown };
   /** A listener threw or its promise rejected. Nobody else noticed. */
   "listener.failed": {

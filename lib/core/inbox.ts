@@ -410,7 +410,7 @@ export class Requests implements Inbox {
     desk.requestIds.add(request.id);
   }
 
-  /** `task` goes on, or not: what its next attempt may ask again stays open, until it expires (A3). */
+  /** `task` goes on: what its next attempt may ask again stays open, until it expires (A3). */
   takeOver(task: Task): void {
     for (const id of task.desk?.requestIds ?? []) {
       const asked = this.#asked.get(id);

@@ -35,7 +35,7 @@ import type { Task } from "./task.js";
 import type { WaitOptions } from "./waits.js";
 
 export interface TaskManagerOptions {
-  /** Durable; use `TaskManager.open`. Without one everything is in memory. One manager at a time has it. */
+  /** Durable; use `TaskManager.open`. Without one everything is in memory. One manager at a time has it, unless it is one that processes share. */
   store?: TaskStore | undefined;
   /** What can be started by name, and gone on with after a restart. Two of one name are a `TypeError`. */
   kinds?: readonly AnyTaskKind[] | undefined;
