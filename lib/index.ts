@@ -2,9 +2,7 @@
 
 export type { AwaitOptions } from "./core/await-tasks.js";
 export type { Clock } from "./core/clock.js";
-export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./core/context.js";
 export type { Stats } from "./core/core.js";
-export { defineKind, type KindDefinition } from "./core/define-kind.js";
 export {
   AlreadyAnsweredError,
   type AnyErrandError,
@@ -41,7 +39,6 @@ export type { Inbox } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
 export type { AnyTaskKind, TaskKind } from "./core/kind.js";
 export type { Logger } from "./core/listeners.js";
-export { TaskManager, type TaskManagerOptions } from "./core/manager.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
 export type { OutputChunk } from "./core/output-ring.js";
 export type { Ask, AskOptions } from "./core/question.js";
@@ -65,7 +62,6 @@ export type {
 } from "./core/record.js";
 export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
-export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./core/scope.js";
 export type { LaneOptions, LaneStats } from "./core/slots.js";
 export type { Limits } from "./core/spawn.js";
 export type {
@@ -80,3 +76,7 @@ export type {
 export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/store.js";
 export { type StoreView, viewStore } from "./core/store-view.js";
 export type { WaitOptions } from "./core/waits.js";
+export { defineKind, type KindDefinition } from "./kinds/define-kind.js";
+export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
+export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./session/context.js";
+export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";

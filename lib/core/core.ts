@@ -19,6 +19,7 @@ import { type Committer, NOT_STORED } from "./committer.js";
 import { ManagerClosedError, type StoreLockedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
+import { fits } from "./filter.js";
 import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
@@ -477,20 +478,3 @@ function staysActive(task: Task, kinds: Kinds): boolean {
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
-
-function fits(task: Task, filter: TaskFilter): boolean {
-  const { state, traits } = task;
-  const { status, kind, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
-  return (
-    (status === undefined || (typeof status === "string" ? status === state.status : status.includes(state.status))) &&
-    (kind === undefined || kind === traits.kind) &&
-    (name === undefined || name === traits.name) &&
-    (agent === undefined || agent === traits.agent) &&
-    (sessionId === undefined || sessionId === task.sessionId) &&
-    (parentId === undefined || parentId === task.parentId) &&
-    (rootId === undefined || rootId === task.rootId) &&
-    (runId === undefined || runId === traits.runId) &&
-    (lane === undefined || lane === task.laneName) &&
-    (tags === undefined || tags.every((tag) => state.details.tags.includes(tag)))
-  );
-}

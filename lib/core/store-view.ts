@@ -5,13 +5,13 @@
 import { Core } from "./core.js";
 import { newestEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
+import { checkFilter } from "./filter.js";
 import { treeOf } from "./hierarchy.js";
 import type { Message } from "./message.js";
 import { readInto } from "./open-store.js";
 import { checkCount, checkOptions } from "./options.js";
 import type { TaskFilter, TaskRecord, TaskTree } from "./record.js";
 import type { InboxRequest, RequestFilter } from "./request.js";
-import { checkFilter } from "./scope.js";
 import type { OtherJournal, TaskStore, TornTail } from "./store.js";
 
 /** The state of one moment: what was stored when `viewStore` read it. */

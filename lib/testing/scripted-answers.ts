@@ -1,7 +1,7 @@
 // Scripted answers: the people at the inbox, played by a test.
 
-import type { TaskManager } from "../core/manager.js";
 import type { InboxRequest } from "../core/request.js";
+import type { TaskManager } from "../manager/manager.js";
 
 /** What is said to a question whose text is, or contains, `to`. One of `answer` and `reject`. */
 export type ScriptedAnswer = { readonly to: string | RegExp; readonly by?: string | undefined } & (

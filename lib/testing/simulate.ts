@@ -2,9 +2,9 @@
 //
 // Whenever nothing can go on, the clock jumps to the next timer. Real I/O that is under way is waited for before time moves.
 
-import { TaskManager, type TaskManagerOptions } from "../core/manager.js";
 import type { TaskRecord, Wait } from "../core/record.js";
 import { messageOf } from "../core/settled.js";
+import { TaskManager, type TaskManagerOptions } from "../manager/manager.js";
 import { countedIds } from "./counted-ids.js";
 import { type ManualClock, manualClock, quiet } from "./manual-clock.js";
 import { type Script, type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";

@@ -1,10 +1,10 @@
 // defineKind: a kind, with its types.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { TaskContext } from "./context.js";
-import { Kind, type TaskKind } from "./kind.js";
-import { checkCount, checkKnown, checkMs, checkOptions, checkSchema, checkText, checkType } from "./options.js";
-import type { TaskRecord } from "./record.js";
+import { Kind, type TaskKind } from "../core/kind.js";
+import { checkCount, checkKnown, checkMs, checkOptions, checkSchema, checkText, checkType } from "../core/options.js";
+import type { TaskRecord } from "../core/record.js";
+import type { TaskContext } from "../session/context.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
 export interface KindDefinition<In, I, R, T, C> {

@@ -1,11 +1,11 @@
 // Session: one owner loop, by name: what it spawned, and all that came of it.
 
+import type { Core } from "../core/core.js";
+import type { Usage } from "../core/record.js";
+import type { SpawnScope } from "../core/spawn.js";
+import type { Task } from "../core/task.js";
 import type { Session, Spawn } from "./context.js";
-import type { Core } from "./core.js";
-import type { Usage } from "./record.js";
 import { Scope, type SpawnOptions } from "./scope.js";
-import type { SpawnScope } from "./spawn.js";
-import type { Task } from "./task.js";
 
 export class NamedSession extends Scope implements Session {
   readonly id: string;

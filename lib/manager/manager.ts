@@ -1,16 +1,15 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
-import { ambientAttempt, runOutside } from "./ambient.js";
-import { type Clock, LONGEST_MS } from "./clock.js";
-import { callWork, type Session, type Spawn } from "./context.js";
-import { Core, type Stats } from "./core.js";
-import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "./events.js";
-import { treeOf } from "./hierarchy.js";
-import type { Ids } from "./ids.js";
-import type { Inbox } from "./inbox.js";
-import type { AnyTaskKind } from "./kind.js";
-import type { Logger } from "./listeners.js";
-import { openStore } from "./open-store.js";
+import { ambientAttempt, runOutside } from "../core/ambient.js";
+import { type Clock, LONGEST_MS } from "../core/clock.js";
+import { Core, type Stats } from "../core/core.js";
+import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/events.js";
+import { treeOf } from "../core/hierarchy.js";
+import type { Ids } from "../core/ids.js";
+import type { Inbox } from "../core/inbox.js";
+import type { AnyTaskKind } from "../core/kind.js";
+import type { Logger } from "../core/listeners.js";
+import { openStore } from "../core/open-store.js";
 import {
   checkCount,
   checkFinite,
@@ -23,16 +22,17 @@ import {
   checkText,
   checkType,
   show,
-} from "./options.js";
-import type { TaskTree } from "./record.js";
-import type { Retention } from "./retention.js";
-import { Scope, type SpawnOptions } from "./scope.js";
-import { NamedSession } from "./session.js";
-import type { LaneOptions } from "./slots.js";
-import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "./spawn.js";
-import type { TaskStore } from "./store.js";
-import type { Task } from "./task.js";
-import type { WaitOptions } from "./waits.js";
+} from "../core/options.js";
+import type { TaskTree } from "../core/record.js";
+import type { Retention } from "../core/retention.js";
+import type { LaneOptions } from "../core/slots.js";
+import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
+import type { TaskStore } from "../core/store.js";
+import type { Task } from "../core/task.js";
+import type { WaitOptions } from "../core/waits.js";
+import { callWork, type Session, type Spawn } from "../session/context.js";
+import { Scope, type SpawnOptions } from "../session/scope.js";
+import { NamedSession } from "../session/session.js";
 
 export interface TaskManagerOptions {
   /** Durable; use `TaskManager.open`. Without one everything is in memory. One manager at a time has it, unless it is one that processes share. */

@@ -2,19 +2,20 @@
 //
 // A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
 
-import { waiterOf } from "./ambient.js";
-import { takeArtifact } from "./artifact.js";
-import type { Core } from "./core.js";
-import { deskOf } from "./desk.js";
-import { fanOut } from "./fan-out.js";
-import type { TaskHandle } from "./handle.js";
-import { isWithin } from "./hierarchy.js";
-import { type Json, takeJson } from "./json.js";
-import { type TaskKind, valid } from "./kind.js";
-import type { Content, Message, SendOptions } from "./message.js";
-import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "./options.js";
-import { OutputRing } from "./output-ring.js";
-import type { Ask, AskInput, AskOptions } from "./question.js";
+import { waiterOf } from "../core/ambient.js";
+import { takeArtifact } from "../core/artifact.js";
+import type { Clock } from "../core/clock.js";
+import type { Core } from "../core/core.js";
+import { deskOf } from "../core/desk.js";
+import { fanOut } from "../core/fan-out.js";
+import type { TaskHandle } from "../core/handle.js";
+import { isWithin } from "../core/hierarchy.js";
+import { type Json, takeJson } from "../core/json.js";
+import { type TaskKind, valid } from "../core/kind.js";
+import type { Content, Message, SendOptions } from "../core/message.js";
+import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "../core/options.js";
+import { OutputRing } from "../core/output-ring.js";
+import type { Ask, AskInput, AskOptions } from "../core/question.js";
 import type {
   ArtifactInput,
   LinksInput,
@@ -24,12 +25,12 @@ import type {
   TaskRecord,
   Usage,
   UsageReport,
-} from "./record.js";
+} from "../core/record.js";
+import { signalOf } from "../core/signal.js";
+import type { SpawnScope } from "../core/spawn.js";
+import type { Attempt, Task, Work } from "../core/task.js";
+import { closedError, type WaitOptions } from "../core/waits.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
-import { signalOf } from "./signal.js";
-import type { SpawnScope } from "./spawn.js";
-import type { Attempt, Task, Work } from "./task.js";
-import { closedError, type WaitOptions } from "./waits.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 
@@ -144,6 +145,11 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     super(core);
     this.caller = attempt;
     this.#task = attempt.task;
+  }
+
+  static coreOf(ctx: object): Core {
+    if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
+    return ctx.core;
   }
 
   // ── the session of its children ──────────────────────────────────────────
@@ -369,6 +375,11 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     }
     return this.core.loop.write(this.#task, command);
   }
+}
+
+/** The clock of the manager whose task has `ctx`: a kind of ours counts time as the core does. */
+export function clockOf(ctx: TaskContext<never>): Clock {
+  return Context.coreOf(ctx).loop.clock;
 }
 
 /** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */

@@ -2,11 +2,12 @@
 //
 // Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
 
-import type { AwaitOptions } from "./await-tasks.js";
-import type { Core } from "./core.js";
-import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
-import type { Owner } from "./inbox.js";
-import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "./kind.js";
+import type { AwaitOptions } from "../core/await-tasks.js";
+import type { Core } from "../core/core.js";
+import { checkFilter } from "../core/filter.js";
+import { Handle, type TaskHandle, type TaskRef, taskOf } from "../core/handle.js";
+import type { Owner } from "../core/inbox.js";
+import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "../core/kind.js";
 import {
   checkCount,
   checkMs,
@@ -17,12 +18,12 @@ import {
   checkText,
   checkType,
   show,
-} from "./options.js";
-import type { TaskFilter, TaskOutcome, TaskRecord } from "./record.js";
-import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "./spawn.js";
-import { TASK_STATUSES } from "./status.js";
-import type { Attempt, Task, Work } from "./task.js";
-import type { WaitOptions } from "./waits.js";
+} from "../core/options.js";
+import type { TaskFilter, TaskOutcome, TaskRecord } from "../core/record.js";
+import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "../core/spawn.js";
+import { TASK_STATUSES } from "../core/status.js";
+import type { Attempt, Task, Work } from "../core/task.js";
+import type { WaitOptions } from "../core/waits.js";
 
 export type SpawnOptions = AnySpawnOptions<TaskRef>;
 
@@ -220,18 +221,3 @@ function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void 
   if (stopOnRequest !== undefined) checkType("stopOnRequest", stopOnRequest, "boolean");
   if (cancelRest !== undefined) checkType("cancelRest", cancelRest, "boolean");
 }
-
-export function checkFilter(filter: TaskFilter): void {
-  checkType("filter", filter, "object");
-  const { status, tags, ...texts } = filter;
-  for (const each of status === undefined || typeof status === "string" ? [status] : status) {
-    checkOneOf("filter.status", each, TASK_STATUSES);
-  }
-  checkTags("filter.tags", tags);
-  for (const [field, value] of Object.entries(texts)) {
-    if (!TEXT_FIELDS.includes(field)) throw new TypeError(`filter.${field} is not a field to filter by`);
-    if (value !== undefined) checkType(`filter.${field}`, value, "string");
-  }
-}
-
-const TEXT_FIELDS: readonly string[] = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"];
