@@ -1,6 +1,7 @@
 // Event words: what happened, in one line for each sort of event.
 
 import type { Message, TaskEvent, TaskPatch } from "errand";
+import { inWords } from "./duration.js";
 import {
   count,
   failureInWords,
@@ -70,6 +71,12 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
       return `used ${usageInWords(event.usage) || "nothing"}`;
     case "custom":
       return `emitted ${phrase(event.name)}${event.payload === undefined ? "" : `: ${valuePhrase(event.payload)}`}`;
+    case "task.retried": {
+      const { error, notBeforeAt, at } = event;
+      return `failed: ${failureInWords(error)}; tried again ${notBeforeAt > at ? `in ${inWords(notBeforeAt - at)}` : "at once"}`;
+    }
+    case "notice.acknowledged":
+      return `its owner was told (${count(event.noticeIds.length, "notice")})`;
     default:
       return event satisfies never;
   }

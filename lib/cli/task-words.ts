@@ -52,6 +52,8 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
       // A sleep without an end.
       if (wait.untilAt === Number.MAX_SAFE_INTEGER) return "until it is stopped";
       return wait.untilAt > now ? `for ${inWords(wait.untilAt - now)} more` : "for a time that is over";
+    case "notice":
+      return "for a notice";
     case "slot":
       return "for a slot";
     default:

@@ -19,13 +19,14 @@ export type Command =
   | { readonly type: "resume"; readonly attempt: number }
   /** One for a whole sweep. */
   | { readonly type: "stop"; readonly stop: Stop }
-  /** The function of the task `id` is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). */
+  /** The function of the task `id` is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). With `notBeforeAt` it may run again from then on. */
   | {
       readonly type: "settle";
       readonly id: string;
       readonly attempt: number;
       readonly settled: Settled;
       readonly living: readonly string[];
+      readonly notBeforeAt?: number | undefined;
     }
   /** The last attached child is over. */
   | { readonly type: "end" }
@@ -33,7 +34,12 @@ export type Command =
   | { readonly type: "lose"; readonly id: string; readonly process: Runtime | undefined }
   /** After a restart: its kind goes on with it, in this process. */
   | { readonly type: "reattach"; readonly runtime: Runtime }
-  | { readonly type: "lateSettle"; readonly settled: "returned" | "threw"; readonly message?: string }
+  | {
+      readonly type: "lateSettle";
+      readonly attempt: number;
+      readonly settled: "returned" | "threw";
+      readonly message?: string;
+    }
   | { readonly type: "progress"; readonly attempt: number; readonly progress: Progress }
   /** Enrichment: from a function it is fenced, from elsewhere it may come at any time (S1). */
   | { readonly type: "update"; readonly attempt?: number; readonly patch: TaskPatch }
@@ -44,7 +50,9 @@ export type Command =
   | { readonly type: "send"; readonly message: Message }
   | { readonly type: "openRequest"; readonly attempt: number; readonly request: InboxRequest }
   /** `request` is closed already: that it was open is the rule of `request.ts`. */
-  | { readonly type: "closeRequest"; readonly request: ClosedRequest };
+  | { readonly type: "closeRequest"; readonly request: ClosedRequest }
+  /** Its owner has seen these notices; also after its end. */
+  | { readonly type: "acknowledge"; readonly noticeIds: readonly string[] };
 
 /** Why a command was refused. */
 export type RefusalReason =

@@ -14,6 +14,7 @@ import {
   type ReadEnd,
   refuseCycle,
 } from "./await-tasks.js";
+import { overspenders } from "./budget.js";
 import { Alarm, type Clock, systemClock } from "./clock.js";
 import { type Committer, NOT_STORED } from "./committer.js";
 import { ManagerClosedError, type StoreLockedError } from "./errors.js";
@@ -138,6 +139,13 @@ export class Core {
         this.requests.park(task);
         task.desk?.mailbox?.close(errorOf);
       },
+      clearDesk: (task, errorOf) => {
+        this.requests.handOver(task);
+        task.desk?.mailbox?.close(errorOf);
+      },
+      retryOf: (task) => this.kinds.retryOf(task),
+      onRetryFailed: (task, error) => this.logger?.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
+      enter: (task) => this.spawner.enter(task),
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);
@@ -290,9 +298,15 @@ export class Core {
   // ── usage ────────────────────────────────────────────────────────────────
 
   /** §8: a report adds up along the ancestors, and in the session. */
-  report(task: Task, usage: UsageReport): void {
+  #addUp(task: Task, usage: UsageReport): void {
     addUsage(task, usage);
     this.ledger.add(task, usage);
+  }
+
+  /** H6: whoever it leaves over its budget is stopped in this call. */
+  report(task: Task, usage: UsageReport): void {
+    this.#addUp(task, usage);
+    for (const over of overspenders(task)) this.stop(over.task, "budget_exceeded", over.words);
   }
 
   // ── stopping ─────────────────────────────────────────────────────────────
@@ -417,7 +431,7 @@ export class Core {
         runner.countEnd(task);
         this.#ended(task);
       },
-      report: (task, usage) => this.report(task, usage),
+      report: (task, usage) => this.#addUp(task, usage),
     };
     return new Replay(rooms, isBeside);
   }

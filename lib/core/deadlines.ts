@@ -72,6 +72,12 @@ export class Deadlines {
     this.#stall = undefined;
   }
 
+  /** Another attempt begins: its own time is whole again. */
+  again(): void {
+    this.settle();
+    this.#left = this.#options.timeoutMs ?? Number.POSITIVE_INFINITY;
+  }
+
   cancel(): void {
     this.settle();
     this.#total?.cancel();

@@ -9,7 +9,7 @@ import type { EndFact, Fact } from "./events.js";
 import type { Runtime, TaskFailure, TaskOutcome } from "./record.js";
 import { type Settled, withCause } from "./settled.js";
 import type { Output, Stop, TaskState } from "./state.js";
-import { isTerminal } from "./status.js";
+import { type FailureCode, isTerminal } from "./status.js";
 
 export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {
   switch (command.type) {
@@ -49,7 +49,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       return [{ type: "task.reattached", runtime: command.runtime }];
     }
     case "lateSettle": {
-      if (state.outcome === undefined) return refuse("unsettled");
+      if (state.outcome === undefined && state.attempt === command.attempt) return refuse("unsettled");
       const { type: _, ...late } = command;
       return [{ type: "task.lateSettled", ...late }];
     }
@@ -79,6 +79,8 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       if (isTerminal(state.status)) return refuse("terminal");
       return [{ type: `request.${command.request.status}`, request: command.request }];
     }
+    case "acknowledge":
+      return [{ type: "notice.acknowledged", noticeIds: command.noticeIds }];
     default:
       return command satisfies never;
   }
@@ -105,7 +107,7 @@ function enriching(state: TaskState, attempt: number | undefined): Refusal | und
 
 function settle(
   state: TaskState,
-  { id, attempt, settled, living }: Extract<Command, { type: "settle" }>,
+  { id, attempt, settled, living, notBeforeAt }: Extract<Command, { type: "settle" }>,
 ): readonly Fact[] | Refusal {
   if (settled.how === "unstarted") {
     if (isTerminal(state.status)) return refuse("terminal");
@@ -117,6 +119,10 @@ function settle(
   }
   const outcome = outcomeOf(id, state.stop, settled, state.runtime);
   if (outcome === undefined) return refuse("not_stopped");
+  if (notBeforeAt !== undefined && mayRetry(outcome)) {
+    const retried: Fact = { type: "task.retried", error: outcome.error, notBeforeAt };
+    return settled.how === "silent" ? [{ type: "task.abandoned" }, retried] : [retried];
+  }
   const output = outcome.status === "succeeded" && settled.how === "returned" ? settled.output : undefined;
   if (living.length === 0) {
     const end = endOf(outcome, output);
@@ -127,6 +133,18 @@ function settle(
   if (state.status !== "queued") facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
   return facts;
 }
+
+/** With what this end of its function would fail the task, if it is something that may be tried again (C1). */
+export function retriable(id: string, state: TaskState, settled: Settled): TaskFailure | undefined {
+  if (settled.how === "returned" && state.stop === undefined) return undefined;
+  const outcome = outcomeOf(id, state.stop, settled, state.runtime);
+  return outcome !== undefined && mayRetry(outcome) ? outcome.error : undefined;
+}
+
+function mayRetry(outcome: TaskOutcome): outcome is Extract<TaskOutcome, { readonly status: "failed" }> {
+  return outcome.status === "failed" && RETRIABLE.includes(outcome.error.code);
+}
+const RETRIABLE: readonly FailureCode[] = ["error", "timeout", "stalled"];
 
 /** C1: what stopped a task decides how it ended; then what its function did. What says nothing of its own is an end of a stopped task alone. */
 function outcomeOf(
@@ -177,7 +195,7 @@ function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | un
       if (runtime === undefined) return { id, status: "interrupted", reason: "shutdown" };
       return { id, status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
     default:
-      return { id, status: "failed", error: tooLong(stop.reason, settled) };
+      return { id, status: "failed", error: limited(stop.reason, reason, settled) };
   }
 }
 
@@ -188,8 +206,8 @@ const TOO_LONG = {
     "gave no sign of life within its stallTimeoutMs: ctx.heartbeat() is one, so are progress, output and messages",
 } as const;
 
-function tooLong(reason: keyof typeof TOO_LONG, settled: Settled): TaskFailure {
-  const failure = { code: reason, message: TOO_LONG[reason] };
+function limited(code: keyof typeof TOO_LONG | "budget_exceeded", words: string, settled: Settled): TaskFailure {
+  const failure = { code, message: code === "budget_exceeded" ? words : TOO_LONG[code] };
   return settled.how === "threw" ? withCause(failure, settled.error) : Object.freeze(failure);
 }
 

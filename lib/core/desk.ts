@@ -3,6 +3,7 @@
 import type { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
 import type { OutputRing } from "./output-ring.js";
+import type { TaskFailure } from "./record.js";
 
 export interface Desk {
   mailbox?: Mailbox;
@@ -10,6 +11,10 @@ export interface Desk {
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
   requestIds?: Set<string>;
+  /** Of a spawn's `retry`: what no journal can carry. */
+  retryIf?: (error: TaskFailure, attempt: number) => boolean;
+  /** Until its next attempt stands in line. */
+  pause?: { cancel(): void } | undefined;
   /** Stops following the signal given to `spawn`. */
   unfollow?: () => void;
 }

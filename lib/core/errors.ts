@@ -105,12 +105,14 @@ export class QueueFullError extends ErrandError {
   }
 }
 
+type LimitName = "maxDepth" | "maxChildren" | "maxDescendants" | "budget.tasks" | "budget.tokens" | "budget.costUsd";
+
 export class LimitExceededError extends ErrandError {
   readonly code = "LIMIT_EXCEEDED";
-  readonly limit: "maxDepth" | "maxChildren" | "maxDescendants";
+  readonly limit: LimitName;
   readonly max: number;
-  constructor(limit: "maxDepth" | "maxChildren" | "maxDescendants", max: number, what: string) {
-    super(`${what} (limits.${limit} is ${max})`);
+  constructor(limit: LimitName, max: number, what: string) {
+    super(limit.startsWith("budget.") ? what : `${what} (limits.${limit} is ${max})`);
     this.limit = limit;
     this.max = max;
   }

@@ -15,6 +15,8 @@ export type TaskPatch = Partial<
 > & {
   /** What `ctx.checkpoint` stored: the next attempt finds it as `lastCheckpoint`. */
   readonly checkpoint?: Json;
+  /** Its loop asks for notices, from now on. */
+  readonly readsNotices?: true;
 };
 
 // ── as the rules see it ────────────────────────────────────────────────────
@@ -32,14 +34,21 @@ export type Fact =
   | { readonly type: "task.cancelRequested"; readonly stop: Stop }
   | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  | { readonly type: "task.retried"; readonly error: TaskFailure; readonly notBeforeAt: number }
   | { readonly type: "task.reattached"; readonly runtime: Runtime }
   | { readonly type: "task.abandoned" }
-  | { readonly type: "task.lateSettled"; readonly settled: "returned" | "threw"; readonly message?: string }
+  | {
+      readonly type: "task.lateSettled";
+      readonly attempt: number;
+      readonly settled: "returned" | "threw";
+      readonly message?: string;
+    }
   | { readonly type: RequestFact; readonly request: InboxRequest }
   | { readonly type: "message.sent"; readonly message: Message }
   | { readonly type: "artifact.added"; readonly artifact: Artifact }
   | { readonly type: "usage.reported"; readonly usage: UsageReport }
-  | { readonly type: "custom"; readonly name: string; readonly payload?: Json };
+  | { readonly type: "custom"; readonly name: string; readonly payload?: Json }
+  | { readonly type: "notice.acknowledged"; readonly noticeIds: readonly string[] };
 
 // ── as the journal and the listeners see it ────────────────────────────────
 
@@ -55,13 +64,14 @@ interface Stamp<K extends string> {
 
 interface Facts {
   /**
-   * Delivered once the spawn is decided, before the function starts. `limits` and `hasGivenId` are of its spawn, and no part of the record:
-   * a restart needs them. So is `runtime`: the first task that a process makes with a store says which process makes those that follow.
+   * Delivered once the spawn is decided, before the function starts. `limits`, `hasGivenId` and `hasGivenWake` are of its spawn, and no part of the
+   * record: a restart needs them. So is `runtime`: the first task that a process makes with a store says which process makes those that follow.
    */
   "task.created": {
     readonly record: TaskRecord;
     readonly limits?: TaskLimits;
     readonly hasGivenId?: true;
+    readonly hasGivenWake?: true;
     readonly runtime?: Runtime;
   };
   /** The function is about to be called. */
@@ -88,9 +98,11 @@ interface Facts {
   "task.interrupted": { readonly reason: InterruptReason; readonly instanceId?: string; readonly pid?: number };
   /** The function did not settle within the grace: the task goes on without it. */
   "task.abandoned": unknown;
+  /** Its attempt failed, and it is `queued` as its next one: outside the line until `notBeforeAt`. */
+  "task.retried": { readonly error: TaskFailure; readonly notBeforeAt: number };
   /** A process that ended ran it, and this one goes on: it is `queued`, as its next attempt. */
   "task.reattached": { readonly runtime: Runtime };
-  /** What an abandoned function did in the end. Changes nothing. */
+  /** What an abandoned function did in the end; `attempt` is its own. Changes nothing. */
   "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
   "request.opened": { readonly request: InboxRequest };
   "request.answered": { readonly request: InboxRequest };
@@ -102,6 +114,8 @@ interface Facts {
   "usage.reported": { readonly usage: UsageReport };
   /** What a task emitted under a name of its own. */
   custom: { readonly name: string; readonly payload?: Json };
+  /** Its owner has acknowledged what it was told of the task. */
+  "notice.acknowledged": { readonly noticeIds: readonly string[] };
 }
 
 /** The journal's facts, by type. */
@@ -139,6 +153,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "task.cancelled": 0,
   "task.interrupted": 0,
   "task.abandoned": 0,
+  "task.retried": 0,
   "task.reattached": 0,
   "task.lateSettled": 0,
   "request.opened": 0,
@@ -150,6 +165,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "artifact.added": 0,
   "usage.reported": 0,
   custom: 0,
+  "notice.acknowledged": 0,
   "store.failed": 0,
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
@@ -169,10 +185,11 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
   const { attempt } = task.state;
   switch (fact.type) {
     case "task.created": {
-      const { limits, hasGivenId } = task.traits;
+      const { limits, hasGivenId, wake } = task.traits;
       const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.record };
       if (limits !== undefined) event.limits = limits;
       if (hasGivenId) event.hasGivenId = true;
+      if (wake !== undefined) event.hasGivenWake = true;
       if (fact.runtime !== undefined) event.runtime = fact.runtime;
       return seal(event, sessionId);
     }
@@ -205,6 +222,11 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
     case "task.resumed":
     case "task.abandoned":
       return seal({ type: fact.type, seq, at, taskId, attempt }, sessionId);
+    case "task.retried":
+      return seal(
+        { type: fact.type, seq, at, taskId, attempt, error: fact.error, notBeforeAt: fact.notBeforeAt },
+        sessionId,
+      );
     case "task.reattached":
       return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
     case "task.progressed":
@@ -213,7 +235,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       return seal({ type: fact.type, seq, at, taskId, attempt, patch: fact.patch }, sessionId);
     case "task.lateSettled": {
       const { type, settled, message } = fact;
-      const late = { type, seq, at, taskId, attempt, settled };
+      const late = { type, seq, at, taskId, attempt: fact.attempt, settled };
       return seal(message === undefined ? late : { ...late, message }, sessionId);
     }
     case "message.sent":
@@ -227,6 +249,8 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       if (payload === undefined) return seal({ type, seq, at, taskId, attempt, name }, sessionId);
       return seal({ type, seq, at, taskId, attempt, name, payload }, sessionId);
     }
+    case "notice.acknowledged":
+      return seal({ type: fact.type, seq, at, taskId, attempt, noticeIds: fact.noticeIds }, sessionId);
     default:
       return seal({ type: fact.type, seq, at, taskId, attempt, request: fact.request }, sessionId);
   }

@@ -10,12 +10,15 @@ import { NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;
   if (state === undefined) throw new TypeError(`${fact.type} of a task that was never created`);
+  // Its owner's affair: nothing of the task has changed.
+  if (fact.type === "notice.acknowledged") return state;
   const next = copyOf(state, at);
   switch (fact.type) {
     case "task.started":
       next.status = "running";
       next.runtime = fact.runtime;
       next.startedAt ??= at;
+      next.notBeforeAt = undefined;
       return next;
     case "task.blocked":
       next.status = "blocked";
@@ -37,6 +40,13 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.stop = undefined;
       next.runtime = fact.runtime;
       return next;
+    case "task.retried":
+      next.status = "queued";
+      next.attempt = state.attempt + 1;
+      next.blockedOn = NO_WAITS;
+      next.stop = undefined;
+      next.notBeforeAt = fact.notBeforeAt;
+      return next;
     case "task.returned":
       next.outcome = fact.outcome;
       next.output = fact.output;
@@ -49,6 +59,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.outcome = fact.outcome;
       next.output = fact.output;
       next.blockedOn = NO_WAITS;
+      next.notBeforeAt = undefined;
       next.finishedAt = at;
       return next;
     case "task.progressed":
@@ -89,6 +100,7 @@ function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState
     startedAt: state.startedAt,
     finishedAt: state.finishedAt,
     updatedAt: at,
+    notBeforeAt: state.notBeforeAt,
     details: state.details,
   };
 }

@@ -379,6 +379,15 @@ export class Requests implements Inbox {
     }
   }
 
+  /** The attempt of `task` is over, and another follows: what has a key stays open for it (A3). */
+  handOver(task: Task): void {
+    for (const id of task.desk?.requestIds ?? []) {
+      const asked = this.#asked.get(id);
+      if (asked?.request.status === "open" && asked.request.key === undefined)
+        this.#close(asked, { status: "withdrawn" });
+    }
+  }
+
   // ── after a restart ──────────────────────────────────────────────────────
 
   get all(): readonly InboxRequest[] {
@@ -411,13 +420,13 @@ export class Requests implements Inbox {
   }
 
   /** `task` goes on: what its next attempt may ask again stays open, until it expires (A3). */
-  takeOver(task: Task): void {
+  goOn(task: Task): void {
+    this.handOver(task);
     for (const id of task.desk?.requestIds ?? []) {
       const asked = this.#asked.get(id);
       if (asked?.request.status !== "open") continue;
-      const { key, expiresAt } = asked.request;
-      if (key === undefined) this.#close(asked, { status: "withdrawn" });
-      else if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
+      const { expiresAt } = asked.request;
+      if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
     }
   }
 

@@ -8,6 +8,7 @@ import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
 import { handled } from "./pending-wait.js";
 import type { TaskRecord } from "./record.js";
+import type { RetryPolicy } from "./retry.js";
 import { ResultError } from "./settled.js";
 import type { Task, Work } from "./task.js";
 
@@ -31,7 +32,7 @@ export interface KindParts {
   readonly checkpoint: StandardSchemaV1 | undefined;
   readonly run: (context: never, input: never) => unknown;
   readonly canReattach: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  readonly maxAttempts: number | undefined;
+  readonly retry: RetryPolicy | undefined;
   readonly timeoutMs: number | undefined;
   readonly lane: string | undefined;
 }
@@ -83,7 +84,15 @@ export class Kinds {
   thatReattaches(task: Task): KindParts | undefined {
     const parts = task.traits.kind === undefined ? undefined : this.find(task.traits.kind);
     if (parts?.canReattach === undefined) return undefined;
-    return task.state.attempt < (parts.maxAttempts ?? Number.POSITIVE_INFINITY) ? parts : undefined;
+    const { maxAttempts = Number.POSITIVE_INFINITY } = this.retryOf(task)?.limits ?? {};
+    return task.state.attempt < maxAttempts ? parts : undefined;
+  }
+
+  /** Its own, or its kind's. */
+  retryOf(task: Task): RetryPolicy | undefined {
+    const { limits, kind } = task.traits;
+    if (limits?.retry !== undefined) return { limits: limits.retry, retryIf: task.desk?.retryIf };
+    return kind === undefined ? undefined : this.find(kind)?.retry;
   }
 }
 

@@ -12,6 +12,7 @@ export type Wait =
   | { readonly on: "children"; readonly taskIds: readonly string[] }
   | { readonly on: "message" }
   | { readonly on: "time"; readonly untilAt: number }
+  | { readonly on: "notice" }
   | { readonly on: "slot" };
 
 /** Why a task failed. `cause` is the thrown value itself, whatever it was; it is not enumerable, so that a record and an event are plain JSON. */
@@ -61,6 +62,16 @@ export interface Usage {
   readonly tasks: number;
 }
 
+/**
+ * A limit on a whole subtree: the task that carries it, and everything below it, detached tasks too. `tokens` is input + output, `tasks` counts as
+ * `Usage` does. Overspending fails the task that carries it (`budget_exceeded`) and sweeps what is below.
+ */
+export interface Budget {
+  tokens?: number | undefined;
+  costUsd?: number | undefined;
+  tasks?: number | undefined;
+}
+
 /** Something a task made. `data` is a chunk: artifacts append, and a reader joins the chunks of one `name`. */
 export type Artifact = { readonly name: string; readonly type: string } & (
   | { readonly path: string }
@@ -92,6 +103,8 @@ export interface Runtime {
   readonly startedAt: number;
 }
 
+/** When a task's doings become notices of its owner: never; when it ends; also messages, questions and custom events. */
+export type Wake = "silent" | "onTerminal" | "onActivity";
 /** What a returning task does with children that still live: wait for them, cancel them, let them go. */
 export type ChildrenPolicy = "await" | "cancel" | "detach";
 
@@ -103,8 +116,10 @@ export interface TaskRecord {
   readonly name?: string;
   readonly title?: string;
   readonly agent?: string;
+  /** Who had it started, in the spawner's words; default the `agent` of the task it is a child of. */
+  readonly createdBy?: string;
   readonly status: TaskStatus;
-  /** 1 for the first run; going on after a restart adds 1. */
+  /** 1 for the first run; a retry adds 1, and so does going on after a restart. */
   readonly attempt: number;
   /** Every pending wait; empty unless `blocked`. */
   readonly blockedOn: readonly Wait[];
@@ -120,6 +135,7 @@ export interface TaskRecord {
   readonly lane: string;
   readonly laneKey?: string;
   readonly priority: number;
+  readonly wake: Wake;
 
   /** Of a kind: as it was passed, before its schema. */
   readonly input?: Json;
@@ -135,6 +151,7 @@ export interface TaskRecord {
   readonly progress?: Progress;
   readonly summary?: string;
   readonly usage: Usage;
+  readonly budget?: Readonly<Budget>;
   readonly artifacts: readonly Artifact[];
   readonly links: TaskLinks;
   readonly tags: readonly string[];
@@ -147,6 +164,8 @@ export interface TaskRecord {
   readonly startedAt?: number;
   readonly finishedAt?: number;
   readonly updatedAt: number;
+  /** Of a queued retry: it is outside the line until then. */
+  readonly notBeforeAt?: number;
   /** Its own or the nearest one inherited. */
   readonly totalDeadlineAt?: number;
 }

@@ -73,7 +73,7 @@ export async function recover(
     for (const { task, kind, goesOn } of answers) {
       if (kind !== undefined && goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
         reattached.push({ task, kind });
-        requests.takeOver(task);
+        requests.goOn(task);
       } else {
         candidates.delete(task);
         runner.lose(task, replay.processOf(task));

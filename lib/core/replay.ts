@@ -6,7 +6,7 @@
 import type { TaskEvent } from "./events.js";
 import { adopt, buryIn, letGo } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
-import type { Json } from "./json.js";
+import { freezeJson, type Json } from "./json.js";
 import type { Ledger } from "./ledger.js";
 import { NOT_KEPT } from "./long-output.js";
 import type { Loop } from "./loop.js";
@@ -206,14 +206,17 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
 }
 
 /** What a spawn said that its record does not. */
-type SpawnedWith = Pick<StoredTask, "limits" | "hasGivenId">;
+type SpawnedWith = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
 
 function toTraits(record: TaskRecord, spawned: SpawnedWith): TaskTraits {
   const { limits } = spawned;
   const hasGivenId = spawned.hasGivenId === true;
-  const { kind, input, name, agent, runId, callId, laneKey, priority, children } = record;
+  const wake = spawned.hasGivenWake ? record.wake : undefined;
+  const { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children, budget } = record;
   const isPlain = kind === undefined && name === undefined && agent === undefined && runId === undefined;
   const isUsual = callId === undefined && laneKey === undefined && priority === 0 && children === "await";
-  if (isPlain && isUsual && limits === undefined && !hasGivenId) return NO_TRAITS;
-  return { kind, input, name, agent, runId, callId, laneKey, priority, children, limits, hasGivenId };
+  const isFree = limits === undefined && budget === undefined && createdBy === undefined;
+  if (isPlain && isUsual && isFree && !hasGivenId && wake === undefined) return NO_TRAITS;
+  const said = { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children };
+  return { ...said, limits, hasGivenId, wake, budget: freezeJson(budget) };
 }

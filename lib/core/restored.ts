@@ -51,6 +51,8 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fac
         output: undefined,
       };
     }
+    case "task.retried":
+      return { type: event.type, error: freezeJson(event.error), notBeforeAt: event.notBeforeAt };
     case "task.updated":
       return { type: event.type, patch: freezeJson(event.patch) };
     case "task.progressed":
@@ -76,6 +78,7 @@ export interface BesideRecord {
   /** Of a task that has returned and waits for its children: its record shows none yet. */
   readonly output?: Output;
   readonly checkpoint?: TaskDetails["checkpoint"];
+  readonly readsNotices?: true;
 }
 
 export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
@@ -98,19 +101,22 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
     updatedAt: record.updatedAt,
+    notBeforeAt: record.notBeforeAt,
     details: toDetails(record, beside),
   };
 }
 
-function toDetails(record: TaskRecord, { checkpoint }: BesideRecord): TaskDetails {
+function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
+  const { checkpoint } = beside;
+  const readsNotices = beside.readsNotices === true;
   const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
   const isPlain = title === undefined && !detached && tags.length === 0 && isEmpty(metadata) && isEmpty(links);
   const isNew = progress === undefined && summary === undefined && heartbeatAt === undefined;
-  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined) return NO_DETAILS;
+  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined && !readsNotices) return NO_DETAILS;
   let made: Made | undefined;
   for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
   const kept = freezeJson({ title, detached, progress, summary, links, tags, metadata, heartbeatAt, checkpoint });
-  return Object.freeze({ ...NO_DETAILS, ...kept, made });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices });
 }
 
 function isEmpty(object: object): boolean {

@@ -6,11 +6,14 @@
 
 import { runInside, runOutside } from "./ambient.js";
 import type { Command } from "./commands.js";
+import { retriable } from "./decide.js";
 import { Delivery } from "./delivery.js";
+import { deskOf } from "./desk.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
+import { backoffOf, Pause, type RetryPolicy } from "./retry.js";
 import { messageOf, type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -32,6 +35,14 @@ interface RunnerRooms {
   readonly closeDesk: (task: Task, errorOf: () => Error) => void;
   /** As `closeDesk`, but what was asked stays asked: the next process goes on with it. */
   readonly parkDesk: (task: Task, errorOf: () => Error) => void;
+  /** As `closeDesk`, but the next attempt hears messages, and answers to what has a key (A3). */
+  readonly clearDesk: (task: Task, errorOf: () => Error) => void;
+  /** Whether a failed attempt of it is to be followed by another. */
+  readonly retryOf: (task: Task) => RetryPolicy | undefined;
+  /** `retryIf` threw: the task is not tried again. */
+  readonly onRetryFailed: (task: Task, error: unknown) => void;
+  /** It stands in line again. */
+  readonly enter: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
   readonly onEnd: (task: Task) => void;
   /** D8: this manager shuts down, and the next one may go on with it. */
@@ -105,30 +116,79 @@ export class Runner {
   #settled(attempt: Attempt, settled: Returned | Threw): void {
     const { task } = attempt;
     if (attempt.phase === "open") {
+      // Asked while it is open: `retryIf` is a user's, and may stop it.
+      const notBeforeAt = this.#retryAt(task, settled);
       attempt.phase = "settled";
       endGrace(attempt);
-      this.#finish(task, attempt, settled);
+      this.#finish(task, attempt, settled, notBeforeAt);
       return;
     }
     // Settled before: a thenable of its own make called back twice.
     if (!this.#unsettled.delete(attempt)) return;
-    this.#rooms.slots.release(task.lane, task);
+    this.#rooms.slots.release(task.lane, attempt.holder);
     const message = settled.how === "threw" ? { message: messageOf(settled.error) } : {};
-    this.#rooms.loop.apply(task, { type: "lateSettle", settled: settled.how, ...message });
+    this.#rooms.loop.apply(task, { type: "lateSettle", attempt: attempt.number, settled: settled.how, ...message });
   }
 
   /** C2: the grace is over and the function has not settled. */
   abandon(attempt: Attempt): void {
     if (attempt.phase !== "open") return;
+    const notBeforeAt = this.#retryAt(attempt.task, SILENT);
     attempt.phase = "abandoned";
     endGrace(attempt);
     this.#unsettled.add(attempt);
-    this.#finish(attempt.task, attempt, { how: "silent" });
+    this.#finish(attempt.task, attempt, SILENT, notBeforeAt);
+  }
+
+  /** When the task may run again, if this end of its function is one to try again after (C1, §10). */
+  #retryAt(task: Task, settled: Settled): number | undefined {
+    const { loop, retryOf, onRetryFailed } = this.#rooms;
+    const failure = retriable(task.id, task.state, settled);
+    const retry = failure === undefined ? undefined : retryOf(task);
+    if (failure === undefined || retry === undefined) return undefined;
+    const { attempt } = task.state;
+    if (attempt >= retry.limits.maxAttempts) return undefined;
+    try {
+      if (retry.retryIf !== undefined && !runOutside(() => retry.retryIf?.(failure, attempt))) return undefined;
+    } catch (error) {
+      onRetryFailed(task, error);
+      return undefined;
+    }
+    return loop.clock.now() + backoffOf(retry.limits, attempt);
+  }
+
+  /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
+  #retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
+    const { task, number } = attempt;
+    const { loop, slots, waits, clearDesk, enter } = this.#rooms;
+    const errorOf = () => overError(task.id, false, "its function has settled");
+    if (attempt.isWaiting) waits.rejectAll(attempt, errorOf);
+    if (task.desk !== undefined) clearDesk(task, errorOf);
+    const command = { type: "settle", id: task.id, attempt: number, settled, living: NOBODY, notBeforeAt } as const;
+    loop.apply(task, command);
+    task.madeSeq = loop.seq;
+    task.attempt = undefined;
+    // Whatever the old function still does, it is not with the slot of the next one.
+    attempt.holder = slots.handOver(task);
+    if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
+    task.desk?.deadlines?.again();
+    this.#stopAll(attachedDescendantsOf(task), "cancel", code);
+    const desk = deskOf(task);
+    desk.pause = new Pause(loop.clock, notBeforeAt - loop.clock.now(), attachedChildrenOf(task), () => {
+      desk.pause = undefined;
+      enter(task);
+    });
   }
 
   /** H1: the function is over, so is its context; the task is over when its attached children are. */
-  #finish(task: Task, attempt: Attempt | undefined, settled: Settled): void {
+  #finish(task: Task, attempt: Attempt | undefined, settled: Settled, notBeforeAt?: number): void {
     const { loop, slots, waits, staysActive } = this.#rooms;
+    if (attempt !== undefined && notBeforeAt !== undefined) {
+      // Stopped since it was asked whether to try again, it is not.
+      const failure = retriable(task.id, task.state, settled);
+      if (failure !== undefined) return this.#retry(attempt, settled, notBeforeAt, failure.code);
+    }
+    task.desk?.pause?.cancel();
     const isShutDown = task.state.stop?.reason === "shutdown" && settled.how !== "returned";
     if (isShutDown && staysActive(task)) return this.#park(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
@@ -193,7 +253,7 @@ export class Runner {
     if (reason === "cancel") this.#stopAll([task, ...below], "cancel", words);
     else {
       this.#stopAll([task], reason, words);
-      this.#stopAll(below, "cancel", words);
+      this.#stopAll(below, "cancel", reason);
     }
   }
 
@@ -297,6 +357,7 @@ function endGrace(attempt: Attempt): void {
 }
 
 const NOBODY: readonly string[] = Object.freeze([]);
+const SILENT = Object.freeze({ how: "silent" });
 
 /** What the children of a task that nobody stopped are cancelled with when it is over. */
 function codeOf({ state: { outcome } }: Task): string {

@@ -141,8 +141,15 @@ export class Slots<S extends Slotted> {
     this.#onChance();
   }
 
+  /** What holds the slot of `item` from now on, if it has one: `item` may stand in line again. */
+  handOver(item: S): Slotted {
+    const { laneKey, isResume, rank, order, place, holdsSlot } = item;
+    item.holdsSlot = false;
+    return { laneKey, isResume, rank, order, place, holdsSlot };
+  }
+
   /** Gives the slot back, and to the next. Nothing when it holds none (L8). */
-  release(lane: Lane<S>, item: S): void {
+  release(lane: Lane<S>, item: Slotted): void {
     if (!item.holdsSlot) return;
     item.holdsSlot = false;
     lane.held--;

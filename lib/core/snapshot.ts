@@ -21,6 +21,7 @@ export interface StoredTask extends BesideRecord {
   readonly record: TaskRecord;
   readonly limits?: TaskLimits;
   readonly hasGivenId?: true;
+  readonly hasGivenWake?: true;
   /** What the task used itself. */
   readonly ownSpent?: Spent;
   readonly messages?: readonly Message[];
@@ -90,9 +91,11 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     record: isApart ? withoutOutput(record) : record,
     ...(traits.limits === undefined ? {} : { limits: traits.limits }),
     ...(traits.hasGivenId ? { hasGivenId: true } : {}),
+    ...(traits.wake === undefined ? {} : { hasGivenWake: true }),
     ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
+    ...(details.readsNotices ? { readsNotices: true } : {}),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
     ...(messages.length === 0 ? {} : { messages }),
     ...(isOver ? { endOrder } : {}),

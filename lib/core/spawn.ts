@@ -6,6 +6,7 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { ambientAttempt } from "./ambient.js";
+import { checkBudgets, takeBudget } from "./budget.js";
 import { Deadlines } from "./deadlines.js";
 import { deskOf } from "./desk.js";
 import {
@@ -36,11 +37,20 @@ import {
   show,
   takeObject,
 } from "./options.js";
-import type { ChildrenPolicy } from "./record.js";
+import type { Budget, ChildrenPolicy, Wake } from "./record.js";
 import type { Registry } from "./registry.js";
+import { Pause, type RetryOptions, type RetryPolicy, takeRetry } from "./retry.js";
 import { follow, wordsOf } from "./signal.js";
 import { type Lane, rankOf, type Slots } from "./slots.js";
-import { NO_DETAILS, NO_TRAITS, newState, type TaskDetails, type TaskLimits, type TaskTraits } from "./state.js";
+import {
+  NO_DETAILS,
+  NO_TRAITS,
+  newState,
+  SESSION_TRAITS,
+  type TaskDetails,
+  type TaskLimits,
+  type TaskTraits,
+} from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task, type Work } from "./task.js";
 
@@ -52,12 +62,19 @@ export interface SpawnOptions<R = unknown> {
   name?: string | undefined;
   title?: string | undefined;
   agent?: string | undefined;
+  /** Who has it started, for those who read the record: `"user"`, an agent's name. Default the `agent` of the task it is a child of. */
+  createdBy?: string | undefined;
   /** Must be declared: `UnknownLaneError`. Default `"default"`, the lane of the manager's own `concurrency`. */
   lane?: string | undefined;
   /** Keys with waiters take turns in a lane, e.g. one key per user. */
   laneKey?: string | undefined;
   /** Higher goes earlier, by `agingMs` a step; nothing starves. Default 0. */
   priority?: number | undefined;
+  /**
+   * When its owner is told of it. Default: `onTerminal` for spawns of a named session, and for the children of a task whose loop reads notices,
+   * before or after the spawn; `silent` elsewhere.
+   */
+  wake?: Wake | undefined;
   /** Whose child it is; inside a task's function the default is that task. */
   parent?: R | undefined;
   /** Be nobody's child, even inside a task. With `parent` it is a `TypeError`. */
@@ -81,6 +98,10 @@ export interface SpawnOptions<R = unknown> {
   stallTimeoutMs?: number | undefined;
   /** From the stop on; a function that has not settled by then is abandoned. Default the manager's. */
   graceMs?: number | undefined;
+  /** Run it again when it fails. Default the kind's. */
+  retry?: RetryOptions | undefined;
+  /** What it and everything below it may use. Overspending fails it with `budget_exceeded`. */
+  budget?: Budget | undefined;
   tags?: readonly string[] | undefined;
   metadata?: { readonly [key: string]: unknown } | undefined;
   /** Aborting it cancels the task, with the signal's reason as words. Aborted already, the task is cancelled before it starts. */
@@ -103,6 +124,8 @@ export interface Limits {
 export interface SpawnScope {
   readonly parent: Task | undefined;
   readonly sessionId: string | undefined;
+  /** When its spawns wake their owner, unless they say so themselves. */
+  readonly wake?: Wake | undefined;
 }
 
 interface SpawnRooms {
@@ -153,10 +176,11 @@ export class Spawner {
 
   /** `made`: what a kind made of its input. */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
-    const { loop, slots, registry } = this.#rooms;
+    const { loop, registry } = this.#rooms;
     if (options !== NO_OPTIONS) checkSpawnOptions(options);
     // Taken before the checks of what there is: taking metadata may run code of its own.
     const details = detailsOf(options);
+    const retry = takeRetry(options.retry);
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options);
@@ -176,7 +200,7 @@ export class Spawner {
       id: options.id ?? this.#newId(),
       sessionId,
       createdAt: now,
-      traits: traitsOf(options, made, parent, now),
+      traits: traitsOf(options, made, scope, retry, now),
       state: newState(details),
       lane,
       parent,
@@ -188,10 +212,17 @@ export class Spawner {
     loop.created(task);
     this.#rooms.onCreated(task);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
+    if (retry?.retryIf !== undefined) deskOf(task).retryIf = retry.retryIf;
     if (options.signal !== undefined) this.#follow(task, options.signal);
-    if (!task.isOver)
-      slots.enter(lane, task, rankOf(lane, task.traits.priority, parent?.state.startedAt !== undefined, now));
+    if (!task.isOver) this.enter(task);
     return task;
+  }
+
+  /** Asks for its slot, as one that starts. A child of a started task is ahead (L4). */
+  enter(task: Task): void {
+    const { lane, parent, traits } = task;
+    const { slots, loop } = this.#rooms;
+    slots.enter(lane, task, rankOf(lane, traits.priority, parent?.state.startedAt !== undefined, loop.clock.now()));
   }
 
   /** One that no task was given by its spawner. */
@@ -258,6 +289,7 @@ export class Spawner {
         `${root.family.descendants} tasks live below root ${root.id}: wait for one to end`,
       );
     }
+    checkBudgets(parent);
   }
 
   /** Its timers, and what of its total time is left. */
@@ -281,11 +313,15 @@ export class Spawner {
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#rooms;
     const { limits, priority } = task.traits;
+    const { notBeforeAt = 0 } = task.state;
     task.work = work;
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
     if (limits !== undefined) this.#limit(task, limits);
-    slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
+    const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
+    const left = notBeforeAt - loop.clock.now();
+    if (left > 0) deskOf(task).pause = new Pause(loop.clock, left, [], enter);
+    else enter();
   }
 }
 
@@ -316,37 +352,47 @@ export function ambientParent(): Task | undefined {
 /** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
 
-function traitsOf(options: SpawnOptions, made: KindWork, parent: Task | undefined, now: number): TaskTraits {
+function traitsOf(
+  options: SpawnOptions,
+  made: KindWork,
+  { parent, wake }: SpawnScope,
+  retry: RetryPolicy | undefined,
+  now: number,
+): TaskTraits {
   const inherited = parent?.traits;
   const isPlain = options === NO_OPTIONS && made === NO_KIND;
-  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined) return NO_TRAITS;
+  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined && wake !== "onActivity")
+    return wake === undefined ? NO_TRAITS : SESSION_TRAITS;
   const { name, callId, laneKey, priority = 0, children = "await" } = options;
   return {
     kind: made.kind,
     input: made.input,
     name,
     agent: options.agent ?? inherited?.agent,
+    createdBy: options.createdBy ?? inherited?.agent,
     runId: options.runId ?? inherited?.runId,
     callId,
     laneKey,
     priority,
     children,
-    limits: limitsOf(options, now),
+    limits: limitsOf(options, retry, now),
     hasGivenId: options.id !== undefined,
+    wake: options.wake ?? wake,
+    budget: takeBudget(options.budget),
   };
 }
 
 /** Finite, so that the journal can carry them: `Infinity` is none, and a grace of that length does not end. */
-function limitsOf(options: SpawnOptions, now: number): TaskLimits | undefined {
+function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
   const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
-  if (timeoutMs === Infinity && totalTimeoutMs === Infinity && stallTimeoutMs === Infinity && graceMs === undefined) {
-    return undefined;
-  }
+  const isTimeless = timeoutMs === Infinity && totalTimeoutMs === Infinity && stallTimeoutMs === Infinity;
+  if (isTimeless && graceMs === undefined && retry === undefined) return undefined;
   return Object.freeze({
     ...(timeoutMs === Infinity ? {} : { timeoutMs }),
     ...(stallTimeoutMs === Infinity ? {} : { stallTimeoutMs }),
     ...(totalTimeoutMs === Infinity ? {} : { totalDeadlineAt: now + totalTimeoutMs }),
     ...(graceMs === undefined ? {} : { graceMs: Math.min(graceMs, Number.MAX_SAFE_INTEGER) }),
+    ...(retry === undefined ? {} : { retry: retry.limits }),
   });
 }
 
@@ -365,7 +411,7 @@ function detailsOf(options: SpawnOptions): TaskDetails {
 const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([
   ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
   ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
-  ...(["tags", "metadata", "signal"] as const),
+  ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget"] as const),
 ]);
 
 function checkSpawnOptions(options: SpawnOptions): void {
@@ -375,6 +421,8 @@ function checkSpawnOptions(options: SpawnOptions): void {
   checkText("name", options.name);
   checkText("title", options.title);
   checkText("agent", options.agent);
+  checkText("createdBy", options.createdBy);
+  checkOneOf("wake", options.wake, ["silent", "onTerminal", "onActivity"]);
   checkText("lane", options.lane);
   checkText("laneKey", options.laneKey);
   checkText("runId", options.runId);

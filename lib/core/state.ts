@@ -7,6 +7,7 @@
 import { copyJson, type Json } from "./json.js";
 import type {
   Artifact,
+  Budget,
   ChildrenPolicy,
   Progress,
   Runtime,
@@ -15,6 +16,7 @@ import type {
   TaskRecord,
   Usage,
   Wait,
+  Wake,
 } from "./record.js";
 import type { StopReason, TaskStatus } from "./status.js";
 
@@ -24,6 +26,15 @@ export interface TaskLimits {
   readonly stallTimeoutMs?: number;
   readonly graceMs?: number;
   readonly totalDeadlineAt?: number;
+  readonly retry?: RetryLimits;
+}
+
+/** How often, and after how long, a task runs again: the part of a spawn's `retry` that a journal can carry. */
+export interface RetryLimits {
+  readonly maxAttempts: number;
+  readonly backoffMs: number;
+  readonly factor: number;
+  readonly jitter: boolean;
 }
 
 /** What a spawn may say of a task and never changes. One shared object for a spawn without options. */
@@ -33,6 +44,7 @@ export interface TaskTraits {
   readonly input: Json | undefined;
   readonly name: string | undefined;
   readonly agent: string | undefined;
+  readonly createdBy: string | undefined;
   readonly runId: string | undefined;
   readonly callId: string | undefined;
   readonly laneKey: string | undefined;
@@ -41,12 +53,16 @@ export interface TaskTraits {
   readonly limits: TaskLimits | undefined;
   /** Its id was given by its spawner, who can find it by that again. */
   readonly hasGivenId: boolean;
+  /** `undefined`: as its parent's loop reads notices, or does not. */
+  readonly wake: Wake | undefined;
+  readonly budget: Readonly<Budget> | undefined;
 }
 export const NO_TRAITS: TaskTraits = Object.freeze({
   kind: undefined,
   input: undefined,
   name: undefined,
   agent: undefined,
+  createdBy: undefined,
   runId: undefined,
   callId: undefined,
   laneKey: undefined,
@@ -54,7 +70,11 @@ export const NO_TRAITS: TaskTraits = Object.freeze({
   children: "await",
   limits: undefined,
   hasGivenId: false,
+  wake: undefined,
+  budget: undefined,
 });
+/** Likewise for a spawn of a named session. */
+export const SESSION_TRAITS: TaskTraits = Object.freeze({ ...NO_TRAITS, wake: "onTerminal" });
 
 /** What is fixed when a task is made. */
 export interface TaskSpec {
@@ -86,6 +106,8 @@ export interface TaskDetails {
   readonly metadata: { readonly [key: string]: Json };
   readonly heartbeatAt: number | undefined;
   readonly checkpoint: Json | undefined;
+  /** Its loop has asked for notices: children that do not say when they wake it wake it when they end. */
+  readonly readsNotices: boolean;
 }
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
@@ -98,6 +120,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   metadata: Object.freeze({}),
   heartbeatAt: undefined,
   checkpoint: undefined,
+  readsNotices: false,
 });
 
 /** The part of a result that a record and the journal can hold. */
@@ -126,6 +149,8 @@ export interface TaskState {
   readonly finishedAt: number | undefined;
   /** Of the last change; of a task that is as it was made, its `createdAt`. */
   readonly updatedAt: number | undefined;
+  /** Of a queued retry. */
+  readonly notBeforeAt: number | undefined;
   readonly details: TaskDetails;
 }
 
@@ -142,6 +167,7 @@ const NEW: TaskState = Object.freeze({
   startedAt: undefined,
   finishedAt: undefined,
   updatedAt: undefined,
+  notBeforeAt: undefined,
   details: NO_DETAILS,
 });
 
@@ -152,12 +178,13 @@ export function newState(details: TaskDetails): TaskState {
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The public snapshot of a task. `usage` and `totalDeadlineAt` come from below and above it, which its own state does not know. */
+/** The public snapshot of a task. `usage`, `totalDeadlineAt` and `wake` come from below and above it, which its own state does not know. */
 export function toRecord(
   spec: TaskSpec,
   state: TaskState,
   usage: Usage,
   totalDeadlineAt: number | undefined,
+  wake: Wake,
 ): TaskRecord {
   const { traits, createdAt } = spec;
   const { details, stop, outcome } = state;
@@ -172,6 +199,7 @@ export function toRecord(
     children: traits.children,
     lane: spec.laneName,
     priority: traits.priority,
+    wake,
     usage,
     artifacts: details.made === undefined ? NO_ARTIFACTS : inOrder(details.made),
     links: details.links,
@@ -185,11 +213,14 @@ export function toRecord(
   if (traits.name !== undefined) record.name = traits.name;
   if (details.title !== undefined) record.title = details.title;
   if (traits.agent !== undefined) record.agent = traits.agent;
+  if (traits.createdBy !== undefined) record.createdBy = traits.createdBy;
   if (spec.sessionId !== undefined) record.sessionId = spec.sessionId;
   if (spec.parentId !== undefined) record.parentId = spec.parentId;
   if (traits.runId !== undefined) record.runId = traits.runId;
   if (traits.callId !== undefined) record.callId = traits.callId;
   if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
+  if (traits.budget !== undefined) record.budget = traits.budget;
+  if (state.notBeforeAt !== undefined) record.notBeforeAt = state.notBeforeAt;
   if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
   if (details.progress !== undefined) record.progress = details.progress;
   if (details.summary !== undefined) record.summary = details.summary;

@@ -15,19 +15,21 @@ export type WaitingStatus = (typeof WAITING)[number];
 export type TerminalStatus = (typeof TERMINAL)[number];
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
-/** Why a task is `failed`. */
+/** Why a task is `failed`. `orphaned`: what did the work elsewhere has lost it, as a kind's `reconcile` reports. */
 export type FailureCode =
   | "error"
   | "timeout"
   | "total_timeout"
   | "stalled"
+  | "budget_exceeded"
   | "no_result"
   | "schema_mismatch"
-  | "rejected";
+  | "rejected"
+  | "orphaned";
 /** Why a task is `interrupted`: its process, or its manager, ended first. */
 export type InterruptReason = "process_lost" | "shutdown";
 /** What stopped a task. The first is kept and decides the outcome (S5). */
-export type StopReason = "cancel" | "timeout" | "total_timeout" | "stalled" | "shutdown";
+export type StopReason = "cancel" | "timeout" | "total_timeout" | "stalled" | "budget_exceeded" | "shutdown";
 
 export function isTerminal(status: TaskStatus): status is TerminalStatus {
   return status === "succeeded" || status === "failed" || status === "cancelled" || status === "interrupted";

@@ -9,7 +9,7 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
-import type { TaskRecord, Usage, Wait } from "./record.js";
+import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
 import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
@@ -162,8 +162,13 @@ export class Task implements TaskSpec, Slotted {
 
   /** The newest snapshot; the same object until something changes. */
   get record(): TaskRecord {
-    this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt);
+    this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt, this.wake);
     return this.#record;
+  }
+
+  /** When its owner is told of it. */
+  get wake(): Wake {
+    return this.traits.wake ?? (this.parent?.state.details.readsNotices ? "onTerminal" : "silent");
   }
 
   /** Its own, or the nearest one inherited: a detached task is on its own. */
@@ -257,11 +262,14 @@ export class Attempt {
   cancelError: TaskCancelledError | undefined;
   /** The grace it shares with all that were stopped with it. Written by the runner. */
   grace: Grace | undefined;
+  /** Who has its slot: its task, until another attempt has that one's. Written by the runner. */
+  holder: Slotted;
 
   constructor(task: Task, number: number, waits: WaitKeeper) {
     this.task = task;
     this.number = number;
     this.waits = waits;
+    this.holder = task;
   }
 
   /** It waits for something, or is on its way back from it. */

@@ -41,7 +41,7 @@ export class Waits implements WaitKeeper {
       // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).
       if (attempt.phase === "abandoned") {
         // It does no work any more: a lane that held its slot for it (`holdAbandoned`) has it back.
-        this.#slots.release(attempt.task.lane, attempt.task);
+        this.#slots.release(attempt.task.lane, attempt.holder);
         return new Promise<never>(() => {});
       }
       if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));

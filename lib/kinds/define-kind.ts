@@ -2,8 +2,9 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Kind, type TaskKind } from "../core/kind.js";
-import { checkCount, checkKnown, checkMs, checkOptions, checkSchema, checkText, checkType } from "../core/options.js";
+import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/options.js";
 import type { TaskRecord } from "../core/record.js";
+import { type RetryOptions, takeRetry } from "../core/retry.js";
 import type { TaskContext } from "../session/context.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
@@ -24,8 +25,8 @@ export interface KindDefinition<In, I, R, T, C> {
    * `TaskManager.open` waits for the answer.
    */
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  /** Runs in all, the first and those a crash ended included: an integer ≥ 1. Without it only `canReattach` bounds reattaching. */
-  retry?: { maxAttempts: number } | undefined;
+  /** When its spawn says none. Without it nothing retries, and only `canReattach` bounds reattaching. */
+  retry?: RetryOptions | undefined;
   /** Of each attempt, when its spawn says none. */
   timeoutMs?: number | undefined;
   /** When its spawn says none. */
@@ -47,12 +48,20 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
   if (canReattach !== undefined) checkType("canReattach", canReattach, "function");
-  checkOptions("retry", retry, "maxAttempts");
-  checkCount("retry.maxAttempts", retry?.maxAttempts, 1);
   checkMs("timeoutMs", timeoutMs);
   checkText("lane", lane);
-  const maxAttempts = retry?.maxAttempts;
-  return new Kind({ name, description, input, output, checkpoint, run, canReattach, maxAttempts, timeoutMs, lane });
+  return new Kind({
+    name,
+    description,
+    input,
+    output,
+    checkpoint,
+    run,
+    canReattach,
+    retry: takeRetry(retry),
+    timeoutMs,
+    lane,
+  });
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, never, never, never, never>>([

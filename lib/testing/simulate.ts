@@ -158,6 +158,8 @@ function waitInWords({ inbox }: TaskManager, wait: Wait): string {
       return "a message";
     case "time":
       return `time, until ${wait.untilAt}`;
+    case "notice":
+      return "a notice";
     case "slot":
       return "a slot";
   }

@@ -150,7 +150,7 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   end: () => end,
   lose: () => ({ type: "lose", id: TASK_ID, process: undefined }),
   reattach: () => ({ type: "reattach", runtime: NEXT_RUNTIME }),
-  lateSettle: () => ({ type: "lateSettle", settled: "threw", message: "out of ink" }),
+  lateSettle: (attempt) => ({ type: "lateSettle", attempt, settled: "threw", message: "out of ink" }),
   progress: (attempt) => ({ type: "progress", attempt, progress: { current: 1, total: 2 } }),
   update: () => ({ type: "update", patch: { title: "renamed" } }),
   "own update": (attempt) => ({ type: "update", attempt, patch: { summary: "half of it" } }),
@@ -165,6 +165,7 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   post: (attempt) => ({ type: "post", attempt, message: message("outbound") }),
   send: () => ({ type: "send", message: message("inbound") }),
   openRequest: (attempt) => ({ type: "openRequest", attempt, request: openRequest }),
+  acknowledge: () => ({ type: "acknowledge", noticeIds: ["notice_1"] }),
   "close answered": () => close("answered"),
   "close rejected": () => close("rejected"),
   "close expired": () => close("expired"),
@@ -183,6 +184,7 @@ const ALL_REASONS: { readonly [R in StopReason]: true } = {
   timeout: true,
   total_timeout: true,
   stalled: true,
+  budget_exceeded: true,
   shutdown: true,
 };
 export const STOP_REASONS = Object.keys(ALL_REASONS) as readonly StopReason[];

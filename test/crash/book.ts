@@ -201,6 +201,8 @@ export class Book {
       case "task.abandoned":
       case "task.lateSettled":
       case "custom":
+      case "notice.acknowledged":
+      case "task.retried":
         return;
       default:
         event satisfies never;

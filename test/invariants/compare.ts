@@ -112,7 +112,10 @@ function factOf(event: TaskEvent, name: string): readonly string[] {
       return [`usage ${name}`];
     case "custom":
       return [`emit ${name}`];
+    case "task.retried":
+      return [`retried ${name} ${event.error.code}`];
     case "task.blocked":
+    case "notice.acknowledged":
       return [];
   }
 }

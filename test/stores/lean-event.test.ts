@@ -18,6 +18,7 @@ const plain: TaskRecord = {
   children: "await",
   lane: "default",
   priority: 0,
+  wake: "silent",
   usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 },
   artifacts: [],
   links: {},

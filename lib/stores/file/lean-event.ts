@@ -18,6 +18,7 @@ const NEW = {
   children: "await",
   lane: "default",
   priority: 0,
+  wake: "silent",
   usage: { inputTokens: 0, outputTokens: 0, costUsd: 0, tasks: 1 },
   artifacts: Object.freeze([]),
   tags: Object.freeze([]),
@@ -36,6 +37,7 @@ export function lean(event: TaskEvent): TaskEvent | Lean {
     children,
     lane,
     priority,
+    wake,
     artifacts,
     links,
     tags,
@@ -56,6 +58,7 @@ export function lean(event: TaskEvent): TaskEvent | Lean {
   if (children !== NEW.children) record.children = children;
   if (lane !== NEW.lane) record.lane = lane;
   if (priority !== NEW.priority) record.priority = priority;
+  if (wake !== NEW.wake) record.wake = wake;
   if (artifacts.length > 0) record.artifacts = artifacts;
   if (!isEmpty(links)) record.links = links;
   if (tags.length > 0) record.tags = tags;
@@ -78,6 +81,7 @@ export function whole(event: TaskEvent | Lean): TaskEvent {
     children: NEW.children,
     lane: NEW.lane,
     priority: NEW.priority,
+    wake: NEW.wake,
     usage: { ...NEW.usage },
     artifacts: NEW.artifacts,
     links: {},

@@ -1,0 +1,106 @@
+// Process: a kind that runs a program (§10).
+//
+// Its output streams into the task's, its end is the task's result, and nothing that it started outlives the task. Owns the order of these;
+// how a program is started, read and ended is told in lib/kinds/process/.
+
+import type { TaskKind } from "../core/kind.js";
+import { checkKnown, checkType } from "../core/options.js";
+import { Context, clockOf, type TaskContext } from "../session/context.js";
+import { defineKind, type KindDefinition } from "./define-kind.js";
+import { ProcessGroup } from "./process/group.js";
+import { type ProcessInput, processInput } from "./process/input.js";
+import { readText, readToEnd, Tail } from "./process/output.js";
+import { loadStart } from "./process/start.js";
+
+export type { ProcessInput } from "./process/input.js";
+
+/** One of the two is `null`. */
+export interface ProcessResult {
+  readonly exitCode: number | null;
+  /** What ended it from outside: `"SIGKILL"`. */
+  readonly signal: string | null;
+}
+
+interface ProcessDefinition
+  extends Pick<KindDefinition<never, never, unknown, unknown, never>, "description" | "lane" | "timeoutMs" | "retry"> {
+  /** Default `"process"`. Two that differ in lane or timeout need two names. */
+  name?: string | undefined;
+}
+
+/**
+ * A kind that runs a program without a shell, by `execa` (an optional peer: `npm install execa`, or its tasks fail and say so).
+ *
+ * What it prints goes to `ctx.output("stdout" | "stderr")` as it comes; it has nothing to read. However it ended is the result, with
+ * `check: true` only 0 is. A program that cannot be started fails the task, and so does an input that does not fit: `InvalidInputError`, from `spawn`.
+ *
+ * Stopped (cancel, timeout, its parent's end, `close`), the program and everything it started get SIGTERM, and SIGKILL when four fifths of
+ * the task's `graceMs` have passed; the task is over when none of them is left. It is `cancelled`, unless the program had ended before.
+ * What a program leaves running when it exits by itself is ended in the same way, and the task waits for that; output that such a process
+ * has not written by then is lost. What makes a session of its own (a daemon) has left the task: it lives on, and its output is cut off.
+ * On Windows all are ended at once, without a question, and what outlives the program that started it is not found.
+ *
+ * When this process exits, so do the programs; not when it is killed, by a signal that it does not handle: a Ctrl-C reaches this process
+ * alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and SIGTERM. After a restart such a task is `interrupted`.
+ */
+export function process(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
+  checkType("definition", definition, "object");
+  checkKnown("process", definition, DEFINITION);
+  const { name = "process", description = DESCRIPTION, ...more } = definition;
+  return defineKind({ ...more, name, description, input: processInput, run });
+}
+
+const DEFINITION: ReadonlySet<string> = new Set<keyof ProcessDefinition>([
+  ...(["name", "description", "lane", "timeoutMs", "retry"] as const),
+]);
+const DESCRIPTION =
+  "Runs a program, without a shell. Its output can be read while it runs; its exit code is the result.";
+
+async function run(ctx: TaskContext<never>, input: ProcessInput): Promise<ProcessResult> {
+  const start = await loadStart();
+  if (ctx.isCancelled) throw ctx.signal.reason;
+  const started = start(input);
+  const { pid, stdout, stderr, closed } = started;
+  if (pid === undefined) throw new Error(`${input.command} could not be started: ${await closed}`);
+  const group = new ProcessGroup(pid, clockOf(ctx), KILL_AT * graceOf(ctx));
+  let ended: ProcessResult | undefined;
+  let isStopped = false;
+  const stop = () => {
+    isStopped = ended === undefined;
+    group.end();
+  };
+  ctx.signal.addEventListener("abort", stop, { once: true });
+  const errors = new Tail();
+  readText(stdout, (text) => ctx.output("stdout", text));
+  readText(stderr, (text) => {
+    errors.write(text);
+    ctx.output("stderr", text);
+  });
+  const result = await new Promise<ProcessResult>((resolve) => {
+    started.once("exit", (exitCode, signal) => {
+      ended = { exitCode, signal };
+      resolve(ended);
+    });
+  });
+  group.end();
+  await group.gone();
+  ctx.signal.removeEventListener("abort", stop);
+  await readToEnd([stdout, stderr], closed);
+  ctx.summary(inWords(result));
+  // C1: a return is a success, and this was none.
+  if (isStopped) throw ctx.signal.reason;
+  if (input.check === true && result.exitCode !== 0)
+    throw new Error(`${input.command} ended with ${inWords(result)}\n${errors.lines}`.trimEnd());
+  return result;
+}
+
+/** The part of the grace after which those that did not end are killed: their task is to end before it is given up (C2). */
+const KILL_AT = 0.8;
+
+function graceOf(ctx: TaskContext<never>): number {
+  const core = Context.coreOf(ctx);
+  return core.registry.byId(ctx.id)?.traits.limits?.graceMs ?? core.graceMs;
+}
+
+function inWords({ exitCode, signal }: ProcessResult): string {
+  return exitCode === null ? `${signal}` : `exit ${exitCode}`;
+}
