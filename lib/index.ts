@@ -40,12 +40,15 @@ export type { Json } from "./core/json.js";
 export type { AnyTaskKind, TaskKind } from "./core/kind.js";
 export type { Logger } from "./core/listeners.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
+export type { Notice } from "./core/notice.js";
+export type { NoticeOptions } from "./core/notices.js";
 export type { OutputChunk } from "./core/output-ring.js";
 export type { Ask, AskOptions } from "./core/question.js";
 export type { Rate } from "./core/rate-gate.js";
 export type {
   Artifact,
   ArtifactInput,
+  Budget,
   ChildrenPolicy,
   LinksInput,
   Progress,
@@ -59,9 +62,11 @@ export type {
   Usage,
   UsageReport,
   Wait,
+  Wake,
 } from "./core/record.js";
 export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
+export type { RetryOptions } from "./core/retry.js";
 export type { LaneOptions, LaneStats } from "./core/slots.js";
 export type { Limits } from "./core/spawn.js";
 export type {
@@ -79,4 +84,5 @@ export type { WaitOptions } from "./core/waits.js";
 export { defineKind, type KindDefinition } from "./kinds/define-kind.js";
 export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
 export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./session/context.js";
+export type { NoticeBatch } from "./session/notice-batch.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";

@@ -75,8 +75,6 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
       const { error, notBeforeAt, at } = event;
       return `failed: ${failureInWords(error)}; tried again ${notBeforeAt > at ? `in ${inWords(notBeforeAt - at)}` : "at once"}`;
     }
-    case "notice.acknowledged":
-      return `its owner was told (${count(event.noticeIds.length, "notice")})`;
     default:
       return event satisfies never;
   }
@@ -87,7 +85,7 @@ export function contentInWords({ content }: Message): string {
 }
 
 function patchInWords(patch: TaskPatch): string {
-  const { summary, title, checkpoint, detached, tags, links, metadata, heartbeatAt } = patch;
+  const { summary, title, checkpoint, detached, tags, links, metadata, heartbeatAt, acknowledged } = patch;
   const said = [
     ...(summary === undefined ? [] : [`summary: ${phrase(summary)}`]),
     ...(title === undefined ? [] : [`title: ${phrase(title)}`]),
@@ -96,6 +94,8 @@ function patchInWords(patch: TaskPatch): string {
     ...(tags === undefined ? [] : [`tags: ${phrase(tags.join(", "))}`]),
     ...(links === undefined ? [] : [`links: ${valuePhrase(links)}`]),
     ...(metadata === undefined ? [] : [`metadata: ${count(Object.keys(metadata).length, "field")}`]),
+    ...(acknowledged === undefined ? [] : ["its owner was told"]),
+    ...(patch.readsNotices === undefined ? [] : ["asks for notices"]),
     ...(heartbeatAt === undefined ? [] : ["gives a sign of life"]),
   ];
   return said.join(", ") || "updated";

@@ -7,10 +7,12 @@
 import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
+import { Handout, handOut, type Receiver } from "./handout.js";
 import type { Owner, Requests } from "./inbox.js";
+import type { Notices } from "./notices.js";
 import { PendingWait } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
-import type { Attempt, Link, Task, WaitKeeper, Watcher } from "./task.js";
+import type { Attempt, Handing, Link, Task, WaitKeeper, Watcher } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
@@ -45,6 +47,8 @@ export interface AwaitCaller {
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
   readonly isChild: (task: Task) => boolean;
   readonly cancel: (task: Task, words: string) => void;
+  /** N2: who is given the outcomes. */
+  readonly receiver: Receiver;
 }
 
 /** L3, for a wait about to begin. */
@@ -124,6 +128,10 @@ class Group implements Watcher {
     if (this.isDone) this.onDone();
   }
 
+  get ended(): readonly Task[] {
+    return [...this.#distinct].filter((task) => task.isOver);
+  }
+
   living(): Task[] {
     return this.#awaited.filter((task) => !task.isOver);
   }
@@ -136,7 +144,7 @@ class Group implements Watcher {
   }
 
   result(reason: Awaited["reason"]): Awaited {
-    const ended = [...this.#distinct].filter((task) => task.isOver).toSorted((a, b) => a.endOrder - b.endOrder);
+    const ended = this.ended.toSorted((a, b) => a.endOrder - b.endOrder);
     return {
       reason,
       outcomes: this.#tasks.map((task) => (task.isOver ? task.state.outcome : undefined)),
@@ -156,7 +164,7 @@ export function awaitTasks(
   tasks: readonly Task[],
   options: AwaitOptions,
 ): Promise<Awaited> {
-  const { waits, inboxes, owner } = caller;
+  const { waits, inboxes, owner, receiver } = caller;
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
@@ -165,17 +173,21 @@ export function awaitTasks(
     if (cancelRest) cancelTheRest(caller, group);
     return result;
   };
-  if (group.isDone) return waits.tell(done());
+  const tell = (given: Awaited) => {
+    handOut(receiver, group.ended);
+    return waits.tell(given);
+  };
+  if (group.isDone) return tell(done());
   if (stopOnRequest) {
     for (const inbox of inboxes) {
       for (const { task, seenBy } of inbox.opened()) {
         if (!group.covers(task) || seenBy.has(owner)) continue;
         seenBy.add(owner);
-        return waits.tell(group.result("request"));
+        return tell(group.result("request"));
       }
     }
   }
-  if (timeoutMs === 0) return waits.tell(group.result("timeout"));
+  if (timeoutMs === 0) return tell(group.result("timeout"));
   try {
     refuseCycle(attempt, (task) => distinct.has(task));
   } catch (error) {
@@ -187,14 +199,15 @@ export function awaitTasks(
     () => group.describe(),
     signal,
     (wait) => {
-      group.onDone = () => wait.resolve(done());
+      const give = (given: Awaited) => wait.resolve(given, new Handout(receiver, group.ended));
+      group.onDone = () => give(done());
       group.watch();
-      const onTimeout = () => wait.resolve(group.result("timeout"));
+      const onTimeout = () => give(group.result("timeout"));
       const alarm = timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, onTimeout);
       const onOpened = (task: Task, seenBy: Set<Owner>) => {
         if (!group.covers(task) || seenBy.has(owner)) return;
         seenBy.add(owner);
-        wait.resolve(group.result("request"));
+        give(group.result("request"));
       };
       const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
       return () => {
@@ -228,16 +241,17 @@ function cancelTheRest(caller: AwaitCaller, group: Group): void {
 export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 
 /** The wait for one task's end, and its watcher: most waits are this one. */
-class EndWait<R> extends PendingWait<R> implements Watcher {
+class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
   readonly #task: Task;
-  readonly #read: ReadEnd<R>;
+  readonly #ask: EndAsked<R>;
   #link: Link | undefined;
+  #isOwners = false;
   alarm: Alarm | undefined;
 
-  constructor(keeper: WaitKeeper, attempt: Attempt | undefined, task: Task, read: ReadEnd<R>) {
+  constructor(keeper: WaitKeeper, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
     super(keeper, attempt);
     this.#task = task;
-    this.#read = read;
+    this.#ask = ask;
   }
 
   get waiting(): Task | undefined {
@@ -259,24 +273,48 @@ class EndWait<R> extends PendingWait<R> implements Watcher {
 
   taskEnded(task: Task): void {
     try {
-      this.resolve(this.#read(outcomeOf(task), task));
+      this.resolve(this.#ask.read(outcomeOf(task), task), this);
     } catch (error) {
-      this.reject(error);
+      this.reject(error, this);
     }
+  }
+
+  taken(): void {
+    const { notices, sessionId } = this.#ask;
+    this.#isOwners = notices.isOwners(this.#task, this.attempt, sessionId);
+    if (this.#isOwners) notices.claim(this.#task);
+  }
+
+  given(): void {
+    const { notices } = this.#ask;
+    if (!this.#isOwners) return;
+    notices.handed(this.#task);
+    notices.unclaim(this.#task);
+  }
+
+  lost(): void {
+    if (this.#isOwners) this.#ask.notices.unclaim(this.#task);
   }
 }
 
-/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
-export function awaitOne<R>(
-  waits: Waits,
-  attempt: Attempt | undefined,
-  task: Task,
-  read: ReadEnd<R>,
-  signal: AbortSignal | undefined,
+/** What is asked of the end of one task. */
+export interface EndAsked<R> {
+  readonly read: ReadEnd<R>;
+  readonly signal: AbortSignal | undefined;
   /** What to give when `ms` passes first. */
-  timeout?: { readonly ms: number; readonly late: R },
-): Promise<R> {
-  if (task.isOver) return waits.gate(new Promise((resolve) => resolve(read(outcomeOf(task), task))));
+  readonly timeout?: { readonly ms: number; readonly late: R } | undefined;
+  /** Of the task's manager, and the session through which it was asked for (N2). */
+  readonly notices: Notices;
+  readonly sessionId: string | undefined;
+}
+
+/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
+export function awaitOne<R>(waits: Waits, attempt: Attempt | undefined, task: Task, asked: EndAsked<R>): Promise<R> {
+  const { read, signal, timeout, notices, sessionId } = asked;
+  if (task.isOver) {
+    if (notices.isOwners(task, attempt, sessionId)) notices.handed(task);
+    return waits.gate(new Promise((resolve) => resolve(read(outcomeOf(task), task))));
+  }
   if (timeout?.ms === 0) return waits.tell(timeout.late);
   try {
     refuseCycle(attempt, (each) => each === task);
@@ -286,7 +324,7 @@ export function awaitOne<R>(
   const keeper = keeperOf(attempt, waits);
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
-  const wait = new EndWait(keeper, attempt, task, read);
+  const wait = new EndWait(keeper, attempt, task, asked);
   keeper.begin(wait, signal);
   if (timeout !== undefined) wait.alarm = new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
   return toldBy([waits], keeper, wait.promise);

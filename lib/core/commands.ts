@@ -50,9 +50,7 @@ export type Command =
   | { readonly type: "send"; readonly message: Message }
   | { readonly type: "openRequest"; readonly attempt: number; readonly request: InboxRequest }
   /** `request` is closed already: that it was open is the rule of `request.ts`. */
-  | { readonly type: "closeRequest"; readonly request: ClosedRequest }
-  /** Its owner has seen these notices; also after its end. */
-  | { readonly type: "acknowledge"; readonly noticeIds: readonly string[] };
+  | { readonly type: "closeRequest"; readonly request: ClosedRequest };
 
 /** Why a command was refused. */
 export type RefusalReason =

@@ -10,8 +10,8 @@ import {
   type AwaitOptions,
   awaitOne,
   awaitTasks,
+  type EndAsked,
   outcomeOf,
-  type ReadEnd,
   refuseCycle,
 } from "./await-tasks.js";
 import { overspenders } from "./budget.js";
@@ -21,6 +21,7 @@ import { ManagerClosedError, type StoreLockedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
 import { fits } from "./filter.js";
+import type { Receiver } from "./handout.js";
 import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
@@ -31,6 +32,7 @@ import { Listeners, type Logger } from "./listeners.js";
 import { isLong } from "./long-output.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
+import { Notices } from "./notices.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
@@ -44,6 +46,12 @@ import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
 import type { Attempt, OpenWait, Task, Work } from "./task.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
+
+/** Through what tasks are asked for: `undefined` of one that is not of another manager, or of no session. */
+interface Asking {
+  readonly sessionOf: (task: Task) => string | undefined;
+  readonly coreOf: (task: Task) => Core | undefined;
+}
 
 interface CoreOptions {
   readonly concurrency: number;
@@ -82,6 +90,7 @@ export class Core {
   readonly registry = new Registry();
   readonly requests: Requests;
   readonly messages: Messages;
+  readonly notices: Notices;
   readonly runner: Runner;
   readonly spawner: Spawner;
   readonly graceMs: number;
@@ -127,6 +136,16 @@ export class Core {
     this.waits = new Waits(this.loop, this.slots);
     this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
     this.messages = new Messages(this.loop, this.waits, this.requests, ids);
+    this.notices = new Notices({
+      loop: this.loop,
+      waits: this.waits,
+      isClosed: () => this.isClosed,
+      onTold: (task) => this.#retainer.look(task),
+    });
+    this.loop.onFact = (task, fact, seq, at) => {
+      if (task.noticed !== undefined || task.notices !== undefined || fact.type === "task.updated")
+        this.notices.hear(task, fact, seq, at);
+    };
     this.runner = new Runner({
       loop: this.loop,
       slots: this.slots,
@@ -168,6 +187,7 @@ export class Core {
       onCreated: (task) => {
         this.#living++;
         this.ledger.count(task);
+        this.notices.made(task);
       },
     });
     this.#room = new Room((lane, lent) => this.spawner.roomIn(lane, lent));
@@ -220,27 +240,33 @@ export class Core {
   /** `context`: the attempt of the `ctx` the call came through, if it did. Inside a task the caller is that task. */
   awaitTasks(
     context: Attempt | undefined,
-    scope: Omit<AwaitCaller, "waits">,
+    scope: Omit<AwaitCaller, "waits" | "receiver"> & Asking,
     tasks: readonly Task[],
     options: AwaitOptions,
   ): Promise<Awaited> {
     const attempt = waiterOf(context);
     const { owner, isChild } =
       attempt === undefined ? scope : { owner: attempt.task, isChild: (task: Task) => task.parent === attempt.task };
-    return awaitTasks({ ...scope, waits: this.waits, owner, isChild }, attempt, tasks, options);
+    const receiver = this.#receiver(attempt, scope);
+    return awaitTasks({ ...scope, waits: this.waits, owner, isChild, receiver }, attempt, tasks, options);
   }
 
-  outcomes(context: Attempt | undefined, find: () => readonly Task[], options: WaitOptions): OutcomeReader {
-    return new OutcomeReader(this.waits, find, () => waiterOf(context), options.signal);
+  outcomes(
+    context: Attempt | undefined,
+    asking: Asking,
+    find: () => readonly Task[],
+    options: WaitOptions,
+  ): OutcomeReader {
+    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, asking);
+    return new OutcomeReader(this.waits, find, () => waiterOf(context), options.signal, receiverFor);
   }
 
-  awaitOne<R>(
-    task: Task,
-    read: ReadEnd<R>,
-    signal: AbortSignal | undefined,
-    timeout?: { readonly ms: number; readonly late: R },
-  ): Promise<R> {
-    return awaitOne(this.waits, waiterOf(undefined), task, read, signal, timeout);
+  #receiver(attempt: Attempt | undefined, { sessionOf, coreOf }: Asking): Receiver {
+    return { attempt, sessionOf, noticesOf: (task) => (coreOf(task) ?? this).notices };
+  }
+
+  awaitOne<R>(task: Task, asked: Omit<EndAsked<R>, "notices">): Promise<R> {
+    return awaitOne(this.waits, waiterOf(undefined), task, { ...asked, notices: this.notices });
   }
 
   sleep(context: Attempt, ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -316,9 +342,9 @@ export class Core {
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
-  cancel<R>(task: Task, words: string, read: ReadEnd<R>, signal: AbortSignal | undefined): Promise<R> {
+  cancel<R>(task: Task, words: string, asked: Omit<EndAsked<R>, "notices">): Promise<R> {
     this.stop(task, "cancel", words);
-    return handled(this.awaitOne(task, read, signal));
+    return handled(this.awaitOne(task, asked));
   }
 
   /** Asks all of them to stop, each with what is below it, and waits for how each ended. With a `scope`, it spawns nothing until then. */
@@ -327,9 +353,11 @@ export class Core {
     tasks: readonly Task[],
     scope: Task | string | undefined,
     words: string,
+    asking: Asking,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
     for (const task of tasks) this.stop(task, "cancel", words);
+    const attempt = waiterOf(context);
     const caller = {
       owner: this,
       isChild: () => false,
@@ -337,10 +365,15 @@ export class Core {
       homes: [this.waits],
       cancel: () => {},
       waits: this.waits,
+      receiver: this.#receiver(attempt, asking),
     };
     // Nobody's wait: a caller that is stopped, or gives up, leaves the scope closed until all have ended, and not for longer.
-    if (scope !== undefined) this.#closeScope(scope, awaitTasks(caller, undefined, tasks, {}));
-    return handled(awaitTasks(caller, waiterOf(context), tasks, options).then(() => tasks.map(outcomeOf)));
+    if (scope !== undefined)
+      this.#closeScope(
+        scope,
+        awaitTasks({ ...caller, receiver: this.#receiver(undefined, NOBODYS) }, undefined, tasks, {}),
+      );
+    return handled(awaitTasks(caller, attempt, tasks, options).then(() => tasks.map(outcomeOf)));
   }
 
   #closeScope(scope: Task | string, over: Promise<unknown>): void {
@@ -425,7 +458,11 @@ export class Core {
       ledger,
       // Lanes are declared anew in each process: nothing starts in one that is not, and its tasks still name it.
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0),
-      onMade: () => this.#living++,
+      onMade: (task) => {
+        this.#living++;
+        this.notices.made(task);
+      },
+      notices: this.notices,
       onReplaced: (task) => this.#retainer.replaced(task),
       onOver: (task) => {
         runner.countEnd(task);
@@ -492,3 +529,4 @@ function staysActive(task: Task, kinds: Kinds): boolean {
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
+const NOBODYS: Asking = { sessionOf: () => undefined, coreOf: () => undefined };

@@ -30,6 +30,8 @@ function* dependentsOf(task: Task): Generator<Task> {
     const waiting = link.watcher?.waiting;
     if (waiting !== undefined) yield waiting;
   }
+  // A loop that waits for notices waits for each that may wake it.
+  for (const { waiting } of task.noticed?.queue.readers ?? []) if (waiting !== undefined) yield waiting;
 }
 
 function pathOf(from: Task, needs: ReadonlyMap<Task, Task>): string[] {

@@ -79,8 +79,6 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       if (isTerminal(state.status)) return refuse("terminal");
       return [{ type: `request.${command.request.status}`, request: command.request }];
     }
-    case "acknowledge":
-      return [{ type: "notice.acknowledged", noticeIds: command.noticeIds }];
     default:
       return command satisfies never;
   }

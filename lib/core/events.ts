@@ -17,6 +17,8 @@ export type TaskPatch = Partial<
   readonly checkpoint?: Json;
   /** Its loop asks for notices, from now on. */
   readonly readsNotices?: true;
+  /** Notices of it that its owner has acknowledged, by id: nothing of the task itself has changed. */
+  readonly acknowledged?: readonly string[];
 };
 
 // ── as the rules see it ────────────────────────────────────────────────────
@@ -47,8 +49,7 @@ export type Fact =
   | { readonly type: "message.sent"; readonly message: Message }
   | { readonly type: "artifact.added"; readonly artifact: Artifact }
   | { readonly type: "usage.reported"; readonly usage: UsageReport }
-  | { readonly type: "custom"; readonly name: string; readonly payload?: Json }
-  | { readonly type: "notice.acknowledged"; readonly noticeIds: readonly string[] };
+  | { readonly type: "custom"; readonly name: string; readonly payload?: Json };
 
 // ── as the journal and the listeners see it ────────────────────────────────
 
@@ -114,8 +115,6 @@ interface Facts {
   "usage.reported": { readonly usage: UsageReport };
   /** What a task emitted under a name of its own. */
   custom: { readonly name: string; readonly payload?: Json };
-  /** Its owner has acknowledged what it was told of the task. */
-  "notice.acknowledged": { readonly noticeIds: readonly string[] };
 }
 
 /** The journal's facts, by type. */
@@ -165,7 +164,6 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "artifact.added": 0,
   "usage.reported": 0,
   custom: 0,
-  "notice.acknowledged": 0,
   "store.failed": 0,
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
@@ -249,8 +247,6 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       if (payload === undefined) return seal({ type, seq, at, taskId, attempt, name }, sessionId);
       return seal({ type, seq, at, taskId, attempt, name, payload }, sessionId);
     }
-    case "notice.acknowledged":
-      return seal({ type: fact.type, seq, at, taskId, attempt, noticeIds: fact.noticeIds }, sessionId);
     default:
       return seal({ type: fact.type, seq, at, taskId, attempt, request: fact.request }, sessionId);
   }

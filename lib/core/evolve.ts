@@ -11,7 +11,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
   if (fact.type === "task.created") return fact.state;
   if (state === undefined) throw new TypeError(`${fact.type} of a task that was never created`);
   // Its owner's affair: nothing of the task has changed.
-  if (fact.type === "notice.acknowledged") return state;
+  if (fact.type === "task.updated" && fact.patch.acknowledged !== undefined) return state;
   const next = copyOf(state, at);
   switch (fact.type) {
     case "task.started":

@@ -60,10 +60,13 @@ export type TaskRef = string | TaskHandle;
 export class Handle<T> implements TaskHandle<T> {
   readonly #core: Core;
   readonly #task: Task;
+  /** The session that gave it out: its loop is told by what is awaited through it (N2). */
+  readonly #sessionId: string | undefined;
 
-  constructor(core: Core, task: Task) {
+  constructor(core: Core, task: Task, sessionId?: string) {
     this.#core = core;
     this.#task = task;
+    this.#sessionId = sessionId;
   }
 
   static taskOf(handle: object): Task | undefined {
@@ -72,6 +75,10 @@ export class Handle<T> implements TaskHandle<T> {
 
   static coreOf(handle: object): Core | undefined {
     return #core in handle ? handle.#core : undefined;
+  }
+
+  static sessionOf(handle: object): string | undefined {
+    return #sessionId in handle ? handle.#sessionId : undefined;
   }
 
   get id(): string {
@@ -88,7 +95,7 @@ export class Handle<T> implements TaskHandle<T> {
     const { signal } = options;
     return this.#checked(
       () => checkSignal("signal", signal),
-      () => this.#core.awaitOne(this.#task, valueOf<T>, signal),
+      () => this.#core.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
     );
   }
 
@@ -103,7 +110,10 @@ export class Handle<T> implements TaskHandle<T> {
         checkSignal("signal", signal);
         checkMs("timeoutMs", timeoutMs);
       },
-      () => this.#core.awaitOne<TaskOutcome<T> | undefined>(this.#task, typed<T>, signal, timeout),
+      () => {
+        const asked = { read: typed<T>, signal, timeout, sessionId: this.#sessionId };
+        return this.#core.awaitOne<TaskOutcome<T> | undefined>(this.#task, asked);
+      },
     );
   }
 
@@ -139,7 +149,7 @@ export class Handle<T> implements TaskHandle<T> {
         checkText("reason", reason);
         checkSignal("signal", signal);
       },
-      () => this.#core.cancel(this.#task, reason, typed<T>, signal),
+      () => this.#core.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
     );
   }
 

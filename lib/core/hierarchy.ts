@@ -54,7 +54,8 @@ export function forget(task: Task): void {
   task.nextSibling = undefined;
 }
 
-function* childrenOf(task: Task): Generator<Task> {
+/** Those whose records are kept, by creation. */
+export function* childrenOf(task: Task): Generator<Task> {
   for (let child = task.family.firstChild; child !== undefined; child = child.nextSibling) yield child;
 }
 

@@ -40,6 +40,8 @@ export class Loop {
   #isScheduled = false;
   #isDraining = false;
   #isClosed = false;
+  /** Who hears every fact of a task that has notices to make, or to read; live and replayed. Written by the core. */
+  onFact: (task: Task, fact: Fact, seq: number, at: number) => void = () => {};
   /** S2: writes of superseded, abandoned or settled functions. */
   droppedWrites = 0;
 
@@ -103,9 +105,9 @@ export class Loop {
     const decision = decide(task.state, command);
     if (isRefusal(decision)) return decision;
     for (const fact of decision) {
-      task.state = evolve(task.state, fact, now);
-      task.touch();
+      this.#evolve(task, fact, now);
       this.#record(task, fact, now);
+      this.onFact(task, fact, this.#seq, now);
     }
     return undefined;
   }
@@ -119,7 +121,14 @@ export class Loop {
 
   /** A fact of an earlier process: it was told, and stored, when it happened. */
   restore(task: Task, fact: Fact, at: number): void {
-    task.state = evolve(task.state, fact, at);
+    this.#evolve(task, fact, at);
+    this.onFact(task, fact, 0, at);
+  }
+
+  #evolve(task: Task, fact: Fact, at: number): void {
+    const next = evolve(task.state, fact, at);
+    if (next === task.state) return;
+    task.state = next;
     task.touch();
   }
 

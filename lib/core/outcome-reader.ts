@@ -4,6 +4,7 @@
 // that is withdrawn, leaves no link behind (W3).
 
 import { outcomeOf, refuseCycle } from "./await-tasks.js";
+import { Handout, handOut, type Receiver } from "./handout.js";
 import type { TaskOutcome, Wait } from "./record.js";
 import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
 import { keeperOf, type Waits } from "./waits.js";
@@ -17,10 +18,13 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   readonly #find: () => readonly Task[];
   readonly #waiterOf: () => Attempt | undefined;
   readonly #signal: AbortSignal | undefined;
+  readonly #receiverFor: (attempt: Attempt | undefined) => Receiver;
   readonly #ended: Task[] = [];
   #links: Map<Task, Link> | undefined;
   #read = 0;
   #step: OpenWait<Step> | undefined;
+  /** Whose step it is. */
+  #stepper: Attempt | undefined;
   waiting: Task | undefined;
 
   constructor(
@@ -28,7 +32,9 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     find: () => readonly Task[],
     waiterOf: () => Attempt | undefined,
     signal: AbortSignal | undefined,
+    receiverFor: (attempt: Attempt | undefined) => Receiver,
   ) {
+    this.#receiverFor = receiverFor;
     this.#waits = waits;
     this.#find = find;
     this.#waiterOf = waiterOf;
@@ -46,7 +52,11 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     } catch (error) {
       return Promise.reject(error);
     }
-    if (this.#read < this.#ended.length) return this.#waits.tell(this.#take());
+    if (this.#read < this.#ended.length) {
+      const task = this.#take();
+      handOut(this.#receiverFor(this.#waiterOf()), task === undefined ? [] : [task]);
+      return this.#waits.tell(stepOf(task));
+    }
     if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
     if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
     const attempt = this.#waiterOf();
@@ -59,6 +69,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
     const step = keeperOf(attempt, this.#waits).open<Step>(attempt, describe, this.#signal, (wait) => {
       this.#step = wait;
+      this.#stepper = attempt;
       this.waiting = attempt?.task;
       return () => {
         // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
@@ -90,7 +101,9 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     const step = this.#step;
     if (step === undefined) return;
     this.#step = undefined;
-    step.resolve(this.#take());
+    const task = this.#take();
+    const handing = task === undefined ? undefined : new Handout(this.#receiverFor(this.#stepper), [task]);
+    step.resolve(stepOf(task), handing);
   }
 
   #unwatch(): void {
@@ -109,10 +122,13 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     return links;
   }
 
-  #take(): Step {
+  #take(): Task | undefined {
     const task = this.#ended[this.#read];
-    if (task === undefined) return { done: true, value: undefined };
-    this.#read++;
-    return { done: false, value: outcomeOf(task) };
+    if (task !== undefined) this.#read++;
+    return task;
   }
+}
+
+function stepOf(task: Task | undefined): Step {
+  return task === undefined ? { done: true, value: undefined } : { done: false, value: outcomeOf(task) };
 }

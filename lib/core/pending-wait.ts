@@ -5,7 +5,7 @@
 
 import { Delivery } from "./delivery.js";
 import type { Wait } from "./record.js";
-import type { Attempt, OpenWait, Pending, WaitKeeper } from "./task.js";
+import type { Attempt, Handing, OpenWait, Pending, WaitKeeper } from "./task.js";
 
 type Given<T> = { readonly value: T } | { readonly error: unknown };
 
@@ -15,6 +15,8 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   readonly attempt: Attempt | undefined;
   unfollow: (() => void) | undefined;
   tells = true;
+  /** Of what it gives, until that is given. */
+  #handing: Handing | undefined;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #given: Given<T> | undefined;
@@ -33,12 +35,12 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   abstract hook(): void;
   protected abstract unhook(): void;
 
-  resolve(value: T): void {
-    this.#decide({ value });
+  resolve(value: T, handing?: Handing): void {
+    this.#decide({ value }, handing);
   }
 
-  reject(error: unknown): void {
-    this.#decide({ error });
+  reject(error: unknown, handing?: Handing): void {
+    this.#decide({ error }, handing);
   }
 
   abort(reason: unknown): void {
@@ -47,15 +49,18 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.#decide({ error: reason });
   }
 
-  #decide(given: Given<T>): void {
+  #decide(given: Given<T>, handing?: Handing): void {
     if (this.#given !== undefined) return;
     this.#given = given;
+    this.#handing = handing;
+    handing?.taken();
     this.#end();
     this.keeper.over(this);
   }
 
   withdraw(error: Error): void {
     if (this.#given === undefined) this.#end();
+    this.#lose();
     this.#given = { error };
     this.tells = false;
     void handled(this.promise);
@@ -67,7 +72,13 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.unfollow?.();
   }
 
+  #lose(): void {
+    this.#handing?.lost();
+    this.#handing = undefined;
+  }
+
   override drop(why: Error): void {
+    this.#lose();
     this.#given = { error: why };
     void handled(this.promise);
     this.deliver();
@@ -75,6 +86,8 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 
   deliver(): void {
     if (this.#given === undefined) return;
+    this.#handing?.given();
+    this.#handing = undefined;
     if ("error" in this.#given) this.#reject(this.#given.error);
     else this.#resolve(this.#given.value);
   }

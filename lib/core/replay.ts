@@ -12,6 +12,7 @@ import { NOT_KEPT } from "./long-output.js";
 import type { Loop } from "./loop.js";
 import type { Message } from "./message.js";
 import { mailboxOf } from "./messages.js";
+import type { Notices } from "./notices.js";
 import type { Runtime, TaskRecord, UsageReport } from "./record.js";
 import type { Registry } from "./registry.js";
 import { toFact, toState } from "./restored.js";
@@ -25,6 +26,7 @@ export interface ReplayRooms {
   readonly registry: Registry;
   readonly requests: Requests;
   readonly ledger: Ledger;
+  readonly notices: Notices;
   /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
   readonly laneOf: (name: string) => Lane<Task>;
   /** A task was made. */
@@ -88,6 +90,10 @@ export class Replay {
       if (task !== undefined) this.#rooms.requests.restore(task, request);
     }
     for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
+    const { notices } = this.#rooms;
+    for (const { task, stored } of made)
+      notices.restore(task, stored.notices?.made ?? 0, stored.notices?.pending ?? []);
+    notices.restored();
     const ended = made.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);

@@ -1,7 +1,7 @@
 // Retention: which ended tasks are kept (D6).
 //
-// The newest `maxFinished`, none longer than `ttlMs`. Never a living one, and none that still has kept children: its record is needed
-// for their tree. Eviction takes a record out of the index; a handle in hand reads on.
+// The newest `maxFinished`, none longer than `ttlMs`. Never a living one, none that still has kept children: its record is needed
+// for their tree; and none that its owner has not acknowledged (N2). Eviction takes a record out of the index; a handle in hand reads on.
 
 import { Alarm, type Clock } from "./clock.js";
 import { Fifo } from "./fifo.js";
@@ -24,7 +24,7 @@ export class Retainer {
   readonly #ttlMs: number;
   /** Ended and kept, oldest end first. */
   readonly #finished = new Fifo<Task>();
-  /** Those whose turn has come and that are kept for their children alone: the last of these takes them along. */
+  /** Those whose turn has come and that are kept for their children, or their notices, alone: the last of these takes them along. */
   readonly #pinned = new Set<Task>();
   #sweep: Alarm | undefined;
 
@@ -52,9 +52,19 @@ export class Retainer {
     this.#evict(task);
   }
 
+  /** Nothing more of it is to be told: one that was kept for that goes. */
+  look(task: Task): void {
+    if (this.#pinned.has(task)) this.#drop(task);
+  }
+
   #dropOldest(): void {
-    for (let task = this.#finished.shift(); task !== undefined; ) {
-      if (task.family.firstChild !== undefined) {
+    const oldest = this.#finished.shift();
+    if (oldest !== undefined) this.#drop(oldest);
+  }
+
+  #drop(first: Task): void {
+    for (let task: Task | undefined = first; task !== undefined; ) {
+      if (task.family.firstChild !== undefined || (task.noticed?.pending.size ?? 0) > 0) {
         this.#pinned.add(task);
         return;
       }

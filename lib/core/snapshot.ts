@@ -7,6 +7,8 @@ import { withoutCause } from "./events.js";
 import type { Json } from "./json.js";
 import { isLong } from "./long-output.js";
 import type { Message } from "./message.js";
+import type { StoredNotice } from "./notice.js";
+import type { Noticed } from "./notice-queue.js";
 import type { Runtime, TaskOutcome, TaskRecord, Usage } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { BesideRecord } from "./restored.js";
@@ -25,6 +27,8 @@ export interface StoredTask extends BesideRecord {
   /** What the task used itself. */
   readonly ownSpent?: Spent;
   readonly messages?: readonly Message[];
+  /** How many it has made, and those that its owner has not acknowledged. */
+  readonly notices?: { readonly made: number; readonly pending: readonly StoredNotice[] };
   /** Of an ended task: its place among all ends. */
   readonly endOrder?: number;
   readonly outputApart?: true;
@@ -98,6 +102,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     ...(details.readsNotices ? { readsNotices: true } : {}),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
     ...(messages.length === 0 ? {} : { messages }),
+    ...(task.noticed === undefined || task.noticed.made === 0 ? {} : { notices: toNotices(task.noticed) }),
     ...(isOver ? { endOrder } : {}),
     ...(isApart ? { outputApart: true } : {}),
   };
@@ -108,6 +113,10 @@ function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
   if (outcome.status === "succeeded") return { ...outcome, value: undefined };
   const { abandoned: _, ...rest } = withoutCause(outcome);
   return rest;
+}
+
+function toNotices({ made, pending }: Noticed<Task>): NonNullable<StoredTask["notices"]> {
+  return { made, pending: Array.from(pending.values(), ({ id, at, order, what }) => ({ id, at, order, what })) };
 }
 
 function withoutOutput({ output: _, ...record }: TaskRecord): TaskRecord {

@@ -46,10 +46,10 @@ import {
   NO_DETAILS,
   NO_TRAITS,
   newState,
-  SESSION_TRAITS,
   type TaskDetails,
   type TaskLimits,
   type TaskTraits,
+  WAKING_TRAITS,
 } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task, type Work } from "./task.js";
@@ -361,8 +361,8 @@ function traitsOf(
 ): TaskTraits {
   const inherited = parent?.traits;
   const isPlain = options === NO_OPTIONS && made === NO_KIND;
-  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined && wake !== "onActivity")
-    return wake === undefined ? NO_TRAITS : SESSION_TRAITS;
+  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined)
+    return wake === undefined ? NO_TRAITS : WAKING_TRAITS[wake];
   const { name, callId, laneKey, priority = 0, children = "await" } = options;
   return {
     kind: made.kind,

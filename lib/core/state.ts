@@ -73,8 +73,12 @@ export const NO_TRAITS: TaskTraits = Object.freeze({
   wake: undefined,
   budget: undefined,
 });
-/** Likewise for a spawn of a named session. */
-export const SESSION_TRAITS: TaskTraits = Object.freeze({ ...NO_TRAITS, wake: "onTerminal" });
+/** Likewise where its spawner says when it wakes its owner: a session's, or `ctx.map`'s. */
+export const WAKING_TRAITS: { readonly [W in Wake]: TaskTraits } = Object.freeze({
+  silent: Object.freeze({ ...NO_TRAITS, wake: "silent" }),
+  onTerminal: Object.freeze({ ...NO_TRAITS, wake: "onTerminal" }),
+  onActivity: Object.freeze({ ...NO_TRAITS, wake: "onActivity" }),
+});
 
 /** What is fixed when a task is made. */
 export interface TaskSpec {

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
+import type { Noticed, NoticeQueue } from "./notice-queue.js";
 import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
 import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
@@ -116,6 +117,16 @@ export class Task implements TaskSpec, Slotted {
   // ── who waits for it ──
   watchers: Link | undefined;
 
+  // ── the notices ──
+  /** Its own notices, if it makes any. */
+  noticed: Noticed<Task> | undefined;
+  /** Those that its loop is told of, once there may be some. */
+  notices: NoticeQueue<Task> | undefined;
+  /** Waits of its owner that have its outcome, and have not given it yet. */
+  claims = 0;
+  /** A wait gave it to its owner. */
+  isHanded = false;
+
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
   desk: Desk | undefined;
 
@@ -201,10 +212,20 @@ export class Task implements TaskSpec, Slotted {
   }
 }
 
+/** What a wait gives may be news that nobody else need tell of (N2): who keeps account of that is told what becomes of it. */
+export interface Handing {
+  /** It is decided. */
+  taken(): void;
+  /** It was given. */
+  given(): void;
+  /** It was not: the wait was stopped first. */
+  lost(): void;
+}
+
 /** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
 export interface OpenWait<T> {
-  resolve(value: T): void;
-  reject(error: unknown): void;
+  resolve(value: T, handing?: Handing): void;
+  reject(error: unknown, handing?: Handing): void;
 }
 
 /** A wait in flight, as its keeper sees it. */

@@ -13,6 +13,7 @@ import { isWithin } from "../core/hierarchy.js";
 import { type Json, takeJson } from "../core/json.js";
 import { type TaskKind, valid } from "../core/kind.js";
 import type { Content, Message, SendOptions } from "../core/message.js";
+import type { NoticeOptions } from "../core/notices.js";
 import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "../core/options.js";
 import { OutputRing } from "../core/output-ring.js";
 import type { Ask, AskInput, AskOptions } from "../core/question.js";
@@ -30,6 +31,7 @@ import { signalOf } from "../core/signal.js";
 import type { SpawnScope } from "../core/spawn.js";
 import type { Attempt, Task, Work } from "../core/task.js";
 import { closedError, type WaitOptions } from "../core/waits.js";
+import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
@@ -71,6 +73,13 @@ export interface Session {
   cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
   /** Of all its tasks, whether their records are still kept or not. Of a context: of its children and everything below them. */
   usage(): Usage;
+  /**
+   * What this loop has not acknowledged yet, as soon as there is something to tell. Which doings of a task are told is its `wake`; what a wait
+   * gave this loop (an outcome that it awaited) is told already. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop,
+   * so it may end. All that happens in one turn is one batch. An owner that is gone hands what it had to its nearest living ancestor, else its
+   * named session. Inside a task of the session, a named session's is that task's.
+   */
+  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
 }
 
 /**
@@ -166,6 +175,10 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return this.#task.usageBelow();
   }
 
+  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
+    return nextBatch(this.core, this.#task, this.caller, options);
+  }
+
   protected spawnScope(): SpawnScope {
     if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
     return { parent: this.#task, sessionId: this.#task.sessionId };
@@ -201,7 +214,9 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       items: list,
       concurrency: options.concurrency,
       signal: options.signal,
-      spawn: (item, index) => this.core.spawner.spawn(this.spawnScope(), (ctx: TaskContext) => fn(ctx, item, index)),
+      // What it gives is what its loop is told of them.
+      spawn: (item, index) =>
+        this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
       cancel: (child) => this.core.stop(child, "cancel", "not needed any more"),
     });
     // What `fn` gave, as it came out of its child.
@@ -378,7 +393,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 }
 
 /** The clock of the manager whose task has `ctx`: a kind of ours counts time as the core does. */
-export function clockOf(ctx: TaskContext<never>): Clock {
+export function clockOf(ctx: TaskContext): Clock {
   return Context.coreOf(ctx).loop.clock;
 }
 

@@ -76,6 +76,10 @@ export abstract class Scope {
   protected abstract owns(task: Task): boolean;
   /** Whether `task` is one this scope spawned itself. */
   protected abstract isChild(task: Task): boolean;
+  /** The session whose loop is told of what is asked here (N2), where no task makes the call. */
+  protected get told(): string | undefined {
+    return undefined;
+  }
   /** What `cancelAll()` closes to spawns until it resolves (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
@@ -97,7 +101,7 @@ export abstract class Scope {
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {
-    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made));
+    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.told);
   }
 
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
@@ -145,7 +149,9 @@ export abstract class Scope {
     options: WaitOptions = {},
   ): AsyncIterable<OutcomeOf<H[number]>> {
     checkSignal("signal", options.signal);
-    return this.core.outcomes(this.caller, () => this.#tasksOf(tasks), options) as AsyncIterable<OutcomeOf<H[number]>>;
+    return this.core.outcomes(this.caller, this.#awaiting(tasks), () => this.#tasksOf(tasks), options) as AsyncIterable<
+      OutcomeOf<H[number]>
+    >;
   }
 
   /** Its tasks and those below them, by creation: the newest snapshots. Every given field must fit. `TypeError`: a field that is none. */
@@ -161,7 +167,7 @@ export abstract class Scope {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
       throw new TypeError(`Task ${id} is ${has}, not of kind ${show(kind.name)}`);
     }
-    return new Handle<never>(this.core, task);
+    return new Handle<never>(this.core, task, this.told);
   }
 
   /**
@@ -177,17 +183,27 @@ export abstract class Scope {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.core.cancelAll(this.caller, tasks, filter === undefined ? this.closes : undefined, reason, options);
+    const scope = filter === undefined ? this.closes : undefined;
+    return this.core.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
   }
 
   #awaiting(refs: readonly TaskRef[]) {
     /** Of the tasks of other managers. */
     const homes = new Map<Task, Core>();
-    for (const ref of refs) {
-      const home = typeof ref === "string" ? this.core : Handle.coreOf(ref);
-      if (home !== undefined && home !== this.core) homes.set(taskOf(home, "tasks", ref), home);
+    /** Of the tasks that a session gave out. */
+    const sessions = new Map<Task, string>();
+    for (const ref of Array.isArray(refs) ? refs : []) {
+      if (typeof ref !== "object" || ref === null) continue;
+      const home = Handle.coreOf(ref);
+      const task = Handle.taskOf(ref);
+      if (home === undefined || task === undefined) continue;
+      if (home !== this.core) homes.set(task, home);
+      const sessionId = Handle.sessionOf(ref);
+      if (sessionId !== undefined) sessions.set(task, sessionId);
     }
     return {
+      sessionOf: (task: Task) => sessions.get(task) ?? this.told,
+      coreOf: (task: Task) => homes.get(task),
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
       homes: new Set([this.core, ...homes.values()].map((core) => core.waits)),

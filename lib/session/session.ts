@@ -1,10 +1,13 @@
 // Session: one owner loop, by name: what it spawned, and all that came of it.
 
+import { ambientAttempt } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
+import type { NoticeOptions } from "../core/notices.js";
 import type { Usage } from "../core/record.js";
 import type { SpawnScope } from "../core/spawn.js";
 import type { Task } from "../core/task.js";
-import type { Session, Spawn } from "./context.js";
+import { Context, type Session, type Spawn } from "./context.js";
+import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope, type SpawnOptions } from "./scope.js";
 
 export class NamedSession extends Scope implements Session {
@@ -22,6 +25,18 @@ export class NamedSession extends Scope implements Session {
     return (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
   }
 
+  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
+    const acting = this.acting();
+    return acting === undefined ? nextBatch(this.core, this.id, undefined, options) : acting.nextNotices(options);
+  }
+
+  /** Inside a task of this session its loop is meant, and not this one: the context of that task. */
+  protected acting(): Context | undefined {
+    const attempt = ambientAttempt();
+    if (attempt?.phase !== "open" || attempt.waits !== this.core.waits || !this.owns(attempt.task)) return undefined;
+    return new Context(this.core, attempt);
+  }
+
   usage(): Usage {
     return this.core.ledger.of(this.id);
   }
@@ -29,7 +44,8 @@ export class NamedSession extends Scope implements Session {
   /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
-    return { parent: parent !== undefined && this.owns(parent) ? parent : undefined, sessionId: this.id };
+    if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
+    return { parent: undefined, sessionId: this.id, wake: "onTerminal" };
   }
   protected override get owner(): string {
     return this.id;
@@ -39,6 +55,9 @@ export class NamedSession extends Scope implements Session {
   }
   protected isChild(task: Task): boolean {
     return task.parent === undefined && this.owns(task);
+  }
+  protected override get told(): string {
+    return this.id;
   }
   protected get closes(): string {
     return this.id;

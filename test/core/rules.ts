@@ -165,7 +165,6 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   post: (attempt) => ({ type: "post", attempt, message: message("outbound") }),
   send: () => ({ type: "send", message: message("inbound") }),
   openRequest: (attempt) => ({ type: "openRequest", attempt, request: openRequest }),
-  acknowledge: () => ({ type: "acknowledge", noticeIds: ["notice_1"] }),
   "close answered": () => close("answered"),
   "close rejected": () => close("rejected"),
   "close expired": () => close("expired"),

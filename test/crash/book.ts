@@ -201,7 +201,6 @@ export class Book {
       case "task.abandoned":
       case "task.lateSettled":
       case "custom":
-      case "notice.acknowledged":
       case "task.retried":
         return;
       default:

@@ -102,7 +102,9 @@ function factOf(event: TaskEvent, name: string): readonly string[] {
     case "task.progressed":
       return [`progress ${name}`];
     case "task.updated": {
-      const { detached, summary, links } = event.patch;
+      const { detached, summary, links, acknowledged } = event.patch;
+      // Whose loop was told of it is no part of this model.
+      if (acknowledged !== undefined) return [];
       const what = detached ? "detached" : summary !== undefined ? "summary" : links ? "link" : "heartbeat";
       return [`${what} ${name}`];
     }
@@ -115,7 +117,6 @@ function factOf(event: TaskEvent, name: string): readonly string[] {
     case "task.retried":
       return [`retried ${name} ${event.error.code}`];
     case "task.blocked":
-    case "notice.acknowledged":
       return [];
   }
 }

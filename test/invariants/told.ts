@@ -17,6 +17,8 @@ export class Told {
 
   take(event: TaskEvent): void {
     this.seq = event.seq;
+    // Its owner's affair: nothing of the task has changed.
+    if (event.type === "task.updated" && event.patch.acknowledged !== undefined) return;
     const known = event.type === "task.created" ? { record: event.record } : this.of(event.taskId);
     const changed = { ...known.record, ...changesOf(event, known.record), updatedAt: event.at };
     const outcome =
@@ -52,6 +54,13 @@ function changesOf(event: TaskEvent, before: TaskRecord): Partial<TaskRecord> {
       return { status: "running", blockedOn: [] };
     case "task.cancelRequested":
       return { stopReason: event.stopReason, reason: event.reason, cancelRequestedAt: event.at, blockedOn: [] };
+    case "task.retried":
+      return {
+        status: "queued",
+        attempt: before.attempt + 1,
+        blockedOn: [],
+        notBeforeAt: event.notBeforeAt,
+      };
     case "task.returned":
       return event.outcome.status === "failed" ? { error: event.outcome.error } : {};
     case "task.succeeded":

@@ -1,0 +1,76 @@
+// Notice queue: what one owner has not acknowledged, and who may add to it.
+//
+// Owns the places alone; `notices.ts` writes them. `T` is the task, which has its own place in one of these.
+
+import type { Happening } from "./notice.js";
+
+/** One that is not acknowledged yet. */
+export interface PendingNotice<T> {
+  readonly id: string;
+  readonly task: T;
+  readonly at: number;
+  /** Its place among all notices. */
+  readonly order: number;
+  /** It is told of once this is stored (D1). */
+  readonly seq: number;
+  readonly what: Happening;
+}
+
+/** Who waits for notices. */
+export interface NoticeReader<T> {
+  /** The task whose wait it is: the edge of L3. */
+  readonly waiting: T | undefined;
+  readonly coalesceMs: number;
+  /** Gives the batch; `undefined`: nothing can come any more. */
+  readonly give: (batch: readonly PendingNotice<T>[] | undefined) => void;
+  /** Until the first notice has had company. */
+  company: { cancel(): void } | undefined;
+}
+
+/** Of an owner: a task, or a session by its id. */
+export class NoticeQueue<T> {
+  readonly owner: T | string;
+  /** Oldest first. */
+  pending = new Map<string, PendingNotice<T>>();
+  /** Living tasks whose doings go here. */
+  readonly sources = new Set<T>();
+  readonly readers = new Set<NoticeReader<T>>();
+  /** A look at the end of this turn is under way. */
+  isLooking = false;
+  /** Somebody has asked for its notices. */
+  isRead = false;
+
+  constructor(owner: T | string) {
+    this.owner = owner;
+  }
+
+  add(notice: PendingNotice<T>): void {
+    this.pending.set(notice.id, notice);
+  }
+
+  sort(): void {
+    this.pending = new Map([...this.pending].toSorted(([, a], [, b]) => a.order - b.order));
+  }
+}
+
+/** Of a task that may wake its owner: where its notices go, and which of them are there. */
+export class Noticed<T> {
+  queue: NoticeQueue<T>;
+  /** How many it has made: they are numbered, so that a replay numbers them alike. */
+  made = 0;
+  readonly pending = new Map<string, PendingNotice<T>>();
+
+  constructor(queue: NoticeQueue<T>) {
+    this.queue = queue;
+  }
+
+  add(notice: PendingNotice<T>): void {
+    this.pending.set(notice.id, notice);
+    this.queue.add(notice);
+  }
+
+  remove(id: string): void {
+    this.pending.delete(id);
+    this.queue.pending.delete(id);
+  }
+}

@@ -1,0 +1,340 @@
+// Notices: what each owner loop is told about its tasks (N1–N3).
+//
+// Owns a queue for each owner that is told of something: a task's loop, or a session by its id. It hears every fact of a task that may wake
+// its owner, live and replayed alike, so what is queued is itself part of the state: an acknowledgement is a fact too. A notice stays until
+// it is acknowledged, by the batch that it came with or by a wait that gave its owner the outcome. Whoever waits for notices is told at the
+// end of a turn, once what happened in it is stored: a thousand ends are one batch.
+
+import { setImmediate } from "node:timers";
+import { runOutside, waiterOf } from "./ambient.js";
+import { Alarm } from "./clock.js";
+import { findCycle } from "./cycles.js";
+import { ManagerClosedError } from "./errors.js";
+import type { Fact } from "./events.js";
+import { childrenOf } from "./hierarchy.js";
+import type { Loop } from "./loop.js";
+import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.js";
+import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
+import type { Attempt, Task } from "./task.js";
+import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
+
+/** Whose loop is told: a task's, or a session's. */
+export type NoticeOwner = Task | string;
+export type TaskNotice = PendingNotice<Task>;
+type Queue = NoticeQueue<Task>;
+type Reader = NoticeReader<Task>;
+
+export interface NoticeOptions extends WaitOptions {
+  /** 0 drains what is there. */
+  timeoutMs?: number | undefined;
+  /** After the first one, wait that long for company. */
+  coalesceMs?: number | undefined;
+}
+
+interface NoticeRooms {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly isClosed: () => boolean;
+  /** Nothing more of it is to be told: its record need not be kept for that. */
+  readonly onTold: (task: Task) => void;
+}
+
+export class Notices {
+  readonly #rooms: NoticeRooms;
+  readonly #queues = new Map<NoticeOwner, Queue>();
+  #order = 0;
+
+  constructor(rooms: NoticeRooms) {
+    this.#rooms = rooms;
+  }
+
+  /** Somebody asks, or has asked, for the notices of `owner`. */
+  isRead(owner: NoticeOwner): boolean {
+    return this.#queues.get(owner)?.isRead ?? false;
+  }
+
+  // ── reading ──────────────────────────────────────────────────────────────
+
+  /**
+   * What `owner` has not acknowledged, as soon as there is something; empty when `timeoutMs` passes first; `undefined` when nothing that lives
+   * can add to it. `context`: the attempt of the `ctx` the call came through.
+   */
+  next(
+    owner: NoticeOwner,
+    context: Attempt | undefined,
+    { timeoutMs, coalesceMs = 0, signal }: NoticeOptions,
+  ): Promise<readonly TaskNotice[] | undefined> {
+    const { loop, waits } = this.#rooms;
+    const attempt = waiterOf(context);
+    const refused =
+      context === undefined
+        ? keeperOf(attempt, waits).refusal(attempt, signal)
+        : waits.refusalThrough(context, attempt, signal);
+    if (refused !== undefined) return refused;
+    this.#beginReading(owner, context);
+    const queue = this.#queueOf(owner);
+    const ready = this.#ready(queue);
+    if (ready.length > 0 && (coalesceMs === 0 || timeoutMs === 0)) return loop.tell(ready);
+    if (!this.#mayWake(queue, attempt?.task)) return loop.tell(undefined);
+    if (timeoutMs === 0) return loop.tell(ready);
+    const keeper = keeperOf(attempt, waits);
+    return keeper.open<readonly TaskNotice[] | undefined>(
+      attempt,
+      () => ({ on: "notice" }),
+      signal,
+      (wait) => {
+        const give = (batch: readonly TaskNotice[] | undefined) => wait.resolve(batch);
+        const reader: Reader = { waiting: attempt?.task, coalesceMs, give, company: undefined };
+        queue.readers.add(reader);
+        const late =
+          timeoutMs === undefined
+            ? undefined
+            : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(this.#ready(queue)));
+        if (ready.length > 0) this.#tell(queue, reader, ready);
+        else if (queue.pending.size > 0) this.#look(queue);
+        return () => {
+          queue.readers.delete(reader);
+          late?.cancel();
+          reader.company?.cancel();
+        };
+      },
+    );
+  }
+
+  /** The owner has them. Those that it, or another, has acknowledged before are passed over. */
+  acknowledge(notices: readonly TaskNotice[]): void {
+    const ids = new Map<Task, string[]>();
+    for (const { task, id } of notices) {
+      if (!task.noticed?.pending.has(id)) continue;
+      const known = ids.get(task);
+      if (known === undefined) ids.set(task, [id]);
+      else known.push(id);
+    }
+    if (ids.size > 0 && this.#rooms.isClosed()) throw new ManagerClosedError("nothing is acknowledged any more");
+    for (const [task, acknowledged] of ids) this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged } });
+  }
+
+  // ── what a wait has told already (N2) ────────────────────────────────────
+
+  /** Whether a wait of `attempt`, or one through a handle of the session `sessionId`, is its owner's. */
+  isOwners(task: Task, attempt: Attempt | undefined, sessionId: string | undefined): boolean {
+    const owner = ownerOf(task);
+    return owner !== undefined && (owner === attempt?.task || owner === sessionId);
+  }
+
+  /** A wait of its owner has the outcome of `task`, and will give it. */
+  claim(task: Task): void {
+    task.claims++;
+  }
+
+  /** It did not. */
+  unclaim(task: Task): void {
+    task.claims--;
+    const queue = task.noticed?.queue;
+    if (queue !== undefined) this.#look(queue);
+  }
+
+  /** A wait gave its owner the outcome of `task`, which is over. */
+  handed(task: Task): void {
+    task.isHanded = true;
+    const { noticed } = task;
+    if (noticed === undefined || this.#rooms.isClosed()) return;
+    for (const notice of noticed.pending.values()) if (isEnd(notice.what)) this.acknowledge([notice]);
+  }
+
+  // ── hearing ──────────────────────────────────────────────────────────────
+
+  /** A task was made, in this process or in an earlier one. */
+  made(task: Task): void {
+    if (task.wake === "silent") return;
+    const owner = ownerOf(task);
+    if (owner !== undefined) this.#follow(task, owner);
+  }
+
+  /** A fact of a task, just decided or replayed. */
+  hear(task: Task, fact: Fact, seq: number, at: number): void {
+    const { noticed } = task;
+    if (noticed !== undefined) {
+      const acknowledged = fact.type === "task.updated" ? fact.patch.acknowledged : undefined;
+      if (acknowledged !== undefined) this.#told(task, noticed, acknowledged);
+      else {
+        if (task.isOver) noticed.queue.sources.delete(task);
+        const what = happeningOf(fact, task.wake);
+        if (what !== undefined) this.#add(task, noticed, what, seq, at);
+        if (what !== undefined || task.isOver) this.#look(noticed.queue);
+      }
+    }
+    if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
+    if (task.notices !== undefined && isGone(task)) this.#handOn(task, task.notices);
+  }
+
+  /** What a store kept, of a task that `made` has seen. */
+  restore(task: Task, made: number, stored: readonly StoredNotice[]): void {
+    const noticed = task.noticed;
+    if (noticed === undefined) return;
+    noticed.made = made;
+    for (const { id, at, order, what } of stored) {
+      this.#order = Math.max(this.#order, order);
+      noticed.add({ id, task, at, order, seq: 0, what });
+    }
+  }
+
+  /** They come as their tasks do in the snapshot. */
+  restored(): void {
+    for (const queue of this.#queues.values()) queue.sort();
+  }
+
+  #queueOf(owner: NoticeOwner): Queue {
+    const known = this.#queues.get(owner);
+    if (known !== undefined) return known;
+    const queue = new NoticeQueue<Task>(owner);
+    this.#queues.set(owner, queue);
+    if (typeof owner !== "string") owner.notices = queue;
+    return queue;
+  }
+
+  #follow(task: Task, owner: NoticeOwner): Noticed<Task> {
+    const queue = this.#queueOf(owner);
+    const noticed = new Noticed<Task>(queue);
+    task.noticed = noticed;
+    if (!task.isOver) queue.sources.add(task);
+    return noticed;
+  }
+
+  #add(task: Task, noticed: Noticed<Task>, what: Happening, seq: number, at: number): void {
+    noticed.made++;
+    noticed.add({ id: `${task.id}.${noticed.made}`, task, at, order: ++this.#order, seq, what });
+  }
+
+  #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
+    for (const id of ids) noticed.remove(id);
+    if (noticed.pending.size === 0) this.#rooms.onTold(task);
+    this.#look(noticed.queue);
+  }
+
+  /** The loop of `owner` reads, from now on: it is told of the ends of those that did not say, also of the earlier ones. */
+  #beginReading(owner: NoticeOwner, context: Attempt | undefined): void {
+    this.#queueOf(owner).isRead = true;
+    if (typeof owner === "string" || context === undefined || owner.state.details.readsNotices) return;
+    this.#rooms.loop.write(owner, { type: "update", attempt: context.number, patch: { readsNotices: true } });
+    const handed = [...childrenOf(owner)].filter((child) => child.isHanded);
+    for (const child of handed) this.handed(child);
+  }
+
+  #hearChildren(owner: Task, seq: number, at: number): void {
+    const ended: Task[] = [];
+    for (const child of childrenOf(owner)) {
+      if (child.traits.wake !== undefined || child.noticed !== undefined) continue;
+      child.touch();
+      this.#follow(child, owner);
+      if (child.isOver) ended.push(child);
+    }
+    ended.sort((a, b) => a.endOrder - b.endOrder);
+    for (const child of ended) {
+      const { noticed } = child;
+      if (noticed === undefined) continue;
+      this.#add(child, noticed, endOf(child), seq, child.state.finishedAt ?? at);
+    }
+  }
+
+  /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
+  #handOn(gone: Task, from: Queue): void {
+    this.#queues.delete(gone);
+    gone.notices = undefined;
+    const owner = ownerOf(gone);
+    if (owner === undefined) {
+      for (const { task } of from.pending.values()) this.#forget(task);
+      for (const task of from.sources) this.#forget(task);
+      return;
+    }
+    const to = this.#queueOf(owner);
+    for (const notice of from.pending.values()) {
+      to.add(notice);
+      if (notice.task.noticed !== undefined) notice.task.noticed.queue = to;
+    }
+    for (const task of from.sources) {
+      to.sources.add(task);
+      if (task.noticed !== undefined) task.noticed.queue = to;
+    }
+    if (from.pending.size > 0) to.sort();
+    this.#look(to);
+  }
+
+  /** Nobody is left to be told: its notices go with the record. */
+  #forget(task: Task): void {
+    if (task.noticed === undefined) return;
+    task.noticed = undefined;
+    this.#rooms.onTold(task);
+  }
+
+  // ── telling ──────────────────────────────────────────────────────────────
+
+  /** Oldest first. What a wait is about to hand out, and what is not stored, is not told of yet. */
+  #ready(queue: Queue): readonly TaskNotice[] {
+    const { storedSeq } = this.#rooms.loop;
+    const ready: TaskNotice[] = [];
+    for (const notice of queue.pending.values())
+      if (notice.seq <= storedSeq && !(notice.task.claims > 0 && isEnd(notice.what))) ready.push(notice);
+    return ready;
+  }
+
+  /** Something is to be told, or some living task can still add to it and does not itself wait for the reader to end (L3). */
+  #mayWake(queue: Queue, waiting: Task | undefined): boolean {
+    if (queue.pending.size > 0) return true;
+    for (const source of queue.sources) {
+      if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
+    }
+    return false;
+  }
+
+  /** At the end of the turn, once what is decided by now is stored. */
+  #look(queue: Queue): void {
+    if (queue.readers.size === 0 || queue.isLooking) return;
+    queue.isLooking = true;
+    this.#rooms.loop.call(() =>
+      runOutside(() =>
+        setImmediate(() => {
+          queue.isLooking = false;
+          this.#tellFirst(queue);
+        }),
+      ),
+    );
+  }
+
+  /** One reader has the batch; the others wait on, unless nothing can come any more. */
+  #tellFirst(queue: Queue): void {
+    const ready = this.#ready(queue);
+    const [first] = queue.readers;
+    if (first === undefined) return;
+    if (ready.length > 0) this.#tell(queue, first, ready);
+    for (const reader of [...queue.readers]) if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+  }
+
+  #tell(queue: Queue, reader: Reader, ready: readonly TaskNotice[]): void {
+    if (reader.coalesceMs === 0) return reader.give(ready);
+    reader.company ??= new Alarm(this.#rooms.loop.clock, reader.coalesceMs, () => {
+      reader.company = undefined;
+      const gathered = this.#ready(queue);
+      // A wait may have given them meanwhile.
+      if (gathered.length > 0) reader.give(gathered);
+      else if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+    });
+  }
+}
+
+/** N3: its parent's loop, or that of the nearest ancestor whose function is not over; else the session's. `undefined`: nobody is. */
+export function ownerOf(task: Task): NoticeOwner | undefined {
+  for (let above = task.parent; above !== undefined; above = above.parent) if (!isGone(above)) return above;
+  return task.sessionId;
+}
+
+/** Its function is over: it reads nothing any more. */
+function isGone({ state }: Task): boolean {
+  return state.outcome !== undefined;
+}
+
+function endOf({ state }: Task): Happening {
+  const { outcome } = state;
+  if (outcome === undefined) throw new TypeError("it has not ended");
+  return { type: `task.${outcome.status}` };
+}

@@ -1,0 +1,74 @@
+// Escaped: a task's words, made safe to stand in a line of a prompt.
+//
+// What a subagent says of itself is data that nobody vouches for. Here it loses all by which it could be taken for anything else: it stays in
+// its line, its quotes and its fence, shows nothing that a person cannot see, and is cut at a length. Says nothing of where it stands.
+
+import type { Json } from "../core/json.js";
+
+/** One line of at most `most` characters, without quotes around it: for an id, a kind, a number's unit. */
+export function escaped(text: string, most: number): string {
+  // What is dropped or joined leaves room that no text needs to fill: a bounded look is enough, however long the text is.
+  const looked = startOf(text, most * 4);
+  const plain = looked
+    .replaceAll(UNSEEN, "")
+    .replaceAll(BLANK, " ")
+    .replaceAll(STEERING, "\uFFFD")
+    .replaceAll(/["`]/gu, "'")
+    .replaceAll("<", "‹")
+    .replaceAll(">", "›")
+    .trim();
+  return looked.length < text.length || plain.length > most ? `${startOf(plain, most - 1)}…` : plain;
+}
+
+/** As `escaped`, between double quotes, which it has none of; at most `most` characters in them. */
+export function quoted(text: string, most: number): string {
+  return `"${escaped(text, most)}"`;
+}
+
+/** As `quoted`: a text as it is, and any other value as JSON, with single quotes for double ones. */
+export function quotedJson(json: Json, most: number): string {
+  return quoted(typeof json === "string" ? json : startOfJson(json, most * 4 + 1), most);
+}
+
+/** At most so many characters of the beginning, and no half of a character that is two. */
+export function startOf(text: string, most: number): string {
+  const end = Math.max(0, most);
+  return text.slice(0, isInside(text, end) ? end - 1 : end);
+}
+
+/** Whether `place` is between the two halves of one character. */
+export function isInside(text: string, place: number): boolean {
+  return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(Math.max(0, place - 1), place + 1));
+}
+
+/** As much of the JSON text as anybody will look at: a result may be long. */
+function startOfJson(json: Json, most: number): string {
+  let text = "";
+  const write = (value: Json): void => {
+    if (text.length >= most) return;
+    if (typeof value === "string") text += JSON.stringify(value.slice(0, most));
+    else if (typeof value !== "object" || value === null) text += String(value);
+    else {
+      const isList = Array.isArray(value);
+      text += isList ? "[" : "{";
+      let first = true;
+      for (const key in value) {
+        if (text.length >= most) return;
+        if (!first) text += ",";
+        first = false;
+        if (!isList) text += `${JSON.stringify(key)}:`;
+        write((value as { readonly [key: string]: Json })[key] ?? null);
+      }
+      text += isList ? "]" : "}";
+    }
+  };
+  write(json);
+  return text;
+}
+
+/** Spaces of every sort, ends of lines, tabs. */
+const BLANK = /[\s\u0085]+/gu;
+/** Shown as nothing: joiners, marks and changes of direction, tags, selectors. Words could be hidden in them. */
+const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
+/** Control codes, what else formats, halves of characters, and what means something in private. */
+const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}]/gu;

@@ -1,0 +1,9 @@
+// Message words: what a message says, in one line that a model reads.
+
+import type { Message } from "../core/message.js";
+import { quoted } from "./escaped.js";
+
+export function messageInWords({ content }: Message, most: number): string {
+  const said = content.map((part) => (part.type === "text" ? part.text : JSON.stringify(part.data)));
+  return quoted(said.join(" "), most);
+}

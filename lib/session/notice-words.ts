@@ -1,0 +1,82 @@
+// Notice words: what happened to a task, in one line that a model reads.
+//
+// What a task says of itself is data that nobody vouches for: it stands quoted, bounded and escaped, and cannot end its line or its fence.
+
+import type { Happening, Notice } from "../core/notice.js";
+import type { TaskFailure } from "../core/record.js";
+import type { Task } from "../core/task.js";
+import { quoted, quotedJson } from "./escaped.js";
+import { messageInWords } from "./message-words.js";
+
+/** Of a result, a message, an error: what follows is read with `get_task`. */
+const MOST_OF_ONE = 600;
+const MOST_OF_NAME = 60;
+const MOST_OF_BATCH = 8_000;
+
+export function noticeInWords(task: Task, what: Happening): string {
+  return `${nameOf(task)} ${happeningInWords(task, what)}`;
+}
+
+/** A fence around all of them; those that do not fit are counted. */
+export function batchInWords(notices: readonly Notice[]): string {
+  if (notices.length === 0) return "";
+  const lines: string[] = [];
+  let length = 0;
+  for (const { text } of notices) {
+    length += text.length + 3;
+    if (length > MOST_OF_BATCH) break;
+    lines.push(`- ${text}`);
+  }
+  const more = notices.length - lines.length;
+  if (more > 0) lines.push(`… and ${more} more: list_tasks shows them`);
+  return `<task_notices>\n${lines.join("\n")}\n</task_notices>`;
+}
+
+function nameOf({ id, traits, state }: Task): string {
+  const label = state.details.title ?? traits.name;
+  const kind = traits.kind === undefined ? "" : ` (${traits.kind})`;
+  return `${id}${label === undefined ? "" : ` ${quoted(label, MOST_OF_NAME)}`}${kind}`;
+}
+
+function happeningInWords(task: Task, what: Happening): string {
+  switch (what.type) {
+    case "message.sent":
+      return `says: ${messageInWords(what.message, MOST_OF_ONE)}`;
+    case "request.opened": {
+      const { id, kind, question, choices, status } = what.request;
+      if (status !== "open") return `asked ${quoted(question, MOST_OF_ONE)}: ${status} by now`;
+      if (kind === "approval") return `waits until a person approves: ${quoted(question, MOST_OF_ONE)}`;
+      const among = choices === undefined ? "" : ` (one of ${choices.map((choice) => quoted(choice, 60)).join(", ")})`;
+      return `asks ${id}: ${quoted(question, MOST_OF_ONE)}${among}`;
+    }
+    case "custom":
+      return `emitted ${quoted(what.name, MOST_OF_NAME)}${what.payload === undefined ? "" : ` ${quotedJson(what.payload, MOST_OF_ONE)}`}`;
+    default:
+      return endInWords(task);
+  }
+}
+
+function endInWords({ state }: Task): string {
+  const { outcome, output, details } = state;
+  const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, MOST_OF_ONE)}`;
+  switch (outcome?.status) {
+    case "failed":
+      return `failed${failureInWords(outcome.error)}${summary}`;
+    case "cancelled":
+      return `was cancelled: ${quoted(outcome.reason, MOST_OF_ONE)}${summary}`;
+    case "interrupted": {
+      const { reason, instanceId, pid } = outcome;
+      const process = instanceId === undefined ? "" : ` (instance ${instanceId}, pid ${pid})`;
+      return `was interrupted: ${reason}${process}${summary}`;
+    }
+    default: {
+      if (output === undefined) return `succeeded${summary}`;
+      if ("outputOmitted" in output) return `succeeded, with a result that only the program can read${summary}`;
+      return `succeeded: ${quotedJson(output.output, MOST_OF_ONE)}${summary}`;
+    }
+  }
+}
+
+export function failureInWords({ code, message }: TaskFailure): string {
+  return `${code === "error" ? "" : ` (${code})`}: ${quoted(message, MOST_OF_ONE)}`;
+}
