@@ -4,7 +4,8 @@
 // manager that task is of. Listeners, hooks and stores are called outside any task.
 
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Attempt, Work } from "./task.js";
+import type { Attempt } from "./task.js";
+import type { Work } from "./work.js";
 
 const storage = new AsyncLocalStorage<Attempt | undefined>();
 

@@ -25,7 +25,8 @@ import type { Receiver } from "./handout.js";
 import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
-import { type AnyTaskKind, Kinds } from "./kind.js";
+import { type AnyTaskKind } from "./kind.js";
+import { Kinds } from "./kinds.js";
 import type { Lease } from "./lease.js";
 import { Ledger } from "./ledger.js";
 import { Listeners, type Logger } from "./listeners.js";
@@ -44,8 +45,9 @@ import { Runner } from "./runner.js";
 import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
-import type { Attempt, OpenWait, Task, Work } from "./task.js";
+import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
+import type { Work } from "./work.js";
 
 /** Through what tasks are asked for: `undefined` of one that is not of another manager, or of no session. */
 interface Asking {
@@ -135,7 +137,14 @@ export class Core {
     );
     this.waits = new Waits(this.loop, this.slots);
     this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
-    this.messages = new Messages(this.loop, this.waits, this.requests, ids);
+    this.messages = new Messages({
+      loop: this.loop,
+      waits: this.waits,
+      requests: this.requests,
+      ids,
+      kindOf: (task) => this.kinds.of(task),
+      onFailed: (what, error) => this.logger?.warn(what, { error }),
+    });
     this.notices = new Notices({
       loop: this.loop,
       waits: this.waits,
@@ -165,6 +174,7 @@ export class Core {
       retryOf: (task) => this.kinds.retryOf(task),
       onRetryFailed: (task, error) => this.logger?.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
       enter: (task) => this.spawner.enter(task),
+      onStarted: (task) => this.messages.started(task),
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);

@@ -2,11 +2,16 @@
 
 import type { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
+import type { Message } from "./message.js";
 import type { OutputRing } from "./output-ring.js";
 import type { TaskFailure } from "./record.js";
 
 export interface Desk {
   mailbox?: Mailbox;
+  /** Messages that its kind is handed when its function runs. */
+  unsteered?: Message[] | undefined;
+  /** Until its kind has been handed all before. */
+  steering?: Promise<void>;
   output?: OutputRing;
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */

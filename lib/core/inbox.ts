@@ -176,6 +176,7 @@ export class Requests implements Inbox {
       id: this.#ids.next("request"),
       taskId: task.id,
       ...(sessionId === undefined ? {} : { sessionId }),
+      ...(task.parent === undefined ? {} : { path: pathTo(task) }),
       ...question,
       status: "open",
       createdAt: now,
@@ -470,6 +471,12 @@ function tellAsked(asked: Asked): void {
 
 function untilAsked(unasked: Set<() => void>): Promise<void> {
   return new Promise((resolve) => unasked.add(resolve));
+}
+
+function pathTo(asker: Task): readonly string[] {
+  const path: string[] = [];
+  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) path.unshift(task.id);
+  return Object.freeze(path);
 }
 
 function closedBy(request: InboxRequest): Error {

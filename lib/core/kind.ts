@@ -1,16 +1,14 @@
 // Kind: a named sort of task (DESIGN §10), so that it can be started by name, and gone on with after a restart.
 //
-// Owns what a kind is made of, as the rooms see it, and which kinds a manager knows. Its types for people are in `define-kind.ts`.
+// Owns how the parts of a kind (`work.ts`) become the work of a task. Its types for people are in `define-kind.ts`.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidInputError, UnknownKindError } from "./errors.js";
+import { InvalidInputError } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
 import { handled } from "./pending-wait.js";
-import type { TaskRecord } from "./record.js";
-import type { RetryPolicy } from "./retry.js";
-import { ResultError } from "./settled.js";
-import type { Task, Work } from "./task.js";
+import { FailureError } from "./settled.js";
+import type { KindParts, Work } from "./work.js";
 
 /** A named sort of task: a restart can go on with it. `I` is what a spawner passes, `T` what `result()` gives. */
 export interface TaskKind<in I, out T> {
@@ -22,20 +20,6 @@ export interface TaskKind<in I, out T> {
 
 /** Any kind, as the registry holds it. Not `TaskKind<unknown, unknown>`: a kind *takes* its input. */
 export type AnyTaskKind = TaskKind<never, unknown>;
-
-/** What a kind does, without the types that `defineKind` put to it. */
-export interface KindParts {
-  readonly name: string;
-  readonly description: string | undefined;
-  readonly input: StandardSchemaV1 | undefined;
-  readonly output: StandardSchemaV1 | undefined;
-  readonly checkpoint: StandardSchemaV1 | undefined;
-  readonly run: (context: never, input: never) => unknown;
-  readonly canReattach: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  readonly retry: RetryPolicy | undefined;
-  readonly timeoutMs: number | undefined;
-  readonly lane: string | undefined;
-}
 
 export class Kind implements AnyTaskKind {
   readonly name: string;
@@ -55,59 +39,19 @@ export class Kind implements AnyTaskKind {
   }
 }
 
-/** The kinds of one manager, by name. */
-export class Kinds {
-  readonly #byName = new Map<string, KindParts>();
-
-  constructor(kinds: readonly unknown[]) {
-    for (const [index, kind] of kinds.entries()) {
-      const parts = Kind.partsOf(kind);
-      if (parts === undefined) throw new TypeError(`kinds[${index}] must come from defineKind, got ${show(kind)}`);
-      const known = this.#byName.get(parts.name);
-      if (known !== undefined && known !== parts)
-        throw new TypeError(`kinds[${index}]: there are two kinds named ${show(parts.name)}`);
-      this.#byName.set(parts.name, parts);
-    }
-  }
-
-  find(name: string): KindParts | undefined {
-    return this.#byName.get(name);
-  }
-
-  named(name: string): KindParts {
-    const parts = this.find(name);
-    if (parts === undefined) throw new UnknownKindError(name, [...this.#byName.keys()]);
-    return parts;
-  }
-
-  /** The kind that may go on with `task` after a restart, if there is one (D4). */
-  thatReattaches(task: Task): KindParts | undefined {
-    const parts = task.traits.kind === undefined ? undefined : this.find(task.traits.kind);
-    if (parts?.canReattach === undefined) return undefined;
-    const { maxAttempts = Number.POSITIVE_INFINITY } = this.retryOf(task)?.limits ?? {};
-    return task.state.attempt < maxAttempts ? parts : undefined;
-  }
-
-  /** Its own, or its kind's. */
-  retryOf(task: Task): RetryPolicy | undefined {
-    const { limits, kind } = task.traits;
-    if (limits?.retry !== undefined) return { limits: limits.retry, retryIf: task.desk?.retryIf };
-    return kind === undefined ? undefined : this.find(kind)?.retry;
-  }
-}
-
 /** The work of a kind, and what its record says of it. */
 export interface KindWork {
   readonly kind: string;
   readonly input: Json | undefined;
   readonly work: Work;
+  readonly parts: KindParts;
 }
 
 /** Checks the input. What is checked is what the journal keeps, so that a restart finds the same. */
 export function workOf(parts: KindParts, input: unknown): KindWork {
   const kept = input === undefined ? undefined : takeJson("input", input);
   const parsed = parse(parts, kept);
-  return { kind: parts.name, input: kept, work: (context) => promised(parts, parts.run(context, parsed)) };
+  return { kind: parts.name, input: kept, parts, work: (context) => promised(parts, parts.run(context, parsed)) };
 }
 
 /** The work of its next attempt: an input that does not fit any more fails it. */
@@ -124,9 +68,9 @@ async function checkResult(name: string, output: StandardSchemaV1, result: unkno
   const value = await result;
   const parsed = await output["~standard"].validate(value);
   if (parsed.issues === undefined) return parsed.value;
-  if (value === undefined) throw new ResultError("no_result", `Kind ${show(name)} gave no result`);
+  if (value === undefined) throw new FailureError("no_result", `Kind ${show(name)} gave no result`);
   const issues = parsed.issues.map(({ message }) => message).join("; ");
-  throw new ResultError("schema_mismatch", `The result of kind ${show(name)} does not fit: ${issues}`);
+  throw new FailureError("schema_mismatch", `The result of kind ${show(name)} does not fit: ${issues}`);
 }
 
 /** `never`: what a schema gives is what the `run` beside it takes; `defineKind` saw to that. */

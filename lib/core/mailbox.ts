@@ -14,14 +14,24 @@ export class Mailbox {
   readonly #unread: Message[] = [];
   /** Those who wait in `receive`, first come first served. */
   readonly receivers = new Set<Receiver>();
+  /** Those who wait for one to come, and leave it to others to take. */
+  readonly lookouts = new Set<{ resolve(): void }>();
 
   /** An inbound message goes to the first that waits for one, or stays unread. */
   add(message: Message): void {
     this.#messages.push(message);
     if (message.direction === "outbound") return;
     const [receiver] = this.receivers;
-    if (receiver === undefined) this.#unread.push(message);
-    else receiver.resolve(message);
+    if (receiver !== undefined) {
+      receiver.resolve(message);
+      return;
+    }
+    this.#unread.push(message);
+    for (const lookout of [...this.lookouts]) lookout.resolve();
+  }
+
+  get hasUnread(): boolean {
+    return this.#unread.length > 0;
   }
 
   /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */

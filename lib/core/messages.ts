@@ -15,14 +15,29 @@ import { type Content, type Message, type SendOptions, takeContent, toAnswer } f
 import { checkMs, checkSignal, checkText } from "./options.js";
 import type { Attempt, Task } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
+import type { KindParts } from "./work.js";
+
+interface MessageRooms {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly requests: Requests;
+  readonly ids: Ids;
+  readonly kindOf: (task: Task) => KindParts | undefined;
+  /** A kind's `deliver` threw: the task goes on. */
+  readonly onFailed: (what: string, error: unknown) => void;
+}
 
 export class Messages {
   readonly #loop: Loop;
   readonly #waits: Waits;
   readonly #requests: Requests;
   readonly #ids: Ids;
+  readonly #kindOf: (task: Task) => KindParts | undefined;
+  readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor(loop: Loop, waits: Waits, requests: Requests, ids: Ids) {
+  constructor({ loop, waits, requests, ids, kindOf, onFailed }: MessageRooms) {
+    this.#kindOf = kindOf;
+    this.#onFailed = onFailed;
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
@@ -49,8 +64,39 @@ export class Messages {
       const refused = this.#loop.apply(task, { type: "send", message });
       if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
       mailboxOf(task).add(message);
+      this.#steer(task, message);
     }
     return this.#delivered(message);
+  }
+
+  /** What was sent before its function ran is handed to its kind. */
+  started(task: Task): void {
+    const { unsteered } = task.desk ?? {};
+    if (unsteered === undefined || task.desk === undefined) return;
+    task.desk.unsteered = undefined;
+    for (const message of unsteered) this.#steer(task, message);
+  }
+
+  /** §10: a kind that steers is handed each message once it is stored, one after the other. */
+  #steer(task: Task, message: Message): void {
+    const deliver = this.#kindOf(task)?.deliver;
+    if (deliver === undefined) return;
+    const desk = deskOf(task);
+    if (task.attempt === undefined) {
+      desk.unsteered ??= [];
+      desk.unsteered.push(message);
+      return;
+    }
+    this.#loop.call(() => {
+      const before = desk.steering ?? Promise.resolve();
+      desk.steering = before.then(async () => {
+        try {
+          await deliver(task.record, message);
+        } catch (error) {
+          this.#onFailed(`deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`, error);
+        }
+      });
+    });
   }
 
   /** From the task to its owner. Resolves when stored; from a function that is over it is dropped (S2). */
@@ -96,6 +142,24 @@ export class Messages {
           mailbox.receivers.delete(wait);
           alarm?.cancel();
         };
+      },
+    );
+  }
+
+  /** Resolves when there is an inbound message that nobody has read, and leaves it there. */
+  arrival(attempt: Attempt, signal: AbortSignal | undefined): Promise<void> {
+    const mailbox = mailboxOf(attempt.task);
+    const refused = this.#waits.refusal(attempt, signal);
+    if (refused !== undefined) return refused;
+    if (mailbox.hasUnread) return this.#loop.tell(undefined);
+    return this.#waits.open<void>(
+      attempt,
+      () => ({ on: "message" }),
+      signal,
+      (wait) => {
+        const lookout = { resolve: () => wait.resolve() };
+        mailbox.lookouts.add(lookout);
+        return () => mailbox.lookouts.delete(lookout);
       },
     );
   }

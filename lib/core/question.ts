@@ -2,9 +2,10 @@
 //
 // Checks a question before its request is opened and an answer before its command. Knows no task and no request that is open.
 
-import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "./errors.js";
 import { copyJson, type Json, takeJson } from "./json.js";
+import { toJsonSchema } from "./json-schema.js";
 import { checkKnown, checkMs, checkOneOf, checkSchema, checkSignal, checkText, checkType, show } from "./options.js";
 import type { InboxRequest, Question } from "./request.js";
 import type { WaitOptions } from "./waits.js";
@@ -73,23 +74,6 @@ export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Questi
 
 function isListOfTexts(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((choice) => typeof choice === "string");
-}
-
-/** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
-function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
-  if (!saysJsonSchema(schema["~standard"])) return undefined;
-  try {
-    const copied = copyJson(schema["~standard"].jsonSchema.input({ target: "draft-2020-12" }));
-    return copied.ok ? copied.json : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function saysJsonSchema(standard: object): standard is StandardJSONSchemaV1["~standard"] {
-  if (!("jsonSchema" in standard) || typeof standard.jsonSchema !== "object" || standard.jsonSchema === null)
-    return false;
-  return "input" in standard.jsonSchema && typeof standard.jsonSchema.input === "function";
 }
 
 /** A2: the answer as the request keeps it, if it is one for this kind of request. */

@@ -6,8 +6,8 @@
 import pLimit from "p-limit";
 import { isStopped } from "./decide.js";
 import type { Requests } from "./inbox.js";
-import type { KindParts, Kinds } from "./kind.js";
 import { workAgain } from "./kind.js";
+import type { Kinds } from "./kinds.js";
 import type { Logger } from "./listeners.js";
 import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
@@ -16,6 +16,7 @@ import type { Runner } from "./runner.js";
 import type { Lane } from "./slots.js";
 import type { Spawner } from "./spawn.js";
 import type { Task } from "./task.js";
+import type { KindParts } from "./work.js";
 
 export interface RecoveryRooms {
   readonly loop: Loop;
@@ -60,7 +61,11 @@ export async function recover(
     if (kind !== undefined && (!task.isAttached || isReturnable(task, candidates))) candidates.set(task, kind);
   }
   // H7: before any kind is asked.
-  for (const task of living) if (!candidates.has(task)) runner.lose(task, replay.processOf(task));
+  for (const task of living) {
+    if (candidates.has(task)) continue;
+    runner.lose(task, replay.processOf(task));
+    if (isStopped(task.state) && task.state.startedAt !== undefined) void windDown(rooms, task);
+  }
 
   const reattached: Reattached[] = [];
   const limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
@@ -109,6 +114,16 @@ function generationsOf(tasks: Iterable<Task>): readonly (readonly Task[])[] {
     else generation.push(task);
   }
   return [...generations].toSorted(([a], [b]) => a - b).map(([, generation]) => generation);
+}
+
+/** D4: a stop that was asked for is carried out, also where the work goes on outside. Nobody waits for it. */
+async function windDown({ kinds, logger }: RecoveryRooms, task: Task): Promise<void> {
+  const { record } = task;
+  try {
+    await kinds.of(task)?.cancel?.(record, record.reason ?? "cancel");
+  } catch (error) {
+    logger?.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
+  }
 }
 
 async function mayGoOn(

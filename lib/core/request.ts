@@ -12,6 +12,8 @@ export interface InboxRequest {
   readonly id: string;
   readonly taskId: string;
   readonly sessionId?: string;
+  /** Of a task below another: the ids from its root down to it. */
+  readonly path?: readonly string[];
   readonly kind: RequestKind;
   readonly status: RequestStatus;
   readonly question: string;

@@ -1,14 +1,10 @@
 // Retry: how often a failed task runs again, and after how long (§10, C1).
 //
-// Owns what a `retry` may say and the pause before the next attempt: H7 lets it start when its time has come and what the last attempt
-// left below it is over.
+// Owns what a `retry` may say. The pause itself is in `pause.ts`.
 
-import { Alarm, type Clock } from "./clock.js";
 import { checkCount, checkFinite, checkMs, checkOptions, checkType } from "./options.js";
 import type { TaskFailure } from "./record.js";
 import type { RetryLimits } from "./state.js";
-import type { Link, Task, Watcher } from "./task.js";
-import { unwatch, watch } from "./watchers.js";
 
 /** Only `error`, `timeout` and `stalled` retry. A retry is `queued` with `notBeforeAt`; it holds no slot and has no place in line until then. */
 export interface RetryOptions {
@@ -54,32 +50,4 @@ export function takeRetry(retry: RetryOptions | undefined): RetryPolicy | undefi
 export function backoffOf({ backoffMs, factor, jitter }: RetryLimits, attempt: number): number {
   const whole = Math.min(backoffMs * factor ** (attempt - 1), Number.MAX_SAFE_INTEGER);
   return Math.round(jitter ? whole * (0.5 + Math.random() / 2) : whole);
-}
-
-/** Until the next attempt may stand in line: `ms` have passed, and `below` are over. */
-export class Pause implements Watcher {
-  readonly waiting = undefined;
-  readonly #alarm: Alarm;
-  readonly #links: Link[] = [];
-  readonly #onOver: () => void;
-  #left = 1;
-
-  constructor(clock: Clock, ms: number, below: Iterable<Task>, onOver: () => void) {
-    this.#onOver = onOver;
-    for (const task of below) {
-      this.#left++;
-      this.#links.push(watch(task, this));
-    }
-    this.#alarm = new Alarm(clock, ms, () => this.taskEnded());
-  }
-
-  taskEnded(): void {
-    this.#left--;
-    if (this.#left === 0) this.#onOver();
-  }
-
-  cancel(): void {
-    this.#alarm.cancel();
-    for (const link of this.#links) unwatch(link);
-  }
 }

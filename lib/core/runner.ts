@@ -12,15 +12,17 @@ import { deskOf } from "./desk.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
+import { Pause } from "./pause.js";
 import type { Runtime } from "./record.js";
-import { backoffOf, Pause, type RetryPolicy } from "./retry.js";
+import { backoffOf, type RetryPolicy } from "./retry.js";
 import { messageOf, type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
-import { Attempt, type Task, type Work } from "./task.js";
+import { Attempt, type Task } from "./task.js";
 import { overError, type Waits } from "./waits.js";
 import { tellWatchers } from "./watchers.js";
+import type { Work } from "./work.js";
 
 interface RunnerRooms {
   readonly loop: Loop;
@@ -41,6 +43,8 @@ interface RunnerRooms {
   readonly retryOf: (task: Task) => RetryPolicy | undefined;
   /** `retryIf` threw: the task is not tried again. */
   readonly onRetryFailed: (task: Task, error: unknown) => void;
+  /** Its function is about to run. */
+  readonly onStarted: (task: Task) => void;
   /** It stands in line again. */
   readonly enter: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
@@ -86,6 +90,7 @@ export class Runner {
     const attempt = new Attempt(task, task.state.attempt, waits);
     task.attempt = attempt;
     task.desk?.deadlines?.run();
+    if (task.desk !== undefined) this.#rooms.onStarted(task);
     let value: unknown;
     try {
       value = isAmbient

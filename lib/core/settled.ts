@@ -40,21 +40,21 @@ export function messageOf(thrown: unknown): string {
   return readText(() => (thrown instanceof Error ? thrown.message : undefined)) ?? printed(thrown);
 }
 
-/** What a kind's function gave is not what the kind promises (§10). */
-export class ResultError extends Error {
-  readonly failure: "no_result" | "schema_mismatch";
+/** Fails a task with a code of its own: what a kind's function gave is not what the kind promises, or its remote says how it failed (§10). */
+export class FailureError extends Error {
+  readonly failure: FailureCode;
 
-  constructor(failure: "no_result" | "schema_mismatch", message: string) {
+  constructor(failure: FailureCode, message: string) {
     super(message);
-    this.name = "ResultError";
+    this.name = "FailureError";
     this.failure = failure;
   }
 }
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
 function codeOfThrown(error: unknown): FailureCode {
-  const refusedResult = read(() => (error instanceof ResultError ? error.failure : undefined));
-  if (refusedResult !== undefined) return refusedResult;
+  const failure = read(() => (error instanceof FailureError ? error.failure : undefined));
+  if (failure !== undefined) return failure;
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
 }

@@ -37,9 +37,10 @@ import {
   show,
   takeObject,
 } from "./options.js";
+import { Pause } from "./pause.js";
 import type { Budget, ChildrenPolicy, Wake } from "./record.js";
 import type { Registry } from "./registry.js";
-import { Pause, type RetryOptions, type RetryPolicy, takeRetry } from "./retry.js";
+import { type RetryOptions, type RetryPolicy, takeRetry } from "./retry.js";
 import { follow, wordsOf } from "./signal.js";
 import { type Lane, rankOf, type Slots } from "./slots.js";
 import {
@@ -52,7 +53,8 @@ import {
   WAKING_TRAITS,
 } from "./state.js";
 import type { StopReason } from "./status.js";
-import { Task, type Work } from "./task.js";
+import { Task } from "./task.js";
+import type { KindParts, Work } from "./work.js";
 
 /** What may be said of a task when it is spawned. `R` is how a parent may be named. */
 export interface SpawnOptions<R = unknown> {
@@ -147,8 +149,9 @@ interface SpawnRooms {
 interface KindWork {
   readonly kind: string | undefined;
   readonly input: Json | undefined;
+  readonly parts: KindParts | undefined;
 }
-const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined });
+const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined, parts: undefined });
 
 export const DEFAULT_LANE = "default";
 const NO_OPTIONS: SpawnOptions = Object.freeze({});
@@ -205,6 +208,7 @@ export class Spawner {
       lane,
       parent,
       work,
+      kind: made.parts,
       context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
     registry.add(task);

@@ -14,6 +14,7 @@ import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
 import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
+import type { KindParts, Work } from "./work.js";
 
 /** Somebody who waits for tasks to end. */
 export interface Watcher {
@@ -62,9 +63,6 @@ export function familyOf(task: Task): Family {
   return task.family;
 }
 
-/** A task's function, as `spawn` took it. The rooms never call it themselves: its context is a view, made above them. */
-export type Work = (context: never) => unknown;
-
 /** What a spawn gives. */
 interface Spawned {
   readonly id: string;
@@ -75,6 +73,7 @@ interface Spawned {
   readonly lane: Lane<Task>;
   readonly parent: Task | undefined;
   readonly work: Work | undefined;
+  readonly kind?: KindParts | undefined;
   readonly context: AsyncResource | undefined;
 }
 
@@ -94,6 +93,8 @@ export class Task implements TaskSpec, Slotted {
   // ── the runner ──
   /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
   work: Work | undefined;
+  /** What it was spawned as, in this process. */
+  readonly kind: KindParts | undefined;
   context: AsyncResource | undefined;
   attempt: Attempt | undefined;
   /** Of all ends in this process: tells which of two tasks ended first. */
@@ -130,7 +131,7 @@ export class Task implements TaskSpec, Slotted {
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
   desk: Desk | undefined;
 
-  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, context }: Spawned) {
+  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, kind, context }: Spawned) {
     this.id = id;
     this.sessionId = sessionId;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
@@ -138,6 +139,7 @@ export class Task implements TaskSpec, Slotted {
     this.traits = traits;
     this.state = state;
     this.work = work;
+    this.kind = kind;
     this.context = context;
     this.lane = lane;
     this.parent = parent;

@@ -2,10 +2,12 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Kind, type TaskKind } from "../core/kind.js";
+import type { Message } from "../core/message.js";
 import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/options.js";
 import type { TaskRecord } from "../core/record.js";
 import { type RetryOptions, takeRetry } from "../core/retry.js";
 import type { TaskContext } from "../session/context.js";
+import { type ReconcileReport, remoteRun } from "./remote.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
 export interface KindDefinition<In, I, R, T, C> {
@@ -20,6 +22,25 @@ export interface KindDefinition<In, I, R, T, C> {
   checkpoint?: StandardSchemaV1<C> | undefined;
   /** Without an `input` schema, annotate `input`: nothing checks it, and the kind takes what you say. */
   run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | PromiseLike<R>;
+  /**
+   * Steers: handed each message that is sent to the task, once it is stored, one after the other; those from before its start when it starts.
+   * `ctx.receive` gets them all the same. A throw is logged.
+   */
+  deliver?: ((record: TaskRecord, message: Message) => void | PromiseLike<void>) | undefined;
+  /**
+   * For work that goes on elsewhere: `run` starts it, or finds it again by `ctx.record.links`, and returns `undefined`; then this is asked
+   * how it is, after 1 s and, while there is nothing new, after pauses that double up to 30 s, until it reports an end. No slot is held. Its
+   * reports are told as a run's are. A throw is logged, and it is asked again.
+   */
+  reconcile?:
+    | ((record: TaskRecord) => ReconcileReport<NoInfer<R>> | PromiseLike<ReconcileReport<NoInfer<R>>>)
+    | undefined;
+  /**
+   * Winds down something outside: called once an attempt that runs is stopped, for whatever reason; the task is over when this is too, within
+   * its grace. Not at a shutdown after which the task can go on. A stop that a dead process did not carry out is carried out by the next. A throw
+   * is logged.
+   */
+  cancel?: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
   /**
    * Asked after a restart: `true` runs it again (attempt + 1); `false`, a throw, or no such function, ends it `interrupted`.
    * `TaskManager.open` waits for the answer.
@@ -39,7 +60,8 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
 ): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
-  const { name, description, input, output, checkpoint, run, canReattach, retry, timeoutMs, lane } = definition;
+  const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane } = definition;
+  const { deliver, reconcile, cancel, canReattach } = definition;
   checkType("name", name, "string");
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
@@ -47,7 +69,8 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   checkSchema("output", output);
   checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
-  if (canReattach !== undefined) checkType("canReattach", canReattach, "function");
+  for (const [option, hook] of Object.entries({ deliver, reconcile, cancel, canReattach }))
+    if (hook !== undefined) checkType(option, hook, "function");
   checkMs("timeoutMs", timeoutMs);
   checkText("lane", lane);
   return new Kind({
@@ -56,7 +79,9 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
     input,
     output,
     checkpoint,
-    run,
+    run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, cancel, canReattach }),
+    deliver,
+    cancel,
     canReattach,
     retry: takeRetry(retry),
     timeoutMs,
@@ -72,6 +97,9 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, neve
     "output",
     "checkpoint",
     "run",
+    "deliver",
+    "reconcile",
+    "cancel",
     "canReattach",
     "retry",
     "timeoutMs",

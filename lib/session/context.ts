@@ -29,8 +29,9 @@ import type {
 } from "../core/record.js";
 import { signalOf } from "../core/signal.js";
 import type { SpawnScope } from "../core/spawn.js";
-import type { Attempt, Task, Work } from "../core/task.js";
+import type { Attempt, Task } from "../core/task.js";
 import { closedError, type WaitOptions } from "../core/waits.js";
+import type { Work } from "../core/work.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
 
@@ -373,8 +374,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   /** What `defineKind` put to the kind as `C` is what its schema gives, or what its `run` says. */
   #checked(checkpoint: Json): C {
-    const { kind } = this.#task.traits;
-    const schema = kind === undefined ? undefined : this.core.kinds.find(kind)?.checkpoint;
+    const schema = this.core.kinds.of(this.#task)?.checkpoint;
     return (schema === undefined ? checkpoint : valid(schema, checkpoint, "The checkpoint")) as C;
   }
 
@@ -393,7 +393,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 }
 
 /** The clock of the manager whose task has `ctx`: a kind of ours counts time as the core does. */
-export function clockOf(ctx: TaskContext): Clock {
+export function clockOf(ctx: object): Clock {
   return Context.coreOf(ctx).loop.clock;
 }
 

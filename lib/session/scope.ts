@@ -22,8 +22,9 @@ import {
 import type { TaskFilter, TaskOutcome, TaskRecord } from "../core/record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "../core/spawn.js";
 import { TASK_STATUSES } from "../core/status.js";
-import type { Attempt, Task, Work } from "../core/task.js";
+import type { Attempt, Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
+import type { Work } from "../core/work.js";
 
 export type SpawnOptions = AnySpawnOptions<TaskRef>;
 

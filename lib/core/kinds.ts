@@ -1,0 +1,58 @@
+// Kinds: those a manager knows by name, and which of them a task is of.
+
+import { UnknownKindError } from "./errors.js";
+import { Kind } from "./kind.js";
+import { show } from "./options.js";
+import type { RetryPolicy } from "./retry.js";
+import type { Task } from "./task.js";
+import type { KindParts } from "./work.js";
+
+/** The kinds of one manager, by name. */
+export class Kinds {
+  readonly #byName = new Map<string, KindParts>();
+
+  constructor(kinds: readonly unknown[]) {
+    for (const [index, kind] of kinds.entries()) {
+      const parts = Kind.partsOf(kind);
+      if (parts === undefined) throw new TypeError(`kinds[${index}] must come from defineKind, got ${show(kind)}`);
+      const known = this.#byName.get(parts.name);
+      if (known !== undefined && known !== parts)
+        throw new TypeError(`kinds[${index}]: there are two kinds named ${show(parts.name)}`);
+      this.#byName.set(parts.name, parts);
+    }
+  }
+
+  /** In the order given. */
+  get all(): readonly KindParts[] {
+    return [...this.#byName.values()];
+  }
+
+  find(name: string): KindParts | undefined {
+    return this.#byName.get(name);
+  }
+
+  named(name: string): KindParts {
+    const parts = this.find(name);
+    if (parts === undefined) throw new UnknownKindError(name, [...this.#byName.keys()]);
+    return parts;
+  }
+
+  /** The kind that may go on with `task` after a restart, if there is one (D4). */
+  thatReattaches(task: Task): KindParts | undefined {
+    const parts = this.of(task);
+    if (parts?.canReattach === undefined) return undefined;
+    const { maxAttempts = Number.POSITIVE_INFINITY } = this.retryOf(task)?.limits ?? {};
+    return task.state.attempt < maxAttempts ? parts : undefined;
+  }
+
+  /** Its own, or its kind's. */
+  retryOf(task: Task): RetryPolicy | undefined {
+    const { retry } = task.traits.limits ?? {};
+    return retry === undefined ? this.of(task)?.retry : { limits: retry, retryIf: task.desk?.retryIf };
+  }
+
+  /** The kind it was spawned as; of one from before a restart, that of the name it has. */
+  of(task: Task): KindParts | undefined {
+    return task.kind ?? (task.traits.kind === undefined ? undefined : this.find(task.traits.kind));
+  }
+}

@@ -1,0 +1,33 @@
+// Pause: what a task waits for between two attempts (H7): its time, and the end of all that the last one left below it.
+
+import { Alarm, type Clock } from "./clock.js";
+import type { Link, Task, Watcher } from "./task.js";
+import { unwatch, watch } from "./watchers.js";
+
+/** Until the next attempt may stand in line: `ms` have passed, and `below` are over. */
+export class Pause implements Watcher {
+  readonly waiting = undefined;
+  readonly #alarm: Alarm;
+  readonly #links: Link[] = [];
+  readonly #onOver: () => void;
+  #left = 1;
+
+  constructor(clock: Clock, ms: number, below: Iterable<Task>, onOver: () => void) {
+    this.#onOver = onOver;
+    for (const task of below) {
+      this.#left++;
+      this.#links.push(watch(task, this));
+    }
+    this.#alarm = new Alarm(clock, ms, () => this.taskEnded());
+  }
+
+  taskEnded(): void {
+    this.#left--;
+    if (this.#left === 0) this.#onOver();
+  }
+
+  cancel(): void {
+    this.#alarm.cancel();
+    for (const link of this.#links) unwatch(link);
+  }
+}
