@@ -190,6 +190,7 @@ export class Core {
       registry: this.registry,
       ids,
       limits,
+      kinds: this.kinds,
       cancelling: this.#cancelling,
       stop: (task, reason, words) => this.stop(task, reason, words),
       isClosed: () => this.isClosed,

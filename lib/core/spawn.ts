@@ -22,6 +22,7 @@ import {
 import { adopt } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import { isSameJson, type Json } from "./json.js";
+import type { Kinds } from "./kinds.js";
 import type { Loop } from "./loop.js";
 import {
   checkCount,
@@ -136,6 +137,7 @@ interface SpawnRooms {
   readonly registry: Registry;
   readonly ids: Ids;
   readonly limits: Limits;
+  readonly kinds: Kinds;
   readonly stop: (task: Task, reason: StopReason, words: string) => void;
   readonly isClosed: () => boolean;
   /** Why the store takes nothing new (D5). */
@@ -192,7 +194,7 @@ export class Spawner {
     if (failure !== undefined) throw failure;
 
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
-    if (parent !== undefined) this.#checkFamily(parent);
+    if (parent !== undefined) this.#checkFamily(parent, made.parts);
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (this.roomIn(lane) === 0) throw new QueueFullError(this.#maxQueued);
@@ -262,7 +264,7 @@ export class Spawner {
   }
 
   /** H3, H4. */
-  #checkFamily(parent: Task): void {
+  #checkFamily(parent: Task, kind: KindParts | undefined): void {
     const { id, state, root } = parent;
     if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
     if (state.outcome !== undefined) {
@@ -279,10 +281,19 @@ export class Spawner {
         `A task under ${id} would be ${depth} levels deep: do this work in ${id} itself`,
       );
     }
-    if (parent.family.living >= this.#maxChildren) {
+    const nested = kind?.limits === undefined ? 0 : countAbove(parent, kind.name);
+    if (kind?.limits !== undefined && nested >= kind.limits.maxDepth) {
+      throw new LimitExceededError(
+        "maxDepth",
+        kind.limits.maxDepth,
+        `${nested} tasks of kind ${show(kind.name)} are above one another at ${id}: do this work in ${id} itself`,
+      );
+    }
+    const maxChildren = Math.min(this.#maxChildren, this.#rooms.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
+    if (parent.family.living >= maxChildren) {
       throw new LimitExceededError(
         "maxChildren",
-        this.#maxChildren,
+        maxChildren,
         `Task ${id} has ${parent.family.living} living children: wait for one to end`,
       );
     }
@@ -327,6 +338,13 @@ export class Spawner {
     if (left > 0) deskOf(task).pause = new Pause(loop.clock, left, [], enter);
     else enter();
   }
+}
+
+function countAbove(parent: Task, kind: string): number {
+  let count = 0;
+  for (let task: Task | undefined = parent; task !== undefined; task = task.parent)
+    if (task.traits.kind === kind) count++;
+  return count;
 }
 
 /** §10: the same id, or call, is the same task only with the same content. */

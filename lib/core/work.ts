@@ -8,6 +8,14 @@ import type { RetryPolicy } from "./retry.js";
 /** A task's function, as `spawn` took it. The rooms never call it themselves: its context is a view, made above them. */
 export type Work = (context: never) => unknown;
 
+/** How its tasks stand in families. */
+export interface KindLimits {
+  /** So many of it above one another. */
+  readonly maxDepth: number;
+  /** Living children of each. */
+  readonly maxChildren: number;
+}
+
 /** What a kind does, without the types that `defineKind` put to it. */
 export interface KindParts {
   readonly name: string;
@@ -23,4 +31,5 @@ export interface KindParts {
   readonly retry: RetryPolicy | undefined;
   readonly timeoutMs: number | undefined;
   readonly lane: string | undefined;
+  readonly limits: KindLimits | undefined;
 }

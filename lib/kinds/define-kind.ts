@@ -6,6 +6,7 @@ import type { Message } from "../core/message.js";
 import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/options.js";
 import type { TaskRecord } from "../core/record.js";
 import { type RetryOptions, takeRetry } from "../core/retry.js";
+import type { KindLimits } from "../core/work.js";
 import type { TaskContext } from "../session/context.js";
 import { type ReconcileReport, remoteRun } from "./remote.js";
 
@@ -58,6 +59,14 @@ export interface KindDefinition<In, I, R, T, C> {
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: KindDefinition<In, I, R, T, C>,
 ): TaskKind<I, T> {
+  return limitedKind(definition, undefined);
+}
+
+/** As `defineKind`, with limits of its own on the families of its tasks. */
+export function limitedKind<R, In = undefined, I = In, T = R, C = unknown>(
+  definition: KindDefinition<In, I, R, T, C>,
+  limits: KindLimits | undefined,
+): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
   const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane } = definition;
@@ -86,6 +95,7 @@ export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
     retry: takeRetry(retry),
     timeoutMs,
     lane,
+    limits,
   });
 }
 

@@ -30,7 +30,7 @@ import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope 
 import type { TaskStore } from "../core/store.js";
 import type { Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
-import { callWork, type Session, type Spawn } from "../session/context.js";
+import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
 import { Scope, type SpawnOptions } from "../session/scope.js";
 import { NamedSession } from "../session/session.js";
 
@@ -151,6 +151,16 @@ export class TaskManager extends Scope {
     checkType("id", id, "string");
     checkText("id", id);
     return new NamedSession(this.core, id, () => this.#ambientParent());
+  }
+
+  /**
+   * The context of the task whose function makes this call: for code that was not handed it, such as a tool deep in another library. `undefined`
+   * outside tasks, in a task of another manager, with `ambient: false`, and once that function is over (H0).
+   */
+  get current(): TaskContext | undefined {
+    const attempt = ambientAttempt();
+    if (attempt?.phase !== "open" || attempt.waits !== this.core.waits) return undefined;
+    return new Context(this.core, attempt);
   }
 
   /** Called after the event is stored, outside any task. Returns its own off. A listener that throws hurts nobody: `listener.failed`. */
