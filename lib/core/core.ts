@@ -113,6 +113,7 @@ export class Core {
   evictedOutputs: Set<string> | undefined;
   isClosed = false;
   #closing: Promise<void> | undefined;
+  #closeGraceMs = Number.POSITIVE_INFINITY;
 
   constructor(options: CoreOptions) {
     const { clock = systemClock, ids = instanceIds(), agingMs, limits } = options;
@@ -346,6 +347,12 @@ export class Core {
     for (const over of overspenders(task)) this.stop(over.task, "budget_exceeded", over.words);
   }
 
+  /** How long its function may take to settle, were it stopped now (C2, D8). */
+  graceOf(id: string): number {
+    const { graceMs = this.graceMs } = this.registry.byId(id)?.traits.limits ?? {};
+    return Math.min(graceMs, this.#closeGraceMs);
+  }
+
   // ── stopping ─────────────────────────────────────────────────────────────
 
   stop(task: Task, reason: StopReason, words: string): void {
@@ -401,6 +408,7 @@ export class Core {
   close(graceMs: number): Promise<void> {
     const refused = this.#refuseInside(undefined);
     if (refused !== undefined) return refused;
+    if (!this.isClosed) this.#closeGraceMs = graceMs;
     this.isClosed = true;
     this.#closing ??= this.#shutDown(graceMs);
     return this.#closing;

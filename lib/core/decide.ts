@@ -117,7 +117,7 @@ function settle(
   }
   const outcome = outcomeOf(id, state.stop, settled, state.runtime);
   if (outcome === undefined) return refuse("not_stopped");
-  if (notBeforeAt !== undefined && mayRetry(outcome)) {
+  if (notBeforeAt !== undefined && settled.how !== "unstarted" && mayRetry(outcome)) {
     const retried: Fact = { type: "task.retried", error: outcome.error, notBeforeAt };
     return settled.how === "silent" ? [{ type: "task.abandoned" }, retried] : [retried];
   }

@@ -7,6 +7,7 @@ import type { TaskFailure } from "../core/record.js";
 import type { Task } from "../core/task.js";
 import { quoted, quotedJson } from "./escaped.js";
 import { messageInWords } from "./message-words.js";
+import { idOf, nameInWords } from "./standing.js";
 
 /** Of a result, a message, an error: what follows is read with `get_task`. */
 const MOST_OF_ONE = 600;
@@ -14,7 +15,7 @@ const MOST_OF_NAME = 60;
 const MOST_OF_BATCH = 8_000;
 
 export function noticeInWords(task: Task, what: Happening): string {
-  return `${nameOf(task)} ${happeningInWords(task, what)}`;
+  return `${nameInWords(task)} ${happeningInWords(task, what)}`;
 }
 
 /** A fence around all of them; those that do not fit are counted. */
@@ -32,12 +33,6 @@ export function batchInWords(notices: readonly Notice[]): string {
   return `<task_notices>\n${lines.join("\n")}\n</task_notices>`;
 }
 
-function nameOf({ id, traits, state }: Task): string {
-  const label = state.details.title ?? traits.name;
-  const kind = traits.kind === undefined ? "" : ` (${traits.kind})`;
-  return `${id}${label === undefined ? "" : ` ${quoted(label, MOST_OF_NAME)}`}${kind}`;
-}
-
 function happeningInWords(task: Task, what: Happening): string {
   switch (what.type) {
     case "message.sent":
@@ -47,7 +42,7 @@ function happeningInWords(task: Task, what: Happening): string {
       if (status !== "open") return `asked ${quoted(question, MOST_OF_ONE)}: ${status} by now`;
       if (kind === "approval") return `waits until a person approves: ${quoted(question, MOST_OF_ONE)}`;
       const among = choices === undefined ? "" : ` (one of ${choices.map((choice) => quoted(choice, 60)).join(", ")})`;
-      return `asks ${id}: ${quoted(question, MOST_OF_ONE)}${among}`;
+      return `asks ${idOf(id)}: ${quoted(question, MOST_OF_ONE)}${among}`;
     }
     case "custom":
       return `emitted ${quoted(what.name, MOST_OF_NAME)}${what.payload === undefined ? "" : ` ${quotedJson(what.payload, MOST_OF_ONE)}`}`;

@@ -147,14 +147,16 @@ describe("any sequence of commands", () => {
     holds(({ before, facts, after }) => {
       if (before.stop === undefined) return;
       const goesOn = facts.some(({ type }) => type === "task.reattached");
+      const triesAgain = facts.some(({ type }) => type === "task.retried");
       if (goesOn) expect(before.stop.reason).toBe("shutdown");
-      expect(after.stop).toBe(goesOn ? undefined : before.stop);
+      if (triesAgain) expect(["timeout", "stalled"]).toContain(before.stop.reason);
+      expect(after.stop).toBe(goesOn || triesAgain ? undefined : before.stop);
     });
   });
 
   test("D4 fences the attempt before from the one that goes on", () => {
     holds(({ before, facts, after }) => {
-      const goesOn = facts.some(({ type }) => type === "task.reattached");
+      const goesOn = facts.some(({ type }) => type === "task.reattached" || type === "task.retried");
       expect(after.attempt).toBe(goesOn ? before.attempt + 1 : before.attempt);
     });
   });

@@ -52,6 +52,7 @@ const factTypes = [
   "task.cancelled",
   "task.interrupted",
   "task.abandoned",
+  "task.retried",
   "task.reattached",
   "task.lateSettled",
   "request.opened",
