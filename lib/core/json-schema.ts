@@ -4,10 +4,10 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/sp
 import { copyJson, type Json } from "./json.js";
 
 /** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
-export function toJsonSchema(schema: StandardSchemaV1): Json | undefined {
+export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12"): Json | undefined {
   if (!saysJsonSchema(schema["~standard"])) return undefined;
   try {
-    const copied = copyJson(schema["~standard"].jsonSchema.input({ target: "draft-2020-12" }));
+    const copied = copyJson(schema["~standard"].jsonSchema.input({ target }));
     return copied.ok ? copied.json : undefined;
   } catch {
     return undefined;

@@ -23,6 +23,8 @@ export interface NoticeReader<T> {
   readonly coalesceMs: number;
   /** Gives the batch; `undefined`: nothing can come any more. */
   readonly give: (batch: readonly PendingNotice<T>[] | undefined) => void;
+  /** The loop whose notices these are is over. */
+  readonly refuse: (error: Error) => void;
   /** Until the first notice has had company. */
   company: { cancel(): void } | undefined;
 }

@@ -11,12 +11,12 @@ import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { ManagerClosedError } from "./errors.js";
 import type { Fact } from "./events.js";
-import { childrenOf } from "./hierarchy.js";
+import { childrenOf, isWithin } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.js";
 import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
 import type { Attempt, Task } from "./task.js";
-import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
+import { keeperOf, overError, type WaitOptions, type Waits } from "./waits.js";
 
 /** Whose loop is told: a task's, or a session's. */
 export type NoticeOwner = Task | string;
@@ -42,6 +42,8 @@ interface NoticeRooms {
 export class Notices {
   readonly #rooms: NoticeRooms;
   readonly #queues = new Map<NoticeOwner, Queue>();
+  /** Those that somebody waits at. */
+  readonly #read = new Set<Queue>();
   #order = 0;
 
   constructor(rooms: NoticeRooms) {
@@ -84,8 +86,10 @@ export class Notices {
       signal,
       (wait) => {
         const give = (batch: readonly TaskNotice[] | undefined) => wait.resolve(batch);
-        const reader: Reader = { waiting: attempt?.task, coalesceMs, give, company: undefined };
+        const refuse = (error: Error) => wait.reject(error);
+        const reader: Reader = { waiting: attempt?.task, coalesceMs, give, refuse, company: undefined };
         queue.readers.add(reader);
+        this.#read.add(queue);
         const late =
           timeoutMs === undefined
             ? undefined
@@ -94,6 +98,7 @@ export class Notices {
         else if (queue.pending.size > 0) this.#look(queue);
         return () => {
           queue.readers.delete(reader);
+          if (queue.readers.size === 0) this.#read.delete(queue);
           late?.cancel();
           reader.company?.cancel();
         };
@@ -119,7 +124,9 @@ export class Notices {
   /** Whether a wait of `attempt`, or one through a handle of the session `sessionId`, is its owner's. */
   isOwners(task: Task, attempt: Attempt | undefined, sessionId: string | undefined): boolean {
     const owner = ownerOf(task);
-    return owner !== undefined && (owner === attempt?.task || owner === sessionId);
+    if (owner === undefined || owner === attempt?.task) return owner !== undefined;
+    // A session's loop is no task of it: one that waits through such a handle waits for itself.
+    return owner === sessionId && attempt?.task.sessionId !== sessionId;
   }
 
   /** A wait of its owner has the outcome of `task`, and will give it. */
@@ -161,7 +168,7 @@ export class Notices {
         if (task.isOver) noticed.queue.sources.delete(task);
         const what = happeningOf(fact, task.wake);
         if (what !== undefined) this.#add(task, noticed, what, seq, at);
-        if (what !== undefined || task.isOver) this.#look(noticed.queue);
+        if (what !== undefined || task.isOver) this.#lookAbove(noticed.queue);
       }
     }
     if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
@@ -209,7 +216,7 @@ export class Notices {
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
     if (noticed.pending.size === 0) this.#rooms.onTold(task);
-    this.#look(noticed.queue);
+    this.#lookAbove(noticed.queue);
   }
 
   /** The loop of `owner` reads, from now on: it is told of the ends of those that did not say, also of the earlier ones. */
@@ -241,7 +248,15 @@ export class Notices {
   #handOn(gone: Task, from: Queue): void {
     this.#queues.delete(gone);
     gone.notices = undefined;
+    const { stop, outcome } = gone.state;
+    const error = overError(
+      gone.id,
+      stop === undefined && outcome?.status === "succeeded",
+      "nothing is told through it",
+    );
+    for (const reader of [...from.readers]) reader.refuse(error);
     const owner = ownerOf(gone);
+    for (const queue of this.#read) this.#look(queue);
     if (owner === undefined) {
       for (const { task } of from.pending.values()) this.#forget(task);
       for (const task of from.sources) this.#forget(task);
@@ -257,7 +272,6 @@ export class Notices {
       if (task.noticed !== undefined) task.noticed.queue = to;
     }
     if (from.pending.size > 0) to.sort();
-    this.#look(to);
   }
 
   /** Nobody is left to be told: its notices go with the record. */
@@ -284,7 +298,16 @@ export class Notices {
     for (const source of queue.sources) {
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
+    // A silent task with a loop of its own hands on what that has not been told, or will be.
+    for (const { owner, pending, sources } of this.#queues.values())
+      if (isBelow(owner, queue.owner) && (pending.size > 0 || sources.size > 0)) return true;
     return false;
+  }
+
+  /** What a queue loses, those above it will not be handed any more. */
+  #lookAbove(queue: Queue): void {
+    this.#look(queue);
+    for (const other of this.#read) if (isBelow(queue.owner, other.owner)) this.#look(other);
   }
 
   /** At the end of the turn, once what is decided by now is stored. */
@@ -295,19 +318,18 @@ export class Notices {
       runOutside(() =>
         setImmediate(() => {
           queue.isLooking = false;
-          this.#tellFirst(queue);
+          this.#tellReaders(queue);
         }),
       ),
     );
   }
 
-  /** One reader has the batch; the others wait on, unless nothing can come any more. */
-  #tellFirst(queue: Queue): void {
+  #tellReaders(queue: Queue): void {
     const ready = this.#ready(queue);
-    const [first] = queue.readers;
-    if (first === undefined) return;
-    if (ready.length > 0) this.#tell(queue, first, ready);
-    for (const reader of [...queue.readers]) if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+    for (const reader of [...queue.readers]) {
+      if (ready.length > 0) this.#tell(queue, reader, ready);
+      else if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+    }
   }
 
   #tell(queue: Queue, reader: Reader, ready: readonly TaskNotice[]): void {
@@ -326,6 +348,11 @@ export class Notices {
 export function ownerOf(task: Task): NoticeOwner | undefined {
   for (let above = task.parent; above !== undefined; above = above.parent) if (!isGone(above)) return above;
   return task.sessionId;
+}
+
+function isBelow(owner: NoticeOwner, above: NoticeOwner): boolean {
+  if (typeof owner === "string" || owner === above) return false;
+  return typeof above === "string" ? owner.sessionId === above : isWithin(owner, above);
 }
 
 /** Its function is over: it reads nothing any more. */

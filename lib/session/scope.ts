@@ -19,7 +19,7 @@ import {
   checkType,
   show,
 } from "../core/options.js";
-import type { TaskFilter, TaskOutcome, TaskRecord } from "../core/record.js";
+import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "../core/spawn.js";
 import { TASK_STATUSES } from "../core/status.js";
 import type { Attempt, Task } from "../core/task.js";
@@ -81,6 +81,10 @@ export abstract class Scope {
   protected get told(): string | undefined {
     return undefined;
   }
+  /** When a root that is spawned here wakes its owner, unless it says so itself. */
+  protected get rootWake(): Wake | undefined {
+    return undefined;
+  }
   /** What `cancelAll()` closes to spawns until it resolves (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
@@ -115,7 +119,7 @@ export abstract class Scope {
       }
       return { parent, sessionId: parent.sessionId };
     }
-    return options?.root ? { parent: undefined, sessionId: scope.sessionId } : scope;
+    return options?.root ? { parent: undefined, sessionId: scope.sessionId, wake: this.rootWake } : scope;
   }
 
   // The verbs that can be taken off their object, `const { spawn } = ctx`, stay bound to it.

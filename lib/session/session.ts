@@ -3,17 +3,22 @@
 import { ambientAttempt } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
 import type { NoticeOptions } from "../core/notices.js";
-import type { Usage } from "../core/record.js";
+import type { Usage, Wake } from "../core/record.js";
 import type { SpawnScope } from "../core/spawn.js";
 import type { Task } from "../core/task.js";
 import { Context, type Session, type Spawn } from "./context.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope, type SpawnOptions } from "./scope.js";
+import type { Host } from "./tools/host.js";
+import type { TaskTool } from "./tools/tool.js";
+import { sessionTools, type ToolOptions } from "./tools.js";
+import { View, type ViewOptions } from "./view.js";
 
 export class NamedSession extends Scope implements Session {
   readonly id: string;
   protected readonly caller = undefined;
   readonly #ambientParent: () => Task | undefined;
+  #view: View | undefined;
 
   constructor(core: Core, id: string, ambientParent: () => Task | undefined) {
     super(core);
@@ -28,6 +33,22 @@ export class NamedSession extends Scope implements Session {
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
     const acting = this.acting();
     return acting === undefined ? nextBatch(this.core, this.id, undefined, options) : acting.nextNotices(options);
+  }
+
+  view(options?: ViewOptions): string {
+    const acting = this.acting();
+    if (acting !== undefined) return acting.view(options);
+    this.#view ??= new View({ core: this.core, own: undefined, owns: (task) => this.owns(task) });
+    return this.#view.read(options);
+  }
+
+  tools(options?: ToolOptions): readonly TaskTool[] {
+    return sessionTools(() => this.acting()?.toolHost() ?? this.#toolHost(), options);
+  }
+
+  #toolHost(): Host {
+    const { core, id, spawn } = this;
+    return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
   }
 
   /** Inside a task of this session its loop is meant, and not this one: the context of that task. */
@@ -45,7 +66,10 @@ export class NamedSession extends Scope implements Session {
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
     if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
-    return { parent: undefined, sessionId: this.id, wake: "onTerminal" };
+    return { parent: undefined, sessionId: this.id, wake: this.rootWake };
+  }
+  protected override get rootWake(): Wake {
+    return "onTerminal";
   }
   protected override get owner(): string {
     return this.id;
