@@ -181,7 +181,7 @@ export class Core {
         task.desk?.mailbox?.close(errorOf);
       },
       onEnd: (task) => this.#ended(task),
-      staysActive: (task) => this.committer !== undefined && staysActive(task, this.kinds),
+      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds),
       onParked: (task) => this.#park(task),
       onReturned: (task) => this.#parkReturned(task),
     });
@@ -345,6 +345,12 @@ export class Core {
   report(task: Task, usage: UsageReport): void {
     this.#addUp(task, usage);
     for (const over of overspenders(task)) this.stop(over.task, "budget_exceeded", over.words);
+  }
+
+  /** D8: were this manager closed now, the next process could go on with it. */
+  staysActive(id: string): boolean {
+    const task = this.registry.byId(id);
+    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds);
   }
 
   /** How long its function may take to settle, were it stopped now (C2, D8). */
@@ -537,7 +543,7 @@ export class Core {
 }
 
 /** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
-function staysActive(task: Task, kinds: Kinds): boolean {
+function isGoneOnWith(task: Task, kinds: Kinds): boolean {
   for (let each = task; ; ) {
     if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
     const { parent } = each;

@@ -90,6 +90,7 @@ export class Messages {
     this.#loop.call(() => {
       const before = desk.steering ?? Promise.resolve();
       desk.steering = before.then(async () => {
+        if (task.isOver) return;
         try {
           await deliver(task.record, message);
         } catch (error) {

@@ -15,17 +15,19 @@ export type WaitingStatus = (typeof WAITING)[number];
 export type TerminalStatus = (typeof TERMINAL)[number];
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
+export const FAILURE_CODES = [
+  "error",
+  "timeout",
+  "total_timeout",
+  "stalled",
+  "budget_exceeded",
+  "no_result",
+  "schema_mismatch",
+  "rejected",
+  "orphaned",
+] as const;
 /** Why a task is `failed`. `orphaned`: what did the work elsewhere has lost it, as a kind's `reconcile` reports. */
-export type FailureCode =
-  | "error"
-  | "timeout"
-  | "total_timeout"
-  | "stalled"
-  | "budget_exceeded"
-  | "no_result"
-  | "schema_mismatch"
-  | "rejected"
-  | "orphaned";
+export type FailureCode = (typeof FAILURE_CODES)[number];
 /** Why a task is `interrupted`: its process, or its manager, ended first. */
 export type InterruptReason = "process_lost" | "shutdown";
 /** What stopped a task. The first is kept and decides the outcome (S5). */

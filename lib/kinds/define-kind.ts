@@ -30,8 +30,8 @@ export interface KindDefinition<In, I, R, T, C> {
   deliver?: ((record: TaskRecord, message: Message) => void | PromiseLike<void>) | undefined;
   /**
    * For work that goes on elsewhere: `run` starts it, or finds it again by `ctx.record.links`, and returns `undefined`; then this is asked
-   * how it is, after 1 s and, while there is nothing new, after pauses that double up to 30 s, until it reports an end. No slot is held. Its
-   * reports are told as a run's are. A throw is logged, and it is asked again.
+   * how it is: at once, after 1 s and, while there is nothing new, after pauses that double up to 30 s, until it reports an end. Between polls no
+   * slot is held. Its reports are told as a run's are. A throw, and a report that is none, is logged, and it is asked again.
    */
   reconcile?:
     | ((record: TaskRecord) => ReconcileReport<NoInfer<R>> | PromiseLike<ReconcileReport<NoInfer<R>>>)
@@ -88,7 +88,7 @@ export function limitedKind<R, In = undefined, I = In, T = R, C = unknown>(
     input,
     output,
     checkpoint,
-    run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, cancel, canReattach }),
+    run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, cancel }),
     deliver,
     cancel,
     canReattach,

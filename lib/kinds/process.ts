@@ -5,7 +5,7 @@
 
 import type { TaskKind } from "../core/kind.js";
 import { checkKnown, checkType } from "../core/options.js";
-import { Context, clockOf, type TaskContext } from "../session/context.js";
+import { Context, type TaskContext } from "../session/context.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { ProcessGroup } from "./process/group.js";
 import { type ProcessInput, processInput } from "./process/input.js";
@@ -21,7 +21,7 @@ export interface ProcessResult {
   readonly signal: string | null;
 }
 
-interface ProcessDefinition
+export interface ProcessDefinition
   extends Pick<KindDefinition<never, never, unknown, unknown, never>, "description" | "lane" | "timeoutMs" | "retry"> {
   /** Default `"process"`. Two that differ in lane or timeout need two names. */
   name?: string | undefined;
@@ -34,7 +34,7 @@ interface ProcessDefinition
  * `check: true` only 0 is. A program that cannot be started fails the task, and so does an input that does not fit: `InvalidInputError`, from `spawn`.
  *
  * Stopped (cancel, timeout, its parent's end, `close`), the program and everything it started get SIGTERM, and SIGKILL when four fifths of
- * the task's `graceMs` have passed; the task is over when none of them is left. It is `cancelled`, unless the program had ended before.
+ * its grace (the task's `graceMs`, or that of a `close`) have passed; the task is over when none of them is left. It is `cancelled`, unless the program had ended before.
  * What a program leaves running when it exits by itself is ended in the same way, and the task waits for that; output that such a process
  * has not written by then is lost. What makes a session of its own (a daemon) has left the task: it lives on, and its output is cut off.
  * On Windows all are ended at once, without a question, and what outlives the program that started it is not found.
@@ -55,13 +55,14 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof ProcessDefinition>([
 const DESCRIPTION =
   "Runs a program, without a shell. Its output can be read while it runs; its exit code is the result.";
 
-async function run(ctx: TaskContext<never>, input: ProcessInput): Promise<ProcessResult> {
+async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult> {
   const start = await loadStart();
   if (ctx.isCancelled) throw ctx.signal.reason;
   const started = start(input);
   const { pid, stdout, stderr, closed } = started;
   if (pid === undefined) throw new Error(`${input.command} could not be started: ${await closed}`);
-  const group = new ProcessGroup(pid, clockOf(ctx), KILL_AT * graceOf(ctx));
+  const core = Context.coreOf(ctx);
+  const group = new ProcessGroup(pid, core.loop.clock, () => KILL_AT * core.graceOf(ctx.id));
   let ended: ProcessResult | undefined;
   let isStopped = false;
   const stop = () => {
@@ -95,11 +96,6 @@ async function run(ctx: TaskContext<never>, input: ProcessInput): Promise<Proces
 
 /** The part of the grace after which those that did not end are killed: their task is to end before it is given up (C2). */
 const KILL_AT = 0.8;
-
-function graceOf(ctx: TaskContext<never>): number {
-  const core = Context.coreOf(ctx);
-  return core.registry.byId(ctx.id)?.traits.limits?.graceMs ?? core.graceMs;
-}
 
 function inWords({ exitCode, signal }: ProcessResult): string {
   return exitCode === null ? `${signal}` : `exit ${exitCode}`;

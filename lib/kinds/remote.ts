@@ -3,10 +3,11 @@
 // Made of what a context can do, so that it holds no slot while it waits, and everything it tells is fenced like any write of a function.
 
 import { runOutside } from "../core/ambient.js";
+import { checkOneOf, checkText, checkType } from "../core/options.js";
 import { handled } from "../core/pending-wait.js";
 import type { LinksInput, Progress, TaskRecord, UsageReport } from "../core/record.js";
 import { FailureError } from "../core/settled.js";
-import type { FailureCode } from "../core/status.js";
+import { FAILURE_CODES, type FailureCode } from "../core/status.js";
 import { Context, type TaskContext } from "../session/context.js";
 
 /** What a poll of a remote found: news, and its end if it has ended. `usage` is what was used since the last report. */
@@ -26,10 +27,9 @@ export interface RemoteParts<In, R, C> {
   readonly run: (ctx: TaskContext<C>, input: In) => unknown;
   readonly reconcile: ((record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>) | undefined;
   readonly cancel: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
-  readonly canReattach: unknown;
 }
 
-type Hooks = Pick<RemoteParts<never, never, never>, "cancel" | "canReattach">;
+type Hooks = Pick<RemoteParts<never, never, never>, "cancel">;
 type Reconcile<R> = NonNullable<RemoteParts<never, R, never>["reconcile"]>;
 
 /** Between polls that bring nothing new the pause doubles, up to the longest. */
@@ -48,7 +48,8 @@ export function remoteRun<In, R, C>(
         : ctx.cancelled().then(() => (hasEnded ? undefined : windDown(ctx, parts)));
     try {
       const value = await parts.run(ctx, input);
-      if (value !== undefined || parts.reconcile === undefined) return value;
+      hasEnded = value !== undefined || parts.reconcile === undefined;
+      if (hasEnded || parts.reconcile === undefined) return value;
       return await poll(ctx, parts.reconcile, () => (hasEnded = true));
     } finally {
       // Within the grace: after it the task is over, whatever is still wound down.
@@ -58,9 +59,9 @@ export function remoteRun<In, R, C>(
 }
 
 /** A shutdown leaves what the next process goes on with. */
-async function windDown(ctx: TaskContext, { cancel, canReattach }: Hooks): Promise<void> {
+async function windDown(ctx: TaskContext, { cancel }: Hooks): Promise<void> {
   const { record } = ctx;
-  if (record.stopReason === "shutdown" && canReattach !== undefined) return;
+  if (record.stopReason === "shutdown" && Context.coreOf(ctx).staysActive(record.id)) return;
   try {
     await runOutside(() => cancel?.(record, record.reason ?? "cancel"));
   } catch (error) {
@@ -71,45 +72,78 @@ async function windDown(ctx: TaskContext, { cancel, canReattach }: Hooks): Promi
 async function poll<R>(ctx: TaskContext, reconcile: Reconcile<R>, onEnd: () => void): Promise<R> {
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
-    const report = await asked(ctx, reconcile);
-    const isNews = report !== undefined && tell(ctx, report);
-    if (report !== undefined && report.status !== "running") {
+    const found = await asked(ctx, reconcile);
+    if (found !== undefined && found.report.status !== "running") {
+      const { report } = found;
       onEnd();
       if (report.status === "succeeded") return report.value;
       if (report.status === "failed") throw new FailureError(report.code ?? "error", report.message);
       return cancelled(ctx, report.reason);
     }
-    pauseMs = isNews ? FIRST_PAUSE_MS : pauseMs;
+    if (found?.isNews) pauseMs = FIRST_PAUSE_MS;
     await ctx.sleep(pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   }
 }
 
-/** `undefined`: it threw, and is asked again. A stop does not wait for an answer. */
-async function asked<R>(ctx: TaskContext, reconcile: Reconcile<R>): Promise<ReconcileReport<R> | undefined> {
+/** `undefined`: it threw, or reported what is no report, and is asked again. A stop does not wait for an answer. */
+async function asked<R>(
+  ctx: TaskContext,
+  reconcile: Reconcile<R>,
+): Promise<{ readonly report: ReconcileReport<R>; readonly isNews: boolean } | undefined> {
   const stopped = handled(ctx.cancelled().then(() => Promise.reject<never>(ctx.signal.reason)));
-  const report = handled(Promise.resolve(ctx.record).then((record) => runOutside(() => reconcile(record))));
+  const answer = handled(Promise.resolve(ctx.record).then((record) => runOutside(() => reconcile(record))));
   try {
-    return await Promise.race([report, stopped]);
+    const report = await Promise.race([answer, stopped]);
+    checkReport(report);
+    return { report, isNews: tell(ctx, report) };
   } catch (error) {
     if (ctx.isCancelled) throw error;
     const { id, kind } = ctx.record;
-    Context.coreOf(ctx).logger?.warn(`reconcile of kind ${kind} threw: task ${id} is asked about again`, { error });
+    Context.coreOf(ctx).logger?.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
     return undefined;
   }
 }
 
-/** Whether there was anything to tell. */
+function checkReport(report: unknown): asserts report is ReconcileReport<unknown> {
+  checkType("the report", report, "object");
+  const { status, message, code, reason } = report as { [field: string]: unknown };
+  checkType("the report's status", status, "string");
+  checkOneOf("the report's status", status, ["running", "succeeded", "failed", "cancelled"]);
+  if (status === "failed") {
+    checkType("the report's message", message, "string");
+    checkOneOf("the report's code", code, FAILURE_CODES);
+  }
+  if (status === "cancelled") {
+    checkType("the report's reason", reason, "string");
+    checkText("the report's reason", reason);
+  }
+}
+
+/** What is new is written; whether there was anything. */
 function tell(ctx: TaskContext, { progress, summary, usage, links }: ReconcileReport<unknown>): boolean {
   const { record } = ctx;
-  const isNew = progress !== undefined && JSON.stringify(progress) !== JSON.stringify(record.progress);
-  if (isNew) ctx.progress(progress);
+  const isFurther = progress !== undefined && !isSame(progress, record.progress);
   const isSaid = summary !== undefined && summary !== record.summary;
+  const isLinked = links !== undefined && !isWithin(links, record.links);
+  if (isFurther) ctx.progress(progress);
   if (isSaid) ctx.summary(summary);
+  if (isLinked) ctx.link(links);
   if (usage !== undefined) ctx.reportUsage(usage);
-  if (links !== undefined) ctx.link(links);
   ctx.heartbeat();
-  return isNew || isSaid || usage !== undefined;
+  return isFurther || isSaid || isLinked || usage !== undefined;
+}
+
+function isSame(a: Progress, b: Progress | undefined): boolean {
+  return b !== undefined && a.current === b.current && a.total === b.total && a.unit === b.unit && a.label === b.label;
+}
+
+function isWithin({ childSessionId, remoteTaskId, resourceIds = [] }: LinksInput, known: TaskRecord["links"]): boolean {
+  return (
+    (childSessionId === undefined || childSessionId === known.childSessionId) &&
+    (remoteTaskId === undefined || remoteTaskId === known.remoteTaskId) &&
+    resourceIds.every((id) => known.resourceIds?.includes(id))
+  );
 }
 
 /** It was cancelled where it runs: so is the task, in the same words. */

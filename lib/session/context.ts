@@ -4,7 +4,6 @@
 
 import { waiterOf } from "../core/ambient.js";
 import { takeArtifact } from "../core/artifact.js";
-import type { Clock } from "../core/clock.js";
 import type { Core } from "../core/core.js";
 import { deskOf } from "../core/desk.js";
 import { fanOut } from "../core/fan-out.js";
@@ -34,6 +33,10 @@ import { closedError, type WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
+import type { Host } from "./tools/host.js";
+import type { TaskTool } from "./tools/tool.js";
+import { sessionTools, type ToolOptions } from "./tools.js";
+import { View, type ViewOptions } from "./view.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 
@@ -81,6 +84,18 @@ export interface Session {
    * named session. Inside a task of the session, a named session's is that task's.
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
+  /**
+   * The living tasks as text for a prompt, by creation: how each stands, what it asks, what is left of a budget. `""` when there are none. At most
+   * `maxChars` (default 2 000; below 256 a `RangeError`), and then how many more there are; the same text while nothing has changed. What tasks say
+   * of themselves is quoted, bounded and escaped. Put it after the last message of each step, so that what comes before it stays cached.
+   */
+  view(options?: ViewOptions): string;
+  /**
+   * The six tools for a model. They act for this loop; those of a named session, called inside one of its tasks, for that task. What they start
+   * wakes its owner when it ends. An outcome that one of them has shown is told no more by `nextNotices`. `TypeError`, `RangeError`: an option does
+   * not fit; `UnknownKindError`.
+   */
+  tools(options?: ToolOptions): readonly TaskTool[];
 }
 
 /**
@@ -149,6 +164,7 @@ export interface TaskContext<C = unknown> extends Session {
 export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
   readonly #task: Task;
+  #view: View | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(core: Core, attempt: Attempt) {
@@ -178,6 +194,20 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
     return nextBatch(this.core, this.#task, this.caller, options);
+  }
+
+  view(options?: ViewOptions): string {
+    this.#view ??= new View({ core: this.core, own: this.#task, owns: (task) => this.owns(task) });
+    return this.#view.read(options);
+  }
+
+  tools(options?: ToolOptions): readonly TaskTool[] {
+    return sessionTools(() => this.toolHost(), options);
+  }
+
+  toolHost(): Host {
+    const { core, caller, spawn } = this;
+    return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
   }
 
   protected spawnScope(): SpawnScope {
@@ -390,11 +420,6 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     }
     return this.core.loop.write(this.#task, command);
   }
-}
-
-/** The clock of the manager whose task has `ctx`: a kind of ours counts time as the core does. */
-export function clockOf(ctx: object): Clock {
-  return Context.coreOf(ctx).loop.clock;
 }
 
 /** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */

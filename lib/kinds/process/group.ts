@@ -14,10 +14,11 @@ const IS_WINDOWS = process.platform === "win32";
 export class ProcessGroup {
   readonly #leader: number;
   readonly #clock: Clock;
-  readonly #killAfterMs: number;
+  /** Asked when they are ended. */
+  readonly #killAfterMs: () => number;
   #killing: Alarm | undefined;
 
-  constructor(leader: number, clock: Clock, killAfterMs: number) {
+  constructor(leader: number, clock: Clock, killAfterMs: () => number) {
     this.#leader = leader;
     this.#clock = clock;
     this.#killAfterMs = killAfterMs;
@@ -27,14 +28,14 @@ export class ProcessGroup {
   /** SIGTERM to all of them, and SIGKILL when `killAfterMs` has passed. Twice is once. Windows has no such question: they are ended. */
   end(): void {
     if (this.#killing !== undefined) return;
-    this.#killing = new Alarm(this.#clock, this.#killAfterMs, () => this.#send("SIGKILL"));
+    this.#killing = new Alarm(this.#clock, this.#killAfterMs(), () => this.#send("SIGKILL"));
     if (IS_WINDOWS) execFile("taskkill", treeOf(this.#leader), () => {});
     else this.#send("SIGTERM");
   }
 
   /** To be called once the leader has exited. Resolves when nobody is left, which without `end` may be never. */
   async gone(): Promise<void> {
-    for (let pauseMs = 2; await this.#lives(); pauseMs = Math.min(2 * pauseMs, 100)) await pause(pauseMs);
+    for (let pauseMs = 2; await this.#lives(pauseMs > 16); pauseMs = Math.min(2 * pauseMs, 100)) await pause(pauseMs);
     this.#killing?.cancel();
     letGo(this);
   }
@@ -45,11 +46,12 @@ export class ProcessGroup {
     else this.#send("SIGKILL");
   }
 
-  async #lives(): Promise<boolean> {
+  /** `closely`: the dead are told from the living. Most systems collect the dead in no time, and then it need not be asked. */
+  async #lives(closely: boolean): Promise<boolean> {
     // Windows finds no tree without its leader.
     if (IS_WINDOWS || !this.#send(0)) return false;
-    if (process.platform !== "linux" || (await hasLivingMember(this.#leader))) return true;
-    // Dead ones are left, whom nobody collects: the first process of a container often does not. One that was born while we looked dies here.
+    if (!closely || process.platform !== "linux" || (await hasLivingMember(this.#leader))) return true;
+    // The dead are left, and nobody collects them: the first process of a container often does not. One born while we looked dies here.
     this.#send("SIGKILL");
     return false;
   }

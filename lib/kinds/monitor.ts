@@ -1,0 +1,122 @@
+// Monitor: a kind that runs at each tick of an interval or of a cron pattern (§10).
+//
+// One task: it sleeps on the manager's clock, holding no slot, and calls `run` at each tick, never two at a time. Which tick comes next is a
+// question to its schedule (lib/kinds/monitor/); how far it has come is its checkpoint, so that a restart goes on counting.
+
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { TaskKind } from "../core/kind.js";
+import { checkCount, checkKnown, checkType } from "../core/options.js";
+import { Context, type TaskContext } from "../session/context.js";
+import { defineKind, type KindDefinition } from "./define-kind.js";
+import { type Every, scheduleOf } from "./monitor/schedule.js";
+
+/** Instants are epoch milliseconds, of the schedule: a tick that begins late says when it was due. */
+export interface Tick {
+  /** From 1 on; a restart and a retry go on counting. */
+  readonly count: number;
+  /** The newest instant of the schedule when it began. */
+  readonly scheduledAt: number;
+  /** `scheduledAt` of the tick before; `undefined` in the first. */
+  readonly lastAt?: number;
+  /**
+   * Instants of the schedule between `lastAt` (at the first: the start of the task) and this tick that had none, because `run` took longer,
+   * the machine slept or the process was down. Of a cron pattern at most 1 000 are counted.
+   */
+  readonly missed: number;
+}
+
+export interface MonitorDefinition
+  extends Pick<KindDefinition<never, never, unknown, unknown, never>, "description" | "lane" | "timeoutMs" | "retry"> {
+  /** Default `"monitor"`. Each monitor that a manager knows as one of its `kinds` needs a name of its own. */
+  name?: string | undefined;
+  every: Every;
+  /** Called at each tick; the next one waits for it. A throw fails the task. `"stop"` ends it, `succeeded`. */
+  run: (ctx: TaskContext, tick: Tick) => void | "stop" | PromiseLike<void | "stop">;
+  /** It ends, `succeeded`, after so many: an integer ≥ 1; default no limit. */
+  maxTicks?: number | undefined;
+}
+
+/**
+ * A kind whose task calls `run` at each tick, and is `blocked` on `time` between them. Ticks never overlap and are never made up for: what
+ * was due while `run` was busy is counted (`tick.missed`) and skipped.
+ *
+ * An interval ticks at `startedAt + n × ms`, the first time after one `ms`; it does not drift. A cron pattern ticks in its timezone, and the
+ * task ends `succeeded` with the last instant that it names. It needs `croner` (an optional peer: `npm install croner`), an interval does not.
+ *
+ * A cancel between ticks takes effect at once; during one it aborts `ctx.signal`, and no more come: `cancelled`, unless `run` answers `"stop"`
+ * or it was the last of `maxTicks`. `timeoutMs` counts the time in `run` alone, of all ticks of an attempt together. A retry, and a restart
+ * where the kind is registered, go on with the schedule and the count; a tick that a crash cut short is not repeated.
+ * `ctx.checkpoint` is the monitor's own: another value is refused (`InvalidInputError`). What `run` posts reaches the owner.
+ *
+ * Throws here, before any task: `TypeError` (a pattern or timezone that croner does not take, an option of the wrong type or name),
+ * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1), `Error` (croner is not installed).
+ */
+export function monitor(definition: MonitorDefinition): TaskKind<undefined, void> {
+  checkType("definition", definition, "object");
+  checkKnown("monitor", definition, DEFINITION);
+  const { name = "monitor", every, run, maxTicks = Number.POSITIVE_INFINITY, ...more } = definition;
+  checkType("run", run, "function");
+  checkCount("maxTicks", maxTicks, 1);
+  const scheduleFrom = scheduleOf(every);
+
+  return defineKind<void, undefined, undefined, void, Reached>({
+    ...more,
+    name,
+    checkpoint: reachedSchema,
+    // Whatever was missed meanwhile is counted.
+    canReattach: () => true,
+    run: async (ctx) => {
+      const { clock } = Context.coreOf(ctx).loop;
+      const startedAt = ctx.record.startedAt ?? clock.now();
+      const schedule = scheduleFrom(startedAt);
+      let { count, lastAt }: Reached = ctx.lastCheckpoint ?? { count: 0 };
+      while (count < maxTicks) {
+        const since = lastAt ?? startedAt;
+        const now = clock.now();
+        const dueAt = schedule.after(Math.max(since, now));
+        if (dueAt === undefined) return;
+        await ctx.sleep(dueAt - now);
+        const scheduledAt = schedule.newest(dueAt, clock.now());
+        const missed = schedule.between(since, scheduledAt);
+        const tick: Tick = Object.freeze({
+          count: ++count,
+          scheduledAt,
+          ...(lastAt === undefined ? {} : { lastAt }),
+          missed,
+        });
+        lastAt = scheduledAt;
+        // Before `run`: a tick has begun once, whatever comes.
+        await ctx.checkpoint({ count, lastAt });
+        if (ctx.isCancelled) throw ctx.signal.reason;
+        if ((await run(ctx, tick)) === "stop") return;
+      }
+    },
+  });
+}
+
+const DEFINITION: ReadonlySet<string> = new Set<keyof MonitorDefinition>([
+  ...(["name", "description", "lane", "timeoutMs", "retry", "every", "run", "maxTicks"] as const),
+]);
+
+/** How far it has come. */
+interface Reached {
+  readonly count: number;
+  readonly lastAt?: number;
+}
+
+const reachedSchema: StandardSchemaV1<Reached> = {
+  "~standard": {
+    version: 1,
+    vendor: "errand",
+    validate: (value) =>
+      isReached(value)
+        ? { value }
+        : { issues: [{ message: "the checkpoint of a monitor is its own: its count of ticks" }] },
+  },
+};
+
+function isReached(value: unknown): value is Reached {
+  if (typeof value !== "object" || value === null) return false;
+  const { count, lastAt, ...more } = value as { readonly [key: string]: unknown };
+  return Number.isInteger(count) && Number.isFinite(lastAt) && Object.keys(more).length === 0;
+}

@@ -1,0 +1,123 @@
+// Schedule: the instants at which a monitor ticks.
+//
+// Pure questions about epoch milliseconds: it reads no clock and sets no timer. Cron patterns are croner's, an optional peer that is loaded
+// when the first pattern is given.
+
+import { createRequire } from "node:module";
+import type * as Croner from "croner";
+import { checkFinite, checkKnown, checkText, checkType } from "../../core/options.js";
+
+export type Every =
+  /** Finite and ≥ 1. */
+  | { ms: number }
+  | {
+      /**
+       * Five fields, six with seconds before them, seven with a year behind them; or `@daily` and its like. As croner has it, an hour that
+       * daylight saving time repeats has its ticks once, and a tick in the hour that it leaves out comes an hour later by the clock.
+       */
+      cron: string;
+      /** IANA name, as `"Europe/Berlin"`; default that of the process. */
+      timezone?: string | undefined;
+    };
+
+export interface Schedule {
+  /** The first one after `at`. */
+  after(at: number): number | undefined;
+  /** The last one up to `now`; not before `known`, which is one. */
+  newest(known: number, now: number): number;
+  /** How many lie between two instants, neither of them counted; `to` is one. */
+  between(from: number, to: number): number;
+}
+
+/** Checks `every` at once; the schedule itself needs the instant at which its task started. */
+export function scheduleOf(every: Every): (startedAt: number) => Schedule {
+  checkType("every", every, "object");
+  if ("ms" in every) {
+    checkKnown("every", every, new Set(["ms"]));
+    const { ms } = every;
+    checkType("every.ms", ms, "number");
+    checkFinite("every.ms", ms);
+    if (ms < 1) throw new RangeError(`every.ms must be a finite number of milliseconds ≥ 1, got ${ms}`);
+    return (startedAt) => new Interval(startedAt, ms);
+  }
+  checkKnown("every", every, new Set(["ms", "cron", "timezone"]));
+  checkType("every.cron", every.cron, "string");
+  checkText("every.timezone", every.timezone);
+  const schedule = new Pattern(every.cron, every.timezone);
+  return () => schedule;
+}
+
+class Interval implements Schedule {
+  readonly #startedAt: number;
+  readonly #ms: number;
+
+  constructor(startedAt: number, ms: number) {
+    this.#startedAt = startedAt;
+    this.#ms = ms;
+  }
+
+  after(at: number): number {
+    const n = Math.floor((at - this.#startedAt) / this.#ms) + 1;
+    const next = this.#startedAt + n * this.#ms;
+    // `ms` may be a fraction, and what is divided by it a little less than it was.
+    return next > at ? next : this.#startedAt + (n + 1) * this.#ms;
+  }
+
+  newest(known: number, now: number): number {
+    return now < known ? known : Math.max(known, this.after(now) - this.#ms);
+  }
+
+  between(from: number, to: number): number {
+    return Math.max(0, Math.round((to - from) / this.#ms) - 1);
+  }
+}
+
+/** To find an instant in a timezone takes a third of a millisecond: those of a second-by-second pattern are not counted for a whole week. */
+const MOST_COUNTED = 1_000;
+
+class Pattern implements Schedule {
+  readonly #cron: Croner.Cron;
+
+  constructor(pattern: string, timezone: string | undefined) {
+    const { Cron } = loadCroner();
+    try {
+      // Without a function it sets no timer.
+      this.#cron = new Cron(pattern, timezone === undefined ? {} : { timezone });
+      // A timezone is looked up only now.
+      this.after(0);
+    } catch (cause) {
+      const of = timezone === undefined ? "" : ` in the timezone ${JSON.stringify(timezone)}`;
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new TypeError(`every.cron must be a cron pattern, got ${JSON.stringify(pattern)}${of}: ${why}`, { cause });
+    }
+  }
+
+  after(at: number): number | undefined {
+    return this.#cron.nextRun(new Date(at))?.getTime();
+  }
+
+  newest(known: number, now: number): number {
+    const next = this.after(known);
+    if (next === undefined || next > now) return known;
+    // What is before the next full second.
+    const [newest] = this.#cron.previousRuns(1, new Date(now + 1_000));
+    return Math.max(known, newest?.getTime() ?? known);
+  }
+
+  between(from: number, to: number): number {
+    let count = 0;
+    for (let at = this.after(from); at !== undefined && at < to && count < MOST_COUNTED; at = this.after(at)) count++;
+    return count;
+  }
+}
+
+function loadCroner(): typeof Croner {
+  try {
+    // Not `import()`: whoever writes a wrong pattern learns it where it is written.
+    return createRequire(import.meta.url)("croner") as typeof Croner;
+  } catch (cause) {
+    throw new Error("A cron pattern is read by the package croner, which could not be loaded: npm install croner", {
+      cause,
+    });
+  }
+}

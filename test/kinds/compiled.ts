@@ -1,0 +1,52 @@
+// The library, compiled, in a folder of its own: with its dependencies, and with those of its optional peers that a test names.
+
+import { execFile } from "node:child_process";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import manifest from "../../package.json" with { type: "json" };
+
+const project = fileURLToPath(new URL("../..", import.meta.url));
+const run = promisify(execFile);
+
+export interface Compiled {
+  /** Runs a module that may import "errand" and "errand/kinds", and gives what it printed, however it ended. */
+  evaluate(code: string): Promise<string>;
+  remove(): Promise<void>;
+}
+
+export async function compiled(peers: readonly ("execa" | "croner")[]): Promise<Compiled> {
+  const folder = await mkdtemp(path.join(tmpdir(), "errand-kinds-"));
+  const packages = path.join(folder, "node_modules");
+  const own = path.join(packages, manifest.name);
+  await mkdir(own, { recursive: true });
+  await writeFile(path.join(own, "package.json"), JSON.stringify({ ...manifest, devDependencies: {} }));
+  for (const name of [...Object.keys(manifest.dependencies), ...peers]) {
+    await mkdir(path.dirname(path.join(packages, name)), { recursive: true });
+    await symlink(path.join(project, "node_modules", name), path.join(packages, name));
+  }
+  const require = createRequire(import.meta.url);
+  const tsc = path.join(path.dirname(require.resolve("typescript/package.json")), "bin", "tsc");
+  const options = ["--outDir", path.join(own, "dist"), "--noCheck", "--declaration", "false", "--sourceMap", "false"];
+  await run(process.execPath, [
+    tsc,
+    "-p",
+    path.join(project, "tsconfig.build.json"),
+    ...options,
+    "--inlineSources",
+    "false",
+  ]);
+  return {
+    evaluate(code) {
+      return new Promise((resolve) => {
+        execFile(process.execPath, ["--input-type=module", "--eval", code], { cwd: folder }, (_error, stdout) =>
+          resolve(stdout),
+        );
+      });
+    },
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}

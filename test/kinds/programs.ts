@@ -1,0 +1,72 @@
+// Programs under test: scripts that a child process runs, and how a test waits for what they do.
+
+import { readFileSync } from "node:fs";
+import type { TaskHandle } from "errand";
+import type { ProcessInput } from "errand/kinds";
+
+/** `script` is CommonJS, run by this Node; `more` goes on as its `process.argv`. */
+export function script(code: string, ...more: string[]): ProcessInput {
+  return { command: process.execPath, args: ["-e", code, ...more] };
+}
+
+/** Ends at no SIGTERM, and says when it is deaf. */
+export const DEAF = `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("deaf " + process.pid);`;
+/** Says that it is there, and waits. */
+export const IDLE = `setInterval(() => {}, 1000); console.log("idle " + process.pid);`;
+
+/** Starts each of `codes` as a child in the same group, which shares the output. */
+export function startsAll(...codes: string[]): string {
+  return `for (const code of ${JSON.stringify(codes)}) require("node:child_process").spawn(process.execPath, ["-e", code], { stdio: "inherit" });`;
+}
+
+/** Says that it is there, starts `code`, which shares its output, and does `then` when that has said so too. */
+export function leaves(code: string, then: string, detached = false): ProcessInput {
+  const child = `${code} process.send("there");`;
+  const options = `{ stdio: ["inherit", "inherit", "inherit", "ipc"], detached: ${detached} }`;
+  return script(`console.log("leader " + process.pid);
+    const child = require("node:child_process").spawn(process.execPath, ["-e", ${JSON.stringify(child)}], ${options});
+    child.on("message", () => { ${then} });`);
+}
+
+/** Polls: a program tells nobody what it has done. Fails loudly, with what there was, when it never becomes true. */
+export async function until(isSo: () => boolean, told: () => unknown = () => ""): Promise<void> {
+  const deadline = performance.now() + 10_000;
+  while (!isSo()) {
+    if (performance.now() > deadline) throw new Error(`still not so after 10 s: ${isSo.toString()} ${String(told())}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** The ids of the `count` processes that have said who they are. */
+export async function pidsOf(handle: TaskHandle, count: number): Promise<number[]> {
+  const pids = () => [...handle.output().text.matchAll(/^\w+ (\d+)\n/gm)].map(([, pid]) => Number(pid));
+  await until(
+    () => pids().length >= count,
+    () => `${handle.status} ${handle.output().text}`,
+  );
+  return pids();
+}
+
+/** A process has that id; a zombie that nobody has collected yet is none. */
+export function isAlive(pid: number): boolean {
+  return !isCollected(pid) && !isZombie(pid);
+}
+
+/** It is dead, and its parent knows. */
+export function isCollected(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+function isZombie(pid: number): boolean {
+  if (process.platform !== "linux") return false;
+  try {
+    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, "latin1"));
+  } catch {
+    return true;
+  }
+}
