@@ -37,8 +37,10 @@ export class NoticeQueue<T> {
   /** Living tasks whose doings go here. */
   readonly sources = new Set<T>();
   readonly readers = new Set<NoticeReader<T>>();
-  /** A look at the end of this turn is under way. */
+  /** What is decided is not stored yet: then its readers are told. */
   isLooking = false;
+  /** They are told at the end of this turn. */
+  isTelling = false;
   /** Somebody has asked for its notices. */
   isRead = false;
 
@@ -51,7 +53,7 @@ export class NoticeQueue<T> {
   }
 
   sort(): void {
-    this.pending = new Map([...this.pending].toSorted(([, a], [, b]) => a.order - b.order));
+    this.pending = new Map([...this.pending].toSorted(([, a], [, b]) => a.at - b.at || a.order - b.order));
   }
 }
 

@@ -242,6 +242,7 @@ export class Notices {
       if (noticed === undefined) continue;
       this.#add(child, noticed, endOf(child), seq, child.state.finishedAt ?? at);
     }
+    if (ended.length > 0) owner.notices?.sort();
   }
 
   /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
@@ -314,14 +315,18 @@ export class Notices {
   #look(queue: Queue): void {
     if (queue.readers.size === 0 || queue.isLooking) return;
     queue.isLooking = true;
-    this.#rooms.loop.call(() =>
+    this.#rooms.loop.call(() => {
+      // What comes from now on is stored later, and looked at then.
+      queue.isLooking = false;
+      if (queue.isTelling) return;
+      queue.isTelling = true;
       runOutside(() =>
         setImmediate(() => {
-          queue.isLooking = false;
+          queue.isTelling = false;
           this.#tellReaders(queue);
         }),
-      ),
-    );
+      );
+    });
   }
 
   #tellReaders(queue: Queue): void {

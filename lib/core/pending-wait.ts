@@ -86,7 +86,9 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 
   deliver(): void {
     if (this.#given === undefined) return;
-    this.#handing?.given();
+    // A function that is over since has no use for it, and its loop is not told by it (S2).
+    if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.given();
+    else this.#handing?.lost();
     this.#handing = undefined;
     if ("error" in this.#given) this.#reject(this.#given.error);
     else this.#resolve(this.#given.value);
