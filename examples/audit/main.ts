@@ -10,8 +10,10 @@ import { HELP, readOptions } from "./options.js";
 import { judge, type Verdict } from "./policy.js";
 import { rootMessage } from "./printable.js";
 import { formatReport, makeReport } from "./report.js";
-import { writeSummary } from "./summary.js";
+import { summaryKind } from "./summary.js";
 import { showLines, showTree } from "./tree-view.js";
+
+const SUMMARY_BUDGET = { tokens: 100_000 };
 
 const options = await readOptions(process.argv.slice(2)).catch((error: unknown) => {
   console.error(`${error instanceof Error ? error.message : String(error)}\nTry --help.`);
@@ -57,10 +59,11 @@ hide();
 
 const report = await makeReport(manager, session, lead, project);
 if (options.model !== undefined && report.status === "complete") {
-  const model = options.model;
-  const summary = await session
-    .spawn(({ signal }) => writeSummary(model, report, signal), { title: "summary", timeoutMs: 30_000 })
-    .outcome();
+  const { model } = options;
+  const { status, totals, decisions, failed } = report;
+  const prompt = JSON.stringify({ project, status, totals, decisions, failed });
+  const kind = summaryKind(model, session.tools({ only: ["list_tasks", "get_task"] }));
+  const summary = await manager.spawn(kind, { input: { prompt }, title: "summary", budget: SUMMARY_BUDGET }).outcome();
   if (summary.status === "succeeded") report.summary = summary.value;
   else {
     const why = summary.status === "failed" ? rootMessage(summary.error) : summary.reason;

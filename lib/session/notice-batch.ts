@@ -53,13 +53,15 @@ function toBatch(core: Core, reader: Attempt | undefined, pending: readonly Task
   return Object.freeze({
     text: batchInWords(notices),
     notices,
-    ack: async () => {
-      // S2: of a function that is over nothing is heard any more; what it had is its ancestor's.
-      if (reader !== undefined && reader.phase !== "open") core.loop.droppedWrites++;
-      else core.notices.acknowledge(pending);
-      await core.loop.tell(undefined);
-    },
+    ack: () => handled(acknowledged(core, reader, pending)),
   });
+}
+
+async function acknowledged(core: Core, reader: Attempt | undefined, pending: readonly TaskNotice[]): Promise<void> {
+  // S2: of a function that is over nothing is heard any more; what it had is its ancestor's.
+  if (reader !== undefined && reader.phase !== "open") core.loop.droppedWrites++;
+  else core.notices.acknowledge(pending);
+  await core.loop.tell(undefined);
 }
 
 function toNotice(core: Core, { id, task, at, what }: TaskNotice): Notice {

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import { join } from "node:path";
+import { text as textOf } from "node:stream/consumers";
 
 import { afterEach, describe, expect, test } from "vitest";
 
@@ -211,8 +212,14 @@ describe("a model's summary", () => {
   let server: Server | undefined;
   afterEach(() => server?.close());
 
-  async function serve(status: number, body: unknown): Promise<string> {
-    server = createServer((_, response) => {
+  function serve(status: number, body: unknown): Promise<string> {
+    return serveEach(() => ({ status, body }));
+  }
+
+  /** What an API says to each request, whose body it is given. */
+  async function serveEach(answer: (asked: string) => { status: number; body: unknown }): Promise<string> {
+    server = createServer(async (request, response) => {
+      const { status, body } = answer(await textOf(request));
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
@@ -225,6 +232,42 @@ describe("a model's summary", () => {
     const ended = await audit(await projectWith(mit), ["--json", "--model", "m", "--base-url", url]);
     expect(ended.code).toBe(0);
     expect(reportOf(ended).summary).toBe("All is well.");
+  });
+
+  test("is written by a subagent that looks into the audit's tasks by its tools", async () => {
+    const call = { id: "call_1", type: "function", function: { name: "list_tasks", arguments: '{"kind":"package"}' } };
+    const url = await serveEach((asked) => {
+      const { messages, tools } = JSON.parse(asked) as {
+        messages: { role: string; content: string }[];
+        tools: unknown[];
+      };
+      const seen = messages.find(({ role }) => role === "tool")?.content;
+      const message = seen === undefined ? { content: null, tool_calls: [call] } : { content: `Seen: ${seen}` };
+      return {
+        status: 200,
+        body: { choices: [{ message: { ...message, note: tools.length } }], usage: { prompt_tokens: 9 } },
+      };
+    });
+    const ended = await audit(await projectWith(mit), ["--json", "--model", "m", "--base-url", url]);
+    expect(reportOf(ended).summary).toMatch(/^Seen: .*"kind":"package".*"status":"succeeded"/);
+  });
+
+  test("is tried once more when its API fails", async () => {
+    let asked = 0;
+    const url = await serveEach(() =>
+      asked++ === 0
+        ? { status: 500, body: {} }
+        : { status: 200, body: { choices: [{ message: { content: "Better." } }] } },
+    );
+    const ended = await audit(await projectWith(mit), ["--json", "--model", "m", "--base-url", url]);
+    expect({ summary: reportOf(ended).summary, asked }).toEqual({ summary: "Better.", asked: 2 });
+  });
+
+  test("ends with its budget: the report still comes, and says so", async () => {
+    const body = { choices: [{ message: { content: "Long." } }], usage: { prompt_tokens: 200_000 } };
+    const ended = await audit(await projectWith(mit), ["--model", "m", "--base-url", await serve(200, body)]);
+    expect(ended.code).toBe(0);
+    expect(ended.stderr).toContain("its budget is spent: 200000 of 100000 tokens");
   });
 
   test.each([
