@@ -87,3 +87,6 @@ export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
 export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./session/context.js";
 export type { NoticeBatch } from "./session/notice-batch.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";
+export type { TaskTool, TaskToolCall, TaskToolName } from "./session/tools/tool.js";
+export type { ToolOptions, ToolSpawnOptions } from "./session/tools.js";
+export type { ViewOptions } from "./session/view.js";

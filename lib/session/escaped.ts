@@ -43,27 +43,29 @@ export function isInside(text: string, place: number): boolean {
 
 /** As much of the JSON text as anybody will look at: a result may be long. */
 function startOfJson(json: Json, most: number): string {
-  let text = "";
+  const pieces: string[] = [];
+  let left = most;
+  const add = (piece: string): void => {
+    pieces.push(piece);
+    left -= piece.length;
+  };
   const write = (value: Json): void => {
-    if (text.length >= most) return;
-    if (typeof value === "string") text += JSON.stringify(value.slice(0, most));
-    else if (typeof value !== "object" || value === null) text += String(value);
+    if (typeof value === "string") add(JSON.stringify(startOf(value, most)));
+    else if (typeof value !== "object" || value === null) add(String(value));
     else {
       const isList = Array.isArray(value);
-      text += isList ? "[" : "{";
-      let first = true;
-      for (const key in value) {
-        if (text.length >= most) return;
-        if (!first) text += ",";
-        first = false;
-        if (!isList) text += `${JSON.stringify(key)}:`;
-        write((value as { readonly [key: string]: Json })[key] ?? null);
+      let mark = isList ? "[" : "{";
+      for (const [key, item] of Object.entries(value)) {
+        if (left <= 0) return;
+        add(isList ? mark : `${mark}${JSON.stringify(startOf(key, most))}:`);
+        write(item);
+        mark = ",";
       }
-      text += isList ? "]" : "}";
+      add(mark === "," ? (isList ? "]" : "}") : isList ? "[]" : "{}");
     }
   };
   write(json);
-  return text;
+  return pieces.join("");
 }
 
 /** Spaces of every sort, ends of lines, tabs. */

@@ -1,0 +1,92 @@
+// Standing: how a living task stands, in short words that a model reads: who it is, what it waits for, how far it has come.
+//
+// Pure reading: says nothing that changes by itself, no time and no duration, so that the words stay the same while nothing happens.
+// Every word of a task's own is quoted and bounded.
+
+import type { Requests } from "../core/inbox.js";
+import type { Progress, Wait } from "../core/record.js";
+import type { InboxRequest } from "../core/request.js";
+import type { Task } from "../core/task.js";
+import { escaped, quoted } from "./escaped.js";
+
+const MOST_OF_ID = 80;
+const MOST_OF_LABEL = 80;
+const MOST_OF_QUESTION = 160;
+const MOST_OF_CHOICE = 40;
+/** Of waits, of tasks in one, of choices: what follows is read with `get_task`. */
+const MOST_NAMED = 4;
+
+type Questions = Pick<Requests, "get">;
+/** Where the questions are told beside it. */
+export const TOLD_APART: Questions = { get: () => undefined };
+
+export function idOf(id: string): string {
+  return escaped(id, MOST_OF_ID);
+}
+
+/** `task_1 "scout: Find sources" (crawl)`. */
+export function nameInWords({ id, traits, state }: Task): string {
+  const label = [traits.name, state.details.title].filter((text) => text !== undefined).join(": ");
+  const kind = traits.kind === undefined ? "" : ` (${escaped(traits.kind, MOST_OF_LABEL)})`;
+  return `${idOf(id)}${label === "" ? "" : ` ${quoted(label, MOST_OF_LABEL)}`}${kind}`;
+}
+
+/** Its status, or what says more: `asks request_1 "Which year?"`. */
+export function standingInWords({ state }: Task, questions: Questions): string {
+  if (state.stop !== undefined) return "stopping";
+  if (state.status === "queued" && state.notBeforeAt !== undefined) return "failed, waits to be tried again";
+  if (state.status !== "blocked") return state.status;
+  const words: string[] = [];
+  for (const wait of state.blockedOn) {
+    const said = waitInWords(wait, questions);
+    if (words.includes(said)) continue;
+    if (words.length === MOST_NAMED) return `${words.join(", ")}, and more`;
+    words.push(said);
+  }
+  return words.length > 0 ? words.join(", ") : state.status;
+}
+
+function waitInWords(wait: Wait, questions: Questions): string {
+  switch (wait.on) {
+    case "input": {
+      const request = questions.get(wait.requestId);
+      return request === undefined ? `waits for an answer to ${idOf(wait.requestId)}` : questionInWords(request);
+    }
+    case "tasks":
+      return `waits for ${idsInWords(wait.taskIds)}`;
+    case "children":
+      return `has returned, waits for ${idsInWords(wait.taskIds)} below it`;
+    case "message":
+      return "waits for a message";
+    case "time":
+      return "sleeps";
+    case "notice":
+      return "waits for notices";
+    case "slot":
+      return "waits for a slot";
+    default:
+      return wait satisfies never;
+  }
+}
+
+function idsInWords(ids: readonly string[]): string {
+  const named = ids.slice(0, MOST_NAMED).map(idOf).join(", ");
+  return ids.length > MOST_NAMED ? `${named} and ${ids.length - MOST_NAMED} more` : named;
+}
+
+/** A5: an approval is said to be a person's. */
+function questionInWords({ id, kind, question, choices = [] }: InboxRequest): string {
+  const asked = `${idOf(id)} ${quoted(question, MOST_OF_QUESTION)}`;
+  if (kind === "approval") return `waits until a person approves ${asked}`;
+  if (choices.length === 0) return `asks ${asked}`;
+  const named = choices.slice(0, MOST_NAMED).map((choice) => quoted(choice, MOST_OF_CHOICE));
+  const more = choices.length > MOST_NAMED ? ` and ${choices.length - MOST_NAMED} more` : "";
+  return `asks ${asked} (one of ${named.join(", ")}${more})`;
+}
+
+/** `3 of 10 pages: reading`, with the task's own words as `say` has them; empty when it says nothing. */
+export function progressInWords({ current, total, unit, label }: Progress, say: typeof quoted = quoted): string {
+  const amount = [current, total].filter((number) => number !== undefined).join(" of ");
+  const what = [unit, label].filter((text) => text !== undefined && text !== "").join(": ");
+  return [amount, what === "" ? "" : say(what, MOST_OF_LABEL)].filter((text) => text !== "").join(" ");
+}

@@ -1,0 +1,107 @@
+// Tools: the six tools by which a model has work done in the background (§9).
+//
+// Puts them together as options say. Each is a file of `tools/`; what is the same for all of them is in `tools/tool.ts`.
+
+import { takeBudget } from "../core/budget.js";
+import type { AnyTaskKind } from "../core/kind.js";
+import { checkCount, checkOneOf, checkOptions, checkType, show } from "../core/options.js";
+import { takeRetry } from "../core/retry.js";
+import type { SpawnOptions } from "../core/spawn.js";
+import type { KindParts } from "../core/work.js";
+import { awaitTasks } from "./tools/await-tasks.js";
+import { cancelTask } from "./tools/cancel-task.js";
+import { getTask } from "./tools/get-task.js";
+import { listTasks } from "./tools/list-tasks.js";
+import { messageTask } from "./tools/message-task.js";
+import { spawnTask } from "./tools/spawn-task.js";
+import type { HostOf, TaskTool, TaskToolName } from "./tools/tool.js";
+
+export interface ToolOptions {
+  /**
+   * Which kinds a model may start, and is told of; default all that the manager has. With none there is no `spawn_task`. `UnknownKindError`: the
+   * manager has none of that name.
+   */
+  kinds?: readonly (string | AnyTaskKind)[] | undefined;
+  /** Which tools; default all six. They come in one order, whatever the order here, so that a prompt stays the same. */
+  only?: readonly TaskToolName[] | undefined;
+  /** What every task that is started here has besides what the model says: when it wakes its owner (default `onTerminal`), a budget, limits, a lane. */
+  spawn?: ToolSpawnOptions | undefined;
+  /** Of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer one is cut and says how to read on. */
+  maxResultBytes?: number | undefined;
+}
+
+/** What the model, and its call, do not say themselves. */
+export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
+
+const NAMES: readonly TaskToolName[] = [
+  "spawn_task",
+  "list_tasks",
+  "get_task",
+  "await_tasks",
+  "message_task",
+  "cancel_task",
+];
+const SPAWN_OPTIONS = [
+  ...(["agent", "createdBy", "lane", "laneKey", "priority", "wake", "children", "detached", "runId"] as const),
+  ...(["timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs", "retry", "budget", "tags", "metadata"] as const),
+] satisfies readonly (keyof ToolSpawnOptions)[];
+const DEFAULT_BYTES = 2_048;
+/** Ids, a status and what to do next always fit. */
+const LEAST_BYTES = 512;
+
+export function sessionTools(hostOf: HostOf, options: ToolOptions = {}): readonly TaskTool[] {
+  checkOptions("tools", options, "kinds", "only", "spawn", "maxResultBytes");
+  const { only = NAMES, spawn = {}, maxResultBytes = DEFAULT_BYTES } = options;
+  checkOptions("tools.spawn", spawn, ...SPAWN_OPTIONS);
+  // What is wrong with them is the program's affair, and not the model's.
+  checkOneOf("spawn.wake", spawn.wake, ["silent", "onTerminal", "onActivity"]);
+  takeBudget(spawn.budget);
+  takeRetry(spawn.retry);
+  checkCount("maxResultBytes", maxResultBytes, LEAST_BYTES);
+  if (!Array.isArray(only)) throw new TypeError(`only must be a list of tools, got ${show(only)}`);
+  for (const [index, name] of only.entries()) {
+    checkType(`only[${index}]`, name, "string");
+    checkOneOf(`only[${index}]`, name, NAMES);
+  }
+  const kinds = kindsOf(hostOf, options.kinds);
+  const named = NAMES.filter((name) => only.includes(name) && (name !== "spawn_task" || kinds.length > 0));
+  return Object.freeze(named.map((name) => toolNamed(name, { kinds, hostOf, maxBytes: maxResultBytes, spawn })));
+}
+
+interface Setting {
+  readonly kinds: readonly KindParts[];
+  readonly hostOf: HostOf;
+  readonly maxBytes: number;
+  readonly spawn: ToolSpawnOptions;
+}
+
+function toolNamed(name: TaskToolName, { kinds, hostOf, maxBytes, spawn }: Setting): TaskTool {
+  switch (name) {
+    case "spawn_task":
+      return spawnTask(kinds, spawn, hostOf, maxBytes);
+    case "list_tasks":
+      return listTasks(hostOf, maxBytes);
+    case "get_task":
+      return getTask(hostOf, maxBytes);
+    case "await_tasks":
+      return awaitTasks(hostOf, maxBytes);
+    case "message_task":
+      return messageTask(hostOf, maxBytes);
+    case "cancel_task":
+      return cancelTask(hostOf, maxBytes);
+    default:
+      return name satisfies never;
+  }
+}
+
+function kindsOf(hostOf: HostOf, asked: ToolOptions["kinds"]): readonly KindParts[] {
+  const { kinds } = hostOf().core;
+  if (asked === undefined) return kinds.all;
+  if (!Array.isArray(asked)) throw new TypeError(`kinds must be a list of kinds and their names, got ${show(asked)}`);
+  const names = asked.map((kind: unknown, index) => {
+    const name = typeof kind === "object" && kind !== null && "name" in kind ? kind.name : kind;
+    if (typeof name === "string") return name;
+    throw new TypeError(`kinds[${index}] must be a kind or its name, got ${show(kind)}`);
+  });
+  return [...new Set(names)].map((name) => kinds.named(name));
+}

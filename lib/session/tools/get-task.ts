@@ -1,0 +1,159 @@
+// get_task: all that is known of one task, as far as there is room; and the rest of what is long, a page at a time.
+//
+// A second look at a living task that has not changed says so and no more: polling is not worth its tokens.
+
+import { leftOf } from "../../core/budget.js";
+import type { Message } from "../../core/message.js";
+import { NO_OUTPUT } from "../../core/output-ring.js";
+import type { Artifact } from "../../core/record.js";
+import type { Made } from "../../core/state.js";
+import type { Task } from "../../core/task.js";
+import { TOLD_APART } from "../standing.js";
+import { cut, endOf, fitted, headOf, present, type Result } from "./bounded.js";
+import { type Host, handed, taskOf, wakeInWords } from "./host.js";
+import { questionsOf } from "./questions.js";
+import { Refused } from "./refusals.js";
+import { lastSeen, see } from "./seen.js";
+import { endReader, idOf, inBrief, pageOf, resultTextOf } from "./task-facts.js";
+import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { flag, integer, NO_END, optional, text } from "./tool-schema.js";
+
+const MOST_MESSAGES = 5;
+const MOST_ARTIFACTS = 10;
+
+export function getTask(hostOf: HostOf, maxBytes: number): TaskTool {
+  return taskTool(
+    {
+      name: "get_task",
+      description: "One task: result, open questions, messages, output. To wait for it use await_tasks.",
+      fields: {
+        task_id: text(),
+        result_after: optional(integer(0, NO_END, "Read a long result on from this character")),
+        output_after: optional(integer(0, NO_END, "Output since this output_cursor")),
+        full: optional(flag("Also when nothing has changed")),
+      },
+      run: ({ task_id, result_after, output_after, full = false }, calling) => {
+        const task = taskOf(calling.host, task_id);
+        if (result_after !== undefined) return resultPage(task, result_after, calling);
+        return look(task, output_after, full, calling);
+      },
+    },
+    hostOf,
+    maxBytes,
+  );
+}
+
+function resultPage(task: Task, after: number, { host, maxBytes }: Calling): Result {
+  const whole = resultTextOf(task);
+  if (whole === undefined) throw new Refused(`${idOf(task)} has no result to read`, "get_task without result_after");
+  handed(host, task);
+  return fitted(maxBytes, (room) => ({
+    task_id: idOf(task),
+    status: task.state.status,
+    ...pageOf(whole, after, room),
+  }));
+}
+
+function look(task: Task, after: number | undefined, full: boolean, calling: Calling): Result {
+  const { host, maxBytes } = calling;
+  const facts = factsReader(host, task);
+  const now = { facts: JSON.stringify(facts(maxBytes)), cursor: outputOf(task).cursor };
+  const before = lastSeen(task, host.owner);
+  see(task, host.owner, now);
+  handed(host, task);
+  const hasOutput = now.cursor > (after ?? before?.cursor ?? 0);
+  const isUnchanged = !full && !task.isOver && before?.facts === now.facts;
+  if (isUnchanged && !hasOutput) {
+    const hint = "Nothing new since your last look. await_tasks waits for it; do not poll";
+    return { task_id: idOf(task), status: task.state.status, unchanged: true, hint };
+  }
+  if (isUnchanged) {
+    const output = outputReader(task, after ?? before?.cursor);
+    return fitted(maxBytes, (room) => ({
+      task_id: idOf(task),
+      status: task.state.status,
+      unchanged: true,
+      ...output(room),
+    }));
+  }
+  const output = outputReader(task, after);
+  return fitted(maxBytes, (room) => ({ ...facts(room), ...output(room / 2) }));
+}
+
+function factsReader(host: Host, task: Task): (room: number) => Result {
+  const { state, traits } = task;
+  const { summary, made } = state.details;
+  const end = endReader(task);
+  const questions = questionsOf(host, [task]);
+  const input = traits.input === undefined ? undefined : JSON.stringify(traits.input);
+  const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
+  const isUsed = inputTokens + outputTokens + costUsd > 0 || tasks > 1;
+  const usage = { tokens: inputTokens + outputTokens, cost_usd: Number(costUsd.toPrecision(6)), tasks };
+  return (room) =>
+    present({
+      ...inBrief(task, TOLD_APART, room),
+      ...end(room),
+      ...questions(room),
+      summary: summary === undefined ? undefined : cut(summary, room / 2),
+      messages: messagesOf(task, room),
+      artifacts: artifactsOf(made, room),
+      usage: isUsed && room > 0 ? usage : undefined,
+      budget: traits.budget === undefined ? undefined : cut(leftOf(task.usage(), traits.budget), room),
+      input: input === undefined ? undefined : cut(input, room / 4),
+      note: task.isOver || room === 0 ? undefined : wakeInWords(host, [task]),
+    });
+}
+
+/** The newest, oldest first. */
+function messagesOf(task: Task, room: number): readonly Result[] | undefined {
+  const limit = Math.min(MOST_MESSAGES, Math.floor(room / 80));
+  const messages = limit === 0 ? [] : (task.desk?.mailbox?.list({ limit }) ?? []);
+  return messages.length === 0 ? undefined : messages.map((message) => messageOf(message, room / limit));
+}
+
+function messageOf({ direction, content }: Message, room: number): Result {
+  const said = content.map((part) => (part.type === "text" ? part.text : JSON.stringify(part.data))).join("\n");
+  return { from: direction === "outbound" ? "task" : "owner", text: cut(said, room) ?? "…" };
+}
+
+/** The newest, oldest first; the chunks of one name are one. */
+function artifactsOf(made: Made | undefined, room: number): readonly Result[] | undefined {
+  const limit = Math.min(MOST_ARTIFACTS, Math.floor(room / 80));
+  const shown = new Map<string, Result>();
+  for (let each = made; each !== undefined; each = each.before) {
+    const { artifact } = each;
+    if (shown.has(artifact.name)) continue;
+    if (shown.size === limit) break;
+    shown.set(artifact.name, artifactOf(artifact, room / limit));
+  }
+  return shown.size === 0 ? undefined : [...shown.values()].toReversed();
+}
+
+function artifactOf(artifact: Artifact, room: number): Result {
+  const where = "path" in artifact ? { path: artifact.path } : "url" in artifact ? { url: artifact.url } : {};
+  const cuts = Object.entries({ name: artifact.name, type: artifact.type, ...where }).map(
+    ([field, words]) => [field, cut(words, room / 2)] as const,
+  );
+  return present(Object.fromEntries(cuts));
+}
+
+function outputOf(task: Task, after?: number) {
+  return task.desk?.output?.read(after) ?? NO_OUTPUT;
+}
+
+/** The newest of it; or, after a cursor, what comes next, so that nothing is passed over. */
+function outputReader(task: Task, after: number | undefined): (room: number) => Result {
+  const { text: whole, cursor, dropped } = outputOf(task, after);
+  if (cursor === 0) return () => ({});
+  return (room) => {
+    const shown = after === undefined ? endOf(whole, room) : headOf(whole, room);
+    const left = whole.length - shown.length;
+    return present({
+      output: shown,
+      output_cursor: after === undefined ? cursor : cursor - left,
+      output_missing: after !== undefined && dropped > 0 ? dropped : undefined,
+      output_before: after === undefined && left + dropped > 0 ? left + dropped : undefined,
+      output_more: after !== undefined && left > 0 ? left : undefined,
+    });
+  };
+}

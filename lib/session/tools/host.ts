@@ -1,0 +1,103 @@
+// Host: for whom a tool acts: the loop of a named session, or of a task.
+//
+// Owns nothing. It says which tasks are that loop's, and how the loop waits and is told, for all six tools alike.
+
+import { waiterOf } from "../../core/ambient.js";
+import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/await-tasks.js";
+import type { Core } from "../../core/core.js";
+import type { TaskHandle } from "../../core/handle.js";
+import { isEnd } from "../../core/notice.js";
+import { type NoticeOwner, ownerOf } from "../../core/notices.js";
+import type { SpawnOptions } from "../../core/spawn.js";
+import type { Attempt, Task } from "../../core/task.js";
+import { Refused } from "./refusals.js";
+
+export interface Host {
+  readonly core: Core;
+  /** Whose notices are this loop's. */
+  readonly owner: NoticeOwner;
+  /** Of the task whose loop it is, if it is one. */
+  readonly context: Attempt | undefined;
+  readonly owns: (task: Task) => boolean;
+  readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => TaskHandle;
+}
+
+/** By creation. */
+export function* tasksOf({ core, owns }: Host): Generator<Task> {
+  for (const task of core.registry.all()) if (owns(task)) yield task;
+}
+
+/** The task that a model names. What it may not see is unknown to it. */
+export function taskOf(host: Host, id: string): Task {
+  const task = host.core.registry.byId(id);
+  if (task !== undefined && host.owns(task)) return task;
+  throw unknownTask(host, id);
+}
+
+function unknownTask(host: Host, id: string): Refused {
+  const known: string[] = [];
+  for (const task of tasksOf(host)) {
+    if (task.traits.name === id && !task.isOver)
+      return new Refused(`${shown(id)} is a name, not a task id`, `Use its id: ${shown(task.id)}`);
+    known.push(task.id);
+  }
+  if (known.length === 0)
+    return new Refused(`There is no task ${shown(id)}`, "You have no tasks: spawn_task starts one");
+  // The newest are the likeliest to be meant.
+  const named = known.slice(-MOST_NAMED).map(shown).join(", ");
+  const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older ones` : "";
+  return new Refused(
+    `There is no task ${shown(id)}, or not any more`,
+    `There are ${named}${more}: list_tasks shows them`,
+  );
+}
+const MOST_NAMED = 5;
+const MOST_SHOWN = 60;
+
+function shown(id: string): string {
+  return JSON.stringify(id.length > MOST_SHOWN ? `${id.slice(0, MOST_SHOWN)}…` : id);
+}
+
+/**
+ * Waits as `awaitTasks` does, and hands nothing out: of what it gives, a tool may have no room to show everything, and only what it shows
+ * is told (N2).
+ */
+export function wait(host: Host, tasks: readonly Task[], options: AwaitOptions): Promise<Awaited> {
+  const { core, owner } = host;
+  const attempt = waiterOf(host.context);
+  const caller = {
+    waits: core.waits,
+    inboxes: new Set([core.requests]),
+    homes: [core.waits],
+    owner: attempt?.task ?? owner,
+    isChild: () => false,
+    cancel: () => {},
+    receiver: { attempt: undefined, sessionOf: () => undefined, noticesOf: () => core.notices },
+  };
+  return awaitTasks(caller, attempt, tasks, options);
+}
+
+/** The tool shows how `task` ended: its loop is not told of it once more (N2). */
+export function handed({ core, owner }: Host, task: Task): void {
+  if (task.isOver && ownerOf(task) === owner) core.notices.handed(task);
+}
+
+/** Whether `task` has ended and this loop, which is to be told, has not been. */
+export function isUntold({ owner }: Host, task: Task): boolean {
+  if (!task.isOver || task.noticed === undefined || ownerOf(task) !== owner) return false;
+  for (const { what } of task.noticed.pending.values()) if (isEnd(what)) return true;
+  return false;
+}
+
+/** Whether the end of `task` will be told to this loop: only of one that reads what it is told. */
+export function willWake({ core, owner }: Host, task: Task): boolean {
+  return task.wake !== "silent" && ownerOf(task) === owner && core.notices.isRead(owner);
+}
+
+/** What a model may count on, of tasks that go on. */
+export function wakeInWords(host: Host, tasks: readonly Task[]): string {
+  const ends = tasks.length === 1 ? "it ends" : "they end";
+  return tasks.every((task) => willWake(host, task))
+    ? `You will be told when ${ends}: go on, do not poll.`
+    : `Nothing will tell you when ${ends}: await_tasks does.`;
+}

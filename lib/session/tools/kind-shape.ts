@@ -1,0 +1,73 @@
+// Kind shape: what a kind takes, as its input's schema says it: in a line for a description, or whole for one kind alone (§9).
+//
+// Most schema libraries can say it as JSON Schema (Standard JSON Schema). Of one that cannot, nothing is shown, and a refusal tells what fits.
+
+import type { Json } from "../../core/json.js";
+import { toJsonSchema } from "../../core/json-schema.js";
+import type { KindParts } from "../../core/work.js";
+
+type JsonSchema = { readonly [key: string]: Json };
+
+/** Of its input. `undefined`: it has none, or its library cannot say it. */
+export function inputSchemaOf({ input }: KindParts, target?: string): JsonSchema | undefined {
+  const json = input === undefined ? undefined : toJsonSchema(input, target);
+  if (!isSchema(json)) return undefined;
+  const { $schema: _, ...schema } = json;
+  return schema;
+}
+
+/** It points at parts of itself, which are elsewhere once it stands inside another. */
+export function isSelfContained(schema: JsonSchema): boolean {
+  return !JSON.stringify(schema).includes('"$ref"');
+}
+
+/** `crawl { url: string, depth?: integer }: Crawls a site`. */
+export function kindInWords(parts: KindParts): string {
+  const schema = inputSchemaOf(parts);
+  const shape = schema === undefined ? "" : ` ${shapeOf(schema)}`;
+  return `${parts.name}${shape}${parts.description === undefined ? "" : `: ${parts.description}`}`;
+}
+
+const MOST_OF_SHAPE = 400;
+
+function shapeOf(schema: JsonSchema): string {
+  for (const withWords of [true, false]) {
+    const shape = typeOf(schema, withWords, 0);
+    if (shape.length <= MOST_OF_SHAPE) return shape;
+  }
+  // Too much for a line: the refusal of a wrong one says what is missing.
+  return typeof schema.type === "string" ? schema.type : "any";
+}
+
+/** As TypeScript would have it, more or less: models read it well, and it is short. */
+function typeOf(schema: Json | undefined, withWords: boolean, depth: number): string {
+  if (!isSchema(schema) || depth > DEEPEST) return "any";
+  const { type, properties, items, enum: choices, anyOf, oneOf } = schema;
+  if ("const" in schema) return JSON.stringify(schema.const);
+  if (isList(choices)) return choices.map((choice) => JSON.stringify(choice)).join(" | ");
+  const union = anyOf ?? oneOf;
+  if (isList(union)) return union.map((one) => typeOf(one, withWords, depth + 1)).join(" | ");
+  if (isList(type)) return type.map((one) => typeOf({ ...schema, type: one }, withWords, depth + 1)).join(" | ");
+  if (type === "array") {
+    const item = typeOf(items, withWords, depth + 1);
+    return item.includes(" ") ? `(${item})[]` : `${item}[]`;
+  }
+  if (type !== "object") return typeof type === "string" ? type : "any";
+  if (!isSchema(properties)) return "object";
+  const required = isList(schema.required) ? schema.required : [];
+  const fields = Object.entries(properties).map(([name, field]) => {
+    const words =
+      withWords && isSchema(field) && typeof field.description === "string" ? ` (${field.description})` : "";
+    return `${name}${required.includes(name) ? "" : "?"}: ${typeOf(field, withWords, depth + 1)}${words}`;
+  });
+  return fields.length === 0 ? "{}" : `{ ${fields.join(", ")} }`;
+}
+const DEEPEST = 5;
+
+function isList(json: Json | undefined): json is readonly Json[] {
+  return Array.isArray(json);
+}
+
+function isSchema(json: Json | undefined): json is JsonSchema {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
+}

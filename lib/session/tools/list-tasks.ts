@@ -1,0 +1,70 @@
+// list_tasks: what there is, in brief: by creation, a page at a time.
+
+import { TASK_STATUSES } from "../../core/status.js";
+import type { Task } from "../../core/task.js";
+import { bytesOf, present, type Result } from "./bounded.js";
+import { taskOf, tasksOf } from "./host.js";
+import { idOf, inBrief } from "./task-facts.js";
+import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { integer, oneOf, optional, text } from "./tool-schema.js";
+
+const LARGEST_PAGE = 100;
+const DEFAULT_PAGE = 20;
+/** Of the texts of one task. */
+const MOST_OF_ONE = 120;
+
+export function listTasks(hostOf: HostOf, maxBytes: number): TaskTool {
+  return taskTool(
+    {
+      name: "list_tasks",
+      description: "Your tasks and those below them, oldest first.",
+      fields: {
+        status: optional(oneOf(["live", ...TASK_STATUSES])),
+        kind: optional(text()),
+        after: optional(text("Read on after this task_id")),
+        limit: optional(integer(1, LARGEST_PAGE)),
+      },
+      run: ({ status, kind, after, limit = DEFAULT_PAGE }, calling) => {
+        const { host } = calling;
+        const from = after === undefined ? undefined : taskOf(host, after);
+        const counts = new Map<string, number>();
+        const fitting: Task[] = [];
+        let isPast = from === undefined;
+        for (const task of tasksOf(host)) {
+          const is = task.state.status;
+          counts.set(is, (counts.get(is) ?? 0) + 1);
+          const fits = status === undefined || (status === "live" ? !task.isOver : status === is);
+          if (isPast && fits && (kind === undefined || kind === task.traits.kind)) fitting.push(task);
+          if (task === from) isPast = true;
+        }
+        return pageOf(fitting, Object.fromEntries(counts), limit, calling);
+      },
+    },
+    hostOf,
+    maxBytes,
+  );
+}
+
+/** As many as fit, and at least one, however little room there is. */
+function pageOf(tasks: readonly Task[], counts: Result, limit: number, { host, maxBytes }: Calling): Result {
+  const { requests } = host.core;
+  const shown: Result[] = [];
+  const page = (): Result => {
+    const more = tasks.length - shown.length;
+    const last = tasks[shown.length - 1];
+    return present({
+      tasks: shown,
+      counts,
+      more: more === 0 ? undefined : more,
+      more_after: more === 0 || last === undefined ? undefined : idOf(last),
+    });
+  };
+  for (const task of tasks.slice(0, limit)) {
+    shown.push(inBrief(task, requests, MOST_OF_ONE));
+    if (bytesOf(page()) <= maxBytes) continue;
+    shown.pop();
+    if (shown.length === 0) shown.push(inBrief(task, requests, 0));
+    break;
+  }
+  return page();
+}

@@ -1,0 +1,81 @@
+// message_task: a model steers a task, or answers what it asks. Never an approval (A5).
+
+import { isErrandError } from "../../core/errors.js";
+import { copyJson } from "../../core/json.js";
+import type { Content } from "../../core/message.js";
+import type { InboxRequest } from "../../core/request.js";
+import type { Task } from "../../core/task.js";
+import { fitted, present, type Result } from "./bounded.js";
+import { taskOf } from "./host.js";
+import { questionsOf } from "./questions.js";
+import { Refused } from "./refusals.js";
+import { idOf } from "./task-facts.js";
+import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { optional, text } from "./tool-schema.js";
+
+export function messageTask(hostOf: HostOf, maxBytes: number): TaskTool {
+  return taskTool(
+    {
+      name: "message_task",
+      description: "Tell a living task something, or answer its question. Approvals are for people.",
+      fields: {
+        task_id: text(),
+        message: text("A question with answer_schema takes JSON"),
+        in_reply_to: optional(text("request_id of the question it answers")),
+      },
+      run: ({ task_id, message, in_reply_to }, calling) => {
+        const task = taskOf(calling.host, task_id);
+        return in_reply_to === undefined ? send(task, message, calling) : answer(task, message, in_reply_to, calling);
+      },
+    },
+    hostOf,
+    maxBytes,
+  );
+}
+
+async function send(task: Task, message: string, { host, maxBytes }: Calling): Promise<Result> {
+  const { status } = task.state;
+  try {
+    await host.core.messages.send(task, message);
+  } catch (error) {
+    if (!isErrandError(error, "TASK_TERMINATED")) throw error;
+    const reason = task.isOver
+      ? `It is over: ${task.state.status}`
+      : "It has returned, and waits only for tasks below it";
+    return { task_id: idOf(task), outcome: "not_delivered", reason, hint: "get_task shows how it stands" };
+  }
+  // It may have ended by the message.
+  const questions = questionsOf(host, task.isOver ? [] : [task]);
+  return fitted(maxBytes, (room) =>
+    present({
+      task_id: idOf(task),
+      outcome: status === "queued" ? "queued" : "delivered",
+      note: status === "queued" ? "It has not started: it will find the message when it does" : undefined,
+      ...questions(room),
+    }),
+  );
+}
+
+async function answer(task: Task, message: string, requestId: string, { host }: Calling): Promise<Result> {
+  const request = host.core.requests.get(requestId);
+  if (request?.taskId !== task.id)
+    throw new Refused(`${idOf(task)} has no question ${idOf({ id: requestId })}`, "get_task shows its open questions");
+  if (request.kind === "approval")
+    throw new Refused(
+      `${idOf(request)} is an approval: only a person can give it`,
+      "Wait with await_tasks, or do something else",
+    );
+  await host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId });
+  return { task_id: idOf(task), outcome: "delivered", note: "It has its answer and goes on" };
+}
+
+/** A model writes text: where a schema asks for more, it is the JSON of it, if it is any. */
+function contentFor({ kind }: InboxRequest, message: string): Content {
+  if (kind !== "json") return message;
+  try {
+    const copied = copyJson(JSON.parse(message));
+    return copied.ok ? [{ type: "data", data: copied.json }] : message;
+  } catch {
+    return message;
+  }
+}

@@ -1,0 +1,88 @@
+// spawn_task: a model starts work of a kind. It has a receipt at once, or the result if that comes soon enough.
+
+import type { Json } from "../../core/json.js";
+import type { SpawnOptions } from "../../core/spawn.js";
+import type { Task } from "../../core/task.js";
+import type { KindParts } from "../../core/work.js";
+import { fitted, present, type Result } from "./bounded.js";
+import { handed, taskOf, wait, wakeInWords } from "./host.js";
+import { inputSchemaOf, isSelfContained, kindInWords } from "./kind-shape.js";
+import { questionsOf } from "./questions.js";
+import { endReader, idOf } from "./task-facts.js";
+import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { anything, integer, oneOf, optional, text } from "./tool-schema.js";
+
+const LONGEST_WAIT_MS = 600_000;
+
+export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, hostOf: HostOf, maxBytes: number): TaskTool {
+  const listed = kinds.map((kind) => `- ${kindInWords(kind)}`).join("\n");
+  return taskTool(
+    {
+      name: "spawn_task",
+      description: `Start work that goes on in the background while you do other things. Kinds:\n${listed}`,
+      fields: {
+        kind: oneOf(kinds.map(({ name }) => name)),
+        input: optional(anything((target) => inputFor(kinds, target))),
+        name: optional(text("Short, unique among living tasks")),
+        title: optional(text("What it is about, in a line")),
+        wait_ms: optional(integer(0, LONGEST_WAIT_MS, "Wait for the result first, so long at most")),
+      },
+      run: async ({ kind, input, name, title, wait_ms: timeoutMs = 0 }, calling) => {
+        const { host, callId, signal } = calling;
+        const { seq } = host.core.loop;
+        const { id } = host.spawn(kind, {
+          ...defaults,
+          wake: defaults.wake ?? "onTerminal",
+          input,
+          name,
+          title,
+          callId,
+        });
+        const task = taskOf(host, id);
+        const isNew = task.madeSeq > seq;
+        if (timeoutMs > 0) await wait(host, [task], { timeoutMs, stopOnRequest: true, signal });
+        return receiptFor(task, { isNew, hasWaited: timeoutMs > 0 }, calling);
+      },
+    },
+    hostOf,
+    maxBytes,
+  );
+}
+
+type Defaults = Omit<SpawnOptions<string>, "parent">;
+
+interface Spawned {
+  /** `false`: the same call had spawned it before. */
+  readonly isNew: boolean;
+  readonly hasWaited: boolean;
+}
+
+/** What is so, and no more: that it goes on, and whether anything will tell of its end. */
+function receiptFor(task: Task, { isNew, hasWaited }: Spawned, { host, maxBytes }: Calling): Result {
+  const notes = isNew ? [] : ["This call started it before: nothing new was started."];
+  if (!task.isOver) {
+    notes.push(hasWaited ? "Not done yet: the same work goes on in the background." : "It runs in the background.");
+    notes.push(wakeInWords(host, [task]));
+  }
+  handed(host, task);
+  const end = endReader(task);
+  const questions = questionsOf(host, [task]);
+  return fitted(maxBytes, (room) =>
+    present({
+      task_id: idOf(task),
+      status: task.state.status,
+      ...end(room),
+      ...questions(room),
+      note: notes.length === 0 ? undefined : notes.join(" "),
+    }),
+  );
+}
+
+/** Of one kind alone, its own, so that a client can hold the model to it; of several, what they have in common. */
+function inputFor(kinds: readonly KindParts[], target: string): { readonly [key: string]: Json } {
+  const schemas = kinds.map((kind) => inputSchemaOf(kind, target));
+  const [first] = schemas;
+  if (schemas.length === 1 && first !== undefined && isSelfContained(first)) return first;
+  const isObject = schemas.every((schema) => schema?.type === "object");
+  return { ...(isObject ? { type: "object" } : {}), description: "As its kind says" };
+}

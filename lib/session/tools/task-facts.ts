@@ -1,0 +1,91 @@
+// Task facts: what tools tell of a task: in brief, and how it ended.
+//
+// Its words stay as they are: they are only ever inside the strings of a result, which JSON keeps apart. They are cut to the room there is.
+
+import type { Json } from "../../core/json.js";
+import type { Output } from "../../core/state.js";
+import type { Task } from "../../core/task.js";
+import { escaped, isInside } from "../escaped.js";
+import { progressInWords, standingInWords } from "../standing.js";
+import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";
+
+const MOST_OF_ID = 96;
+const MOST_OF_NAME = 60;
+
+export function idOf({ id }: { readonly id: string }): string {
+  return cut(id, MOST_OF_ID) ?? "";
+}
+
+/** Who it is and how it stands: a few fields, of which only the id and the status are always there. `questions`: those not told beside it. */
+export function inBrief(task: Task, questions: Questions, room: number): Result {
+  const { state, traits, parent } = task;
+  const { title, progress } = state.details;
+  const most = Math.min(room, MOST_OF_NAME);
+  const standing = task.isOver ? state.status : standingInWords(task, questions);
+  return present({
+    task_id: idOf(task),
+    kind: traits.kind === undefined ? undefined : cut(traits.kind, most),
+    name: traits.name === undefined ? undefined : cut(traits.name, most),
+    title: title === undefined ? undefined : cut(title, most),
+    status: state.status,
+    detail: standing === state.status ? undefined : cut(standing, room),
+    progress: progress === undefined || task.isOver ? undefined : cut(progressInWords(progress, escaped), room),
+    attempt: state.attempt > 1 ? state.attempt : undefined,
+    under: parent === undefined || room < MOST_OF_ID ? undefined : idOf(parent),
+  });
+}
+type Questions = Parameters<typeof standingInWords>[1];
+
+/** How a task that is over ended: its result as it is, or the beginning of it and how to read on. Nothing of one that lives. */
+export function endReader(task: Task): (room: number) => Result {
+  const { outcome, output } = task.state;
+  if (!task.isOver || outcome === undefined) return () => ({});
+  const abandoned = "abandoned" in outcome ? { abandoned: true } : {};
+  switch (outcome.status) {
+    case "succeeded":
+      return resultReader(output);
+    case "failed": {
+      const { code, message } = outcome.error;
+      return (room) => ({ error: present({ code, message: cut(message, room) }), ...abandoned });
+    }
+    case "cancelled":
+      return (room) => present({ reason: cut(outcome.reason, room), ...abandoned });
+    case "interrupted":
+      return () => ({ reason: outcome.reason, ...abandoned });
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function resultReader(output: Output | undefined): (room: number) => Result {
+  if (output === undefined) return () => ({});
+  if ("outputOmitted" in output)
+    return (room) => present({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, room) });
+  const text = textOf(output.output);
+  return (room) => {
+    const isWhole = text.length <= room && bytesOf(output.output) <= room;
+    return isWhole ? { result: output.output } : pageOf(text, 0, room);
+  };
+}
+
+/** Of a `succeeded` task. */
+export function resultTextOf({ state: { output } }: Task): string | undefined {
+  return output === undefined || "outputOmitted" in output ? undefined : textOf(output.output);
+}
+
+/** What is paged: a text as it is, anything else as JSON. */
+function textOf(output: Json): string {
+  return typeof output === "string" ? output : JSON.stringify(output);
+}
+
+/** From the character `after` on. */
+export function pageOf(text: string, after: number, room: number): Result {
+  const from = Math.min(isInside(text, after) ? after - 1 : after, text.length);
+  const page = headOf(text.slice(from, from + room), room);
+  const next = from + page.length;
+  return {
+    result_text: page,
+    result_chars: text.length,
+    ...(next < text.length ? { result_more: `get_task with result_after ${next}` } : {}),
+  };
+}

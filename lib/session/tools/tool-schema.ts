@@ -1,0 +1,152 @@
+// Tool schema: what a tool takes, said once: for a model as JSON Schema, for us as a check (§9).
+//
+// One `~standard` object is both Standard Schema v1 and Standard JSON Schema v1, and depends on nothing. The schema is a flat object, so that
+// every client can pass it on; what may be left out may be `null` too. Answers at once, as clients ask of it.
+
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import { copyJson, type Json } from "../../core/json.js";
+import { startOf } from "../escaped.js";
+
+type JsonSchema = { readonly [key: string]: Json };
+type Target = "draft-2020-12" | "draft-07";
+const TARGETS: readonly string[] = ["draft-2020-12", "draft-07"] satisfies readonly Target[];
+
+/** One field: `T` is what it gives. */
+export interface Field<T> {
+  readonly isRequired: boolean;
+  readonly json: (target: Target) => JsonSchema;
+  /** What it must be, when it is not; `undefined`: it is. */
+  readonly wrong: (value: Json) => string | undefined;
+  /** For the compiler alone. */
+  readonly "~gives"?: T;
+}
+export type Fields = { readonly [name: string]: Field<unknown> };
+export type Taken<F extends Fields> = { readonly [N in keyof F]: F[N] extends Field<infer T> ? T : never };
+
+/** What a client hands to a model, and what comes back from it. */
+export interface ToolInputSchema {
+  readonly "~standard": StandardSchemaV1.Props<unknown, unknown> & StandardJSONSchemaV1.Props<unknown, unknown>;
+}
+
+/** A tool's input: its schema, and the same check with its types. */
+export interface ToolInput<F extends Fields> extends ToolInputSchema {
+  take(input: unknown): StandardSchemaV1.Result<Taken<F>>;
+}
+
+export function toolInput<F extends Fields>(fields: F): ToolInput<F> {
+  const take = (input: unknown): StandardSchemaV1.Result<Taken<F>> => taken(fields, input);
+  const jsonSchema = ({ target }: { readonly target: string }) => jsonSchemaOf(fields, target);
+  const standard = Object.freeze({
+    version: 1 as const,
+    vendor: "errand",
+    validate: take,
+    jsonSchema: Object.freeze({ input: jsonSchema, output: jsonSchema }),
+  });
+  return Object.freeze({ "~standard": standard, take });
+}
+
+// ── fields ─────────────────────────────────────────────────────────────────
+
+/** Text that is not empty. */
+export function text(description?: string): Field<string> {
+  return field({ type: "string", description }, (value) =>
+    typeof value === "string" && value !== "" ? undefined : "a text that is not empty",
+  );
+}
+
+export function oneOf<const T extends string>(choices: readonly T[], description?: string): Field<T> {
+  return field({ type: "string", enum: choices, description }, (value) =>
+    (choices as readonly Json[]).includes(value) ? undefined : `one of ${choices.join(", ")}`,
+  );
+}
+
+/** Of what ends nowhere that a model could know. */
+export const NO_END = Number.MAX_SAFE_INTEGER;
+
+export function integer(least: number, most: number, description?: string): Field<number> {
+  const range = most === NO_END ? `an integer from ${least} on` : `an integer from ${least} to ${most}`;
+  const maximum = most === NO_END ? {} : { maximum: most };
+  return field({ type: "integer", minimum: least, ...maximum, description }, (value) =>
+    typeof value === "number" && Number.isInteger(value) && value >= least && value <= most ? undefined : range,
+  );
+}
+
+export function flag(description?: string): Field<boolean> {
+  return field({ type: "boolean", description }, (value) => (typeof value === "boolean" ? undefined : "true or false"));
+}
+
+export function texts(description?: string): Field<readonly string[]> {
+  return field({ type: "array", items: { type: "string" }, description }, (value) =>
+    Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of texts",
+  );
+}
+
+/** Whatever JSON can carry: somebody else checks it. */
+export function anything(json: (target: Target) => JsonSchema): Field<Json> {
+  return { isRequired: true, json, wrong: () => undefined };
+}
+
+export function optional<T>({ json, wrong }: Field<T>): Field<T | undefined> {
+  return { isRequired: false, json, wrong };
+}
+
+function field<T>(
+  { description, ...rest }: { readonly [key: string]: Json | undefined },
+  wrong: Field<T>["wrong"],
+): Field<T> {
+  const json = { ...rest, ...(description === undefined ? {} : { description }) } as JsonSchema;
+  return { isRequired: true, json: () => json, wrong };
+}
+
+// ── both uses ──────────────────────────────────────────────────────────────
+
+/** Made anew each time: a client may change what it is given. */
+function jsonSchemaOf(fields: Fields, target: string): Record<string, unknown> {
+  if (!TARGETS.includes(target))
+    throw new TypeError(`target must be one of ${TARGETS.join(", ")}, got ${JSON.stringify(target)}`);
+  const properties = Object.entries(fields).map(([name, { json }]) => [name, json(target as Target)] as const);
+  const required = Object.keys(fields).filter((name) => fields[name]?.isRequired);
+  return structuredClone({
+    type: "object",
+    properties: Object.fromEntries(properties),
+    ...(required.length === 0 ? {} : { required }),
+    additionalProperties: false,
+  });
+}
+
+/** What nothing was given for is left out, and so is an empty text where there need be none: models write both for "none". */
+function taken<F extends Fields>(fields: F, input: unknown): StandardSchemaV1.Result<Taken<F>> {
+  const copied = copyJson(input ?? {});
+  if (!copied.ok) return { issues: [{ message: `the input must be JSON; at ${copied.why}` }] };
+  const { json } = copied;
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    return { issues: [{ message: `the input must be an object, got ${shown(json)}` }] };
+  const given = json as { readonly [name: string]: Json };
+  const issues: StandardSchemaV1.Issue[] = [];
+  const value: { [name: string]: Json } = {};
+  for (const name of Object.keys(given)) {
+    if (!Object.hasOwn(fields, name))
+      issues.push({ message: `there is no ${shown(name)}, only ${Object.keys(fields).join(", ")}`, path: [name] });
+  }
+  for (const [name, { isRequired, wrong }] of Object.entries(fields)) {
+    const one = Object.hasOwn(given, name) ? given[name] : undefined;
+    if (one === undefined || one === null || (one === "" && !isRequired)) {
+      if (isRequired) issues.push({ message: `${name} is missing`, path: [name] });
+      continue;
+    }
+    const must = wrong(one);
+    if (must === undefined) value[name] = one;
+    else issues.push({ message: `${name} must be ${must}, got ${shown(one)}`, path: [name] });
+  }
+  // Each field has what its check let through.
+  return issues.length === 0 ? { value: value as Taken<F> } : { issues };
+}
+
+/** Enough of it to be recognized. */
+function shown(json: Json): string {
+  if (Array.isArray(json)) return "a list";
+  if (typeof json === "object" && json !== null) return "an object";
+  const words = JSON.stringify(json);
+  return words.length > MOST_SHOWN ? `${startOf(words, MOST_SHOWN)}…` : words;
+}
+const MOST_SHOWN = 40;

@@ -1,0 +1,89 @@
+// Tool: one of the six, as a client takes it, and what is the same for all of them.
+//
+// Checks the input, says for whom it acts, turns a refusal into a result, and gives nothing before it is stored (D1).
+
+import { isErrandError, ManagerClosedError } from "../../core/errors.js";
+import type { Json } from "../../core/json.js";
+import { checkSignal } from "../../core/options.js";
+import type { WaitOptions } from "../../core/waits.js";
+import type { Result } from "./bounded.js";
+import type { Host } from "./host.js";
+import { Refused, refusalFor } from "./refusals.js";
+import { type Fields, type Taken, type ToolInputSchema, toolInput } from "./tool-schema.js";
+
+export type TaskToolName = "spawn_task" | "list_tasks" | "get_task" | "await_tasks" | "message_task" | "cancel_task";
+
+/** What a client knows of the call. */
+export interface TaskToolCall extends WaitOptions {
+  /** The model's tool call: `spawn_task` starts one task for it, however often it is made again. */
+  callId?: string | undefined;
+}
+
+/** A tool for a model, as any client that speaks JSON Schema takes it. */
+export interface TaskTool {
+  readonly name: TaskToolName;
+  readonly description: string;
+  /** One `~standard` object that both validates, at once, and gives JSON Schema (`draft-2020-12`, `draft-07`; any other is a `TypeError`). */
+  readonly inputSchema: ToolInputSchema;
+  /**
+   * Does it, and gives a plain JSON object of at most `maxResultBytes`. Bad input and every refusal are results too: `error` says what happened and
+   * `hint` what to do next. It rejects only when `signal` aborts (with its reason), when the task whose loop calls it is stopped
+   * (`TaskCancelledError`), or when the manager is closed (`ManagerClosedError`). What it started or stopped before stays so.
+   */
+  execute(input: unknown, call?: TaskToolCall): Promise<Json>;
+}
+
+/** What a tool needs besides its input. */
+export interface Calling {
+  readonly host: Host;
+  readonly maxBytes: number;
+  readonly callId: string | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+interface ToolParts<F extends Fields> {
+  readonly name: TaskToolName;
+  readonly description: string;
+  readonly fields: F;
+  readonly run: (input: Taken<F>, calling: Calling) => Result | Promise<Result>;
+}
+
+/** Asked at each call: inside a task of a named session the loop is that task's. */
+export type HostOf = () => Host;
+
+export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, maxBytes: number): TaskTool {
+  const { name, description, fields, run } = parts;
+  const input = toolInput(fields);
+  const answer = async (given: unknown, calling: Calling): Promise<Result> => {
+    const taken = input.take(given);
+    if (taken.issues === undefined) return run(taken.value, calling);
+    throw new Refused(
+      `Bad input: ${taken.issues.map(({ message }) => message).join("; ")}`,
+      "Nothing was done. Correct the input and call again",
+    );
+  };
+  return Object.freeze({
+    name,
+    description,
+    inputSchema: Object.freeze({ "~standard": input["~standard"] }),
+    async execute(given: unknown, call: TaskToolCall = {}): Promise<Json> {
+      const { callId, signal } = call;
+      checkSignal("signal", signal);
+      signal?.throwIfAborted();
+      const host = hostOf();
+      const { core } = host;
+      if (core.isClosed) throw new ManagerClosedError(`${name} does nothing any more`);
+      const calling = { host, maxBytes, callId: callId === "" ? undefined : callId, signal };
+      let result: Result;
+      try {
+        result = await answer(given, calling);
+      } catch (error) {
+        if (signal?.aborted) throw error;
+        result = refusalFor(error, maxBytes);
+        // It tells of nothing that is decided, and of the store that would be waited for.
+        if (isErrandError(error, "STORE_UNAVAILABLE")) return result;
+      }
+      return core.loop.tell(result);
+    },
+  });
+}
