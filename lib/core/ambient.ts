@@ -3,7 +3,7 @@
 // One storage for all managers, so that a wait is found to be the wait of the task whose code made the call, whichever
 // manager that task is of. Listeners, hooks and stores are called outside any task.
 
-import { AsyncLocalStorage } from "node:async_hooks";
+import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
 import type { Attempt } from "./task.js";
 import type { Work } from "./work.js";
 
@@ -24,6 +24,13 @@ export function runInside(attempt: Attempt, work: Work, call: (attempt: Attempt,
   return storage.run(attempt, call, attempt, work);
 }
 
-export function runOutside<R>(fn: () => R): R {
-  return storage.getStore() === undefined ? fn() : storage.run(undefined, fn);
+/** In no task, and otherwise where it is called. */
+export function runUnowned<R>(fn: () => R): R {
+  return storage.run(undefined, fn);
 }
+
+/** In no task, and in nobody's trace: that of whoever happened to set it going is none of its affair. */
+export function runOutside<R>(fn: () => R): R {
+  return nowhere.runInAsyncScope(fn);
+}
+const nowhere = new AsyncResource("errand.outside", { requireManualDestroy: true });

@@ -80,8 +80,9 @@ function parse({ name, input: schema }: KindParts, input: Json | undefined): nev
 }
 
 /** What `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that answers later is a `TypeError`. */
-export function valid(schema: StandardSchemaV1, value: unknown, what: string): unknown {
-  const parsed = schema["~standard"].validate(value);
+export function valid(schema: StandardSchemaV1, value: Json | undefined, what: string): unknown {
+  // Some change in place what they are given: theirs is a copy, and the record keeps its own.
+  const parsed = schema["~standard"].validate(structuredClone(value));
   if ("then" in parsed) {
     void handled(Promise.resolve(parsed));
     throw new TypeError(`${what} must be checked at once, and its schema gives a promise`);

@@ -49,6 +49,7 @@ export async function recover(
   const { living } = replay;
   const { loop, requests, runner, runtime } = rooms;
   const now = loop.clock.now();
+  const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
   for (const task of living) {
     // Its time ran out while no process was there.
     const dueAt = task.traits.limits?.totalDeadlineAt;
@@ -64,7 +65,7 @@ export async function recover(
   for (const task of living) {
     if (candidates.has(task)) continue;
     runner.lose(task, replay.processOf(task));
-    if (isStopped(task.state) && task.state.startedAt !== undefined) void windDown(rooms, task);
+    if (isStopped(task.state) && ran.has(task)) void windDown(rooms, task);
   }
 
   const reattached: Reattached[] = [];

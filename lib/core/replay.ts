@@ -3,6 +3,7 @@
 // A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (DESIGN §2). What
 // follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
 
+import { deskOf } from "./desk.js";
 import type { TaskEvent } from "./events.js";
 import { adopt, buryIn, letGo } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
@@ -116,6 +117,10 @@ export class Replay {
     this.#rooms.loop.restore(task, toFact(event), event.at);
     switch (event.type) {
       case "task.started":
+        this.#makers.delete(task);
+        // It had them when its function began.
+        if (task.desk !== undefined) task.desk.unsteered = undefined;
+        return;
       case "task.reattached":
         this.#makers.delete(task);
         return;
@@ -194,6 +199,11 @@ export class Replay {
     const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
     if (isAnswer) mailboxOf(task).keep(message);
     else mailboxOf(task).add(message);
+    if (isAnswer || message.direction === "outbound" || task.state.startedAt !== undefined) return;
+    // It waits for its function to begin, as when it was sent.
+    const desk = deskOf(task);
+    desk.unsteered ??= [];
+    desk.unsteered.push(message);
   }
 }
 

@@ -4,7 +4,7 @@
 // (C2), and ends tasks leaf first. It decides nothing: each step is a command to the loop, and what follows from the facts is
 // done here, once.
 
-import { runInside, runOutside } from "./ambient.js";
+import { runInside, runOutside, runUnowned } from "./ambient.js";
 import type { Command } from "./commands.js";
 import { retriable } from "./decide.js";
 import { Delivery } from "./delivery.js";
@@ -95,7 +95,7 @@ export class Runner {
     try {
       value = isAmbient
         ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#rooms.call)
-        : context.runInAsyncScope(() => runOutside(() => this.#rooms.call(attempt, work)));
+        : context.runInAsyncScope(() => runUnowned(() => this.#rooms.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // A thenable of any make: `Promise.resolve` calls its `then` once.
         // What it gave is told at once: telling may run code of its own, which may stop the task while it is open yet (H1, S5).
