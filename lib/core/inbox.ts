@@ -148,7 +148,8 @@ export class Requests implements Inbox {
     const { request, unasked } = asked;
     if (unasked !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
-      asked.value = schema === undefined ? answer : valueOf(request, await validate(request, schema, answer));
+      const given = schema === undefined ? undefined : await validate(request, schema, structuredClone(answer));
+      asked.value = given === undefined ? answer : valueOf(request, given);
       askedAgain(asked, schema);
     }
     return this.#loop.tell(this.#valueFor<T>(asked));

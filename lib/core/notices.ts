@@ -41,7 +41,9 @@ interface NoticeRooms {
 
 export class Notices {
   readonly #rooms: NoticeRooms;
-  readonly #queues = new Map<NoticeOwner, Queue>();
+  readonly #ofSessions = new Map<string, Queue>();
+  /** Of tasks whose functions are not over. */
+  readonly #ofTasks = new Set<Queue>();
   /** Those that somebody waits at. */
   readonly #read = new Set<Queue>();
   #order = 0;
@@ -52,7 +54,8 @@ export class Notices {
 
   /** Somebody asks, or has asked, for the notices of `owner`. */
   isRead(owner: NoticeOwner): boolean {
-    return this.#queues.get(owner)?.isRead ?? false;
+    const queue = typeof owner === "string" ? this.#ofSessions.get(owner) : owner.notices;
+    return queue?.isRead ?? false;
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
@@ -188,15 +191,19 @@ export class Notices {
 
   /** They come as their tasks do in the snapshot. */
   restored(): void {
-    for (const queue of this.#queues.values()) queue.sort();
+    for (const queue of this.#ofSessions.values()) queue.sort();
+    for (const queue of this.#ofTasks) queue.sort();
   }
 
   #queueOf(owner: NoticeOwner): Queue {
-    const known = this.#queues.get(owner);
+    const known = typeof owner === "string" ? this.#ofSessions.get(owner) : owner.notices;
     if (known !== undefined) return known;
     const queue = new NoticeQueue<Task>(owner);
-    this.#queues.set(owner, queue);
-    if (typeof owner !== "string") owner.notices = queue;
+    if (typeof owner === "string") this.#ofSessions.set(owner, queue);
+    else {
+      owner.notices = queue;
+      this.#ofTasks.add(queue);
+    }
     return queue;
   }
 
@@ -247,7 +254,7 @@ export class Notices {
 
   /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
   #handOn(gone: Task, from: Queue): void {
-    this.#queues.delete(gone);
+    this.#ofTasks.delete(from);
     gone.notices = undefined;
     const { stop, outcome } = gone.state;
     const error = overError(
@@ -300,7 +307,7 @@ export class Notices {
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.
-    for (const { owner, pending, sources } of this.#queues.values())
+    for (const { owner, pending, sources } of this.#ofTasks)
       if (isBelow(owner, queue.owner) && (pending.size > 0 || sources.size > 0)) return true;
     return false;
   }

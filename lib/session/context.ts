@@ -205,6 +205,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return sessionTools(() => this.toolHost(), options);
   }
 
+  /** For whom its tools act. */
   toolHost(): Host {
     const { core, caller, spawn } = this;
     return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };

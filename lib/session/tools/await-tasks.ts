@@ -28,7 +28,7 @@ export function awaitTasks(hostOf: HostOf, maxBytes: number): TaskTool {
         const { host, signal } = calling;
         const tasks = task_ids.length === 0 ? untold(host) : [...new Set(task_ids.map((id) => taskOf(host, id)))];
         if (tasks.length === 0)
-          return { reason: "done", ended: [], note: "No task lives: there is nothing to wait for" };
+          return { reason: "done", ended: [], note: "No task lives, and you have had every result" };
         const waited = await waitUnlessSteered(host, tasks, { until: mode, timeoutMs, stopOnRequest: true, signal });
         return told(tasks, waited === "message" ? waited : waited.reason, calling);
       },

@@ -14,7 +14,7 @@ import { type Host, handed, taskOf, wakeInWords } from "./host.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { lastSeen, see } from "./seen.js";
-import { endReader, idOf, inBrief, pageOf, resultTextOf } from "./task-facts.js";
+import { endReader, idOf, inBrief, pageOf, resultTextOf, titleOf } from "./task-facts.js";
 import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
 import { flag, integer, NO_END, optional, text } from "./tool-schema.js";
 
@@ -92,6 +92,7 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
   return (room) =>
     present({
       ...inBrief(task, TOLD_APART, room),
+      title: titleOf(task, room / 2),
       ...end(room),
       ...questions(room),
       summary: summary === undefined ? undefined : cut(summary, room / 2),

@@ -45,7 +45,7 @@ function unknownTask(host: Host, id: string): Refused {
     return new Refused(`There is no task ${shown(id)}`, "You have no tasks: spawn_task starts one");
   // The newest are the likeliest to be meant.
   const named = known.slice(-MOST_NAMED).map(shown).join(", ");
-  const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older ones` : "";
+  const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older` : "";
   return new Refused(
     `There is no task ${shown(id)}, or not any more`,
     `There are ${named}${more}: list_tasks shows them`,
@@ -82,9 +82,13 @@ export function handed({ core, owner }: Host, task: Task): void {
   if (task.isOver && ownerOf(task) === owner) core.notices.handed(task);
 }
 
-/** Whether `task` has ended and this loop, which is to be told, has not been. */
+/**
+ * Whether `task` has ended and this loop, whose task it is, has not been told. A silent one makes no notice: of those that a model's call
+ * started, it is told by what shows them.
+ */
 export function isUntold({ owner }: Host, task: Task): boolean {
-  if (!task.isOver || task.noticed === undefined || ownerOf(task) !== owner) return false;
+  if (!task.isOver || ownerOf(task) !== owner) return false;
+  if (task.noticed === undefined) return task.traits.callId !== undefined && !task.isHanded;
   for (const { what } of task.noticed.pending.values()) if (isEnd(what)) return true;
   return false;
 }
@@ -97,7 +101,8 @@ export function willWake({ core, owner }: Host, task: Task): boolean {
 /** What a model may count on, of tasks that go on. */
 export function wakeInWords(host: Host, tasks: readonly Task[]): string {
   const ends = tasks.length === 1 ? "it ends" : "they end";
-  return tasks.every((task) => willWake(host, task))
-    ? `You will be told when ${ends}: go on, do not poll.`
-    : `Nothing will tell you when ${ends}: await_tasks does.`;
+  const waking = tasks.filter((task) => willWake(host, task)).length;
+  if (waking === tasks.length) return `You will be told when ${ends}: go on, do not poll.`;
+  if (waking > 0) return "You will be told of some of them when they end: await_tasks tells of all.";
+  return `Nothing will tell you when ${ends}: await_tasks does.`;
 }

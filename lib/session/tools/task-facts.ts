@@ -16,23 +16,30 @@ export function idOf({ id }: { readonly id: string }): string {
   return cut(id, MOST_OF_ID) ?? "";
 }
 
-/** Who it is and how it stands: a few fields, of which only the id and the status are always there. `questions`: those not told beside it. */
+/**
+ * Who it is and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name.
+ * `questions`: those that are not told beside it.
+ */
 export function inBrief(task: Task, questions: Questions, room: number): Result {
   const { state, traits, parent } = task;
-  const { title, progress } = state.details;
+  const { progress } = state.details;
   const most = Math.min(room, MOST_OF_NAME);
   const standing = task.isOver ? state.status : standingInWords(task, questions);
   return present({
     task_id: idOf(task),
     kind: traits.kind === undefined ? undefined : cut(traits.kind, most),
     name: traits.name === undefined ? undefined : cut(traits.name, most),
-    title: title === undefined ? undefined : cut(title, most),
+    title: traits.name === undefined ? titleOf(task, most) : undefined,
     status: state.status,
     detail: standing === state.status ? undefined : cut(standing, room),
     progress: progress === undefined || task.isOver ? undefined : cut(progressInWords(progress, escaped), room),
     attempt: state.attempt > 1 ? state.attempt : undefined,
     under: parent === undefined || room < MOST_OF_ID ? undefined : idOf(parent),
   });
+}
+export function titleOf({ state }: Task, room: number): string | undefined {
+  const { title } = state.details;
+  return title === undefined ? undefined : cut(title, room);
 }
 type Questions = Parameters<typeof standingInWords>[1];
 
