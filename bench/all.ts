@@ -21,6 +21,7 @@ const programs = [
   "round-trip",
   "journal",
   "soak",
+  "tool-tokens",
 ] as const;
 const documented = "bench/results";
 

@@ -151,7 +151,10 @@ function heapRows({ heap }: SpawnResults): readonly Row[] {
 
 // ── bench/README.md ──────────────────────────────────────────────────────
 
-const judging = ["spawn", "growth", "priority", "cancel", "waits", "round-trip", "journal", "soak"] as const;
+const judging = [
+  ...(["spawn", "growth", "priority", "cancel", "waits", "round-trip", "journal", "soak"] as const),
+  "tool-tokens",
+] as const;
 
 /** Of spawn, what holds for errand as a user gets it. */
 export function targetsTable(folder: string): string {

@@ -147,24 +147,6 @@ export class Messages {
     );
   }
 
-  /** Resolves when there is an inbound message that nobody has read, and leaves it there. */
-  arrival(attempt: Attempt, signal: AbortSignal | undefined): Promise<void> {
-    const mailbox = mailboxOf(attempt.task);
-    const refused = this.#waits.refusal(attempt, signal);
-    if (refused !== undefined) return refused;
-    if (mailbox.hasUnread) return this.#loop.tell(undefined);
-    return this.#waits.open<void>(
-      attempt,
-      () => ({ on: "message" }),
-      signal,
-      (wait) => {
-        const lookout = { resolve: () => wait.resolve() };
-        mailbox.lookouts.add(lookout);
-        return () => mailbox.lookouts.delete(lookout);
-      },
-    );
-  }
-
   #make(task: Task, direction: Message["direction"], content: Content, options: SendOptions): Message {
     const { inReplyTo } = options;
     checkText("inReplyTo", inReplyTo);

@@ -14,14 +14,12 @@ import {
   checkOneOf,
   checkOptions,
   checkSignal,
-  checkTags,
   checkText,
   checkType,
   show,
 } from "../core/options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
 import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "../core/spawn.js";
-import { TASK_STATUSES } from "../core/status.js";
 import type { Attempt, Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";
@@ -197,7 +195,8 @@ export abstract class Scope {
     const homes = new Map<Task, Core>();
     /** Of the tasks that a session gave out. */
     const sessions = new Map<Task, string>();
-    for (const ref of Array.isArray(refs) ? refs : []) {
+    const given: readonly unknown[] = Array.isArray(refs) ? refs : [];
+    for (const ref of given) {
       if (typeof ref !== "object" || ref === null) continue;
       const home = Handle.coreOf(ref);
       const task = Handle.taskOf(ref);
