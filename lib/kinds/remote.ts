@@ -91,7 +91,7 @@ async function asked<R>(
   ctx: TaskContext,
   reconcile: Reconcile<R>,
 ): Promise<{ readonly report: ReconcileReport<R>; readonly isNews: boolean } | undefined> {
-  const stopped = handled(ctx.cancelled().then(() => Promise.reject<never>(ctx.signal.reason)));
+  const stopped = handled(ctx.cancelled().then(() => Promise.reject(ctx.signal.reason)));
   const answer = handled(Promise.resolve(ctx.record).then((record) => runOutside(() => reconcile(record))));
   try {
     const report = await Promise.race([answer, stopped]);

@@ -46,7 +46,7 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   checkCount("maxDepth", maxDepth, 1);
   checkCount("maxChildren", maxChildren, 0);
   // The default types of `In` and `I` are those of the default schema.
-  const input = definition.input ?? (promptSchema as StandardSchemaV1<never, never> as StandardSchemaV1<I, In>);
+  const input = definition.input ?? (promptSchema as unknown as StandardSchemaV1<I, In>);
   const run = async (ctx: TaskContext, given: In) => {
     const text = await loop(ctx, given);
     if (typeof text === "string" && text.trim() === "")

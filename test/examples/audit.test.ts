@@ -218,9 +218,11 @@ describe("a model's summary", () => {
 
   /** What an API says to each request, whose body it is given. */
   async function serveEach(answer: (asked: string) => { status: number; body: unknown }): Promise<string> {
-    server = createServer(async (request, response) => {
-      const { status, body } = answer(await textOf(request));
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    server = createServer((request, response) => {
+      void textOf(request).then((asked) => {
+        const { status, body } = answer(asked);
+        response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+      });
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
     const address = server.address();
