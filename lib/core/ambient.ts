@@ -29,7 +29,7 @@ export function runUnowned<R>(fn: () => R): R {
   return storage.run(undefined, fn);
 }
 
-/** In no task, and in nobody's trace: that of whoever happened to set it going is none of its affair. */
+/** In no task, and in nobody's trace (but that in which errand was loaded, if it was loaded in one): that of whoever happened to set it going is none of its affair. */
 export function runOutside<R>(fn: () => R): R {
   return nowhere.runInAsyncScope(fn);
 }

@@ -77,7 +77,7 @@ export function checkBudgets(parent: Task): void {
         budget.tokens,
         `${whose} has no tokens left: finish with what there is`,
       );
-    if (budget.costUsd !== undefined && costUsd >= budget.costUsd * (1 + ROUNDING))
+    if (budget.costUsd !== undefined && costUsd >= budget.costUsd * (1 - ROUNDING))
       throw new LimitExceededError(
         "budget.costUsd",
         budget.costUsd,

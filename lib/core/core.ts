@@ -3,7 +3,7 @@
 // Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
 // and in the rooms.
 
-import { waiterOf } from "./ambient.js";
+import { runOutside, waiterOf } from "./ambient.js";
 import {
   type AwaitCaller,
   type Awaited,
@@ -37,6 +37,7 @@ import { Notices } from "./notices.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
+import { windDown } from "./recovery.js";
 import { Registry } from "./registry.js";
 import { Replay, type ReplayRooms } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
@@ -175,13 +176,16 @@ export class Core {
       retryOf: (task) => this.kinds.retryOf(task),
       onRetryFailed: (task, error) => this.logger?.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
       enter: (task) => this.spawner.enter(task),
-      onStarted: (task) => this.messages.started(task),
+      onStarted: (task) => {
+        if (task.desk !== undefined) task.desk.isLeft = false;
+        this.messages.started(task);
+      },
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);
       },
       onEnd: (task) => this.#ended(task),
-      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds),
+      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds, clock.now()),
       onParked: (task) => this.#park(task),
       onReturned: (task) => this.#parkReturned(task),
     });
@@ -207,6 +211,7 @@ export class Core {
   }
 
   #ended(task: Task): void {
+    if (task.desk?.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
     this.registry.freeName(task);
     this.#retainer.ended(task);
     this.#gone();
@@ -350,7 +355,7 @@ export class Core {
   /** D8: were this manager closed now, the next process could go on with it. */
   staysActive(id: string): boolean {
     const task = this.registry.byId(id);
-    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds);
+    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds, this.loop.clock.now());
   }
 
   /** How long its function may take to settle, were it stopped now (C2, D8). */
@@ -543,9 +548,9 @@ export class Core {
 }
 
 /** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
-function isGoneOnWith(task: Task, kinds: Kinds): boolean {
+function isGoneOnWith(task: Task, kinds: Kinds, now: number): boolean {
   for (let each = task; ; ) {
-    if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
+    if (each.state.outcome !== undefined || kinds.thatReattaches(each, now) === undefined) return false;
     const { parent } = each;
     if (parent === undefined || !each.isAttached) return true;
     if (!each.isReturnable) return false;

@@ -5,7 +5,7 @@
 
 import type { Fact, TaskPatch } from "./events.js";
 import type { LinksInput, TaskLinks } from "./record.js";
-import { NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
+import { isPausing, NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;
@@ -35,7 +35,8 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       return next;
     case "task.reattached":
       next.status = "queued";
-      next.attempt = state.attempt + 1;
+      // In a pause no attempt has died with its process: it is the same one that comes.
+      next.attempt = isPausing(state, at) ? state.attempt : state.attempt + 1;
       next.blockedOn = NO_WAITS;
       next.stop = undefined;
       next.runtime = fact.runtime;

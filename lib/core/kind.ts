@@ -50,13 +50,22 @@ export interface KindWork {
 /** Checks the input. What is checked is what the journal keeps, so that a restart finds the same. */
 export function workOf(parts: KindParts, input: unknown): KindWork {
   const kept = input === undefined ? undefined : takeJson("input", input);
-  const parsed = parse(parts, kept);
-  return { kind: parts.name, input: kept, parts, work: (context) => promised(parts, parts.run(context, parsed)) };
+  return { kind: parts.name, input: kept, parts, work: worked(parts, kept, { parsed: parse(parts, kept) }) };
 }
 
 /** The work of its next attempt: an input that does not fit any more fails it. */
 export function workAgain(parts: KindParts, input: Json | undefined): Work {
-  return (context) => promised(parts, parts.run(context, parse(parts, input)));
+  return worked(parts, input, undefined);
+}
+
+/** Each attempt has an input of its own, so that none finds what the one before made of it; the first what the spawn has `checked`. */
+function worked(parts: KindParts, input: Json | undefined, checked: { readonly parsed: never } | undefined): Work {
+  let first = checked;
+  return (context) => {
+    const parsed = first === undefined ? parse(parts, input) : first.parsed;
+    first = undefined;
+    return promised(parts, parts.run(context, parsed));
+  };
 }
 
 /** What its function gives, as `output` makes it: none at all is `no_result`, another `schema_mismatch`. */

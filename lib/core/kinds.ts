@@ -4,6 +4,7 @@ import { UnknownKindError } from "./errors.js";
 import { Kind } from "./kind.js";
 import { show } from "./options.js";
 import type { RetryPolicy } from "./retry.js";
+import { isPausing } from "./state.js";
 import type { Task } from "./task.js";
 import type { KindParts } from "./work.js";
 
@@ -38,11 +39,11 @@ export class Kinds {
   }
 
   /** The kind that may go on with `task` after a restart, if there is one (D4). */
-  thatReattaches(task: Task): KindParts | undefined {
+  thatReattaches(task: Task, now: number): KindParts | undefined {
     const parts = this.of(task);
     if (parts?.canReattach === undefined) return undefined;
     const { maxAttempts = Number.POSITIVE_INFINITY } = this.retryOf(task)?.limits ?? {};
-    return task.state.attempt < maxAttempts ? parts : undefined;
+    return task.state.attempt < maxAttempts || isPausing(task.state, now) ? parts : undefined;
   }
 
   /** Its own, or its kind's. */

@@ -34,6 +34,11 @@ export class Mailbox {
     return this.#unread.length > 0;
   }
 
+  /** It is the oldest unread one again. */
+  putBack(message: Message): void {
+    this.#unread.unshift(message);
+  }
+
   /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */
   close(errorOf: () => Error): void {
     for (const receiver of [...this.receivers]) receiver.reject(errorOf());

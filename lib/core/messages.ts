@@ -108,7 +108,7 @@ export class Messages {
     if (!isOpen) this.#loop.droppedWrites++;
     if (isOpen && this.#loop.write(task, { type: "post", attempt: attempt.number, message }))
       mailboxOf(task).add(message);
-    task.desk?.deadlines?.sign();
+    if (isOpen) task.desk?.deadlines?.sign();
     return this.#delivered(message);
   }
 
@@ -136,11 +136,17 @@ export class Messages {
       () => ({ on: "message" }),
       signal,
       (wait) => {
-        mailbox.receivers.add(wait);
+        // Taken, and not given because its function was over first: it is unread.
+        const receiver = {
+          resolve: (message: Message) =>
+            wait.resolve(message, { taken: ignore, given: ignore, lost: () => mailbox.putBack(message) }),
+          reject: (error: Error) => wait.reject(error),
+        };
+        mailbox.receivers.add(receiver);
         const alarm =
           timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(undefined));
         return () => {
-          mailbox.receivers.delete(wait);
+          mailbox.receivers.delete(receiver);
           alarm?.cancel();
         };
       },
@@ -164,6 +170,8 @@ export class Messages {
     return this.#loop.told(message);
   }
 }
+
+function ignore(): void {}
 
 export function mailboxOf(task: Task): Mailbox {
   const desk = deskOf(task);

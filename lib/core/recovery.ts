@@ -5,6 +5,7 @@
 
 import pLimit from "p-limit";
 import { isStopped } from "./decide.js";
+import { deskOf } from "./desk.js";
 import type { Requests } from "./inbox.js";
 import { workAgain } from "./kind.js";
 import type { Kinds } from "./kinds.js";
@@ -34,6 +35,8 @@ export interface RecoveryRooms {
 export interface Reattached {
   readonly task: Task;
   readonly kind: KindParts;
+  /** It was running. */
+  readonly ran: boolean;
 }
 
 const ASKED_AT_A_TIME = 8;
@@ -58,7 +61,7 @@ export async function recover(
   }
   const candidates = new Map<Task, KindParts>();
   for (const task of living) {
-    const kind = candidateKind(rooms, task);
+    const kind = candidateKind(rooms, task, now);
     if (kind !== undefined && (!task.isAttached || isReturnable(task, candidates))) candidates.set(task, kind);
   }
   // H7: before any kind is asked.
@@ -78,7 +81,7 @@ export async function recover(
     );
     for (const { task, kind, goesOn } of answers) {
       if (kind !== undefined && goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
-        reattached.push({ task, kind });
+        reattached.push({ task, kind, ran: ran.has(task) });
         requests.goOn(task);
       } else {
         candidates.delete(task);
@@ -91,13 +94,18 @@ export async function recover(
 
 /** They start, or stand in line, as they did before. */
 export function goOn({ spawner }: RecoveryRooms, reattached: readonly Reattached[]): void {
-  for (const { task, kind } of reattached) spawner.again(task, workAgain(kind, task.traits.input));
+  for (const { task, kind, ran } of reattached) {
+    if (ran) deskOf(task).isLeft = true;
+    spawner.again(task, workAgain(kind, task.traits.input));
+  }
 }
 
 /** Nobody stopped it, it has not returned, and its kind can. */
-function candidateKind({ kinds, isDeclared }: RecoveryRooms, task: Task): KindParts | undefined {
+function candidateKind({ kinds, isDeclared }: RecoveryRooms, task: Task, now: number): KindParts | undefined {
   const { state, lane } = task;
-  return isStopped(state) || state.outcome !== undefined || !isDeclared(lane) ? undefined : kinds.thatReattaches(task);
+  return isStopped(state) || state.outcome !== undefined || !isDeclared(lane)
+    ? undefined
+    : kinds.thatReattaches(task, now);
 }
 
 /** H7: the same spawn of a parent that goes on finds it again. */
@@ -118,7 +126,7 @@ function generationsOf(tasks: Iterable<Task>): readonly (readonly Task[])[] {
 }
 
 /** D4: a stop that was asked for is carried out, also where the work goes on outside. Nobody waits for it. */
-async function windDown({ kinds, logger }: RecoveryRooms, task: Task): Promise<void> {
+export async function windDown({ kinds, logger }: Pick<RecoveryRooms, "kinds" | "logger">, task: Task): Promise<void> {
   const { record } = task;
   try {
     await kinds.of(task)?.cancel?.(record, record.reason ?? "cancel");

@@ -164,14 +164,15 @@ export class Runner {
 
   /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
   #retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
-    const { task, number } = attempt;
+    const { task, number, stop } = attempt;
     const { loop, slots, waits, clearDesk, enter } = this.#rooms;
     const errorOf = () => overError(task.id, false, "its function has settled");
-    if (attempt.isWaiting) waits.rejectAll(attempt, errorOf);
+    waits.rejectAll(attempt, errorOf);
     if (task.desk !== undefined) clearDesk(task, errorOf);
     const command = { type: "settle", id: task.id, attempt: number, settled, living: NOBODY, notBeforeAt } as const;
     loop.apply(task, command);
     task.madeSeq = loop.seq;
+    attempt.superseded = { stop };
     task.attempt = undefined;
     // Whatever the old function still does, it is not with the slot of the next one.
     attempt.holder = slots.handOver(task);
@@ -199,7 +200,7 @@ export class Runner {
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.desk?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
-    if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
+    if (attempt !== undefined && (attempt.isWaiting || loop.hasStore)) waits.rejectAll(attempt, errorOf);
     if (task.desk !== undefined) this.#rooms.closeDesk(task, errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);

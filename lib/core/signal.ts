@@ -14,7 +14,7 @@ export function signalOf(attempt: Attempt): AbortSignal {
   if (attempt.controller === undefined) {
     attempt.controller = new AbortController();
     setMaxListeners(0, attempt.controller.signal);
-    if (attempt.task.state.stop !== undefined) abortSignal(attempt);
+    if (attempt.stop !== undefined) abortSignal(attempt);
   }
   return attempt.controller.signal;
 }
@@ -26,8 +26,7 @@ export function abortSignal(attempt: Attempt): void {
 
 /** What the signal aborts with and the waits of the stopped task reject with (C4): one error for all of them. */
 export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
-  const { id, state } = attempt.task;
-  attempt.cancelError ??= cancelledError(id, state.stop?.words ?? "cancel");
+  attempt.cancelError ??= cancelledError(attempt.task.id, attempt.stop?.words ?? "cancel");
   return attempt.cancelError;
 }
 

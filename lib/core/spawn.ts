@@ -366,8 +366,7 @@ export function ambientParent(): Task | undefined {
   if (attempt === undefined) return undefined;
   const { task, phase } = attempt;
   if (phase === "open") return task;
-  if (phase === "settled" && task.state.stop === undefined && task.state.outcome?.status === "succeeded")
-    return undefined;
+  if (phase === "settled" && attempt.hasReturned) return undefined;
   throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
 }
 

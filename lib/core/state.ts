@@ -258,3 +258,8 @@ export function toOutput(value: unknown): Output | undefined {
   const copied = copyJson(value);
   return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
 }
+
+/** Between two attempts: it is certain that the next one has not begun. */
+export function isPausing({ status, notBeforeAt }: TaskState, now: number): boolean {
+  return status === "queued" && notBeforeAt !== undefined && notBeforeAt > now;
+}

@@ -12,7 +12,7 @@ import type { Grace } from "./grace.js";
 import type { Noticed, NoticeQueue } from "./notice-queue.js";
 import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
-import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
+import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 import type { KindParts, Work } from "./work.js";
 
@@ -287,12 +287,25 @@ export class Attempt {
   grace: Grace | undefined;
   /** Who has its slot: its task, until another attempt has that one's. Written by the runner. */
   holder: Slotted;
+  /** Once another attempt follows: what had stopped this one. Written by the runner. */
+  superseded: { readonly stop: Stop | undefined } | undefined;
 
   constructor(task: Task, number: number, waits: WaitKeeper) {
     this.task = task;
     this.number = number;
     this.waits = waits;
     this.holder = task;
+  }
+
+  /** What stopped it; that of its task, while it is the newest. */
+  get stop(): Stop | undefined {
+    return this.superseded === undefined ? this.task.state.stop : this.superseded.stop;
+  }
+
+  /** Its function returned, and nothing had stopped it. */
+  get hasReturned(): boolean {
+    const { stop, outcome } = this.task.state;
+    return this.superseded === undefined && stop === undefined && outcome?.status === "succeeded";
   }
 
   /** It waits for something, or is on its way back from it. */

@@ -189,8 +189,7 @@ export function keeperOf(attempt: Attempt | undefined, asked: Waits): WaitKeeper
 
 /** What a call through a context whose function is over is refused with. */
 export function closedError(attempt: Attempt, refused: string): Error {
-  const { id, state } = attempt.task;
-  return overError(id, state.stop === undefined && state.outcome?.status === "succeeded", refused);
+  return overError(attempt.task.id, attempt.hasReturned, refused);
 }
 
 /** Of a function that returned, or that was stopped or failed. */

@@ -55,16 +55,29 @@ export interface KindDefinition<In, I, R, T, C> {
   lane?: string | undefined;
 }
 
+/** As `KindDefinition`, of work that goes on elsewhere: `run` has started it, or found it again, when it gives nothing. */
+export interface RemoteKindDefinition<In, I, R, T, C>
+  extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
+  run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | void | PromiseLike<R | void>;
+  reconcile: (record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>;
+}
+
 /** A value: it registers nothing. Hand it to `TaskManagerOptions.kinds` to start it by name, or after a restart. */
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
+  definition: RemoteKindDefinition<In, I, R, T, C>,
+): TaskKind<I, T>;
+export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: KindDefinition<In, I, R, T, C>,
+): TaskKind<I, T>;
+export function defineKind<R, In, I, T, C>(
+  definition: KindDefinition<In, I, R, T, C> | RemoteKindDefinition<In, I, R, T, C>,
 ): TaskKind<I, T> {
   return limitedKind(definition, undefined);
 }
 
 /** As `defineKind`, with limits of its own on the families of its tasks. */
-export function limitedKind<R, In = undefined, I = In, T = R, C = unknown>(
-  definition: KindDefinition<In, I, R, T, C>,
+export function limitedKind<R, In, I, T, C>(
+  definition: KindDefinition<In, I, R, T, C> | RemoteKindDefinition<In, I, R, T, C>,
   limits: KindLimits | undefined,
 ): TaskKind<I, T> {
   checkType("definition", definition, "object");

@@ -4,7 +4,6 @@
 
 import { runOutside } from "../core/ambient.js";
 import { checkOneOf, checkText, checkType } from "../core/options.js";
-import { handled } from "../core/pending-wait.js";
 import type { LinksInput, Progress, TaskRecord, UsageReport } from "../core/record.js";
 import { FailureError } from "../core/settled.js";
 import { FAILURE_CODES, type FailureCode } from "../core/status.js";
@@ -70,9 +69,10 @@ async function windDown(ctx: TaskContext, { cancel }: Hooks): Promise<void> {
 }
 
 async function poll<R>(ctx: TaskContext, reconcile: Reconcile<R>, onEnd: () => void): Promise<R> {
+  const answers = new Answers(ctx, reconcile);
   let pauseMs = FIRST_PAUSE_MS;
   for (;;) {
-    const found = await asked(ctx, reconcile);
+    const found = await answers.next();
     if (found !== undefined && found.report.status !== "running") {
       const { report } = found;
       onEnd();
@@ -86,22 +86,36 @@ async function poll<R>(ctx: TaskContext, reconcile: Reconcile<R>, onEnd: () => v
   }
 }
 
-/** `undefined`: it threw, or reported what is no report, and is asked again. A stop does not wait for an answer. */
-async function asked<R>(
-  ctx: TaskContext,
-  reconcile: Reconcile<R>,
-): Promise<{ readonly report: ReconcileReport<R>; readonly isNews: boolean } | undefined> {
-  const stopped = handled(ctx.cancelled().then(() => Promise.reject(ctx.signal.reason)));
-  const answer = handled(Promise.resolve(ctx.record).then((record) => runOutside(() => reconcile(record))));
-  try {
-    const report = await Promise.race([answer, stopped]);
-    checkReport(report);
-    return { report, isNews: tell(ctx, report) };
-  } catch (error) {
-    if (ctx.isCancelled) throw error;
-    const { id, kind } = ctx.record;
-    Context.coreOf(ctx).logger?.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
-    return undefined;
+/** What the remote says, each time it is asked. A stop does not wait for an answer; it is listened for once, however often is asked. */
+class Answers<R> {
+  readonly #ctx: TaskContext;
+  readonly #reconcile: Reconcile<R>;
+  #stop: (reason: unknown) => void = () => {};
+
+  constructor(ctx: TaskContext, reconcile: Reconcile<R>) {
+    this.#ctx = ctx;
+    this.#reconcile = reconcile;
+    void ctx.cancelled().then(() => this.#stop(ctx.signal.reason));
+  }
+
+  /** `undefined`: it threw, or reported what is no report, and is asked again. */
+  async next(): Promise<{ readonly report: ReconcileReport<R>; readonly isNews: boolean } | undefined> {
+    const ctx = this.#ctx;
+    const { record } = ctx;
+    try {
+      const report = await new Promise<ReconcileReport<R>>((resolve, reject) => {
+        this.#stop = reject;
+        if (ctx.isCancelled) reject(ctx.signal.reason);
+        else runOutside(async () => this.#reconcile(record)).then(resolve, reject);
+      });
+      checkReport(report);
+      return { report, isNews: tell(ctx, report) };
+    } catch (error) {
+      if (ctx.isCancelled) throw error;
+      const { id, kind } = record;
+      Context.coreOf(ctx).logger?.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
+      return undefined;
+    }
   }
 }
 

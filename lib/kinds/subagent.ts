@@ -54,7 +54,7 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
     return text;
   };
   const limits = { maxDepth, maxChildren };
-  return limitedKind<string, In, I>(
+  return limitedKind<string, In, I, string, unknown>(
     { name, description, input, output: textSchema, run, lane, timeoutMs, retry },
     limits,
   );

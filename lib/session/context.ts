@@ -270,7 +270,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return signalOf(this.caller);
   }
   get isCancelled(): boolean {
-    return this.#task.state.stop !== undefined;
+    return this.caller.stop !== undefined;
   }
 
   cancelled(): Promise<void> {
@@ -409,8 +409,9 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return (schema === undefined ? checkpoint : valid(schema, checkpoint, "The checkpoint")) as C;
   }
 
+  /** Of life: of a function that is over there is none. */
   #sign(): void {
-    this.#task.desk?.deadlines?.sign();
+    if (this.caller.phase === "open") this.#task.desk?.deadlines?.sign();
   }
 
   #write(command: Parameters<Core["loop"]["write"]>[1]): boolean {

@@ -7,7 +7,7 @@ import type { TaskFailure } from "../core/record.js";
 import type { Task } from "../core/task.js";
 import { quoted, quotedJson } from "./escaped.js";
 import { messageInWords } from "./message-words.js";
-import { idOf, nameInWords } from "./standing.js";
+import { choicesInWords, idOf, nameInWords } from "./standing.js";
 
 /** Of a result, a message, an error: what follows is read with `get_task`. */
 const MOST_OF_ONE = 600;
@@ -41,7 +41,7 @@ function happeningInWords(task: Task, what: Happening): string {
       const { id, kind, question, choices, status } = what.request;
       if (status !== "open") return `asked ${quoted(question, MOST_OF_ONE)}: ${status} by now`;
       if (kind === "approval") return `waits until a person approves: ${quoted(question, MOST_OF_ONE)}`;
-      const among = choices === undefined ? "" : ` (one of ${choices.map((choice) => quoted(choice, 60)).join(", ")})`;
+      const among = choices === undefined ? "" : ` (${choicesInWords(choices)})`;
       return `asks ${idOf(id)}: ${quoted(question, MOST_OF_ONE)}${among}`;
     }
     case "custom":

@@ -78,10 +78,14 @@ function idsInWords(ids: readonly string[]): string {
 function questionInWords({ id, kind, question, choices = [] }: InboxRequest): string {
   const asked = `${idOf(id)} ${quoted(question, MOST_OF_QUESTION)}`;
   if (kind === "approval") return `waits until a person approves ${asked}`;
-  if (choices.length === 0) return `asks ${asked}`;
+  return choices.length === 0 ? `asks ${asked}` : `asks ${asked} (${choicesInWords(choices)})`;
+}
+
+/** `one of "eu", "us"`. */
+export function choicesInWords(choices: readonly string[]): string {
   const named = choices.slice(0, MOST_NAMED).map((choice) => quoted(choice, MOST_OF_CHOICE));
   const more = choices.length > MOST_NAMED ? ` and ${choices.length - MOST_NAMED} more` : "";
-  return `asks ${asked} (one of ${named.join(", ")}${more})`;
+  return `one of ${named.join(", ")}${more}`;
 }
 
 /** `3 of 10 pages: reading`, with the task's own words as `say` has them; empty when it says nothing. */
