@@ -17,8 +17,8 @@ export type Command =
   /** A wait began, or the set of pending waits changed. */
   | { readonly type: "block"; readonly attempt: number; readonly blockedOn: Iterable<Wait> }
   | { readonly type: "resume"; readonly attempt: number }
-  /** One for a whole sweep. */
-  | { readonly type: "stop"; readonly stop: Stop }
+  /** One for a whole sweep. After a restart, the shutdown of the process before is none. */
+  | { readonly type: "stop"; readonly stop: Stop; readonly isRestart?: boolean }
   /** The function of the task `id` is over, or given up. `living` are the attached children that still live: with some, the task ends later (H1). With `notBeforeAt` it may run again from then on. */
   | {
       readonly type: "settle";

@@ -176,10 +176,7 @@ export class Core {
       retryOf: (task) => this.kinds.retryOf(task),
       onRetryFailed: (task, error) => this.logger?.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
       enter: (task) => this.spawner.enter(task),
-      onStarted: (task) => {
-        if (task.desk !== undefined) task.desk.isLeft = false;
-        this.messages.started(task);
-      },
+      onStarted: (task) => this.messages.started(task),
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);
@@ -211,7 +208,7 @@ export class Core {
   }
 
   #ended(task: Task): void {
-    if (task.desk?.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
+    if (task.state.details.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
     this.registry.freeName(task);
     this.#retainer.ended(task);
     this.#gone();

@@ -29,7 +29,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
     case "stop": {
       if (isTerminal(state.status)) return refuse("terminal");
       if (state.outcome !== undefined) return refuse("settled");
-      if (state.stop !== undefined) return refuse("stopped");
+      if (command.isRestart ? isStopped(state) : state.stop !== undefined) return refuse("stopped");
       return [{ type: "task.cancelRequested", stop: command.stop }];
     }
     case "settle":

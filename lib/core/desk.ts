@@ -16,8 +16,6 @@ export interface Desk {
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
   requestIds?: Set<string>;
-  /** The attempt before was running when its process died: whatever it has outside goes on, until the next one runs. */
-  isLeft?: boolean;
   /** Of a spawn's `retry`: what no journal can carry. */
   retryIf?: (error: TaskFailure, attempt: number) => boolean;
   /** Until its next attempt stands in line. */

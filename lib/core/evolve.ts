@@ -19,6 +19,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.runtime = fact.runtime;
       next.startedAt ??= at;
       next.notBeforeAt = undefined;
+      if (state.details.isLeft) next.details = detailed(state, { isLeft: false });
       return next;
     case "task.blocked":
       next.status = "blocked";
@@ -34,6 +35,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.blockedOn = NO_WAITS;
       return next;
     case "task.reattached":
+      if (state.status !== "queued") next.details = detailed(state, { isLeft: true });
       next.status = "queued";
       // In a pause no attempt has died with its process: it is the same one that comes.
       next.attempt = isPausing(state, at) ? state.attempt : state.attempt + 1;

@@ -5,7 +5,7 @@
 
 import pLimit from "p-limit";
 import { isStopped } from "./decide.js";
-import { deskOf } from "./desk.js";
+import { attachedDescendantsOf } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
 import { workAgain } from "./kind.js";
 import type { Kinds } from "./kinds.js";
@@ -16,6 +16,7 @@ import type { Replay } from "./replay.js";
 import type { Runner } from "./runner.js";
 import type { Lane } from "./slots.js";
 import type { Spawner } from "./spawn.js";
+import type { StopReason } from "./status.js";
 import type { Task } from "./task.js";
 import type { KindParts } from "./work.js";
 
@@ -35,8 +36,6 @@ export interface RecoveryRooms {
 export interface Reattached {
   readonly task: Task;
   readonly kind: KindParts;
-  /** It was running. */
-  readonly ran: boolean;
 }
 
 const ASKED_AT_A_TIME = 8;
@@ -53,12 +52,7 @@ export async function recover(
   const { loop, requests, runner, runtime } = rooms;
   const now = loop.clock.now();
   const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
-  for (const task of living) {
-    // Its time ran out while no process was there.
-    const dueAt = task.traits.limits?.totalDeadlineAt;
-    if (dueAt !== undefined && dueAt <= now && task.state.outcome === undefined)
-      runner.stop(task, "total_timeout", "total_timeout");
-  }
+  for (const task of living) if (isLate(task, now)) stopLate(rooms, task, now);
   const candidates = new Map<Task, KindParts>();
   for (const task of living) {
     const kind = candidateKind(rooms, task, now);
@@ -81,7 +75,7 @@ export async function recover(
     );
     for (const { task, kind, goesOn } of answers) {
       if (kind !== undefined && goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
-        reattached.push({ task, kind, ran: ran.has(task) });
+        reattached.push({ task, kind });
         requests.goOn(task);
       } else {
         candidates.delete(task);
@@ -94,10 +88,21 @@ export async function recover(
 
 /** They start, or stand in line, as they did before. */
 export function goOn({ spawner }: RecoveryRooms, reattached: readonly Reattached[]): void {
-  for (const { task, kind, ran } of reattached) {
-    if (ran) deskOf(task).isLeft = true;
-    spawner.again(task, workAgain(kind, task.traits.input));
-  }
+  for (const { task, kind } of reattached) spawner.again(task, workAgain(kind, task.traits.input));
+}
+
+/** Its time ran out while no process was there. */
+function isLate({ traits, state }: Task, now: number): boolean {
+  const dueAt = traits.limits?.totalDeadlineAt;
+  return dueAt !== undefined && dueAt <= now && state.outcome === undefined;
+}
+
+function stopLate({ loop }: RecoveryRooms, task: Task, now: number): void {
+  const words = "total_timeout";
+  const stop = (each: Task, reason: StopReason) =>
+    loop.apply(each, { type: "stop", stop: Object.freeze({ reason, words, at: now }), isRestart: true });
+  stop(task, "total_timeout");
+  for (const below of attachedDescendantsOf(task)) stop(below, "cancel");
 }
 
 /** Nobody stopped it, it has not returned, and its kind can. */

@@ -79,6 +79,7 @@ export interface BesideRecord {
   readonly output?: Output;
   readonly checkpoint?: TaskDetails["checkpoint"];
   readonly readsNotices?: true;
+  readonly isLeft?: true;
 }
 
 export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
@@ -109,14 +110,16 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
 function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
   const { checkpoint } = beside;
   const readsNotices = beside.readsNotices === true;
+  const isLeft = beside.isLeft === true;
   const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
   const isPlain = title === undefined && !detached && tags.length === 0 && isEmpty(metadata) && isEmpty(links);
   const isNew = progress === undefined && summary === undefined && heartbeatAt === undefined;
-  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined && !readsNotices) return NO_DETAILS;
+  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined && !readsNotices && !isLeft)
+    return NO_DETAILS;
   let made: Made | undefined;
   for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
   const kept = freezeJson({ title, detached, progress, summary, links, tags, metadata, heartbeatAt, checkpoint });
-  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft });
 }
 
 function isEmpty(object: object): boolean {

@@ -100,6 +100,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
     ...(details.readsNotices ? { readsNotices: true } : {}),
+    ...(details.isLeft ? { isLeft: true } : {}),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
     ...(messages.length === 0 ? {} : { messages }),
     ...(task.noticed === undefined || task.noticed.made === 0 ? {} : { notices: toNotices(task.noticed) }),

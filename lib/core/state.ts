@@ -112,6 +112,8 @@ export interface TaskDetails {
   readonly checkpoint: Json | undefined;
   /** Its loop has asked for notices: children that do not say when they wake it wake it when they end. */
   readonly readsNotices: boolean;
+  /** An attempt was running when its process died, and none has begun since: whatever it has outside goes on. */
+  readonly isLeft: boolean;
 }
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
@@ -125,6 +127,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   heartbeatAt: undefined,
   checkpoint: undefined,
   readsNotices: false,
+  isLeft: false,
 });
 
 /** The part of a result that a record and the journal can hold. */

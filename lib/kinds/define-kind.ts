@@ -58,7 +58,10 @@ export interface KindDefinition<In, I, R, T, C> {
 /** As `KindDefinition`, of work that goes on elsewhere: `run` has started it, or found it again, when it gives nothing. */
 export interface RemoteKindDefinition<In, I, R, T, C>
   extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
-  run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | void | PromiseLike<R | void>;
+  run: (
+    ctx: TaskContext<NoInfer<C>>,
+    input: In,
+  ) => NoInfer<R> | undefined | void | PromiseLike<NoInfer<R> | undefined | void>;
   reconcile: (record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>;
 }
 
