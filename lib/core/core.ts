@@ -145,12 +145,14 @@ export class Core {
       requests: this.requests,
       ids,
       kindOf: (task) => this.kinds.of(task),
+      onSent: (task) => this.notices.messageCame(task),
       onFailed: (what, error) => this.logger?.warn(what, { error }),
     });
     this.notices = new Notices({
       loop: this.loop,
       waits: this.waits,
       isClosed: () => this.isClosed,
+      warn: (what) => this.logger?.warn(what),
       onTold: (task) => this.#retainer.look(task),
     });
     this.loop.onFact = (task, fact, seq, at) => {

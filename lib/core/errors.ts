@@ -175,9 +175,19 @@ export class InvalidInputError extends ErrandError {
   readonly code = "INVALID_INPUT";
   readonly issues: readonly StandardSchemaV1.Issue[];
   constructor(what: string, issues: readonly StandardSchemaV1.Issue[], options?: ErrorOptions) {
-    super(`${what}: ${issues.map((issue) => issue.message).join("; ")}`, options);
+    super(`${what}: ${issuesInWords(issues)}`, options);
     this.issues = issues;
   }
+}
+
+/** `url: Invalid URL; depth: too deep`. */
+export function issuesInWords(issues: readonly StandardSchemaV1.Issue[]): string {
+  const words = issues.map(({ path = [], message }) => [...path.map(keyOf), message].join(": "));
+  return words.join("; ");
+}
+
+function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): string {
+  return String(typeof segment === "object" ? segment.key : segment);
 }
 
 export class IdConflictError extends ErrandError {

@@ -49,6 +49,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.blockedOn = NO_WAITS;
       next.stop = undefined;
       next.notBeforeAt = fact.notBeforeAt;
+      next.lastError = fact.error;
       return next;
     case "task.returned":
       next.outcome = fact.outcome;
@@ -104,6 +105,7 @@ function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState
     finishedAt: state.finishedAt,
     updatedAt: at,
     notBeforeAt: state.notBeforeAt,
+    lastError: state.lastError,
     details: state.details,
   };
 }

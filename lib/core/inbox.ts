@@ -286,7 +286,8 @@ export class Requests implements Inbox {
   }
 
   #find(id: string, answered: { by: string }): Asked {
-    checkType("answered", answered, "object");
+    if (typeof answered !== "object" || answered === null)
+      throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");

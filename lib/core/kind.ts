@@ -3,7 +3,7 @@
 // Owns how the parts of a kind (`work.ts`) become the work of a task. Its types for people are in `define-kind.ts`.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidInputError } from "./errors.js";
+import { InvalidInputError, issuesInWords } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
 import { handled } from "./pending-wait.js";
@@ -78,8 +78,10 @@ async function checkResult(name: string, output: StandardSchemaV1, result: unkno
   const parsed = await output["~standard"].validate(value);
   if (parsed.issues === undefined) return parsed.value;
   if (value === undefined) throw new FailureError("no_result", `Kind ${show(name)} gave no result`);
-  const issues = parsed.issues.map(({ message }) => message).join("; ");
-  throw new FailureError("schema_mismatch", `The result of kind ${show(name)} does not fit: ${issues}`);
+  throw new FailureError(
+    "schema_mismatch",
+    `The result of kind ${show(name)} does not fit: ${issuesInWords(parsed.issues)}`,
+  );
 }
 
 /** `never`: what a schema gives is what the `run` beside it takes; `defineKind` saw to that. */

@@ -18,7 +18,7 @@ export class Kinds {
       if (parts === undefined) throw new TypeError(`kinds[${index}] must come from defineKind, got ${show(kind)}`);
       const known = this.#byName.get(parts.name);
       if (known !== undefined && known !== parts)
-        throw new TypeError(`kinds[${index}]: there are two kinds named ${show(parts.name)}`);
+        throw new TypeError(`kinds[${index}]: there are two kinds named ${show(parts.name)}: give one another name`);
       this.#byName.set(parts.name, parts);
     }
   }

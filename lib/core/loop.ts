@@ -190,6 +190,8 @@ export class Loop {
   }
 
   #enqueue(delivery: Delivery): void {
+    // It stands there already: one that was held, and was withdrawn when what it told of had just been stored.
+    if (delivery.next !== undefined || this.#last === delivery) return;
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
     this.#last = delivery;

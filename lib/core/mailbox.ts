@@ -33,6 +33,15 @@ export class Mailbox {
   get hasUnread(): boolean {
     return this.#unread.length > 0;
   }
+  get unread(): readonly Message[] {
+    return this.#unread;
+  }
+
+  /** Its loop has it otherwise than by receiving it. */
+  read(message: Message): void {
+    const index = this.#unread.indexOf(message);
+    if (index >= 0) this.#unread.splice(index, 1);
+  }
 
   /** It is the oldest unread one again. */
   putBack(message: Message): void {

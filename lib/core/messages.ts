@@ -23,6 +23,8 @@ interface MessageRooms {
   readonly requests: Requests;
   readonly ids: Ids;
   readonly kindOf: (task: Task) => KindParts | undefined;
+  /** A message is there that nobody was waiting for. */
+  readonly onSent: (task: Task) => void;
   /** A kind's `deliver` threw: the task goes on. */
   readonly onFailed: (what: string, error: unknown) => void;
 }
@@ -33,9 +35,11 @@ export class Messages {
   readonly #requests: Requests;
   readonly #ids: Ids;
   readonly #kindOf: (task: Task) => KindParts | undefined;
+  readonly #onSent: (task: Task) => void;
   readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor({ loop, waits, requests, ids, kindOf, onFailed }: MessageRooms) {
+  constructor({ loop, waits, requests, ids, kindOf, onSent, onFailed }: MessageRooms) {
+    this.#onSent = onSent;
     this.#kindOf = kindOf;
     this.#onFailed = onFailed;
     this.#loop = loop;
@@ -64,6 +68,7 @@ export class Messages {
       const refused = this.#loop.apply(task, { type: "send", message });
       if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
       mailboxOf(task).add(message);
+      this.#onSent(task);
       this.#steer(task, message);
     }
     return this.#delivered(message);

@@ -32,8 +32,9 @@ export interface NoticeReader<T> {
 /** Of an owner: a task, or a session by its id. */
 export class NoticeQueue<T> {
   readonly owner: T | string;
-  /** Oldest first. */
-  pending = new Map<string, PendingNotice<T>>();
+  #pending = new Map<string, PendingNotice<T>>();
+  /** Some came from elsewhere, and are older than what was here. */
+  #isMixed = false;
   /** Living tasks whose doings go here. */
   readonly sources = new Set<T>();
   readonly readers = new Set<NoticeReader<T>>();
@@ -41,6 +42,9 @@ export class NoticeQueue<T> {
   isLooking = false;
   /** They are told at the end of this turn. */
   isTelling = false;
+  /** The newest of the last batch that was asked for, and how often it came again. */
+  lastGiven: string | undefined;
+  timesGiven = 0;
   /** Somebody has asked for its notices. */
   isRead = false;
 
@@ -48,12 +52,30 @@ export class NoticeQueue<T> {
     this.owner = owner;
   }
 
-  add(notice: PendingNotice<T>): void {
-    this.pending.set(notice.id, notice);
+  get size(): number {
+    return this.#pending.size;
   }
 
-  sort(): void {
-    this.pending = new Map([...this.pending].toSorted(([, a], [, b]) => a.at - b.at || a.order - b.order));
+  /** Oldest first. */
+  get pending(): Iterable<PendingNotice<T>> {
+    if (this.#isMixed)
+      this.#pending = new Map([...this.#pending].toSorted(([, a], [, b]) => a.at - b.at || a.order - b.order));
+    this.#isMixed = false;
+    return this.#pending.values();
+  }
+
+  add(notice: PendingNotice<T>): void {
+    this.#pending.set(notice.id, notice);
+  }
+
+  /** As `add`, of one that may be older than others here. */
+  mix(notice: PendingNotice<T>): void {
+    this.add(notice);
+    this.#isMixed = true;
+  }
+
+  remove(id: string): void {
+    this.#pending.delete(id);
   }
 }
 
@@ -73,8 +95,14 @@ export class Noticed<T> {
     this.queue.add(notice);
   }
 
+  /** As `add`, of one that may be older than others in the queue. */
+  mix(notice: PendingNotice<T>): void {
+    this.pending.set(notice.id, notice);
+    this.queue.mix(notice);
+  }
+
   remove(id: string): void {
     this.pending.delete(id);
-    this.queue.pending.delete(id);
+    this.queue.remove(id);
   }
 }

@@ -2,8 +2,9 @@
 //
 // Owns a queue for each owner that is told of something: a task's loop, or a session by its id. It hears every fact of a task that may wake
 // its owner, live and replayed alike, so what is queued is itself part of the state: an acknowledgement is a fact too. A notice stays until
-// it is acknowledged, by the batch that it came with or by a wait that gave its owner the outcome. Whoever waits for notices is told at the
-// end of a turn, once what happened in it is stored: a thousand ends are one batch.
+// it is acknowledged, by the batch that it came with or by a wait that gave its owner the outcome. What the task whose loop it is was sent, and
+// has not received, is told with them. Whoever waits for notices is told at the end of a turn, once what happened in it is stored: a thousand
+// ends are one batch.
 
 import { setImmediate } from "node:timers";
 import { runOutside, waiterOf } from "./ambient.js";
@@ -35,6 +36,8 @@ interface NoticeRooms {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly isClosed: () => boolean;
+  /** Something that whoever wrote the loop should know. */
+  readonly warn: (what: string) => void;
   /** Nothing more of it is to be told: its record need not be kept for that. */
   readonly onTold: (task: Task) => void;
 }
@@ -79,6 +82,7 @@ export class Notices {
     this.#beginReading(owner, context);
     const queue = this.#queueOf(owner);
     const ready = this.#ready(queue);
+    this.#warnOfStorm(queue, ready);
     if (ready.length > 0 && (coalesceMs === 0 || timeoutMs === 0)) return loop.tell(ready);
     if (!this.#mayWake(queue, attempt?.task)) return loop.tell(undefined);
     if (timeoutMs === 0) return loop.tell(ready);
@@ -98,7 +102,7 @@ export class Notices {
             ? undefined
             : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(this.#ready(queue)));
         if (ready.length > 0) this.#tell(queue, reader, ready);
-        else if (queue.pending.size > 0) this.#look(queue);
+        else if (queue.size > 0 || messagesFor(owner).length > 0) this.#look(queue);
         return () => {
           queue.readers.delete(reader);
           if (queue.readers.size === 0) this.#read.delete(queue);
@@ -109,10 +113,23 @@ export class Notices {
     );
   }
 
+  /** The same batch, again and again: a loop that does not acknowledge what it was told never sleeps. */
+  #warnOfStorm(queue: Queue, ready: readonly TaskNotice[]): void {
+    const newest = ready.at(-1)?.id;
+    queue.timesGiven = newest !== undefined && newest === queue.lastGiven ? queue.timesGiven + 1 : 0;
+    queue.lastGiven = newest;
+    if (queue.timesGiven !== STORM) return;
+    const whose = typeof queue.owner === "string" ? `session ${queue.owner}` : `task ${queue.owner.id}`;
+    this.#rooms.warn(
+      `The loop of ${whose} has had the same notices ${STORM} times: call ack() on a batch once it is used`,
+    );
+  }
+
   /** The owner has them. Those that it, or another, has acknowledged before are passed over. */
   acknowledge(notices: readonly TaskNotice[]): void {
     const ids = new Map<Task, string[]>();
-    for (const { task, id } of notices) {
+    for (const { task, id, what } of notices) {
+      if (what.type === "message.sent") task.desk?.mailbox?.read(what.message);
       if (!task.noticed?.pending.has(id)) continue;
       const known = ids.get(task);
       if (known === undefined) ids.set(task, [id]);
@@ -152,6 +169,11 @@ export class Notices {
     for (const notice of noticed.pending.values()) if (isEnd(notice.what)) this.acknowledge([notice]);
   }
 
+  /** It is for the loop of `task`, should that wait. */
+  messageCame(task: Task): void {
+    if (task.notices !== undefined) this.#look(task.notices);
+  }
+
   // ── hearing ──────────────────────────────────────────────────────────────
 
   /** A task was made, in this process or in an earlier one. */
@@ -170,7 +192,7 @@ export class Notices {
       else {
         if (task.isOver) noticed.queue.sources.delete(task);
         const what = happeningOf(fact, task.wake);
-        if (what !== undefined) this.#add(task, noticed, what, seq, at);
+        if (what !== undefined) noticed.add(this.#make(task, noticed, what, seq, at));
         if (what !== undefined || task.isOver) this.#lookAbove(noticed.queue);
       }
     }
@@ -185,14 +207,9 @@ export class Notices {
     noticed.made = made;
     for (const { id, at, order, what } of stored) {
       this.#order = Math.max(this.#order, order);
-      noticed.add({ id, task, at, order, seq: 0, what });
+      // They come as their tasks do in the snapshot.
+      noticed.mix({ id, task, at, order, seq: 0, what });
     }
-  }
-
-  /** They come as their tasks do in the snapshot. */
-  restored(): void {
-    for (const queue of this.#ofSessions.values()) queue.sort();
-    for (const queue of this.#ofTasks) queue.sort();
   }
 
   #queueOf(owner: NoticeOwner): Queue {
@@ -215,9 +232,9 @@ export class Notices {
     return noticed;
   }
 
-  #add(task: Task, noticed: Noticed<Task>, what: Happening, seq: number, at: number): void {
+  #make(task: Task, noticed: Noticed<Task>, what: Happening, seq: number, at: number): TaskNotice {
     noticed.made++;
-    noticed.add({ id: `${task.id}.${noticed.made}`, task, at, order: ++this.#order, seq, what });
+    return { id: `${task.id}.${noticed.made}`, task, at, order: ++this.#order, seq, what };
   }
 
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
@@ -247,9 +264,8 @@ export class Notices {
     for (const child of ended) {
       const { noticed } = child;
       if (noticed === undefined) continue;
-      this.#add(child, noticed, endOf(child), seq, child.state.finishedAt ?? at);
+      noticed.mix(this.#make(child, noticed, endOf(child), seq, child.state.finishedAt ?? at));
     }
-    if (ended.length > 0) owner.notices?.sort();
   }
 
   /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
@@ -266,20 +282,19 @@ export class Notices {
     const owner = ownerOf(gone);
     for (const queue of this.#read) this.#look(queue);
     if (owner === undefined) {
-      for (const { task } of from.pending.values()) this.#forget(task);
+      for (const { task } of from.pending) this.#forget(task);
       for (const task of from.sources) this.#forget(task);
       return;
     }
     const to = this.#queueOf(owner);
-    for (const notice of from.pending.values()) {
-      to.add(notice);
+    for (const notice of from.pending) {
+      to.mix(notice);
       if (notice.task.noticed !== undefined) notice.task.noticed.queue = to;
     }
     for (const task of from.sources) {
       to.sources.add(task);
       if (task.noticed !== undefined) task.noticed.queue = to;
     }
-    if (from.pending.size > 0) to.sort();
   }
 
   /** Nobody is left to be told: its notices go with the record. */
@@ -295,20 +310,22 @@ export class Notices {
   #ready(queue: Queue): readonly TaskNotice[] {
     const { storedSeq } = this.#rooms.loop;
     const ready: TaskNotice[] = [];
-    for (const notice of queue.pending.values())
+    for (const notice of queue.pending)
       if (notice.seq <= storedSeq && !(notice.task.claims > 0 && isEnd(notice.what))) ready.push(notice);
-    return ready;
+    const messages = messagesFor(queue.owner);
+    if (messages.length === 0 || this.#rooms.loop.seq > storedSeq) return ready;
+    return [...ready, ...messages].toSorted((a, b) => a.at - b.at);
   }
 
   /** Something is to be told, or some living task can still add to it and does not itself wait for the reader to end (L3). */
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
-    if (queue.pending.size > 0) return true;
+    if (queue.size > 0 || messagesFor(queue.owner).length > 0) return true;
     for (const source of queue.sources) {
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.
-    for (const { owner, pending, sources } of this.#ofTasks)
-      if (isBelow(owner, queue.owner) && (pending.size > 0 || sources.size > 0)) return true;
+    for (const { owner, size, sources } of this.#ofTasks)
+      if (isBelow(owner, queue.owner) && (size > 0 || sources.size > 0)) return true;
     return false;
   }
 
@@ -356,11 +373,24 @@ export class Notices {
   }
 }
 
+const STORM = 10;
+
 /** N3: its parent's loop, or that of the nearest ancestor whose function is not over; else the session's. `undefined`: nobody is. */
 export function ownerOf(task: Task): NoticeOwner | undefined {
   for (let above = task.parent; above !== undefined; above = above.parent) if (!isGone(above)) return above;
   return task.sessionId;
 }
+
+/** What the task whose loop it is was sent, and nobody has read. Kept where messages are kept. */
+function messagesFor(owner: NoticeOwner): readonly TaskNotice[] {
+  if (typeof owner === "string") return NO_MESSAGES;
+  const unread = owner.desk?.mailbox?.unread ?? [];
+  return unread.map((message) => {
+    const what = { type: "message.sent", message } as const;
+    return { id: message.id, task: owner, at: message.createdAt, order: 0, seq: 0, what };
+  });
+}
+const NO_MESSAGES: readonly TaskNotice[] = Object.freeze([]);
 
 function isBelow(owner: NoticeOwner, above: NoticeOwner): boolean {
   if (typeof owner === "string" || owner === above) return false;

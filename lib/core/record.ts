@@ -142,6 +142,7 @@ export interface TaskRecord {
   /** Of a `succeeded` task; absent when JSON cannot carry it, and then `outputOmitted` says why. */
   readonly output?: Json;
   readonly outputOmitted?: string;
+  /** Why it failed; of one that is tried again, why its last attempt did. */
   readonly error?: TaskFailure;
   /** What stopped it, and the words that came with it. */
   readonly stopReason?: StopReason;

@@ -94,7 +94,6 @@ export class Replay {
     const { notices } = this.#rooms;
     for (const { task, stored } of made)
       notices.restore(task, stored.notices?.made ?? 0, stored.notices?.pending ?? []);
-    notices.restored();
     const ended = made.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);

@@ -103,6 +103,7 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
     finishedAt: record.finishedAt,
     updatedAt: record.updatedAt,
     notBeforeAt: record.notBeforeAt,
+    lastError: beside.outcome === undefined ? freezeJson(record.error) : undefined,
     details: toDetails(record, beside),
   };
 }

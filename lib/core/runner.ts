@@ -159,7 +159,7 @@ export class Runner {
       onRetryFailed(task, error);
       return undefined;
     }
-    return loop.clock.now() + backoffOf(retry.limits, attempt);
+    return loop.clock.now() + backoffOf(retry.limits, task.id, attempt);
   }
 
   /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */

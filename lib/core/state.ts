@@ -11,6 +11,7 @@ import type {
   ChildrenPolicy,
   Progress,
   Runtime,
+  TaskFailure,
   TaskLinks,
   TaskOutcome,
   TaskRecord,
@@ -158,6 +159,8 @@ export interface TaskState {
   readonly updatedAt: number | undefined;
   /** Of a queued retry. */
   readonly notBeforeAt: number | undefined;
+  /** Of a task that is tried again: why its last attempt failed. */
+  readonly lastError: TaskFailure | undefined;
   readonly details: TaskDetails;
 }
 
@@ -175,6 +178,7 @@ const NEW: TaskState = Object.freeze({
   finishedAt: undefined,
   updatedAt: undefined,
   notBeforeAt: undefined,
+  lastError: undefined,
   details: NO_DETAILS,
 });
 
@@ -240,7 +244,8 @@ export function toRecord(
     record.reason = stop.words;
     record.cancelRequestedAt = stop.at;
   }
-  if (outcome?.status === "failed") record.error = outcome.error;
+  const error = outcome === undefined ? state.lastError : outcome.status === "failed" ? outcome.error : undefined;
+  if (error !== undefined) record.error = error;
   if (outcome?.status === "interrupted") record.reason ??= outcome.reason;
   if (state.status === "succeeded") Object.assign(record, state.output);
   return Object.freeze(record);

@@ -60,7 +60,10 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
   if (ctx.isCancelled) throw ctx.signal.reason;
   const started = start(input);
   const { pid, stdout, stderr, closed } = started;
-  if (pid === undefined) throw new Error(`${input.command} could not be started: ${await closed}`);
+  if (pid === undefined) {
+    const hint = /\s/.test(input.command) ? ": command is the program alone, and its arguments are args" : "";
+    throw new Error(`${input.command} could not be started: ${await closed}${hint}`);
+  }
   const core = Context.coreOf(ctx);
   const group = new ProcessGroup(pid, core.loop.clock, () => KILL_AT * core.graceOf(ctx.id));
   let ended: ProcessResult | undefined;
@@ -86,7 +89,8 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
   await group.gone();
   ctx.signal.removeEventListener("abort", stop);
   await readToEnd([stdout, stderr], closed);
-  ctx.summary(inWords(result));
+  // What it complained of, for whoever is told of its end and no more.
+  ctx.summary(result.exitCode === 0 ? inWords(result) : `${inWords(result)}\n${errors.lines}`.trimEnd());
   // C1: a return is a success, and this was none.
   if (isStopped) throw ctx.signal.reason;
   if (input.check === true && result.exitCode !== 0)

@@ -51,10 +51,10 @@ export interface SpawnInput<I> {
  * (a parent nobody has), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
  */
 export interface Spawn {
-  <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
-  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<I>): TaskHandle<T>;
   /** By name: the input is checked against the registered kind's schema. */
   (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
+  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<I>): TaskHandle<T>;
+  <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
 }
 
 export interface MapOptions extends WaitOptions {

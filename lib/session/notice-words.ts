@@ -15,6 +15,8 @@ const MOST_OF_NAME = 60;
 const MOST_OF_BATCH = 8_000;
 
 export function noticeInWords(task: Task, what: Happening): string {
+  if (what.type === "message.sent" && what.message.direction === "inbound")
+    return `you are told: ${messageInWords(what.message, MOST_OF_ONE)}`;
   return `${nameInWords(task)} ${happeningInWords(task, what)}`;
 }
 
@@ -62,7 +64,7 @@ function endInWords({ state }: Task): string {
     case "interrupted": {
       const { reason, instanceId, pid } = outcome;
       const process = instanceId === undefined ? "" : ` (instance ${instanceId}, pid ${pid})`;
-      return `was interrupted: ${reason}${process}${summary}`;
+      return `was interrupted: ${reason}${process}; it does not go on${summary}`;
     }
     default: {
       if (output === undefined) return `succeeded${summary}`;

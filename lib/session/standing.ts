@@ -34,7 +34,8 @@ export function nameInWords({ id, traits, state }: Task): string {
 /** Its status, or what says more: `asks request_1 "Which year?"`. */
 export function standingInWords({ state }: Task, questions: Questions): string {
   if (state.stop !== undefined) return "stopping";
-  if (state.status === "queued" && state.notBeforeAt !== undefined) return "failed, waits to be tried again";
+  if (state.status === "queued" && state.notBeforeAt !== undefined && state.lastError !== undefined)
+    return `failed: ${quoted(state.lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
   if (state.status !== "blocked") return state.status;
   const words: string[] = [];
   for (const wait of state.blockedOn) {
@@ -59,7 +60,7 @@ function waitInWords(wait: Wait, questions: Questions): string {
     case "message":
       return "waits for a message";
     case "time":
-      return "sleeps";
+      return "waits for its time";
     case "notice":
       return "waits for notices";
     case "slot":

@@ -24,7 +24,7 @@ export interface ToolOptions {
   kinds?: readonly (string | AnyTaskKind)[] | undefined;
   /** Which tools; default all six. They come in one order, whatever the order here, so that a prompt stays the same. */
   only?: readonly TaskToolName[] | undefined;
-  /** What every task that is started here has besides what the model says: when it wakes its owner (default `onTerminal`), a budget, limits, a lane. */
+  /** What every task that is started here has besides what the model says: when it wakes its owner (default `onActivity`: a question of it is told, too), a budget, limits, a lane. */
   spawn?: ToolSpawnOptions | undefined;
   /** Of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer one is cut and says how to read on. */
   maxResultBytes?: number | undefined;

@@ -60,6 +60,7 @@ function changesOf(event: TaskEvent, before: TaskRecord): Partial<TaskRecord> {
         attempt: before.attempt + 1,
         blockedOn: [],
         notBeforeAt: event.notBeforeAt,
+        error: event.error,
       };
     case "task.returned":
       return event.outcome.status === "failed" ? { error: event.outcome.error } : {};

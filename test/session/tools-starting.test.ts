@@ -20,20 +20,23 @@ describe("§9 spawn_task", () => {
     expect(manager.list()).toMatchObject([{ callId: "call_1" }, { callId: "call_2" }]);
   });
 
-  test("passes on what the program says of all of them, and wakes its owner at the end unless that says otherwise", async () => {
+  test("passes on what the program says of all of them, and wakes its owner by all it does unless that says otherwise", async () => {
     const { manager, session, call } = agent({ lanes: { slow: { concurrency: 1 } } });
     await call("spawn_task", HELLO);
-    const spawn = { wake: "onActivity", lane: "slow", budget: { tokens: 10 }, tags: ["model"] } as const;
+    const spawn = { wake: "onTerminal", lane: "slow", budget: { tokens: 10 }, tags: ["model"] } as const;
     await toolsOf(session, { spawn })("spawn_task", HELLO);
     expect(manager.list()).toMatchObject([
-      { wake: "onTerminal", lane: "default" },
-      { wake: "onActivity", lane: "slow", budget: { tokens: 10 }, tags: ["model"] },
+      { wake: "onActivity", lane: "default" },
+      { wake: "onTerminal", lane: "slow", budget: { tokens: 10 }, tags: ["model"] },
     ]);
   });
 
   test("says that it wakes only when something reads what it would be woken by", async () => {
     const { session, call } = agent();
-    expect((await call("spawn_task", HERE)).note).toContain("Nothing will tell you");
+    // Nothing has read yet: neither is promised.
+    expect((await call("spawn_task", HERE)).note).toBe(
+      "It runs in the background. await_tasks waits until it ends: do not poll.",
+    );
     await session.nextNotices({ timeoutMs: 0 });
     expect((await call("spawn_task", HERE)).note).toContain("You will be told");
     const silent = toolsOf(session, { spawn: { wake: "silent" } });

@@ -78,14 +78,14 @@ describe("§9 the view", () => {
 - task_3: asks request_2 "Why?"
 - task_4: waits until a person approves request_3 "Deploy?"
 - task_5: waits for a message
-- task_6: sleeps
+- task_6: waits for its time
 - task_7: running
 - task_8: waits for task_7
 - task_9: has returned, waits for task_13 below it
 - task_10: running
 - task_11: queued
-- task_12: failed, waits to be tried again, attempt 2
-- task_13 under task_9: sleeps
+- task_12: failed: "no", waits to be tried again, attempt 2
+- task_13 under task_9: waits for its time
 - task_14: running, attempt 2
 - task_15: stopping`);
   });
@@ -109,7 +109,7 @@ describe("§9 the view", () => {
     void lent.send("Go on");
     await settled();
     expect(linesOf(session.view()).slice(0, 2)).toEqual([
-      "- task_1: waits for notices, waits for a message, sleeps, waits for task_3, task_4, task_5, task_6 and 2 more, and more",
+      "- task_1: waits for notices, waits for a message, waits for its time, waits for task_3, task_4, task_5, task_6 and 2 more, and more",
       "- task_2: waits for a slot",
     ]);
   });

@@ -5,7 +5,7 @@
 
 import { createRequire } from "node:module";
 import type * as Croner from "croner";
-import { checkFinite, checkKnown, checkText, checkType } from "../../core/options.js";
+import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/options.js";
 
 export type Every =
   /** Finite and ≥ 1. */
@@ -31,7 +31,8 @@ export interface Schedule {
 
 /** Checks `every` at once; the schedule itself needs the instant at which its task started. */
 export function scheduleOf(every: Every): (startedAt: number) => Schedule {
-  checkType("every", every, "object");
+  if (typeof every !== "object" || every === null)
+    throw new TypeError(`every must be { ms } or { cron, timezone }, got ${show(every)}`);
   if ("ms" in every) {
     checkKnown("every", every, new Set(["ms"]));
     const { ms } = every;

@@ -85,7 +85,7 @@ function noteFor(
   pending: readonly Task[],
   host: Host,
 ): string | undefined {
-  if (reason === "message") return "You have a message: look at it before you wait on";
+  if (reason === "message") return "You have a message: end your turn, and you will read it";
   if (reason === "request") return "Answer it if you can, then wait on";
   if (isCut) return "await_tasks again, or get_task, gives the others";
   return reason === "timeout" ? `The same work goes on. ${wakeInWords(host, pending)}` : undefined;

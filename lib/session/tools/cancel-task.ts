@@ -10,7 +10,7 @@ import { integer, optional, text } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 60_000;
 const DEFAULT_WAIT_MS = 5_000;
-const DEFAULT_REASON = "cancel_task";
+const DEFAULT_REASON = "by your cancel_task";
 
 export function cancelTask(hostOf: HostOf, maxBytes: number): TaskTool {
   return taskTool(

@@ -94,8 +94,11 @@ export function isUntold({ owner }: Host, task: Task): boolean {
 }
 
 /** Whether the end of `task` will be told to this loop: only of one that reads what it is told. */
-export function willWake({ core, owner }: Host, task: Task): boolean {
-  return task.wake !== "silent" && ownerOf(task) === owner && core.notices.isRead(owner);
+function willWake(host: Host, task: Task): boolean {
+  return mayWake(host, task) && host.core.notices.isRead(host.owner);
+}
+function mayWake({ owner }: Host, task: Task): boolean {
+  return task.wake !== "silent" && ownerOf(task) === owner;
 }
 
 /** What a model may count on, of tasks that go on. */
@@ -104,5 +107,7 @@ export function wakeInWords(host: Host, tasks: readonly Task[]): string {
   const waking = tasks.filter((task) => willWake(host, task)).length;
   if (waking === tasks.length) return `You will be told when ${ends}: go on, do not poll.`;
   if (waking > 0) return "You will be told of some of them when they end: await_tasks tells of all.";
+  // Whether this loop reads notices shows when it does: until then what is said is so in either case.
+  if (tasks.every((task) => mayWake(host, task))) return `await_tasks waits until ${ends}: do not poll.`;
   return `Nothing will tell you when ${ends}: await_tasks does.`;
 }

@@ -50,10 +50,16 @@ async function send(task: Task, message: string, { host, maxBytes }: Calling): P
     present({
       task_id: idOf(task),
       outcome: status === "queued" ? "queued" : "delivered",
-      note: status === "queued" ? "It has not started: it will find the message when it does" : undefined,
+      note: noteFor(task, status === "queued"),
       ...questions(room),
     }),
   );
+}
+
+function noteFor(task: Task, wasQueued: boolean): string | undefined {
+  if (wasQueued) return "It has not started: it will find the message when it does";
+  const isAsking = [...task.state.blockedOn].some(({ on }) => on === "input");
+  return isAsking ? "Its question is still open: in_reply_to answers it" : undefined;
 }
 
 async function answer(task: Task, message: string, requestId: string, { host }: Calling): Promise<Result> {

@@ -2,7 +2,7 @@
 //
 // The one place where errors become words for a model. What is no answer to it, its own stop and the end of the manager, stays an error.
 
-import { type AnyErrandError, isErrandError } from "../../core/errors.js";
+import { type AnyErrandError, isErrandError, issuesInWords } from "../../core/errors.js";
 import { printed, readText } from "../../core/printed.js";
 import { cut, fitted, type Result } from "./bounded.js";
 
@@ -43,12 +43,7 @@ function saidBy(error: AnyErrandError): string {
   if (error.code === "QUEUE_FULL") return `${error.maxQueued} tasks are in line already`;
   if (error.code === "ID_CONFLICT") return "This call was made before, with other input";
   if (error.code !== "INVALID_INPUT") return error.message;
-  const issues = error.issues.map(({ path = [], message }) => [...path.map(keyOf), message].join(": "));
-  return `It does not fit: ${issues.join("; ")}`;
-}
-
-function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string {
-  return String(typeof segment === "object" ? segment.key : segment);
+  return `It does not fit: ${issuesInWords(error.issues)}`;
 }
 
 function hintFor(error: AnyErrandError): string | undefined {

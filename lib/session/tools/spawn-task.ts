@@ -32,7 +32,7 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, hostO
         const { seq } = host.core.loop;
         const { id } = host.spawn(kind, {
           ...defaults,
-          wake: defaults.wake ?? "onTerminal",
+          wake: defaults.wake ?? "onActivity",
           input,
           name,
           title,

@@ -26,6 +26,8 @@ export type Taken<F extends Fields> = { readonly [N in keyof F]: F[N] extends Fi
 /** What a client hands to a model, and what comes back from it. */
 export interface ToolInputSchema {
   readonly "~standard": StandardSchemaV1.Props<unknown, unknown> & StandardJSONSchemaV1.Props<unknown, unknown>;
+  /** The JSON Schema, for clients that want it plain: `{ name, description, input_schema: tool.inputSchema.toJSON() }`. */
+  toJSON(): { [keyword: string]: unknown };
 }
 
 /** A tool's input: its schema, and the same check with its types. */
@@ -35,14 +37,14 @@ export interface ToolInput<F extends Fields> extends ToolInputSchema {
 
 export function toolInput<F extends Fields>(fields: F): ToolInput<F> {
   const take = (input: unknown): StandardSchemaV1.Result<Taken<F>> => taken(fields, input);
-  const jsonSchema = ({ target }: { readonly target: string }) => jsonSchemaOf(fields, target);
+  const jsonSchema = ({ target = "draft-2020-12" }: { readonly target?: string } = {}) => jsonSchemaOf(fields, target);
   const standard = Object.freeze({
     version: 1 as const,
     vendor: "errand",
     validate: take,
     jsonSchema: Object.freeze({ input: jsonSchema, output: jsonSchema }),
   });
-  return Object.freeze({ "~standard": standard, take });
+  return Object.freeze({ "~standard": standard, toJSON: () => jsonSchema(), take });
 }
 
 // ── fields ─────────────────────────────────────────────────────────────────
