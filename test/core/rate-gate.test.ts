@@ -145,6 +145,78 @@ describe("what takes no token", () => {
   });
 });
 
+describe("what takes one", () => {
+  test("L7 each attempt: a retry starts anew, as another request of the provider would", async () => {
+    const { manager } = world({ lanes: gated(10, 1, 1_000) });
+    const begunAt = Date.now();
+    const starts: [number, number][] = [];
+    const flaky = manager.spawn(
+      (ctx) => {
+        starts.push([ctx.attempt, Date.now() - begunAt]);
+        if (ctx.attempt < 3) throw new Error("once more");
+      },
+      { lane: "model", retry: { maxAttempts: 3, backoffMs: 100, factor: 1, jitter: false } },
+    );
+    await settled();
+    expect(starts).toEqual([[1, 0]]);
+    // Its pause is over at 100, its token is there at 1 000.
+    await advance(999);
+    expect([starts.length, flaky.status, slots(manager, "model").held]).toEqual([1, "queued", 0]);
+    await advance(1);
+    await advance(1_000);
+    expect([starts, flaky.status]).toEqual([
+      [
+        [1, 0],
+        [2, 1_000],
+        [3, 2_000],
+      ],
+      "succeeded",
+    ]);
+  });
+
+  test("L4 L7 a retry and those that stand in line share the tokens: no period sees more starts than its limit", async () => {
+    const { manager, put, times } = world({ lanes: gated(10, 2, 1_000) });
+    const begunAt = Date.now();
+    const retried: number[] = [];
+    for (let index = 0; index < 3; index += 1) {
+      manager.spawn(
+        (ctx) => {
+          retried.push(Date.now() - begunAt);
+          if (ctx.attempt === 1) throw new Error("once more");
+        },
+        { lane: "model", retry: { maxAttempts: 2, backoffMs: 10 } },
+      );
+      put(`t${index}`);
+    }
+    for (let second = 0; second < 8; second += 1) await advance(1_000);
+    expect([times().length, retried.length]).toEqual([3, 6]);
+    expect(densest([...times(), ...retried], 1_000)).toBe(2);
+    allFree(manager);
+  });
+
+  test("L7 a retry that is cancelled in its pause, or while it waits for its token, owes none and leaves no timer", async () => {
+    const retention = { ttlMs: Number.POSITIVE_INFINITY };
+    const { manager, put, times } = world({ lanes: gated(10, 1, 1_000), retention });
+    const fail = (): never => {
+      throw new Error("once more");
+    };
+    const retry = { maxAttempts: 2, backoffMs: 300, jitter: false };
+    const inPause = manager.spawn(fail, { lane: "model", retry });
+    await advance(100);
+    await inPause.cancel();
+    expect(vi.getTimerCount()).toBe(0);
+    await advance(900);
+    const inLine = manager.spawn(fail, { lane: "model", retry });
+    await advance(500);
+    expect(inLine.record).toMatchObject({ status: "queued", attempt: 2 });
+    await inLine.cancel();
+    expect(vi.getTimerCount()).toBe(0);
+    put("next");
+    await advance(500);
+    expect(times()).toEqual([2_000]);
+  });
+});
+
 describe("waiting for a token", () => {
   test("L7 the gate holds no slot: the one slot of the manager is there for others", async () => {
     const { manager, put, order } = world({
