@@ -244,12 +244,15 @@ export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
   readonly #task: Task;
   readonly #ask: EndAsked<R>;
+  /** Of the manager that has the task. */
+  readonly #notices: Notices;
   #link: Link | undefined;
   #isOwners = false;
   alarm: Alarm | undefined;
 
-  constructor(keeper: WaitKeeper, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
+  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
     super(keeper, attempt);
+    this.#notices = notices;
     this.#task = task;
     this.#ask = ask;
   }
@@ -280,20 +283,18 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
   }
 
   taken(): void {
-    const { notices, sessionId } = this.#ask;
-    this.#isOwners = notices.isOwners(this.#task, this.attempt, sessionId);
-    if (this.#isOwners) notices.claim(this.#task);
+    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
+    if (this.#isOwners) this.#notices.claim(this.#task);
   }
 
   given(): void {
-    const { notices } = this.#ask;
     if (!this.#isOwners) return;
-    notices.handed(this.#task);
-    notices.unclaim(this.#task);
+    this.#notices.handed(this.#task);
+    this.#notices.unclaim(this.#task);
   }
 
   lost(): void {
-    if (this.#isOwners) this.#ask.notices.unclaim(this.#task);
+    if (this.#isOwners) this.#notices.unclaim(this.#task);
   }
 }
 
@@ -303,14 +304,19 @@ export interface EndAsked<R> {
   readonly signal: AbortSignal | undefined;
   /** What to give when `ms` passes first. */
   readonly timeout?: { readonly ms: number; readonly late: R } | undefined;
-  /** Of the task's manager, and the session through which it was asked for (N2). */
-  readonly notices: Notices;
+  /** The session through which it was asked for (N2). */
   readonly sessionId: string | undefined;
 }
 
 /** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
-export function awaitOne<R>(waits: Waits, attempt: Attempt | undefined, task: Task, asked: EndAsked<R>): Promise<R> {
-  const { read, signal, timeout, notices, sessionId } = asked;
+export function awaitOne<R>(
+  waits: Waits,
+  notices: Notices,
+  attempt: Attempt | undefined,
+  task: Task,
+  asked: EndAsked<R>,
+): Promise<R> {
+  const { read, signal, timeout, sessionId } = asked;
   if (task.isOver) {
     if (notices.isOwners(task, attempt, sessionId)) notices.handed(task);
     return waits.gate(new Promise((resolve) => resolve(read(outcomeOf(task), task))));
@@ -324,7 +330,7 @@ export function awaitOne<R>(waits: Waits, attempt: Attempt | undefined, task: Ta
   const keeper = keeperOf(attempt, waits);
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
-  const wait = new EndWait(keeper, attempt, task, asked);
+  const wait = new EndWait(keeper, notices, attempt, task, asked);
   keeper.begin(wait, signal);
   if (timeout !== undefined) wait.alarm = new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
   return toldBy([waits], keeper, wait.promise);

@@ -281,8 +281,8 @@ export class Core {
     return { attempt, sessionOf, noticesOf: (task) => (coreOf(task) ?? this).notices };
   }
 
-  awaitOne<R>(task: Task, asked: Omit<EndAsked<R>, "notices">): Promise<R> {
-    return awaitOne(this.waits, waiterOf(undefined), task, { ...asked, notices: this.notices });
+  awaitOne<R>(task: Task, asked: EndAsked<R>): Promise<R> {
+    return awaitOne(this.waits, this.notices, waiterOf(undefined), task, asked);
   }
 
   sleep(context: Attempt, ms: number, signal: AbortSignal | undefined): Promise<void> {
@@ -370,7 +370,7 @@ export class Core {
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
-  cancel<R>(task: Task, words: string, asked: Omit<EndAsked<R>, "notices">): Promise<R> {
+  cancel<R>(task: Task, words: string, asked: EndAsked<R>): Promise<R> {
     this.stop(task, "cancel", words);
     return handled(this.awaitOne(task, asked));
   }

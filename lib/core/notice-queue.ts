@@ -84,25 +84,32 @@ export class Noticed<T> {
   queue: NoticeQueue<T>;
   /** How many it has made: they are numbered, so that a replay numbers them alike. */
   made = 0;
-  readonly pending = new Map<string, PendingNotice<T>>();
+  /** Few, and mostly one. */
+  pending: readonly PendingNotice<T>[] = NONE;
 
   constructor(queue: NoticeQueue<T>) {
     this.queue = queue;
   }
 
+  has(id: string): boolean {
+    return this.pending.some((notice) => notice.id === id);
+  }
+
   add(notice: PendingNotice<T>): void {
-    this.pending.set(notice.id, notice);
+    this.pending = [...this.pending, notice];
     this.queue.add(notice);
   }
 
   /** As `add`, of one that may be older than others in the queue. */
   mix(notice: PendingNotice<T>): void {
-    this.pending.set(notice.id, notice);
+    this.pending = [...this.pending, notice];
     this.queue.mix(notice);
   }
 
   remove(id: string): void {
-    this.pending.delete(id);
+    this.pending = this.pending.length === 1 && this.has(id) ? NONE : this.pending.filter((notice) => notice.id !== id);
     this.queue.remove(id);
   }
 }
+
+const NONE: readonly never[] = Object.freeze([]);

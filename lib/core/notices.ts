@@ -130,7 +130,7 @@ export class Notices {
     const ids = new Map<Task, string[]>();
     for (const { task, id, what } of notices) {
       if (what.type === "message.sent") task.desk?.mailbox?.read(what.message);
-      if (!task.noticed?.pending.has(id)) continue;
+      if (!task.noticed?.has(id)) continue;
       const known = ids.get(task);
       if (known === undefined) ids.set(task, [id]);
       else known.push(id);
@@ -166,7 +166,9 @@ export class Notices {
     task.isHanded = true;
     const { noticed } = task;
     if (noticed === undefined || this.#rooms.isClosed()) return;
-    for (const notice of noticed.pending.values()) if (isEnd(notice.what)) this.acknowledge([notice]);
+    const ends = noticed.pending.filter(({ what }) => isEnd(what));
+    if (ends.length > 0)
+      this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged: ends.map(({ id }) => id) } });
   }
 
   /** It is for the loop of `task`, should that wait. */
@@ -198,6 +200,11 @@ export class Notices {
     }
     if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
     if (task.notices !== undefined && isGone(task)) this.#handOn(task, task.notices);
+  }
+
+  /** Another process's tasks are this one's: what they had to tell is told here. */
+  tookOver(): void {
+    for (const queue of this.#read) this.#look(queue);
   }
 
   /** What a store kept, of a task that `made` has seen. */
@@ -239,7 +246,7 @@ export class Notices {
 
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
-    if (noticed.pending.size === 0) this.#rooms.onTold(task);
+    if (noticed.pending.length === 0) this.#rooms.onTold(task);
     this.#lookAbove(noticed.queue);
   }
 

@@ -102,6 +102,7 @@ class Takeover {
     await committer.absorb(journal);
     const reattached = await recover(this.#rooms, replay);
     await committer.durable(this.#core.loop.seq);
+    this.#core.notices.tookOver();
     goOn(this.#rooms, reattached);
   }
 

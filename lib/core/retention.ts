@@ -64,7 +64,7 @@ export class Retainer {
 
   #drop(first: Task): void {
     for (let task: Task | undefined = first; task !== undefined; ) {
-      if (task.family.firstChild !== undefined || (task.noticed?.pending.size ?? 0) > 0) {
+      if (task.family.firstChild !== undefined || (task.noticed?.pending.length ?? 0) > 0) {
         this.#pinned.add(task);
         return;
       }

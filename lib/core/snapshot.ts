@@ -117,7 +117,7 @@ function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
 }
 
 function toNotices({ made, pending }: Noticed<Task>): NonNullable<StoredTask["notices"]> {
-  return { made, pending: Array.from(pending.values(), ({ id, at, order, what }) => ({ id, at, order, what })) };
+  return { made, pending: Array.from(pending, ({ id, at, order, what }) => ({ id, at, order, what })) };
 }
 
 function withoutOutput({ output: _, ...record }: TaskRecord): TaskRecord {

@@ -89,7 +89,7 @@ export function handed({ core, owner }: Host, task: Task): void {
 export function isUntold({ owner }: Host, task: Task): boolean {
   if (!task.isOver || ownerOf(task) !== owner) return false;
   if (task.noticed === undefined) return task.traits.callId !== undefined && !task.isHanded;
-  for (const { what } of task.noticed.pending.values()) if (isEnd(what)) return true;
+  for (const { what } of task.noticed.pending) if (isEnd(what)) return true;
   return false;
 }
 
