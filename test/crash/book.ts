@@ -68,6 +68,8 @@ export class Book {
   readonly requests = new Map<string, InboxRequest>();
   readonly messageIds = new Set<string>();
   readonly sessions = new Map<string, Usage>();
+  /** Tasks whose end its owner has acknowledged (N1). */
+  readonly acknowledged = new Set<string>();
   /** The process that made the newest task. */
   #maker: number | undefined;
   /** `id` and attempt of each function that was called. */
@@ -101,6 +103,7 @@ export class Book {
     const parent = record.parentId === undefined ? undefined : this.tasks.get(record.parentId);
     mustHold(record.parentId === undefined || parent !== undefined, `${say(event)}: its parent is nobody`);
     this.#maker = event.runtime?.pid ?? this.#maker;
+    this.acknowledged.delete(taskId);
     this.tasks.set(taskId, {
       id: taskId,
       made: record,
@@ -166,7 +169,8 @@ export class Book {
         task.progress = event.progress;
         return;
       case "task.updated": {
-        const { checkpoint, summary, detached } = event.patch;
+        const { checkpoint, summary, detached, acknowledged } = event.patch;
+        if (acknowledged !== undefined) this.acknowledged.add(task.id);
         if (checkpoint !== undefined) task.checkpoints.push({ attempt: event.attempt, value: checkpoint });
         if (summary !== undefined) task.summary = summary;
         if (detached !== undefined) task.isDetached = detached;

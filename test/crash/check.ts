@@ -77,10 +77,23 @@ export async function checkOpened(directory: string, book: Book, isTorn: boolean
     mustHold(torn.length === (isTorn ? 1 : 0), `D2: the torn tail was warned of ${torn.length} times`);
     mustHold(warned.length === torn.length, `It warned: ${warned.join("; ")}`);
     checkRecords(book, records);
+    const untold = records.filter(
+      ({ id, finishedAt, wake }) => finishedAt !== undefined && wake !== "silent" && !book.acknowledged.has(id),
+    );
+    const kept = records.filter(({ finishedAt }) => finishedAt !== undefined).length;
     mustHold(
-      records.filter(({ finishedAt }) => finishedAt !== undefined).length <= RETENTION.maxFinished + pinnedIn(records),
+      kept <= RETENTION.maxFinished + pinnedIn(records) + untold.length,
       "D6: more ended tasks are kept than were asked for",
     );
+    for (const id of SESSIONS) {
+      const batch = await manager.session(id).nextNotices({ timeoutMs: 0 });
+      const told = (batch?.notices ?? []).map(({ taskId }) => taskId).toSorted();
+      const owed = untold.filter(({ sessionId }) => sessionId === id).map((record) => record.id);
+      mustHold(
+        isDeepStrictEqual(told, owed.toSorted()),
+        `N1: session ${id} was told of ${show(told)}, and ${show(owed)} are not acknowledged`,
+      );
+    }
     checkRequests(
       book,
       open,

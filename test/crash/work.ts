@@ -68,6 +68,15 @@ export class Work {
         () => undefined,
       );
     } else if (dice < 90) this.#spawnAgain(manager);
+    else if (dice < 96) {
+      // Read, and acknowledged or not: what was not comes again, to this process or the next (N1).
+      const session = manager.session(SESSIONS[this.#roll(SESSIONS.length)] ?? SESSIONS[0]);
+      const isHeard = this.#roll(3) > 0;
+      session.nextNotices({ timeoutMs: 0 }).then(
+        (batch) => (isHeard ? batch?.ack().catch(() => undefined) : undefined),
+        () => undefined,
+      );
+    }
   }
 
   #spawn(manager: TaskManager): void {
