@@ -9,16 +9,23 @@ interface Receiver {
   reject(error: Error): void;
 }
 
+/** An inbound message that nobody has read. */
+export interface Unread {
+  readonly message: Message;
+  /** It is told of once this is stored (D1). */
+  readonly seq: number;
+}
+
 export class Mailbox {
   readonly #messages: Message[] = [];
-  readonly #unread: Message[] = [];
+  readonly #unread: Unread[] = [];
   /** Those who wait in `receive`, first come first served. */
   readonly receivers = new Set<Receiver>();
   /** Those who wait for one to come, and leave it to others to take. */
   readonly lookouts = new Set<{ resolve(): void }>();
 
   /** An inbound message goes to the first that waits for one, or stays unread. */
-  add(message: Message): void {
+  add(message: Message, seq = 0): void {
     this.#messages.push(message);
     if (message.direction === "outbound") return;
     const [receiver] = this.receivers;
@@ -26,26 +33,26 @@ export class Mailbox {
       receiver.resolve(message);
       return;
     }
-    this.#unread.push(message);
+    this.#unread.push({ message, seq });
     for (const lookout of [...this.lookouts]) lookout.resolve();
   }
 
   get hasUnread(): boolean {
     return this.#unread.length > 0;
   }
-  get unread(): readonly Message[] {
+  get unread(): readonly Unread[] {
     return this.#unread;
   }
 
   /** Its loop has it otherwise than by receiving it. */
   read(message: Message): void {
-    const index = this.#unread.indexOf(message);
+    const index = this.#unread.findIndex((unread) => unread.message === message);
     if (index >= 0) this.#unread.splice(index, 1);
   }
 
   /** It is the oldest unread one again. */
   putBack(message: Message): void {
-    this.#unread.unshift(message);
+    this.#unread.unshift({ message, seq: 0 });
   }
 
   /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */
@@ -59,7 +66,7 @@ export class Mailbox {
   }
 
   takeUnread(): Message | undefined {
-    return this.#unread.shift();
+    return this.#unread.shift()?.message;
   }
 
   /** The newest `limit` after the message id `after`, oldest first. */

@@ -67,7 +67,7 @@ export class Messages {
     } else {
       const refused = this.#loop.apply(task, { type: "send", message });
       if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
-      mailboxOf(task).add(message);
+      mailboxOf(task).add(message, this.#loop.seq);
       this.#onSent(task);
       this.#steer(task, message);
     }

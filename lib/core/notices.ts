@@ -50,6 +50,8 @@ export class Notices {
   /** Those that somebody waits at. */
   readonly #read = new Set<Queue>();
   #order = 0;
+  /** Of a takeover that is under way. */
+  #untaken: Set<string> | undefined;
 
   constructor(rooms: NoticeRooms) {
     this.#rooms = rooms;
@@ -202,8 +204,12 @@ export class Notices {
     if (task.notices !== undefined && isGone(task)) this.#handOn(task, task.notices);
   }
 
-  /** Another process's tasks are this one's: what they had to tell is told here. */
+  /** Another process's tasks are replayed beside those of this one: what they had to tell is told once all of it is stored here. */
+  takeOver(): void {
+    this.#untaken ??= new Set();
+  }
   tookOver(): void {
+    this.#untaken = undefined;
     for (const queue of this.#read) this.#look(queue);
   }
 
@@ -216,6 +222,7 @@ export class Notices {
       this.#order = Math.max(this.#order, order);
       // They come as their tasks do in the snapshot.
       noticed.mix({ id, task, at, order, seq: 0, what });
+      this.#untaken?.add(id);
     }
   }
 
@@ -241,7 +248,9 @@ export class Notices {
 
   #make(task: Task, noticed: Noticed<Task>, what: Happening, seq: number, at: number): TaskNotice {
     noticed.made++;
-    return { id: `${task.id}.${noticed.made}`, task, at, order: ++this.#order, seq, what };
+    const id = `${task.id}.${noticed.made}`;
+    if (seq === 0) this.#untaken?.add(id);
+    return { id, task, at, order: ++this.#order, seq, what };
   }
 
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
@@ -317,11 +326,15 @@ export class Notices {
   #ready(queue: Queue): readonly TaskNotice[] {
     const { storedSeq } = this.#rooms.loop;
     const ready: TaskNotice[] = [];
-    for (const notice of queue.pending)
-      if (notice.seq <= storedSeq && !(notice.task.claims > 0 && isEnd(notice.what))) ready.push(notice);
-    const messages = messagesFor(queue.owner);
-    if (messages.length === 0 || this.#rooms.loop.seq > storedSeq) return ready;
+    for (const notice of queue.pending) if (notice.seq <= storedSeq && !this.#isKeptBack(notice)) ready.push(notice);
+    const messages = messagesFor(queue.owner).filter(({ seq }) => seq <= storedSeq);
+    if (messages.length === 0) return ready;
     return [...ready, ...messages].toSorted((a, b) => a.at - b.at);
+  }
+
+  /** A wait is about to hand it out, or the journal it comes from is not this process's yet. */
+  #isKeptBack({ id, task, what }: TaskNotice): boolean {
+    return (task.claims > 0 && isEnd(what)) || this.#untaken?.has(id) === true;
   }
 
   /** Something is to be told, or some living task can still add to it and does not itself wait for the reader to end (L3). */
@@ -392,9 +405,9 @@ export function ownerOf(task: Task): NoticeOwner | undefined {
 function messagesFor(owner: NoticeOwner): readonly TaskNotice[] {
   if (typeof owner === "string") return NO_MESSAGES;
   const unread = owner.desk?.mailbox?.unread ?? [];
-  return unread.map((message) => {
+  return unread.map(({ message, seq }) => {
     const what = { type: "message.sent", message } as const;
-    return { id: message.id, task: owner, at: message.createdAt, order: 0, seq: 0, what };
+    return { id: message.id, task: owner, at: message.createdAt, order: 0, seq, what };
   });
 }
 const NO_MESSAGES: readonly TaskNotice[] = Object.freeze([]);

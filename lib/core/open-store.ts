@@ -113,6 +113,7 @@ class Takeover {
     const apart = await outputsOf(snapshot, journal);
     const events: TaskEvent[] = [];
     await eachBehind(snapshot, journal, stored, (event) => events.push(event));
+    this.#core.notices.takeOver();
     const replay = this.#core.replay(true);
     this.#made.set(journal, replay);
     if (snapshot !== undefined) replay.snapshot(snapshot, apart);

@@ -25,8 +25,9 @@ import {
 //
 // A cell names the facts, or the refusal in parentheses. A stopped state was stopped by `cancel`. In a finishing
 // one the outcome is final and a child lives: it has returned, or (queued) was cancelled before it began. In
-// `superseded` attempt 2 runs, and the command comes from attempt 1. An `own` command is a function's write;
-// without `own` it comes from outside.
+// `superseded` attempt 2 runs, and the command comes from attempt 1; in `queued, again` attempt 2 has not begun.
+// An `own` command is a function's write; without `own` it comes from outside. A settle with `again` says when the
+// task may run again.
 
 const TABLES = [
   `
@@ -34,6 +35,7 @@ const TABLES = [
 queued            | task.started      | (not_started) | (not_started) | task.cancelRequested
 queued, stopped   | (stopped)         | (not_started) | (not_started) | (stopped)
 queued, finishing | (stopped)         | (settled)     | (settled)     | (settled)
+queued, again     | task.started      | (superseded)  | (superseded)  | task.cancelRequested
 running           | (already_started) | task.blocked  | (not_blocked) | task.cancelRequested
 running, stopped  | (already_started) | (stopped)     | (stopped)     | (stopped)
 blocked           | (already_started) | task.blocked  | task.resumed  | task.cancelRequested
@@ -50,6 +52,7 @@ interrupted       | (terminal)        | (terminal)    | (terminal)    | (termina
 queued            | (not_started)   | (not_started)  | (not_started)                 | (not_stopped)
 queued, stopped   | (not_started)   | (not_started)  | (not_started)                 | task.cancelled
 queued, finishing | (settled)       | (settled)      | (settled)                     | (settled)
+queued, again     | (superseded)    | (superseded)   | (superseded)                  | (not_stopped)
 running           | task.succeeded  | task.failed    | (not_stopped)                 | (already_started)
 running, stopped  | task.succeeded  | task.cancelled | task.abandoned task.cancelled | (already_started)
 blocked           | task.succeeded  | task.failed    | (not_stopped)                 | (already_started)
@@ -62,16 +65,34 @@ cancelled         | (terminal)      | (terminal)     | (terminal)               
 interrupted       | (terminal)      | (terminal)     | (terminal)                    | (terminal)
 `,
   `
+                  | settle returned, again | settle threw, again | settle silent, again          | settle unstarted, again
+queued            | (not_started)          | (not_started)       | (not_started)                 | (not_stopped)
+queued, stopped   | (not_started)          | (not_started)       | (not_started)                 | task.cancelled
+queued, finishing | (settled)              | (settled)           | (settled)                     | (settled)
+queued, again     | (superseded)           | (superseded)        | (superseded)                  | (not_stopped)
+running           | task.succeeded         | task.retried        | (not_stopped)                 | (already_started)
+running, stopped  | task.succeeded         | task.cancelled      | task.abandoned task.cancelled | (already_started)
+blocked           | task.succeeded         | task.retried        | (not_stopped)                 | (already_started)
+blocked, stopped  | task.succeeded         | task.cancelled      | task.abandoned task.cancelled | (already_started)
+finishing         | (settled)              | (settled)           | (settled)                     | (settled)
+superseded        | (superseded)           | (superseded)        | (superseded)                  | (already_started)
+succeeded         | (terminal)             | (terminal)          | (terminal)                    | (terminal)
+failed            | (terminal)             | (terminal)          | (terminal)                    | (terminal)
+cancelled         | (terminal)             | (terminal)          | (terminal)                    | (terminal)
+interrupted       | (terminal)             | (terminal)          | (terminal)                    | (terminal)
+`,
+  `
                   | end            | lateSettle       | update       | addArtifact    | send
 queued            | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 queued, stopped   | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 queued, finishing | task.cancelled | task.lateSettled | task.updated | artifact.added | (settled)
+queued, again     | (unsettled)    | task.lateSettled | task.updated | artifact.added | message.sent
 running           | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 running, stopped  | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 blocked           | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 blocked, stopped  | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
 finishing         | task.succeeded | task.lateSettled | task.updated | artifact.added | (settled)
-superseded        | (unsettled)    | (unsettled)      | task.updated | artifact.added | message.sent
+superseded        | (unsettled)    | task.lateSettled | task.updated | artifact.added | message.sent
 succeeded         | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
 failed            | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
 cancelled         | (terminal)     | task.lateSettled | task.updated | artifact.added | (terminal)
@@ -82,6 +103,7 @@ interrupted       | (terminal)     | task.lateSettled | task.updated | artifact.
 queued            | (not_started)   | (not_started) | (not_started)   | (not_started)  | (not_started)
 queued, stopped   | (not_started)   | (not_started) | (not_started)   | (not_started)  | (not_started)
 queued, finishing | (settled)       | (settled)     | (settled)       | (settled)      | (settled)
+queued, again     | (superseded)    | (superseded)  | (superseded)    | (superseded)   | (superseded)
 running           | task.progressed | task.updated  | artifact.added  | usage.reported | custom
 running, stopped  | task.progressed | task.updated  | artifact.added  | usage.reported | custom
 blocked           | task.progressed | task.updated  | artifact.added  | usage.reported | custom
@@ -98,6 +120,7 @@ interrupted       | (terminal)      | (terminal)    | (terminal)      | (termina
 queued            | (not_started) | (not_started)
 queued, stopped   | (not_started) | (not_started)
 queued, finishing | (settled)     | (settled)
+queued, again     | (superseded)  | (superseded)
 running           | message.sent  | request.opened
 running, stopped  | message.sent  | (stopped)
 blocked           | message.sent  | request.opened
@@ -114,6 +137,7 @@ interrupted       | (terminal)    | (terminal)
 queued            | task.interrupted | task.reattached
 queued, stopped   | task.cancelled   | (stopped)
 queued, finishing | task.cancelled   | (settled)
+queued, again     | task.interrupted | task.reattached
 running           | task.interrupted | task.reattached
 running, stopped  | task.cancelled   | (stopped)
 blocked           | task.interrupted | task.reattached
@@ -130,6 +154,7 @@ interrupted       | (terminal)       | (terminal)
 queued            | request.answered | request.rejected | request.expired | request.withdrawn
 queued, stopped   | request.answered | request.rejected | request.expired | request.withdrawn
 queued, finishing | request.answered | request.rejected | request.expired | request.withdrawn
+queued, again     | request.answered | request.rejected | request.expired | request.withdrawn
 running           | request.answered | request.rejected | request.expired | request.withdrawn
 running, stopped  | request.answered | request.rejected | request.expired | request.withdrawn
 blocked           | request.answered | request.rejected | request.expired | request.withdrawn
@@ -172,10 +197,12 @@ describe("every status × every command", () => {
 
   test("says in the facts what the command said", () => {
     for (const { state, command } of ALL) {
-      const { type, attempt: _, ...said } = { attempt: 1, ...commandOf(command) };
+      const { type, attempt, ...said } = { attempt: 1, ...commandOf(command) };
       const decision = decide(STATES[state], commandOf(command));
       if (isRefusal(decision) || type === "settle" || type === "end" || type === "lose") continue;
-      const told = type === "resume" ? {} : { ...said };
+      // The attempt of a late end is not that of its task.
+      const whose = type === "lateSettle" ? { attempt } : {};
+      const told = type === "resume" ? {} : { ...said, ...whose };
       expect(decision).toEqual([{ ...told, type: decision[0]?.type }]);
     }
   });
@@ -218,8 +245,10 @@ describe("a terminal task", () => {
 });
 
 describe("the fence", () => {
-  /** What only a function says: its command carries the attempt. `unstarted` is said of a function that never was. */
-  const writes = COMMAND_NAMES.filter((name) => "attempt" in commandOf(name) && name !== "settle unstarted");
+  /** What only a function says: its command carries the attempt. `unstarted` is said of a function that never was, a late end of one that is over. */
+  const writes = COMMAND_NAMES.filter(
+    (name) => "attempt" in commandOf(name) && !name.startsWith("settle unstarted") && name !== "lateSettle",
+  );
 
   test("S2 is on every write of a function", () => {
     expect(writes).toEqual([
@@ -228,6 +257,9 @@ describe("the fence", () => {
       "settle returned",
       "settle threw",
       "settle silent",
+      "settle returned, again",
+      "settle threw, again",
+      "settle silent, again",
       "progress",
       "own update",
       "own addArtifact",

@@ -54,6 +54,7 @@ cancel        | succeeded            | cancelled enough     | cancelled enough  
 timeout       | failed timeout       | failed timeout       | failed timeout       | failed timeout
 total_timeout | failed total_timeout | failed total_timeout | failed total_timeout | failed total_timeout
 stalled       | failed stalled       | failed stalled       | failed stalled       | failed stalled
+budget_exceeded | failed budget_exceeded | failed budget_exceeded | failed budget_exceeded | failed budget_exceeded
 shutdown      | succeeded            | interrupted shutdown | interrupted shutdown | interrupted shutdown
 `;
   const reasons = ["nobody", ...STOP_REASONS];

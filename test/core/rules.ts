@@ -60,6 +60,17 @@ export const settle = (settled: Settled, living: readonly string[] = []): Comman
   settled,
   living,
 });
+/** When a task that failed may run again. */
+export const NOT_BEFORE_AT = 4_000;
+/** Its function is over, and it may run again. */
+export const settleAgain = (settled: Settled, attempt = 1, living: readonly string[] = []): Command => ({
+  type: "settle",
+  id: TASK_ID,
+  attempt,
+  settled,
+  living,
+  notBeforeAt: NOT_BEFORE_AT,
+});
 
 /** The thrown thing: the same one everywhere, so that two decisions compare equal. */
 export const thrown = new Error("out of paper");
@@ -75,14 +86,16 @@ type StateName =
   | TaskStatus
   | `${Extract<TaskStatus, "queued" | "running" | "blocked">}, stopped`
   | "queued, finishing"
+  | "queued, again"
   | "finishing"
   | "superseded";
 
-/** `finishing`: the function is over and its children are not (H1); a task that never began can be, too. */
+/** `finishing`: the function is over and its children are not (H1); a task that never began can be, too. `again`: its first attempt failed. */
 export const STATES: { readonly [S in StateName]: TaskState } = deepFreeze({
   queued: created,
   "queued, stopped": playAll(stop("cancel")),
   "queued, finishing": playAll(stop("cancel"), settle(SETTLED.unstarted, ["child"])),
+  "queued, again": playAll(start, settleAgain(SETTLED.threw)),
   running: playAll(start),
   "running, stopped": playAll(start, stop("cancel")),
   blocked: playAll(start, block),
@@ -133,6 +146,8 @@ const message = (direction: Message["direction"]): Message => ({
 type CommandName =
   | Exclude<Command["type"], "settle" | "closeRequest">
   | `settle ${Settled["how"]}`
+  /** It may run again. */
+  | `settle ${Settled["how"]}, again`
   | `close ${Closing["status"]}`
   /** Enrichment as a function's own write. */
   | "own update"
@@ -147,6 +162,10 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   "settle threw": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.threw, living: [] }),
   "settle silent": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.silent, living: [] }),
   "settle unstarted": (attempt) => ({ type: "settle", id: TASK_ID, attempt, settled: SETTLED.unstarted, living: [] }),
+  "settle returned, again": (attempt) => settleAgain(SETTLED.returned, attempt),
+  "settle threw, again": (attempt) => settleAgain(SETTLED.threw, attempt),
+  "settle silent, again": (attempt) => settleAgain(SETTLED.silent, attempt),
+  "settle unstarted, again": (attempt) => settleAgain(SETTLED.unstarted, attempt),
   end: () => end,
   lose: () => ({ type: "lose", id: TASK_ID, process: undefined }),
   reattach: () => ({ type: "reattach", runtime: NEXT_RUNTIME }),
