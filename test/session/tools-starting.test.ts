@@ -123,3 +123,25 @@ describe("§9 cancel_task", () => {
     expect(bytesOf(result)).toBeLessThanOrEqual(2_048);
   });
 });
+
+describe("§12 an input that does not fit", () => {
+  test("is refused with what the kind takes, and nothing is started", async () => {
+    const { manager, call } = agent();
+    expect(await call("spawn_task", { kind: "echo" })).toEqual({
+      error: "input is missing",
+      hint: expect.stringContaining("It takes echo { text: string }"),
+    });
+    expect(await call("spawn_task", { kind: "echo", input: { text: 7 } })).toMatchObject({
+      error: expect.stringMatching(/^input does not fit: text: /),
+    });
+    expect(manager.list()).toEqual([]);
+  });
+
+  test("is taken when it is the right one, written as a text of JSON", async () => {
+    const { call } = agent();
+    expect(await call("spawn_task", { kind: "echo", input: '{"text":"hello"}', wait_ms: 100 })).toMatchObject({
+      status: "succeeded",
+      result: "hello",
+    });
+  });
+});

@@ -175,7 +175,7 @@ describe("§9 a refusal is a result that says what to do next", () => {
   test("§12 of input that fails its schema: with the place, and nothing started", async () => {
     const { call, manager } = agent();
     const refusal = refusalIn(await call("spawn_task", { kind: "dig", input: { where: 5, depth: "deep" } }));
-    expect(refusal).toMatch(/^It does not fit: where: .*; depth: .* → Nothing was done/);
+    expect(refusal).toMatch(/^input does not fit: where: .*; depth: .* → Nothing was started/);
     expect(manager.list()).toEqual([]);
   });
 

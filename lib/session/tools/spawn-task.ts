@@ -1,5 +1,7 @@
 // spawn_task: a model starts work of a kind. It has a receipt at once, or the result if that comes soon enough.
 
+import { isErrandError, issuesInWords } from "../../core/errors.js";
+import type { TaskHandle } from "../../core/handle.js";
 import type { Json } from "../../core/json.js";
 import type { SpawnOptions } from "../../core/spawn.js";
 import type { Task } from "../../core/task.js";
@@ -8,6 +10,7 @@ import { fitted, present, type Result } from "./bounded.js";
 import { handed, taskOf, wait, wakeInWords } from "./host.js";
 import { inputSchemaOf, isSelfContained, kindInWords } from "./kind-shape.js";
 import { questionsOf } from "./questions.js";
+import { Refused } from "./refusals.js";
 import { endReader, idOf } from "./task-facts.js";
 import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
 import { anything, integer, oneOf, optional, text } from "./tool-schema.js";
@@ -30,14 +33,9 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, hostO
       run: async ({ kind, input, name, title, wait_ms: timeoutMs = 0 }, calling) => {
         const { host, callId, signal } = calling;
         const { seq } = host.core.loop;
-        const { id } = host.spawn(kind, {
-          ...defaults,
-          wake: defaults.wake ?? "onActivity",
-          input,
-          name,
-          title,
-          callId,
-        });
+        const parts = host.core.kinds.named(kind);
+        const options = { ...defaults, wake: defaults.wake ?? "onActivity", name, title, callId };
+        const { id } = spawned(parts, input, (given) => host.spawn(kind, { ...options, input: given }));
         const task = taskOf(host, id);
         const isNew = task.madeSeq > seq;
         if (timeoutMs > 0) await wait(host, [task], { timeoutMs, stopOnRequest: true, signal });
@@ -55,6 +53,28 @@ interface Spawned {
   /** `false`: the same call had spawned it before. */
   readonly isNew: boolean;
   readonly hasWaited: boolean;
+}
+
+/** A refusal says what the kind takes: its description was long ago, in the model's time. */
+function spawned(parts: KindParts, input: unknown, spawn: (input: unknown) => TaskHandle): TaskHandle {
+  try {
+    return spawn(unwrapped(parts, input));
+  } catch (error) {
+    if (!isErrandError(error, "INVALID_INPUT")) throw error;
+    const said = input === undefined ? "input is missing" : `input does not fit: ${issuesInWords(error.issues)}`;
+    throw new Refused(said, `Nothing was started. It takes ${kindInWords(parts)}`);
+  }
+}
+
+/** An object that a model wrote as a text of JSON is meant to be one. */
+function unwrapped(parts: KindParts, input: unknown): unknown {
+  if (typeof input !== "string" || inputSchemaOf(parts)?.type !== "object") return input;
+  try {
+    const parsed: unknown = JSON.parse(input);
+    return typeof parsed === "object" && parsed !== null ? parsed : input;
+  } catch {
+    return input;
+  }
 }
 
 /** What is so, and no more: that it goes on, and whether anything will tell of its end. */

@@ -65,7 +65,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
   return Object.freeze({
     name,
     description,
-    inputSchema: Object.freeze({ "~standard": input["~standard"], toJSON: input.toJSON }),
+    inputSchema: Object.freeze({ "~standard": input["~standard"], toJSON: () => input.toJSON() }),
     async execute(given: unknown, call: TaskToolCall = {}): Promise<Json> {
       const { callId, signal } = call;
       checkSignal("signal", signal);
