@@ -24,9 +24,9 @@ export function runInside(attempt: Attempt, work: Work, call: (attempt: Attempt,
   return storage.run(attempt, call, attempt, work);
 }
 
-/** In no task, and otherwise where it is called. */
+/** In no task, and otherwise where it is called. A process in which no task is ambient never pays for following one. */
 export function runUnowned<R>(fn: () => R): R {
-  return storage.run(undefined, fn);
+  return storage.getStore() === undefined ? fn() : storage.run(undefined, fn);
 }
 
 /** In no task, and in nobody's trace (but that in which errand was loaded, if it was loaded in one): that of whoever happened to set it going is none of its affair. */
