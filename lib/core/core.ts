@@ -156,8 +156,7 @@ export class Core {
       onTold: (task) => this.#retainer.look(task),
     });
     this.loop.onFact = (task, fact, seq, at) => {
-      if (task.noticed !== undefined || task.notices !== undefined || fact.type === "task.updated")
-        this.notices.hear(task, fact, seq, at);
+      if (this.notices.hears(task, fact)) this.notices.hear(task, fact, seq, at);
     };
     this.runner = new Runner({
       loop: this.loop,

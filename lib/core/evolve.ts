@@ -18,8 +18,8 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.status = "running";
       next.runtime = fact.runtime;
       next.startedAt ??= at;
-      next.notBeforeAt = undefined;
-      if (state.details.isLeft) next.details = detailed(state, { isLeft: false });
+      if (state.details.isLeft || state.details.notBeforeAt !== undefined)
+        next.details = detailed(state, { isLeft: false, notBeforeAt: undefined });
       return next;
     case "task.blocked":
       next.status = "blocked";
@@ -48,8 +48,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.attempt = state.attempt + 1;
       next.blockedOn = NO_WAITS;
       next.stop = undefined;
-      next.notBeforeAt = fact.notBeforeAt;
-      next.lastError = fact.error;
+      next.details = detailed(state, { notBeforeAt: fact.notBeforeAt, lastError: fact.error });
       return next;
     case "task.returned":
       next.outcome = fact.outcome;
@@ -63,7 +62,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.outcome = fact.outcome;
       next.output = fact.output;
       next.blockedOn = NO_WAITS;
-      next.notBeforeAt = undefined;
+      if (state.details.notBeforeAt !== undefined) next.details = detailed(state, { notBeforeAt: undefined });
       next.finishedAt = at;
       return next;
     case "task.progressed":
@@ -104,8 +103,6 @@ function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState
     startedAt: state.startedAt,
     finishedAt: state.finishedAt,
     updatedAt: at,
-    notBeforeAt: state.notBeforeAt,
-    lastError: state.lastError,
     details: state.details,
   };
 }

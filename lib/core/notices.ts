@@ -46,7 +46,7 @@ export class Notices {
   readonly #rooms: NoticeRooms;
   readonly #ofSessions = new Map<string, Queue>();
   /** Of tasks whose functions are not over. */
-  readonly #ofTasks = new Set<Queue>();
+  readonly #ofTasks = new Map<Task, Queue>();
   /** Those that somebody waits at. */
   readonly #read = new Set<Queue>();
   #order = 0;
@@ -59,8 +59,7 @@ export class Notices {
 
   /** Somebody asks, or has asked, for the notices of `owner`. */
   isRead(owner: NoticeOwner): boolean {
-    const queue = typeof owner === "string" ? this.#ofSessions.get(owner) : owner.notices;
-    return queue?.isRead ?? false;
+    return this.#find(owner)?.isRead ?? false;
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
@@ -165,7 +164,7 @@ export class Notices {
 
   /** A wait gave its owner the outcome of `task`, which is over. */
   handed(task: Task): void {
-    task.isHanded = true;
+    task.handed();
     const { noticed } = task;
     if (noticed === undefined || this.#rooms.isClosed()) return;
     const ends = noticed.pending.filter(({ what }) => isEnd(what));
@@ -175,7 +174,8 @@ export class Notices {
 
   /** It is for the loop of `task`, should that wait. */
   messageCame(task: Task): void {
-    if (task.notices !== undefined) this.#look(task.notices);
+    const queue = this.#ofTasks.get(task);
+    if (queue !== undefined) this.#look(queue);
   }
 
   // ── hearing ──────────────────────────────────────────────────────────────
@@ -185,6 +185,12 @@ export class Notices {
     if (task.wake === "silent") return;
     const owner = ownerOf(task);
     if (owner !== undefined) this.#follow(task, owner);
+  }
+
+  /** Whether facts of `task` are anything to this room. */
+  hears(task: Task, fact: Fact): boolean {
+    if (task.noticed !== undefined || fact.type === "task.updated") return true;
+    return this.#ofTasks.size > 0 && isGone(task) && this.#ofTasks.has(task);
   }
 
   /** A fact of a task, just decided or replayed. */
@@ -201,7 +207,8 @@ export class Notices {
       }
     }
     if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
-    if (task.notices !== undefined && isGone(task)) this.#handOn(task, task.notices);
+    const own = isGone(task) ? this.#ofTasks.get(task) : undefined;
+    if (own !== undefined) this.#handOn(task, own);
   }
 
   /** Another process's tasks are replayed beside those of this one: what they had to tell is told once all of it is stored here. */
@@ -227,15 +234,16 @@ export class Notices {
   }
 
   #queueOf(owner: NoticeOwner): Queue {
-    const known = typeof owner === "string" ? this.#ofSessions.get(owner) : owner.notices;
+    const known = this.#find(owner);
     if (known !== undefined) return known;
     const queue = new NoticeQueue<Task>(owner);
     if (typeof owner === "string") this.#ofSessions.set(owner, queue);
-    else {
-      owner.notices = queue;
-      this.#ofTasks.add(queue);
-    }
+    else this.#ofTasks.set(owner, queue);
     return queue;
+  }
+
+  #find(owner: NoticeOwner): Queue | undefined {
+    return typeof owner === "string" ? this.#ofSessions.get(owner) : this.#ofTasks.get(owner);
   }
 
   #follow(task: Task, owner: NoticeOwner): Noticed<Task> {
@@ -286,8 +294,7 @@ export class Notices {
 
   /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
   #handOn(gone: Task, from: Queue): void {
-    this.#ofTasks.delete(from);
-    gone.notices = undefined;
+    this.#ofTasks.delete(gone);
     const { stop, outcome } = gone.state;
     const error = overError(
       gone.id,
@@ -344,7 +351,7 @@ export class Notices {
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.
-    for (const { owner, size, sources } of this.#ofTasks)
+    for (const { owner, size, sources } of this.#ofTasks.values())
       if (isBelow(owner, queue.owner) && (size > 0 || sources.size > 0)) return true;
     return false;
   }

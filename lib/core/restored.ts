@@ -102,8 +102,6 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
     updatedAt: record.updatedAt,
-    notBeforeAt: record.notBeforeAt,
-    lastError: beside.outcome === undefined ? freezeJson(record.error) : undefined,
     details: toDetails(record, beside),
   };
 }
@@ -112,15 +110,36 @@ function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
   const { checkpoint } = beside;
   const readsNotices = beside.readsNotices === true;
   const isLeft = beside.isLeft === true;
+  const { notBeforeAt } = record;
+  const lastError = beside.outcome === undefined ? record.error : undefined;
   const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
   const isPlain = title === undefined && !detached && tags.length === 0 && isEmpty(metadata) && isEmpty(links);
   const isNew = progress === undefined && summary === undefined && heartbeatAt === undefined;
-  if (isPlain && isNew && record.artifacts.length === 0 && checkpoint === undefined && !readsNotices && !isLeft)
+  if (
+    isPlain &&
+    isNew &&
+    record.artifacts.length === 0 &&
+    checkpoint === undefined &&
+    !readsNotices &&
+    !isLeft &&
+    lastError === undefined
+  )
     return NO_DETAILS;
   let made: Made | undefined;
   for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
-  const kept = freezeJson({ title, detached, progress, summary, links, tags, metadata, heartbeatAt, checkpoint });
-  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft });
+  const kept = freezeJson({
+    title,
+    detached,
+    progress,
+    summary,
+    links,
+    tags,
+    metadata,
+    heartbeatAt,
+    checkpoint,
+    lastError,
+  });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft, notBeforeAt });
 }
 
 function isEmpty(object: object): boolean {

@@ -172,10 +172,9 @@ export class Runner {
     const command = { type: "settle", id: task.id, attempt: number, settled, living: NOBODY, notBeforeAt } as const;
     loop.apply(task, command);
     task.madeSeq = loop.seq;
-    attempt.superseded = { stop };
     task.attempt = undefined;
     // Whatever the old function still does, it is not with the slot of the next one.
-    attempt.holder = slots.handOver(task);
+    attempt.past = { stop, holder: slots.handOver(task) };
     if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
     task.desk?.deadlines?.again();
     this.#stopAll(attachedDescendantsOf(task), "cancel", code);

@@ -328,7 +328,7 @@ export class Spawner {
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#rooms;
     const { limits, priority } = task.traits;
-    const { notBeforeAt = 0 } = task.state;
+    const { notBeforeAt = 0 } = task.state.details;
     task.work = work;
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;

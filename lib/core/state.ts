@@ -115,6 +115,10 @@ export interface TaskDetails {
   readonly readsNotices: boolean;
   /** An attempt was running when its process died, and none has begun since: whatever it has outside goes on. */
   readonly isLeft: boolean;
+  /** Of a queued retry. */
+  readonly notBeforeAt: number | undefined;
+  /** Of a task that is tried again: why its last attempt failed. */
+  readonly lastError: TaskFailure | undefined;
 }
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
@@ -129,6 +133,8 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   checkpoint: undefined,
   readsNotices: false,
   isLeft: false,
+  notBeforeAt: undefined,
+  lastError: undefined,
 });
 
 /** The part of a result that a record and the journal can hold. */
@@ -157,10 +163,6 @@ export interface TaskState {
   readonly finishedAt: number | undefined;
   /** Of the last change; of a task that is as it was made, its `createdAt`. */
   readonly updatedAt: number | undefined;
-  /** Of a queued retry. */
-  readonly notBeforeAt: number | undefined;
-  /** Of a task that is tried again: why its last attempt failed. */
-  readonly lastError: TaskFailure | undefined;
   readonly details: TaskDetails;
 }
 
@@ -177,8 +179,6 @@ const NEW: TaskState = Object.freeze({
   startedAt: undefined,
   finishedAt: undefined,
   updatedAt: undefined,
-  notBeforeAt: undefined,
-  lastError: undefined,
   details: NO_DETAILS,
 });
 
@@ -231,7 +231,7 @@ export function toRecord(
   if (traits.callId !== undefined) record.callId = traits.callId;
   if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
   if (traits.budget !== undefined) record.budget = traits.budget;
-  if (state.notBeforeAt !== undefined) record.notBeforeAt = state.notBeforeAt;
+  if (details.notBeforeAt !== undefined) record.notBeforeAt = details.notBeforeAt;
   if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
   if (details.progress !== undefined) record.progress = details.progress;
   if (details.summary !== undefined) record.summary = details.summary;
@@ -244,7 +244,7 @@ export function toRecord(
     record.reason = stop.words;
     record.cancelRequestedAt = stop.at;
   }
-  const error = outcome === undefined ? state.lastError : outcome.status === "failed" ? outcome.error : undefined;
+  const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;
   if (error !== undefined) record.error = error;
   if (outcome?.status === "interrupted") record.reason ??= outcome.reason;
   if (state.status === "succeeded") Object.assign(record, state.output);
@@ -268,6 +268,6 @@ export function toOutput(value: unknown): Output | undefined {
 }
 
 /** Between two attempts: it is certain that the next one has not begun. */
-export function isPausing({ status, notBeforeAt }: TaskState, now: number): boolean {
+export function isPausing({ status, details: { notBeforeAt } }: TaskState, now: number): boolean {
   return status === "queued" && notBeforeAt !== undefined && notBeforeAt > now;
 }

@@ -9,7 +9,7 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
-import type { Noticed, NoticeQueue } from "./notice-queue.js";
+import type { Noticed } from "./notice-queue.js";
 import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
@@ -62,6 +62,9 @@ export function familyOf(task: Task): Family {
   if (task.family === NO_FAMILY) task.family = new Family();
   return task.family;
 }
+
+/** More claims than there will ever be: one field says both, since every task has it. */
+const HANDED = 2 ** 20;
 
 /** What a spawn gives. */
 interface Spawned {
@@ -121,12 +124,8 @@ export class Task implements TaskSpec, Slotted {
   // ── the notices ──
   /** Its own notices, if it makes any. */
   noticed: Noticed<Task> | undefined;
-  /** Those that its loop is told of, once there may be some. */
-  notices: NoticeQueue<Task> | undefined;
   /** Waits of its owner that have its outcome, and have not given it yet. */
   claims = 0;
-  /** A wait gave it to its owner. */
-  isHanded = false;
 
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
   desk: Desk | undefined;
@@ -161,6 +160,13 @@ export class Task implements TaskSpec, Slotted {
   /** A started task stands in line for the way back from its wait. */
   get isResume(): boolean {
     return this.attempt !== undefined;
+  }
+  /** A wait gave its outcome to its owner. */
+  get isHanded(): boolean {
+    return this.claims >= HANDED;
+  }
+  handed(): void {
+    if (!this.isHanded) this.claims += HANDED;
   }
   get isOver(): boolean {
     return this.state.finishedAt !== undefined;
@@ -285,27 +291,29 @@ export class Attempt {
   cancelError: TaskCancelledError | undefined;
   /** The grace it shares with all that were stopped with it. Written by the runner. */
   grace: Grace | undefined;
-  /** Who has its slot: its task, until another attempt has that one's. Written by the runner. */
-  holder: Slotted;
-  /** Once another attempt follows: what had stopped this one. Written by the runner. */
-  superseded: { readonly stop: Stop | undefined } | undefined;
+  /** Once another attempt follows: what had stopped this one, and what has its slot. Written by the runner. */
+  past: { readonly stop: Stop | undefined; readonly holder: Slotted } | undefined;
 
   constructor(task: Task, number: number, waits: WaitKeeper) {
     this.task = task;
     this.number = number;
     this.waits = waits;
-    this.holder = task;
   }
 
   /** What stopped it; that of its task, while it is the newest. */
   get stop(): Stop | undefined {
-    return this.superseded === undefined ? this.task.state.stop : this.superseded.stop;
+    return this.past === undefined ? this.task.state.stop : this.past.stop;
+  }
+
+  /** What has its slot: its task, while it is the newest. */
+  get holder(): Slotted {
+    return this.past?.holder ?? this.task;
   }
 
   /** Its function returned, and nothing had stopped it. */
   get hasReturned(): boolean {
     const { stop, outcome } = this.task.state;
-    return this.superseded === undefined && stop === undefined && outcome?.status === "succeeded";
+    return this.past === undefined && stop === undefined && outcome?.status === "succeeded";
   }
 
   /** It waits for something, or is on its way back from it. */

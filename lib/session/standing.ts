@@ -34,8 +34,9 @@ export function nameInWords({ id, traits, state }: Task): string {
 /** Its status, or what says more: `asks request_1 "Which year?"`. */
 export function standingInWords({ state }: Task, questions: Questions): string {
   if (state.stop !== undefined) return "stopping";
-  if (state.status === "queued" && state.notBeforeAt !== undefined && state.lastError !== undefined)
-    return `failed: ${quoted(state.lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
+  const { notBeforeAt, lastError } = state.details;
+  if (state.status === "queued" && notBeforeAt !== undefined && lastError !== undefined)
+    return `failed: ${quoted(lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
   if (state.status !== "blocked") return state.status;
   const words: string[] = [];
   for (const wait of state.blockedOn) {

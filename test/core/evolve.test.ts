@@ -9,7 +9,7 @@ import type { Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { LinksInput, TaskLinks } from "../../lib/core/record.js";
 import type { Settled } from "../../lib/core/settled.js";
-import { NO_WAITS, type TaskState } from "../../lib/core/state.js";
+import { isPausing, NO_WAITS, type TaskState } from "../../lib/core/state.js";
 import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
 import {
   COMMAND_NAMES,
@@ -157,8 +157,8 @@ describe("any sequence of commands", () => {
   test("D4 fences the attempt before from the one that goes on", () => {
     holds(({ before, facts, after, at }) => {
       // In the pause between two attempts none has died: the next one keeps its number.
-      const isPausing = before.status === "queued" && before.notBeforeAt !== undefined && before.notBeforeAt > at;
-      const goesOn = facts.some(({ type }) => type === "task.retried" || (type === "task.reattached" && !isPausing));
+      const isSameAttempt = isPausing(before, at);
+      const goesOn = facts.some(({ type }) => type === "task.retried" || (type === "task.reattached" && !isSameAttempt));
       expect(after.attempt).toBe(goesOn ? before.attempt + 1 : before.attempt);
     });
   });
