@@ -12,23 +12,22 @@ import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { ManagerClosedError } from "./errors.js";
 import type { Fact } from "./events.js";
-import { childrenOf, isWithin } from "./hierarchy.js";
+import { childrenOf } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.js";
+import { isBelow, isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
 import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
 import type { Attempt, Task } from "./task.js";
 import { keeperOf, overError, type WaitOptions, type Waits } from "./waits.js";
 
-/** Whose loop is told: a task's, or a session's. */
-export type NoticeOwner = Task | string;
 export type TaskNotice = PendingNotice<Task>;
 type Queue = NoticeQueue<Task>;
 type Reader = NoticeReader<Task>;
 
 export interface NoticeOptions extends WaitOptions {
-  /** 0 drains what is there. */
+  /** Milliseconds ≥ 0 until an empty batch; 0 drains what is there. Default: no end. */
   timeoutMs?: number | undefined;
-  /** After the first one, wait that long for company. */
+  /** Milliseconds ≥ 0 to wait for company after the first one. Default 0: all of one turn come together anyhow. */
   coalesceMs?: number | undefined;
 }
 
@@ -155,7 +154,7 @@ export class Notices {
     task.claims++;
   }
 
-  /** It did not. */
+  /** That wait is over: it gave the outcome, or did not. */
   unclaim(task: Task): void {
     task.claims--;
     const queue = task.noticed?.queue;
@@ -402,12 +401,6 @@ export class Notices {
 
 const STORM = 10;
 
-/** N3: its parent's loop, or that of the nearest ancestor whose function is not over; else the session's. `undefined`: nobody is. */
-export function ownerOf(task: Task): NoticeOwner | undefined {
-  for (let above = task.parent; above !== undefined; above = above.parent) if (!isGone(above)) return above;
-  return task.sessionId;
-}
-
 /** What the task whose loop it is was sent, and nobody has read. Kept where messages are kept. */
 function messagesFor(owner: NoticeOwner): readonly TaskNotice[] {
   if (typeof owner === "string") return NO_MESSAGES;
@@ -418,16 +411,6 @@ function messagesFor(owner: NoticeOwner): readonly TaskNotice[] {
   });
 }
 const NO_MESSAGES: readonly TaskNotice[] = Object.freeze([]);
-
-function isBelow(owner: NoticeOwner, above: NoticeOwner): boolean {
-  if (typeof owner === "string" || owner === above) return false;
-  return typeof above === "string" ? owner.sessionId === above : isWithin(owner, above);
-}
-
-/** Its function is over: it reads nothing any more. */
-function isGone({ state }: Task): boolean {
-  return state.outcome !== undefined;
-}
 
 function endOf({ state }: Task): Happening {
   const { outcome } = state;

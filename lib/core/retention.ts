@@ -7,7 +7,7 @@ import { Alarm, type Clock } from "./clock.js";
 import { Fifo } from "./fifo.js";
 import type { Task } from "./task.js";
 
-/** Which ended tasks are kept: never at the cost of live ones, or of a handle in hand. */
+/** Which ended tasks are kept: never at the cost of live ones, of notices that their owner has not acknowledged, or of a handle in hand. */
 export interface Retention {
   /** Default 1 000. */
   maxFinished?: number | undefined;

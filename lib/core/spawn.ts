@@ -6,7 +6,7 @@
 
 import { AsyncResource } from "node:async_hooks";
 import { ambientAttempt } from "./ambient.js";
-import { checkBudgets, takeBudget } from "./budget.js";
+import { checkBudgets } from "./budget.js";
 import { Deadlines } from "./deadlines.js";
 import { deskOf } from "./desk.js";
 import {
@@ -21,95 +21,29 @@ import {
 } from "./errors.js";
 import { adopt } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
-import { isSameJson, type Json } from "./json.js";
+import { isSameJson } from "./json.js";
 import type { Kinds } from "./kinds.js";
 import type { Loop } from "./loop.js";
-import {
-  checkCount,
-  checkFinite,
-  checkKnown,
-  checkMs,
-  checkOneOf,
-  checkOptions,
-  checkSignal,
-  checkTags,
-  checkText,
-  checkType,
-  show,
-  takeObject,
-} from "./options.js";
+import { checkCount, checkOptions, show } from "./options.js";
 import { Pause } from "./pause.js";
-import type { Budget, ChildrenPolicy, Wake } from "./record.js";
+import type { Wake } from "./record.js";
 import type { Registry } from "./registry.js";
-import { type RetryOptions, type RetryPolicy, takeRetry } from "./retry.js";
+import { takeRetry } from "./retry.js";
 import { follow, wordsOf } from "./signal.js";
 import { type Lane, rankOf, type Slots } from "./slots.js";
 import {
-  NO_DETAILS,
-  NO_TRAITS,
-  newState,
-  type TaskDetails,
-  type TaskLimits,
-  type TaskTraits,
-  WAKING_TRAITS,
-} from "./state.js";
+  checkSpawnOptions,
+  detailsOf,
+  type KindWork,
+  NO_KIND,
+  NO_OPTIONS,
+  type SpawnOptions,
+  traitsOf,
+} from "./spawn-options.js";
+import { newState, type TaskLimits } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task } from "./task.js";
 import type { KindParts, Work } from "./work.js";
-
-/** What may be said of a task when it is spawned. `R` is how a parent may be named. */
-export interface SpawnOptions<R = unknown> {
-  /** The same id gives the same task, running or ended, as long as it is kept; the function given with it is then not looked at. */
-  id?: string | undefined;
-  /** Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`. */
-  name?: string | undefined;
-  title?: string | undefined;
-  agent?: string | undefined;
-  /** Who has it started, for those who read the record: `"user"`, an agent's name. Default the `agent` of the task it is a child of. */
-  createdBy?: string | undefined;
-  /** Must be declared: `UnknownLaneError`. Default `"default"`, the lane of the manager's own `concurrency`. */
-  lane?: string | undefined;
-  /** Keys with waiters take turns in a lane, e.g. one key per user. */
-  laneKey?: string | undefined;
-  /** Higher goes earlier, by `agingMs` a step; nothing starves. Default 0. */
-  priority?: number | undefined;
-  /**
-   * When its owner is told of it. Default: `onTerminal` for spawns of a named session, and for the children of a task whose loop reads notices,
-   * before or after the spawn; `silent` elsewhere.
-   */
-  wake?: Wake | undefined;
-  /** Whose child it is; inside a task's function the default is that task. */
-  parent?: R | undefined;
-  /** Be nobody's child, even inside a task. With `parent` it is a `TypeError`. */
-  root?: boolean | undefined;
-  /** A child on its own: its parent neither waits for it nor cancels it. Usage still passes through. */
-  detached?: boolean | undefined;
-  /** Default `"await"`. */
-  children?: ChildrenPolicy | undefined;
-  /** The run of the agent loop; children inherit it, and `agent`. */
-  runId?: string | undefined;
-  /** The model's tool call. Unique per session and `runId`, so that a replay spawns once. */
-  callId?: string | undefined;
-  /**
-   * Of each attempt, counted only while `running`, not in line and not in a wait: then it is stopped, and `failed` with `timeout` whatever it
-   * returns. A function that ignores its signal has `graceMs` more before the outcome is given.
-   */
-  timeoutMs?: number | undefined;
-  /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept; `graceMs` as for `timeoutMs`. */
-  totalTimeoutMs?: number | undefined;
-  /** No sign of life for that long in `running` (heartbeat, progress, output, message): `failed` with `stalled`. */
-  stallTimeoutMs?: number | undefined;
-  /** From the stop on; a function that has not settled by then is abandoned. Default the manager's. */
-  graceMs?: number | undefined;
-  /** Run it again when it fails. Default the kind's. */
-  retry?: RetryOptions | undefined;
-  /** What it and everything below it may use. Overspending fails it with `budget_exceeded`. */
-  budget?: Budget | undefined;
-  tags?: readonly string[] | undefined;
-  metadata?: { readonly [key: string]: unknown } | undefined;
-  /** Aborting it cancels the task, with the signal's reason as words. Aborted already, the task is cancelled before it starts. */
-  signal?: AbortSignal | undefined;
-}
 
 /** How many tasks there may be. */
 export interface Limits {
@@ -147,16 +81,7 @@ interface SpawnRooms {
   readonly cancelling: ReadonlyMap<Task | string, number>;
 }
 
-/** What a kind is recorded as. */
-interface KindWork {
-  readonly kind: string | undefined;
-  readonly input: Json | undefined;
-  readonly parts: KindParts | undefined;
-}
-const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined, parts: undefined });
-
 export const DEFAULT_LANE = "default";
-const NO_OPTIONS: SpawnOptions = Object.freeze({});
 
 export class Spawner {
   readonly #rooms: SpawnRooms;
@@ -205,7 +130,7 @@ export class Spawner {
       id: options.id ?? this.#newId(),
       sessionId,
       createdAt: now,
-      traits: traitsOf(options, made, scope, retry, now),
+      traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake }, retry, now),
       state: newState(details),
       lane,
       parent,
@@ -372,94 +297,6 @@ export function ambientParent(): Task | undefined {
 
 /** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
-
-function traitsOf(
-  options: SpawnOptions,
-  made: KindWork,
-  { parent, wake }: SpawnScope,
-  retry: RetryPolicy | undefined,
-  now: number,
-): TaskTraits {
-  const inherited = parent?.traits;
-  const isPlain = options === NO_OPTIONS && made === NO_KIND;
-  if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined)
-    return wake === undefined ? NO_TRAITS : WAKING_TRAITS[wake];
-  const { name, callId, laneKey, priority = 0, children = "await" } = options;
-  return {
-    kind: made.kind,
-    input: made.input,
-    name,
-    agent: options.agent ?? inherited?.agent,
-    createdBy: options.createdBy ?? inherited?.agent,
-    runId: options.runId ?? inherited?.runId,
-    callId,
-    laneKey,
-    priority,
-    children,
-    limits: limitsOf(options, retry, now),
-    hasGivenId: options.id !== undefined,
-    wake: options.wake ?? wake,
-    budget: takeBudget(options.budget),
-  };
-}
-
-/** Finite, so that the journal can carry them: `Infinity` is none, and a grace of that length does not end. */
-function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
-  const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
-  const isTimeless = timeoutMs === Infinity && totalTimeoutMs === Infinity && stallTimeoutMs === Infinity;
-  if (isTimeless && graceMs === undefined && retry === undefined) return undefined;
-  return Object.freeze({
-    ...(timeoutMs === Infinity ? {} : { timeoutMs }),
-    ...(stallTimeoutMs === Infinity ? {} : { stallTimeoutMs }),
-    ...(totalTimeoutMs === Infinity ? {} : { totalDeadlineAt: now + totalTimeoutMs }),
-    ...(graceMs === undefined ? {} : { graceMs: Math.min(graceMs, Number.MAX_SAFE_INTEGER) }),
-    ...(retry === undefined ? {} : { retry: retry.limits }),
-  });
-}
-
-function detailsOf(options: SpawnOptions): TaskDetails {
-  const { title, detached, tags, metadata } = options;
-  if (title === undefined && !detached && tags === undefined && metadata === undefined) return NO_DETAILS;
-  return Object.freeze({
-    ...NO_DETAILS,
-    title,
-    detached: detached ?? false,
-    tags: Object.freeze([...(tags ?? [])]),
-    metadata: metadata === undefined ? NO_DETAILS.metadata : takeObject("metadata", metadata),
-  });
-}
-
-const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([
-  ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
-  ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
-  ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget"] as const),
-]);
-
-function checkSpawnOptions(options: SpawnOptions): void {
-  checkType("options", options, "object");
-  checkKnown("spawn", options, SPAWN_OPTIONS);
-  checkText("id", options.id);
-  checkText("name", options.name);
-  checkText("title", options.title);
-  checkText("agent", options.agent);
-  checkText("createdBy", options.createdBy);
-  checkOneOf("wake", options.wake, ["silent", "onTerminal", "onActivity"]);
-  checkText("lane", options.lane);
-  checkText("laneKey", options.laneKey);
-  checkText("runId", options.runId);
-  checkText("callId", options.callId);
-  checkFinite("priority", options.priority);
-  checkOneOf("children", options.children, ["await", "cancel", "detach"]);
-  for (const flag of ["root", "detached"] as const)
-    if (options[flag] !== undefined) checkType(flag, options[flag], "boolean");
-  if (options.root && options.parent !== undefined) throw new TypeError("root and parent exclude each other: give one");
-  checkMs("timeoutMs", options.timeoutMs);
-  checkMs("totalTimeoutMs", options.totalTimeoutMs);
-  checkMs("stallTimeoutMs", options.stallTimeoutMs);
-  checkMs("graceMs", options.graceMs);
-  checkTags("tags", options.tags);
-  checkSignal("signal", options.signal);
-}
 
 /** Of a manager's options. */
 export function checkLimits(limits: Limits): void {

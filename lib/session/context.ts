@@ -79,7 +79,7 @@ export interface Session {
   usage(): Usage;
   /**
    * What this loop has not acknowledged yet, as soon as there is something to tell. Which doings of a task are told is its `wake`; what a wait
-   * gave this loop (an outcome that it awaited) is told already. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop,
+   * gave this loop (an outcome that it awaited) is told already. What the loop's own task is sent comes with them, unless `receive` has it first. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop,
    * so it may end. All that happens in one turn is one batch. An owner that is gone hands what it had to its nearest living ancestor, else its
    * named session. Inside a task of the session, a named session's is that task's.
    */
@@ -92,7 +92,7 @@ export interface Session {
   view(options?: ViewOptions): string;
   /**
    * The six tools for a model. They act for this loop; those of a named session, called inside one of its tasks, for that task. What they start
-   * wakes its owner when it ends. An outcome that one of them has shown is told no more by `nextNotices`. `TypeError`, `RangeError`: an option does
+   * wakes this loop by all it does, questions too, unless `spawn.wake` says otherwise. An outcome that one of them has shown is told no more by `nextNotices`. `TypeError`, `RangeError`: an option does
    * not fit; `UnknownKindError`.
    */
   tools(options?: ToolOptions): readonly TaskTool[];

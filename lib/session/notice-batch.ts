@@ -3,7 +3,8 @@
 import { waiterOf } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
 import type { Notice } from "../core/notice.js";
-import type { NoticeOptions, NoticeOwner, TaskNotice } from "../core/notices.js";
+import type { NoticeOwner } from "../core/notice-owner.js";
+import type { NoticeOptions, TaskNotice } from "../core/notices.js";
 import { checkMs, checkOptions, checkSignal } from "../core/options.js";
 import { handled } from "../core/pending-wait.js";
 import type { TaskOutcome } from "../core/record.js";

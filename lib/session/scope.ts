@@ -19,7 +19,8 @@ import {
   show,
 } from "../core/options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
-import type { SpawnOptions as AnySpawnOptions, SpawnScope } from "../core/spawn.js";
+import type { SpawnScope } from "../core/spawn.js";
+import type { SpawnOptions as AnySpawnOptions } from "../core/spawn-options.js";
 import type { Attempt, Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";

@@ -6,7 +6,7 @@ import { takeBudget } from "../core/budget.js";
 import type { AnyTaskKind } from "../core/kind.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../core/options.js";
 import { takeRetry } from "../core/retry.js";
-import type { SpawnOptions } from "../core/spawn.js";
+import type { SpawnOptions } from "../core/spawn-options.js";
 import type { KindParts } from "../core/work.js";
 import { awaitTasks } from "./tools/await-tasks.js";
 import { cancelTask } from "./tools/cancel-task.js";

@@ -158,7 +158,9 @@ describe("any sequence of commands", () => {
     holds(({ before, facts, after, at }) => {
       // In the pause between two attempts none has died: the next one keeps its number.
       const isSameAttempt = isPausing(before, at);
-      const goesOn = facts.some(({ type }) => type === "task.retried" || (type === "task.reattached" && !isSameAttempt));
+      const goesOn = facts.some(
+        ({ type }) => type === "task.retried" || (type === "task.reattached" && !isSameAttempt),
+      );
       expect(after.attempt).toBe(goesOn ? before.attempt + 1 : before.attempt);
     });
   });

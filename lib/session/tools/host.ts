@@ -7,8 +7,8 @@ import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/await-ta
 import type { Core } from "../../core/core.js";
 import type { TaskHandle } from "../../core/handle.js";
 import { isEnd } from "../../core/notice.js";
-import { type NoticeOwner, ownerOf } from "../../core/notices.js";
-import type { SpawnOptions } from "../../core/spawn.js";
+import { type NoticeOwner, ownerOf } from "../../core/notice-owner.js";
+import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Attempt, Task } from "../../core/task.js";
 import { Refused } from "./refusals.js";
 

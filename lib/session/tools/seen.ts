@@ -2,7 +2,7 @@
 //
 // Kept with the task, for each loop that looks, whichever set of tools it looks with; it goes with the task.
 
-import type { NoticeOwner } from "../../core/notices.js";
+import type { NoticeOwner } from "../../core/notice-owner.js";
 import type { Task } from "../../core/task.js";
 
 interface Seen {

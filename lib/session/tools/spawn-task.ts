@@ -3,7 +3,7 @@
 import { isErrandError, issuesInWords } from "../../core/errors.js";
 import type { TaskHandle } from "../../core/handle.js";
 import type { Json } from "../../core/json.js";
-import type { SpawnOptions } from "../../core/spawn.js";
+import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Task } from "../../core/task.js";
 import type { KindParts } from "../../core/work.js";
 import { fitted, present, type Result } from "./bounded.js";
