@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineKind, isErrandError, type TaskHandle, TaskManager } from "errand";
+import { subagent } from "errand/kinds"; // with none of its optional peers installed
 import { fileStore } from "errand/stores/file";
 import { manualClock } from "errand/testing";
 
@@ -34,3 +35,15 @@ if (doubled !== 42 || kept !== 42) {
 }
 await after.close();
 await rm(directory, { recursive: true });
+
+const echo = subagent({ loop: (_ctx, { prompt }) => prompt });
+const agents = new TaskManager({ kinds: [echo] });
+const session = agents.session("chat");
+const [spawnTask] = session.tools({ only: ["spawn_task"] });
+await spawnTask?.execute({ kind: "subagent", input: { prompt: "42" } }, { callId: "call_1" });
+const batch = await session.nextNotices();
+if (!batch?.text.includes('succeeded: "42"')) {
+  throw new Error(`expected a notice of 42, got ${batch?.text}`);
+}
+await batch.ack();
+await agents.close();
