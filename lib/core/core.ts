@@ -22,7 +22,7 @@ import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
 import { fits } from "./filter.js";
 import type { Receiver } from "./handout.js";
-import { addUsage, attachedChildrenOf, forget } from "./hierarchy.js";
+import { addUsage, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
 import { type AnyTaskKind } from "./kind.js";
@@ -35,6 +35,7 @@ import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
 import { Notices } from "./notices.js";
 import { OutcomeReader } from "./outcome-reader.js";
+import { isGoneOnWith, Parking } from "./parking.js";
 import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { windDown } from "./recovery.js";
@@ -104,8 +105,7 @@ export class Core {
   readonly ledger = new Ledger();
   readonly #room: Room;
   #living = 0;
-  /** Shut down and still active: the next process goes on with them (D8). */
-  readonly #parked = new Set<Task>();
+  readonly #parking = new Parking(() => this.#gone());
   /** Of its store, when it has one. Written by `open-store.ts`. */
   committer: Committer | undefined;
   /** Of a store that is shared. */
@@ -184,8 +184,8 @@ export class Core {
       },
       onEnd: (task) => this.#ended(task),
       staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds, clock.now()),
-      onParked: (task) => this.#park(task),
-      onReturned: (task) => this.#parkReturned(task),
+      onParked: (task) => this.#parking.park(task),
+      onReturned: (task) => this.#parking.look(task),
     });
     this.spawner = new Spawner({
       loop: this.loop,
@@ -213,26 +213,7 @@ export class Core {
     this.registry.freeName(task);
     this.#retainer.ended(task);
     this.#gone();
-    if (task.isAttached) this.#parkReturned(task.parent);
-  }
-
-  #park(task: Task): void {
-    this.#parked.add(task);
-    this.#gone();
-    if (task.isAttached) this.#parkReturned(task.parent);
-  }
-
-  /** One that has returned, and waits for nothing but what is parked, is parked with it; and so on above. */
-  #parkReturned(returned: Task | undefined): void {
-    if (this.#parked.size === 0) return;
-    for (let task = returned; task !== undefined; task = task.isAttached ? task.parent : undefined) {
-      if (task.isOver || task.state.outcome === undefined || this.#parked.has(task)) return;
-      // Nobody is left whom it waits for: it ends.
-      if (task.family.attached === 0) return;
-      for (const child of attachedChildrenOf(task)) if (!this.#parked.has(child)) return;
-      this.#parked.add(task);
-      this.#gone();
-    }
+    if (task.isAttached) this.#parking.look(task.parent);
   }
 
   /** One less that this process has to do with. */
@@ -542,17 +523,6 @@ export class Core {
       droppedWrites: this.loop.droppedWrites,
       lanes,
     };
-  }
-}
-
-/** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
-function isGoneOnWith(task: Task, kinds: Kinds, now: number): boolean {
-  for (let each = task; ; ) {
-    if (each.state.outcome !== undefined || kinds.thatReattaches(each, now) === undefined) return false;
-    const { parent } = each;
-    if (parent === undefined || !each.isAttached) return true;
-    if (!each.isReturnable) return false;
-    each = parent;
   }
 }
 
