@@ -1,6 +1,6 @@
 // Record page: the record of a task in groups that people read: what it is, where it belongs, when, what it made, why it ended.
 
-import type { Json, TaskRecord } from "errand";
+import type { Budget, Json, TaskRecord } from "errand";
 import { clockTime, inWords, relative } from "./duration.js";
 import { aligned, type Row, type Span } from "./line.js";
 import { jsonText, printableLines } from "./printable.js";
@@ -67,6 +67,7 @@ function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
     ["children", children.length === 0 ? "" : `${children.length}: ${countsInWords(children)}`],
     ["session", sessionId],
     ["agent", agent],
+    ["made by", task.createdBy],
     ["run", runId],
     ["call", callId],
     [
@@ -82,7 +83,10 @@ function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
   ];
 }
 
-function itsTimes({ createdAt, startedAt, finishedAt, totalDeadlineAt, runtime }: TaskRecord, now: number): Field[] {
+function itsTimes(
+  { createdAt, startedAt, finishedAt, notBeforeAt, totalDeadlineAt, runtime }: TaskRecord,
+  now: number,
+): Field[] {
   const at = (instant: number | undefined): string =>
     instant === undefined ? "" : `${clockTime(instant)}  ${relative(instant, now)}`;
   const took = finishedAt !== undefined && startedAt !== undefined ? `, took ${inWords(finishedAt - startedAt)}` : "";
@@ -90,12 +94,13 @@ function itsTimes({ createdAt, startedAt, finishedAt, totalDeadlineAt, runtime }
     ["created", at(createdAt)],
     ["started", at(startedAt)],
     ["ended", finishedAt === undefined ? "" : `${at(finishedAt)}${took}`],
+    ["again", at(notBeforeAt)],
     ["deadline", finishedAt === undefined ? at(totalDeadlineAt) : ""],
     ["process", runtime === undefined ? "" : `${runtime.pid} (instance ${runtime.instanceId})`],
   ];
 }
 
-function itsWork({ usage, artifacts, links, outputOmitted }: TaskRecord): Field[] {
+function itsWork({ usage, budget, artifacts, links, outputOmitted }: TaskRecord): Field[] {
   const made = artifacts.map(({ name, type, ...where }) => {
     const place = "path" in where ? where.path : "url" in where ? where.url : count(where.data.length, "character");
     return `${name} (${type}): ${phrase(place)}`;
@@ -103,6 +108,7 @@ function itsWork({ usage, artifacts, links, outputOmitted }: TaskRecord): Field[
   const used = usageInWords(usage);
   return [
     ["usage", used === "" ? "" : `${used}${usage.tasks > 1 ? `, by ${usage.tasks} tasks` : ""}`],
+    ["budget", budget === undefined ? "" : budgetInWords(budget)],
     ["links", Object.keys(links).length === 0 ? "" : valuePhrase(links)],
     ["no output", outputOmitted],
     ...made.map((text, index): Field => [index === 0 ? "artifacts" : "", text]),
@@ -138,4 +144,12 @@ function boundedLines(lines: readonly string[], most: number): Row[] {
     ...shown.map((line) => [`  ${line}`]),
     ...(isCut ? [[{ text: `  … ${missing}--json shows all`, style: "faint" as const }]] : []),
   ];
+}
+
+function budgetInWords({ tokens, costUsd, tasks }: Budget): string {
+  return [
+    ...(tokens === undefined ? [] : [count(tokens, "token")]),
+    ...(costUsd === undefined ? [] : [`$${costUsd}`]),
+    ...(tasks === undefined ? [] : [count(tasks, "task")]),
+  ].join(", ");
 }

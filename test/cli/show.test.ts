@@ -17,6 +17,7 @@ task_2  crawl  example.org
 
   parent     task_1
   agent      lead
+  made by    lead
   lane       default
   tags       page
 
