@@ -1,8 +1,8 @@
-// Mutation testing: is there a line of the library that may be wrong without a test of the core noticing?
+// Mutation testing: is there a line of the library that may be wrong without a test of the core, or of the session, noticing?
 //
 //   npm run mutants -- lib/core/slots.ts lib/core/line.ts
 //
-// Stryker changes one thing at a time in the given files and runs those tests of test/core that reach it. A mutant that no test kills
+// Stryker changes one thing at a time in the given files and runs those tests of test/core and test/session that reach it. A mutant that no test kills
 // is told with its line: it wants a law, or shows code that nobody needs. Ends with an error when fewer than nine in ten are killed.
 // Stryker and what it brings are installed beside the project's modules, not with them: only who runs this has them.
 import { execFileSync, spawnSync } from "node:child_process";
@@ -61,8 +61,8 @@ export default defineConfig({
   ],
   test: {
     ...base.test,
-    include: ["test/core/**/*.test.ts"],
-    exclude: ["test/core/deep.test.ts"],
+    include: ["test/core/**/*.test.ts", "test/session/**/*.test.ts"],
+    exclude: ["test/core/deep.test.ts", "test/session/agent-loop.test.ts"],
     typecheck: { enabled: false },
     // One process for all files: ten times as fast.
     isolate: false,
