@@ -1,5 +1,6 @@
 // N3: what a silent task's loop would hand on keeps those above it waiting, and nobody else.
 
+import type { TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
 import { deferred, settled } from "../core/support.js";
 import { batchOf, PENDING, quietWorld, told, toldBy } from "./loops.js";
@@ -9,9 +10,15 @@ describe("undefined", () => {
     const { manager } = quietWorld();
     const [here, there] = [manager.session("here"), manager.session("there")];
     const gate = deferred();
-    there.spawn((ctx) => void ctx.spawn(() => gate.promise, { wake: "onTerminal" }), { wake: "silent" });
+    const silent = async (ctx: TaskContext) => {
+      ctx.spawn(() => gate.promise, { wake: "onTerminal" });
+      await gate.promise;
+    };
+    there.spawn(silent, { wake: "silent" });
     await settled();
     expect(await toldBy(here.nextNotices())).toBeUndefined();
+    // Its own session it keeps waiting.
+    expect(await toldBy(there.nextNotices({ timeoutMs: 1e6 }))).toBe(PENDING);
     gate.resolve();
   });
 
@@ -42,7 +49,13 @@ describe("undefined", () => {
   test("is given to a task's loop, though a silent task beside it has one below that wakes its own", async () => {
     const { manager } = quietWorld();
     const gate = deferred();
-    manager.spawn((ctx) => void ctx.spawn(() => gate.promise, { wake: "onTerminal" }), { wake: "silent" });
+    manager.spawn(
+      async (ctx) => {
+        ctx.spawn(() => gate.promise, { wake: "onTerminal" });
+        await gate.promise;
+      },
+      { wake: "silent" },
+    );
     await settled();
     const loop = manager.spawn((ctx) => toldBy(ctx.nextNotices()));
     expect(await loop.result()).toBeUndefined();
