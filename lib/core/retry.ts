@@ -14,7 +14,7 @@ export interface RetryOptions {
   backoffMs?: number | undefined;
   /** Each later wait is so many times as long: a number ≥ 1 (default 2). */
   factor?: number | undefined;
-  /** Spread each wait at random between half and all of it (default true). */
+  /** Spread each wait between half and all of it, by the task's id and attempt (default true). */
   jitter?: boolean | undefined;
   /**
    * Asked after each attempt that failed, with its number; `false`, or a throw, ends the task. Given at `spawn`, it is of this process: after a

@@ -45,7 +45,7 @@ export interface SpawnOptions<R = unknown> {
   parent?: R | undefined;
   /** Be nobody's child, even inside a task. With `parent` it is a `TypeError`. */
   root?: boolean | undefined;
-  /** A child on its own: its parent neither waits for it nor cancels it. Usage still passes through. */
+  /** A child on its own: its parent neither waits for it nor cancels it. Usage and budgets still pass through. */
   detached?: boolean | undefined;
   /** Default `"await"`. */
   children?: ChildrenPolicy | undefined;

@@ -12,7 +12,7 @@ import { type ReconcileReport, remoteRun } from "./remote.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
 export interface KindDefinition<In, I, R, T, C> {
-  /** Unique in a manager; what the record and the journal say. */
+  /** Unique in a manager; what the record, the tools and the journal say. */
   name: string;
   description?: string | undefined;
   /** Answers synchronously: a promise is a `TypeError` that names the kind. The journal keeps the raw input and parses again on reattach. */

@@ -46,7 +46,7 @@ export interface MonitorDefinition
  * A cancel between ticks takes effect at once; during one it aborts `ctx.signal`, and no more come: `cancelled`, unless `run` answers `"stop"`
  * or it was the last of `maxTicks`. `timeoutMs` counts the time in `run` alone, of all ticks of an attempt together. A retry, and a restart
  * where the kind is registered, go on with the schedule and the count; a tick that a crash cut short is not repeated.
- * `ctx.checkpoint` is the monitor's own: another value is refused (`InvalidInputError`). What `run` posts reaches the owner.
+ * `ctx.checkpoint` is the monitor's own: another value is refused (`InvalidInputError`). What `run` posts wakes the owner with `wake: "onActivity"`.
  *
  * Throws here, before any task: `TypeError` (a pattern or timezone that croner does not take, an option of the wrong type or name),
  * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1), `Error` (croner is not installed).

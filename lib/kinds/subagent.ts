@@ -37,7 +37,7 @@ export interface SubagentDefinition<In, I> {
   retry?: RetryOptions | undefined;
 }
 
-/** A kind whose work is your agent loop. A message sent to its task steers it, by `ctx.receive`. A value: hand it to `TaskManagerOptions.kinds`. */
+/** A kind whose work is your agent loop. A message sent to its task steers it: it wakes `ctx.nextNotices`, unless `ctx.receive` has it first. A value: hand it to `TaskManagerOptions.kinds`. */
 export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);

@@ -62,7 +62,7 @@ export interface MapOptions extends WaitOptions {
   concurrency: number;
 }
 
-/** One owner loop: what it spawned. */
+/** One owner loop: what it spawned, and what it and its model are told about it. */
 export interface Session {
   /** Of a context: the task's id. */
   readonly id: string;
@@ -142,7 +142,10 @@ export interface TaskContext<C = unknown> extends Session {
   progress(progress: Progress): void;
   /** One line for people and models. */
   summary(text: string): void;
-  /** Added up along the ancestors. */
+  /**
+   * Added up along the ancestors. The report that overspends a budget stops the task that carries it, and what is below, in the same call; it
+   * does not throw. `RangeError`: less than nothing.
+   */
   reportUsage(report: UsageReport): void;
   /** Something it made: a path, a url, or a chunk of data; appended, never replaced. `TypeError`: it has none of these. */
   artifact(artifact: ArtifactInput): void;

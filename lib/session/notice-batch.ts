@@ -1,6 +1,5 @@
 // Notice batch: what a loop is given of its notices: for a program as values, for a prompt as text.
 
-import { waiterOf } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
 import type { Notice } from "../core/notice.js";
 import type { NoticeOwner } from "../core/notice-owner.js";
@@ -38,15 +37,8 @@ export function nextBatch(
   } catch (error) {
     return Promise.reject(error);
   }
-  const reader = context ?? readerOf(owner);
   const next = core.notices.next(owner, context, options);
-  return handled(next.then((notices) => notices && toBatch(core, reader, notices)));
-}
-
-/** A loop that reads inside its own task, without its `ctx`. */
-function readerOf(owner: NoticeOwner): Attempt | undefined {
-  const attempt = waiterOf(undefined);
-  return attempt?.task === owner ? attempt : undefined;
+  return handled(next.then((notices) => notices && toBatch(core, context, notices)));
 }
 
 function toBatch(core: Core, reader: Attempt | undefined, pending: readonly TaskNotice[]): NoticeBatch {

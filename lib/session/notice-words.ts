@@ -74,6 +74,6 @@ function endInWords({ state }: Task): string {
   }
 }
 
-export function failureInWords({ code, message }: TaskFailure): string {
+function failureInWords({ code, message }: TaskFailure): string {
   return `${code === "error" ? "" : ` (${code})`}: ${quoted(message, MOST_OF_ONE)}`;
 }

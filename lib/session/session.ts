@@ -31,19 +31,19 @@ export class NamedSession extends Scope implements Session {
   }
 
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
-    const acting = this.acting();
+    const acting = this.#acting();
     return acting === undefined ? nextBatch(this.core, this.id, undefined, options) : acting.nextNotices(options);
   }
 
   view(options?: ViewOptions): string {
-    const acting = this.acting();
+    const acting = this.#acting();
     if (acting !== undefined) return acting.view(options);
     this.#view ??= new View({ core: this.core, own: undefined, owns: (task) => this.owns(task) });
     return this.#view.read(options);
   }
 
   tools(options?: ToolOptions): readonly TaskTool[] {
-    return sessionTools(() => this.acting()?.toolHost() ?? this.#toolHost(), options);
+    return sessionTools(() => this.#acting()?.toolHost() ?? this.#toolHost(), options);
   }
 
   #toolHost(): Host {
@@ -52,7 +52,7 @@ export class NamedSession extends Scope implements Session {
   }
 
   /** Inside a task of this session its loop is meant, and not this one: the context of that task. */
-  protected acting(): Context | undefined {
+  #acting(): Context | undefined {
     const attempt = ambientAttempt();
     if (attempt?.phase !== "open" || attempt.waits !== this.core.waits || !this.owns(attempt.task)) return undefined;
     return new Context(this.core, attempt);
