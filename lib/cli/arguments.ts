@@ -42,7 +42,7 @@ export function readArguments(command: Command, args: readonly string[]): Asked 
     throw fault(noOption(token.rawName));
   }
   const [directory, id, ...rest] = positionals;
-  if (directory === undefined || directory === "") throw fault("The directory of the journal, DIR, is missing.");
+  if (directory === undefined || directory.trim() === "") throw fault("The directory of the journal, DIR, is missing.");
   const beyond = command.needs.includes("ID") ? rest : positionals.slice(1);
   if (beyond.length > 0) throw fault(`${beyond.join(" ")} is too much.`);
   if (command.needs.includes("ID") && (id === undefined || id === "")) throw fault("The ID of a task is missing.");

@@ -13,6 +13,7 @@ import { checkCount, checkOptions } from "./options.js";
 import type { TaskFilter, TaskRecord, TaskTree } from "./record.js";
 import type { InboxRequest, RequestFilter } from "./request.js";
 import type { OtherJournal, TaskStore, TornTail } from "./store.js";
+import { checkStore } from "./store-methods.js";
 
 /** The state of one moment: what was stored when `viewStore` read it. */
 export interface StoreView {
@@ -34,9 +35,11 @@ export interface StoreView {
 
 /**
  * What a store has: every task that its journal tells of, also when a manager of another process has it open; of one that several processes
- * share, the tasks of all of them. A task that is not over is shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`.
+ * share, the tasks of all of them. A task that is not over is shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`;
+ * a `TypeError` names the method that `store` lacks.
  */
 export async function viewStore(store: TaskStore): Promise<StoreView> {
+  checkStore("store", store);
   const core = new Core({
     concurrency: 1,
     lanes: {},

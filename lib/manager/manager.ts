@@ -28,6 +28,7 @@ import type { Retention } from "../core/retention.js";
 import type { LaneOptions } from "../core/slots.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
 import type { TaskStore } from "../core/store.js";
+import { checkStore } from "../core/store-methods.js";
 import type { Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
 import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
@@ -101,9 +102,9 @@ export class TaskManager extends Scope {
   static async open(options: TaskManagerOptions): Promise<TaskManager> {
     checkType("options", options, "object");
     const { store, ...rest } = options;
+    if (store !== undefined) checkStore("store", store);
     const manager = new TaskManager(rest);
     if (store === undefined) return manager;
-    for (const method of STORE_METHODS) checkMethod("store", store, method);
     await runOutside(() => openStore(manager.core, store, options.durability !== "relaxed"));
     return manager;
   }
@@ -177,26 +178,44 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * The kept events from `from` (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers nothing.
-   * `taskId` gives the events of that task alone, and does not end with it.
-   * With a store, all that its journal keeps; in memory, from the first call on the newest 10 000. A reader that fell behind the oldest kept one
-   * gets `EventsCompactedError`, which names it.
+   * The kept events from the `seq` `from` on (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers
+   * nothing. `taskId` gives the events of that task alone, and does not end with it.
+   *
+   * `from: 0` and `from: 1` are the beginning of the journal. `from: "now"` is the next event. A reader that kept the `seq` of its last event
+   * passes that `seq` + 1, also when that event is still to come. A larger `from` is a `RangeError` that names the newest `seq`.
+   *
+   * With a store, all that its journal keeps; in memory, from the first call on the newest 10 000. A reader whose `from` is behind the oldest
+   * kept event gets `EventsCompactedError`, which names that event.
    */
   events(
     options: {
-      from?: number | undefined;
+      from?: number | "now" | undefined;
       taskId?: string | undefined;
       sessionId?: string | undefined;
       signal?: AbortSignal | undefined;
     } = {},
   ): AsyncIterable<TaskEvent> {
     checkOptions("events", options, "from", "taskId", "sessionId", "signal");
-    const { from, taskId, sessionId, signal } = options;
-    checkCount("from", from, 1);
+    const { taskId, sessionId, signal } = options;
     checkSignal("signal", signal);
+    const from = this.#firstSeq(options.from);
     const matches = (event: TaskEvent) =>
       (taskId === undefined || event.taskId === taskId) && (sessionId === undefined || event.sessionId === sessionId);
     return this.core.events(from, matches, signal);
+  }
+
+  /** Of the first event that a reader wants; `undefined`: the oldest kept. */
+  #firstSeq(from: unknown): number | undefined {
+    const { nextSeq } = this.core.loop;
+    if (from === "now") return nextSeq;
+    if (typeof from === "string") throw new TypeError(`from must be a seq or "now", got ${show(from)}`);
+    checkCount("from", from, 0);
+    if (typeof from !== "number") return undefined;
+    if (from > nextSeq)
+      throw new RangeError(
+        `from must be at most ${nextSeq}, the seq of the next event, got ${from}: the newest event is ${nextSeq - 1}`,
+      );
+    return Math.max(1, from);
   }
 
   /** Counts of the moment. */
@@ -262,17 +281,6 @@ export class TaskManager extends Scope {
     return this.close();
   }
 }
-
-const STORE_METHODS = [
-  "open",
-  "append",
-  "read",
-  "compact",
-  "putOutput",
-  "getOutput",
-  "deleteOutputs",
-  "close",
-] as const;
 
 const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
   ...([

@@ -2,6 +2,7 @@
 //
 // What is in it, and how each file is written and read back, is told in lib/stores/file/.
 
+import { show } from "../core/options.js";
 import type { TaskStore } from "../core/store.js";
 import { nodeDisk } from "./file/disk.js";
 import { FileStore } from "./file/file-store.js";
@@ -10,10 +11,11 @@ import type { Verified } from "./file/verify.js";
 export type { Verified, VerifiedSegment } from "./file/verify.js";
 
 /**
- * A journal in `directory`, which is made when it is not there. One process at a time may open it; any may `peek` and `read`.
- * `append` resolves after an fdatasync.
+ * A journal in `directory`, a path, which is made when it is not there. One process at a time may open it; any may `peek` and `read`.
+ * `append` resolves after an fdatasync. `TypeError` or `RangeError` names a `directory` that is no path, is empty, or is a URL.
  */
 export function fileStore(directory: string): TaskStore {
+  checkDirectory(directory);
   return new FileStore(directory, nodeDisk);
 }
 
@@ -21,6 +23,18 @@ export function fileStore(directory: string): TaskStore {
  * Reads all that is in `directory`, also beside a living writer, and changes nothing. What is broken is told, not thrown; rejects when the
  * directory is not there or the disk refuses.
  */
-export function verifyJournal(directory: string): Promise<Verified> {
+export async function verifyJournal(directory: string): Promise<Verified> {
+  checkDirectory(directory);
   return new FileStore(directory, nodeDisk).verify();
+}
+
+/** §12: an environment variable that is not set, or a URL, is never taken for a path. */
+function checkDirectory(directory: unknown): asserts directory is string {
+  const got = show(directory);
+  if (typeof directory !== "string")
+    throw new TypeError(`directory must be a path, got ${got}: fileURLToPath of node:url makes one of a URL`);
+  if (directory.trim() === "") throw new RangeError(`directory must not be empty, got ${got}`);
+  if (directory.includes("\0")) throw new RangeError(`directory must have no NUL character, got ${got}`);
+  if (/^file:/i.test(directory))
+    throw new RangeError(`directory must be a path, got the URL ${got}: use fileURLToPath of node:url`);
 }

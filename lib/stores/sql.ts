@@ -33,6 +33,7 @@ const LONGEST_NAMESPACE = 63 - "_migrations_pkey".length;
  * Not opened, it reads the oldest one; once closed, the one it had.
  */
 export function sqlStore(options: SqlStoreOptions): TaskStore {
+  checkType("the options of sqlStore", options, "object");
   checkOptions("sqlStore", options, "connection", "namespace", "leaseMs");
   const { connection, namespace = "errand", leaseMs = LEASE_MS } = options;
   checkMethod("connection", connection, "query");

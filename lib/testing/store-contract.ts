@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { type ErrandErrorCode, isErrandError } from "../core/errors.js";
 import type { TaskEvent } from "../core/events.js";
 import type { Json } from "../core/json.js";
+import { checkType } from "../core/options.js";
 import type { Runtime } from "../core/record.js";
 import type { ReadOptions, TaskStore } from "../core/store.js";
 
@@ -28,6 +29,7 @@ export interface StoreLaw {
 
 /** Every law of a store; `make` gives an empty one for each. */
 export function storeContract(make: () => Promise<StoreUnderTest>): readonly StoreLaw[] {
+  checkType("make", make, "function");
   return LAWS.map(([title, law]) => ({
     title,
     async run() {

@@ -390,21 +390,6 @@ describe("D6 events()", () => {
     expect(all.read).toEqual(told);
   });
 
-  test("D6 events({ from }) ahead of the journal waits for that seq", async () => {
-    const { manager } = world();
-    const told = facts(manager);
-    const all = reading(manager.events());
-    await manager.spawn(() => 1).result();
-    await settled();
-    const from = given(told.at(-1)).seq + 3;
-    const { read } = reading(manager.events({ from }));
-    await manager.spawn(() => 2).result();
-    await settled();
-    expect(read).toEqual(told.filter(({ seq }) => seq >= from));
-    expect(read.length).toBe(1);
-    expect(all.read).toEqual(told);
-  });
-
   test("D6 events keep to one task, or to one session", async () => {
     const { manager } = world();
     const told = facts(manager);
@@ -433,6 +418,57 @@ describe("D6 events()", () => {
     await manager.spawn(() => 2).result();
     await settled();
     expect(read).toEqual(told.slice(3));
+  });
+
+  test("D6 from 0, as from 1, is the beginning of the journal", async () => {
+    for (const from of [0, 1, -0]) {
+      const { manager } = world();
+      const told = facts(manager);
+      const { read } = reading(manager.events({ from }));
+      await manager.spawn(() => 1).result();
+      await settled();
+      expect(given(read[0]).seq).toBe(1);
+      expect(read).toEqual(told);
+    }
+  });
+
+  test('D6 from "now" is the next event', async () => {
+    const { manager } = world();
+    const told = facts(manager);
+    await manager.spawn(() => 1).result();
+    const newest = given(told.at(-1)).seq;
+    const { read } = reading(manager.events({ from: "now" }));
+    await manager.spawn(() => 2).result();
+    await settled();
+    expect(read).toEqual(told.filter(({ seq }) => seq > newest));
+    expect(given(read[0]).seq).toBe(newest + 1);
+  });
+
+  test("D6 a reader may ask for the next event, and for none behind it: the error names the newest", async () => {
+    const { manager } = world();
+    const told = facts(manager);
+    await manager.spawn(() => 1).result();
+    const newest = given(told.at(-1)).seq;
+    for (const from of [newest + 2, 1e9, Number.MAX_SAFE_INTEGER, Number.POSITIVE_INFINITY]) {
+      const read = () => manager.events({ from });
+      expect(read).toThrow(RangeError);
+      expect(read).toThrow(`got ${from}: the newest event is ${newest}`);
+    }
+    const { read } = reading(manager.events({ from: newest + 1 }));
+    await manager.spawn(() => 2).result();
+    await settled();
+    expect(given(read[0]).seq).toBe(newest + 1);
+  });
+
+  test("§12 from is a seq: anything else is named", () => {
+    const { manager } = world();
+    for (const from of [-1, 1.5, Number.NaN, Number.NEGATIVE_INFINITY])
+      expect(() => manager.events({ from })).toThrow(RangeError);
+    for (const from of ["1", "newest", null, 1n, {}]) {
+      const read = () => manager.events({ from: from as unknown as number });
+      expect(read).toThrow(TypeError);
+      expect(read).toThrow(/from must be/);
+    }
   });
 
   /** Tells `count` facts. */

@@ -38,6 +38,31 @@ describe("D6 events()", () => {
     expect(gapless(await reader)).toEqual(Array.from({ length: 14 }, (_, n) => n + 1));
   });
 
+  test("from 0 is the first event of an earlier process, and a kept cursor resumes behind its last event", async () => {
+    const first = await started();
+    await emit(first, 5);
+    await settled();
+    const read = await take(first.manager.events({ from: 0 }), first.store.kept.length);
+    expect(gapless(read)[0]).toBe(1);
+    const next = await first.restart();
+    const cursor = (read.at(-1)?.seq ?? 0) + 1;
+    expect(() => next.manager.events({ from: cursor + 1 })).toThrow(RangeError);
+    const live = take(next.manager.events({ from: cursor }), 1);
+    const now = take(next.manager.events({ from: "now" }), 1);
+    await emit(next, 1);
+    expect((await live)[0]?.seq).toBe(cursor);
+    expect((await now)[0]?.seq).toBe(cursor);
+  });
+
+  test("from 0 of a journal whose first events were compacted away is EventsCompactedError, which names the oldest", async () => {
+    const process = await started();
+    await emit(process, 5);
+    await settled();
+    const snapshotSeq = 4;
+    for (let n = 0; n < 2; n++) await process.store.compact(null, snapshotSeq);
+    await expect(take(process.manager.events({ from: 0 }), 1)).rejects.toMatchObject({ code: "EVENTS_COMPACTED" });
+  });
+
   test.each([1, 255, 256, 257, 600])(
     "has neither gap nor repeat where the store ends, after %i events",
     async (count) => {
