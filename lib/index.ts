@@ -38,7 +38,7 @@ export type { Ids } from "./core/ids.js";
 export type { Inbox } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
 export type { AnyTaskKind, TaskKind } from "./core/kind.js";
-export type { Logger } from "./core/listeners.js";
+export type { Logger } from "./core/logger.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
 export type { Notice } from "./core/notice.js";
 export type { NoticeOptions } from "./core/notices.js";

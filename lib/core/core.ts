@@ -29,7 +29,8 @@ import { type AnyTaskKind } from "./kind.js";
 import { Kinds } from "./kinds.js";
 import type { Lease } from "./lease.js";
 import { Ledger } from "./ledger.js";
-import { Listeners, type Logger } from "./listeners.js";
+import { Listeners } from "./listeners.js";
+import { GuardedLogger, type Logger } from "./logger.js";
 import { isLong } from "./long-output.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
@@ -87,7 +88,7 @@ export interface Stats {
 export class Core {
   readonly runtime: Runtime;
   readonly kinds: Kinds;
-  readonly logger: Logger | undefined;
+  readonly logger: GuardedLogger;
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
@@ -119,7 +120,7 @@ export class Core {
   constructor(options: CoreOptions) {
     const { clock = systemClock, ids = instanceIds(), agingMs, limits } = options;
     this.kinds = new Kinds(options.kinds);
-    this.logger = options.logger;
+    this.logger = new GuardedLogger(options.logger);
     this.runtime = Object.freeze({
       instanceId: ids.next("instance"),
       pid: process.pid,
@@ -130,7 +131,7 @@ export class Core {
       lanes.unshift(new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs));
     }
     this.graceMs = options.graceMs;
-    this.loop = new Loop(clock, new Listeners(() => clock.now(), options.logger));
+    this.loop = new Loop(clock, new Listeners(() => clock.now(), this.logger));
     this.slots = new Slots<Task>(
       options.concurrency,
       lanes,
@@ -146,13 +147,13 @@ export class Core {
       ids,
       kindOf: (task) => this.kinds.of(task),
       onSent: (task) => this.notices.messageCame(task),
-      onFailed: (what, error) => this.logger?.warn(what, { error }),
+      onFailed: (what, error) => this.logger.warn(what, { error }),
     });
     this.notices = new Notices({
       loop: this.loop,
       waits: this.waits,
       isClosed: () => this.isClosed,
-      warn: (what) => this.logger?.warn(what),
+      warn: (what) => this.logger.warn(what),
       onTold: (task) => this.#retainer.look(task),
     });
     this.loop.onFact = (task, fact, seq, at) => {
@@ -175,7 +176,7 @@ export class Core {
         task.desk?.mailbox?.close(errorOf);
       },
       retryOf: (task) => this.kinds.retryOf(task),
-      onRetryFailed: (task, error) => this.logger?.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
+      onRetryFailed: (task, error) => this.logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
       enter: (task) => this.spawner.enter(task),
       onStarted: (task) => this.messages.started(task),
       closeDesk: (task, errorOf) => {
@@ -495,7 +496,7 @@ export class Core {
     const { clock, listeners } = this.loop;
     const event = { type: "store.failed", at: clock.now(), error } as const;
     if (listeners.has(event.type)) this.loop.call(() => listeners.emit(event), 0);
-    else this.logger?.error("The store failed", { error });
+    else this.logger.error("The store failed", { error });
   }
 
   // ── reading ──────────────────────────────────────────────────────────────

@@ -5,14 +5,7 @@
 
 import { EventEmitter } from "eventemitter3";
 import type { ManagerEventMap } from "./events.js";
-
-/** `console` is one. */
-export interface Logger {
-  debug(message: string, fields?: object): void;
-  info(message: string, fields?: object): void;
-  warn(message: string, fields?: object): void;
-  error(message: string, fields?: object): void;
-}
+import type { GuardedLogger } from "./logger.js";
 
 type EventType = keyof ManagerEventMap;
 
@@ -20,9 +13,9 @@ export class Listeners {
   readonly #emitter = new EventEmitter<string>();
   readonly #added: { readonly type: EventType; readonly listener: unknown; readonly off: () => void }[] = [];
   readonly #now: () => number;
-  readonly #logger: Logger | undefined;
+  readonly #logger: GuardedLogger;
 
-  constructor(now: () => number, logger: Logger | undefined) {
+  constructor(now: () => number, logger: GuardedLogger) {
     this.#now = now;
     this.#logger = logger;
   }
@@ -41,9 +34,8 @@ export class Listeners {
       if (entry.isOff || ("seq" in event && event.seq < from)) return;
       try {
         const answer = listener(event);
-        if (typeof answer === "object" && answer !== null && "then" in answer) {
-          Promise.resolve(answer).catch((error: unknown) => this.#failed(type, error));
-        }
+        if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
+          Promise.resolve(answer).then(undefined, (error: unknown) => this.#failed(type, error));
       } catch (error) {
         this.#failed(type, error);
       }
@@ -74,10 +66,6 @@ export class Listeners {
       this.emit({ type: "listener.failed", at: this.#now(), error, event });
       return;
     }
-    try {
-      this.#logger?.error(`A listener of ${event} failed`, { error });
-    } catch {
-      // A logger that throws has nobody left to tell.
-    }
+    this.#logger.error(`A listener of ${event} failed`, { error });
   }
 }

@@ -26,7 +26,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   const { loop, registry, requests, runner, spawner, slots, ledger, kinds, runtime, logger } = core;
   const stored = await store.open(runtime);
   try {
-    if (stored.torn !== undefined) logger?.warn("The end of the journal was torn: it is left out", stored.torn);
+    if (stored.torn !== undefined) logger.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
     // Nobody could hear of it yet: a store that takes nothing is not opened.
     let failed: (error: unknown) => void = () => {};
@@ -119,7 +119,7 @@ class Takeover {
     if (snapshot !== undefined) replay.snapshot(snapshot, apart);
     for (const event of events) replay.event(event);
     for (const id of replay.passedOver) {
-      this.#rooms.logger?.warn(`Task ${id} of journal ${journal.name} is lost: a task of this process has its id`);
+      this.#rooms.logger.warn(`Task ${id} of journal ${journal.name} is lost: a task of this process has its id`);
     }
     return replay;
   }

@@ -4,6 +4,8 @@
 // Nothing is started before every option has been looked at.
 
 import { type Json, takeJson } from "./json.js";
+import { nearestName } from "./nearest-name.js";
+import { printed, readText } from "./printed.js";
 
 export function checkType(
   option: string,
@@ -17,8 +19,13 @@ export function checkType(
 
 /** An object that does what its port asks for. */
 export function checkMethod(option: string, value: object, method: string): void {
-  checkType(option, value, "object");
-  const found: unknown = Reflect.get(value, method);
+  if (typeof value !== "function") checkType(option, value, "object");
+  let found: unknown;
+  try {
+    found = Reflect.get(value, method);
+  } catch (cause) {
+    throw new TypeError(`${option}.${method} must be a function, and reading it threw: ${printed(cause)}`, { cause });
+  }
   if (typeof found !== "function") throw new TypeError(`${option}.${method} must be a function, got ${show(found)}`);
 }
 
@@ -29,19 +36,41 @@ export function checkText(option: string, value: unknown): void {
   if (value === "") throw new RangeError(`${option} must not be empty`);
 }
 
-/** A misspelt option is said to be none, and not passed over in silence. */
+/** A misspelt option is refused by name, and never ignored. The refusal names the nearest right one, and ends with the list of all. */
 export function checkKnown(what: string, options: object, known: ReadonlySet<string>): void {
-  for (const option of Object.keys(options)) {
-    if (!known.has(option))
-      throw new TypeError(`${what} has no option ${show(option)}; it has ${[...known].join(", ")}`);
-  }
+  const given = namesIn(`the options of ${what}`, options);
+  for (const name of given) if (!known.has(name)) throw unknownName(what, "option", name, options, [...known]);
 }
 
 /** An object with these options alone; or left out. */
 export function checkOptions(what: string, options: object | undefined, ...known: readonly string[]): void {
   if (options === undefined) return;
-  checkType(`the options of ${what}`, options, "object");
-  checkKnown(what, options, new Set(known));
+  const given = namesIn(`the options of ${what}`, options);
+  for (const name of given) if (!known.includes(name)) throw unknownName(what, "option", name, options, known);
+}
+
+/** Data with these fields alone, such as a report: as `checkOptions`, and it must be there. Makes no set: reports are frequent. */
+export function checkFields(what: string, value: object, known: readonly string[]): void {
+  const given = namesIn(what, value);
+  for (const name of given) if (!known.includes(name)) throw unknownName(what, "field", name, value, known);
+}
+
+/** `TypeError`: no object, a list, bytes, or an object that holds its content elsewhere (a Promise, a Map) and would be read as empty. */
+function namesIn(what: string, value: object): readonly string[] {
+  checkType(what, value, "object");
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+  const names = isList ? NO_NAMES : Object.keys(value);
+  if (isList || (names.length === 0 && Object.prototype.toString.call(value) !== "[object Object]"))
+    throw new TypeError(`${what} must be an object, got ${Array.isArray(value) ? show(value) : tagOf(value)}`);
+  return names;
+}
+const NO_NAMES: readonly string[] = [];
+
+function unknownName(what: string, noun: string, name: string, from: object, known: readonly string[]): TypeError {
+  const nearest = nearestName(name, known);
+  const hint = nearest === undefined ? "" : ` (did you mean ${nearest}?)`;
+  const value = shortened(readText(() => show(Reflect.get(from, name))) ?? "a value that cannot be read");
+  return new TypeError(`${what} has no ${noun} ${show(name)}${hint}, got ${value}; it has ${known.join(", ")}`);
 }
 
 /** Milliseconds, 0 or more; `Infinity` is never. */
@@ -102,6 +131,17 @@ export function takeObject(option: string, value: unknown): { readonly [key: str
     throw new TypeError(`${option} must be a plain object, got ${show(value)}`);
   return json as { readonly [key: string]: Json };
 }
+
+/** `a Promise`, `a Uint8Array`. */
+function tagOf(value: object): string {
+  return `a ${Object.prototype.toString.call(value).slice("[object ".length, -1)}`;
+}
+
+/** Enough of a value to find it by. */
+function shortened(words: string): string {
+  return words.length > MOST_SHOWN ? `${words.slice(0, MOST_SHOWN)}…` : words;
+}
+const MOST_SHOWN = 60;
 
 /** A value as an error message shows it. */
 export function show(value: unknown): string {

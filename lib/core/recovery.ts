@@ -9,7 +9,7 @@ import { attachedDescendantsOf } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
 import { workAgain } from "./kind.js";
 import type { Kinds } from "./kinds.js";
-import type { Logger } from "./listeners.js";
+import type { GuardedLogger } from "./logger.js";
 import type { Loop } from "./loop.js";
 import type { Runtime } from "./record.js";
 import type { Replay } from "./replay.js";
@@ -27,7 +27,7 @@ export interface RecoveryRooms {
   readonly runner: Runner;
   readonly spawner: Spawner;
   readonly runtime: Runtime;
-  readonly logger: Logger | undefined;
+  readonly logger: GuardedLogger;
   /** Whether tasks can start in it. */
   readonly isDeclared: (lane: Lane<Task>) => boolean;
 }
@@ -136,7 +136,7 @@ export async function windDown({ kinds, logger }: Pick<RecoveryRooms, "kinds" | 
   try {
     await kinds.of(task)?.cancel?.(record, record.reason ?? "cancel");
   } catch (error) {
-    logger?.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
+    logger.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
   }
 }
 
@@ -150,7 +150,7 @@ async function mayGoOn(
   try {
     return (await candidates.get(task)?.canReattach?.(task.record)) === true;
   } catch (error) {
-    logger?.warn(`canReattach of kind ${task.traits.kind} threw: task ${task.id} does not go on`, { error });
+    logger.warn(`canReattach of kind ${task.traits.kind} threw: task ${task.id} does not go on`, { error });
     return false;
   }
 }

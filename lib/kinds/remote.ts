@@ -64,7 +64,7 @@ async function windDown(ctx: TaskContext, { cancel }: Hooks): Promise<void> {
   try {
     await runOutside(() => cancel?.(record, record.reason ?? "cancel"));
   } catch (error) {
-    Context.coreOf(ctx).logger?.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
+    Context.coreOf(ctx).logger.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
   }
 }
 
@@ -113,7 +113,7 @@ class Answers<R> {
     } catch (error) {
       if (ctx.isCancelled) throw error;
       const { id, kind } = record;
-      Context.coreOf(ctx).logger?.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
+      Context.coreOf(ctx).logger.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
       return undefined;
     }
   }

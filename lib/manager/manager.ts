@@ -8,7 +8,7 @@ import { treeOf } from "../core/hierarchy.js";
 import type { Ids } from "../core/ids.js";
 import type { Inbox } from "../core/inbox.js";
 import type { AnyTaskKind } from "../core/kind.js";
-import type { Logger } from "../core/listeners.js";
+import { checkLogger, type Logger } from "../core/logger.js";
 import { openStore } from "../core/open-store.js";
 import {
   checkCount,
@@ -53,7 +53,7 @@ export interface TaskManagerOptions {
   retention?: Retention | undefined;
   clock?: Clock | undefined;
   ids?: Ids | undefined;
-  /** Told of listeners that fail while nobody listens to `listener.failed`. */
+  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores. A logger that fails changes nothing. */
   logger?: Logger | undefined;
   /** How long a stopped function may take to settle before it is abandoned (C2). Default 5 000. */
   graceMs?: number | undefined;
@@ -337,7 +337,7 @@ function checkManagerOptions(options: TaskManagerOptions): void {
   for (const method of ["now", "setTimeout", "clearTimeout"])
     if (clock !== undefined) checkMethod("clock", clock, method);
   if (ids !== undefined) checkMethod("ids", ids, "next");
-  if (logger !== undefined) checkMethod("logger", logger, "error");
+  checkLogger(logger);
   checkMs("graceMs", options.graceMs);
   checkMs("agingMs", options.agingMs);
   checkFinite("agingMs", options.agingMs);
