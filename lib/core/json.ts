@@ -86,7 +86,12 @@ export function takeJson(option: string, value: unknown): Json {
 /** Whether two values are the same, in whatever order their keys were written. */
 export function isSameJson(a: Json | undefined, b: Json | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
-  return JSON.stringify(inOrder(a)) === JSON.stringify(inOrder(b));
+  return canonicalText(a) === canonicalText(b);
+}
+
+/** One text for one value, in whatever order its keys were written; no two values have the same. */
+export function canonicalText(json: Json): string {
+  return JSON.stringify(inOrder(json));
 }
 
 /** Keys in order; marked, so that no two things look alike. */

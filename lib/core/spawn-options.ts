@@ -51,7 +51,11 @@ export interface SpawnOptions<R = unknown> {
   children?: ChildrenPolicy | undefined;
   /** The run of the agent loop; children inherit it, and `agent`. */
   runId?: string | undefined;
-  /** The model's tool call. Unique per session and `runId`, so that a replay spawns once. */
+  /**
+   * The model's tool call. In a session and `runId`, the same call with the same kind and input gives the same task, as long as its record is
+   * kept; a replay therefore spawns once. With another kind or input it spawns a new task, because the call ids of some providers are unique
+   * for one turn only. For a plain function the `callId` alone counts.
+   */
   callId?: string | undefined;
   /**
    * Of each attempt, counted only while `running`, not in line and not in a wait: then it is stopped, and `failed` with `timeout` whatever it

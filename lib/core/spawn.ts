@@ -113,7 +113,7 @@ export class Spawner {
     const retry = takeRetry(options.retry);
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
-    const known = this.#known(scope, options);
+    const known = this.#known(scope, options, made);
     if (known !== undefined) return sameTask(known, scope, options, made);
     const failure = this.#rooms.storeFailure();
     if (failure !== undefined) throw failure;
@@ -171,13 +171,15 @@ export class Spawner {
     return lane;
   }
 
-  /** The task that the same `id`, or the same call, spawned before. */
-  #known({ parent, sessionId }: SpawnScope, options: SpawnOptions): Task | undefined {
+  /** The task that the same `id`, or the same call with the same content, spawned before (§10). */
+  #known({ parent, sessionId }: SpawnScope, options: SpawnOptions, made: KindWork): Task | undefined {
     const { registry } = this.#rooms;
     const { id, callId, runId = parent?.traits.runId } = options;
     const byId = id === undefined ? undefined : registry.byId(id);
     if (byId !== undefined) return byId;
-    return callId === undefined ? undefined : registry.byCall(parent?.id, sessionId, runId, callId);
+    if (callId === undefined) return undefined;
+    const { kind, input } = made;
+    return registry.byCall({ parentId: parent?.id, sessionId, runId, callId, kind, input });
   }
 
   #refuseCancelling(scope: Task | string): void {
@@ -272,16 +274,15 @@ function countAbove(parent: Task, kind: string): number {
   return count;
 }
 
-/** §10: the same id, or call, is the same task only with the same content. */
-function sameTask(task: Task, { parent }: SpawnScope, { id, callId }: SpawnOptions, made: KindWork): Task {
+/** §10: the same id is the same task only with the same content. A call is found by its content already. */
+function sameTask(task: Task, { parent }: SpawnScope, { id = task.id }: SpawnOptions, made: KindWork): Task {
   const { kind, input } = task.traits;
   const isSame =
     kind === made.kind && (kind === undefined || (task.parent === parent && isSameJson(input, made.input)));
   if (isSame) return task;
-  const same = id === undefined ? `call ${show(callId)}` : `id ${show(id)}`;
   throw new IdConflictError(
-    id ?? callId ?? task.id,
-    `Task ${task.id} was spawned with the ${same} and other content: use an id for each piece of work`,
+    id,
+    `Task ${task.id} was spawned with the id ${show(id)} and other content: use an id for each piece of work`,
   );
 }
 

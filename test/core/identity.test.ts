@@ -1,5 +1,5 @@
 // The same work asked for twice (§9, §10): by `id`, or by `callId` in its session and run. One task, running or ended, as long as its
-// record is kept; other content is a conflict. What a plain function does, and what an eviction does, is in session.test.ts too.
+// record is kept. Other content is a conflict of an `id`, and a new task of a `callId`. What a plain function does, and what an eviction does, is in session.test.ts too.
 
 import type { SpawnOptions, TaskHandle } from "errand";
 import { defineKind } from "errand";
@@ -73,10 +73,15 @@ describe.each(keys)("§10 the same %s", (name, key) => {
     ["something for nothing", undefined, 1],
     ["another key", { __proto__x: 1 }, { constructor: 1 }],
   ];
-  test.each(conflicts)("with another input is IdConflictError, which names it: %s", async (_what, one, two) => {
+  test.each(conflicts)("with another input is no replay: %s", async (_what, one, two) => {
     const { kind, kinds } = counting();
     const { manager } = world({ kinds });
     const first = manager.spawn(kind, { ...key, input: one });
+    if (name === "callId") {
+      expect(manager.spawn(kind, { ...key, input: two }).id).not.toBe(first.id);
+      expect(manager.list()).toHaveLength(2);
+      return settled();
+    }
     const error = refused(() => manager.spawn(kind, { ...key, input: two }), "ID_CONFLICT");
     expect([error.id, error.message]).toEqual(["same", expect.stringContaining(first.id)]);
     await first.outcome();
@@ -110,16 +115,21 @@ describe.each(keys)("§10 the same %s", (name, key) => {
     for (const input of [one, two]) expect(second.manager.spawn(kind, { ...key, input }).id).toBe(handle.id);
   });
 
-  test("with another kind, or with a plain function for a kind, is IdConflictError; for a function it alone counts", async () => {
+  test("with another kind, or with a plain function for a kind, is other content; for a function it alone counts", async () => {
     const { kind, other, kinds } = counting();
     const { manager } = world({ kinds });
-    manager.spawn(kind, { ...key, input: 1 });
-    refused(() => manager.spawn(other, { ...key, input: 1 }), "ID_CONFLICT");
-    refused(() => manager.spawn(() => 1, key), "ID_CONFLICT");
+    const others = (first: TaskHandle, spawns: readonly (() => TaskHandle)[]) => {
+      for (const spawn of spawns) {
+        if (name === "id") refused(spawn, "ID_CONFLICT");
+        else expect(spawn().id).not.toBe(first.id);
+      }
+    };
+    const first = manager.spawn(kind, { ...key, input: 1 });
+    others(first, [() => manager.spawn(other, { ...key, input: 1 }), () => manager.spawn(() => 1, key)]);
     const plain = { [name]: "plain" };
-    const first = manager.spawn(() => 1, plain);
-    expect(manager.spawn(deaf, plain).id).toBe(first.id);
-    refused(() => manager.spawn(kind, { ...plain, input: 1 }), "ID_CONFLICT");
+    const second = manager.spawn(() => 1, plain);
+    expect(manager.spawn(deaf, plain).id).toBe(second.id);
+    others(second, [() => manager.spawn(kind, { ...plain, input: 1 })]);
     await settled();
   });
 
@@ -168,8 +178,9 @@ describe.each(keys)("§10 the same %s", (name, key) => {
     const session = second.manager.session("chat");
     const again = session.spawn("work", { ...key, input: { b: 2, a: 1 } });
     expect([again.id, again.status, await again.result()]).toEqual([ended.id, "succeeded", { a: 1, b: 2 }]);
-    refused(() => session.spawn(kind, { ...key, input: { a: 1 } }), "ID_CONFLICT");
     expect(runs).toHaveLength(1);
+    if (name === "id") refused(() => session.spawn(kind, { ...key, input: { a: 1 } }), "ID_CONFLICT");
+    else expect(session.spawn(kind, { ...key, input: { a: 1 } }).id).not.toBe(ended.id);
   });
 
   test("D4 is the interrupted task after a crash, and not one that runs again", async () => {
@@ -260,6 +271,54 @@ describe("§9 a callId", () => {
     parent.finish();
   });
 
+  test("§10 with other content is a new call, and each of the calls is still known by its own content", async () => {
+    const { kind, other, kinds, runs } = counting();
+    const { manager } = world({ kinds });
+    const inputs = [1, { a: 1 }, "x".repeat(5_000), `${"x".repeat(4_999)}y`, undefined, null];
+    const turn = () => [
+      ...inputs.map((input) => manager.spawn(kind, { callId: "call_0", input }).id),
+      manager.spawn(other, { callId: "call_0", input: 1 }).id,
+      manager.spawn(() => 1, { callId: "call_0" }).id,
+    ];
+    const first = turn();
+    expect(new Set(first).size).toBe(8);
+    await settled();
+    expect(turn()).toEqual(first);
+    await settled();
+    expect(runs).toHaveLength(inputs.length);
+  });
+
+  test("§10 used again in the next turn is known by each of its contents after a restart, by events and by a snapshot", async () => {
+    const { kind, kinds, runs } = counting();
+    let process = await started({ kinds });
+    const turn = () =>
+      ["rivers", "lakes", "x".repeat(500)].map((input) =>
+        process.manager.session("chat").spawn(kind, { callId: "call_0", input }),
+      );
+    const first = turn();
+    for (const handle of first) await handle.outcome();
+    process = await process.restart();
+    expect(turn().map(({ id }) => id)).toEqual(first.map(({ id }) => id));
+    await compacted(process);
+    process = await process.restart();
+    expect(turn().map(({ id }) => id)).toEqual(first.map(({ id }) => id));
+    expect(runs).toHaveLength(3);
+  });
+
+  test("§10 of an evicted record is forgotten with it; the other contents of the same id stay known", async () => {
+    const { kind, kinds } = counting();
+    const { manager } = world({ kinds, retention: { maxFinished: 1 } });
+    const first = manager.spawn(kind, { callId: "call_0", input: 1 });
+    await first.outcome();
+    const second = manager.spawn(kind, { callId: "call_0", input: 2 });
+    await second.outcome();
+    await settled();
+    expect(manager.get(first.id)).toBeUndefined();
+    expect(manager.spawn(kind, { callId: "call_0", input: 2 }).id).toBe(second.id);
+    expect(manager.spawn(kind, { callId: "call_0", input: 1 }).id).not.toBe(first.id);
+    await settled();
+  });
+
   test("of names that could be taken for one another are apart", async () => {
     const { kind, kinds } = counting();
     const { manager } = world({ kinds });
@@ -292,9 +351,9 @@ describe("§9 a callId", () => {
     const again = await Promise.resolve()
       .then(() => manager.spawn(kind, { id: "new", callId: "c", input: 1 }))
       .catch((error: unknown) => error);
-    // Either the same task or a refusal: never two tasks for one call.
+    // Never two tasks for one call.
     expect(manager.list()).toHaveLength(1);
-    expect(again).toMatchObject(again instanceof Error ? { code: "ID_CONFLICT" } : { id: first.id });
+    expect(again).toMatchObject({ id: first.id });
   });
 });
 

@@ -20,6 +20,16 @@ describe("§9 spawn_task", () => {
     expect(manager.list()).toMatchObject([{ callId: "call_1" }, { callId: "call_2" }]);
   });
 
+  test("§10 starts new work for a call id that comes again with other input, and gives each call its own task", async () => {
+    const { call, manager } = agent();
+    const turn = (text: string) =>
+      call("spawn_task", { kind: "echo", input: { text }, wait_ms: 1_000 }, { callId: "call_0" });
+    const [first, second] = [await turn("rivers"), await turn("lakes")];
+    expect([first.result, second.result]).toEqual(["rivers", "lakes"]);
+    expect(await turn("rivers")).toMatchObject({ task_id: given(first.task_id), result: "rivers" });
+    expect(manager.list()).toHaveLength(2);
+  });
+
   test("passes on what the program says of all of them, and wakes its owner by all it does unless that says otherwise", async () => {
     const { manager, session, call } = agent({ lanes: { slow: { concurrency: 1 } } });
     await call("spawn_task", HELLO);

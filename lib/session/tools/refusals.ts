@@ -41,7 +41,7 @@ function wordsFor(error: unknown): { readonly said: string; readonly hint: strin
 /** Its message, unless that is for who wrote the program. */
 function saidBy(error: AnyErrandError): string {
   if (error.code === "QUEUE_FULL") return `${error.maxQueued} tasks are in line already`;
-  if (error.code === "ID_CONFLICT") return "This call was made before, with other input";
+  if (error.code === "ID_CONFLICT") return "Another task has this id";
   if (error.code !== "INVALID_INPUT") return error.message;
   return `It does not fit: ${issuesInWords(error.issues)}`;
 }
