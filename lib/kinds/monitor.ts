@@ -3,7 +3,7 @@
 // One task: it sleeps on the manager's clock, holding no slot, and calls `run` at each tick, never two at a time. Which tick comes next is a
 // question to its schedule (lib/kinds/monitor/); how far it has come is its checkpoint, so that a restart goes on counting.
 
-import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskKind } from "../core/kind.js";
 import { checkCount, checkKnown, checkType } from "../core/options.js";
 import { Context, type TaskContext } from "../session/context.js";
@@ -37,7 +37,8 @@ export interface MonitorDefinition
 }
 
 /**
- * A kind whose task calls `run` at each tick, and is `blocked` on `time` between them. Ticks never overlap and are never made up for: what
+ * A kind whose task calls `run` at each tick, and is `blocked` on `time` between them. Its schedule is part of the kind, so it takes no input:
+ * a spawn with one is an `InvalidInputError`. Ticks never overlap and are never made up for: what
  * was due while `run` was busy is counted (`tick.missed`) and skipped.
  *
  * An interval ticks at `startedAt + n × ms`, the first time after one `ms`; it does not drift. A cron pattern ticks in its timezone, and the
@@ -62,6 +63,7 @@ export function monitor(definition: MonitorDefinition): TaskKind<undefined, void
   return defineKind<void, undefined, undefined, void, Reached>({
     ...more,
     name,
+    input: noInput,
     checkpoint: reachedSchema,
     // Whatever was missed meanwhile is counted.
     canReattach: () => true,
@@ -97,6 +99,21 @@ export function monitor(definition: MonitorDefinition): TaskKind<undefined, void
 const DEFINITION: ReadonlySet<string> = new Set<keyof MonitorDefinition>([
   ...(["name", "description", "lane", "timeoutMs", "retry", "every", "run", "maxTicks"] as const),
 ]);
+
+/** §12: an input that would change nothing is refused, and so is every input here. */
+const noInput: StandardSchemaV1<undefined> & StandardJSONSchemaV1<undefined> = {
+  "~standard": {
+    version: 1,
+    vendor: "errand",
+    validate: (value) =>
+      value === undefined
+        ? { value }
+        : { issues: [{ message: "a monitor takes no input: its schedule is part of its kind" }] },
+    jsonSchema: { input: () => ({ ...NOTHING }), output: () => ({ ...NOTHING }) },
+  },
+};
+/** No value fits. */
+const NOTHING = { not: {} };
 
 /** How far it has come. */
 interface Reached {

@@ -4,7 +4,7 @@ import { type Clock, type TaskContext, type TaskHandle, TaskManager } from "erra
 import { monitor, type Tick } from "errand/kinds";
 import { manualClock, simulate } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { refusalOf, untilStopped, world } from "../core/program.js";
+import { refusalOf, refused, untilStopped, world } from "../core/program.js";
 import { deferred } from "../core/support.js";
 
 type Run = Parameters<typeof monitor>[0]["run"];
@@ -294,6 +294,28 @@ describe("§10 in a tick", () => {
     for (const refusal of refusals) expect(refusal).toMatchObject({ code: "INVALID_INPUT" });
     expect(ticks).toHaveLength(2);
   });
+});
+
+describe("§12 a monitor's task", () => {
+  test.each([{ cron: "0 9 * * 1" }, {}, null, "", 0, false, []])(
+    "takes no input, and %j starts nothing, from the manager and from a session",
+    async (input) => {
+      const { kind, ticks } = watched();
+      const { manager, pass } = world({ kinds: [kind] });
+      const spawns = [
+        () => manager.spawn("monitor", { input }),
+        () => manager.session("chat").spawn("monitor", { input }),
+      ];
+      for (const spawn of spawns) {
+        const { issues } = refused(spawn, "INVALID_INPUT");
+        expect(issues).toEqual([{ message: expect.stringContaining("a monitor takes no input") }]);
+      }
+      expect(manager.list()).toEqual([]);
+      manager.spawn("monitor", { input: undefined });
+      await pass(10);
+      expect(ticks).toHaveLength(1);
+    },
+  );
 });
 
 describe("§12 monitor refuses", () => {
