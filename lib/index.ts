@@ -82,7 +82,7 @@ export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/store.js";
 export { type StoreView, viewStore } from "./core/store-view.js";
 export type { WaitOptions } from "./core/waits.js";
 export { defineKind, type KindDefinition, type RemoteKindDefinition } from "./kinds/define-kind.js";
-export type { ReconcileReport } from "./kinds/remote.js";
+export type { AskingReport, ReconcileReport } from "./kinds/remote/report.js";
 export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
 export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./session/context.js";
 export type { NoticeBatch } from "./session/notice-batch.js";

@@ -159,7 +159,8 @@ export class Requests implements Inbox {
     if (question.key === undefined) return undefined;
     for (const id of task.desk?.requestIds ?? []) {
       const asked = this.#asked.get(id);
-      if (asked?.request.key !== question.key) continue;
+      // Withdrawn, and asked once more: a new request.
+      if (asked?.request.key !== question.key || asked.request.status === "withdrawn") continue;
       if (isSameQuestion(asked.request, question)) return asked;
       throw new IdConflictError(
         question.key,
@@ -388,6 +389,26 @@ export class Requests implements Inbox {
       const asked = this.#asked.get(id);
       if (asked?.request.status === "open" && asked.request.key === undefined)
         this.#close(asked, { status: "withdrawn" });
+    }
+  }
+
+  // ── of a remote ──────────────────────────────────────────────────────────
+
+  /** The request of `task` that has this key, unless it was withdrawn. */
+  keyed(task: Task, key: string): InboxRequest | undefined {
+    for (const id of task.desk?.requestIds ?? []) {
+      const request = this.#asked.get(id)?.request;
+      if (request?.key === key && request.status !== "withdrawn") return request;
+    }
+    return undefined;
+  }
+
+  /** Withdraws what a remote asks no more: the request with the key `was`, and each that was left by an earlier process; not the one with `key`. */
+  withdrawOthers(task: Task, key: string | undefined, was: string | undefined): void {
+    for (const id of task.desk?.requestIds ?? []) {
+      const asked = this.#asked.get(id);
+      if (asked?.request.status !== "open" || asked.request.key === undefined || asked.request.key === key) continue;
+      if (asked.request.key === was || asked.askers.size === 0) this.#close(asked, { status: "withdrawn" });
     }
   }
 

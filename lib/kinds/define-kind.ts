@@ -5,10 +5,12 @@ import { Kind, type TaskKind } from "../core/kind.js";
 import type { Message } from "../core/message.js";
 import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/options.js";
 import type { TaskRecord } from "../core/record.js";
+import type { InboxRequest } from "../core/request.js";
 import { type RetryOptions, takeRetry } from "../core/retry.js";
 import type { KindLimits } from "../core/work.js";
 import type { TaskContext } from "../session/context.js";
-import { type ReconcileReport, remoteRun } from "./remote.js";
+import type { ReconcileReport } from "./remote/report.js";
+import { remoteRun } from "./remote.js";
 
 /** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
 export interface KindDefinition<In, I, R, T, C> {
@@ -29,13 +31,22 @@ export interface KindDefinition<In, I, R, T, C> {
    */
   deliver?: ((record: TaskRecord, message: Message) => void | PromiseLike<void>) | undefined;
   /**
-   * For work that goes on elsewhere: `run` starts it, or finds it again by `ctx.record.links`, and returns `undefined`; then this is asked
-   * how it is: at once, after 1 s and, while there is nothing new, after pauses that double up to 30 s, until it reports an end. Between polls no
-   * slot is held. Its reports are told as a run's are. A throw, and a report that is none, is logged, and it is asked again.
+   * Polls work that runs elsewhere. `run` starts that work, or finds it again by `ctx.record.links`, and returns `undefined`. `reconcile` is
+   * then called at once, after 1 s and, while a report brings nothing new, after pauses that double up to 30 s, until a report says the end.
+   * Between polls the task holds no slot. The news of a report are written as those of a run. A report that is `"asking"` opens a request in
+   * the inbox, and the task is `blocked` on `input` while the polls continue; a report that asks no more withdraws the request.
+   * A throw, a report that does not fit, and no answer within 60 s are logged, and the remote is polled again.
    */
   reconcile?:
     | ((record: TaskRecord) => ReconcileReport<NoInfer<R>> | PromiseLike<ReconcileReport<NoInfer<R>>>)
     | undefined;
+  /**
+   * Carries the answer to the remote: called with each request that a report of `reconcile` asked, once it is stored as answered, rejected or
+   * expired (`request.status`). While the call settles, `reconcile` is called as before. If it throws, that is logged and the next report that
+   * still asks calls it again; a retry or a restart may call it once more, while the remote still asks. Without it, listen to
+   * `request.answered`; a rejected or expired request then ends the task `failed` with code `rejected`, after its `cancel`.
+   */
+  answer?: ((record: TaskRecord, request: InboxRequest) => void | PromiseLike<void>) | undefined;
   /**
    * Winds down something outside: called once an attempt that runs is stopped, for whatever reason; the task is over when this is too, within
    * its grace. Not at a shutdown after which the task can go on. A stop that a dead process did not carry out is carried out by the next. A throw
@@ -86,7 +97,7 @@ export function limitedKind<R, In, I, T, C>(
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
   const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane } = definition;
-  const { deliver, reconcile, cancel, canReattach } = definition;
+  const { deliver, reconcile, answer, cancel, canReattach } = definition;
   checkType("name", name, "string");
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
@@ -94,8 +105,10 @@ export function limitedKind<R, In, I, T, C>(
   checkSchema("output", output);
   checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
-  for (const [option, hook] of Object.entries({ deliver, reconcile, cancel, canReattach }))
+  for (const [option, hook] of Object.entries({ deliver, reconcile, answer, cancel, canReattach }))
     if (hook !== undefined) checkType(option, hook, "function");
+  if (answer !== undefined && reconcile === undefined)
+    throw new TypeError("answer needs reconcile: it carries the answer to a question that a report asked");
   checkMs("timeoutMs", timeoutMs);
   checkText("lane", lane);
   return new Kind({
@@ -104,7 +117,7 @@ export function limitedKind<R, In, I, T, C>(
     input,
     output,
     checkpoint,
-    run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, cancel }),
+    run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, answer, cancel }),
     deliver,
     cancel,
     canReattach,
@@ -125,6 +138,7 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, neve
     "run",
     "deliver",
     "reconcile",
+    "answer",
     "cancel",
     "canReattach",
     "retry",
