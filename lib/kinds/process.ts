@@ -7,9 +7,9 @@ import type { TaskKind } from "../core/kind.js";
 import { checkKnown, checkType } from "../core/options.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
-import { ProcessGroup } from "./process/group.js";
 import { type ProcessInput, processInput } from "./process/input.js";
 import { readText, readToEnd, Tail } from "./process/output.js";
+import { ProcessSession } from "./process/session.js";
 import { loadStart } from "./process/start.js";
 
 export type { ProcessInput } from "./process/input.js";
@@ -33,11 +33,17 @@ export interface ProcessDefinition
  * What it prints goes to `ctx.output("stdout" | "stderr")` as it comes; it has nothing to read. However it ended is the result, with
  * `check: true` only 0 is. A program that cannot be started fails the task, and so does an input that does not fit: `InvalidInputError`, from `spawn`.
  *
- * Stopped (cancel, timeout, its parent's end, `close`), the program and everything it started get SIGTERM, and SIGKILL when four fifths of
- * its grace (the task's `graceMs`, or that of a `close`) have passed; the task is over when none of them is left. It is `cancelled`, unless the program had ended before.
- * What a program leaves running when it exits by itself is ended in the same way, and the task waits for that; output that such a process
- * has not written by then is lost. What makes a session of its own (a daemon) has left the task: it lives on, and its output is cut off.
- * On Windows all are ended at once, without a question, and what outlives the program that started it is not found.
+ * When the task is stopped (cancel, timeout, the end of its parent, `close`), the program and every process that it started get SIGTERM, and
+ * SIGKILL when four fifths of the grace (the task's `graceMs`, or that of a `close`) have passed. The task ends when none of them is left. It
+ * is `cancelled`, unless the program had ended before. What a program leaves running when it exits by itself is ended in the same way, and the
+ * task waits for that; output that such a process has not written by then is lost.
+ *
+ * The processes of a program are those of its session, in whichever process group: jobs of a shell with job control and what `timeout` runs
+ * belong to it. A process that makes a session of its own (a daemon, `setsid`) leaves the task: it keeps running, and its output is cut off.
+ * - Linux: the session is read from `/proc`.
+ * - macOS and other POSIX systems: the processes are found by `ps`, from parent to child. A process in another process group whose parent has
+ *   already exited is not found.
+ * - Windows: all are ended at once, without SIGTERM. A process that outlives the program that started it is not found.
  *
  * When this process exits, so do the programs; not when it is killed, by a signal that it does not handle: a Ctrl-C reaches this process
  * alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and SIGTERM. After a restart such a task is `interrupted`.
@@ -65,12 +71,12 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
     throw new Error(`${input.command} could not be started: ${await closed}${hint}`);
   }
   const core = Context.coreOf(ctx);
-  const group = new ProcessGroup(pid, core.loop.clock, () => KILL_AT * core.graceOf(ctx.id));
+  const session = new ProcessSession(pid, core.loop.clock, () => KILL_AT * core.graceOf(ctx.id));
   let ended: ProcessResult | undefined;
   let isStopped = false;
   const stop = () => {
     isStopped = ended === undefined;
-    group.end();
+    session.end();
   };
   ctx.signal.addEventListener("abort", stop, { once: true });
   const errors = new Tail();
@@ -85,8 +91,7 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
       resolve(ended);
     });
   });
-  group.end();
-  await group.gone();
+  await session.ended();
   ctx.signal.removeEventListener("abort", stop);
   await readToEnd([stdout, stderr], closed);
   // What it complained of, for whoever is told of its end and no more.

@@ -173,6 +173,80 @@ describe("a program ends with", () => {
   });
 });
 
+describe("§10 the whole session of a program", () => {
+  /** A line for bash, whose processes say `bar` and their id as soon as they are there. */
+  const bash = (line: string) => ({ command: "bash", args: ["-c", line] });
+  const idle = (signals = "") =>
+    `${process.execPath} -e '${(IDLE + signals).replaceAll("'", `"`).replaceAll("idle", "bar")}'`;
+  const has = (command: string) => process.platform !== "win32" && spawnSync(command, ["--version"]).status === 0;
+
+  const lines: readonly [what: string, line: string, count: number][] = [
+    ["`timeout` made a group of", `timeout 300 ${idle()}; echo after`, 1],
+    ["a shell with job control made a group of", `set -m; ${idle()} & ${idle()} & wait`, 2],
+    ["`nohup` keeps from a hang-up", `nohup ${idle()} & wait`, 1],
+    [
+      "are in groups within groups",
+      `set -m; timeout 300 bash -c "set -m; ${idle().replaceAll(`"`, `\\"`)} & wait" & wait`,
+      1,
+    ],
+    ["`xargs` started", `echo x | xargs -I{} timeout 300 ${idle()}`, 1],
+    [
+      "are stopped in a group of their own",
+      `set -m; ${idle(`process.kill(process.pid, "SIGSTOP");`)} & wait; sleep 100`,
+      1,
+    ],
+  ];
+  for (const [what, line, count] of lines) {
+    test.skipIf(!has("bash") || !has("timeout"))(`ends with its task: processes that ${what}`, async () => {
+      const manager = new TaskManager();
+      const handle = manager.spawn(program, { input: bash(line) });
+      const ids = await pids(handle, count);
+      expect(await handle.cancel("enough")).toMatchObject({ status: "cancelled", reason: "enough" });
+      expect(living(ids)).toEqual([]);
+    });
+  }
+
+  test.skipIf(!has("bash"))(
+    "ends when the program exits by itself and leaves a job in a group of its own",
+    async () => {
+      const manager = new TaskManager();
+      const handle = manager.spawn(program, { input: bash(`set -m; ${idle()} & read -t 1 < <(sleep 1); exit 3`) });
+      const ids = await pids(handle, 1);
+      expect(await handle.result()).toEqual({ exitCode: 3, signal: null });
+      expect(living(ids)).toEqual([]);
+    },
+  );
+
+  test.skipIf(!has("bash"))("is killed, one that hears no SIGTERM in a group of its own too", async () => {
+    const { manager, pass } = world({ graceMs: 10_000 });
+    const deaf = idle(`process.on("SIGTERM", () => {});`);
+    const handle = manager.spawn(program, { input: bash(`set -m; ${deaf} & wait`) });
+    const [pid = 0] = await pids(handle, 1);
+    const ended = handle.cancel();
+    await pass(7_999);
+    expect([isAlive(pid), (await peek(ended)).is]).toEqual([true, "pending"]);
+    await pass(1);
+    expect((await ended).status).toBe("cancelled");
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  const ends: readonly [
+    what: string,
+    end: (handle: TaskHandle, pass: (ms: number) => Promise<void>, manager: TaskManager) => Promise<unknown>,
+  ][] = [
+    ["timeoutMs", (_handle, pass) => pass(60_000)],
+    ["close", (_handle, _pass, manager) => manager.close()],
+  ];
+  test.skipIf(!has("bash")).each(ends)("ends at the %s", async (_what, end) => {
+    const { manager, pass } = world();
+    const handle = manager.spawn(program, { input: bash(`set -m; ${idle()} & wait`), timeoutMs: 60_000 });
+    const ids = await pids(handle, 1);
+    await end(handle, pass, manager);
+    await handle.outcome();
+    expect(living(ids)).toEqual([]);
+  });
+});
+
 describe("H1 what a program leaves running when it exits", () => {
   test("is ended, though it holds the output open, and the result is the program's own", async () => {
     const manager = new TaskManager();
@@ -211,17 +285,15 @@ describe("H1 what a program leaves running when it exits", () => {
   test.skipIf(process.platform !== "linux" || spawnSync("python3", ["-V"]).status !== 0)(
     "is not waited for when it is dead, and nobody collects it",
     async () => {
-      // In the session of the leader, but in a group of its own; and the one below it, dead, back in the group of the leader.
+      // One is dead, in the group of the leader; the one that should collect it has left for a session of its own.
       const code = `import os, time
 done, tell = os.pipe()
-leader = os.getpid()
 if os.fork() == 0:
-    os.setpgid(0, 0)
     dead = os.fork()
     if dead == 0:
-        os.setpgid(0, leader)
         os._exit(0)
     os.waitid(os.P_PID, dead, os.WEXITED | os.WNOWAIT)
+    os.setsid()
     print("idle", os.getpid(), flush=True)
     os.write(tell, b"x")
     time.sleep(1000)
