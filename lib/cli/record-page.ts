@@ -102,8 +102,8 @@ function itsTimes(
 
 function itsWork({ usage, budget, artifacts, links, outputOmitted }: TaskRecord): Field[] {
   const made = artifacts.map(({ name, type, ...where }) => {
-    const place = "path" in where ? where.path : "url" in where ? where.url : count(where.data.length, "character");
-    return `${name} (${type}): ${phrase(place)}`;
+    if ("data" in where) return `${name} (${type}): ${phrase(count(where.data.length, "character"))}`;
+    return `${name} (${type}): ${Object.values(where).map(phrase).join(", ")}`;
   });
   const used = usageInWords(usage);
   return [

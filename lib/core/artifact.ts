@@ -1,25 +1,27 @@
-// Artifact: something a task made, as it is taken from its function: by path, by url, or a chunk of its data.
+// Artifact: something a task made, as it is taken from its function: by path, by url, by both, or a chunk of its data.
 
-import { checkType, show } from "./options.js";
+import { types } from "node:util";
+import { checkFields, checkText, checkType, show } from "./options.js";
 import type { Artifact, ArtifactInput } from "./record.js";
 
-/** A frozen copy; bytes as base64. `TypeError`: it has no name, no type, or nothing that it is. */
+const FIELDS = ["name", "type", "path", "url", "data"] as const;
+
+/** A frozen copy; bytes as base64. `TypeError`: a field that is none, no name, no type, nothing that it is, or data beside a path or url. */
 export function takeArtifact(artifact: ArtifactInput): Artifact {
-  checkType("artifact", artifact, "object");
-  const { name, type } = artifact;
+  checkFields("artifact", artifact, FIELDS);
+  const { name, type, path, url, data } = artifact;
   checkType("artifact.name", name, "string");
   checkType("artifact.type", type, "string");
-  if ("path" in artifact) {
-    checkType("artifact.path", artifact.path, "string");
-    return Object.freeze({ name, type, path: artifact.path });
-  }
-  if ("url" in artifact) {
-    checkType("artifact.url", artifact.url, "string");
-    return Object.freeze({ name, type, url: artifact.url });
-  }
-  const { data } = artifact;
+  checkText("artifact.path", path);
+  checkText("artifact.url", url);
+  const isPlaced = path !== undefined || url !== undefined;
+  if (isPlaced && data !== undefined)
+    throw new TypeError("artifact.data excludes artifact.path and artifact.url: give the data, or where it is");
+  if (path !== undefined) return Object.freeze({ name, type, path, ...(url === undefined ? {} : { url }) });
+  if (url !== undefined) return Object.freeze({ name, type, url });
   if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
-  if (data instanceof Uint8Array) {
+  // Of any realm.
+  if (types.isUint8Array(data)) {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
     return Object.freeze({ name, type, data: text, encoding: "base64" });
   }

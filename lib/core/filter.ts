@@ -1,24 +1,30 @@
-// Filter: which tasks somebody asks for.
+// Filter: which tasks, and whose requests, a caller asks for.
 
-import { checkOneOf, checkTags, checkType } from "./options.js";
+import { checkFields, checkOneOf, checkTags, checkType } from "./options.js";
 import type { TaskFilter } from "./record.js";
+import { REQUEST_STATUSES, type RequestFilter } from "./request.js";
 import { TASK_STATUSES } from "./status.js";
 import type { Task } from "./task.js";
 
 export function checkFilter(filter: TaskFilter): void {
-  checkType("filter", filter, "object");
-  const { status, tags, ...texts } = filter;
-  for (const each of status === undefined || typeof status === "string" ? [status] : status) {
-    checkOneOf("filter.status", each, TASK_STATUSES);
-  }
+  checkFields("filter", filter, FIELDS);
+  const { status, tags } = filter;
+  // A list alone: it is read again for each task.
+  for (const each of Array.isArray(status) ? status : [status]) checkOneOf("filter.status", each, TASK_STATUSES);
   checkTags("filter.tags", tags);
-  for (const [field, value] of Object.entries(texts)) {
-    if (!TEXT_FIELDS.includes(field)) throw new TypeError(`filter.${field} is not a field to filter by`);
-    if (value !== undefined) checkType(`filter.${field}`, value, "string");
-  }
+  for (const field of TEXT_FIELDS) if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
 }
 
-const TEXT_FIELDS: readonly string[] = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"];
+const TEXT_FIELDS = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"] as const;
+const FIELDS = ["status", ...TEXT_FIELDS, "tags"] as const satisfies readonly (keyof TaskFilter)[];
+
+/** `more`: the field beside those that say whose requests are asked for. */
+export function checkRequestFilter(what: string, filter: RequestFilter, more: "status" | "signal"): void {
+  checkFields(what, filter, [more, "taskId", "sessionId"]);
+  checkOneOf("filter.status", filter.status, REQUEST_STATUSES);
+  for (const field of ["taskId", "sessionId"] as const)
+    if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
+}
 
 export function fits(task: Task, filter: TaskFilter): boolean {
   const { state, traits } = task;

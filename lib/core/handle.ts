@@ -94,7 +94,10 @@ export class Handle<T> implements TaskHandle<T> {
   result(options: WaitOptions = {}): Promise<T> {
     const { signal } = options;
     return this.#checked(
-      () => checkSignal("signal", signal),
+      () => {
+        checkOptions("result", options, "signal");
+        checkSignal("signal", signal);
+      },
       () => this.#core.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
     );
   }
@@ -122,12 +125,14 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   messages(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
+    checkOptions("messages", query, "after", "limit");
     checkText("after", query.after);
     checkCount("limit", query.limit, 0);
     return this.#task.desk?.mailbox?.list(query) ?? [];
   }
 
   output(query: { after?: number | undefined } = {}): OutputChunk {
+    checkOptions("output", query, "after");
     checkCount("after", query.after, 0);
     return this.#task.desk?.output?.read(query.after) ?? NO_OUTPUT;
   }
@@ -147,6 +152,7 @@ export class Handle<T> implements TaskHandle<T> {
     return this.#checked(
       () => {
         checkText("reason", reason);
+        checkOptions("cancel", options, "signal");
         checkSignal("signal", signal);
       },
       () => this.#core.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),

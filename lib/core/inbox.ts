@@ -20,7 +20,8 @@ import {
 import type { Ids } from "./ids.js";
 import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
-import { checkSignal, checkText, checkType, show } from "./options.js";
+import { checkRequestFilter } from "./filter.js";
+import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
 import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
 import {
   type Closing,
@@ -229,6 +230,7 @@ export class Requests implements Inbox {
   // ── answering ────────────────────────────────────────────────────────────
 
   list(filter: RequestFilter = {}): readonly InboxRequest[] {
+    checkRequestFilter("filter", filter, "status");
     const { status = "open", ...who } = filter;
     const among = status === "open" ? this.#open : this.#asked.values();
     return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
@@ -289,6 +291,7 @@ export class Requests implements Inbox {
   #find(id: string, answered: { by: string }): Asked {
     if (typeof answered !== "object" || answered === null)
       throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
+    checkFields("answered", answered, ["by"]);
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
@@ -332,6 +335,7 @@ export class Requests implements Inbox {
   }
 
   watch(options: Parameters<Inbox["watch"]>[0] = {}): Stream<InboxRequest> {
+    checkRequestFilter("watch", options, "signal");
     const { signal, ...who } = options;
     checkSignal("signal", signal);
     let open = this.#open.values();

@@ -1,8 +1,8 @@
-// Message: a stored note between a task and its owner, and how its content is taken.
+// Message: a stored note between a task and its owner.
 //
-// Owns the words and the check of what comes in; the mailboxes are in `mailbox.ts`.
+// Owns the words alone: content is taken in `content.ts`, and the mailboxes are in `mailbox.ts`.
 
-import { type Json, takeJson } from "./json.js";
+import type { Json } from "./json.js";
 
 export type Part = { readonly type: "text"; readonly text: string } | { readonly type: "data"; readonly data: Json };
 
@@ -22,27 +22,4 @@ export type Content =
 
 export interface SendOptions {
   inReplyTo?: string | undefined;
-}
-
-export function takeContent(content: Content): readonly Part[] {
-  if (typeof content === "string") return Object.freeze([Object.freeze({ type: "text" as const, text: content })]);
-  if (!Array.isArray(content))
-    throw new TypeError(`content must be a string or a list of parts, got ${typeof content}`);
-  return Object.freeze(content.map((part: unknown, index) => Object.freeze(takePart(part, `content[${index}]`))));
-}
-
-function takePart(part: unknown, place: string): Part {
-  if (typeof part === "object" && part !== null && "type" in part) {
-    if (part.type === "text" && "text" in part && typeof part.text === "string")
-      return { type: "text", text: part.text };
-    if (part.type === "data" && "data" in part) return { type: "data", data: takeJson(`${place}.data`, part.data) };
-  }
-  throw new TypeError(`${place} must be { type: "text", text } or { type: "data", data }`);
-}
-
-/** What a message says as an answer: its one data part, or its text. */
-export function toAnswer(content: readonly Part[]): Json {
-  const [first] = content;
-  if (content.length === 1 && first?.type === "data") return first.data;
-  return content.map((part) => (part.type === "text" ? part.text : JSON.stringify(part.data))).join("\n");
 }

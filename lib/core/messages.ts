@@ -5,14 +5,15 @@
 
 import { ambientAttempt, waiterOf } from "./ambient.js";
 import { Alarm } from "./clock.js";
+import { checkSendOptions, takeContent, toAnswer } from "./content.js";
 import { deskOf } from "./desk.js";
 import { InvalidInputError, TaskTerminatedError } from "./errors.js";
 import type { Ids } from "./ids.js";
 import type { Requests } from "./inbox.js";
 import type { Loop } from "./loop.js";
 import { Mailbox } from "./mailbox.js";
-import { type Content, type Message, type SendOptions, takeContent, toAnswer } from "./message.js";
-import { checkMs, checkSignal, checkText } from "./options.js";
+import type { Content, Message, SendOptions } from "./message.js";
+import { checkMs, checkOptions, checkSignal } from "./options.js";
 import type { Attempt, Task } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import type { KindParts } from "./work.js";
@@ -50,6 +51,7 @@ export class Messages {
 
   /** To the task. Resolves when stored. */
   async send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
+    checkSendOptions("send", options);
     const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
     const message = this.#make(task, "inbound", content, options);
     const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
@@ -107,6 +109,7 @@ export class Messages {
 
   /** From the task to its owner. Resolves when stored; from a function that is over it is dropped (S2). */
   async post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
+    checkSendOptions("post", options);
     const { task } = attempt;
     const message = this.#make(task, "outbound", content, options);
     const isOpen = attempt.phase === "open";
@@ -124,6 +127,7 @@ export class Messages {
   ): Promise<Message | undefined> {
     const { timeoutMs, signal } = options;
     try {
+      checkOptions("receive", options, "timeoutMs", "signal");
       checkMs("timeoutMs", timeoutMs);
       checkSignal("signal", signal);
     } catch (error) {
@@ -160,7 +164,6 @@ export class Messages {
 
   #make(task: Task, direction: Message["direction"], content: Content, options: SendOptions): Message {
     const { inReplyTo } = options;
-    checkText("inReplyTo", inReplyTo);
     return Object.freeze({
       id: this.#ids.next("message"),
       taskId: task.id,

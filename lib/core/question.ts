@@ -6,7 +6,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "./errors.js";
 import { copyJson, type Json, takeJson } from "./json.js";
 import { toJsonSchema } from "./json-schema.js";
-import { checkKnown, checkMs, checkOneOf, checkSchema, checkSignal, checkText, checkType, show } from "./options.js";
+import { checkFields, checkKnown, checkMs, checkOneOf, checkSchema, checkSignal, checkText, checkType, show } from "./options.js";
 import type { InboxRequest, Question } from "./request.js";
 import type { WaitOptions } from "./waits.js";
 
@@ -60,6 +60,9 @@ export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Questi
   checkSchema("schema", schema);
   if (typeof onTimeout !== "object" || onTimeout === null) {
     checkOneOf("onTimeout", onTimeout, ["fail"]);
+  } else {
+    checkFields("onTimeout", onTimeout, ["default"]);
+    if (!("default" in onTimeout)) throw new TypeError(`onTimeout must be "fail" or { default }, got ${show(onTimeout)}`);
   }
   const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);
   return {

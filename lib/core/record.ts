@@ -72,16 +72,17 @@ export interface Budget {
   tasks?: number | undefined;
 }
 
-/** Something a task made. `data` is a chunk: artifacts append, and a reader joins the chunks of one `name`. */
+/** Something a task made: a path, a url, both, or `data`, which is a chunk: artifacts append, and a reader joins the chunks of one `name`. */
 export type Artifact = { readonly name: string; readonly type: string } & (
-  | { readonly path: string }
+  | { readonly path: string; readonly url?: string }
   | { readonly url: string }
   | { readonly data: string; readonly encoding: "utf8" | "base64" }
 );
+/** `data` beside a `path` or a `url` is a `TypeError`. */
 export type ArtifactInput = { readonly name: string; readonly type: string } & (
-  | { readonly path: string }
-  | { readonly url: string }
-  | { readonly data: string | Uint8Array }
+  | { readonly path: string; readonly url?: string | undefined; readonly data?: undefined }
+  | { readonly path?: undefined; readonly url: string; readonly data?: undefined }
+  | { readonly path?: undefined; readonly url?: undefined; readonly data: string | Uint8Array }
 );
 
 /** Where else this task lives. Merged field by field, `resourceIds` without duplicates (S7). */

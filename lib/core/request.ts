@@ -5,7 +5,8 @@
 import { isSameJson, type Json } from "./json.js";
 
 export type RequestKind = "approval" | "choice" | "text" | "json";
-export type RequestStatus = "open" | "answered" | "rejected" | "expired" | "withdrawn";
+export const REQUEST_STATUSES = ["open", "answered", "rejected", "expired", "withdrawn"] as const;
+export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
 /** A question a task asks. Stored before anyone sees it; its id is stable. */
 export interface InboxRequest {

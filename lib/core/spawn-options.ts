@@ -144,15 +144,20 @@ export function detailsOf(options: SpawnOptions): TaskDetails {
   });
 }
 
-const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions>([
+const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions | "input">([
+  "input",
   ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
   ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
   ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget"] as const),
 ]);
 
-export function checkSpawnOptions(options: SpawnOptions): void {
-  checkType("options", options, "object");
+/** Before an input is parsed: a misspelt `input` is no input that does not fit. */
+export function checkSpawnNames(options: object): void {
   checkKnown("spawn", options, SPAWN_OPTIONS);
+}
+
+/** What `checkSpawnNames` has let through. */
+export function checkSpawnOptions(options: SpawnOptions): void {
   checkText("id", options.id);
   checkText("name", options.name);
   checkText("title", options.title);

@@ -282,7 +282,7 @@ export class TaskManager extends Scope {
   }
 }
 
-const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
+export const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
   ...([
     "store",
     "kinds",

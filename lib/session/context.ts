@@ -13,7 +13,15 @@ import { type Json, takeJson } from "../core/json.js";
 import { type TaskKind, valid } from "../core/kind.js";
 import type { Content, Message, SendOptions } from "../core/message.js";
 import type { NoticeOptions } from "../core/notices.js";
-import { checkCount, checkFinite, checkMs, checkSignal, checkTags, checkText, checkType } from "../core/options.js";
+import {
+  checkCount,
+  checkFields,
+  checkMs,
+  checkOptions,
+  checkSignal,
+  checkText,
+  checkType,
+} from "../core/options.js";
 import { OutputRing } from "../core/output-ring.js";
 import type { Ask, AskInput, AskOptions } from "../core/question.js";
 import type {
@@ -26,6 +34,7 @@ import type {
   Usage,
   UsageReport,
 } from "../core/record.js";
+import { takeLinks, takeProgress, takeUsage } from "../core/report.js";
 import { signalOf } from "../core/signal.js";
 import type { SpawnScope } from "../core/spawn.js";
 import type { Attempt, Task } from "../core/task.js";
@@ -138,18 +147,18 @@ export interface TaskContext<C = unknown> extends Session {
   post(content: Content, options?: SendOptions): Promise<Message>;
   /** A `custom` event. `TypeError`: a payload that JSON cannot carry. */
   emit(name: string, payload?: unknown): void;
-  /** Replaces what was there. A sign of life. */
+  /** Replaces what was there. A sign of life. `TypeError`: a field that progress does not have, or of a wrong type; nothing is replaced then. */
   progress(progress: Progress): void;
   /** One line for people and models. */
   summary(text: string): void;
   /**
    * Added up along the ancestors. The report that overspends a budget stops the task that carries it, and what is below, in the same call; it
-   * does not throw. `RangeError`: less than nothing.
+   * does not throw. `TypeError`: a field that a report does not have; `RangeError`: an amount below 0. Nothing is added then.
    */
   reportUsage(report: UsageReport): void;
-  /** Something it made: a path, a url, or a chunk of data; appended, never replaced. `TypeError`: it has none of these. */
+  /** Something it made: a path, a url, both, or a chunk of data; appended, never replaced. `TypeError`: none of these, data beside a path or url, or a field that an artifact does not have. */
   artifact(artifact: ArtifactInput): void;
-  /** Merged field by field with what was there. */
+  /** Merged field by field with what was there. `TypeError`: a field that links do not have. */
   link(links: LinksInput): void;
   /** Frequent and cheap: a ring of 64 KiB, never journalled. A sign of life. */
   output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
@@ -163,6 +172,8 @@ export interface TaskContext<C = unknown> extends Session {
   /** `undefined` in a task that never stored one. `InvalidInputError`: what was stored does not fit the kind's schema any more. */
   readonly lastCheckpoint: C | undefined;
 }
+
+const MAP_OPTIONS = ["concurrency", "signal"] as const satisfies readonly (keyof MapOptions)[];
 
 export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
@@ -237,7 +248,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     try {
       list = [...items];
       checkType("fn", fn, "function");
-      checkType("options", options, "object");
+      checkFields("the options of map", options, MAP_OPTIONS);
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);
@@ -292,6 +303,11 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   approve(question: string, options: AskOptions = {}): Promise<void> {
+    try {
+      checkOptions("approve", options, "details", "key", "timeoutMs", "signal");
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.core.requests.ask<void>(this.caller, { ...options, question }, true);
   }
 
@@ -303,6 +319,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     try {
       checkType("ms", ms, "number");
       checkMs("ms", ms);
+      checkOptions("sleep", options, "signal");
       checkSignal("signal", options.signal);
     } catch (error) {
       return Promise.reject(error);
@@ -324,20 +341,9 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   progress(progress: Progress): void {
-    checkType("progress", progress, "object");
-    const { current, total, unit, label } = progress;
-    checkFinite("progress.current", current);
-    checkFinite("progress.total", total);
-    if (unit !== undefined) checkType("progress.unit", unit, "string");
-    if (label !== undefined) checkType("progress.label", label, "string");
-    const told = Object.freeze({
-      ...(current === undefined ? {} : { current }),
-      ...(total === undefined ? {} : { total }),
-      ...(unit === undefined ? {} : { unit }),
-      ...(label === undefined ? {} : { label }),
-    });
+    const taken = takeProgress(progress);
     this.#sign();
-    this.#write({ type: "progress", attempt: this.attempt, progress: told });
+    this.#write({ type: "progress", attempt: this.attempt, progress: taken });
   }
 
   summary(text: string): void {
@@ -346,13 +352,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   reportUsage(report: UsageReport): void {
-    checkType("report", report, "object");
-    const { inputTokens, outputTokens, costUsd } = report;
-    for (const [field, value] of Object.entries({ inputTokens, outputTokens, costUsd })) {
-      checkFinite(field, value);
-      if (value !== undefined && value < 0) throw new RangeError(`${field} must be ≥ 0, got ${value}`);
-    }
-    const usage = Object.freeze({ inputTokens, outputTokens, costUsd });
+    const usage = takeUsage(report);
     if (this.#write({ type: "reportUsage", attempt: this.attempt, usage })) this.core.report(this.#task, usage);
   }
 
@@ -361,17 +361,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   link(links: LinksInput): void {
-    checkType("links", links, "object");
-    checkText("links.childSessionId", links.childSessionId);
-    checkText("links.remoteTaskId", links.remoteTaskId);
-    const { childSessionId, remoteTaskId, resourceIds } = links;
-    checkTags("links.resourceIds", resourceIds);
-    const patch = {
-      ...(childSessionId === undefined ? {} : { childSessionId }),
-      ...(remoteTaskId === undefined ? {} : { remoteTaskId }),
-      ...(resourceIds === undefined ? {} : { resourceIds: Object.freeze([...resourceIds]) }),
-    };
-    this.#write({ type: "update", attempt: this.attempt, patch: { links: patch } });
+    this.#write({ type: "update", attempt: this.attempt, patch: { links: takeLinks(links) } });
   }
 
   output(stream: string, text: string): void {

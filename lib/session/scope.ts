@@ -20,7 +20,7 @@ import {
 } from "../core/options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
 import type { SpawnScope } from "../core/spawn.js";
-import type { SpawnOptions as AnySpawnOptions } from "../core/spawn-options.js";
+import { checkSpawnNames, type SpawnOptions as AnySpawnOptions } from "../core/spawn-options.js";
 import type { Attempt, Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";
@@ -111,6 +111,7 @@ export abstract class Scope {
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
     // First of all, and whatever the options say: a function that is over, or was abandoned, spawns nothing (H0).
     const scope = this.spawnScope();
+    if (options !== undefined) checkSpawnNames(options);
     if (options?.parent !== undefined) {
       const parent = taskOf(this.core, "parent", options.parent);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
@@ -152,6 +153,7 @@ export abstract class Scope {
     tasks: H,
     options: WaitOptions = {},
   ): AsyncIterable<OutcomeOf<H[number]>> {
+    checkOptions("outcomes", options, "signal");
     checkSignal("signal", options.signal);
     return this.core.outcomes(this.caller, this.#awaiting(tasks), () => this.#tasksOf(tasks), options) as AsyncIterable<
       OutcomeOf<H[number]>
@@ -182,6 +184,7 @@ export abstract class Scope {
     let tasks: Task[];
     try {
       checkText("reason", reason);
+      checkOptions("cancelAll", options, "signal");
       checkSignal("signal", options.signal);
       tasks = this.#find(filter ?? {}).filter((task) => !task.isOver);
     } catch (error) {

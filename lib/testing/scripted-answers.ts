@@ -1,5 +1,6 @@
 // Scripted answers: the people at the inbox, played by a test.
 
+import { checkFields, checkText, checkType, show } from "../core/options.js";
 import type { InboxRequest } from "../core/request.js";
 import type { TaskManager } from "../manager/manager.js";
 
@@ -21,8 +22,10 @@ export interface Script {
 /**
  * Answers what the tasks of `manager` ask, as `lines` say, from now on: for each request the first unused line that fits, once.
  * An approval is answered with `true`. A request that no line fits stays open. `by` is `"script"` unless a line says otherwise.
+ * `TypeError`: a line has a field that it does not know, or one of a wrong type.
  */
 export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readonly ScriptedAnswer[]): Script {
+  checkLines(lines);
   const unused = [...lines];
   const refusals: Error[] = [];
   const over = new AbortController();
@@ -43,6 +46,18 @@ export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readon
   };
   void read();
   return { unused, refusals, off: () => over.abort() };
+}
+
+function checkLines(lines: readonly ScriptedAnswer[]): void {
+  if (!Array.isArray(lines)) throw new TypeError(`answers must be a list of lines, got ${show(lines)}`);
+  for (const [index, line] of lines.entries()) {
+    const place = `answers[${index}]`;
+    checkFields(place, line, ["to", "by", "answer", "reject"]);
+    const { to, by, reject } = line as Partial<ScriptedAnswer>;
+    if (!(to instanceof RegExp)) checkType(`${place}.to`, to, "string");
+    checkText(`${place}.by`, by);
+    if (reject !== undefined) checkType(`${place}.reject`, reject, "string");
+  }
 }
 
 function fits(question: string, to: string | RegExp): boolean {

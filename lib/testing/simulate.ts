@@ -2,9 +2,10 @@
 //
 // Whenever nothing can go on, the clock jumps to the next timer. Real I/O that is under way is waited for before time moves.
 
+import { checkFinite, checkMs, checkOptions } from "../core/options.js";
 import type { TaskRecord, Wait } from "../core/record.js";
 import { messageOf } from "../core/settled.js";
-import { TaskManager, type TaskManagerOptions } from "../manager/manager.js";
+import { MANAGER_OPTIONS, TaskManager, type TaskManagerOptions } from "../manager/manager.js";
 import { countedIds } from "./counted-ids.js";
 import { type ManualClock, manualClock, quiet } from "./manual-clock.js";
 import { type Script, type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";
@@ -26,6 +27,10 @@ export interface SimulateOptions extends Omit<TaskManagerOptions, "clock" | "ids
   maxMs?: number | undefined;
 }
 
+const SIMULATE_OPTIONS = ["seed", "answers", "maxMs", ...MANAGER_OPTIONS].filter(
+  (name) => name !== "clock" && name !== "ids",
+);
+
 const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
 
 /**
@@ -42,7 +47,10 @@ export async function simulate<T>(
   scenario: (world: World) => T | PromiseLike<T>,
   options: SimulateOptions = {},
 ): Promise<T> {
+  checkOptions("simulate", options, ...SIMULATE_OPTIONS);
   const { seed, answers = [], maxMs = THIRTY_DAYS, retention, ...managerOptions } = options;
+  checkFinite("seed", seed);
+  checkMs("maxMs", maxMs);
   const random = seeded(seed ?? 0);
   const clock = manualClock(0, seed === undefined ? undefined : random);
   // Retention's own sweep, a month from now, is no timer to jump to.

@@ -131,10 +131,9 @@ function artifactsOf(made: Made | undefined, room: number): readonly Result[] | 
 }
 
 function artifactOf(artifact: Artifact, room: number): Result {
-  const where = "path" in artifact ? { path: artifact.path } : "url" in artifact ? { url: artifact.url } : {};
-  const cuts = Object.entries({ name: artifact.name, type: artifact.type, ...where }).map(
-    ([field, words]) => [field, cut(words, room / 2)] as const,
-  );
+  const { name, type, ...where } = artifact;
+  const shown = "data" in where ? { name, type } : { name, type, ...where };
+  const cuts = Object.entries(shown).map(([field, words]) => [field, cut(words, room / 2)] as const);
   return present(Object.fromEntries(cuts));
 }
 
