@@ -12,7 +12,8 @@ export function checkFilter(filter: TaskFilter): void {
   // A list alone: it is read again for each task.
   for (const each of Array.isArray(status) ? status : [status]) checkOneOf("filter.status", each, TASK_STATUSES);
   checkTags("filter.tags", tags);
-  for (const field of TEXT_FIELDS) if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
+  for (const field of TEXT_FIELDS)
+    if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
 }
 
 const TEXT_FIELDS = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"] as const;

@@ -17,10 +17,10 @@ import {
   RequestRejectedError,
   ScopeCancelledError,
 } from "./errors.js";
+import { checkRequestFilter } from "./filter.js";
 import type { Ids } from "./ids.js";
 import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
-import { checkRequestFilter } from "./filter.js";
 import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
 import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
 import {

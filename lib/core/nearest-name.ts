@@ -2,8 +2,14 @@
 //
 // Pure. A name that is written in another case (`input_tokens`), cut short (`timeout`), or misspelt by a few letters has a nearest one.
 
+/** ` (did you mean timeoutMs?)`, or nothing. */
+export function didYouMean(name: string, known: Iterable<string>): string {
+  const nearest = nearestName(name, known);
+  return nearest === undefined ? "" : ` (did you mean ${nearest}?)`;
+}
+
 /** `undefined`: none is near. */
-export function nearestName(name: string, known: Iterable<string>): string | undefined {
+function nearestName(name: string, known: Iterable<string>): string | undefined {
   const meant = plain(name);
   if (meant.length === 0 || meant.length > LONGEST) return undefined;
   let nearest: string | undefined;

@@ -4,7 +4,7 @@
 // Nothing is started before every option has been looked at.
 
 import { type Json, takeJson } from "./json.js";
-import { nearestName } from "./nearest-name.js";
+import { didYouMean } from "./nearest-name.js";
 import { printed, readText } from "./printed.js";
 
 export function checkType(
@@ -67,10 +67,10 @@ function namesIn(what: string, value: object): readonly string[] {
 const NO_NAMES: readonly string[] = [];
 
 function unknownName(what: string, noun: string, name: string, from: object, known: readonly string[]): TypeError {
-  const nearest = nearestName(name, known);
-  const hint = nearest === undefined ? "" : ` (did you mean ${nearest}?)`;
   const value = shortened(readText(() => show(Reflect.get(from, name))) ?? "a value that cannot be read");
-  return new TypeError(`${what} has no ${noun} ${show(name)}${hint}, got ${value}; it has ${known.join(", ")}`);
+  return new TypeError(
+    `${what} has no ${noun} ${show(name)}${didYouMean(name, known)}, got ${value}; it has ${known.join(", ")}`,
+  );
 }
 
 /** Milliseconds, 0 or more; `Infinity` is never. */

@@ -6,7 +6,17 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "./errors.js";
 import { copyJson, type Json, takeJson } from "./json.js";
 import { toJsonSchema } from "./json-schema.js";
-import { checkFields, checkKnown, checkMs, checkOneOf, checkSchema, checkSignal, checkText, checkType, show } from "./options.js";
+import {
+  checkFields,
+  checkKnown,
+  checkMs,
+  checkOneOf,
+  checkSchema,
+  checkSignal,
+  checkText,
+  checkType,
+  show,
+} from "./options.js";
 import type { InboxRequest, Question } from "./request.js";
 import type { WaitOptions } from "./waits.js";
 
@@ -43,9 +53,15 @@ const ASK_OPTIONS: ReadonlySet<string> = new Set<keyof AskInput<unknown>>([
   ...(["question", "choices", "schema", "details", "key", "timeoutMs", "onTimeout", "signal"] as const),
 ]);
 
+/** An approval is answered by yes or no, and expires as a refusal. */
+const APPROVE_OPTIONS: ReadonlySet<string> = new Set<keyof AskInput<unknown>>([
+  ...(["question", "details", "key", "timeoutMs", "signal"] as const),
+]);
+
 export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
   checkType("request", input, "object");
-  checkKnown(isApproval ? "approve" : "ask", input, ASK_OPTIONS);
+  if (isApproval) checkKnown("approve", input, APPROVE_OPTIONS);
+  else checkKnown("ask", input, ASK_OPTIONS);
   const { question, choices, schema, details, key, timeoutMs, onTimeout, signal } = input;
   checkType("question", question, "string");
   checkText("question", question);
@@ -62,7 +78,8 @@ export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Questi
     checkOneOf("onTimeout", onTimeout, ["fail"]);
   } else {
     checkFields("onTimeout", onTimeout, ["default"]);
-    if (!("default" in onTimeout)) throw new TypeError(`onTimeout must be "fail" or { default }, got ${show(onTimeout)}`);
+    if (!("default" in onTimeout))
+      throw new TypeError(`onTimeout must be "fail" or { default }, got ${show(onTimeout)}`);
   }
   const jsonSchema = schema === undefined ? undefined : toJsonSchema(schema);
   return {

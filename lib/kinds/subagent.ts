@@ -6,6 +6,7 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskKind } from "../core/kind.js";
+import { didYouMean } from "../core/nearest-name.js";
 import { checkCount, checkKnown, checkType } from "../core/options.js";
 import type { RetryOptions } from "../core/retry.js";
 import { FailureError } from "../core/settled.js";
@@ -75,7 +76,7 @@ const promptSchema = {
         return { issues: [{ message: "an object with a prompt is needed" }] };
       const { prompt, ...rest } = value as { readonly prompt?: unknown };
       const issues: StandardSchemaV1.Issue[] = Object.keys(rest).map((key) => ({
-        message: "there is no such field",
+        message: `there is no field ${JSON.stringify(key)}${didYouMean(key, ["prompt"])}; it has prompt`,
         path: [key],
       }));
       if (typeof prompt !== "string" || prompt.trim() === "")

@@ -13,15 +13,7 @@ import { type Json, takeJson } from "../core/json.js";
 import { type TaskKind, valid } from "../core/kind.js";
 import type { Content, Message, SendOptions } from "../core/message.js";
 import type { NoticeOptions } from "../core/notices.js";
-import {
-  checkCount,
-  checkFields,
-  checkMs,
-  checkOptions,
-  checkSignal,
-  checkText,
-  checkType,
-} from "../core/options.js";
+import { checkCount, checkFields, checkMs, checkOptions, checkSignal, checkText, checkType } from "../core/options.js";
 import { OutputRing } from "../core/output-ring.js";
 import type { Ask, AskInput, AskOptions } from "../core/question.js";
 import type {

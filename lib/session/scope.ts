@@ -20,7 +20,7 @@ import {
 } from "../core/options.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
 import type { SpawnScope } from "../core/spawn.js";
-import { checkSpawnNames, type SpawnOptions as AnySpawnOptions } from "../core/spawn-options.js";
+import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn-options.js";
 import type { Attempt, Task } from "../core/task.js";
 import type { WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";

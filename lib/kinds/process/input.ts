@@ -3,6 +3,7 @@
 // Knows nothing of processes. What an operating system would cut short or misread (a NUL, an `=` in a name) is refused before anything starts (§12).
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import { didYouMean } from "../../core/nearest-name.js";
 import { show } from "../../core/options.js";
 
 export interface ProcessInput {
@@ -40,12 +41,14 @@ const CHECKS: { readonly [field in keyof ProcessInput]-?: (value: unknown) => re
   check: (value) => (typeof value === "boolean" ? [] : [wrong(["check"], "a boolean", value)]),
 };
 
+const FIELDS = Object.keys(CHECKS);
+
 function validate(value: unknown): StandardSchemaV1.Result<ProcessInput> {
   if (!isObject(value)) return { issues: [{ message: `the input must be an object, got ${show(value)}` }] };
   const unknown = Object.keys(value).filter((field) => !Object.hasOwn(CHECKS, field));
   const issues = unknown.map(
     (field): Issue => ({
-      message: `there is no field ${show(field)}; there are ${Object.keys(CHECKS).join(", ")}`,
+      message: `there is no field ${show(field)}${didYouMean(field, FIELDS)}; it has ${FIELDS.join(", ")}`,
       path: [field],
     }),
   );

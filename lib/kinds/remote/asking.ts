@@ -77,9 +77,10 @@ export class Asking {
 
   async #ask(report: AskingReport, asked: Asked): Promise<void> {
     const { isApproval, question } = questionOf(report);
+    const { question: words, ...options } = question;
     let refusal: unknown;
     try {
-      if (isApproval) await this.#ctx.approve(question.question, question);
+      if (isApproval) await this.#ctx.approve(words, options);
       else await this.#ctx.ask<unknown>(question);
     } catch (error) {
       if (this.#isOver || this.#ctx.isCancelled || this.#current !== asked) return;

@@ -84,10 +84,9 @@ export function checkReport<R>(report: unknown): asserts report is ReconcileRepo
 
 /** The question as `ctx.ask`, or `ctx.approve`, takes it. */
 export function questionOf({ kind, key, question, choices, schema, details, timeoutMs }: AskingReport) {
-  const asked = { key, question, details, timeoutMs };
-  return kind === "approval"
-    ? { isApproval: true, question: { ...asked, choices, schema } }
-    : { isApproval: false, question: { ...asked, choices, schema } };
+  // Left out where there are none: an approval has neither.
+  const answers = { ...(choices === undefined ? {} : { choices }), ...(schema === undefined ? {} : { schema }) };
+  return { isApproval: kind === "approval", question: { key, question, details, timeoutMs, ...answers } };
 }
 
 /** Writes what is new of the reports of one attempt to its task. */
