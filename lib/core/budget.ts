@@ -4,6 +4,7 @@
 
 import { LimitExceededError } from "./errors.js";
 import { checkCount, checkFinite, checkOptions, checkType } from "./options.js";
+import { idInWords } from "./printed.js";
 import type { Budget, Usage } from "./record.js";
 import type { Task } from "./task.js";
 
@@ -50,7 +51,8 @@ export function overspenders(reporter: Task): readonly { readonly task: Task; re
     const words = budget === undefined ? undefined : overspending(task.usage(), budget);
     if (words !== undefined) {
       found.push({ task, words });
-      for (const each of apart) found.push({ task: each, words: `task ${task.id} has no more to spend: ${words}` });
+      for (const each of apart)
+        found.push({ task: each, words: `task ${idInWords(task.id)} has no more to spend: ${words}` });
     }
     if (task.parent !== undefined && !task.isAttached) apart.push(task);
   }
@@ -63,12 +65,12 @@ export function checkBudgets(parent: Task): void {
     const { budget } = task.traits;
     if (budget === undefined) continue;
     const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
-    const whose = `The budget of task ${task.id}`;
+    const whose = `The budget of task ${idInWords(task.id)}`;
     if (budget.tasks !== undefined && tasks >= budget.tasks) {
       throw new LimitExceededError(
         "budget.tasks",
         budget.tasks,
-        `${whose} is ${budget.tasks} tasks, and all of them are spawned: do this work in ${parent.id} itself`,
+        `${whose} is ${budget.tasks} tasks, and all of them are spawned: do this work in ${idInWords(parent.id)} itself`,
       );
     }
     if (budget.tokens !== undefined && inputTokens + outputTokens >= budget.tokens)

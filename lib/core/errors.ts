@@ -4,6 +4,7 @@
 // to which task, and what to do. `isErrandError` knows them by brand, so also across two copies of errand.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { idInWords } from "./printed.js";
 import type { TaskOutcome } from "./record.js";
 import type { InboxRequest } from "./request.js";
 
@@ -27,7 +28,7 @@ export class TaskCancelledError extends ErrandError {
   /** The words given to `cancel`, or the code of what stopped it (`timeout`, …). */
   readonly reason: string;
   constructor(taskId: string, reason: string) {
-    super(`Task ${taskId} was stopped: ${reason}`);
+    super(`Task ${idInWords(taskId)} was stopped: ${reason}`);
     this.taskId = taskId;
     this.reason = reason;
   }
@@ -43,7 +44,12 @@ export class TaskOutcomeError extends ErrandError {
   readonly taskId: string;
   readonly outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>;
   constructor(outcome: Exclude<TaskOutcome<never>, { status: "succeeded" }>, title?: string) {
-    super(...tellOutcome(outcome, title === undefined ? outcome.id : `${outcome.id} (${title})`));
+    super(
+      ...tellOutcome(
+        outcome,
+        title === undefined ? idInWords(outcome.id) : `${idInWords(outcome.id)} (${idInWords(title)})`,
+      ),
+    );
     this.taskId = outcome.id;
     this.outcome = outcome;
   }
@@ -71,7 +77,7 @@ export class TaskNotFoundError extends ErrandError {
   readonly code = "TASK_NOT_FOUND";
   readonly taskId: string;
   constructor(taskId: string) {
-    super(`There is no task ${taskId}: it was never spawned here, or its record is not kept any more`);
+    super(`There is no task ${idInWords(taskId)}: it was never spawned here, or its record is not kept any more`);
     this.taskId = taskId;
   }
 }
@@ -81,7 +87,7 @@ export class TaskTerminatedError extends ErrandError {
   readonly code = "TASK_TERMINATED";
   readonly taskId: string;
   constructor(taskId: string, refused: string) {
-    super(`Task ${taskId} is over: ${refused}`);
+    super(`Task ${idInWords(taskId)} is over: ${refused}`);
     this.taskId = taskId;
   }
 }
@@ -91,7 +97,9 @@ export class AwaitCycleError extends ErrandError {
   /** Task ids, each waiting for the next; the first is also the last. */
   readonly cycle: readonly string[];
   constructor(cycle: readonly string[]) {
-    super(`This wait could never end: ${cycle.join(" waits for ")}. Let one of them return first, or do not wait here`);
+    super(
+      `This wait could never end: ${cycle.map(idInWords).join(" waits for ")}. Let one of them return first, or do not wait here`,
+    );
     this.cycle = cycle;
   }
 }
@@ -123,7 +131,7 @@ export class ScopeCancelledError extends ErrandError {
   readonly code = "SCOPE_CANCELLED";
   readonly scopeId: string;
   constructor(scopeId: string, refused: string) {
-    super(`${scopeId} has been stopped: ${refused}`);
+    super(`${idInWords(scopeId)} has been stopped: ${refused}`);
     this.scopeId = scopeId;
   }
 }
@@ -154,7 +162,7 @@ export class RequestNotFoundError extends ErrandError {
   readonly code = "REQUEST_NOT_FOUND";
   readonly requestId: string;
   constructor(requestId: string) {
-    super(`There is no request ${requestId}: it was never asked, or its task's record is not kept any more`);
+    super(`There is no request ${idInWords(requestId)}: it was never asked, or its task's record is not kept any more`);
     this.requestId = requestId;
   }
 }
@@ -165,7 +173,7 @@ export class AlreadyAnsweredError extends ErrandError {
   readonly request: InboxRequest;
   constructor(request: InboxRequest) {
     super(
-      `Request ${request.id} is not open any more: ${request.status}${request.by === undefined ? "" : ` by ${request.by}`}. Where several may answer, leave it at that`,
+      `Request ${idInWords(request.id)} is not open any more: ${request.status}${request.by === undefined ? "" : ` by ${idInWords(request.by)}`}. Where several may answer, leave it at that`,
     );
     this.request = request;
   }
@@ -205,7 +213,7 @@ export class NameTakenError extends ErrandError {
   readonly taskId: string;
   constructor(taskName: string, taskId: string) {
     super(
-      `The name ${JSON.stringify(taskName)} is taken by task ${taskId}, which still lives: choose another, or wait for its end`,
+      `The name ${JSON.stringify(taskName)} is taken by task ${idInWords(taskId)}, which still lives: choose another, or wait for its end`,
     );
     this.taskName = taskName;
     this.taskId = taskId;
@@ -227,7 +235,7 @@ export class RequestRejectedError extends ErrandError {
   readonly reason: string;
   readonly by: string;
   constructor(requestId: string, reason: string, by: string) {
-    super(`Request ${requestId} was rejected by ${by}: ${reason}`);
+    super(`Request ${idInWords(requestId)} was rejected by ${idInWords(by)}: ${reason}`);
     this.requestId = requestId;
     this.reason = reason;
     this.by = by;
@@ -238,7 +246,7 @@ export class RequestExpiredError extends ErrandError {
   readonly code = "REQUEST_EXPIRED";
   readonly requestId: string;
   constructor(requestId: string) {
-    super(`Request ${requestId} expired: nobody answered in time`);
+    super(`Request ${idInWords(requestId)} expired: nobody answered in time`);
     this.requestId = requestId;
   }
 }

@@ -22,6 +22,7 @@ import type { Ids } from "./ids.js";
 import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
 import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
+import { idInWords } from "./printed.js";
 import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
 import {
   type Closing,
@@ -165,7 +166,7 @@ export class Requests implements Inbox {
       if (isSameQuestion(asked.request, question)) return asked;
       throw new IdConflictError(
         question.key,
-        `Task ${task.id} asked another question with the key ${show(question.key)}: use a key for each question`,
+        `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
       );
     }
     return undefined;
@@ -510,5 +511,5 @@ function closedBy(request: InboxRequest): Error {
   const { id, status, reason = "", by = "" } = request;
   if (status === "rejected") return new RequestRejectedError(id, reason, by);
   if (status === "expired") return new RequestExpiredError(id);
-  return new ScopeCancelledError(request.taskId, `its request ${id} was withdrawn`);
+  return new ScopeCancelledError(request.taskId, `its request ${idInWords(id)} was withdrawn`);
 }

@@ -1,4 +1,4 @@
-// Printed: reading a value that may be made to break its reader: a getter that throws, a proxy that is revoked.
+// Printed: reading a value that may be made to break its reader: a getter that throws, a proxy that is revoked, an id that reads as a sentence.
 
 /** What `get` gives; `undefined` when it throws. */
 export function read<R>(get: () => R): R | undefined {
@@ -22,4 +22,14 @@ export function printed(value: unknown): string {
     readText(() => Object.prototype.toString.call(value)) ??
     "something that cannot be read"
   );
+}
+
+/** Nothing in it could be taken for another word of a sentence. */
+export function isPlainId(id: string): boolean {
+  return /^[\w.:/@-]+$/.test(id);
+}
+
+/** An id, or a name, in a sentence: in quotes when it is not plain (§12). */
+export function idInWords(id: string): string {
+  return isPlainId(id) ? id : JSON.stringify(id);
 }

@@ -26,6 +26,7 @@ import type { Kinds } from "./kinds.js";
 import type { Loop } from "./loop.js";
 import { checkCount, checkOptions, show } from "./options.js";
 import { Pause } from "./pause.js";
+import { idInWords } from "./printed.js";
 import type { Wake } from "./record.js";
 import type { Registry } from "./registry.js";
 import { takeRetry } from "./retry.js";
@@ -205,7 +206,7 @@ export class Spawner {
       throw new LimitExceededError(
         "maxDepth",
         this.#maxDepth,
-        `A task under ${id} would be ${depth} levels deep: do this work in ${id} itself`,
+        `A task under ${idInWords(id)} would be ${depth} levels deep: do this work in ${idInWords(id)} itself`,
       );
     }
     const nested = kind?.limits === undefined ? 0 : countAbove(parent, kind.name);
@@ -213,7 +214,7 @@ export class Spawner {
       throw new LimitExceededError(
         "maxDepth",
         kind.limits.maxDepth,
-        `${nested} tasks of kind ${show(kind.name)} are above one another at ${id}: do this work in ${id} itself`,
+        `${nested} tasks of kind ${show(kind.name)} are above one another at ${idInWords(id)}: do this work in ${idInWords(id)} itself`,
       );
     }
     const maxChildren = Math.min(this.#maxChildren, this.#rooms.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
@@ -221,14 +222,14 @@ export class Spawner {
       throw new LimitExceededError(
         "maxChildren",
         maxChildren,
-        `Task ${id} has ${parent.family.living} living children: wait for one to end`,
+        `Task ${idInWords(id)} has ${parent.family.living} living children: wait for one to end`,
       );
     }
     if (root.family.descendants >= this.#maxDescendants) {
       throw new LimitExceededError(
         "maxDescendants",
         this.#maxDescendants,
-        `${root.family.descendants} tasks live below root ${root.id}: wait for one to end`,
+        `${root.family.descendants} tasks live below root ${idInWords(root.id)}: wait for one to end`,
       );
     }
     checkBudgets(parent);
@@ -282,7 +283,7 @@ function sameTask(task: Task, { parent }: SpawnScope, { id = task.id }: SpawnOpt
   if (isSame) return task;
   throw new IdConflictError(
     id,
-    `Task ${task.id} was spawned with the id ${show(id)} and other content: use an id for each piece of work`,
+    `Task ${idInWords(task.id)} was spawned with the id ${show(id)} and other content: use an id for each piece of work`,
   );
 }
 

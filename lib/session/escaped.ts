@@ -4,20 +4,25 @@
 // its line, its quotes and its fence, shows nothing that a person cannot see, and is cut at a length. Says nothing of where it stands.
 
 import type { Json } from "../core/json.js";
+import { isPlainId } from "../core/printed.js";
+import { visible } from "./visible.js";
 
-/** One line of at most `most` characters, without quotes around it: for an id, a kind, a number's unit. */
+/** One line of at most `most` characters, without quotes around it: for a text that stands alone. */
 export function escaped(text: string, most: number): string {
   // What is dropped or joined leaves room that no text needs to fill: a bounded look is enough, however long the text is.
   const looked = startOf(text, most * 4);
-  const plain = looked
-    .replaceAll(UNSEEN, "")
+  const plain = visible(looked)
     .replaceAll(BLANK, " ")
-    .replaceAll(STEERING, "\uFFFD")
     .replaceAll(/["`]/gu, "'")
     .replaceAll("<", "‹")
     .replaceAll(">", "›")
     .trim();
   return looked.length < text.length || plain.length > most ? `${startOf(plain, most - 1)}…` : plain;
+}
+
+/** An id or a name of the program in a sentence: as it is when it is plain, and quoted when it could be taken for other words (§12). */
+export function named(id: string, most: number): string {
+  return isPlainId(id) && id.length <= most ? id : quoted(id, most);
 }
 
 /** As `escaped`, between double quotes, which it has none of; at most `most` characters in them. */
@@ -50,14 +55,14 @@ function startOfJson(json: Json, most: number): string {
     left -= piece.length;
   };
   const write = (value: Json): void => {
-    if (typeof value === "string") add(JSON.stringify(startOf(value, most)));
+    if (typeof value === "string") add(JSON.stringify(visible(startOf(value, most))));
     else if (typeof value !== "object" || value === null) add(String(value));
     else {
       const isList = Array.isArray(value);
       let mark = isList ? "[" : "{";
       for (const [key, item] of Object.entries(value)) {
         if (left <= 0) return;
-        add(isList ? mark : `${mark}${JSON.stringify(startOf(key, most))}:`);
+        add(isList ? mark : `${mark}${JSON.stringify(visible(startOf(key, most)))}:`);
         write(item);
         mark = ",";
       }
@@ -68,9 +73,5 @@ function startOfJson(json: Json, most: number): string {
   return pieces.join("");
 }
 
-/** Spaces of every sort, ends of lines, tabs. */
-const BLANK = /[\s\u0085]+/gu;
-/** Shown as nothing: joiners, marks and changes of direction, tags, selectors. Words could be hidden in them. */
-const UNSEEN = /\p{Default_Ignorable_Code_Point}/gu;
-/** Control codes, what else formats, halves of characters, and what means something in private. */
-const STEERING = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}]/gu;
+/** Spaces of every sort, ends of lines, tabs, and the letter that is shown as a space. */
+const BLANK = /[\s\u2800]+/gu;

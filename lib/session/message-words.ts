@@ -2,8 +2,9 @@
 
 import type { Message } from "../core/message.js";
 import { quoted } from "./escaped.js";
+import { visibleText } from "./visible.js";
 
 export function messageInWords({ content }: Message, most: number): string {
-  const said = content.map((part) => (part.type === "text" ? part.text : JSON.stringify(part.data)));
+  const said = content.map((part) => (part.type === "text" ? part.text : visibleText(part.data)));
   return quoted(said.join(" "), most);
 }

@@ -63,7 +63,7 @@ function endInWords({ state }: Task): string {
       return `was cancelled: ${quoted(outcome.reason, MOST_OF_ONE)}${summary}`;
     case "interrupted": {
       const { reason, instanceId, pid } = outcome;
-      const process = instanceId === undefined ? "" : ` (instance ${instanceId}, pid ${pid})`;
+      const process = instanceId === undefined ? "" : ` (instance ${idOf(instanceId)}, pid ${pid})`;
       return `was interrupted: ${reason}${process}; it does not go on${summary}`;
     }
     default: {

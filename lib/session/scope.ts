@@ -18,6 +18,7 @@ import {
   checkType,
   show,
 } from "../core/options.js";
+import { idInWords } from "../core/printed.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
 import type { SpawnScope } from "../core/spawn.js";
 import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn-options.js";
@@ -115,7 +116,7 @@ export abstract class Scope {
     if (options?.parent !== undefined) {
       const parent = taskOf(this.core, "parent", options.parent);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
-        throw new TypeError(`parent must be a task of this manager; ${parent.id} is another's`);
+        throw new TypeError(`parent must be a task of this manager; ${idInWords(parent.id)} is another's`);
       }
       return { parent, sessionId: parent.sessionId };
     }
@@ -171,7 +172,7 @@ export abstract class Scope {
     if (task === undefined || !this.owns(task)) return undefined;
     if (kind !== undefined && kind.name !== task.traits.kind) {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
-      throw new TypeError(`Task ${id} is ${has}, not of kind ${show(kind.name)}`);
+      throw new TypeError(`Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}`);
     }
     return new Handle<never>(this.core, task, this.told);
   }

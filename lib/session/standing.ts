@@ -7,7 +7,7 @@ import type { Requests } from "../core/inbox.js";
 import type { Progress, Wait } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
 import type { Task } from "../core/task.js";
-import { escaped, quoted } from "./escaped.js";
+import { named, quoted } from "./escaped.js";
 
 const MOST_OF_ID = 80;
 const MOST_OF_LABEL = 80;
@@ -20,14 +20,15 @@ type Questions = Pick<Requests, "get">;
 /** Where the questions are told beside it. */
 export const TOLD_APART: Questions = { get: () => undefined };
 
+/** Quoted, unless it is plain. */
 export function idOf(id: string): string {
-  return escaped(id, MOST_OF_ID);
+  return named(id, MOST_OF_ID);
 }
 
 /** `task_1 "scout: Find sources" (crawl)`. */
 export function nameInWords({ id, traits, state }: Task): string {
   const label = [traits.name, state.details.title].filter((text) => text !== undefined).join(": ");
-  const kind = traits.kind === undefined ? "" : ` (${escaped(traits.kind, MOST_OF_LABEL)})`;
+  const kind = traits.kind === undefined ? "" : ` (${named(traits.kind, MOST_OF_LABEL)})`;
   return `${idOf(id)}${label === "" ? "" : ` ${quoted(label, MOST_OF_LABEL)}`}${kind}`;
 }
 

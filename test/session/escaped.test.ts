@@ -38,8 +38,10 @@ describe("a task's words", () => {
     ["text that runs the other way", "abc\u202Edef\u2066", "abcdef"],
     ["text that nobody sees", "a\u{E0041}\u{E0042}\u200B\uFE0Fb", "ab"],
     ["a fence with something unseen in it", "`\u200B`\u200B`", "'''"],
-    ["an escape sequence", "\u001B[2J\u0000", "\uFFFD[2J\uFFFD"],
+    ["an escape sequence", "\u001B[2J\u0000", "[2J"],
     ["half a character", "a\uD83Db", "a\uFFFDb"],
+    ["two halves that meet over what is removed", "a\uD83D\u200B\uDDFCb", "a\uFFFD\uFFFDb"],
+    ["a run of blanks of any sort", "a \t\u00A0\u2003\u3000\u2800 b", "a b"],
   ])("have no %s", (_what, text, said) => {
     expect(quoted(text, 80)).toBe(`"${said}"`);
   });

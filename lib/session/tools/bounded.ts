@@ -4,7 +4,8 @@
 // the most room that fits is found. No text is cut inside a character.
 
 import type { Json } from "../../core/json.js";
-import { isInside } from "../escaped.js";
+import { isInside, startOf } from "../escaped.js";
+import { visible } from "../visible.js";
 
 /** What a tool gives: an object of plain JSON. */
 export type Result = { readonly [key: string]: Json };
@@ -38,11 +39,14 @@ export function bytesOf(json: Json): number {
   return Buffer.byteLength(JSON.stringify(json));
 }
 
-/** At most so many bytes, with a mark where it was cut; `undefined` when that is too little to say anything. */
+/** What is seen of it, at most so many bytes, with a mark where it was cut; `undefined` when that is too little to say anything. */
 export function cut(text: string, bytes: number): string | undefined {
-  const head = headOf(text, bytes);
-  if (head.length === text.length) return text;
-  return bytes < LEAST ? undefined : `${headOf(text, bytes - MARK.length * 3)}${MARK}`;
+  // What is not seen needs no room: a bounded part is enough, however long the text is.
+  const looked = startOf(text, Math.floor(bytes) * 4);
+  const seen = visible(looked);
+  const head = headOf(seen, bytes);
+  if (head.length === seen.length && looked.length === text.length) return seen;
+  return bytes < LEAST ? undefined : `${headOf(seen, bytes - MARK.length * 3)}${MARK}`;
 }
 const MARK = "…";
 const LEAST = 16;

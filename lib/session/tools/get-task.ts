@@ -8,7 +8,8 @@ import { NO_OUTPUT } from "../../core/output-ring.js";
 import type { Artifact } from "../../core/record.js";
 import type { Made } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
-import { TOLD_APART } from "../standing.js";
+import { idOf as idInWords, TOLD_APART } from "../standing.js";
+import { visible, visibleText } from "../visible.js";
 import { cut, endOf, fitted, headOf, present, type Result } from "./bounded.js";
 import { type Host, handed, taskOf, wakeInWords } from "./host.js";
 import { questionsOf } from "./questions.js";
@@ -45,7 +46,8 @@ export function getTask(hostOf: HostOf, maxBytes: number): TaskTool {
 
 function resultPage(task: Task, after: number, { host, maxBytes }: Calling): Result {
   const whole = resultTextOf(task);
-  if (whole === undefined) throw new Refused(`${idOf(task)} has no result to read`, "get_task without result_after");
+  if (whole === undefined)
+    throw new Refused(`${idInWords(task.id)} has no result to read`, "get_task without result_after");
   handed(host, task);
   return fitted(maxBytes, (room) => ({
     task_id: idOf(task),
@@ -85,7 +87,7 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
   const { summary, made } = state.details;
   const end = endReader(task);
   const questions = questionsOf(host, [task]);
-  const input = traits.input === undefined ? undefined : JSON.stringify(traits.input);
+  const input = traits.input === undefined ? undefined : visibleText(traits.input);
   const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
   const isUsed = inputTokens + outputTokens + costUsd > 0 || tasks > 1;
   const usage = { tokens: inputTokens + outputTokens, cost_usd: Number(costUsd.toPrecision(6)), tasks };
@@ -113,7 +115,7 @@ function messagesOf(task: Task, room: number): readonly Result[] | undefined {
 }
 
 function messageOf({ direction, content }: Message, room: number): Result {
-  const said = content.map((part) => (part.type === "text" ? part.text : JSON.stringify(part.data))).join("\n");
+  const said = content.map((part) => (part.type === "text" ? part.text : visibleText(part.data))).join("\n");
   return { from: direction === "outbound" ? "task" : "owner", text: cut(said, room) ?? "…" };
 }
 
@@ -149,7 +151,7 @@ function outputReader(task: Task, after: number | undefined): (room: number) => 
     const shown = after === undefined ? endOf(whole, room) : headOf(whole, room);
     const left = whole.length - shown.length;
     return present({
-      output: shown,
+      output: visible(shown),
       output_cursor: after === undefined ? cursor : cursor - left,
       output_missing: after !== undefined && dropped > 0 ? dropped : undefined,
       output_before: after === undefined && left + dropped > 0 ? left + dropped : undefined,

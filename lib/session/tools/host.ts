@@ -10,6 +10,7 @@ import { isEnd } from "../../core/notice.js";
 import { type NoticeOwner, ownerOf } from "../../core/notice-owner.js";
 import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Attempt, Task } from "../../core/task.js";
+import { quoted } from "../escaped.js";
 import { Refused } from "./refusals.js";
 
 export interface Host {
@@ -55,7 +56,7 @@ const MOST_NAMED = 5;
 const MOST_SHOWN = 60;
 
 function shown(id: string): string {
-  return JSON.stringify(id.length > MOST_SHOWN ? `${id.slice(0, MOST_SHOWN)}…` : id);
+  return quoted(id, MOST_SHOWN);
 }
 
 /**

@@ -5,6 +5,8 @@ import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
 import type { InboxRequest } from "../../core/request.js";
 import type { Task } from "../../core/task.js";
+import { idOf as idInWords } from "../standing.js";
+import { visible } from "../visible.js";
 import { fitted, present, type Result } from "./bounded.js";
 import { taskOf } from "./host.js";
 import { questionsOf } from "./questions.js";
@@ -65,18 +67,25 @@ function noteFor(task: Task, wasQueued: boolean): string | undefined {
 async function answer(task: Task, message: string, requestId: string, { host }: Calling): Promise<Result> {
   const request = host.core.requests.get(requestId);
   if (request?.taskId !== task.id)
-    throw new Refused(`${idOf(task)} has no question ${idOf({ id: requestId })}`, "get_task shows its open questions");
+    throw new Refused(
+      `${idInWords(task.id)} has no question ${idInWords(requestId)}`,
+      "get_task shows its open questions",
+    );
   if (request.kind === "approval")
     throw new Refused(
-      `${idOf(request)} is an approval: only a person can give it`,
+      `${idInWords(request.id)} is an approval: only a person can give it`,
       "Wait with await_tasks, or do something else",
     );
   await host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId });
   return { task_id: idOf(task), outcome: "delivered", note: "It has its answer and goes on" };
 }
 
-/** A model writes text: where a schema asks for more, it is the JSON of it, if it is any. */
-function contentFor({ kind }: InboxRequest, message: string): Content {
+/** A model writes text: a choice as it was shown; where a schema asks for more, the JSON of it, if it is any. */
+function contentFor({ kind, choices = [] }: InboxRequest, message: string): Content {
+  if (kind === "choice" && !choices.includes(message)) {
+    const [meant = message, ...others] = choices.filter((choice) => visible(choice) === message);
+    return others.length === 0 ? meant : message;
+  }
   if (kind !== "json") return message;
   try {
     const copied = copyJson(JSON.parse(message));

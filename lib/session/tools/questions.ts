@@ -2,6 +2,7 @@
 
 import type { InboxRequest } from "../../core/request.js";
 import type { Task } from "../../core/task.js";
+import { visible, visibleText } from "../visible.js";
 import { bytesOf, cut, present, type Result } from "./bounded.js";
 import type { Host } from "./host.js";
 import { idOf } from "./task-facts.js";
@@ -37,8 +38,8 @@ function isBelow(asker: Task | undefined, among: ReadonlySet<Task>): boolean {
 
 function questionOf(request: InboxRequest, room: number): Result {
   const { id, taskId, kind, question, choices, jsonSchema, details } = request;
-  const schema = jsonSchema === undefined ? undefined : JSON.stringify(jsonSchema);
-  const said = details === undefined ? undefined : JSON.stringify(details);
+  const schema = jsonSchema === undefined ? undefined : visibleText(jsonSchema);
+  const said = details === undefined ? undefined : visibleText(details);
   return present({
     request_id: idOf({ id }),
     task_id: idOf({ id: taskId }),
@@ -50,11 +51,11 @@ function questionOf(request: InboxRequest, room: number): Result {
   });
 }
 
-/** Those that fit: an answer must be one of them as it is, so none is cut. */
+/** Those that fit: an answer must be one of them as it is shown, so none is cut. */
 function choicesOf(choices: readonly string[], room: number): readonly string[] | undefined {
   const shown: string[] = [];
   let left = room;
-  for (const choice of choices) {
+  for (const choice of choices.map(visible)) {
     left -= bytesOf(choice) + 1;
     if (left < 0) break;
     shown.push(choice);

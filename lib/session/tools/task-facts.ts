@@ -1,12 +1,14 @@
 // Task facts: what tools tell of a task: in brief, and how it ended.
 //
-// Its words stay as they are: they are only ever inside the strings of a result, which JSON keeps apart. They are cut to the room there is.
+// Its words are only ever inside the strings of a result, which JSON keeps apart: they need no quotes. What nobody sees of them is left out
+// (§12), and they are cut to the room there is. A long result is paged as it is seen, so that the places in it are those that a model counts.
 
 import type { Json } from "../../core/json.js";
 import type { Output } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
 import { escaped, isInside } from "../escaped.js";
 import { progressInWords, standingInWords } from "../standing.js";
+import { visibleJson } from "../visible.js";
 import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";
 
 const MOST_OF_ID = 96;
@@ -68,16 +70,17 @@ function resultReader(output: Output | undefined): (room: number) => Result {
   if (output === undefined) return () => ({});
   if ("outputOmitted" in output)
     return (room) => present({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, room) });
-  const text = textOf(output.output);
+  const seen = visibleJson(output.output);
+  const text = textOf(seen);
   return (room) => {
-    const isWhole = text.length <= room && bytesOf(output.output) <= room;
-    return isWhole ? { result: output.output } : pageOf(text, 0, room);
+    const isWhole = text.length <= room && bytesOf(seen) <= room;
+    return isWhole ? { result: seen } : pageOf(text, 0, room);
   };
 }
 
 /** Of a `succeeded` task. */
 export function resultTextOf({ state: { output } }: Task): string | undefined {
-  return output === undefined || "outputOmitted" in output ? undefined : textOf(output.output);
+  return output === undefined || "outputOmitted" in output ? undefined : textOf(visibleJson(output.output));
 }
 
 /** What is paged: a text as it is, anything else as JSON. */

@@ -6,6 +6,7 @@ import { isErrandError, ManagerClosedError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
 import { checkSignal } from "../../core/options.js";
 import type { WaitOptions } from "../../core/waits.js";
+import { visible, visibleJson } from "../visible.js";
 import type { Result } from "./bounded.js";
 import type { Host } from "./host.js";
 import { Refused, refusalFor } from "./refusals.js";
@@ -64,7 +65,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
   };
   return Object.freeze({
     name,
-    description,
+    description: visible(description),
     inputSchema: Object.freeze({ "~standard": input["~standard"], toJSON: () => input.toJSON() }),
     async execute(given: unknown, call: TaskToolCall = {}): Promise<Json> {
       const { callId, signal } = call;
@@ -81,9 +82,10 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
         if (signal?.aborted) throw error;
         result = refusalFor(error, maxBytes);
         // It tells of nothing that is decided, and of the store that would be waited for.
-        if (isErrandError(error, "STORE_UNAVAILABLE")) return result;
+        if (isErrandError(error, "STORE_UNAVAILABLE")) return visibleJson(result);
       }
-      return core.loop.tell(result);
+      // §12: the one way out to a model, whichever tool it is.
+      return core.loop.tell(visibleJson(result));
     },
   });
 }
