@@ -266,7 +266,7 @@ export class Committer {
   }
 
   async #compact(): Promise<void> {
-    const { store, snapshot, onFailed, evictedOutputs } = this.#rooms;
+    const { store, snapshot, onFailed, onLost, evictedOutputs } = this.#rooms;
     this.#sinceSnapshot = 0;
     try {
       const evicted = [...evictedOutputs];
@@ -280,7 +280,9 @@ export class Committer {
       await this.#deleting;
     } catch (error) {
       // Cut short by a close that could not wait: the journal is as good as it was.
-      if (!this.#isClosed) onFailed(error);
+      if (this.#isClosed) return;
+      if (isErrandError(error, "STORE_LOCKED")) onLost(error);
+      else onFailed(error);
     } finally {
       this.#deleting = undefined;
     }

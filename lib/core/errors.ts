@@ -258,13 +258,18 @@ export class ManagerClosedError extends ErrandError {
   }
 }
 
-/** Another process has the store open. */
+/** Another process has the store open; or this process had it, and has lost its place there. */
 export class StoreLockedError extends ErrandError {
   readonly code = "STORE_LOCKED";
-  /** Of the process that has it, when that can be told. */
+  /** The process that has the store, when it is known. */
   readonly pid?: number;
-  constructor(store: string, holder: string, pid?: number) {
-    super(`The store ${store} is open in ${holder}: close it there, or use another store`);
+  /** `lost` is a clause that says how a writer lost its place in a store that it had open. */
+  constructor(store: string, holder: string, pid?: number, lost?: string) {
+    super(
+      lost === undefined
+        ? `The store ${store} is open in ${holder}: close it there, or use another store`
+        : `The store ${store} is not this manager's any more: ${lost}. This manager writes nothing more; open the store again`,
+    );
     if (pid !== undefined) this.pid = pid;
   }
 }

@@ -11,8 +11,14 @@ import type { Verified } from "./file/verify.js";
 export type { Verified, VerifiedSegment } from "./file/verify.js";
 
 /**
- * A journal in `directory`, a path, which is made when it is not there. One process at a time may open it; any may `peek` and `read`.
- * `append` resolves after an fdatasync. `TypeError` or `RangeError` names a `directory` that is no path, is empty, or is a URL.
+ * A journal in `directory`, a path. `append` resolves after an fdatasync.
+ *
+ * The first `open` makes the directory, with mode 0700 whatever the umask. A directory that is there keeps its mode. All files have mode 0600.
+ *
+ * One process at a time may open it; any may `peek` and `read`. A lock that was copied with its directory locks nothing. A writer whose lock is
+ * removed or replaced, or whose directory is moved, rejects every write with `StoreLockedError` from then on; `close` releases the lock where it is.
+ *
+ * `TypeError` or `RangeError` names a `directory` that is no path, is empty, or is a URL.
  */
 export function fileStore(directory: string): TaskStore {
   checkDirectory(directory);

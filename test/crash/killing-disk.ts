@@ -101,6 +101,14 @@ export class KillingDisk implements Disk {
     return nodeDisk.links(fd);
   }
 
+  idOf(fd: number): string {
+    return nodeDisk.idOf(fd);
+  }
+
+  idAt(file: string): string | undefined {
+    return nodeDisk.idAt(file);
+  }
+
   list(directory: string): Promise<readonly string[]> {
     return nodeDisk.list(directory);
   }
@@ -125,6 +133,14 @@ export class KillingDisk implements Disk {
 
   makeDirectory(directory: string): Promise<string | undefined> {
     return this.#at("makeDirectory", sortOf(directory, this.#ownLocks), () => nodeDisk.makeDirectory(directory));
+  }
+
+  makePrivate(file: string): Promise<void> {
+    return nodeDisk.makePrivate(file);
+  }
+
+  realPath(directory: string): Promise<string> {
+    return nodeDisk.realPath(directory);
   }
 
   syncDirectory(directory: string): Promise<void> {

@@ -9,7 +9,10 @@ import type { Disk } from "../../lib/stores/file/disk.js";
 export type Sort = "segment" | "header" | "snapshot" | "result" | "dead lock" | "own lock" | "root" | "debris";
 
 export interface Point {
-  readonly what: Exclude<keyof Disk, "links" | "list" | "read" | "modifiedAt" | "close">;
+  readonly what: Exclude<
+    keyof Disk,
+    "links" | "idOf" | "idAt" | "list" | "read" | "modifiedAt" | "close" | "makePrivate" | "realPath"
+  >;
   readonly sort: Sort;
   readonly when: "before" | "half" | "after";
 }

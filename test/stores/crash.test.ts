@@ -66,7 +66,7 @@ function stoppedAt(disk: MemoryDisk, step: number, stop: () => void): Disk {
   };
   return new Proxy<Disk>(disk, {
     get(target, name: keyof Disk) {
-      if (name === "links") return (fd: number) => target.links(fd);
+      if (name === "links" || name === "idOf" || name === "idAt") return target[name];
       const operation = target[name] as (...operands: unknown[]) => Promise<unknown>;
       return async (...operands: unknown[]) => {
         await stopping();

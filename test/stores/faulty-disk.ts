@@ -63,6 +63,8 @@ export class FaultyDisk implements Disk {
     return nodeDisk.close(fd);
   };
   readonly links: Disk["links"] = (fd) => nodeDisk.links(fd);
+  readonly idOf: Disk["idOf"] = (fd) => nodeDisk.idOf(fd);
+  readonly idAt: Disk["idAt"] = (file) => nodeDisk.idAt(file);
   readonly list: Disk["list"] = async (directory) => {
     await this.#ask("list", directory);
     return nodeDisk.list(directory);
@@ -82,6 +84,14 @@ export class FaultyDisk implements Disk {
   readonly makeDirectory: Disk["makeDirectory"] = async (directory) => {
     await this.#ask("makeDirectory", directory);
     return nodeDisk.makeDirectory(directory);
+  };
+  readonly makePrivate: Disk["makePrivate"] = async (file) => {
+    await this.#ask("makePrivate", file);
+    return nodeDisk.makePrivate(file);
+  };
+  readonly realPath: Disk["realPath"] = async (directory) => {
+    await this.#ask("realPath", directory);
+    return nodeDisk.realPath(directory);
   };
   readonly syncDirectory: Disk["syncDirectory"] = async (directory) => {
     await this.#ask("syncDirectory", directory);

@@ -22,6 +22,8 @@ export class MemoryDisk implements Disk {
   #changes: ((names: Names) => void)[] = [];
   readonly #open = new Map<number, Content>();
   #fds = 0;
+  readonly #ids = new WeakMap<Content, string>();
+  #made = 0;
 
   constructor(names: Names = new Map()) {
     this.#names = names;
@@ -69,6 +71,12 @@ export class MemoryDisk implements Disk {
     return content;
   }
 
+  #idOf(content: Content): string {
+    const id = this.#ids.get(content) ?? `memory:${++this.#made}`;
+    this.#ids.set(content, id);
+    return id;
+  }
+
   #change(change: (names: Names) => void): void {
     change(this.#names);
     this.#changes.push(change);
@@ -111,6 +119,11 @@ export class MemoryDisk implements Disk {
     this.#open.delete(fd);
   };
   readonly links: Disk["links"] = (fd) => [...this.#names.values()].filter((each) => each === this.#of(fd)).length;
+  readonly idOf: Disk["idOf"] = (fd) => this.#idOf(this.#of(fd));
+  readonly idAt: Disk["idAt"] = (file) => {
+    const content = this.#names.get(file);
+    return content === undefined ? undefined : this.#idOf(content);
+  };
   readonly list: Disk["list"] = async (directory) => {
     const prefix = `${directory}${path.sep}`;
     const below = [...this.#names.keys()].filter((file) => file.startsWith(prefix));
@@ -132,6 +145,9 @@ export class MemoryDisk implements Disk {
   };
   /** Every directory is there. */
   readonly makeDirectory: Disk["makeDirectory"] = async () => undefined;
+  /** Everything belongs to one. */
+  readonly makePrivate: Disk["makePrivate"] = async () => undefined;
+  readonly realPath: Disk["realPath"] = async (directory) => directory;
   readonly syncDirectory: Disk["syncDirectory"] = async () => {
     for (const change of this.#changes) change(this.#durable);
     this.#changes = [];

@@ -3,6 +3,10 @@
 // Puts the rooms together: the lock (writer-lock.ts), the journal's end and its writer (journal-end.ts, journal-writer.ts), its
 // reader, the snapshot and the results. Owns how the store stands: closed, open, or lost, which is when the directory was deleted under it.
 // What the disk refuses is a StoreUnavailableError with the disk's own words as `cause`.
+//
+// D3: nothing is written, and nothing that was written is confirmed, without a look at the writer's own lock. Where it is gone and the journal is
+// there, another process may write: every write is a StoreLockedError from then on. A directory that is moved takes the lock with it, which is
+// the same: the place of a writer is a path.
 
 import path from "node:path";
 import { ErrandError, StoreLockedError, StoreUnavailableError } from "../../core/errors.js";
@@ -10,13 +14,13 @@ import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
 import type { Runtime } from "../../core/record.js";
 import type { ReadOptions, Stored, TaskStore } from "../../core/store.js";
-import { type Disk, isMissing, makeDurableDirectory } from "./disk.js";
+import { DeletedError, type Disk, isMissing, makeDurableDirectory } from "./disk.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
-import { readSnapshot, type Snapshot, writeSnapshot } from "./snapshot-file.js";
+import { readSnapshot, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
 import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 
@@ -38,8 +42,10 @@ const EMPTY: JournalEnd = { segments: [], lastSeq: 0, bytes: 0 };
 
 export class FileStore implements TaskStore {
   readonly #disk: Disk;
-  readonly #directory: string;
-  readonly #results: Results;
+  /** As it was given; and where that led when it was opened: a symbolic link may be turned meanwhile. */
+  readonly #given: string;
+  #directory: string;
+  #results: Results;
   readonly #segmentBytes: number;
   #open: Open | undefined;
   #isTaken = false;
@@ -52,8 +58,15 @@ export class FileStore implements TaskStore {
   constructor(directory: string, disk: Disk, segmentBytes = SEGMENT_BYTES) {
     this.#disk = disk;
     this.#segmentBytes = segmentBytes;
-    this.#directory = path.resolve(directory);
+    this.#given = path.resolve(directory);
+    this.#directory = this.#given;
     this.#results = new Results(disk, this.#directory);
+  }
+
+  #settleIn(directory: string): void {
+    if (directory === this.#directory) return;
+    this.#directory = directory;
+    this.#results = new Results(this.#disk, directory);
   }
 
   async open(writer: Runtime): Promise<Stored> {
@@ -61,8 +74,11 @@ export class FileStore implements TaskStore {
     this.#isTaken = true;
     let lock: WriterLock | undefined;
     try {
+      await makeDurableDirectory(this.#disk, this.#given);
+      this.#settleIn(await this.#disk.realPath(this.#given));
       await makeDurableDirectory(this.#disk, this.#results.directory);
       lock = await WriterLock.take(this.#disk, this.#directory, writer);
+      await this.#makePrivate();
       await this.#results.clear();
       const { stored, end, snapshotSeq } = await this.#look();
       const journal = this.#writerAt(end);
@@ -72,6 +88,15 @@ export class FileStore implements TaskStore {
       await lock?.release().catch(() => undefined);
       this.#isTaken = false;
       throw this.#told(error);
+    }
+  }
+
+  /** D3: what an earlier version, or a copy, left readable. A directory that errand has not made keeps its mode. */
+  async #makePrivate(): Promise<void> {
+    await this.#disk.makePrivate(this.#results.directory);
+    const segments = await listSegments(this.#disk, this.#directory);
+    for (const file of [...segments.map((segment) => segment.file), snapshotFile(this.#directory)]) {
+      await this.#disk.makePrivate(file).catch(unlessMissing);
     }
   }
 
@@ -117,13 +142,33 @@ export class FileStore implements TaskStore {
 
   async #append(events: readonly TaskEvent[]): Promise<void> {
     const open = this.#mustBeOpen();
-    if (open.isLost) throw this.#lost();
     try {
+      this.#mustStand(open);
       await open.journal.append(events, open.snapshotSeq);
+      // Before anybody is told: a writer that came meanwhile has read no more than was there.
+      this.#mustStand(open);
     } catch (error) {
-      if (isMissing(error)) open.isLost = true;
+      if (isMissing(error) && this.#stands(open)) open.isLost = true;
       throw open.isLost ? this.#lost(error) : this.#told(error);
     }
+  }
+
+  /** `false`: what was stored is gone, and the lock with it. `StoreLockedError`: only the lock is gone, or is elsewhere. */
+  #stands(open: Open): boolean {
+    if (open.isLost) return false;
+    if (open.lock.isHeld) return true;
+    if (!open.lock.isDeleted || !open.journal.isDeleted) throw this.#robbed();
+    open.isLost = true;
+    return false;
+  }
+
+  #mustStand(open: Open): void {
+    if (!this.#stands(open)) throw new DeletedError(`${this.#directory} was deleted`);
+  }
+
+  #robbed(): StoreLockedError {
+    const why = "its lock was removed or replaced, or its directory was moved, and another process may write it";
+    return new StoreLockedError(this.#directory, "another process", undefined, why);
   }
 
   read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
@@ -150,39 +195,48 @@ export class FileStore implements TaskStore {
     const open = this.#mustBeOpen();
     await before;
     try {
-      if (open.journal.isDeleted) open.isLost = true;
+      if (this.#stands(open) && open.journal.isDeleted) open.isLost = true;
       if (!open.isLost) {
-        await writeSnapshot(this.#disk, this.#directory, snapshot);
+        await writeSnapshot(this.#disk, this.#directory, snapshot, () => this.#mustStand(open));
         const previous = open.snapshotSeq;
         open.snapshotSeq = snapshot.seq;
         // One generation of history stays readable.
+        this.#mustStand(open);
         await open.journal.trim(previous);
         return;
       }
     } catch (error) {
       if (!isMissing(error)) throw this.#told(error);
-      open.isLost = true;
+      if (this.#stands(open)) open.isLost = true;
     }
     await this.#asked(() => this.#makeAnew(open, snapshot));
   }
 
   /** The directory again, with a snapshot and no journal. */
   async #makeAnew(open: Open, snapshot: Snapshot): Promise<void> {
+    const wasHeld = open.lock.isHeld;
     // No file is closed that is being written: the number of a closed one is soon another's.
     await this.#appended;
     await open.journal.close();
+    await makeDurableDirectory(this.#disk, this.#directory);
     await makeDurableDirectory(this.#disk, this.#results.directory);
     await open.lock.release();
     open.lock = await WriterLock.take(this.#disk, this.#directory, open.writer);
-    await writeSnapshot(this.#disk, this.#directory, snapshot);
-    for (const { file } of await listSegments(this.#disk, this.#directory)) await this.#disk.remove(file);
+    // Without a lock for a while: what is there now is of a process that has come and gone.
+    const segments = await listSegments(this.#disk, this.#directory);
+    if (!wasHeld && (segments.length > 0 || this.#disk.idAt(snapshotFile(this.#directory)) !== undefined)) {
+      await open.lock.release();
+      throw this.#robbed();
+    }
+    await writeSnapshot(this.#disk, this.#directory, snapshot, () => undefined);
+    for (const { file } of segments) await this.#disk.remove(file);
     open.journal = this.#writerAt(EMPTY);
     open.snapshotSeq = snapshot.seq;
     open.isLost = false;
   }
 
   putOutput(taskId: string, output: Json): Promise<void> {
-    const put = this.#asked(() => this.#writable().put(taskId, output));
+    const put = this.#asked(() => this.#write((results, mayWrite) => results.put(taskId, output, mayWrite)));
     void this.#during(put);
     return put;
   }
@@ -192,14 +246,18 @@ export class FileStore implements TaskStore {
   }
 
   deleteOutputs(taskIds: readonly string[]): Promise<void> {
-    const deleted = this.#asked(() => this.#writable().delete(taskIds));
+    const deleted = this.#asked(() => this.#write((results, mayWrite) => results.delete(taskIds, mayWrite)));
     void this.#during(deleted);
     return deleted;
   }
 
-  #writable(): Results {
-    this.#mustBeOpen();
-    return this.#results;
+  /** `mayWrite` throws when the directory is not this writer's any more. */
+  async #write(work: (results: Results, mayWrite: () => void) => Promise<void>): Promise<void> {
+    const open = this.#mustBeOpen();
+    const mayWrite = (): void => this.#mustStand(open);
+    mayWrite();
+    await work(this.#results, mayWrite);
+    mayWrite();
   }
 
   /** What `work` gives, or what is thrown for what the disk said. */
@@ -244,4 +302,8 @@ export class FileStore implements TaskStore {
     const why = error instanceof Error ? error.message : "the disk refused";
     return new StoreUnavailableError(`${this.#directory}: ${why}`, { cause: error });
   }
+}
+
+function unlessMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
 }

@@ -6,14 +6,9 @@
 
 import type { TaskEvent } from "../../core/events.js";
 import { BatchEncoder } from "./batch.js";
-import { type Disk, isMissing, writeAll } from "./disk.js";
+import { DeletedError, type Disk, isMissing, writeAll } from "./disk.js";
 import type { JournalEnd } from "./journal-end.js";
 import { headerOf, type Segment, segmentAt } from "./segment.js";
-
-/** The file is open and has no name any more: somebody deleted it. */
-class DeletedError extends Error {
-  readonly code = "ENOENT";
-}
 
 export class JournalWriter {
   readonly #disk: Disk;
@@ -46,9 +41,10 @@ export class JournalWriter {
     return this.#lastSeq;
   }
 
-  /** Whether the open segment was deleted. */
+  /** Whether the segment that is written was deleted; before there is one, the directory. */
   get isDeleted(): boolean {
-    return this.#fd !== undefined && this.#disk.links(this.#fd) === 0;
+    if (this.#fd !== undefined) return this.#disk.links(this.#fd) === 0;
+    return this.#disk.idAt(this.#segments.at(-1)?.file ?? this.#directory) === undefined;
   }
 
   /**

@@ -21,10 +21,12 @@ export class Results {
     return this.#directory;
   }
 
-  put(taskId: string, output: Json): Promise<void> {
+  /** `mayPut` is asked before an older one is replaced. */
+  put(taskId: string, output: Json, mayPut: () => void): Promise<void> {
     // Two for one task at the same time are two files until each is whole; the name that came last stays.
     const written = `.${++this.#written}`;
-    return writeSealed(this.#disk, this.#file(taskId), { what: "output", about: { taskId }, value: output }, written);
+    const sealed = { what: "output", about: { taskId }, value: output };
+    return writeSealed(this.#disk, this.#file(taskId), sealed, mayPut, written);
   }
 
   async get(taskId: string): Promise<Json | undefined> {
@@ -35,8 +37,11 @@ export class Results {
     return fields?.["output"];
   }
 
-  async delete(taskIds: readonly string[]): Promise<void> {
-    for (const taskId of taskIds) await this.#disk.remove(this.#file(taskId));
+  async delete(taskIds: readonly string[], mayDelete: () => void): Promise<void> {
+    for (const taskId of taskIds) {
+      mayDelete();
+      await this.#disk.remove(this.#file(taskId));
+    }
   }
 
   /** Deletes what a crash left unfinished. */

@@ -28,8 +28,14 @@ export interface Sealed {
 /** The name under which one is being written; a crash may leave it. */
 export const UNFINISHED = ".tmp";
 
-/** `written` makes the name of what is being written its own. */
-export async function writeSealed(disk: Disk, file: string, sealed: Sealed, written = ""): Promise<void> {
+/** `written` makes the name of what is being written its own. `mayPut` is asked last, and throws when it must not be put there. */
+export async function writeSealed(
+  disk: Disk,
+  file: string,
+  sealed: Sealed,
+  mayPut: () => void,
+  written = "",
+): Promise<void> {
   const unfinished = `${file}${written}${UNFINISHED}`;
   const fd = await disk.open(unfinished, "replace");
   try {
@@ -45,6 +51,7 @@ export async function writeSealed(disk: Disk, file: string, sealed: Sealed, writ
     } finally {
       await disk.close(fd);
     }
+    mayPut();
     await disk.rename(unfinished, file);
   } catch (error) {
     await disk.remove(unfinished).catch(() => undefined);

@@ -25,6 +25,12 @@ export async function readSnapshot(disk: Disk, directory: string): Promise<Snaps
   return { seq, value: snapshot };
 }
 
-export function writeSnapshot(disk: Disk, directory: string, { seq, value }: Snapshot): Promise<void> {
-  return writeSealed(disk, snapshotFile(directory), { what: "snapshot", about: { seq }, value });
+/** `mayPut` is asked before the old one is replaced. */
+export function writeSnapshot(
+  disk: Disk,
+  directory: string,
+  { seq, value }: Snapshot,
+  mayPut: () => void,
+): Promise<void> {
+  return writeSealed(disk, snapshotFile(directory), { what: "snapshot", about: { seq }, value }, mayPut);
 }
