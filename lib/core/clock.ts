@@ -1,62 +1,153 @@
-// Clock: where instants and timers come from, so that time can be made by hand in a test.
+// Clock: what time it is, how much has passed, and alarms, so that time can be made by hand in a test (C7).
 //
-// Owns the port and the alarm. Every timer of errand's own is an `Alarm`: it fires once, whatever the distance, and is cancelled by its
-// owner. (The rate gate's timers are p-queue's.)
+// Owns the port, a manager's own clock (`Timekeeper`) and the alarm. Every timer of errand's own is an `Alarm`: it fires once, whatever the
+// distance, and is cancelled by its owner. C7 knows three sorts of limit, and each alarm is one of them:
+//
+// - A duration, `new Alarm(clock, ms, fn)`: timeoutMs, stallTimeoutMs, elapsedTimeoutMs, graceMs, the timeoutMs of a wait, coalesceMs, `sleep`,
+//   the interval of a monitor, the heartbeat of a lease. The timer alone measures it: no setting of the wall clock makes it longer or shorter,
+//   and time in which the machine slept does not count.
+// - An instant, `Alarm.at(clock, at, fn)`: a cron tick, `untilAt` of a paused lane. It never fires before the wall clock has reached the instant.
+// - A duration that the record keeps as an instant, because it outlives its process, `Alarm.within(clock, ms, at, fn)`: totalTimeoutMs
+//   (`totalDeadlineAt`), the timeoutMs of a question (`expiresAt`), the backoff of a retry (`notBeforeAt`), the ttlMs of retention. It fires at
+//   whichever comes first: a wall clock that was set back does not hold it up, and time in which the machine slept counts.
+//
+// The last two look at the wall clock at least every 30 s (lib/core/instants.ts).
 
-/** The system's, or a manual one. `now` is epoch milliseconds; a timer given more than 2^31−1 ms is never asked for. */
+import { Instants, LOOK_MS, unref } from "./instants.js";
+
+/**
+ * Where errand takes its time from. Any object with `now`, `setTimeout` and `clearTimeout` is one; `manualClock` of `errand/testing` is one
+ * that a test moves.
+ */
 export interface Clock {
+  /** The wall clock, in epoch milliseconds. It may be set, forward and back. */
   now(): number;
+  /**
+   * Milliseconds since any fixed moment, which no setting of the wall clock changes: only differences mean something. Durations and the order
+   * in a line are measured with it. Default: the steps forward of `now`.
+   */
+  monotonic?(): number;
+  /** Calls `fn` once, `ms` later; errand asks for at most 2^31−1 ms. A timer with an `unref` method is unreferenced where errand does housekeeping. */
   setTimeout(fn: () => void, ms: number): unknown;
+  /** Takes what `setTimeout` returned. */
   clearTimeout(timer: unknown): void;
+  /**
+   * Calls `fn` whenever the wall clock is set, until the returned function is called. Default: errand compares instants with `now` at least
+   * every 30 s instead.
+   */
+  onSet?(fn: () => void): () => void;
 }
 
-export const systemClock: Clock = {
-  now: Date.now,
-  setTimeout: (fn, ms) => setTimeout(fn, ms),
-  // The port keeps timers opaque; what comes back is what `setTimeout` above gave.
-  clearTimeout: (timer) => clearTimeout(timer as NodeJS.Timeout),
-};
+/** The clock of one manager: a `Clock` that lacks nothing, and the instants that are awaited on it. */
+export class Timekeeper {
+  readonly instants: Instants;
+  readonly #clock: Clock;
+  #lastNow: number;
+  #steps = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastNow = clock.now();
+    this.instants = new Instants(clock);
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic?.() ?? this.#stepped();
+  }
+
+  setTimeout(fn: () => void, ms: number): unknown {
+    return this.#clock.setTimeout(fn, ms);
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#clock.clearTimeout(timer);
+  }
+
+  /** Of a clock that has only `now`: a step back is no step. */
+  #stepped(): number {
+    const now = this.#clock.now();
+    this.#steps += Math.max(0, now - this.#lastNow);
+    this.#lastNow = now;
+    return this.#steps;
+  }
+}
 
 /** The longest a platform timer can take; a longer one fires at once. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
 /** Calls `fn` once, `ms` from now; `Infinity` never. */
 export class Alarm {
-  readonly #clock: Clock;
+  readonly #clock: Timekeeper;
   readonly #fn: () => void;
-  readonly #dueAt: number;
+  /** The instant that fires it; `undefined` for a duration. */
+  readonly #at: number | undefined;
+  /** Its instant alone decides: a timer that fires before it is set again. */
+  readonly #isInstant: boolean;
   #timer: unknown;
+  /** Leaves the instants that are looked at. */
+  #unlook: (() => void) | undefined;
   #isUnrefed = false;
+  #isOver = false;
 
-  constructor(clock: Clock, ms: number, fn: () => void) {
+  constructor(clock: Timekeeper, ms: number, fn: () => void, at?: number, isInstant = false) {
     this.#clock = clock;
     this.#fn = fn;
-    this.#dueAt = clock.now() + ms;
+    this.#at = at;
+    this.#isInstant = isInstant;
     this.#arm(ms);
+  }
+
+  /** Calls `fn` once the wall clock has reached `at`, at most 30 s late when it was set or the machine slept. */
+  static at(clock: Timekeeper, at: number, fn: () => void): Alarm {
+    return new Alarm(clock, at - clock.now(), fn, at, true);
+  }
+
+  /** Calls `fn` once `ms` have passed, or the wall clock has reached `at`, whichever is first. */
+  static within(clock: Timekeeper, ms: number, at: number, fn: () => void): Alarm {
+    return new Alarm(clock, ms, fn, at);
   }
 
   #arm(ms: number): void {
     if (ms === Number.POSITIVE_INFINITY) return;
-    if (ms <= LONGEST_MS) this.#timer = this.#clock.setTimeout(this.#fn, ms);
-    else
-      this.#timer = this.#clock.setTimeout(() => this.#arm(Math.max(0, this.#dueAt - this.#clock.now())), LONGEST_MS);
+    const step = Math.min(Math.max(0, ms), LONGEST_MS);
+    // The timer that fires is the time that has passed: no second clock is asked whether it agrees.
+    this.#timer = this.#clock.setTimeout(() => this.#passed(ms - step), step);
     if (this.#isUnrefed) this.unref();
+    // A nearer one is not late by more than that anyway.
+    if (this.#at !== undefined && ms > LOOK_MS) this.#unlook ??= this.#clock.instants.add(this.#at, () => this.#fire());
   }
 
-  /** Does not fire any more. Twice, or after it fired, is nothing. */
+  #passed(left: number): void {
+    if (this.#isOver) return;
+    this.#timer = undefined;
+    const more = this.#isInstant && this.#at !== undefined ? this.#at - this.#clock.now() : left;
+    if (more > 0) this.#arm(more);
+    else this.#fire();
+  }
+
+  #fire(): void {
+    if (this.#isOver) return;
+    this.cancel();
+    this.#fn();
+  }
+
+  /** It does not fire after this. Calling it twice, or after it fired, has no effect. */
   cancel(): void {
+    this.#isOver = true;
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#unlook?.();
+    this.#unlook = undefined;
   }
 
   /** Lets the process end before it fires: for housekeeping that nobody waits for. */
   unref(): this {
     this.#isUnrefed = true;
-    if (hasUnref(this.#timer)) this.#timer.unref();
+    unref(this.#timer);
     return this;
   }
-}
-
-function hasUnref(timer: unknown): timer is { unref(): void } {
-  return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
 }

@@ -4,10 +4,9 @@
 // thousands of tasks share one commit. A store that fails keeps nothing back: the events wait here, are tried again, and until they
 // are stored nothing new is spawned. Now and then, when the journal has grown long beside what it tells, it is compacted (D6).
 
-import { setImmediate } from "node:timers";
 import pLimit from "p-limit";
 import { runOutside } from "./ambient.js";
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
@@ -15,10 +14,11 @@ import { longOutputOf, withoutOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import type { Cut } from "./snapshot.js";
 import type { SeizedJournal, TaskStore } from "./store.js";
+import { nextTurn } from "./turn.js";
 
 interface CommitterRooms {
   readonly store: TaskStore;
-  readonly clock: Clock;
+  readonly clock: Timekeeper;
   /** Every event up to `seq` is stored. */
   readonly onStored: (seq: number) => void;
   readonly onFailed: (error: unknown) => void;
@@ -140,7 +140,7 @@ export class Committer {
   #schedule(): void {
     if (this.#isCommitting || this.#isClosed) return;
     this.#isCommitting = true;
-    runOutside(() => setImmediate(() => void this.#commitPending()));
+    runOutside(() => nextTurn(() => void this.#commitPending()));
   }
 
   async #commitPending(): Promise<void> {

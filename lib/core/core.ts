@@ -15,7 +15,7 @@ import {
   refuseCycle,
 } from "./await-tasks.js";
 import { overspenders } from "./budget.js";
-import { Alarm, type Clock, systemClock } from "./clock.js";
+import { Alarm, type Clock, Timekeeper } from "./clock.js";
 import { type Committer, NOT_STORED } from "./committer.js";
 import { ManagerClosedError, type StoreLockedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
@@ -48,6 +48,7 @@ import { Runner } from "./runner.js";
 import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
+import { systemClock } from "./system-clock.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
 import type { Work } from "./work.js";
@@ -118,7 +119,8 @@ export class Core {
   #closeGraceMs = Number.POSITIVE_INFINITY;
 
   constructor(options: CoreOptions) {
-    const { clock = systemClock, ids = instanceIds(), agingMs, limits } = options;
+    const { ids = instanceIds(), agingMs, limits } = options;
+    const clock = new Timekeeper(options.clock ?? systemClock);
     this.kinds = new Kinds(options.kinds);
     this.logger = new GuardedLogger(options.logger);
     this.runtime = Object.freeze({

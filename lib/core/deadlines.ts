@@ -1,54 +1,67 @@
-// Deadlines: the three timers a task may carry, and when each of them runs (C6).
+// Deadlines: the timers that a task may carry, and when each of them runs (C6).
 //
-// `timeoutMs` and `stallTimeoutMs` run only while the task is `running`: time in the line, in a wait or on the way back to a slot
-// does not count. `totalTimeoutMs` runs from the spawn on, whatever happens. Made only for tasks that ask for one.
+// `timeoutMs` and `stallTimeoutMs` run only while the task is `running`: time in the line, in a wait or on the way back to a slot does not count.
+// `elapsedTimeoutMs` runs from the start of an attempt until its function has settled, waits included. `totalTimeoutMs` runs from the spawn until
+// the task ends, and is the one that also ends at an instant, because it outlives its process (C7). Made only for tasks that ask for one.
 
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 import type { StopReason } from "./status.js";
 
 interface DeadlineOptions {
   readonly timeoutMs: number | undefined;
   readonly stallTimeoutMs: number | undefined;
-  readonly totalTimeoutMs: number | undefined;
+  readonly elapsedTimeoutMs: number | undefined;
+  /** What is left of `totalTimeoutMs`, and the instant at which nothing is. */
+  readonly total: { readonly ms: number; readonly at: number } | undefined;
 }
 
+/** The reason of an attempt that `elapsedTimeoutMs` stopped; its code is `timeout`. */
+export const ELAPSED_TIMEOUT = "elapsed_timeout";
+
 export class Deadlines {
-  readonly #clock: Clock;
+  readonly #clock: Timekeeper;
   readonly #options: DeadlineOptions;
-  readonly #onPassed: (reason: StopReason) => void;
+  readonly #onPassed: (reason: StopReason, words: string) => void;
   readonly #total: Alarm | undefined;
   #timeout: Alarm | undefined;
   #stall: Alarm | undefined;
+  /** Of this attempt, from its start on. */
+  #elapsed: Alarm | undefined;
   /** Of `timeoutMs`, not yet used up. */
   #left: number;
   #runningSince: number | undefined;
+  #signs = 0;
   #lastSignAt = 0;
 
-  constructor(clock: Clock, options: DeadlineOptions, onPassed: (reason: StopReason) => void) {
+  constructor(clock: Timekeeper, options: DeadlineOptions, onPassed: (reason: StopReason, words: string) => void) {
     this.#clock = clock;
     this.#options = options;
     this.#onPassed = onPassed;
     this.#left = options.timeoutMs ?? Number.POSITIVE_INFINITY;
-    if (options.totalTimeoutMs !== undefined) {
-      this.#total = new Alarm(clock, options.totalTimeoutMs, () => onPassed("total_timeout"));
-    }
+    const { total } = options;
+    if (total !== undefined) this.#total = Alarm.within(clock, total.ms, total.at, () => this.#pass("total_timeout"));
   }
 
-  /** The task is `running`, from now on. */
+  #pass(reason: StopReason, words: string = reason): void {
+    this.#onPassed(reason, words);
+  }
+
+  /** The task is `running`, from now on. The first time in an attempt is its start. */
   run(): void {
     if (this.#runningSince !== undefined) return;
-    this.#runningSince = this.#clock.now();
-    if (this.#options.timeoutMs !== undefined) {
-      this.#timeout = new Alarm(this.#clock, this.#left, () => this.#onPassed("timeout"));
-    }
+    const { timeoutMs, stallTimeoutMs, elapsedTimeoutMs } = this.#options;
+    this.#runningSince = this.#clock.monotonic();
+    if (timeoutMs !== undefined) this.#timeout = new Alarm(this.#clock, this.#left, () => this.#pass("timeout"));
+    if (elapsedTimeoutMs !== undefined)
+      this.#elapsed ??= new Alarm(this.#clock, elapsedTimeoutMs, () => this.#pass("timeout", ELAPSED_TIMEOUT));
     this.#lastSignAt = this.#runningSince;
-    if (this.#options.stallTimeoutMs !== undefined) this.#watchStall(this.#options.stallTimeoutMs);
+    if (stallTimeoutMs !== undefined) this.#watchStall(stallTimeoutMs, stallTimeoutMs);
   }
 
-  /** The task is not `running` any more. */
+  /** The task is not `running` until the next `run`. */
   hold(): void {
     if (this.#runningSince === undefined) return;
-    this.#left = Math.max(0, this.#left - (this.#clock.now() - this.#runningSince));
+    this.#left = Math.max(0, this.#left - (this.#clock.monotonic() - this.#runningSince));
     this.#runningSince = undefined;
     this.#timeout?.cancel();
     this.#stall?.cancel();
@@ -56,20 +69,27 @@ export class Deadlines {
 
   /** A sign of life. Frequent, so it moves an instant and no timer: the timer looks at the instant when it fires. */
   sign(): void {
-    this.#lastSignAt = this.#clock.now();
+    this.#signs++;
+    this.#lastSignAt = this.#clock.monotonic();
   }
 
-  #watchStall(ms: number): void {
-    const quietFor = this.#clock.now() - this.#lastSignAt;
-    if (quietFor >= ms && quietFor > 0) this.#onPassed("stalled");
-    else this.#stall = new Alarm(this.#clock, Math.max(1, ms - quietFor), () => this.#watchStall(ms));
+  #watchStall(ms: number, left: number): void {
+    const signs = this.#signs;
+    this.#stall = new Alarm(this.#clock, left, () => {
+      // Without a sign the timer itself was the silence, whatever a clock says.
+      const quietFor = signs === this.#signs ? ms : this.#clock.monotonic() - this.#lastSignAt;
+      if (quietFor >= ms) this.#pass("stalled");
+      else this.#watchStall(ms, Math.max(1, ms - quietFor));
+    });
   }
 
   /** The function has settled: what is left runs for the children alone. */
   settle(): void {
     this.hold();
+    this.#elapsed?.cancel();
     this.#timeout = undefined;
     this.#stall = undefined;
+    this.#elapsed = undefined;
   }
 
   /** Another attempt begins: its own time is whole again. */

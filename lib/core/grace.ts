@@ -3,13 +3,13 @@
 // One timer for all that were stopped together, cleared when the last of them has settled: a cancelled tree of a hundred
 // thousand tasks has one timer, and a process does not stay alive for a grace that nobody needs.
 
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 
 export class Grace {
   readonly #alarm: Alarm;
   #unsettled: number;
 
-  constructor(clock: Clock, ms: number, unsettled: number, onOver: () => void) {
+  constructor(clock: Timekeeper, ms: number, unsettled: number, onOver: () => void) {
     this.#unsettled = unsettled;
     this.#alarm = new Alarm(clock, ms, onOver);
   }

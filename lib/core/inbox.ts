@@ -463,9 +463,9 @@ export class Requests implements Inbox {
     const { clock } = this.#loop;
     const close = () => this.#close(asked, { status: "expired" });
     const left = expiresAt - clock.now();
-    // Of a restart: it ran out while no process was there.
+    // Of a restart: it ran out while no process was there. Otherwise at most the whole of it is left (C7).
     if (left < 0) close();
-    else asked.expiry = new Alarm(clock, left, close);
+    else asked.expiry = Alarm.within(clock, Math.min(left, expiresAt - asked.request.createdAt), expiresAt, close);
   }
 
   /** `task` is left for the next process, and so is when its questions expire. */

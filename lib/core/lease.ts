@@ -4,13 +4,13 @@
 // and what goes wrong in one is told and tried again in the next. Owns the timer. Its time is the manager's clock; whether a lease has lapsed
 // is judged by the store alone.
 
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 import { isErrandError, type StoreLockedError } from "./errors.js";
 import type { SeizedJournal, SharedJournals } from "./store.js";
 
 interface LeaseRooms {
   readonly shared: SharedJournals;
-  readonly clock: Clock;
+  readonly clock: Timekeeper;
   /** Its tasks become this manager's. Rejects when they could not be stored; asked again with the same journal then. */
   readonly takeOver: (journal: SeizedJournal) => Promise<void>;
   readonly onFailed: (error: unknown) => void;

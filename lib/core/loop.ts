@@ -6,7 +6,7 @@
 // With a store, what is delivered waits until the facts it tells of are stored (D1); what only stops waits for nothing.
 
 import { runOutside } from "./ambient.js";
-import type { Clock } from "./clock.js";
+import type { Timekeeper } from "./clock.js";
 import type { Command, Refusal } from "./commands.js";
 import type { Committer } from "./committer.js";
 import { decide, isRefusal } from "./decide.js";
@@ -22,7 +22,7 @@ import type { Task } from "./task.js";
 const RESOLVED = Promise.resolve();
 
 export class Loop {
-  readonly clock: Clock;
+  readonly clock: Timekeeper;
   readonly listeners: Listeners;
   #journal: Journal | undefined;
   #committer: Committer | undefined;
@@ -45,7 +45,7 @@ export class Loop {
   /** S2: writes of superseded, abandoned or settled functions. */
   droppedWrites = 0;
 
-  constructor(clock: Clock, listeners: Listeners) {
+  constructor(clock: Timekeeper, listeners: Listeners) {
     this.clock = clock;
     this.listeners = listeners;
   }

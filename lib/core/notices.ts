@@ -6,7 +6,6 @@
 // has not received, is told with them. Whoever waits for notices is told at the end of a turn, once what happened in it is stored: a thousand
 // ends are one batch.
 
-import { setImmediate } from "node:timers";
 import { runOutside, waiterOf } from "./ambient.js";
 import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
@@ -18,6 +17,7 @@ import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.
 import { isBelow, isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
 import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
 import type { Attempt, Task } from "./task.js";
+import { nextTurn } from "./turn.js";
 import { keeperOf, overError, type WaitOptions, type Waits } from "./waits.js";
 
 export type TaskNotice = PendingNotice<Task>;
@@ -371,7 +371,7 @@ export class Notices {
       if (queue.isTelling) return;
       queue.isTelling = true;
       runOutside(() =>
-        setImmediate(() => {
+        nextTurn(() => {
           queue.isTelling = false;
           this.#tellReaders(queue);
         }),

@@ -2,7 +2,6 @@
 //
 // Reads, decides and stores, in this order; nothing runs until all of it is stored and whoever opened has had a turn to listen.
 
-import { setImmediate } from "node:timers";
 import pLimit from "p-limit";
 import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
@@ -18,6 +17,7 @@ import type { Lane } from "./slots.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
 import type { SeizedJournal, Stored, TaskStore } from "./store.js";
 import type { Task } from "./task.js";
+import { nextTurn } from "./turn.js";
 
 const OUTPUTS_AT_A_TIME = 8;
 
@@ -67,7 +67,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     };
     const reattached = await recover(rooms, replay);
     await Promise.race([committer.durable(loop.seq), failure]);
-    setImmediate(() => goOn(rooms, reattached));
+    nextTurn(() => goOn(rooms, reattached));
     if (store.shared === undefined) return;
     const takeover = new Takeover(core, rooms);
     core.lease = new Lease({

@@ -1,10 +1,10 @@
 // Pause: what a task waits for between two attempts (H7): its time, and the end of all that the last one left below it.
 
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 import type { Link, Task, Watcher } from "./task.js";
 import { unwatch, watch } from "./watchers.js";
 
-/** Until the next attempt may stand in line: `ms` have passed, and `below` are over. */
+/** Until the next attempt may stand in line: `ms` have passed or it is `at` (C7), and `below` are over. */
 export class Pause implements Watcher {
   readonly waiting = undefined;
   readonly #alarm: Alarm;
@@ -12,13 +12,18 @@ export class Pause implements Watcher {
   readonly #onOver: () => void;
   #left = 1;
 
-  constructor(clock: Clock, ms: number, below: Iterable<Task>, onOver: () => void) {
+  constructor(
+    clock: Timekeeper,
+    { ms, at }: { readonly ms: number; readonly at: number },
+    below: Iterable<Task>,
+    onOver: () => void,
+  ) {
     this.#onOver = onOver;
     for (const task of below) {
       this.#left++;
       this.#links.push(watch(task, this));
     }
-    this.#alarm = new Alarm(clock, ms, () => this.taskEnded());
+    this.#alarm = Alarm.within(clock, ms, at, () => this.taskEnded());
   }
 
   taskEnded(): void {

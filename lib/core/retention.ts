@@ -3,7 +3,7 @@
 // The newest `maxFinished`, none longer than `ttlMs`. Never a living one, none that still has kept children: its record is needed
 // for their tree; and none that its owner has not acknowledged (N2). Eviction takes a record out of the index; a handle in hand reads on.
 
-import { Alarm, type Clock } from "./clock.js";
+import { Alarm, type Timekeeper } from "./clock.js";
 import { Fifo } from "./fifo.js";
 import type { Task } from "./task.js";
 
@@ -18,7 +18,7 @@ export interface Retention {
 const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
 
 export class Retainer {
-  readonly #clock: Clock;
+  readonly #clock: Timekeeper;
   readonly #evict: (task: Task) => void;
   readonly #maxFinished: number;
   readonly #ttlMs: number;
@@ -28,7 +28,7 @@ export class Retainer {
   readonly #pinned = new Set<Task>();
   #sweep: Alarm | undefined;
 
-  constructor(clock: Clock, retention: Retention, evict: (task: Task) => void) {
+  constructor(clock: Timekeeper, retention: Retention, evict: (task: Task) => void) {
     this.#clock = clock;
     this.#evict = evict;
     this.#maxFinished = retention.maxFinished ?? 1_000;
@@ -36,13 +36,23 @@ export class Retainer {
   }
 
   ended(task: Task): void {
+    task.endedAt = this.#clock.monotonic();
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
     if (this.#sweep !== undefined) return;
-    // It may have ended in an earlier process.
-    const now = this.#clock.now();
-    const left = Math.max(0, (task.state.finishedAt ?? now) + this.#ttlMs - now);
-    this.#sweep = new Alarm(this.#clock, left, this.#sweepOld).unref();
+    this.#sweepLater(task, this.#leftOf(task));
+  }
+
+  /** How long `task` is still kept, by what has passed or by the wall clock, whichever is less (C7). */
+  #leftOf({ endedAt, state: { finishedAt } }: Task): number {
+    const passed = this.#clock.monotonic() - endedAt;
+    const since = finishedAt === undefined ? 0 : this.#clock.now() - finishedAt;
+    return this.#ttlMs - Math.max(passed, since);
+  }
+
+  #sweepLater({ state: { finishedAt } }: Task, left: number): void {
+    const at = (finishedAt ?? this.#clock.now()) + this.#ttlMs;
+    this.#sweep = Alarm.within(this.#clock, Math.max(0, left), at, this.#sweepOld).unref();
   }
 
   /** Its id was used again, so it was not kept any more when that was. */
@@ -76,14 +86,10 @@ export class Retainer {
   }
 
   readonly #sweepOld = (): void => {
-    const now = this.#clock.now();
     this.#sweep = undefined;
     for (let oldest = this.#finished.first(); oldest !== undefined; oldest = this.#finished.first()) {
-      const left = (oldest.state.finishedAt ?? now) + this.#ttlMs - now;
-      if (left > 0) {
-        this.#sweep = new Alarm(this.#clock, left, this.#sweepOld).unref();
-        return;
-      }
+      const left = this.#leftOf(oldest);
+      if (left > 0) return this.#sweepLater(oldest, left);
       this.#dropOldest();
     }
   };

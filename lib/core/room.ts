@@ -3,9 +3,9 @@
 // Whoever is told that there is room spawns a little later, so a place told of counts as taken for the rest of the turn. What was
 // not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
 
-import { setImmediate } from "node:timers";
 import type { Lane } from "./slots.js";
 import type { OpenWait, Task } from "./task.js";
+import { nextTurn } from "./turn.js";
 
 /** Where somebody wants to spawn. `lent`: slots of that lane that are free only while they wait for room. */
 interface Wanted {
@@ -44,7 +44,7 @@ export class Room {
   look(): void {
     if (this.#isLooking || (this.#seekers.size === 0 && this.#told === 0)) return;
     this.#isLooking = true;
-    setImmediate(() => {
+    nextTurn(() => {
       this.#isLooking = false;
       this.#told = 0;
       for (const [seeker, { lane, lent }] of this.#seekers) {

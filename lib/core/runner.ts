@@ -179,7 +179,8 @@ export class Runner {
     task.desk?.deadlines?.again();
     this.#stopAll(attachedDescendantsOf(task), "cancel", code);
     const desk = deskOf(task);
-    desk.pause = new Pause(loop.clock, notBeforeAt - loop.clock.now(), attachedChildrenOf(task), () => {
+    const left = { ms: notBeforeAt - loop.clock.now(), at: notBeforeAt };
+    desk.pause = new Pause(loop.clock, left, attachedChildrenOf(task), () => {
       desk.pause = undefined;
       enter(task);
     });

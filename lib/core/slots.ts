@@ -71,9 +71,9 @@ export class Lane<S extends Slotted> {
   }
 }
 
-/** L4: smaller goes first. `hasHead`: a resume, and a child of a started task, enter one `agingMs` earlier. */
-export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, now: number): number {
-  return now - (priority + (hasHead ? 1 : 0)) * lane.agingMs;
+/** L4: smaller goes first. `hasHead`: a resume, and a child of a started task, enter one `agingMs` earlier. `enqueuedAt` is monotonic (C7). */
+export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, enqueuedAt: number): number {
+  return enqueuedAt - (priority + (hasHead ? 1 : 0)) * lane.agingMs;
 }
 
 export class Slots<S extends Slotted> {

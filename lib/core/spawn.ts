@@ -154,7 +154,8 @@ export class Spawner {
   enter(task: Task): void {
     const { lane, parent, traits } = task;
     const { slots, loop } = this.#rooms;
-    slots.enter(lane, task, rankOf(lane, traits.priority, parent?.state.startedAt !== undefined, loop.clock.now()));
+    const hasHead = parent?.state.startedAt !== undefined;
+    slots.enter(lane, task, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
   }
 
   /** One that no task was given by its spawner. */
@@ -236,12 +237,15 @@ export class Spawner {
   }
 
   /** Its timers, and what of its total time is left. */
-  #limit(task: Task, { timeoutMs, stallTimeoutMs, totalDeadlineAt }: TaskLimits): void {
-    if (timeoutMs === undefined && stallTimeoutMs === undefined && totalDeadlineAt === undefined) return;
+  #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
+    if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
     const { loop, stop } = this.#rooms;
-    const totalTimeoutMs = totalDeadlineAt === undefined ? undefined : Math.max(0, totalDeadlineAt - loop.clock.now());
-    const onPassed = (reason: StopReason) => stop(task, reason, reason);
-    deskOf(task).deadlines = new Deadlines(loop.clock, { timeoutMs, totalTimeoutMs, stallTimeoutMs }, onPassed);
+    // After a restart at most the whole of it is left, whatever the wall clock was set to meanwhile.
+    const total =
+      at === undefined ? undefined : { at, ms: Math.max(0, Math.min(at - loop.clock.now(), at - task.createdAt)) };
+    const onPassed = (reason: StopReason, words: string) => stop(task, reason, words);
+    const options = { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, total };
+    deskOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
 
   #follow(task: Task, signal: AbortSignal): void {
@@ -261,9 +265,12 @@ export class Spawner {
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
     if (limits !== undefined) this.#limit(task, limits);
-    const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, task.createdAt));
-    const left = notBeforeAt - loop.clock.now();
-    if (left > 0) deskOf(task).pause = new Pause(loop.clock, left, [], enter);
+    const { clock } = loop;
+    // It is as old as it was: its age counts, and not what the wall clock was set to before or since.
+    const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
+    const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
+    const left = notBeforeAt - clock.now();
+    if (left > 0) deskOf(task).pause = new Pause(clock, { ms: left, at: notBeforeAt }, [], enter);
     else enter();
   }
 }

@@ -25,6 +25,7 @@ import type { StopReason, TaskStatus } from "./status.js";
 export interface TaskLimits {
   readonly timeoutMs?: number;
   readonly stallTimeoutMs?: number;
+  readonly elapsedTimeoutMs?: number;
   readonly graceMs?: number;
   readonly totalDeadlineAt?: number;
   readonly retry?: RetryLimits;

@@ -4,7 +4,7 @@
 // (hierarchy), under those who wait for it (watchers). Each group of fields below names the room that writes it.
 
 import type { AsyncResource } from "node:async_hooks";
-import type { Clock } from "./clock.js";
+import type { Timekeeper } from "./clock.js";
 import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
@@ -102,6 +102,8 @@ export class Task implements TaskSpec, Slotted {
   attempt: Attempt | undefined;
   /** Of all ends in this process: tells which of two tasks ended first. */
   endOrder = 0;
+  /** On the monotonic clock of this process, also when it ended in an earlier one. Written by retention. */
+  endedAt = 0;
 
   // ── the hierarchy ──
   readonly parent: Task | undefined;
@@ -256,7 +258,7 @@ export interface Pending extends Delivery, OpenWait<never> {
 
 /** Where the waits of an attempt are kept: in its own manager, whichever manager the handle waited for is of. */
 export interface WaitKeeper {
-  readonly clock: Clock;
+  readonly clock: Timekeeper;
   /** What a wait that may not begin gives instead; `undefined` when it may. */
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined;
   /** A wait begins that may; `signal` withdraws it. */

@@ -5,8 +5,7 @@
 // returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
 // its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
 
-import { setImmediate } from "node:timers";
-import type { Clock } from "./clock.js";
+import type { Timekeeper } from "./clock.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
 import type { Loop } from "./loop.js";
 import { ArrangedWait, handled } from "./pending-wait.js";
@@ -14,6 +13,7 @@ import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";
 import type { Attempt, OpenWait, Pending, Task, WaitKeeper } from "./task.js";
+import { nextTurn } from "./turn.js";
 
 /** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
 export interface WaitOptions {
@@ -21,7 +21,7 @@ export interface WaitOptions {
 }
 
 export class Waits implements WaitKeeper {
-  readonly clock: Clock;
+  readonly clock: Timekeeper;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
   /** Pending and no task's, and what they wait for may outlive the manager. */
@@ -128,7 +128,7 @@ export class Waits implements WaitKeeper {
     }
     attempt.returning = wait;
     const { task } = attempt;
-    this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.now()));
+    this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.monotonic()));
     // Not granted in the call: the record says that it is on its way back.
     if (attempt.returning !== undefined) this.#block(attempt);
   }
@@ -200,7 +200,7 @@ export function overError(taskId: string, hasReturned: boolean, refused: string)
 /** C3: in a later macrotask, so that a loop that swallows the error cannot freeze the process. */
 function rejectLater(error: Error): Promise<never> {
   const promise = new Promise<never>((_, reject) => {
-    setImmediate(() => {
+    nextTurn(() => {
       reject(error);
     });
   });

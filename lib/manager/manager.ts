@@ -334,8 +334,11 @@ function checkManagerOptions(options: TaskManagerOptions): void {
     checkCount("retention.maxFinished", retention.maxFinished, 0);
     checkMs("retention.ttlMs", retention.ttlMs);
   }
-  for (const method of ["now", "setTimeout", "clearTimeout"])
-    if (clock !== undefined) checkMethod("clock", clock, method);
+  if (clock !== undefined) {
+    for (const method of ["now", "setTimeout", "clearTimeout"]) checkMethod("clock", clock, method);
+    for (const method of ["monotonic", "onSet"] as const)
+      if (clock[method] !== undefined) checkMethod("clock", clock, method);
+  }
   if (ids !== undefined) checkMethod("ids", ids, "next");
   checkLogger(logger);
   checkMs("graceMs", options.graceMs);

@@ -1,6 +1,7 @@
 // Manual clock: time that moves when a test says so.
 //
-// Timers fire in the order they are due, and after each one everything that follows from it is let run before the next.
+// Timers fire in the order they are due, and after each one everything that follows from it is let run before the next. The wall clock can be
+// set apart from the time that passes, as a system's can (C7).
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../core/clock.js";
@@ -11,26 +12,38 @@ export interface ManualClock extends Clock {
   readonly nextAt: number | undefined;
   /** Fires what is due, in order, and lets what follows from each run before the next. `ms` ≥ 0 and finite: `RangeError`. */
   advance(ms: number): Promise<void>;
+  /**
+   * Sets the wall clock, and lets what follows run: as the correction of a system's clock does, or with a later `at` a machine that slept. No
+   * time passes: timers stay as far away as they were. `at` is finite, in epoch milliseconds: `RangeError`.
+   */
+  setNow(at: number): Promise<void>;
+  /** Milliseconds that were advanced, whatever the wall clock was set to. */
+  monotonic(): number;
   /** Resolves when `advance` has moved that far. `Infinity` never does. */
   sleep(ms: number): Promise<void>;
 }
 
 /**
- * A clock that stands at `startAt` until it is advanced.
+ * A clock that stands at `startAt` until it is advanced or set.
  * Timers due at the same instant fire in the order they were set, or, with `tie`, in that of the numbers it gives them.
  */
 export function manualClock(startAt = 0, tie?: () => number): ManualClock {
-  let now = startAt;
+  /** The wall clock shows what has passed, and by how much it was set. */
+  let passed = 0;
+  let offset = startAt;
   let made = 0;
   const timers = new Heap<Timer>();
+  const hearers = new Set<{ readonly fn: () => void }>();
 
   const clock: ManualClock = {
-    now: () => now,
+    now: () => offset + passed,
+    monotonic: () => passed,
     get nextAt() {
-      return timers.first()?.rank;
+      const next = timers.first();
+      return next === undefined ? undefined : offset + next.rank;
     },
     setTimeout(fn, ms) {
-      const timer = new Timer(fn, ms > 0 ? now + ms : now, tie?.() ?? ++made);
+      const timer = new Timer(fn, ms > 0 ? passed + ms : passed, tie?.() ?? ++made);
       timers.add(timer);
       return timer;
     },
@@ -40,15 +53,27 @@ export function manualClock(startAt = 0, tie?: () => number): ManualClock {
     async advance(ms) {
       if (!(ms >= 0 && ms < Infinity))
         throw new RangeError(`ms must be a finite number of milliseconds ≥ 0, got ${ms}`);
-      const until = now + ms;
+      const until = passed + ms;
       await quiet();
       for (let next = timers.first(); next !== undefined && next.rank <= until; next = timers.first()) {
         timers.remove(next);
-        now = Math.max(now, next.rank);
+        passed = Math.max(passed, next.rank);
         next.fn();
         await quiet();
       }
-      now = Math.max(now, until);
+      passed = Math.max(passed, until);
+    },
+    async setNow(at) {
+      if (!Number.isFinite(at)) throw new RangeError(`at must be a finite number of epoch milliseconds, got ${at}`);
+      await quiet();
+      offset = at - passed;
+      for (const { fn } of [...hearers]) fn();
+      await quiet();
+    },
+    onSet(fn) {
+      const hearer = { fn };
+      hearers.add(hearer);
+      return () => hearers.delete(hearer);
     },
     sleep: (ms) => new Promise((resolve) => clock.setTimeout(resolve, ms)),
   };

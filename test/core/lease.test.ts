@@ -3,6 +3,7 @@
 import { StoreLockedError } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
+import { Timekeeper } from "../../lib/core/clock.js";
 import { Lease } from "../../lib/core/lease.js";
 import type { OtherJournal, SeizedJournal, SharedJournals } from "../../lib/core/store.js";
 
@@ -33,7 +34,7 @@ class Shared implements SharedJournals {
   fails = new Map<string, Error>();
   readonly lease = new Lease({
     shared: this,
-    clock: this.clock,
+    clock: new Timekeeper(this.clock),
     takeOver: async ({ name }) => {
       this.#ask(`take over ${name}`);
       this.journals = this.journals.filter((each) => each.name !== name);

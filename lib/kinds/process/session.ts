@@ -7,7 +7,7 @@
 
 import { execFile, spawnSync } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
-import { Alarm, type Clock } from "../../core/clock.js";
+import { Alarm, type Timekeeper } from "../../core/clock.js";
 import { type Leader, leaderOf, readTable, readTableNow, type Table } from "./table.js";
 
 const IS_WINDOWS = process.platform === "win32";
@@ -16,7 +16,7 @@ const KNOWS_SESSIONS = process.platform === "linux";
 
 export class ProcessSession {
   readonly #leader: Leader;
-  readonly #clock: Clock;
+  readonly #clock: Timekeeper;
   /** Asked when they are ended. */
   readonly #killAfterMs: () => number;
   #killing: Alarm | undefined;
@@ -27,7 +27,7 @@ export class ProcessSession {
   #hasExited = false;
   #phase: "running" | "ending" | "killing" | "over" = "running";
 
-  constructor(pid: number, clock: Clock, killAfterMs: () => number) {
+  constructor(pid: number, clock: Timekeeper, killAfterMs: () => number) {
     this.#leader = leaderOf(pid);
     this.#groups = new Set([pid]);
     this.#clock = clock;

@@ -1,0 +1,86 @@
+// Instants: those that a manager waits for, looked at again while they are far away (C7).
+//
+// A timer counts the time in which the machine is awake, and a wall clock may be set. So all instants that are more than 30 s away stand in
+// one heap, and one timer looks at the first of them every 30 s. A clock that reports when it is set needs no such timer.
+
+import { AsyncResource } from "node:async_hooks";
+import { Heap, type Ranked } from "./heap.js";
+
+/** What is asked of a clock. */
+interface WallClock {
+  now(): number;
+  setTimeout(fn: () => void, ms: number): unknown;
+  clearTimeout(timer: unknown): void;
+  onSet?(fn: () => void): () => void;
+}
+
+/** How late an instant may be noticed. */
+export const LOOK_MS = 30_000;
+
+export class Instants {
+  readonly #clock: WallClock;
+  readonly #awaited = new Heap<Instant>();
+  /** The timer is set again from itself: without a context of its own it would keep for ever the one of the first caller. */
+  readonly #context = new AsyncResource("errand.instants", { requireManualDestroy: true });
+  #order = 0;
+  /** Stops the looking; `undefined` while nothing is awaited. */
+  #stop: (() => void) | undefined;
+
+  constructor(clock: WallClock) {
+    this.#clock = clock;
+  }
+
+  /** Calls `fn` once the wall clock is found to have reached `at`, until the returned off is called. */
+  add(at: number, fn: () => void): () => void {
+    const instant: Instant = { rank: at, order: ++this.#order, place: -1, fn };
+    this.#awaited.add(instant);
+    this.#stop ??= this.#context.runInAsyncScope(() => this.#begin());
+    return () => {
+      if (this.#awaited.has(instant)) this.#awaited.remove(instant);
+      if (this.#awaited.size > 0) return;
+      this.#stop?.();
+      this.#stop = undefined;
+    };
+  }
+
+  #begin(): () => void {
+    const clock = this.#clock;
+    if (clock.onSet !== undefined) return clock.onSet(() => this.#look());
+    let timer: unknown;
+    let isOver = false;
+    const wait = () => {
+      timer = clock.setTimeout(() => {
+        this.#look();
+        if (!isOver) wait();
+      }, LOOK_MS);
+      // Each instant has a timer of its own that keeps the process alive, unless it need not.
+      unref(timer);
+    };
+    wait();
+    return () => {
+      isOver = true;
+      clock.clearTimeout(timer);
+    };
+  }
+
+  #look(): void {
+    const now = this.#clock.now();
+    for (let first = this.#awaited.first(); first !== undefined && first.rank <= now; first = this.#awaited.first()) {
+      this.#awaited.remove(first);
+      first.fn();
+    }
+  }
+}
+
+interface Instant extends Ranked {
+  readonly fn: () => void;
+}
+
+/** A timer of any clock lets the process end, if it can. */
+export function unref(timer: unknown): void {
+  if (hasUnref(timer)) timer.unref();
+}
+
+function hasUnref(timer: unknown): timer is { unref(): void } {
+  return typeof timer === "object" && timer !== null && "unref" in timer && typeof timer.unref === "function";
+}

@@ -1,0 +1,75 @@
+// System clock: the platform's own time, looked up at each use (C7).
+//
+// Nothing that errand found when it was imported is used later: what a test installs in its place takes effect, and what the test takes away
+// again has no more. Fake timers differ in what they replace, and errand has to do with all of them:
+//
+// - A timer is cleared by the platform that set it.
+// - When the timers and `Date` are fake and `performance` is not, the fake `Date` moves with the timers, so it measures durations.
+// - When the timers alone are fake, a timer that fires is the time that has passed.
+// - A clock that is exchanged starts from another number. What was counted stays, and the difference between the two is not counted.
+//
+// A turn of the event loop is no time: lib/core/turn.ts.
+
+import type { Clock } from "./clock.js";
+import { unref } from "./instants.js";
+
+/** Compared, never called: whether something else is there by now. */
+const atImport = { Date, setTimeout, performanceNow: performanceNow() };
+
+/** What `passedMs` was last read from, and its reading. */
+let source: unknown;
+let lastAt = 0;
+let passedMs = 0;
+
+/** The function, not its time. */
+function performanceNow(): unknown {
+  return Reflect.get(performance, "now");
+}
+
+/** Milliseconds on the clock that the platform's timers follow. */
+function monotonic(): number {
+  const isDateFake =
+    Date !== atImport.Date && setTimeout !== atImport.setTimeout && performanceNow() === atImport.performanceNow;
+  const from = isDateFake ? Date : performanceNow();
+  const at = isDateFake ? Date.now() : performance.now();
+  if (from === source) passedMs += Math.max(0, at - lastAt);
+  source = from;
+  lastAt = at;
+  return passedMs;
+}
+
+class SystemTimer {
+  readonly #clear: (timer: NodeJS.Timeout) => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(fn: () => void, ms: number) {
+    const dueAt = setTimeout === atImport.setTimeout ? 0 : monotonic() + ms;
+    this.#clear = clearTimeout;
+    this.#timer = setTimeout(
+      () => {
+        passedMs = Math.max(passedMs, dueAt);
+        fn();
+      },
+      // The platform cuts a fraction off and fires early; what binary fractions add is none.
+      Math.ceil(ms - 0.001),
+    );
+  }
+
+  clear(): void {
+    this.#clear(this.#timer);
+  }
+
+  unref(): void {
+    // A fake one may be a number.
+    unref(this.#timer);
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic,
+  setTimeout: (fn, ms) => new SystemTimer(fn, ms),
+  clearTimeout: (timer) => {
+    if (timer instanceof SystemTimer) timer.clear();
+  },
+};
