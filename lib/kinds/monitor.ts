@@ -42,7 +42,7 @@ export interface MonitorDefinition
  * was due while `run` was busy is counted (`tick.missed`) and skipped.
  *
  * An interval ticks at `startedAt + n × ms`, the first time after one `ms`; it does not drift. A cron pattern ticks in its timezone, and the
- * task ends `succeeded` with the last instant that it names. It needs `croner` (an optional peer: `npm install croner`), an interval does not.
+ * task ends `succeeded` with the last instant that it names. It needs `croner` 10 or 11 (an optional peer: `npm install croner`), an interval does not.
  *
  * A cancel between ticks takes effect at once; during one it aborts `ctx.signal`, and no more come: `cancelled`, unless `run` answers `"stop"`
  * or it was the last of `maxTicks`. `timeoutMs` counts the time in `run` alone, of all ticks of an attempt together. A retry, and a restart
@@ -50,7 +50,7 @@ export interface MonitorDefinition
  * `ctx.checkpoint` is the monitor's own: another value is refused (`InvalidInputError`). What `run` posts wakes the owner with `wake: "onActivity"`.
  *
  * Throws here, before any task: `TypeError` (a pattern or timezone that croner does not take, an option of the wrong type or name),
- * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1), `Error` (croner is not installed).
+ * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1), `Error` (croner is not installed or does not load; `cause` says why).
  */
 export function monitor(definition: MonitorDefinition): TaskKind<undefined, void> {
   checkType("definition", definition, "object");

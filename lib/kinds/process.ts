@@ -28,7 +28,8 @@ export interface ProcessDefinition
 }
 
 /**
- * A kind that runs a program without a shell, by `execa` (an optional peer: `npm install execa`, or its tasks fail and say so).
+ * A kind that runs a program without a shell, by `execa` 9 or 10 (an optional peer; version 10 needs Node 22). Where execa is missing or does not
+ * load, the task fails with an error that says why and what to install.
  *
  * What it prints goes to `ctx.output("stdout" | "stderr")` as it comes; it has nothing to read. However it ended is the result, with
  * `check: true` only 0 is. A program that cannot be started fails the task, and so does an input that does not fit: `InvalidInputError`, from `spawn`.

@@ -13,20 +13,26 @@ const project = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
 
 export interface Compiled {
+  /** Where it is: its `node_modules` are below. */
+  readonly folder: string;
   /** Runs a module that may import "errand" and "errand/kinds", and gives what it printed, however it ended. */
   evaluate(code: string): Promise<string>;
   remove(): Promise<void>;
 }
 
-export async function compiled(peers: readonly ("execa" | "croner")[]): Promise<Compiled> {
+/** The name of a peer, or that of an alias and the name under which it is found there. */
+export type Peer = "execa" | "croner" | readonly [alias: "execa-10" | "croner-11", name: "execa" | "croner"];
+
+export async function compiled(peers: readonly Peer[]): Promise<Compiled> {
   const folder = await mkdtemp(path.join(tmpdir(), "errand-kinds-"));
   const packages = path.join(folder, "node_modules");
   const own = path.join(packages, manifest.name);
   await mkdir(own, { recursive: true });
   await writeFile(path.join(own, "package.json"), JSON.stringify({ ...manifest, devDependencies: {} }));
-  for (const name of [...Object.keys(manifest.dependencies), ...peers]) {
+  for (const peer of [...Object.keys(manifest.dependencies), ...peers]) {
+    const [alias, name] = typeof peer === "string" ? [peer, peer] : peer;
     await mkdir(path.dirname(path.join(packages, name)), { recursive: true });
-    await symlink(path.join(project, "node_modules", name), path.join(packages, name));
+    await symlink(path.join(project, "node_modules", alias), path.join(packages, name));
   }
   const require = createRequire(import.meta.url);
   const tsc = path.join(path.dirname(require.resolve("typescript/package.json")), "bin", "tsc");
@@ -40,6 +46,7 @@ export async function compiled(peers: readonly ("execa" | "croner")[]): Promise<
     "false",
   ]);
   return {
+    folder,
     evaluate(code) {
       return new Promise((resolve) => {
         execFile(process.execPath, ["--input-type=module", "--eval", code], { cwd: folder }, (_error, stdout) =>

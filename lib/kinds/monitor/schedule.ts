@@ -3,17 +3,18 @@
 // Pure questions about epoch milliseconds: it reads no clock and sets no timer. Cron patterns are croner's, an optional peer that is loaded
 // when the first pattern is given.
 
-import { createRequire } from "node:module";
 import type * as Croner from "croner";
 import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/options.js";
+import { type Peer, requirePeer, unfitError } from "../peer.js";
 
 export type Every =
   /** Finite and ≥ 1. */
   | { ms: number }
   | {
       /**
-       * Five fields, six with seconds before them, seven with a year behind them; or `@daily` and its like. As croner has it, an hour that
-       * daylight saving time repeats has its ticks once, and a tick in the hour that it leaves out comes an hour later by the clock.
+       * Five fields, six with seconds before them, seven with a year behind them; or `@daily` and its like. An hour that daylight
+       * saving time repeats has its ticks once. A tick in the hour that it leaves out comes after that hour: with croner 10 an hour later by the
+       * clock, with croner 11 at the instant at which the clock changes.
        */
       cron: string;
       /** IANA name, as `"Europe/Berlin"`; default that of the process. */
@@ -100,9 +101,9 @@ class Pattern implements Schedule {
   newest(known: number, now: number): number {
     const next = this.after(known);
     if (next === undefined || next > now) return known;
-    // What is before the next full second.
-    const [newest] = this.#cron.previousRuns(1, new Date(now + 1_000));
-    return Math.max(known, newest?.getTime() ?? known);
+    // croner 10 gives those before the next full second, croner 11 that second too.
+    const runs = this.#cron.previousRuns(2, new Date(now + 1_000)).map((run) => run.getTime());
+    return Math.max(known, runs.find((at) => at <= now) ?? known);
   }
 
   between(from: number, to: number): number {
@@ -112,13 +113,28 @@ class Pattern implements Schedule {
   }
 }
 
+const CRONER: Peer = {
+  name: "croner",
+  versions: "10 or 11",
+  use: "A cron pattern is read by",
+  install: "croner",
+};
+
+/** Not `import()`: whoever writes a wrong pattern learns it where it is written. */
 function loadCroner(): typeof Croner {
+  let croner: typeof Croner;
   try {
-    // Not `import()`: whoever writes a wrong pattern learns it where it is written.
-    return createRequire(import.meta.url)("croner") as typeof Croner;
-  } catch (cause) {
-    throw new Error("A cron pattern is read by the package croner, which could not be loaded: npm install croner", {
-      cause,
-    });
+    // Written out here: a bundler takes the package along. A module of Node has no `require`.
+    croner = require("croner") as typeof Croner;
+  } catch (tried) {
+    croner = requirePeer(CRONER, tried) as typeof Croner;
   }
+  if (!hasPreviousRuns(croner)) throw unfitError(CRONER, "`Cron.previousRuns`");
+  return croner;
+}
+
+function hasPreviousRuns(croner: object): boolean {
+  const cron: unknown = "Cron" in croner ? croner.Cron : undefined;
+  const prototype: unknown = typeof cron === "function" ? cron.prototype : undefined;
+  return typeof prototype === "object" && prototype !== null && "previousRuns" in prototype;
 }
