@@ -4,15 +4,14 @@
 // then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is refused before it
 // begins (L3).
 
-import { Alarm } from "./clock.js";
 import { findCycle } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
-import { Handout, handOut, type Receiver } from "./handout.js";
+import { Handout, type Receiver } from "./handout.js";
 import type { Owner, Requests } from "./inbox.js";
 import type { Notices } from "./notices.js";
 import { PendingWait } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
-import type { Attempt, Handing, Link, Task, WaitKeeper, Watcher } from "./task.js";
+import type { Attempt, Handing, Link, StoredIn, Task, WaitKeeper, Watcher } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
@@ -39,9 +38,10 @@ export interface Awaited {
 export interface AwaitCaller {
   /** Of the manager that was asked: keeps the wait when no task makes the call. */
   readonly waits: Waits;
+  /** The waits of the manager that has a task. */
+  readonly homeOf: (task: Task) => Waits;
   /** Of every manager that has one of the tasks. */
   readonly inboxes: ReadonlySet<Requests>;
-  readonly homes: Iterable<Waits>;
   /** Whose "once per request" it is (W4). */
   readonly owner: Owner;
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
@@ -132,6 +132,13 @@ class Group implements Watcher {
     return [...this.#distinct].filter((task) => task.isOver);
   }
 
+  /** `seq` of the newest fact of `home` by which one of its tasks ended. */
+  newestEndIn(home: Waits, homeOf: (task: Task) => Waits): number {
+    let newest = 0;
+    for (const task of this.#distinct) if (task.isOver && homeOf(task) === home) newest = Math.max(newest, task.endSeq);
+    return newest;
+  }
+
   living(): Task[] {
     return this.#awaited.filter((task) => !task.isOver);
   }
@@ -143,13 +150,15 @@ class Group implements Watcher {
     return false;
   }
 
-  result(reason: Awaited["reason"]): Awaited {
-    const ended = this.ended.toSorted((a, b) => a.endOrder - b.endOrder);
+  /** Of the tasks `ended`; the remaining ones are pending. */
+  result(reason: Awaited["reason"], ended: readonly Task[] = this.ended): Awaited {
+    const reported = new Set(ended);
+    const pending = [...this.#distinct].filter((task) => !reported.has(task));
     return {
       reason,
-      outcomes: this.#tasks.map((task) => (task.isOver ? task.state.outcome : undefined)),
-      ended: ended.map(outcomeOf),
-      pending: this.living().map((task) => task.record),
+      outcomes: this.#tasks.map((task) => (reported.has(task) ? task.state.outcome : undefined)),
+      ended: ended.toSorted((a, b) => a.endOrder - b.endOrder).map(outcomeOf),
+      pending: pending.map((task) => task.record),
     };
   }
 }
@@ -164,7 +173,7 @@ export function awaitTasks(
   tasks: readonly Task[],
   options: AwaitOptions,
 ): Promise<Awaited> {
-  const { waits, inboxes, owner, receiver } = caller;
+  const { waits, homeOf, inboxes, owner, receiver } = caller;
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
@@ -173,28 +182,38 @@ export function awaitTasks(
     if (cancelRest) cancelTheRest(caller, group);
     return result;
   };
-  const tell = (given: Awaited) => {
-    handOut(receiver, group.ended);
-    return waits.tell(given);
+  // W2: a passed limit reports the ends that are stored.
+  const late = () => {
+    const stored = group.ended.filter((task) => homeOf(task).hasStored(task));
+    return { value: group.result("timeout", stored), handing: new Handout(receiver, stored) };
   };
-  if (group.isDone) return tell(done());
+  const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
+  const answer = (given: Awaited, needs: number) => {
+    const homes = othersOf(waits, group.ended.map(homeOf));
+    const handing = new Handout(receiver, group.ended);
+    return waits.answer(attempt, () => given, { needs, homes, handing, signal, limit });
+  };
+  if (group.isDone) return answer(done(), group.newestEndIn(waits, homeOf));
   if (stopOnRequest) {
     for (const inbox of inboxes) {
       for (const { task, seenBy } of inbox.opened()) {
         if (!group.covers(task) || seenBy.has(owner)) continue;
         seenBy.add(owner);
-        return tell(group.result("request"));
+        return answer(group.result("request"), waits.seq);
       }
     }
   }
-  if (timeoutMs === 0) return tell(group.result("timeout"));
+  if (limit?.ms === 0) {
+    const { value, handing } = limit.late();
+    return waits.answer(attempt, () => value, { needs: 0, handing });
+  }
   try {
     refuseCycle(attempt, (task) => distinct.has(task));
   } catch (error) {
     return Promise.reject(error);
   }
   const keeper = keeperOf(attempt, waits);
-  const awaited = keeper.open<Awaited>(
+  return keeper.open<Awaited>(
     attempt,
     () => group.describe(),
     signal,
@@ -202,8 +221,6 @@ export function awaitTasks(
       const give = (given: Awaited) => wait.resolve(given, new Handout(receiver, group.ended));
       group.onDone = () => give(done());
       group.watch();
-      const onTimeout = () => give(group.result("timeout"));
-      const alarm = timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, onTimeout);
       const onOpened = (task: Task, seenBy: Set<Owner>) => {
         if (!group.covers(task) || seenBy.has(owner)) return;
         seenBy.add(owner);
@@ -212,19 +229,18 @@ export function awaitTasks(
       const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
       return () => {
         group.unwatch();
-        alarm?.cancel();
         for (const off of offs) off();
       };
     },
+    { limit, homes: othersOf(keeper, [waits, ...tasks.map(homeOf)]) },
   );
-  return toldBy(caller.homes, keeper, awaited);
 }
 
-/** D1: who keeps the wait tells of it once its own facts are stored; what is told was decided by the tasks' own managers. */
-function toldBy<R>(homes: Iterable<Waits>, keeper: WaitKeeper, given: Promise<R>): Promise<R> {
-  let told = given;
-  for (const home of homes) if (home !== keeper) told = home.after(told);
-  return told;
+/** D1: `keeper` delivers a wait once its own facts are stored; the answer was decided by the managers of the tasks. */
+export function othersOf(keeper: WaitKeeper, homes: Iterable<Waits>): StoredIn[] | undefined {
+  const others = new Set<Waits>();
+  for (const home of homes) if (home !== keeper) others.add(home);
+  return others.size === 0 ? undefined : [...others];
 }
 
 /** W4: those of the caller's own children that have not ended and that nobody else waits for. */
@@ -248,7 +264,6 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
   readonly #notices: Notices;
   #link: Link | undefined;
   #isOwners = false;
-  alarm: Alarm | undefined;
 
   constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
     super(keeper, attempt);
@@ -271,7 +286,6 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
 
   protected unhook(): void {
     if (this.#link !== undefined) unwatch(this.#link);
-    this.alarm?.cancel();
   }
 
   taskEnded(task: Task): void {
@@ -317,11 +331,13 @@ export function awaitOne<R>(
   asked: EndAsked<R>,
 ): Promise<R> {
   const { read, signal, timeout, sessionId } = asked;
+  const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
   if (task.isOver) {
-    if (notices.isOwners(task, attempt, sessionId)) notices.handed(task);
-    return waits.gate(new Promise((resolve) => resolve(read(outcomeOf(task), task))));
+    const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
+    const handing = new Handout(receiver, [task]);
+    return waits.answer(attempt, () => read(outcomeOf(task), task), { needs: task.endSeq, handing, signal, limit });
   }
-  if (timeout?.ms === 0) return waits.tell(timeout.late);
+  if (timeout?.ms === 0) return Promise.resolve(timeout.late);
   try {
     refuseCycle(attempt, (each) => each === task);
   } catch (error) {
@@ -331,9 +347,10 @@ export function awaitOne<R>(
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
   const wait = new EndWait(keeper, notices, attempt, task, asked);
+  if (keeper !== waits) wait.homes = [waits];
   keeper.begin(wait, signal);
-  if (timeout !== undefined) wait.alarm = new Alarm(keeper.clock, timeout.ms, () => wait.resolve(timeout.late));
-  return toldBy([waits], keeper, wait.promise);
+  if (limit !== undefined) wait.limitTo(limit);
+  return wait.promise;
 }
 
 /** The outcome of a task that is over. */

@@ -43,6 +43,14 @@ export const NOT_STORED = "what it would have told could not be stored";
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
+/** A caller that waits until the event of `seq` is stored, or until the store fails. */
+interface Waiting {
+  readonly seq: number;
+  readonly orFailed: boolean;
+  readonly resolve: () => void;
+  readonly reject: (why: Error) => void;
+}
+
 export class Committer {
   readonly #rooms: CommitterRooms;
   #pending: TaskEvent[] = [];
@@ -57,7 +65,7 @@ export class Committer {
   #retryMs = FIRST_RETRY_MS;
   /** Cuts the pause before the next try short. */
   #hurry: (() => void) | undefined;
-  #waiting: { readonly seq: number; readonly resolve: () => void; readonly reject: (why: Error) => void }[] = [];
+  #waiting: Waiting[] = [];
   #sinceSnapshot: number;
   #snapshotSize = 0;
   #compacting: Promise<void> | undefined;
@@ -95,11 +103,20 @@ export class Committer {
     this.#schedule();
   }
 
+  /** As `durable`, for those who read what is stored: resolves as well while the store fails. */
+  readable(seq: number): Promise<void> {
+    return this.#failure === undefined ? this.#untilStored(seq, true) : Promise.resolve();
+  }
+
   /** Resolves when the event of `seq` is stored. `ManagerClosedError`: it will not be. */
   durable(seq: number): Promise<void> {
+    return this.#untilStored(seq, false);
+  }
+
+  #untilStored(seq: number, orFailed: boolean): Promise<void> {
     if (seq <= this.#stored) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));
-    return new Promise((resolve, reject) => this.#waiting.push({ seq, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiting.push({ seq, orFailed, resolve, reject }));
   }
 
   /**
@@ -217,6 +234,8 @@ export class Committer {
       : new StoreUnavailableError(error instanceof Error ? error.message : String(error), { cause: error });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
+    for (const { orFailed, resolve } of this.#waiting) if (orFailed) resolve();
+    this.#waiting = this.#waiting.filter(({ orFailed }) => !orFailed);
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
       const alarm = new Alarm(clock, this.#retryMs, resolve);

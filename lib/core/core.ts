@@ -239,7 +239,7 @@ export class Core {
   /** `context`: the attempt of the `ctx` the call came through, if it did. Inside a task the caller is that task. */
   awaitTasks(
     context: Attempt | undefined,
-    scope: Omit<AwaitCaller, "waits" | "receiver"> & Asking,
+    scope: Omit<AwaitCaller, "waits" | "receiver" | "homeOf"> & Asking,
     tasks: readonly Task[],
     options: AwaitOptions,
   ): Promise<Awaited> {
@@ -247,7 +247,8 @@ export class Core {
     const { owner, isChild } =
       attempt === undefined ? scope : { owner: attempt.task, isChild: (task: Task) => task.parent === attempt.task };
     const receiver = this.#receiver(attempt, scope);
-    return awaitTasks({ ...scope, waits: this.waits, owner, isChild, receiver }, attempt, tasks, options);
+    const homeOf = this.#homeOf(scope);
+    return awaitTasks({ ...scope, waits: this.waits, homeOf, owner, isChild, receiver }, attempt, tasks, options);
   }
 
   outcomes(
@@ -257,7 +258,12 @@ export class Core {
     options: WaitOptions,
   ): OutcomeReader {
     const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, asking);
-    return new OutcomeReader(this.waits, find, () => waiterOf(context), options.signal, receiverFor);
+    const homeOf = this.#homeOf(asking);
+    return new OutcomeReader(this.waits, homeOf, find, () => waiterOf(context), options.signal, receiverFor);
+  }
+
+  #homeOf({ coreOf }: Asking): (task: Task) => Waits {
+    return (task) => (coreOf(task) ?? this).waits;
   }
 
   #receiver(attempt: Attempt | undefined, { sessionOf, coreOf }: Asking): Receiver {
@@ -287,7 +293,7 @@ export class Core {
 
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    if (this.#room.take(lane)) return this.loop.tell(undefined);
+    if (this.#room.take(lane)) return this.#known(signal);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
     return this.#forSlots(signal, (wait) => this.#room.seek({ lane, lent }, wait));
   }
@@ -295,7 +301,12 @@ export class Core {
   idle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.#refuseInside(signal);
     if (refused !== undefined) return refused;
-    return this.#living === 0 ? this.loop.tell(undefined) : this.#forSlots(signal, (wait) => this.#idler(wait));
+    return this.#living === 0 ? this.#known(signal) : this.#forSlots(signal, (wait) => this.#idler(wait));
+  }
+
+  /** What is so already: reported once everything that is decided by now is stored (D1). */
+  #known(signal: AbortSignal | undefined): Promise<void> {
+    return this.waits.answer<void>(waiterOf(undefined), () => undefined, { needs: this.loop.seq, signal });
   }
 
   /** L3: a task of this manager, or one that a task of it waits for, cannot wait for all of them. */
@@ -373,7 +384,7 @@ export class Core {
       owner: this,
       isChild: () => false,
       inboxes: NO_INBOXES,
-      homes: [this.waits],
+      homeOf: () => this.waits,
       cancel: () => {},
       waits: this.waits,
       receiver: this.#receiver(attempt, asking),
@@ -454,7 +465,7 @@ export class Core {
   async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
     const matches = (event: TaskEvent) => event.taskId === task.id;
     if (this.committer === undefined) return this.loop.journal.newest(matches, limit);
-    await this.committer.durable(this.loop.seq);
+    await this.committer.readable(this.loop.seq);
     return newestEvents(this.committer.store, matches, limit);
   }
 

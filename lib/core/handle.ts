@@ -159,8 +159,8 @@ export class Handle<T> implements TaskHandle<T> {
     );
   }
 
-  async send(content: Content, options?: SendOptions): Promise<Message> {
-    if (this.#core.isClosed) throw new ManagerClosedError("it takes no messages any more");
+  send(content: Content, options?: SendOptions): Promise<Message> {
+    if (this.#core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages any more"));
     return this.#core.messages.send(this.#task, content, options);
   }
 

@@ -43,10 +43,3 @@ export class Handout implements Handing {
     for (const task of this.#claimed) this.#receiver.noticesOf(task).unclaim(task);
   }
 }
-
-/** As a wait that has its answer at once. */
-export function handOut(receiver: Receiver, ended: readonly Task[]): void {
-  const handout = new Handout(receiver, ended);
-  handout.taken();
-  handout.given();
-}

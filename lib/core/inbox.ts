@@ -22,6 +22,7 @@ import type { Ids } from "./ids.js";
 import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
 import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
+import { handled } from "./pending-wait.js";
 import { idInWords } from "./printed.js";
 import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
 import {
@@ -120,8 +121,8 @@ export class Requests implements Inbox {
     }
     const { request } = asked;
     const onTimeout = input.onTimeout ?? "fail";
-    if (request.status === "answered") return this.#answerAgain<T>(asked, input.schema);
-    if (request.status !== "open") return this.#resultOf(request, onTimeout);
+    if (request.status === "answered") return this.#answerAgain<T>(waiter, asked, input);
+    if (request.status !== "open") return this.#resultOf(waiter, request, onTimeout, input.signal);
     askedAgain(asked, input.schema);
     const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
@@ -146,7 +147,7 @@ export class Requests implements Inbox {
   }
 
   /** It was answered before. After a restart its schema makes the value once more of the answer that was kept. */
-  async #answerAgain<T>(asked: Asked, schema: StandardSchemaV1 | undefined): Promise<T> {
+  async #answerAgain<T>(waiter: Attempt | undefined, asked: Asked, { schema, signal }: AskInput<T>): Promise<T> {
     const { request, unasked } = asked;
     if (unasked !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
@@ -154,7 +155,7 @@ export class Requests implements Inbox {
       asked.value = given === undefined ? answer : valueOf(request, given);
       askedAgain(asked, schema);
     }
-    return this.#loop.tell(this.#valueFor<T>(asked));
+    return this.#waits.answer<T>(waiter, () => this.#valueFor<T>(asked), { needs: this.#loop.seq, signal });
   }
 
   #findKeyed(task: Task, question: Question): Asked | undefined {
@@ -222,10 +223,17 @@ export class Requests implements Inbox {
     else wait.reject(closedBy(request));
   }
 
-  async #resultOf<T>(request: InboxRequest, onTimeout: "fail" | { default: T }): Promise<T> {
-    await this.#loop.tell(undefined);
-    if (request.status === "expired" && onTimeout !== "fail") return onTimeout.default;
-    throw closedBy(request);
+  #resultOf<T>(
+    waiter: Attempt | undefined,
+    request: InboxRequest,
+    onTimeout: "fail" | { default: T },
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const read = (): T => {
+      if (request.status === "expired" && onTimeout !== "fail") return onTimeout.default;
+      throw closedBy(request);
+    };
+    return this.#waits.answer(waiter, read, { needs: this.#loop.seq, signal });
   }
 
   // ── answering ────────────────────────────────────────────────────────────
@@ -304,7 +312,10 @@ export class Requests implements Inbox {
 
   /** A schema may take for ever; the manager does not (D8). */
   #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
+    // A closed manager refuses the wait: the rejection of the schema is then handled here (C5).
+    void handled(parsed);
     const describe = () => ({ on: "input" as const, requestId: request.id });
+    // Refused when the manager is closed: the schema's own rejection is then nobody's to handle (C5).
     return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
       parsed.then(
         (given) => wait.resolve(given),

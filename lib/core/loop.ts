@@ -13,11 +13,11 @@ import { decide, isRefusal } from "./decide.js";
 import { Call, Delivery, Told } from "./delivery.js";
 import { type Fact, type TaskEvent, toEvent } from "./events.js";
 import { evolve } from "./evolve.js";
+import { type Held, HeldDeliveries } from "./held-deliveries.js";
 import { Journal } from "./journal.js";
 import type { Listeners } from "./listeners.js";
-import { handled } from "./pending-wait.js";
 import type { Runtime } from "./record.js";
-import type { Task } from "./task.js";
+import type { Attempt, Task } from "./task.js";
 
 const RESOLVED = Promise.resolve();
 
@@ -31,8 +31,7 @@ export class Loop {
   #seq = 0;
   /** `seq` of the newest fact that may be told of: all of them, without a store. */
   #stored = Number.POSITIVE_INFINITY;
-  /** What tells of facts that are not stored yet, in order. */
-  #held: Held[] = [];
+  readonly #held = new HeldDeliveries();
   /** Why nothing is held any more: it is closed, and the store did not take what there was. */
   #dropped: Error | undefined;
   #first: Delivery | undefined;
@@ -79,8 +78,7 @@ export class Loop {
   stored(seq: number): void {
     if (seq <= this.#stored) return;
     this.#stored = seq;
-    const told = this.#held.findIndex((held) => held.needs > seq);
-    for (const { delivery } of this.#held.splice(0, told < 0 ? this.#held.length : told)) this.#enqueue(delivery);
+    for (const delivery of this.#held.take(seq)) this.#enqueue(delivery);
     this.drain();
   }
 
@@ -115,6 +113,13 @@ export class Loop {
   /** As `apply`, for what a function writes about itself: a refusal drops the write whole, and counts it (S2). */
   write(task: Task, command: Command): boolean {
     if (this.apply(task, command) === undefined) return true;
+    this.droppedWrites++;
+    return false;
+  }
+
+  /** As `write`, for the function of `attempt`, which may be over though the record is still that of a task that runs (D8). */
+  writeOf(attempt: Attempt, command: Command): boolean {
+    if (attempt.phase === "open") return this.write(attempt.task, command);
     this.droppedWrites++;
     return false;
   }
@@ -162,16 +167,10 @@ export class Loop {
     return told.promise;
   }
 
-  /** As `tell`, for what is settled already. */
-  gate<T>(settled: Promise<T>): Promise<T> {
-    if (this.#seq <= this.#stored) return settled;
-    return handled(this.tell(undefined).then(() => handled(settled)));
-  }
-
   /** What is still held will not be told any more, and nothing that is decided from now on (D8). */
   drop(why: Error): void {
     this.#dropped = why;
-    for (const { delivery } of this.#held.splice(0)) delivery.drop(why);
+    for (const delivery of this.#held.takeAll()) delivery.drop(why);
   }
 
   /** As `deliver`, for what needs no more than a call. */
@@ -181,12 +180,13 @@ export class Loop {
 
   /**
    * Last in the queue, once every fact up to `needs` is stored: all that are decided by now, unless it tells of less. What needs 0
-   * stops something (D1). A delivery stands in the queue once at a time.
+   * stops something (D1). A delivery stands in the queue once at a time. Returns its place while it is held for the store.
    */
-  deliver(delivery: Delivery, needs: number = this.#seq): void {
+  deliver(delivery: Delivery, needs: number = this.#seq): Held | undefined {
     if (needs <= this.#stored) this.#enqueue(delivery);
     else if (this.#dropped !== undefined) delivery.drop(this.#dropped);
-    else this.#held.push({ delivery, needs });
+    else return this.#held.add(delivery, needs);
+    return undefined;
   }
 
   #enqueue(delivery: Delivery): void {
@@ -226,11 +226,6 @@ export class Loop {
       delivery.deliver();
     }
   };
-}
-
-interface Held {
-  readonly delivery: Delivery;
-  readonly needs: number;
 }
 
 class Announcement extends Delivery {

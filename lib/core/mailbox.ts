@@ -5,7 +5,7 @@
 import type { Message } from "./message.js";
 
 interface Receiver {
-  resolve(message: Message): void;
+  resolve(taken: Unread): void;
   reject(error: Error): void;
 }
 
@@ -29,11 +29,12 @@ export class Mailbox {
     this.#messages.push(message);
     if (message.direction === "outbound") return;
     const [receiver] = this.receivers;
+    const unread = { message, seq };
     if (receiver !== undefined) {
-      receiver.resolve(message);
+      receiver.resolve(unread);
       return;
     }
-    this.#unread.push({ message, seq });
+    this.#unread.push(unread);
     for (const lookout of [...this.lookouts]) lookout.resolve();
   }
 
@@ -51,8 +52,8 @@ export class Mailbox {
   }
 
   /** It is the oldest unread one again. */
-  putBack(message: Message): void {
-    this.#unread.unshift({ message, seq: 0 });
+  putBack(taken: Unread): void {
+    this.#unread.unshift(taken);
   }
 
   /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */
@@ -65,8 +66,8 @@ export class Mailbox {
     this.#messages.push(message);
   }
 
-  takeUnread(): Message | undefined {
-    return this.#unread.shift()?.message;
+  takeUnread(): Unread | undefined {
+    return this.#unread.shift();
   }
 
   /** The newest `limit` after the message id `after`, oldest first. */

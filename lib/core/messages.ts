@@ -4,16 +4,17 @@
 // answer to the request resumes an asker, and an approval is never answered here (A5).
 
 import { ambientAttempt, waiterOf } from "./ambient.js";
-import { Alarm } from "./clock.js";
 import { checkSendOptions, takeContent, toAnswer } from "./content.js";
 import { deskOf } from "./desk.js";
 import { InvalidInputError, TaskTerminatedError } from "./errors.js";
 import type { Ids } from "./ids.js";
 import type { Requests } from "./inbox.js";
 import type { Loop } from "./loop.js";
-import { Mailbox } from "./mailbox.js";
+import { Mailbox, type Unread } from "./mailbox.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkMs, checkOptions, checkSignal } from "./options.js";
+import { handled } from "./pending-wait.js";
+import type { InboxRequest } from "./request.js";
 import type { Attempt, Task } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import type { KindParts } from "./work.js";
@@ -50,29 +51,35 @@ export class Messages {
   }
 
   /** To the task. Resolves when stored. */
-  async send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
-    checkSendOptions("send", options);
-    const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
-    const message = this.#make(task, "inbound", content, options);
-    const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
-    const isAnswer = request !== undefined && request.taskId === task.id;
-    if (isAnswer && request.kind === "approval") {
-      throw new InvalidInputError(`A message cannot answer request ${request.id}`, [
-        { message: "an approval is answered through the inbox" },
-      ]);
-    }
-    if (isAnswer) {
-      // With the answer: the task may end by it.
-      await this.#requests.answerBy(request.id, toAnswer(message.content), by, () => {
-        if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
-      });
-    } else {
+  send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
+    try {
+      checkSendOptions("send", options);
+      const message = this.#make(task, "inbound", content, options);
+      const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
+      if (request?.taskId === task.id) return this.#answer(task, message, request);
       const refused = this.#loop.apply(task, { type: "send", message });
       if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
       mailboxOf(task).add(message, this.#loop.seq);
       this.#onSent(task);
       this.#steer(task, message);
+      // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
+      return handled(this.#delivered(message));
+    } catch (error) {
+      return Promise.reject(error);
     }
+  }
+
+  /** The message with the answer: the task may end by it. */
+  async #answer(task: Task, message: Message, { id, kind }: InboxRequest): Promise<Message> {
+    if (kind === "approval") {
+      throw new InvalidInputError(`A message cannot answer request ${id}`, [
+        { message: "an approval is answered through the inbox" },
+      ]);
+    }
+    const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
+    await this.#requests.answerBy(id, toAnswer(message.content), by, () => {
+      if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
+    });
     return this.#delivered(message);
   }
 
@@ -107,17 +114,21 @@ export class Messages {
     });
   }
 
-  /** From the task to its owner. Resolves when stored; from a function that is over it is dropped (S2). */
-  async post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
-    checkSendOptions("post", options);
+  /** From the task to its owner. Resolves when stored; from a function that is over it is dropped, and rejects (S2). */
+  post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
     const { task } = attempt;
-    const message = this.#make(task, "outbound", content, options);
-    const isOpen = attempt.phase === "open";
-    if (!isOpen) this.#loop.droppedWrites++;
-    if (isOpen && this.#loop.write(task, { type: "post", attempt: attempt.number, message }))
-      mailboxOf(task).add(message);
-    if (isOpen) task.desk?.deadlines?.sign();
-    return this.#delivered(message);
+    let message: Message;
+    try {
+      checkSendOptions("post", options);
+      message = this.#make(task, "outbound", content, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const command = { type: "post", attempt: attempt.number, message } as const;
+    if (!this.#loop.writeOf(attempt, command)) return this.#waits.dropped(attempt);
+    mailboxOf(task).add(message);
+    task.desk?.deadlines?.sign();
+    return handled(this.#delivered(message));
   }
 
   /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
@@ -138,27 +149,33 @@ export class Messages {
     const refused = this.#waits.refusalThrough(attempt, waiter, signal);
     if (refused !== undefined) return refused;
     const unread = mailbox.takeUnread();
-    if (unread !== undefined || timeoutMs === 0) return this.#loop.tell(unread);
+    const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: undefined }) };
+    // Taken, and not delivered because its function was over, or the limit passed, first: it is unread.
+    const handingOf = (taken: Unread) => ({ taken: ignore, given: ignore, lost: () => mailbox.putBack(taken) });
+    if (unread !== undefined) {
+      const { message, seq } = unread;
+      return this.#waits.answer<Message | undefined>(waiter, () => message, {
+        needs: seq,
+        handing: handingOf(unread),
+        signal,
+        limit,
+      });
+    }
+    if (timeoutMs === 0) return Promise.resolve(undefined);
     const keeper = keeperOf(waiter, this.#waits);
     return keeper.open<Message | undefined>(
       waiter,
       () => ({ on: "message" }),
       signal,
       (wait) => {
-        // Taken, and not given because its function was over first: it is unread.
         const receiver = {
-          resolve: (message: Message) =>
-            wait.resolve(message, { taken: ignore, given: ignore, lost: () => mailbox.putBack(message) }),
+          resolve: (taken: Unread) => wait.resolve(taken.message, handingOf(taken)),
           reject: (error: Error) => wait.reject(error),
         };
         mailbox.receivers.add(receiver);
-        const alarm =
-          timeoutMs === undefined ? undefined : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(undefined));
-        return () => {
-          mailbox.receivers.delete(receiver);
-          alarm?.cancel();
-        };
+        return () => mailbox.receivers.delete(receiver);
       },
+      { limit },
     );
   }
 

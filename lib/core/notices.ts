@@ -16,7 +16,7 @@ import type { Loop } from "./loop.js";
 import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.js";
 import { isBelow, isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
 import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
-import type { Attempt, Task } from "./task.js";
+import type { Attempt, Limit, Task } from "./task.js";
 import { nextTurn } from "./turn.js";
 import { keeperOf, overError, type WaitOptions, type Waits } from "./waits.js";
 
@@ -83,9 +83,14 @@ export class Notices {
     const queue = this.#queueOf(owner);
     const ready = this.#ready(queue);
     this.#warnOfStorm(queue, ready);
-    if (ready.length > 0 && (coalesceMs === 0 || timeoutMs === 0)) return loop.tell(ready);
-    if (!this.#mayWake(queue, attempt?.task)) return loop.tell(undefined);
-    if (timeoutMs === 0) return loop.tell(ready);
+    const late = () => ({ value: this.#ready(queue) });
+    const limit: Limit<readonly TaskNotice[] | undefined> | undefined =
+      timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
+    // What is ready is stored, and an empty batch reports nothing: neither waits for the store (D1, W2).
+    if (ready.length > 0 && (coalesceMs === 0 || timeoutMs === 0)) return Promise.resolve(ready);
+    if (!this.#mayWake(queue, attempt?.task))
+      return waits.answer(attempt, () => undefined, { needs: loop.seq, signal, limit });
+    if (timeoutMs === 0) return Promise.resolve(ready);
     const keeper = keeperOf(attempt, waits);
     return keeper.open<readonly TaskNotice[] | undefined>(
       attempt,
@@ -97,19 +102,15 @@ export class Notices {
         const reader: Reader = { waiting: attempt?.task, coalesceMs, give, refuse, company: undefined };
         queue.readers.add(reader);
         this.#read.add(queue);
-        const late =
-          timeoutMs === undefined
-            ? undefined
-            : new Alarm(keeper.clock, timeoutMs, () => wait.resolve(this.#ready(queue)));
         if (ready.length > 0) this.#tell(queue, reader, ready);
         else if (queue.size > 0 || messagesFor(owner).length > 0) this.#look(queue);
         return () => {
           queue.readers.delete(reader);
           if (queue.readers.size === 0) this.#read.delete(queue);
-          late?.cancel();
           reader.company?.cancel();
         };
       },
+      { limit },
     );
   }
 

@@ -3,8 +3,8 @@
 // Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
 // that is withdrawn, leaves no link behind (W3).
 
-import { outcomeOf, refuseCycle } from "./await-tasks.js";
-import { Handout, handOut, type Receiver } from "./handout.js";
+import { othersOf, outcomeOf, refuseCycle } from "./await-tasks.js";
+import { Handout, type Receiver } from "./handout.js";
 import type { TaskOutcome, Wait } from "./record.js";
 import type { Attempt, Link, OpenWait, Task, Watcher } from "./task.js";
 import { keeperOf, type Waits } from "./waits.js";
@@ -15,6 +15,8 @@ type Step = IteratorResult<TaskOutcome, undefined>;
 /** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
 export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
   readonly #waits: Waits;
+  /** The waits of the manager that has a task. */
+  readonly #homeOf: (task: Task) => Waits;
   readonly #find: () => readonly Task[];
   readonly #waiterOf: () => Attempt | undefined;
   readonly #signal: AbortSignal | undefined;
@@ -29,6 +31,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
 
   constructor(
     waits: Waits,
+    homeOf: (task: Task) => Waits,
     find: () => readonly Task[],
     waiterOf: () => Attempt | undefined,
     signal: AbortSignal | undefined,
@@ -36,6 +39,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   ) {
     this.#receiverFor = receiverFor;
     this.#waits = waits;
+    this.#homeOf = homeOf;
     this.#find = find;
     this.#waiterOf = waiterOf;
     this.#signal = signal;
@@ -54,8 +58,11 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     }
     if (this.#read < this.#ended.length) {
       const task = this.#take();
-      handOut(this.#receiverFor(this.#waiterOf()), task === undefined ? [] : [task]);
-      return this.#waits.tell(stepOf(task));
+      const attempt = this.#waiterOf();
+      const handing = new Handout(this.#receiverFor(attempt), task === undefined ? [] : [task]);
+      const home = task === undefined ? this.#waits : this.#homeOf(task);
+      const needs = task?.endSeq ?? 0;
+      return home.answer(attempt, () => stepOf(task), { needs, handing, signal: this.#signal });
     }
     if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
     if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
@@ -67,7 +74,9 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
       return Promise.reject(error);
     }
     const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
-    const step = keeperOf(attempt, this.#waits).open<Step>(attempt, describe, this.#signal, (wait) => {
+    const keeper = keeperOf(attempt, this.#waits);
+    const homes = othersOf(keeper, Array.from(links.keys(), this.#homeOf));
+    const arrange = (wait: OpenWait<Step>) => {
       this.#step = wait;
       this.#stepper = attempt;
       this.waiting = attempt?.task;
@@ -77,7 +86,8 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
         this.#step = undefined;
         this.waiting = undefined;
       };
-    });
+    };
+    const step = keeper.open<Step>(attempt, describe, this.#signal, arrange, { homes });
     // Refused: the step never began.
     if (this.#step === undefined) this.#unwatch();
     return step;

@@ -1,13 +1,17 @@
 // Pending wait: one wait in flight, decided once (C6).
 //
-// The first of `resolve`, `reject` and `withdraw` fixes what it gives; its keeper then says when that is delivered. What a wait is
+// The first of `resolve`, `reject` and `withdraw` fixes what the wait gives; its keeper then says when that is delivered. What a wait is
 // hooked to, and how it is unhooked, is its own: a class where waits are many, two closures (`ArrangedWait`) where they are few.
+// W2: a time limit and a signal end a wait also when its answer is decided and the store does not take it. What they give reports nothing
+// that would have to be stored.
 
+import { Alarm } from "./clock.js";
 import { Delivery } from "./delivery.js";
+import type { Held } from "./held-deliveries.js";
 import type { Wait } from "./record.js";
-import type { Attempt, Handing, OpenWait, Pending, WaitKeeper } from "./task.js";
+import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, WaitKeeper } from "./task.js";
 
-type Given<T> = { readonly value: T } | { readonly error: unknown };
+export type Given<T> = { readonly value: T } | { readonly error: unknown };
 
 export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
   readonly promise: Promise<T>;
@@ -15,11 +19,20 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   readonly attempt: Attempt | undefined;
   unfollow: (() => void) | undefined;
   tells = true;
+  held: Held | undefined;
+  /** The other managers that must have stored what the wait reports (D1). */
+  homes: StoredIn[] | undefined;
+  #limit: Limit<T> | undefined;
+  #alarm: Alarm | undefined;
+  /** The limit passed while the answer was decided and the task waited for its slot. */
+  #isLate = false;
   /** Of what it gives, until that is given. */
   #handing: Handing | undefined;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #given: Given<T> | undefined;
+  #wasHeld = false;
+  #isDelivered = false;
 
   constructor(keeper: WaitKeeper, attempt: Attempt | undefined) {
     super();
@@ -35,6 +48,13 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   abstract hook(): void;
   protected abstract unhook(): void;
 
+  /** The wait ends with what `limit` gives, `limit.ms` from now, unless its answer is delivered before. */
+  limitTo(limit: Limit<T>): void {
+    if (this.#isDelivered) return;
+    this.#limit = limit;
+    this.#alarm = new Alarm(this.keeper.clock, limit.ms, () => this.#expire(limit));
+  }
+
   resolve(value: T, handing?: Handing): void {
     this.#decide({ value }, handing);
   }
@@ -44,32 +64,60 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   }
 
   abort(reason: unknown): void {
-    if (this.#given !== undefined) return;
-    this.tells = false;
-    this.#decide({ error: reason });
+    if (this.#isDecided) return;
+    this.#override({ error: reason });
+  }
+
+  /** Decided for good: by its source, and nothing keeps that from being delivered. */
+  get #isDecided(): boolean {
+    return this.#isDelivered || (this.#given !== undefined && this.held === undefined);
+  }
+
+  #expire(limit: Limit<T>): void {
+    this.#isLate = true;
+    if (this.#isDecided) return;
+    const { value, handing } = limit.late();
+    this.#override({ value }, handing);
+  }
+
+  /** The store does not have what the wait reports. A limit that passed while the task waited for its slot counts once more from here. */
+  hold(held: Held): void {
+    this.held = held;
+    this.#wasHeld = true;
+    const limit = this.#limit;
+    if (!this.#isLate || limit === undefined) return;
+    this.#isLate = false;
+    this.limitTo(limit);
   }
 
   #decide(given: Given<T>, handing?: Handing): void {
     if (this.#given !== undefined) return;
+    this.fix(given, handing);
+    this.unhook();
+    this.keeper.over(this);
+  }
+
+  protected fix(given: Given<T>, handing: Handing | undefined): void {
     this.#given = given;
     this.#handing = handing;
     handing?.taken();
-    this.#end();
+  }
+
+  /** In place of what was decided, if anything was. Reports nothing that would have to be stored, and so waits for no store (D1, W2). */
+  #override(given: Given<T>, handing?: Handing): void {
+    const wasDecided = this.#given !== undefined;
+    this.#lose();
+    this.#release();
+    this.tells = false;
+    this.fix(given, handing);
+    if (!wasDecided) this.unhook();
     this.keeper.over(this);
   }
 
   withdraw(error: Error): void {
-    if (this.#given === undefined) this.#end();
-    this.#lose();
-    this.#given = { error };
-    this.tells = false;
+    if (this.#isDelivered) return;
     void handled(this.promise);
-    this.keeper.over(this);
-  }
-
-  #end(): void {
-    this.unhook();
-    this.unfollow?.();
+    this.#override({ error });
   }
 
   #lose(): void {
@@ -77,15 +125,31 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.#handing = undefined;
   }
 
+  #release(): void {
+    this.unfollow?.();
+    this.unfollow = undefined;
+    this.#alarm?.cancel();
+    this.#alarm = undefined;
+    this.held?.cancel();
+    this.held = undefined;
+  }
+
   override drop(why: Error): void {
+    if (this.#isDelivered) return;
     this.#lose();
     this.#given = { error: why };
+    this.tells = false;
     void handled(this.promise);
     this.deliver();
   }
 
   deliver(): void {
-    if (this.#given === undefined) return;
+    if (this.#given === undefined || this.#isDelivered) return;
+    this.held = undefined;
+    if (this.tells && this.#isHeldElsewhere()) return;
+    this.#isDelivered = true;
+    this.#release();
+    if (this.#wasHeld) this.keeper.delivered(this);
     // A function that is over since has no use for it, and its loop is not told by it (S2).
     if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.given();
     else this.#handing?.lost();
@@ -93,6 +157,31 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     if ("error" in this.#given) this.#reject(this.#given.error);
     else this.#resolve(this.#given.value);
   }
+
+  /** D1: the managers of the tasks have stored what they decided by now, or the wait is held until they have. */
+  #isHeldElsewhere(): boolean {
+    for (let home = this.homes?.pop(); home !== undefined; home = this.homes?.pop()) {
+      const held = home.deliverWhenStored(this);
+      if (held === undefined) continue;
+      this.keeper.remember(this, held);
+      return true;
+    }
+    return false;
+  }
+}
+
+/** An answer that is known when it is asked for, and whose facts the store does not have yet. No slot changes for it (L2). */
+export class Answer<T> extends PendingWait<T> {
+  /** Fixes what it gives. Its keeper holds it until the facts are stored. */
+  known(given: Given<T>, handing: Handing | undefined): void {
+    this.fix(given, handing);
+  }
+
+  describe(): Wait {
+    return { on: "time", untilAt: this.keeper.clock.now() };
+  }
+  hook(): void {}
+  protected unhook(): void {}
 }
 
 /** One whose source is given as closures. */

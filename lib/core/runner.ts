@@ -240,6 +240,7 @@ export class Runner {
   /** One more that has ended, after all before it. */
   countEnd(task: Task): void {
     task.endOrder = ++ends;
+    task.endSeq = this.#rooms.loop.seq;
   }
 
   #detachChildren(task: Task): void {

@@ -9,6 +9,7 @@ import type { Delivery } from "./delivery.js";
 import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
+import type { Held } from "./held-deliveries.js";
 import type { Noticed } from "./notice-queue.js";
 import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
 import type { Lane, Slotted } from "./slots.js";
@@ -104,6 +105,8 @@ export class Task implements TaskSpec, Slotted {
   endOrder = 0;
   /** On the monotonic clock of this process, also when it ended in an earlier one. Written by retention. */
   endedAt = 0;
+  /** `seq` of the fact that ended it: its outcome is delivered once that is stored (D1). 0 when an earlier process stored it. */
+  endSeq = 0;
 
   // ── the hierarchy ──
   readonly parent: Task | undefined;
@@ -238,6 +241,19 @@ export interface OpenWait<T> {
   reject(error: unknown, handing?: Handing): void;
 }
 
+/** What ends a wait before what it waits for (W2). Its value reports only what is stored. */
+export interface Limit<T> {
+  /** Milliseconds. */
+  readonly ms: number;
+  readonly late: () => { readonly value: T; readonly handing?: Handing | undefined };
+}
+
+/** A manager whose tasks a wait reports, which may be another than the one that keeps the wait. */
+export interface StoredIn {
+  /** Delivers `wait` once everything that is decided there by now is stored; `undefined` when it is stored already, and nothing is done. */
+  deliverWhenStored(wait: Pending): Held | undefined;
+}
+
 /** A wait in flight, as its keeper sees it. */
 export interface Pending extends Delivery, OpenWait<never> {
   /** Whose code began it; `undefined`: nobody's. */
@@ -250,6 +266,10 @@ export interface Pending extends Delivery, OpenWait<never> {
   unfollow: (() => void) | undefined;
   /** What it gives tells of facts. One that is stopped tells of none, and is not kept waiting for the store (D1). */
   readonly tells: boolean;
+  /** The other managers whose store it waits for as well (D1). */
+  homes: StoredIn[] | undefined;
+  /** Its delivery waits for the store, at this place. */
+  hold(held: Held): void;
   /** The signal that may withdraw it has aborted. */
   abort(reason: unknown): void;
   /** Rejects it, even one that is over and only waits for its slot. */
@@ -269,11 +289,16 @@ export interface WaitKeeper {
     describe: () => Wait,
     signal: AbortSignal | undefined,
     arrange: (wait: OpenWait<T>) => () => void,
+    more?: { readonly limit?: Limit<T> | undefined; readonly homes?: StoredIn[] | undefined },
   ): Promise<T>;
   /** A pending wait of `attempt` waits for other tasks than it did. */
   changed(attempt: Attempt): void;
   /** `wait` is decided: it returns at once or with a slot. */
   over(wait: Pending): void;
+  /** `wait` is decided and held for a store: a stop of its attempt ends it too (C3). */
+  remember(wait: Pending, held: Held): void;
+  /** `wait`, which was held, is delivered. */
+  delivered(wait: Pending): void;
 }
 
 /** One run of a task's function: whether it still may write and wait, and what it waits for. */

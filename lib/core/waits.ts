@@ -7,12 +7,13 @@
 
 import type { Timekeeper } from "./clock.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
+import type { Held } from "./held-deliveries.js";
 import type { Loop } from "./loop.js";
-import { ArrangedWait, handled } from "./pending-wait.js";
+import { Answer, ArrangedWait, type Given, handled } from "./pending-wait.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";
-import type { Attempt, OpenWait, Pending, Task, WaitKeeper } from "./task.js";
+import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "./task.js";
 import { nextTurn } from "./turn.js";
 
 /** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
@@ -20,14 +21,14 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
-export class Waits implements WaitKeeper {
+export class Waits implements WaitKeeper, StoredIn {
   readonly clock: Timekeeper;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
   /** Pending and no task's, and what they wait for may outlive the manager. */
   readonly #ofNobody = new Set<Pending>();
-  /** Decided, and not told of before the store has what they tell (D1): a stop ends these too (C3). */
-  readonly #untold = new WeakMap<Attempt, { readonly waits: Pending[]; readonly seq: number }>();
+  /** Decided, and held until the store has what they report (D1): a stop ends these too (C3). */
+  readonly #held = new WeakMap<Attempt, Set<Pending>>();
   #closed: ManagerClosedError | undefined;
 
   constructor(loop: Loop, slots: Slots<Task>) {
@@ -68,12 +69,15 @@ export class Waits implements WaitKeeper {
     describe: () => Wait,
     signal: AbortSignal | undefined,
     arrange: (wait: OpenWait<T>) => () => void,
+    { limit, homes }: { readonly limit?: Limit<T> | undefined; readonly homes?: StoredIn[] | undefined } = {},
   ): Promise<T> {
     const refused = this.refusal(attempt, signal);
     if (refused !== undefined) return refused;
     const wait = new ArrangedWait<T>(this, attempt, describe, arrange);
+    wait.homes = homes;
     if (attempt === undefined) this.#ofNobody.add(wait);
     this.begin(wait, signal);
+    if (limit !== undefined) wait.limitTo(limit);
     return wait.promise;
   }
 
@@ -85,18 +89,51 @@ export class Waits implements WaitKeeper {
     wait.hook();
   }
 
-  /** D1: what is known at once is told once it is stored. */
-  tell<T>(value: T): Promise<T> {
-    return this.#loop.tell(value);
+  /**
+   * An answer that is known when it is asked for: no wait (L2), and delivered once the facts up to `needs` are stored (D1). The signal and the
+   * limit of the caller end it before that (W2), and so does a stop of the caller (C3).
+   */
+  answer<T>(attempt: Attempt | undefined, read: () => T, options: AnswerOptions<T>): Promise<T> {
+    const { needs, handing, signal, limit, homes } = options;
+    if (needs <= this.#loop.storedSeq && homes === undefined) return givenNow(read, handing);
+    if (signal?.aborted) {
+      handing?.lost();
+      return Promise.reject(signal.reason);
+    }
+    if (limit?.ms === 0) {
+      handing?.lost();
+      const late = limit.late();
+      return givenNow(() => late.value, late.handing);
+    }
+    const keeper = keeperOf(attempt, this);
+    const answer = new Answer<T>(keeper, attempt);
+    answer.homes = homes;
+    answer.known(given(read), handing);
+    const held = this.#loop.deliver(answer, needs);
+    if (held !== undefined) keeper.remember(answer, held);
+    if (signal !== undefined) answer.unfollow = follow(signal, () => answer.abort(signal.reason));
+    if (limit !== undefined) answer.limitTo(limit);
+    return answer.promise;
   }
 
-  gate<T>(settled: Promise<T>): Promise<T> {
-    return this.#loop.gate(settled);
+  /** S2: what a promise of storage gives for a write that was dropped. A write of a function that is over is counted by its caller. */
+  dropped(attempt: Attempt): Promise<never> {
+    return rejectLater(closedError(attempt, "nothing that it writes is stored"));
   }
 
-  /** As `given`, once what is decided here when it comes is stored. */
-  after<T>(given: Promise<T>): Promise<T> {
-    return this.#loop.hasStore ? handled(given.then((value) => this.tell(value))) : given;
+  /** Whether the end of a task of this manager is stored. */
+  hasStored(task: Task): boolean {
+    return task.endSeq <= this.#loop.storedSeq;
+  }
+
+  /** `seq` of the newest fact of this manager. */
+  get seq(): number {
+    return this.#loop.seq;
+  }
+
+  deliverWhenStored(wait: Pending): Held | undefined {
+    const { seq, storedSeq } = this.#loop;
+    return seq <= storedSeq ? undefined : this.#loop.deliver(wait, seq);
   }
 
   changed(attempt: Attempt): void {
@@ -144,10 +181,10 @@ export class Waits implements WaitKeeper {
 
   /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
   rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
-    const untold = this.#untold.get(attempt);
-    this.#untold.delete(attempt);
-    if (!attempt.isWaiting && untold === undefined) return;
-    const waits = [...(attempt.pending ?? []), ...(untold?.waits ?? [])];
+    const held = this.#held.get(attempt);
+    this.#held.delete(attempt);
+    if (!attempt.isWaiting && held === undefined) return;
+    const waits = [...(attempt.pending ?? []), ...(held ?? [])];
     if (attempt.returning !== undefined) waits.push(attempt.returning);
     attempt.pending = undefined;
     attempt.returning = undefined;
@@ -163,22 +200,50 @@ export class Waits implements WaitKeeper {
   }
 
   #deliver(wait: Pending): void {
-    const { seq, storedSeq } = this.#loop;
-    this.#loop.deliver(wait, wait.tells ? seq : 0);
-    if (wait.attempt !== undefined && wait.tells && seq > storedSeq) this.#remember(wait.attempt, wait, seq);
+    const held = this.#loop.deliver(wait, wait.tells ? this.#loop.seq : 0);
+    if (held !== undefined) this.remember(wait, held);
   }
 
-  #remember(attempt: Attempt, wait: Pending, seq: number): void {
-    const known = this.#untold.get(attempt);
-    // Those before were told with what was stored since.
-    const waits = known === undefined || known.seq <= this.#loop.storedSeq ? [] : known.waits;
-    waits.push(wait);
-    this.#untold.set(attempt, { waits, seq });
+  remember(wait: Pending, held: Held): void {
+    wait.hold(held);
+    const { attempt } = wait;
+    if (attempt === undefined) return;
+    const known = this.#held.get(attempt);
+    if (known === undefined) this.#held.set(attempt, new Set([wait]));
+    else known.add(wait);
+  }
+
+  delivered(wait: Pending): void {
+    if (wait.attempt !== undefined) this.#held.get(wait.attempt)?.delete(wait);
   }
 
   #block(attempt: Attempt): void {
     this.#loop.apply(attempt.task, { type: "block", attempt: attempt.number, blockedOn: attempt });
     attempt.task.desk?.deadlines?.hold();
+  }
+}
+
+interface AnswerOptions<T> {
+  /** The newest fact that the answer reports. */
+  readonly needs: number;
+  readonly handing?: Handing | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly limit?: Limit<T> | undefined;
+  /** The other managers whose facts it reports. */
+  readonly homes?: StoredIn[] | undefined;
+}
+
+function givenNow<T>(read: () => T, handing: Handing | undefined): Promise<T> {
+  handing?.taken();
+  handing?.given();
+  return new Promise((resolve) => resolve(read()));
+}
+
+function given<T>(read: () => T): Given<T> {
+  try {
+    return { value: read() };
+  } catch (error) {
+    return { error };
   }
 }
 

@@ -4,6 +4,7 @@
 
 import { waiterOf } from "../core/ambient.js";
 import { takeArtifact } from "../core/artifact.js";
+import type { Command } from "../core/commands.js";
 import type { Core } from "../core/core.js";
 import { deskOf } from "../core/desk.js";
 import { fanOut } from "../core/fan-out.js";
@@ -15,6 +16,7 @@ import type { Content, Message, SendOptions } from "../core/message.js";
 import type { NoticeOptions } from "../core/notices.js";
 import { checkCount, checkFields, checkMs, checkOptions, checkSignal, checkText, checkType } from "../core/options.js";
 import { OutputRing } from "../core/output-ring.js";
+import { handled } from "../core/pending-wait.js";
 import type { Ask, AskInput, AskOptions } from "../core/question.js";
 import type {
   ArtifactInput,
@@ -135,7 +137,10 @@ export interface TaskContext<C = unknown> extends Session {
     options: MapOptions,
   ): Promise<B[]>;
 
-  /** A message to the owner; resolves when stored. */
+  /**
+   * A message to the owner; resolves when stored. A function that has settled, was abandoned or was followed by another attempt posts nothing: the
+   * call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return. `TypeError`: content that is none.
+   */
   post(content: Content, options?: SendOptions): Promise<Message>;
   /** A `custom` event. `TypeError`: a payload that JSON cannot carry. */
   emit(name: string, payload?: unknown): void;
@@ -158,7 +163,9 @@ export interface TaskContext<C = unknown> extends Session {
   heartbeat(): void;
   /**
    * Resolves when stored; the next attempt finds it as `lastCheckpoint`. Again replaces. Not a wait: keeps the slot. Rejects with
-   * `InvalidInputError` when it does not fit the kind's schema, `TypeError` when JSON cannot carry it.
+   * `InvalidInputError` when it does not fit the kind's schema, `TypeError` when JSON cannot carry it. A function that has settled, was
+   * abandoned or was followed by another attempt stores nothing: the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a
+   * return.
    */
   checkpoint(value: C): Promise<void>;
   /** `undefined` in a task that never stored one. `InvalidInputError`: what was stored does not fit the kind's schema any more. */
@@ -375,12 +382,18 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     this.#write({ type: "update", attempt: this.attempt, patch });
   }
 
-  async checkpoint(value: C): Promise<void> {
-    const checkpoint = takeJson("checkpoint", value);
-    this.#checked(checkpoint);
+  checkpoint(value: C): Promise<void> {
+    let checkpoint: Json;
+    try {
+      checkpoint = takeJson("checkpoint", value);
+      this.#checked(checkpoint);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#sign();
-    this.#write({ type: "update", attempt: this.attempt, patch: { checkpoint } });
-    await this.core.loop.tell(undefined);
+    if (!this.#write({ type: "update", attempt: this.attempt, patch: { checkpoint } }))
+      return this.core.waits.dropped(this.caller);
+    return handled(this.core.loop.tell(undefined));
   }
 
   get lastCheckpoint(): C | undefined {
@@ -399,13 +412,8 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     if (this.caller.phase === "open") this.#task.desk?.deadlines?.sign();
   }
 
-  #write(command: Parameters<Core["loop"]["write"]>[1]): boolean {
-    // S2: closed, though the record may still be that of a task that runs, when its manager shut down (D8).
-    if (this.caller.phase !== "open") {
-      this.core.loop.droppedWrites++;
-      return false;
-    }
-    return this.core.loop.write(this.#task, command);
+  #write(command: Command): boolean {
+    return this.core.loop.writeOf(this.caller, command);
   }
 }
 

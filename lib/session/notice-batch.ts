@@ -17,7 +17,8 @@ export interface NoticeBatch {
   readonly notices: readonly Notice[];
   /**
    * Call it once the loop has what it needs of them, e.g. when the text is in its messages. Not called, the batch comes again at the next
-   * `nextNotices`, also after a restart. Resolves when stored. Twice is once. `ManagerClosedError`; from a task's function that is over, nothing.
+   * `nextNotices`, also after a restart. Resolves when stored. A second call changes nothing. Rejects with
+   * `ManagerClosedError`, or with `ScopeCancelledError` or `TaskTerminatedError` for a batch of a task's function that is over.
    */
   ack(): Promise<void>;
 }
@@ -52,8 +53,11 @@ function toBatch(core: Core, reader: Attempt | undefined, pending: readonly Task
 
 async function acknowledged(core: Core, reader: Attempt | undefined, pending: readonly TaskNotice[]): Promise<void> {
   // S2: of a function that is over nothing is heard any more; what it had is its ancestor's.
-  if (reader !== undefined && reader.phase !== "open") core.loop.droppedWrites++;
-  else core.notices.acknowledge(pending);
+  if (reader !== undefined && reader.phase !== "open") {
+    core.loop.droppedWrites++;
+    await core.waits.dropped(reader);
+  }
+  core.notices.acknowledge(pending);
   await core.loop.tell(undefined);
 }
 

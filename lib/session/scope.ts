@@ -215,7 +215,6 @@ export abstract class Scope {
       coreOf: (task: Task) => homes.get(task),
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
-      homes: new Set([this.core, ...homes.values()].map((core) => core.waits)),
       isChild: (task: Task) => !homes.has(task) && this.isChild(task),
       cancel: (task: Task, words: string) => (homes.get(task) ?? this.core).stop(task, "cancel", words),
     };

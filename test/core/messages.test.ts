@@ -170,12 +170,13 @@ describe("messages to a task", () => {
     await asker.cancel();
   });
 
-  test("S2 a post of a function that is over is dropped, and counted", async () => {
+  test("S2 a post of a function that is over is dropped, counted, and rejects", async () => {
     const { manager } = world();
     let left: TaskContext | undefined;
     const task = manager.spawn((ctx) => void (left = ctx));
     await task.result();
-    expect(textOf(await given(left).post("late"))).toBe("late");
+    const late = given(left);
+    await rejected(() => late.post("late"), "TASK_TERMINATED");
     expect([task.messages(), manager.stats().droppedWrites]).toEqual([[], 1]);
   });
 

@@ -492,11 +492,35 @@ describe("S2 an attempt that failed", () => {
       const made = isAbandoned ? await superseded({ timeoutMs: 5 }, deaf) : await superseded();
       const { manager, task, told, old } = made;
       const [before, events, dropped] = [task.record, told.length, manager.stats().droppedWrites];
-      await write(old);
+      await superseding(async () => write(old));
       await settled();
       expect(task.record).toBe(before);
       expect([told.length, manager.stats().droppedWrites]).toEqual([events, dropped + 1]);
       expect([task.messages(), task.output().text]).toEqual([[], ""]);
+    }
+  });
+
+  /** What promises storage rejects (S2); other writes are silent. */
+  async function superseding(write: () => Promise<unknown>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      expect(isErrandError(error, "SCOPE_CANCELLED")).toBe(true);
+    }
+  }
+
+  test.each(["post", "checkpoint"] as const)("promises no storage: %s rejects in a later macrotask", async (verb) => {
+    for (const isAbandoned of [false, true]) {
+      const { old } = await (isAbandoned ? superseded({ timeoutMs: 5 }, deaf) : superseded());
+      let isRejected = false;
+      const written = old[verb]("old").catch((error: unknown) => {
+        isRejected = isErrandError(error, "SCOPE_CANCELLED");
+      });
+      for (let n = 0; n < 5; n++) await Promise.resolve();
+      // A loop that swallows the error cannot freeze the process (C3).
+      expect(isRejected).toBe(false);
+      await written;
+      expect(isRejected).toBe(true);
     }
   });
 
@@ -505,7 +529,7 @@ describe("S2 an attempt that failed", () => {
     for (let n = 0; n < 5; n++) {
       old.heartbeat();
       old.output("stdout", "still there");
-      await old.post("still there");
+      await superseding(() => old.post("still there"));
       old.progress({ current: n });
       await pass(5);
     }

@@ -170,7 +170,7 @@ describe("N3 an owner that is gone", () => {
     expect(await peek(owner.result())).toMatchObject({ value: ["apart succeeded"] });
   });
 
-  test("leaves a batch it was given as it is: its ack does nothing, and the next owner is told (S2)", async () => {
+  test("leaves a batch it was given as it is: its ack rejects, and the next owner gets the batch (S2)", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const kept: { ack?: () => Promise<void> } = {};
@@ -183,7 +183,7 @@ describe("N3 an owner that is gone", () => {
       { wake: "silent" },
     );
     await settled();
-    await kept.ack?.();
+    expect(await peek(given(kept.ack)())).toMatchObject({ is: "rejected", error: { code: "TASK_TERMINATED" } });
     expect(told(await batchOf(chat))).toEqual(["child succeeded"]);
   });
 });

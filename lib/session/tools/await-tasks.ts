@@ -24,6 +24,7 @@ export function awaitTasks(hostOf: HostOf, maxBytes: number): TaskTool {
         mode: optional(oneOf(["all", "any"])),
         timeout_ms: optional(integer(0, LONGEST_WAIT_MS, `Default ${DEFAULT_WAIT_MS}`)),
       },
+      isRead: true,
       run: async ({ task_ids = [], mode = "all", timeout_ms: timeoutMs = DEFAULT_WAIT_MS }, calling) => {
         const { host, signal } = calling;
         const tasks = task_ids.length === 0 ? untold(host) : [...new Set(task_ids.map((id) => taskOf(host, id)))];

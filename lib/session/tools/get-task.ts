@@ -33,6 +33,7 @@ export function getTask(hostOf: HostOf, maxBytes: number): TaskTool {
         output_after: optional(integer(0, NO_END, "Output since this output_cursor")),
         full: optional(flag("Also when nothing has changed")),
       },
+      isRead: true,
       run: ({ task_id, result_after, output_after, full = false }, calling) => {
         const task = taskOf(calling.host, task_id);
         if (result_after !== undefined) return resultPage(task, result_after, calling);

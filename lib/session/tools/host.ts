@@ -69,7 +69,7 @@ export function wait(host: Host, tasks: readonly Task[], options: AwaitOptions):
   const caller = {
     waits: core.waits,
     inboxes: new Set([core.requests]),
-    homes: [core.waits],
+    homeOf: () => core.waits,
     owner: attempt?.task ?? owner,
     isChild: () => false,
     cancel: () => {},

@@ -24,6 +24,7 @@ export function listTasks(hostOf: HostOf, maxBytes: number): TaskTool {
         after: optional(text("Read on after this task_id")),
         limit: optional(integer(1, LARGEST_PAGE)),
       },
+      isRead: true,
       run: ({ status, kind, after, limit = DEFAULT_PAGE }, calling) => {
         const { host } = calling;
         const from = after === undefined ? undefined : taskOf(host, after);

@@ -46,6 +46,8 @@ interface ToolParts<F extends Fields> {
   readonly name: TaskToolName;
   readonly description: string;
   readonly fields: F;
+  /** The tool changes nothing: while the store accepts no writes it answers all the same (D1). */
+  readonly isRead?: boolean | undefined;
   readonly run: (input: Taken<F>, calling: Calling) => Result | Promise<Result>;
 }
 
@@ -53,7 +55,7 @@ interface ToolParts<F extends Fields> {
 export type HostOf = () => Host;
 
 export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, maxBytes: number): TaskTool {
-  const { name, description, fields, run } = parts;
+  const { name, description, fields, isRead = false, run } = parts;
   const input = toolInput(fields);
   const answer = async (given: unknown, calling: Calling): Promise<Result> => {
     const taken = input.take(given);
@@ -85,7 +87,25 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
         if (isErrandError(error, "STORE_UNAVAILABLE")) return visibleJson(result);
       }
       // §12: the one way out to a model, whichever tool it is.
-      return core.loop.tell(visibleJson(result));
+      const visible = visibleJson(result);
+      const unstored = { value: isRead ? visible : visibleJson(notStored(core.committer?.failure, maxBytes)) };
+      const ms = core.committer?.failure === undefined ? STORE_MS : 0;
+      const limit = { ms, late: () => unstored };
+      return core.waits.answer(undefined, () => visible, { needs: core.loop.seq, signal, limit });
     },
   });
+}
+
+/** So long a tool waits for the store, which may have stopped answering. */
+const STORE_MS = 5_000;
+
+function notStored(failure: Error | undefined, maxBytes: number): Result {
+  const why = failure === undefined ? `it has not answered for ${STORE_MS} ms` : failure.message;
+  return refusalFor(
+    new Refused(
+      `The store accepts no writes now: ${why}`,
+      "The call has taken effect, and is stored as soon as the store accepts writes. A crash before that undoes it. Try reading again later",
+    ),
+    maxBytes,
+  );
 }
