@@ -38,13 +38,15 @@ export type { Ids } from "./core/ids.js";
 export type { Inbox } from "./core/inbox.js";
 export type { Json } from "./core/json.js";
 export type { AnyTaskKind, TaskKind } from "./core/kind.js";
+export type { LaneStats, WindowStats } from "./core/lane.js";
+export type { LaneChange, LaneOptions, PerKey } from "./core/lane-options.js";
 export type { Logger } from "./core/logger.js";
 export type { Content, Message, Part, SendOptions } from "./core/message.js";
 export type { Notice } from "./core/notice.js";
 export type { NoticeOptions } from "./core/notices.js";
 export type { OutputChunk } from "./core/output-ring.js";
 export type { Ask, AskOptions } from "./core/question.js";
-export type { Rate } from "./core/rate-gate.js";
+export type { Rate } from "./core/rate-limiter.js";
 export type {
   Artifact,
   ArtifactInput,
@@ -63,11 +65,11 @@ export type {
   UsageReport,
   Wait,
   Wake,
+  Weight,
 } from "./core/record.js";
 export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
 export type { RetryOptions } from "./core/retry.js";
-export type { LaneOptions, LaneStats } from "./core/slots.js";
 export type { Limits } from "./core/spawn.js";
 export type {
   ActiveStatus,

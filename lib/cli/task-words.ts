@@ -54,6 +54,8 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
       return wait.untilAt > now ? `for ${inWords(wait.untilAt - now)} more` : "for a time that is over";
     case "notice":
       return "for a notice";
+    case "rate":
+      return wait.untilAt > now ? `for its rate, ${inWords(wait.untilAt - now)} more` : "for its rate";
     case "slot":
       return "for a slot";
     default:

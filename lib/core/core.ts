@@ -27,6 +27,8 @@ import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
 import { type AnyTaskKind } from "./kind.js";
 import { Kinds } from "./kinds.js";
+import { Lane, type LaneStats } from "./lane.js";
+import type { LaneChange, LaneOptions } from "./lane-options.js";
 import type { Lease } from "./lease.js";
 import { Ledger } from "./ledger.js";
 import { Listeners } from "./listeners.js";
@@ -45,9 +47,10 @@ import { Replay, type ReplayRooms } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
 import { Runner } from "./runner.js";
-import { Lane, type LaneOptions, type LaneStats, Slots } from "./slots.js";
+import { Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { StopReason } from "./status.js";
+import { ReplayedStarts } from "./stored-starts.js";
 import { systemClock } from "./system-clock.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
@@ -75,9 +78,17 @@ interface CoreOptions {
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
 }
 
+/** Counts of the moment: how many tasks are where. */
 export interface Stats {
+  /** Tasks in line for a first slot of their attempt: the sum of `queued` over all lanes. Tasks that wait for their rate are among them. */
   readonly queued: number;
+  /** Tasks with status `queued` that have been granted their slot: their function is called next, or once their spawn is stored. */
+  readonly starting: number;
+  /** Tasks with status `queued` that stand in no line: in the pause before a retry. */
+  readonly retrying: number;
+  /** Tasks with status `running`. */
   readonly running: number;
+  /** Tasks with status `blocked`. They hold no slot. */
   readonly blocked: number;
   /** Given up, but their function has not ended yet. */
   readonly abandoned: number;
@@ -106,6 +117,8 @@ export class Core {
   readonly #idlers = new Set<Pick<OpenWait<void>, "resolve">>();
   readonly ledger = new Ledger();
   readonly #room: Room;
+  /** The default lane, while its concurrency is that of the manager. */
+  #follower: Lane<Task> | undefined;
   #living = 0;
   readonly #parking = new Parking(() => this.#gone());
   /** Of its store, when it has one. Written by `open-store.ts`. */
@@ -128,9 +141,10 @@ export class Core {
       pid: process.pid,
       startedAt: clock.now(),
     });
-    const lanes = Object.entries(options.lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs));
+    const lanes = Object.entries(options.lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs, clock));
     if (!Object.hasOwn(options.lanes, DEFAULT_LANE)) {
-      lanes.unshift(new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs));
+      this.#follower = new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs, clock);
+      lanes.unshift(this.#follower);
     }
     this.graceMs = options.graceMs;
     this.loop = new Loop(clock, new Listeners(() => clock.now(), this.logger));
@@ -179,6 +193,8 @@ export class Core {
       },
       retryOf: (task) => this.kinds.retryOf(task),
       onRetryFailed: (task, error) => this.logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
+      onBackoffFailed: (task, error) =>
+        this.logger.warn(`backoffMs gave no pause: task ${task.id} is tried again after the default one`, { error }),
       enter: (task) => this.spawner.enter(task),
       onStarted: (task) => this.messages.started(task),
       closeDesk: (task, errorOf) => {
@@ -207,7 +223,10 @@ export class Core {
         this.notices.made(task);
       },
     });
-    this.#room = new Room((lane, lent) => this.spawner.roomIn(lane, lent));
+    this.#room = new Room(
+      (lane, lent) => this.spawner.roomIn(lane, lent),
+      (lane) => this.slots.unsought(lane),
+    );
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
   }
 
@@ -342,6 +361,7 @@ export class Core {
   /** H6: whoever it leaves over its budget is stopped in this call. */
   report(task: Task, usage: UsageReport): void {
     this.#addUp(task, usage);
+    this.slots.used(task.lane, task, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
     for (const over of overspenders(task)) this.stop(over.task, "budget_exceeded", over.words);
   }
 
@@ -355,6 +375,26 @@ export class Core {
   graceOf(id: string): number {
     const { graceMs = this.graceMs } = this.registry.byId(id)?.traits.limits ?? {};
     return Math.min(graceMs, this.#closeGraceMs);
+  }
+
+  // ── lanes ────────────────────────────────────────────────────────────────
+
+  /** L10. Checked. */
+  setLane(lane: Lane<Task>, change: LaneChange): void {
+    if (this.#follower === lane && change.concurrency !== undefined) this.#follower = undefined;
+    this.slots.setLane(lane, change, this.#granted(lane));
+  }
+
+  /** L10. Checked. */
+  setConcurrency(concurrency: number): void {
+    const granted = this.#granted(undefined).map((item) => ({ lane: item.lane, item }));
+    this.slots.setConcurrency(concurrency, this.#follower, granted);
+  }
+
+  /** Those that have a slot and have not started: few, and asked for seldom. */
+  #granted(lane: Lane<Task> | undefined): Task[] {
+    const isGranted = (task: Task) => task.holdsSlot && task.state.status === "queued";
+    return [...this.registry.all()].filter((task) => isGranted(task) && (lane === undefined || task.lane === lane));
   }
 
   // ── stopping ─────────────────────────────────────────────────────────────
@@ -480,12 +520,13 @@ export class Core {
       requests,
       ledger,
       // Lanes are declared anew in each process: nothing starts in one that is not, and its tasks still name it.
-      laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0),
+      laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
       onMade: (task) => {
         this.#living++;
         this.notices.made(task);
       },
       notices: this.notices,
+      starts: new ReplayedStarts(slots.lanes),
       onReplaced: (task) => this.#retainer.replaced(task),
       onOver: (task) => {
         runner.countEnd(task);
@@ -520,17 +561,22 @@ export class Core {
   }
 
   stats(): Stats {
-    let queued = 0;
+    let starting = 0;
+    let retrying = 0;
     let running = 0;
     let blocked = 0;
-    for (const { state } of this.registry.all()) {
-      if (state.status === "queued") queued++;
-      else if (state.status === "running") running++;
+    for (const { state, holdsSlot, place } of this.registry.all()) {
+      if (state.status === "running") running++;
       else if (state.status === "blocked") blocked++;
+      else if (state.status !== "queued") continue;
+      else if (holdsSlot) starting++;
+      else if (place < 0 && state.details.notBeforeAt !== undefined) retrying++;
     }
     const lanes = Object.fromEntries([...this.slots.lanes.values()].map((lane) => [lane.name, lane.stats()]));
     return {
-      queued,
+      queued: this.slots.queued,
+      starting,
+      retrying,
       running,
       blocked,
       abandoned: this.runner.abandoned,

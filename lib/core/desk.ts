@@ -4,7 +4,7 @@ import type { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
 import type { Message } from "./message.js";
 import type { OutputRing } from "./output-ring.js";
-import type { TaskFailure } from "./record.js";
+import type { RetryHooks } from "./retry.js";
 
 export interface Desk {
   mailbox?: Mailbox;
@@ -16,8 +16,8 @@ export interface Desk {
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
   requestIds?: Set<string>;
-  /** Of a spawn's `retry`: what no journal can carry. */
-  retryIf?: (error: TaskFailure, attempt: number) => boolean;
+  /** Of a spawn's `retry`. */
+  retryHooks?: RetryHooks;
   /** Until its next attempt stands in line. */
   pause?: { cancel(): void } | undefined;
   /** Stops following the signal given to `spawn`. */

@@ -171,7 +171,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
 /** The task that an event is about. */
 interface Subject extends TaskSpec {
   readonly state: TaskState;
-  readonly record: TaskRecord;
+  readonly decidedRecord: TaskRecord;
 }
 
 /**
@@ -184,7 +184,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
   switch (fact.type) {
     case "task.created": {
       const { limits, hasGivenId, wake } = task.traits;
-      const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.record };
+      const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.decidedRecord };
       if (limits !== undefined) event.limits = limits;
       if (hasGivenId) event.hasGivenId = true;
       if (wake !== undefined) event.hasGivenWake = true;

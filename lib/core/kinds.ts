@@ -3,7 +3,7 @@
 import { UnknownKindError } from "./errors.js";
 import { Kind } from "./kind.js";
 import { show } from "./options.js";
-import type { RetryPolicy } from "./retry.js";
+import type { RetryHooks, RetryPolicy } from "./retry.js";
 import { isPausing } from "./state.js";
 import type { Task } from "./task.js";
 import type { KindParts } from "./work.js";
@@ -49,7 +49,9 @@ export class Kinds {
   /** Its own, or its kind's. */
   retryOf(task: Task): RetryPolicy | undefined {
     const { retry } = task.traits.limits ?? {};
-    return retry === undefined ? this.of(task)?.retry : { limits: retry, retryIf: task.desk?.retryIf };
+    if (retry === undefined) return this.of(task)?.retry;
+    const { retryIf, backoffOf } = task.desk?.retryHooks ?? NO_HOOKS;
+    return { limits: retry, retryIf, backoffOf };
   }
 
   /** The kind it was spawned as; of one from before a restart, that of the name it has. */
@@ -57,3 +59,5 @@ export class Kinds {
     return task.kind ?? (task.traits.kind === undefined ? undefined : this.find(task.traits.kind));
   }
 }
+
+const NO_HOOKS: RetryHooks = Object.freeze({ retryIf: undefined, backoffOf: undefined });

@@ -8,14 +8,15 @@ import type { Core } from "./core.js";
 import { ManagerClosedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
+import type { Lane } from "./lane.js";
 import { Lease } from "./lease.js";
 import { isApart, wholeOf } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import { goOn, type RecoveryRooms, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
-import type { Lane } from "./slots.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
 import type { SeizedJournal, Stored, TaskStore } from "./store.js";
+import { toStoredStarts } from "./stored-starts.js";
 import type { Task } from "./task.js";
 import { nextTurn } from "./turn.js";
 
@@ -47,7 +48,15 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         },
         onLost: (error) => core.lost(error),
         evictedOutputs,
-        snapshot: () => takeSnapshot(loop.seq, runtime, registry.all(), requests.all, ledger.all),
+        snapshot: () =>
+          takeSnapshot(
+            loop.seq,
+            runtime,
+            registry.all(),
+            requests.all,
+            ledger.all,
+            toStoredStarts(slots.lanes, registry.all()),
+          ),
       },
       seq,
       seq - snapshotSeq,
@@ -118,6 +127,7 @@ class Takeover {
     this.#made.set(journal, replay);
     if (snapshot !== undefined) replay.snapshot(snapshot, apart);
     for (const event of events) replay.event(event);
+    replay.done();
     for (const id of replay.passedOver) {
       this.#rooms.logger.warn(`Task ${id} of journal ${journal.name} is lost: a task of this process has its id`);
     }
@@ -141,6 +151,7 @@ export async function readInto(
     replay.event(event);
     seq = event.seq;
   });
+  replay.done();
   return { snapshotSeq, seq };
 }
 

@@ -5,7 +5,7 @@
 import type { Json } from "./json.js";
 import type { FailureCode, InterruptReason, StopReason, TaskStatus } from "./status.js";
 
-/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. */
+/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. */
 export type Wait =
   | { readonly on: "input"; readonly requestId: string }
   | { readonly on: "tasks"; readonly taskIds: readonly string[] }
@@ -13,7 +13,8 @@ export type Wait =
   | { readonly on: "message" }
   | { readonly on: "time"; readonly untilAt: number }
   | { readonly on: "notice" }
-  | { readonly on: "slot" };
+  | { readonly on: "slot" }
+  | { readonly on: "rate"; readonly untilAt: number };
 
 /** Why a task failed. `cause` is the thrown value itself, whatever it was; it is not enumerable, so that a record and an event are plain JSON. */
 export interface TaskFailure {
@@ -97,6 +98,12 @@ export interface LinksInput {
   readonly resourceIds?: readonly string[] | undefined;
 }
 
+/** What one start takes from the windows of its lane, by unit. */
+export interface Weight {
+  /** A finite number ≥ 0. Default 1 for `starts`, 0 for every other unit. */
+  readonly [unit: string]: number;
+}
+
 /** The process that ran an attempt. */
 export interface Runtime {
   readonly instanceId: string;
@@ -122,7 +129,7 @@ export interface TaskRecord {
   readonly status: TaskStatus;
   /** 1 for the first run; a retry adds 1, and so does going on after a restart. */
   readonly attempt: number;
-  /** Every pending wait; empty unless `blocked`. */
+  /** Every pending wait; empty unless the task is `blocked`, or `queued` and waits for its rate. */
   readonly blockedOn: readonly Wait[];
 
   readonly sessionId?: string;
@@ -154,6 +161,8 @@ export interface TaskRecord {
   readonly summary?: string;
   readonly usage: Usage;
   readonly budget?: Readonly<Budget>;
+  /** What a start of it takes from the windows of its lane, if its spawn or its kind says so. */
+  readonly weight?: Weight;
   readonly artifacts: readonly Artifact[];
   readonly links: TaskLinks;
   readonly tags: readonly string[];

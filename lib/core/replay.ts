@@ -8,6 +8,7 @@ import type { TaskEvent } from "./events.js";
 import { adopt, buryIn, letGo } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
 import { freezeJson, type Json } from "./json.js";
+import type { Lane } from "./lane.js";
 import type { Ledger } from "./ledger.js";
 import { NOT_KEPT } from "./long-output.js";
 import type { Loop } from "./loop.js";
@@ -17,9 +18,9 @@ import type { Notices } from "./notices.js";
 import type { Runtime, TaskRecord, UsageReport } from "./record.js";
 import type { Registry } from "./registry.js";
 import { toFact, toState } from "./restored.js";
-import type { Lane } from "./slots.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "./state.js";
+import type { ReplayedStarts } from "./stored-starts.js";
 import { familyOf, Task } from "./task.js";
 
 export interface ReplayRooms {
@@ -28,6 +29,7 @@ export interface ReplayRooms {
   readonly requests: Requests;
   readonly ledger: Ledger;
   readonly notices: Notices;
+  readonly starts: ReplayedStarts;
   /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
   readonly laneOf: (name: string) => Lane<Task>;
   /** A task was made. */
@@ -78,7 +80,10 @@ export class Replay {
   // ── the snapshot ─────────────────────────────────────────────────────────
 
   /** `apart`: the outputs that the store kept by themselves. */
-  snapshot({ tasks, requests, sessions, runtime }: Snapshot, apart: ReadonlyMap<string, Json | undefined>): void {
+  snapshot(
+    { tasks, requests, sessions, starts, runtime }: Snapshot,
+    apart: ReadonlyMap<string, Json | undefined>,
+  ): void {
     this.#process = runtime;
     const made = tasks.flatMap((stored) => {
       const beside = stored.outputApart ? { ...stored, output: toOutput(apart.get(stored.record.id)) } : stored;
@@ -98,6 +103,7 @@ export class Replay {
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
     this.#rooms.ledger.restore(sessions);
+    this.#rooms.starts.stored(starts);
   }
 
   // ── the events ───────────────────────────────────────────────────────────
@@ -117,6 +123,7 @@ export class Replay {
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
+        this.#rooms.starts.started(task, event.at);
         // It had them when its function began.
         if (task.desk !== undefined) task.desk.unsteered = undefined;
         return;
@@ -137,6 +144,7 @@ export class Replay {
         return;
       case "usage.reported":
         this.#rooms.report(task, event.usage);
+        this.#rooms.starts.reported(task, event.usage);
         return;
       case "request.opened":
       case "request.answered":
@@ -147,6 +155,11 @@ export class Replay {
         return;
       default:
     }
+  }
+
+  /** There is no more to come. */
+  done(): void {
+    this.#rooms.starts.done();
   }
 
   // ── making ───────────────────────────────────────────────────────────────
@@ -186,6 +199,7 @@ export class Replay {
   }
 
   #over(task: Task): void {
+    this.#rooms.starts.over(task);
     this.#makers.delete(task);
     this.#living.delete(task);
     buryIn(task);
@@ -227,11 +241,11 @@ function toTraits(record: TaskRecord, spawned: SpawnedWith): TaskTraits {
   const { limits } = spawned;
   const hasGivenId = spawned.hasGivenId === true;
   const wake = spawned.hasGivenWake ? record.wake : undefined;
-  const { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children, budget } = record;
+  const { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children, budget, weight } = record;
   const isPlain = kind === undefined && name === undefined && agent === undefined && runId === undefined;
   const isUsual = callId === undefined && laneKey === undefined && priority === 0 && children === "await";
-  const isFree = limits === undefined && budget === undefined && createdBy === undefined;
+  const isFree = limits === undefined && budget === undefined && createdBy === undefined && weight === undefined;
   if (isPlain && isUsual && isFree && !hasGivenId && wake === undefined) return NO_TRAITS;
   const said = { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children };
-  return { ...said, limits, hasGivenId, wake, budget: freezeJson(budget) };
+  return { ...said, limits, hasGivenId, wake, budget: freezeJson(budget), weight: freezeJson(weight) };
 }

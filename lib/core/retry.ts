@@ -6,12 +6,21 @@ import { checkCount, checkFinite, checkMs, checkOptions, checkType } from "./opt
 import type { TaskFailure } from "./record.js";
 import type { RetryLimits } from "./state.js";
 
+/** Milliseconds before the attempt that follows `attempt`; `undefined`: the default pause. */
+export type BackoffOf = (error: TaskFailure, attempt: number) => number | undefined;
+
 /** Only `error`, `timeout` and `stalled` retry. A retry is `queued` with `notBeforeAt`; it holds no slot and has no place in line until then. */
 export interface RetryOptions {
   /** Runs in all, the first and those a crash ended included: an integer ≥ 1. 1 never retries. */
   maxAttempts: number;
-  /** Milliseconds before the second run (default 1 000). */
-  backoffMs?: number | undefined;
+  /**
+   * Milliseconds before the second run (default 1 000); or a function that is asked after each attempt that is tried again, with its error and its
+   * number, and returns the milliseconds before the next one, for example from the `Retry-After` of `error.cause`. What it returns is kept as it is:
+   * `factor` and `jitter` are not applied. `undefined` gives the default pause. So does a throw, a promise, or anything else that is no finite number
+   * ≥ 0; `logger.warn` says so. Given at `spawn`, the function is of this process: a pause goes on after a restart, and the pauses of later
+   * attempts are the default ones. A kind keeps its function.
+   */
+  backoffMs?: number | BackoffOf | undefined;
   /** Each later wait is so many times as long: a number ≥ 1 (default 2). */
   factor?: number | undefined;
   /** Spread each wait between half and all of it, by the task's id and attempt (default true). */
@@ -23,16 +32,24 @@ export interface RetryOptions {
   retryIf?: ((error: TaskFailure, attempt: number) => boolean) | undefined;
 }
 
-export interface RetryPolicy {
+export interface RetryPolicy extends RetryHooks {
   readonly limits: RetryLimits;
+}
+
+/** What no journal can carry. */
+export interface RetryHooks {
   readonly retryIf: RetryOptions["retryIf"];
+  readonly backoffOf: BackoffOf | undefined;
 }
 
 /** Checked. `undefined` stays so. */
 export function takeRetry(retry: RetryOptions | undefined): RetryPolicy | undefined {
   if (retry === undefined) return undefined;
   checkOptions("retry", retry, "maxAttempts", "backoffMs", "factor", "jitter", "retryIf");
-  const { maxAttempts, backoffMs = 1_000, factor = 2, jitter = true, retryIf } = retry;
+  const { maxAttempts, factor = 2, jitter = true, retryIf } = retry;
+  const said = typeof retry.backoffMs === "function" ? retry.backoffMs : undefined;
+  const backoffMs =
+    typeof retry.backoffMs === "function" ? DEFAULT_BACKOFF_MS : (retry.backoffMs ?? DEFAULT_BACKOFF_MS);
   checkType("retry.maxAttempts", maxAttempts, "number");
   checkCount("retry.maxAttempts", maxAttempts, 1);
   checkMs("retry.backoffMs", backoffMs);
@@ -43,7 +60,22 @@ export function takeRetry(retry: RetryOptions | undefined): RetryPolicy | undefi
   if (retryIf !== undefined) checkType("retry.retryIf", retryIf, "function");
   // JSON has no `Infinity`.
   const most = Math.min(maxAttempts, Number.MAX_SAFE_INTEGER);
-  return { limits: Object.freeze({ maxAttempts: most, backoffMs, factor, jitter }), retryIf };
+  return { limits: Object.freeze({ maxAttempts: most, backoffMs, factor, jitter }), retryIf, backoffOf: said };
+}
+
+const DEFAULT_BACKOFF_MS = 1_000;
+
+/** What `backoffOf` said, if it can be waited for. `undefined`: it leaves it to the default. */
+export function checkedBackoff(said: unknown): number | undefined {
+  if (said === undefined) return undefined;
+  if (typeof said === "object" && said !== null && "then" in said) {
+    Promise.resolve(said).catch(() => {});
+    throw new TypeError("backoffMs must answer at once, got a promise");
+  }
+  checkType("what backoffMs returns", said, "number");
+  checkMs("what backoffMs returns", said);
+  checkFinite("what backoffMs returns", said);
+  return Math.min(Number(said), Number.MAX_SAFE_INTEGER);
 }
 
 /**

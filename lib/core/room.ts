@@ -3,7 +3,7 @@
 // Whoever is told that there is room spawns a little later, so a place told of counts as taken for the rest of the turn. What was
 // not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
 
-import type { Lane } from "./slots.js";
+import type { Lane } from "./lane.js";
 import type { OpenWait, Task } from "./task.js";
 import { nextTurn } from "./turn.js";
 
@@ -17,12 +17,15 @@ export class Room {
   /** In order of asking. */
   readonly #seekers = new Map<OpenWait<void>, Wanted>();
   readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
+  /** Nobody that is known seeks a place in the lane. */
+  readonly #onLeft: (lane: Lane<Task>) => void;
   /** Places told of in this turn. */
   #told = 0;
   #isLooking = false;
 
-  constructor(freeIn: (lane: Lane<Task>, lent: number) => number) {
+  constructor(freeIn: (lane: Lane<Task>, lent: number) => number, onLeft: (lane: Lane<Task>) => void) {
     this.#freeIn = freeIn;
+    this.#onLeft = onLeft;
   }
 
   /** A place, if there is one and nobody asked before. */
@@ -37,7 +40,12 @@ export class Room {
   seek(wanted: Wanted, wait: OpenWait<void>): () => void {
     this.#seekers.set(wait, wanted);
     this.look();
-    return () => this.#seekers.delete(wait);
+    return () => {
+      this.#seekers.delete(wait);
+      this.#onLeft(wanted.lane);
+      // The others are still to hear of it.
+      this.look();
+    };
   }
 
   /** Places may have become free: they are given out in the next turn, when those told of have been used. */

@@ -13,8 +13,8 @@ import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { Pause } from "./pause.js";
-import type { Runtime } from "./record.js";
-import { backoffOf, type RetryPolicy } from "./retry.js";
+import type { Runtime, TaskFailure } from "./record.js";
+import { backoffOf, checkedBackoff, type RetryPolicy } from "./retry.js";
 import { messageOf, type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -43,6 +43,8 @@ interface RunnerRooms {
   readonly retryOf: (task: Task) => RetryPolicy | undefined;
   /** `retryIf` threw: the task is not tried again. */
   readonly onRetryFailed: (task: Task, error: unknown) => void;
+  /** `backoffMs` threw, or said nothing that can be waited for: the task is tried again after the default pause. */
+  readonly onBackoffFailed: (task: Task, error: unknown) => void;
   /** Its function is about to run. */
   readonly onStarted: (task: Task) => void;
   /** It stands in line again. */
@@ -85,8 +87,11 @@ export class Runner {
     const { work, context } = task;
     // Over, or stopped since and waiting for its children alone: its slot is gone.
     if (work === undefined || context === undefined || task.state.stop !== undefined) return;
+    // Its lane has other bounds by now (L10): it stands in line again.
+    if (!task.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
+    slots.started(task.lane, task);
     const attempt = new Attempt(task, task.state.attempt, waits);
     task.attempt = attempt;
     task.desk?.deadlines?.run();
@@ -159,7 +164,18 @@ export class Runner {
       onRetryFailed(task, error);
       return undefined;
     }
-    return loop.clock.now() + backoffOf(retry.limits, task.id, attempt);
+    return loop.clock.now() + (this.#backoffSaid(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
+  }
+
+  /** What a user's function says of the pause; `undefined`: nothing, or nothing that can be waited for. */
+  #backoffSaid(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
+    if (retry.backoffOf === undefined) return undefined;
+    try {
+      return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.attempt)));
+    } catch (error) {
+      this.#rooms.onBackoffFailed(task, error);
+      return undefined;
+    }
   }
 
   /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */

@@ -1,75 +1,14 @@
 // Slots: how many tasks may run at once, per lane and over the whole manager.
 //
-// Owns the count of held slots and the lines of those waiting. Knows no task function, no promise, no clock.
+// Owns the count of held slots and the turns of the lanes. Knows no task function, no promise, no clock.
 // L1: held(lane) <= lane.concurrency, sum of held <= concurrency. L4: one order per lane; lanes with waiters take turns.
-// L6: `queued` is what the bound counts. L8: a slot is taken and given back in this file only.
+// L6: `queued` is what the bound counts. L7: a start is granted only while its lane's windows have room for it. L8: a slot is taken and given
+// back in this file only. L10: bounds change while tasks run; what was granted and has not started is granted anew.
 
-import { Line, type Standing } from "./line.js";
-import { type Rate, RateGate } from "./rate-gate.js";
-
-export interface LaneOptions {
-  /** Started tasks without a pending wait, in this lane: an integer ≥ 1, or `Infinity`. The manager's `concurrency` caps it too. */
-  concurrency: number;
-  /** At most `limit` first starts in any `periodMs`; resumes take none. Real time: the gate does not follow an injected clock. */
-  rate?: Rate | undefined;
-  /** What one step of priority is worth; default the manager's. */
-  agingMs?: number | undefined;
-  /** An abandoned function keeps its slot until it really ends. */
-  holdAbandoned?: boolean | undefined;
-}
-
-export interface LaneStats {
-  readonly concurrency: number;
-  /** Slots out, those reserved for tasks about to start too. */
-  readonly held: number;
-  /** `concurrency` less `held`; the manager's own `concurrency` may leave less. */
-  readonly free: number;
-  /** First starts in line. */
-  readonly queued: number;
-  readonly paused: boolean;
-}
-
-export interface Slotted extends Standing {
-  holdsSlot: boolean;
-}
-
-export class Lane<S extends Slotted> {
-  readonly name: string;
-  readonly concurrency: number;
-  readonly agingMs: number;
-  readonly holdAbandoned: boolean;
-  readonly gate: RateGate | undefined;
-  readonly line = new Line<S>();
-  held = 0;
-  paused = false;
-
-  constructor(name: string, options: LaneOptions, agingMs: number) {
-    this.name = name;
-    this.concurrency = options.concurrency;
-    this.agingMs = options.agingMs ?? agingMs;
-    this.holdAbandoned = options.holdAbandoned ?? false;
-    this.gate = options.rate === undefined ? undefined : new RateGate(options.rate);
-  }
-
-  /** Who may have the next slot of this lane, were one free. Asks the gate for a token when only that is missing. */
-  next(onToken: () => void): S | undefined {
-    if (this.held >= this.concurrency) return undefined;
-    const first = this.line.first(!this.paused);
-    if (first === undefined || first.isResume || this.hasToken(onToken)) return first;
-    return this.line.first(false);
-  }
-
-  /** Whether the rate lets one start; asks for a token when it has none. `onToken` is called when one comes later. */
-  hasToken(onToken: () => void): boolean {
-    this.gate?.ask(onToken);
-    return this.gate === undefined || this.gate.isOpen;
-  }
-
-  stats(): LaneStats {
-    const { concurrency, held, paused } = this;
-    return { concurrency, held, free: concurrency - held, queued: this.line.starts, paused };
-  }
-}
+import type { Lane, Slotted } from "./lane.js";
+import type { LaneChange } from "./lane-options.js";
+import type { Weight } from "./record.js";
+import { STARTS, TOKENS } from "./weight.js";
 
 /** L4: smaller goes first. `hasHead`: a resume, and a child of a started task, enter one `agingMs` earlier. `enqueuedAt` is monotonic (C7). */
 export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, enqueuedAt: number): number {
@@ -78,10 +17,12 @@ export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, 
 
 export class Slots<S extends Slotted> {
   readonly lanes: ReadonlyMap<string, Lane<S>>;
-  readonly #concurrency: number;
   readonly #order: Lane<S>[];
   readonly #onGrant: (item: S) => void;
   readonly #onChance: () => void;
+  /** Every unit that a window of this manager has ever counted. */
+  readonly #units = new Set<string>();
+  #concurrency: number;
   #held = 0;
   #queued = 0;
   #arrived = 0;
@@ -93,6 +34,10 @@ export class Slots<S extends Slotted> {
     this.#order = [...lanes];
     this.#onGrant = onGrant;
     this.#onChance = onChance;
+    for (const lane of lanes) {
+      lane.onRing = this.promote;
+      this.#learnUnits(lane);
+    }
   }
 
   /** First starts in line, over all lanes. */
@@ -100,11 +45,39 @@ export class Slots<S extends Slotted> {
     return this.#queued;
   }
 
-  /** How many starts would get a slot at once, and need no place in line. A lane with a rate is asked for a token. */
+  /** Somebody in line may wait for a rate: what is said of that changes without a fact. */
+  get isTimed(): boolean {
+    return this.#order.some((lane) => lane.isTimed);
+  }
+
+  /** A unit of `weight` that no window counts, though there are windows; and those that are counted. */
+  unknownUnit(weight: Weight): { readonly unit: string; readonly units: readonly string[] } | undefined {
+    if (this.#units.size === 0) return undefined;
+    const units = new Set([STARTS, TOKENS, ...this.#units]);
+    const unit = Object.keys(weight).find((each) => !units.has(each));
+    return unit === undefined ? undefined : { unit, units: [...units] };
+  }
+
+  #learnUnits(lane: Lane<S>): void {
+    for (const { unit } of lane.allWindows) this.#units.add(unit);
+  }
+
+  /** How many starts would get a slot at once, and need no place in line; whoever waits for one is told when that changes. */
   startable(lane: Lane<S>): number {
-    if (!this.#canStart(lane)) return 0;
-    const free = Math.min(lane.concurrency - lane.held, this.#concurrency - this.#held);
-    return lane.gate === undefined ? free : 1;
+    const free = Math.min(lane.startable, this.#concurrency - this.#held);
+    if (free > 0) return free;
+    lane.seek();
+    return 0;
+  }
+
+  /** Nobody waits for a place in `lane`, so far as is known. */
+  unsought(lane: Lane<S>): void {
+    lane.unseek();
+  }
+
+  /** Whether this start would get a slot at once, and need no place in line. */
+  isStartable(lane: Lane<S>, item: Pick<Slotted, "laneKey" | "isResume" | "weight">): boolean {
+    return this.#held < this.#concurrency && lane.isFree(item);
   }
 
   /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
@@ -112,8 +85,7 @@ export class Slots<S extends Slotted> {
     const { isResume } = item;
     item.rank = rank;
     item.order = ++this.#arrived;
-    if (isResume ? this.#isFree(lane) : this.#canStart(lane)) {
-      if (!isResume) lane.gate?.take();
+    if (this.isStartable(lane, item)) {
       this.#grant(lane, item);
       return;
     }
@@ -125,10 +97,27 @@ export class Slots<S extends Slotted> {
   /** A start that was granted its slot and may not use it: back to its place in line. Nothing when it holds none (L8). */
   putBack(lane: Lane<S>, item: S): void {
     if (!item.holdsSlot) return;
-    lane.gate?.giveBack();
+    this.#takeBack(lane, item);
+    this.promote();
+  }
+
+  #takeBack(lane: Lane<S>, item: S): void {
+    this.#free(lane, item);
     lane.line.add(item);
     this.#queued++;
-    this.release(lane, item);
+  }
+
+  /** L7: the function of `item`, which was granted its slot, is called. */
+  started(lane: Lane<S>, item: S): void {
+    if (lane.isRated) lane.started(item);
+  }
+
+  /** L7: the newest start of `item` has used so many tokens by now. */
+  used(lane: Lane<S>, item: S, tokens: number): void {
+    const { start } = item;
+    if (start === undefined || !lane.isRated) return;
+    lane.used(start, (start.tokens ?? 0) + tokens);
+    if (lane.line.starts > 0) this.promote();
   }
 
   /** Leaves the line without a slot. Nothing when it stands in none. */
@@ -137,38 +126,70 @@ export class Slots<S extends Slotted> {
     lane.line.remove(item);
     if (item.isResume) return;
     this.#queued--;
-    if (lane.line.starts === 0) lane.gate?.rest();
+    // The next one may weigh less.
+    if (lane.isRated) this.promote();
+    lane.arm();
     this.#onChance();
   }
 
   /** What holds the slot of `item` from now on, if it has one: `item` may stand in line again. */
-  handOver(item: S): Slotted {
-    const { laneKey, isResume, rank, order, place, holdsSlot } = item;
+  handOver(item: S): Holder {
+    const { laneKey, holdsSlot } = item;
     item.holdsSlot = false;
-    return { laneKey, isResume, rank, order, place, holdsSlot };
+    return { laneKey, holdsSlot, start: undefined };
   }
 
   /** Gives the slot back, and to the next. Nothing when it holds none (L8). */
-  release(lane: Lane<S>, item: Slotted): void {
+  release(lane: Lane<S>, item: Holder): void {
     if (!item.holdsSlot) return;
-    item.holdsSlot = false;
-    lane.held--;
-    this.#held--;
+    this.#free(lane, item);
     this.promote();
   }
 
+  #free(lane: Lane<S>, item: Holder): void {
+    lane.freed(item);
+    this.#held--;
+  }
+
+  // ── bounds that change ───────────────────────────────────────────────────
+
   /** `undefined` is every lane. */
-  setPaused(paused: boolean, lane: Lane<S> | undefined): void {
+  pause(lane: Lane<S> | undefined, untilAt: number): void {
     for (const each of lane === undefined ? this.#order : [lane]) {
-      each.paused = paused;
-      if (paused) each.gate?.rest();
+      each.pause(untilAt);
+      each.arm();
     }
-    if (!paused) this.promote();
+  }
+
+  /** `undefined` is every lane. */
+  resume(lane: Lane<S> | undefined): void {
+    for (const each of lane === undefined ? this.#order : [lane]) each.resume();
+    this.promote();
+  }
+
+  /** L10. `granted`: those of the lane that have a slot and have not started. */
+  setLane(lane: Lane<S>, change: LaneChange, granted: Iterable<S>): void {
+    for (const item of granted) this.#takeBack(lane, item);
+    lane.change(change);
+    this.#learnUnits(lane);
+    this.promote();
+  }
+
+  /** L10. `granted`: those that have a slot and have not started, with their lanes; `follower`: a lane that has the same. */
+  setConcurrency(
+    concurrency: number,
+    follower: Lane<S> | undefined,
+    granted: Iterable<{ readonly lane: Lane<S>; readonly item: S }>,
+  ): void {
+    for (const { lane, item } of granted) this.#takeBack(lane, item);
+    this.#concurrency = concurrency;
+    follower?.change({ concurrency });
+    this.promote();
   }
 
   /** Nothing starts any more. */
   rest(): void {
-    for (const lane of this.#order) lane.gate?.rest();
+    for (const lane of this.#order) lane.disarm();
   }
 
   /** Grants every slot that is free to whoever may have it. Lanes with waiters take turns. */
@@ -177,15 +198,14 @@ export class Slots<S extends Slotted> {
     while (refused < this.#order.length && this.#held < this.#concurrency) {
       const lane = this.#order[0];
       if (lane === undefined) return;
-      const item = lane.next(this.promote);
-      if (item === undefined) refused++;
-      else {
+      const item = lane.next();
+      if (item === undefined) {
+        refused++;
+        lane.arm();
+      } else {
         refused = 0;
         lane.line.take(item);
-        if (!item.isResume) {
-          this.#queued--;
-          lane.gate?.take();
-        }
+        if (!item.isResume) this.#queued--;
         this.#grant(lane, item);
       }
       if (this.#order.length > 1) this.#order.push(...this.#order.splice(0, 1));
@@ -193,19 +213,12 @@ export class Slots<S extends Slotted> {
     this.#onChance();
   };
 
-  #canStart(lane: Lane<S>): boolean {
-    return this.#isFree(lane) && !lane.paused && lane.hasToken(this.promote);
-  }
-
-  /** A slot is free, and nobody stands in line for it. */
-  #isFree(lane: Lane<S>): boolean {
-    return lane.held < lane.concurrency && this.#held < this.#concurrency && lane.line.size === 0;
-  }
-
   #grant(lane: Lane<S>, item: S): void {
-    item.holdsSlot = true;
-    lane.held++;
+    lane.granted(item);
     this.#held++;
     this.#onGrant(item);
   }
 }
+
+/** What has a slot: a task, or an attempt of it that another has followed. */
+export type Holder = Pick<Slotted, "laneKey" | "holdsSlot" | "start">;

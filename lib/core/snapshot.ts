@@ -13,6 +13,7 @@ import type { Runtime, TaskOutcome, TaskRecord, Usage } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { BesideRecord } from "./restored.js";
 import type { TaskLimits } from "./state.js";
+import type { StoredStarts } from "./stored-starts.js";
 import type { Task } from "./task.js";
 import { NOTHING_SPENT, type Spent } from "./usage.js";
 
@@ -46,6 +47,8 @@ export interface Snapshot {
   readonly requests: readonly InboxRequest[];
   /** What named sessions have used, tasks that are not kept any more included. */
   readonly sessions: { readonly [id: string]: Usage };
+  /** What the windows of rated lanes count. */
+  readonly starts?: StoredStarts;
 }
 
 /** A snapshot, and what a store needs with it. */
@@ -64,6 +67,7 @@ export function takeSnapshot(
   tasks: Iterable<Task>,
   requests: readonly InboxRequest[],
   sessions: ReadonlyMap<string, Usage>,
+  starts: StoredStarts | undefined,
 ): Cut {
   const apart = new Map<string, Json>();
   const stored = Array.from(tasks, (task) => toStored(task, apart));
@@ -74,6 +78,7 @@ export function takeSnapshot(
     tasks: stored,
     requests,
     sessions: Object.fromEntries(sessions),
+    ...(starts === undefined ? {} : { starts }),
   };
   // Records, requests, messages and sums are JSON; so is what is made of them.
   return { json: snapshot as unknown as Json, seq, tasks: stored.length, apart };
@@ -86,7 +91,7 @@ export function toSnapshot(json: Json): Snapshot | undefined {
 }
 
 function toStored(task: Task, apart: Map<string, Json>): StoredTask {
-  const { record, state, traits, family, endOrder, isOver } = task;
+  const { decidedRecord: record, state, traits, family, endOrder, isOver } = task;
   const { outcome, output, details } = state;
   const messages = task.desk?.mailbox?.list() ?? [];
   const isApart = output !== undefined && "output" in output && isLong(output.output);

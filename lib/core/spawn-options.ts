@@ -15,7 +15,7 @@ import {
   checkType,
   takeObject,
 } from "./options.js";
-import type { Budget, ChildrenPolicy, Wake } from "./record.js";
+import type { Budget, ChildrenPolicy, Wake, Weight } from "./record.js";
 import type { RetryOptions, RetryPolicy } from "./retry.js";
 import { NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskLimits, type TaskTraits, WAKING_TRAITS } from "./state.js";
 import type { KindParts } from "./work.js";
@@ -68,6 +68,12 @@ export interface SpawnOptions<R = unknown> {
   stallTimeoutMs?: number | undefined;
   /** From the stop on; a function that has not settled by then is abandoned. Default the manager's. */
   graceMs?: number | undefined;
+  /**
+   * What each start of it takes from the windows of its lane: `{ tokens: 2_000 }`. Default 1 for `starts`, 0 for every other unit, or the kind's.
+   * `ctx.reportUsage` replaces its `tokens` by the input and output tokens that the attempt has reported so far. More than the limit of a window can
+   * never start: `RangeError`. A unit that no window of the manager counts is a `TypeError`, unless there is no window at all.
+   */
+  weight?: { readonly [unit: string]: number | undefined } | undefined;
   /** Run it again when it fails. Default the kind's. */
   retry?: RetryOptions | undefined;
   /** What it and everything below it may use. Overspending fails it with `budget_exceeded`. */
@@ -88,11 +94,19 @@ export const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefin
 
 export const NO_OPTIONS: SpawnOptions = Object.freeze({});
 
-/** `inherited`: of its parent; `wake`: when its spawner says nothing of that. */
+interface Beside {
+  /** Of its parent. */
+  readonly inherited: TaskTraits | undefined;
+  /** When its spawner says nothing of that. */
+  readonly wake: Wake | undefined;
+  /** Taken before. */
+  readonly weight: Weight | undefined;
+}
+
 export function traitsOf(
   options: SpawnOptions,
   made: KindWork,
-  { inherited, wake }: { readonly inherited: TaskTraits | undefined; readonly wake: Wake | undefined },
+  { inherited, wake, weight }: Beside,
   retry: RetryPolicy | undefined,
   now: number,
 ): TaskTraits {
@@ -115,6 +129,7 @@ export function traitsOf(
     hasGivenId: options.id !== undefined,
     wake: options.wake ?? wake,
     budget: takeBudget(options.budget),
+    weight,
   };
 }
 
@@ -148,7 +163,7 @@ const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions | "input">
   "input",
   ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
   ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
-  ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget"] as const),
+  ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget", "weight"] as const),
 ]);
 
 /** Before an input is parsed: a misspelt `input` is no input that does not fit. */

@@ -23,15 +23,16 @@ import { adopt } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import { isSameJson } from "./json.js";
 import type { Kinds } from "./kinds.js";
+import type { Lane } from "./lane.js";
 import type { Loop } from "./loop.js";
 import { checkCount, checkOptions, show } from "./options.js";
 import { Pause } from "./pause.js";
 import { idInWords } from "./printed.js";
-import type { Wake } from "./record.js";
+import type { Wake, Weight } from "./record.js";
 import type { Registry } from "./registry.js";
 import { takeRetry } from "./retry.js";
 import { follow, wordsOf } from "./signal.js";
-import { type Lane, rankOf, type Slots } from "./slots.js";
+import { rankOf, type Slots } from "./slots.js";
 import {
   checkSpawnOptions,
   detailsOf,
@@ -44,6 +45,7 @@ import {
 import { newState, type TaskLimits } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Task } from "./task.js";
+import { checkFits, takeWeight } from "./weight.js";
 import type { KindParts, Work } from "./work.js";
 
 /** How many tasks there may be. */
@@ -105,6 +107,21 @@ export class Spawner {
     return places > 0 ? places : Math.max(0, this.#rooms.slots.startable(lane) - lent);
   }
 
+  /** L6: there is a place in line, or this start needs none. */
+  #takes(lane: Lane<Task>, laneKey: string | undefined, weight: Weight | undefined): boolean {
+    const { slots } = this.#rooms;
+    return slots.queued < this.#maxQueued || slots.isStartable(lane, { laneKey, weight, isResume: false });
+  }
+
+  /** L7: what it weighs is counted, and is not too much for ever. */
+  #checkWeight(weight: Weight, lane: Lane<Task>, laneKey: string | undefined): void {
+    checkFits(weight, lane.name, lane.windowsFor(laneKey));
+    const unknown = this.#rooms.slots.unknownUnit(weight);
+    if (unknown === undefined) return;
+    const units = unknown.units.join(", ");
+    throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
+  }
+
   /** `made`: what a kind made of its input. */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
     const { loop, registry } = this.#rooms;
@@ -112,6 +129,7 @@ export class Spawner {
     // Taken before the checks of what there is: taking metadata may run code of its own.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
+    const weight = takeWeight(options.weight);
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
@@ -123,7 +141,8 @@ export class Spawner {
     if (parent !== undefined) this.#checkFamily(parent, made.parts);
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
-    if (this.roomIn(lane) === 0) throw new QueueFullError(this.#maxQueued);
+    if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
+    if (!this.#takes(lane, options.laneKey, weight)) throw new QueueFullError(this.#maxQueued);
 
     const now = loop.clock.now();
     if (options.id !== undefined) registry.hasGivenIds = true;
@@ -131,7 +150,7 @@ export class Spawner {
       id: options.id ?? this.#newId(),
       sessionId,
       createdAt: now,
-      traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake }, retry, now),
+      traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
       state: newState(details),
       lane,
       parent,
@@ -144,7 +163,7 @@ export class Spawner {
     loop.created(task);
     this.#rooms.onCreated(task);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
-    if (retry?.retryIf !== undefined) deskOf(task).retryIf = retry.retryIf;
+    if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) deskOf(task).retryHooks = retry;
     if (options.signal !== undefined) this.#follow(task, options.signal);
     if (!task.isOver) this.enter(task);
     return task;

@@ -18,6 +18,7 @@ import type {
   Usage,
   Wait,
   Wake,
+  Weight,
 } from "./record.js";
 import type { StopReason, TaskStatus } from "./status.js";
 
@@ -58,6 +59,8 @@ export interface TaskTraits {
   /** `undefined`: as its parent's loop reads notices, or does not. */
   readonly wake: Wake | undefined;
   readonly budget: Readonly<Budget> | undefined;
+  /** What a start of it takes from the windows of its lane. */
+  readonly weight: Weight | undefined;
 }
 export const NO_TRAITS: TaskTraits = Object.freeze({
   kind: undefined,
@@ -74,6 +77,7 @@ export const NO_TRAITS: TaskTraits = Object.freeze({
   hasGivenId: false,
   wake: undefined,
   budget: undefined,
+  weight: undefined,
 });
 /** Likewise where its spawner says when it wakes its owner: a session's, or `ctx.map`'s. */
 export const WAKING_TRAITS: { readonly [W in Wake]: TaskTraits } = Object.freeze({
@@ -232,6 +236,7 @@ export function toRecord(
   if (traits.callId !== undefined) record.callId = traits.callId;
   if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
   if (traits.budget !== undefined) record.budget = traits.budget;
+  if (traits.weight !== undefined) record.weight = traits.weight;
   if (details.notBeforeAt !== undefined) record.notBeforeAt = details.notBeforeAt;
   if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
   if (details.progress !== undefined) record.progress = details.progress;

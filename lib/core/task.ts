@@ -10,9 +10,11 @@ import type { Desk } from "./desk.js";
 import type { TaskCancelledError } from "./errors.js";
 import type { Grace } from "./grace.js";
 import type { Held } from "./held-deliveries.js";
+import type { Lane, Slotted } from "./lane.js";
 import type { Noticed } from "./notice-queue.js";
-import type { TaskRecord, Usage, Wait, Wake } from "./record.js";
-import type { Lane, Slotted } from "./slots.js";
+import type { Start } from "./rate-limiter.js";
+import type { TaskRecord, Usage, Wait, Wake, Weight } from "./record.js";
+import type { Holder } from "./slots.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
 import type { KindParts, Work } from "./work.js";
@@ -93,6 +95,8 @@ export class Task implements TaskSpec, Slotted {
   /** `seq` of the fact that made it, or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
   #record: TaskRecord | undefined;
+  /** While it waits for its rate. */
+  #waitingRecord: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord } | undefined;
 
   // ── the runner ──
   /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
@@ -122,6 +126,8 @@ export class Task implements TaskSpec, Slotted {
   /** Of an ended task: in the retention's queue. */
   place = -1;
   holdsSlot = false;
+  /** In a lane with a rate: its newest start, as the windows count it. */
+  start: Start | undefined;
 
   // ── who waits for it ──
   watchers: Link | undefined;
@@ -162,6 +168,9 @@ export class Task implements TaskSpec, Slotted {
   get laneKey(): string | undefined {
     return this.traits.laneKey;
   }
+  get weight(): Weight | undefined {
+    return this.traits.weight;
+  }
   /** A started task stands in line for the way back from its wait. */
   get isResume(): boolean {
     return this.attempt !== undefined;
@@ -186,8 +195,25 @@ export class Task implements TaskSpec, Slotted {
 
   /** The newest snapshot; the same object until something changes. */
   get record(): TaskRecord {
+    const untilAt = this.heldUntil;
+    if (untilAt === undefined) return this.decidedRecord;
+    if (this.#waitingRecord?.untilAt !== untilAt || this.#waitingRecord.of !== this.decidedRecord) {
+      const blockedOn = Object.freeze([Object.freeze({ on: "rate", untilAt } as const)]);
+      const record = Object.freeze({ ...this.decidedRecord, blockedOn });
+      this.#waitingRecord = { untilAt, of: this.decidedRecord, record };
+    }
+    return this.#waitingRecord.record;
+  }
+
+  /** The newest snapshot, as facts made it: without what only time changes. */
+  get decidedRecord(): TaskRecord {
     this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt, this.wake);
     return this.#record;
+  }
+
+  /** L7: until when it stands in line because of its rate. */
+  get heldUntil(): number | undefined {
+    return this.lane.isRated && this.state.status === "queued" ? this.lane.heldUntil(this) : undefined;
   }
 
   /** When its owner is told of it. */
@@ -319,7 +345,7 @@ export class Attempt {
   /** The grace it shares with all that were stopped with it. Written by the runner. */
   grace: Grace | undefined;
   /** Once another attempt follows: what had stopped this one, and what has its slot. Written by the runner. */
-  past: { readonly stop: Stop | undefined; readonly holder: Slotted } | undefined;
+  past: { readonly stop: Stop | undefined; readonly holder: Holder } | undefined;
 
   constructor(task: Task, number: number, waits: WaitKeeper) {
     this.task = task;
@@ -333,7 +359,7 @@ export class Attempt {
   }
 
   /** What has its slot: its task, while it is the newest. */
-  get holder(): Slotted {
+  get holder(): Holder {
     return this.past?.holder ?? this.task;
   }
 

@@ -2,7 +2,7 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Message } from "./message.js";
-import type { TaskRecord } from "./record.js";
+import type { TaskRecord, Weight } from "./record.js";
 import type { RetryPolicy } from "./retry.js";
 
 /** A task's function, as `spawn` took it. The rooms never call it themselves: its context is a view, made above them. */
@@ -31,5 +31,6 @@ export interface KindParts {
   readonly retry: RetryPolicy | undefined;
   readonly timeoutMs: number | undefined;
   readonly lane: string | undefined;
+  readonly weight: Weight | undefined;
   readonly limits: KindLimits | undefined;
 }

@@ -7,6 +7,7 @@ import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/
 import type { TaskRecord } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
 import { type RetryOptions, takeRetry } from "../core/retry.js";
+import { takeWeight } from "../core/weight.js";
 import type { KindLimits } from "../core/work.js";
 import type { TaskContext } from "../session/context.js";
 import type { ReconcileReport } from "./remote/report.js";
@@ -64,6 +65,8 @@ export interface KindDefinition<In, I, R, T, C> {
   timeoutMs?: number | undefined;
   /** When its spawn says none. */
   lane?: string | undefined;
+  /** What each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
+  weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
 /** As `KindDefinition`, of work that goes on elsewhere: `run` has started it, or found it again, when it gives nothing. */
@@ -96,7 +99,7 @@ export function limitedKind<R, In, I, T, C>(
 ): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
-  const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane } = definition;
+  const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane, weight } = definition;
   const { deliver, reconcile, answer, cancel, canReattach } = definition;
   checkType("name", name, "string");
   checkText("name", name);
@@ -124,6 +127,7 @@ export function limitedKind<R, In, I, T, C>(
     retry: takeRetry(retry),
     timeoutMs,
     lane,
+    weight: takeWeight(weight),
     limits,
   });
 }
@@ -144,5 +148,6 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, neve
     "retry",
     "timeoutMs",
     "lane",
+    "weight",
   ] as const),
 ]);

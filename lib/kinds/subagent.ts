@@ -36,13 +36,16 @@ export interface SubagentDefinition<In, I> {
   lane?: string | undefined;
   timeoutMs?: number | undefined;
   retry?: RetryOptions | undefined;
+  /** What each start takes from the windows of its lane, when its spawn does not say. */
+  weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
 /** A kind whose work is your agent loop. A message sent to its task steers it: it wakes `ctx.nextNotices`, unless `ctx.receive` has it first. A value: hand it to `TaskManagerOptions.kinds`. */
 export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);
-  const { name = "subagent", description, loop, lane, timeoutMs, retry, maxDepth = 3, maxChildren = 16 } = definition;
+  const { name = "subagent", description, loop, maxDepth = 3, maxChildren = 16 } = definition;
+  const { lane, timeoutMs, retry, weight } = definition;
   checkType("loop", loop, "function");
   checkCount("maxDepth", maxDepth, 1);
   checkCount("maxChildren", maxChildren, 0);
@@ -56,13 +59,24 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   };
   const limits = { maxDepth, maxChildren };
   return limitedKind<string, In, I, string, unknown>(
-    { name, description, input, output: textSchema, run, lane, timeoutMs, retry },
+    { name, description, input, output: textSchema, run, lane, timeoutMs, retry, weight },
     limits,
   );
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof SubagentDefinition<never, never>>([
-  ...(["name", "description", "input", "loop", "maxDepth", "maxChildren", "lane", "timeoutMs", "retry"] as const),
+  ...([
+    "name",
+    "description",
+    "input",
+    "loop",
+    "maxDepth",
+    "maxChildren",
+    "lane",
+    "timeoutMs",
+    "retry",
+    "weight",
+  ] as const),
 ]);
 
 const VENDOR = "errand";

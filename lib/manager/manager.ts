@@ -1,13 +1,15 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
 import { ambientAttempt, runOutside } from "../core/ambient.js";
-import { type Clock, LONGEST_MS } from "../core/clock.js";
+import type { Clock } from "../core/clock.js";
 import { Core, type Stats } from "../core/core.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/events.js";
 import { treeOf } from "../core/hierarchy.js";
 import type { Ids } from "../core/ids.js";
 import type { Inbox } from "../core/inbox.js";
 import type { AnyTaskKind } from "../core/kind.js";
+import type { Lane } from "../core/lane.js";
+import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lane-options.js";
 import { checkLogger, type Logger } from "../core/logger.js";
 import { openStore } from "../core/open-store.js";
 import {
@@ -25,7 +27,6 @@ import {
 } from "../core/options.js";
 import type { TaskTree } from "../core/record.js";
 import type { Retention } from "../core/retention.js";
-import type { LaneOptions } from "../core/slots.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
 import type { TaskStore } from "../core/store.js";
 import { checkStore } from "../core/store-methods.js";
@@ -248,17 +249,51 @@ export class TaskManager extends Scope {
     }
   }
 
-  /** Stops starts, of one lane or all, until `resume`; never the way back of started tasks. Twice is once. `UnknownLaneError`. */
-  pause(lane?: string): void {
-    this.#setPaused(true, lane);
+  /**
+   * Stops starts, of one lane or all, until `resume`; never the way back of started tasks. A task whose function has not started yet is held too, also
+   * one that was spawned in the same turn and was granted its slot: it goes back to its place in line.
+   *
+   * With `untilAt`, in epoch milliseconds (for example from a `Retry-After`), the lane resumes at that instant without another call, and at once
+   * when it is past. Of several pauses the longest counts, and one without `untilAt` lasts until `resume`. A pause is not stored.
+   * `UnknownLaneError`.
+   */
+  pause(lane?: string, options: { untilAt?: number | undefined } = {}): void {
+    checkOptions("pause", options, "untilAt");
+    checkFinite("untilAt", options.untilAt);
+    this.core.slots.pause(this.#laneNamed(lane), options.untilAt ?? Number.POSITIVE_INFINITY);
   }
-  /** Starts go on, of one lane or all. `UnknownLaneError`. */
+  /** Starts go on, of one lane or all, however they were paused. `UnknownLaneError`. */
   resume(lane?: string): void {
-    this.#setPaused(false, lane);
+    this.core.slots.resume(this.#laneNamed(lane));
   }
 
-  #setPaused(isPaused: boolean, name: string | undefined): void {
-    this.core.slots.setPaused(isPaused, name === undefined ? undefined : this.core.spawner.laneOf(name));
+  #laneNamed(name: string | undefined): Lane<Task> | undefined {
+    return name === undefined ? undefined : this.core.spawner.laneOf(name);
+  }
+
+  /**
+   * Changes a lane while it runs: `setLane("model", { rate: { limit: 20, periodMs: 60_000 } })`. What is left out stays as it is, and `null` for
+   * `rate` or `perKey` takes that bound away. More slots start more tasks at once. Fewer slots stop nothing that has started, and the next
+   * starts wait. The starts that the old windows still knew count in the new ones. A task in line that weighs more than a new limit starts when
+   * nothing else counts in that window.
+   * Not stored: a restart has the lanes that its options declare. `UnknownLaneError`; `TypeError` or `RangeError` names an option that does not
+   * fit, and nothing has changed then.
+   */
+  setLane(name: string, change: LaneChange): void {
+    checkType("name", name, "string");
+    const lane = this.core.spawner.laneOf(name);
+    checkLaneChange(change);
+    this.core.setLane(lane, change);
+  }
+
+  /**
+   * Changes the slots of the whole manager while it runs, as `setLane` does those of a lane: an integer ≥ 1, or `Infinity`. The default lane
+   * has as many, unless it was declared, or given its own by `setLane`.
+   */
+  setConcurrency(concurrency: number): void {
+    checkType("concurrency", concurrency, "number");
+    checkCount("concurrency", concurrency, 1);
+    this.core.setConcurrency(concurrency);
   }
 
   /**
@@ -308,22 +343,7 @@ function checkManagerOptions(options: TaskManagerOptions): void {
   checkType("lanes", lanes, "object");
   for (const [name, lane] of Object.entries(lanes)) {
     checkText("the name of a lane", name);
-    checkOptions(`lanes.${name}`, lane, "concurrency", "rate", "agingMs", "holdAbandoned");
-    checkType(`lanes.${name}.concurrency`, lane.concurrency, "number");
-    checkCount(`lanes.${name}.concurrency`, lane.concurrency, 1);
-    checkMs(`lanes.${name}.agingMs`, lane.agingMs);
-    checkFinite(`lanes.${name}.agingMs`, lane.agingMs);
-    if (lane.holdAbandoned !== undefined) checkType(`lanes.${name}.holdAbandoned`, lane.holdAbandoned, "boolean");
-    if (lane.rate === undefined) continue;
-    checkOptions(`lanes.${name}.rate`, lane.rate, "limit", "periodMs");
-    checkType(`lanes.${name}.rate.limit`, lane.rate.limit, "number");
-    checkCount(`lanes.${name}.rate.limit`, lane.rate.limit, 1);
-    checkType(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, "number");
-    checkFinite(`lanes.${name}.rate.periodMs`, lane.rate.periodMs);
-    checkCount(`lanes.${name}.rate.periodMs`, lane.rate.periodMs, 1);
-    if (lane.rate.periodMs > LONGEST_MS) {
-      throw new RangeError(`lanes.${name}.rate.periodMs must be at most ${LONGEST_MS}, got ${lane.rate.periodMs}`);
-    }
+    checkLane(`lanes.${name}`, lane);
   }
   if (options.kinds !== undefined && !Array.isArray(options.kinds))
     throw new TypeError(`kinds must be a list of kinds, got ${show(options.kinds)}`);

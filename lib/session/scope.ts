@@ -101,8 +101,8 @@ export abstract class Scope {
     const scope = this.#scopeOf(options);
     const made = workOf(kind, options?.input);
     const { input: _, ...rest } = options ?? {};
-    const { lane = kind.lane, timeoutMs = kind.timeoutMs } = rest;
-    return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs }, made);
+    const { lane = kind.lane, timeoutMs = kind.timeoutMs, weight = kind.weight } = rest;
+    return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, weight }, made);
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {

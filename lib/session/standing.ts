@@ -1,6 +1,6 @@
 // Standing: how a living task stands, in short words that a model reads: who it is, what it waits for, how far it has come.
 //
-// Pure reading: says nothing that changes by itself, no time and no duration, so that the words stay the same while nothing happens.
+// Pure reading: says no time of now and no duration, so that the words stay the same while nothing happens; an instant stays what it is.
 // Every word of a task's own is quoted and bounded.
 
 import type { Requests } from "../core/inbox.js";
@@ -33,11 +33,13 @@ export function nameInWords({ id, traits, state }: Task): string {
 }
 
 /** Its status, or what says more: `asks request_1 "Which year?"`. */
-export function standingInWords({ state }: Task, questions: Questions): string {
+export function standingInWords(task: Task, questions: Questions): string {
+  const { state, heldUntil } = task;
   if (state.stop !== undefined) return "stopping";
   const { notBeforeAt, lastError } = state.details;
   if (state.status === "queued" && notBeforeAt !== undefined && lastError !== undefined)
     return `failed: ${quoted(lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
+  if (heldUntil !== undefined) return waitInWords({ on: "rate", untilAt: heldUntil }, questions);
   if (state.status !== "blocked") return state.status;
   const words: string[] = [];
   for (const wait of state.blockedOn) {
@@ -67,10 +69,19 @@ function waitInWords(wait: Wait, questions: Questions): string {
       return "waits for notices";
     case "slot":
       return "waits for a slot";
+    case "rate":
+      return `queued, waits for the rate of its lane until ${instantInWords(wait.untilAt)}`;
     default:
       return wait satisfies never;
   }
 }
+
+/** An instant is the same whenever it is read. */
+function instantInWords(at: number): string {
+  return new Date(Math.min(at, LAST_DATE)).toISOString();
+}
+/** The last instant that a date can say. */
+const LAST_DATE = 8.64e15;
 
 function idsInWords(ids: readonly string[]): string {
   const named = ids.slice(0, MOST_NAMED).map(idOf).join(", ");

@@ -7,6 +7,7 @@ import type { AnyTaskKind } from "../core/kind.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../core/options.js";
 import { takeRetry } from "../core/retry.js";
 import type { SpawnOptions } from "../core/spawn-options.js";
+import { takeWeight } from "../core/weight.js";
 import type { KindParts } from "../core/work.js";
 import { awaitTasks } from "./tools/await-tasks.js";
 import { cancelTask } from "./tools/cancel-task.js";
@@ -43,7 +44,17 @@ const NAMES: readonly TaskToolName[] = [
 ];
 const SPAWN_OPTIONS = [
   ...(["agent", "createdBy", "lane", "laneKey", "priority", "wake", "children", "detached", "runId"] as const),
-  ...(["timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs", "retry", "budget", "tags", "metadata"] as const),
+  ...([
+    "timeoutMs",
+    "totalTimeoutMs",
+    "stallTimeoutMs",
+    "graceMs",
+    "retry",
+    "budget",
+    "weight",
+    "tags",
+    "metadata",
+  ] as const),
 ] satisfies readonly (keyof ToolSpawnOptions)[];
 const DEFAULT_BYTES = 2_048;
 /** Ids, a status and what to do next always fit. */
@@ -57,6 +68,7 @@ export function sessionTools(hostOf: HostOf, options: ToolOptions = {}): readonl
   checkOneOf("spawn.wake", spawn.wake, ["silent", "onTerminal", "onActivity"]);
   takeBudget(spawn.budget);
   takeRetry(spawn.retry);
+  takeWeight(spawn.weight);
   checkCount("maxResultBytes", maxResultBytes, LEAST_BYTES);
   if (!Array.isArray(only)) throw new TypeError(`only must be a list of tools, got ${show(only)}`);
   for (const [index, name] of only.entries()) {

@@ -1,7 +1,7 @@
 // View: the living tasks of a session as text for a prompt (§9).
 //
 // One line a task, by creation; as many as fit, and the truth about the rest. The same while nothing has changed: it is made again only when
-// the loop has decided something since. Reads everything and owns nothing but its last text.
+// the loop has decided something since, or a task waits for its rate. Reads everything and owns nothing but its last text.
 
 import { budgetFor, leftOf } from "../core/budget.js";
 import type { Core } from "../core/core.js";
@@ -46,10 +46,12 @@ export class View {
     checkOptions("view", options, "maxChars");
     const { maxChars = DEFAULT_CHARS } = options ?? {};
     checkCount("maxChars", maxChars, LEAST_CHARS);
-    const { seq } = this.#shown.core.loop;
+    const { loop, slots } = this.#shown.core;
+    const { seq } = loop;
     if (seq !== this.#seq || maxChars !== this.#maxChars) {
       this.#text = textOf(this.#shown, maxChars);
-      this.#seq = seq;
+      // A wait for a rate ends by time, and changes with its lane: that is no fact.
+      this.#seq = slots.isTimed ? -1 : seq;
       this.#maxChars = maxChars;
     }
     return this.#text;

@@ -149,7 +149,10 @@ function whoWaits(manager: TaskManager): string {
 
 function inWords(manager: TaskManager, { id, title, status, blockedOn, lane }: TaskRecord): string {
   const name = title === undefined ? id : `${id} "${title}"`;
-  if (status === "queued") return `${name} is in line in the lane ${lane}`;
+  if (status === "queued") {
+    const held = blockedOn.map((wait) => ` and waits for ${waitInWords(manager, wait)}`).join("");
+    return `${name} is in line in the lane ${lane}${held}`;
+  }
   if (status === "running") return `${name} runs: it awaits something of its own`;
   const waits = blockedOn.map((wait) => waitInWords(manager, wait)).join(", ");
   return waits === "" ? `${name} was stopped and has not settled` : `${name} is blocked on ${waits}`;
@@ -170,5 +173,7 @@ function waitInWords({ inbox }: TaskManager, wait: Wait): string {
       return "a notice";
     case "slot":
       return "a slot";
+    case "rate":
+      return `its rate, until ${wait.untilAt}`;
   }
 }

@@ -190,8 +190,8 @@ describe("options of the manager", () => {
     },
     {
       name: "periodMs",
-      value: 2 ** 31,
-      options: { lanes: { model: { concurrency: 1, rate: { limit: 1, periodMs: 2 ** 31 } } } },
+      value: Number.POSITIVE_INFINITY,
+      options: { lanes: { model: { concurrency: 1, rate: { limit: 1, periodMs: Number.POSITIVE_INFINITY } } } },
     },
     {
       name: "periodMs",

@@ -1,8 +1,10 @@
 // Watchers: the links of those who wait for one task, taken away in any order (W3).
 
 import { AsyncResource } from "node:async_hooks";
+import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { Lane } from "../../lib/core/slots.js";
+import { Timekeeper } from "../../lib/core/clock.js";
+import { Lane } from "../../lib/core/lane.js";
 import { NO_DETAILS, NO_TRAITS, newState } from "../../lib/core/state.js";
 import { Task } from "../../lib/core/task.js";
 import { tellWatchers, unwatch, watch } from "../../lib/core/watchers.js";
@@ -14,7 +16,7 @@ function task(): Task {
     createdAt: 0,
     traits: NO_TRAITS,
     state: newState(NO_DETAILS),
-    lane: new Lane<Task>("default", { concurrency: 1 }, 1_000),
+    lane: new Lane<Task>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock())),
     parent: undefined,
     work: () => undefined,
     context: new AsyncResource("test"),

@@ -1,26 +1,10 @@
-// The rate gate of a lane: how many first starts a period may see, and that waiting for a token holds nothing (L7).
-//
-// The gate keeps the platform's time, so these tests run on vitest's fake timers and the default clock.
+// The rate of a lane: how many starts a period may see, and that waiting for the rate holds nothing (L7).
 
 import { type SpawnOptions, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
-import { countedIds } from "errand/testing";
+import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import * as fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { allFree, deferred, settled, slots } from "./support.js";
-
-beforeEach(() => {
-  // setImmediate stays real: `settled` needs it.
-  vi.useFakeTimers({ now: 1_000_000, toFake: ["Date", "setTimeout", "clearTimeout", "setInterval", "clearInterval"] });
-});
-afterEach(() => {
-  vi.useRealTimers();
-});
-
-async function advance(ms: number): Promise<void> {
-  await settled();
-  await vi.advanceTimersByTimeAsync(ms);
-  await settled();
-}
 
 /** The lane `model`, with a rate. */
 const gated = (concurrency: number, limit: number, periodMs: number) => ({
@@ -28,13 +12,26 @@ const gated = (concurrency: number, limit: number, periodMs: number) => ({
 });
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids">) {
-  const manager = new TaskManager({ ids: countedIds(), ...options });
+  const clock = manualClock(1_000_000);
+  const retention = { ttlMs: Number.POSITIVE_INFINITY };
+  const manager = new TaskManager({ ids: countedIds(), clock, retention, ...options });
   const startedAt = new Map<string, number>();
-  const begunAt = Date.now();
+  const begunAt = clock.now();
   const put = (name: string, spawn: SpawnOptions = {}): TaskHandle<void> =>
-    manager.spawn(() => void startedAt.set(name, Date.now() - begunAt), { lane: "model", ...spawn });
-  return { manager, startedAt, put, times: () => [...startedAt.values()], order: () => [...startedAt.keys()] };
+    manager.spawn(() => void startedAt.set(name, clock.now() - begunAt), { lane: "model", ...spawn });
+  const advance = (ms: number): Promise<void> => clock.advance(ms);
+  return {
+    manager,
+    clock,
+    advance,
+    startedAt,
+    put,
+    times: () => [...startedAt.values()],
+    order: () => [...startedAt.keys()],
+  };
 }
+
+const timers = (clock: ManualClock): number => (clock.nextAt === undefined ? 0 : 1);
 
 /** The most starts that any half-open window of `periodMs` saw. */
 function densest(times: readonly number[], periodMs: number): number {
@@ -43,7 +40,7 @@ function densest(times: readonly number[], periodMs: number): number {
 
 describe("how many start", () => {
   test("L7 at most `limit` tasks start in a period, and all of them in the end", async () => {
-    const { manager, put, times } = world({ lanes: gated(10, 2, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(10, 2, 1_000) });
     for (let index = 0; index < 7; index += 1) put(`t${index}`);
     await settled();
     expect(times()).toEqual([0, 0]);
@@ -55,7 +52,7 @@ describe("how many start", () => {
   });
 
   test("L7 the period slides: no window of that length sees more, wherever it begins", async () => {
-    const { manager, put, times } = world({ lanes: gated(10, 3, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(10, 3, 1_000) });
     let count = 0;
     for (const pause of [0, 900, 50, 30, 400, 100, 700, 5, 990, 10, 0, 1_500, 999]) {
       await advance(pause);
@@ -68,7 +65,7 @@ describe("how many start", () => {
   });
 
   test("L7 an idle lane saves up no tokens beyond its limit", async () => {
-    const { put, times } = world({ lanes: gated(10, 2, 1_000) });
+    const { put, times, advance } = world({ lanes: gated(10, 2, 1_000) });
     put("early");
     await advance(60_000);
     for (let index = 0; index < 5; index += 1) put(`late${index}`);
@@ -77,7 +74,7 @@ describe("how many start", () => {
   });
 
   test("L7 a token is taken only while a slot is free: none is hoarded behind a busy lane", async () => {
-    const { manager, put, times } = world({ lanes: gated(1, 2, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(1, 2, 1_000) });
     const gate = deferred();
     manager.spawn(() => gate.promise, { lane: "model" });
     for (let index = 0; index < 5; index += 1) put(`t${index}`);
@@ -90,7 +87,7 @@ describe("how many start", () => {
   });
 
   test("L7 lanes without a rate are not held up", async () => {
-    const { manager, put, times } = world({
+    const { manager, put, times, advance } = world({
       lanes: { model: { concurrency: 9, rate: { limit: 1, periodMs: 1_000 } }, free: { concurrency: 9 } },
     });
     put("gated");
@@ -115,12 +112,12 @@ describe("how many start", () => {
 
 describe("what takes no token", () => {
   test("L7 a resume takes none", async () => {
-    const { manager, startedAt, put } = world({ lanes: gated(1, 1, 60_000) });
-    const begunAt = Date.now();
+    const { manager, startedAt, put, clock, advance } = world({ lanes: gated(1, 1, 60_000) });
+    const begunAt = clock.now();
     const looper = manager.spawn(
       async (ctx) => {
         for (let index = 0; index < 20; index += 1) await ctx.sleep(10);
-        return Date.now() - begunAt;
+        return clock.now() - begunAt;
       },
       { lane: "model" },
     );
@@ -135,7 +132,7 @@ describe("what takes no token", () => {
   });
 
   test("L7 a resume passes those who wait for a token", async () => {
-    const { manager, put, times } = world({ lanes: gated(1, 1, 60_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(1, 1, 60_000) });
     const sleeper = manager.spawn((ctx) => ctx.sleep(500), { lane: "model" });
     await settled();
     put("waits for a token", { priority: 100 });
@@ -147,12 +144,12 @@ describe("what takes no token", () => {
 
 describe("what takes one", () => {
   test("L7 each attempt: a retry starts anew, as another request of the provider would", async () => {
-    const { manager } = world({ lanes: gated(10, 1, 1_000) });
-    const begunAt = Date.now();
+    const { manager, clock, advance } = world({ lanes: gated(10, 1, 1_000) });
+    const begunAt = clock.now();
     const starts: [number, number][] = [];
     const flaky = manager.spawn(
       (ctx) => {
-        starts.push([ctx.attempt, Date.now() - begunAt]);
+        starts.push([ctx.attempt, clock.now() - begunAt]);
         if (ctx.attempt < 3) throw new Error("once more");
       },
       { lane: "model", retry: { maxAttempts: 3, backoffMs: 100, factor: 1, jitter: false } },
@@ -175,13 +172,13 @@ describe("what takes one", () => {
   });
 
   test("L4 L7 a retry and those that stand in line share the tokens: no period sees more starts than its limit", async () => {
-    const { manager, put, times } = world({ lanes: gated(10, 2, 1_000) });
-    const begunAt = Date.now();
+    const { manager, put, times, clock, advance } = world({ lanes: gated(10, 2, 1_000) });
+    const begunAt = clock.now();
     const retried: number[] = [];
     for (let index = 0; index < 3; index += 1) {
       manager.spawn(
         (ctx) => {
-          retried.push(Date.now() - begunAt);
+          retried.push(clock.now() - begunAt);
           if (ctx.attempt === 1) throw new Error("once more");
         },
         { lane: "model", retry: { maxAttempts: 2, backoffMs: 10 } },
@@ -195,8 +192,7 @@ describe("what takes one", () => {
   });
 
   test("L7 a retry that is cancelled in its pause, or while it waits for its token, owes none and leaves no timer", async () => {
-    const retention = { ttlMs: Number.POSITIVE_INFINITY };
-    const { manager, put, times } = world({ lanes: gated(10, 1, 1_000), retention });
+    const { manager, put, times, clock, advance } = world({ lanes: gated(10, 1, 1_000) });
     const fail = (): never => {
       throw new Error("once more");
     };
@@ -204,13 +200,13 @@ describe("what takes one", () => {
     const inPause = manager.spawn(fail, { lane: "model", retry });
     await advance(100);
     await inPause.cancel();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
     await advance(900);
     const inLine = manager.spawn(fail, { lane: "model", retry });
     await advance(500);
     expect(inLine.record).toMatchObject({ status: "queued", attempt: 2 });
     await inLine.cancel();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
     put("next");
     await advance(500);
     expect(times()).toEqual([2_000]);
@@ -219,7 +215,7 @@ describe("what takes one", () => {
 
 describe("waiting for a token", () => {
   test("L7 the gate holds no slot: the one slot of the manager is there for others", async () => {
-    const { manager, put, order } = world({
+    const { manager, put, order, advance } = world({
       concurrency: 1,
       lanes: gated(1, 1, 1_000),
     });
@@ -238,7 +234,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 a token that comes while the slot is gone starts nobody then, and not two later", async () => {
-    const { manager, put, order } = world({
+    const { manager, put, order, advance } = world({
       concurrency: 1,
       lanes: gated(1, 1, 1_000),
     });
@@ -259,7 +255,7 @@ describe("waiting for a token", () => {
   });
 
   test("L4 L7 a lane with a rate is not starved by lanes that keep the manager's slot busy", async () => {
-    const { manager, put, startedAt } = world({ concurrency: 1, lanes: gated(1, 1, 1_000) });
+    const { manager, put, startedAt, clock, advance } = world({ concurrency: 1, lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     put("second");
@@ -268,7 +264,7 @@ describe("waiting for a token", () => {
     const busy = (): void => {
       manager.spawn(
         async () => {
-          await new Promise<void>((resolve) => setTimeout(resolve, 73));
+          await new Promise<void>((resolve) => clock.setTimeout(resolve, 73));
           if (!over) busy();
         },
         { root: true },
@@ -284,7 +280,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 one token is asked for at a time: a lane that was looked at often has not used up later ones", async () => {
-    const { manager, put, startedAt } = world({ concurrency: 2, lanes: gated(1, 1, 1_000) });
+    const { manager, put, startedAt, advance } = world({ concurrency: 2, lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     put("second");
@@ -299,7 +295,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 whoever is first when the token comes starts with it", async () => {
-    const { put, order } = world({ lanes: gated(1, 1, 1_000) });
+    const { put, order, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     put("plain");
@@ -312,7 +308,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 a task cancelled while it waits for a token leaves the token to the next", async () => {
-    const { manager, put, startedAt } = world({ lanes: gated(1, 1, 1_000) });
+    const { manager, put, startedAt, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     const gone = put("gone");
@@ -330,7 +326,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 a token for which nobody is left starts nobody, and the limit still holds", async () => {
-    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     await settled();
     await Promise.all([put("gone").cancel(), put("gone too").cancel()]);
@@ -344,7 +340,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 one who is gone while the only one in line does not cost the next a period", async () => {
-    const { put, startedAt } = world({ lanes: gated(1, 1, 1_000) });
+    const { put, startedAt, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     const gone = put("gone");
@@ -356,7 +352,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 a paused lane starts nobody when the token comes, and starts when it is resumed", async () => {
-    const { manager, put, order } = world({ lanes: gated(1, 1, 1_000) });
+    const { manager, put, order, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
     put("second");
@@ -374,7 +370,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 L4 keys take turns behind the gate too", async () => {
-    const { put, order } = world({ lanes: gated(5, 1, 1_000) });
+    const { put, order, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     await settled();
     for (let index = 0; index < 5; index += 1) put(`a${index}`, { laneKey: "a" });
@@ -384,7 +380,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 `close` does not wait for a token, and starts nobody later", async () => {
-    const { manager, put, times } = world({ lanes: gated(5, 1, 60_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(5, 1, 60_000) });
     put("first");
     await settled();
     const waiting = put("waiting");
@@ -396,7 +392,7 @@ describe("waiting for a token", () => {
   });
 
   test("L7 a function that fails has used its token all the same", async () => {
-    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     const bad = manager.spawn(
       () => {
         throw new Error("no");
@@ -415,41 +411,40 @@ describe("waiting for a token", () => {
 
 describe("nobody left to start", () => {
   test("L7 D8 no timer stays when the line is emptied, by cancel, by pause or by close", async () => {
-    const { manager, put, times } = world({
+    const { manager, put, times, clock } = world({
       lanes: gated(5, 1, 60_000),
-      retention: { ttlMs: Number.POSITIVE_INFINITY },
     });
     put("first");
     const second = put("second");
     await settled();
-    expect(vi.getTimerCount()).toBe(1);
+    expect(timers(clock)).toBe(1);
     void second.cancel();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
     put("third");
     await settled();
-    expect(vi.getTimerCount()).toBe(1);
+    expect(timers(clock)).toBe(1);
     manager.pause("model");
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
     manager.resume("model");
-    expect(vi.getTimerCount()).toBe(1);
+    expect(timers(clock)).toBe(1);
     await manager.close();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
     expect(times()).toEqual([0]);
   });
 
   test("L7 no token is asked for when nobody could start with it: no timer stays behind a task that waits", async () => {
-    const { manager, put } = world({ lanes: gated(5, 1, 60_000), retention: { ttlMs: Number.POSITIVE_INFINITY } });
+    const { manager, put, clock } = world({ lanes: gated(5, 1, 60_000) });
     put("first");
     const waiter = manager.spawn((ctx) => ctx.receive(), { root: true });
     await settled();
     void waiter.send("go on");
     await settled();
     expect(waiter.status).toBe("succeeded");
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
   });
 
   test("L7 a resume leaves the token that is there to the next start", async () => {
-    const { manager, startedAt, put } = world({ concurrency: 1, lanes: gated(5, 1, 1_000) });
+    const { manager, startedAt, put, advance } = world({ concurrency: 1, lanes: gated(5, 1, 1_000) });
     const sleeper = manager.spawn((ctx) => ctx.sleep(1_500), { lane: "model" });
     const left = put("left");
     await advance(500);
@@ -468,22 +463,21 @@ describe("nobody left to start", () => {
   });
 
   test("L7 D8 `close` leaves no timer of a token that only `room` asked for", async () => {
-    const { manager, put } = world({
+    const { manager, put, clock } = world({
       lanes: gated(5, 1, 60_000),
       limits: { maxQueued: 0 },
-      retention: { ttlMs: Number.POSITIVE_INFINITY },
     });
     put("first");
     const room = manager.room({ lane: "model" });
     await settled();
-    expect(vi.getTimerCount()).toBe(1);
+    expect(timers(clock)).toBe(1);
     await manager.close();
     await expect(room).rejects.toMatchObject({ code: "MANAGER_CLOSED" });
-    expect(vi.getTimerCount()).toBe(0);
+    expect(timers(clock)).toBe(0);
   });
 
   test("L7 whoever comes after an emptied line waits out the period all the same", async () => {
-    const { put, times } = world({ lanes: gated(5, 1, 1_000) });
+    const { put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     await advance(400);
     void put("second").cancel();
@@ -495,7 +489,7 @@ describe("nobody left to start", () => {
   });
 
   test("L7 a start that pause took back has used no token", async () => {
-    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000) });
+    const { manager, put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     manager.pause("model");
     await advance(400);
@@ -511,7 +505,7 @@ describe("nobody left to start", () => {
   });
 
   test("L6 L7 with no line a lane with a rate takes a task when it has a token, and `room` tells when", async () => {
-    const { manager, put, times } = world({ lanes: gated(5, 1, 1_000), limits: { maxQueued: 0 } });
+    const { manager, put, times, advance } = world({ lanes: gated(5, 1, 1_000), limits: { maxQueued: 0 } });
     put("first");
     expect(() => put("second")).toThrow(expect.objectContaining({ code: "QUEUE_FULL" }));
     const producer = manager.room({ lane: "model" }).then(() => put("second"));
@@ -541,22 +535,22 @@ describe("any load", () => {
         fc.integer({ min: 1, max: 3 }),
         fc.integer({ min: 1, max: 3 }),
         async (jobs, limit, concurrency) => {
-          const { manager } = world({ concurrency, lanes: gated(concurrency, limit, 1_000) });
+          const { manager, clock, advance } = world({ concurrency, lanes: gated(concurrency, limit, 1_000) });
           const starts: number[] = [];
           const handles: TaskHandle<void>[] = [];
           for (const { lane, afterMs, workMs, priority, isCancelled } of jobs) {
-            await vi.advanceTimersByTimeAsync(afterMs);
+            await advance(afterMs);
             const handle = manager.spawn(
               () => {
-                if (lane === "model") starts.push(Date.now());
-                return new Promise<void>((resolve) => setTimeout(resolve, workMs));
+                if (lane === "model") starts.push(clock.now());
+                return new Promise<void>((resolve) => clock.setTimeout(resolve, workMs));
               },
               { lane, priority },
             );
             handles.push(handle);
-            if (isCancelled) setTimeout(() => void handle.cancel(), workMs);
+            if (isCancelled) clock.setTimeout(() => void handle.cancel(), workMs);
           }
-          await vi.advanceTimersByTimeAsync(120_000);
+          await advance(120_000);
           await settled();
           expect(handles.filter((handle) => handle.record.finishedAt === undefined)).toEqual([]);
           expect(densest(starts, 1_000)).toBeLessThanOrEqual(limit);
