@@ -48,12 +48,12 @@ export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readon
   return { unused, refusals, off: () => over.abort() };
 }
 
-function checkLines(lines: readonly ScriptedAnswer[]): void {
+function checkLines(lines: unknown): void {
   if (!Array.isArray(lines)) throw new TypeError(`answers must be a list of lines, got ${show(lines)}`);
-  for (const [index, line] of lines.entries()) {
+  for (const [index, line] of (lines as readonly ScriptedAnswer[]).entries()) {
     const place = `answers[${index}]`;
     checkFields(place, line, ["to", "by", "answer", "reject"]);
-    const { to, by, reject } = line as Partial<ScriptedAnswer>;
+    const { to, by, reject } = line;
     if (!(to instanceof RegExp)) checkType(`${place}.to`, to, "string");
     checkText(`${place}.by`, by);
     if (reject !== undefined) checkType(`${place}.reject`, reject, "string");

@@ -41,7 +41,7 @@ describe("§12 an input that does not fit is InvalidInputError, and nothing is s
       "a field that there is not",
       { command: "ls", shell: true },
       ["shell"],
-      /no field "shell"; there are command, args/,
+      /no field "shell"; it has command, args/,
     ],
     ["a field that objects have", JSON.parse(`{ "command": "ls", "__proto__": 1 }`), ["__proto__"], /no field/],
   ])("%s", (_what, input, path, said) => {
