@@ -147,7 +147,11 @@ export interface TaskRecord {
 
   /** Of a kind: as it was passed, before its schema. */
   readonly input?: Json;
-  /** Of a `succeeded` task; absent when JSON cannot carry it, and then `outputOmitted` says why. */
+  /**
+   * The result of a `succeeded` task, as JSON: a `Date` or `URL` is its text. Absent when JSON cannot carry the result (bytes, a `Map`, a stream, a
+   * function, `NaN`, a cycle), and then `outputOmitted` says where and why: `"$.image: a Buffer"`. In this process `result()` gives the very
+   * value; after a restart it gives what is kept here.
+   */
   readonly output?: Json;
   readonly outputOmitted?: string;
   /** Why it failed; of one that is tried again, why its last attempt did. */

@@ -1,5 +1,9 @@
 // What a record, an event or a message can carry, and how errand says that it cannot.
 
+import { EventEmitter } from "node:events";
+import { BlockList } from "node:net";
+import { Readable } from "node:stream";
+import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { copyJson, type Json, takeJson } from "../../lib/core/json.js";
@@ -79,6 +83,13 @@ describe("a value JSON can carry", () => {
     expect(JSON.stringify(carried(new Page()))).toBe('{"words":3}');
   });
 
+  test("may be of another realm", () => {
+    expect(carried(runInNewContext("({ a: [{}, Object.create(null)], at: new Date(0) })"))).toEqual({
+      a: [{}, {}],
+      at: new Date(0).toJSON(),
+    });
+  });
+
   test("may hold one object twice: that is no cycle", () => {
     const shared = { page: 1 };
     expect(carried({ first: shared, then: [shared, { again: shared }] })).toEqual({
@@ -154,8 +165,38 @@ describe("a value JSON cannot carry", () => {
     ["a cycle in arrays", ring, "$[0][0]: a cycle"],
     ["a cycle below the top", [parent], "$[0].child.parent: a cycle"],
     ["a toJSON that gives what JSON cannot carry", { at: { toJSON: () => 1n } }, "$.at: a bigint"],
+    ["an invalid date, whose toJSON is null", { at: new Date(Number.NaN) }, "$.at: an invalid Date"],
+    ["a Buffer, whose toJSON is a list of numbers", { image: Buffer.alloc(2) }, "$.image: a Buffer"],
+    ["an object of a class that shows nothing", [new BlockList()], "$[0]: a BlockList"],
+    ["a stream, which shows its machinery", { body: Readable.from([]) }, "$.body: a Readable"],
+    ["an emitter", new EventEmitter(), "$: a EventEmitter"],
   ])("%s is refused, with its place", (_what, value, why) => {
     expect(refused(value)).toBe(why);
+  });
+
+  const fiftyMegabytes = Buffer.alloc(50_000_000, 7);
+  test.each<[where: string, value: unknown]>([
+    ["alone", fiftyMegabytes],
+    ["in an object", { image: { bytes: fiftyMegabytes } }],
+    ["in a list, many times", [1, "a", fiftyMegabytes, fiftyMegabytes]],
+    ["as a view", new Uint8ClampedArray(fiftyMegabytes.buffer)],
+    ["as words", new BigInt64Array(fiftyMegabytes.buffer, 0, 1_000)],
+    ["as a DataView", new DataView(fiftyMegabytes.buffer)],
+    ["as an ArrayBuffer", { bytes: fiftyMegabytes.buffer }],
+    ["of another realm", runInNewContext("[new Uint8Array(50_000_000)]")],
+    [
+      "of a class of its own with a toJSON",
+      new (class extends Uint8Array {
+        toJSON = () => [...this];
+      })(50_000_000),
+    ],
+    ["given by a toJSON", { toJSON: () => fiftyMegabytes }],
+  ])("§12 bytes %s are refused before a single one is read", (_where, value) => {
+    const { user, system } = process.cpuUsage();
+    expect(refused(value)).toMatch(/: a (Buffer|Uint8ClampedArray|BigInt64Array|DataView|ArrayBuffer|Uint8Array|\w*)$/);
+    const spent = process.cpuUsage({ user, system });
+    // A list of fifty million numbers takes seconds.
+    expect(spent.user + spent.system).toBeLessThan(200_000);
   });
 
   async function* pages() {

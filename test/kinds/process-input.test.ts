@@ -37,12 +37,7 @@ describe("§12 an input that does not fit is InvalidInputError, and nothing is s
     ["a variable that is a number", { command: "ls", env: { A: 1 } }, ["env", "A"], /env\.A must be a string.*got 1/],
     ["a NUL in a variable", { command: "ls", env: { A: "\0" } }, ["env", "A"], /env\.A must be/],
     ["a check that is no boolean", { command: "ls", check: "yes" }, ["check"], /check must be a boolean, got "yes"/],
-    [
-      "a field that there is not",
-      { command: "ls", shell: true },
-      ["shell"],
-      /no field "shell"; it has command, args/,
-    ],
+    ["a field that there is not", { command: "ls", shell: true }, ["shell"], /no field "shell"; it has command, args/],
     ["a field that objects have", JSON.parse(`{ "command": "ls", "__proto__": 1 }`), ["__proto__"], /no field/],
   ])("%s", (_what, input, path, said) => {
     const manager = new TaskManager();
