@@ -33,6 +33,7 @@ export {
   UnknownLaneError,
 } from "./core/errors.js";
 export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
+export { failureInWords } from "./core/failure.js";
 export type { TaskHandle, TaskRef } from "./core/handle.js";
 export type { Ids } from "./core/ids.js";
 export type { Inbox } from "./core/inbox.js";
@@ -52,6 +53,7 @@ export type {
   ArtifactInput,
   Budget,
   ChildrenPolicy,
+  FailureCause,
   LinksInput,
   Progress,
   Runtime,

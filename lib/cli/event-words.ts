@@ -4,7 +4,7 @@ import type { Message, TaskEvent, TaskPatch } from "errand";
 import { inWords } from "./duration.js";
 import {
   count,
-  failureInWords,
+  failurePhrase,
   kindOf,
   labelOf,
   phrase,
@@ -41,7 +41,7 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
       if (event.outputApart) return "succeeded, with a long output";
       return event.output === undefined ? "succeeded" : `succeeded: ${valuePhrase(event.output)}`;
     case "task.failed":
-      return `failed: ${failureInWords(event.error)}`;
+      return `failed: ${failurePhrase(event.error)}`;
     case "task.cancelled":
       return `cancelled: ${phrase(event.reason)}`;
     case "task.interrupted":
@@ -73,7 +73,7 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
       return `emitted ${phrase(event.name)}${event.payload === undefined ? "" : `: ${valuePhrase(event.payload)}`}`;
     case "task.retried": {
       const { error, notBeforeAt, at } = event;
-      return `failed: ${failureInWords(error)}; tried again ${notBeforeAt > at ? `in ${inWords(notBeforeAt - at)}` : "at once"}`;
+      return `failed: ${failurePhrase(error)}; tried again ${notBeforeAt > at ? `in ${inWords(notBeforeAt - at)}` : "at once"}`;
     }
     default:
       return event satisfies never;

@@ -1,13 +1,13 @@
 // Record page: the record of a task in groups that people read: what it is, where it belongs, when, what it made, why it ended.
 
-import type { Budget, Json, TaskRecord } from "errand";
+import type { Budget, FailureCause, Json, TaskRecord } from "errand";
 import { clockTime, inWords, relative } from "./duration.js";
 import { aligned, type Row, type Span } from "./line.js";
 import { jsonText, printableLines } from "./printable.js";
 import { countsInWords, statusSpan } from "./status.js";
 import {
   count,
-  failureInWords,
+  failurePhrase,
   kindOf,
   labelOf,
   phrase,
@@ -48,7 +48,8 @@ function aboutIt(task: TaskRecord, setting: Setting): Field[] {
   return [
     ["status", statusSpan(task)],
     ["waits", waitsInWords(blockedOn, setting).replace(/^waits /u, "")],
-    ["why", error === undefined ? whyInWords(task) : failureInWords(error)],
+    ["why", error === undefined ? whyInWords(task) : failurePhrase(error)],
+    ...(error?.causes ?? []).map((cause, index): Field => [index === 0 ? "because" : "", causeInWords(cause)]),
     [
       "stopped",
       isAskedToStop ? `${relative(cancelRequestedAt, setting.now)}, ${stopReason}: ${phrase(reason ?? "")}` : "",
@@ -98,6 +99,11 @@ function itsTimes(
     ["deadline", finishedAt === undefined ? at(totalDeadlineAt) : ""],
     ["process", runtime === undefined ? "" : `${runtime.pid} (instance ${runtime.instanceId})`],
   ];
+}
+
+function causeInWords({ name, message, code }: FailureCause): string {
+  const what = [name, code].filter((part) => part !== undefined).join(" ");
+  return phrase(what === "" ? message : `${what}: ${message}`);
 }
 
 function itsWork({ usage, budget, artifacts, links, outputOmitted }: TaskRecord): Field[] {

@@ -1,6 +1,7 @@
 // Task words: what a record says, in short phrases.
 
 import type { InboxRequest, Progress, TaskFailure, TaskRecord, Usage, UsageReport, Wait } from "errand";
+import { failureInWords } from "errand";
 import { inWords, relative } from "./duration.js";
 import { jsonText, printable, shortened } from "./printable.js";
 
@@ -63,13 +64,13 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
   }
 }
 
-export function failureInWords({ code, message }: TaskFailure): string {
-  return `${code}: ${phrase(message)}`;
+export function failurePhrase(error: TaskFailure): string {
+  return `${error.code}: ${phrase(failureInWords(error))}`;
 }
 
 /** Why it ended as it did; empty of one that succeeded or lives. */
 export function whyInWords({ status, error, reason }: TaskRecord): string {
-  if (error !== undefined) return failureInWords(error);
+  if (error !== undefined) return failurePhrase(error);
   return status === "cancelled" || status === "interrupted" ? phrase(reason ?? "") : "";
 }
 

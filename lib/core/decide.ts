@@ -6,8 +6,9 @@
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
+import { withCause } from "./failure.js";
 import type { Runtime, TaskFailure, TaskOutcome } from "./record.js";
-import { type Settled, withCause } from "./settled.js";
+import type { Settled } from "./settled.js";
 import type { Output, Stop, TaskState } from "./state.js";
 import { type FailureCode, isTerminal } from "./status.js";
 
@@ -206,7 +207,9 @@ const TOO_LONG = {
 
 function limited(code: keyof typeof TOO_LONG | "budget_exceeded", words: string, settled: Settled): TaskFailure {
   const failure = { code, message: code === "budget_exceeded" ? words : TOO_LONG[code] };
-  return settled.how === "threw" ? withCause(failure, settled.error) : Object.freeze(failure);
+  if (settled.how !== "threw") return Object.freeze(failure);
+  const { error, causes } = settled;
+  return withCause(causes === undefined ? failure : { ...failure, causes }, error);
 }
 
 function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {

@@ -4,6 +4,7 @@
 // to which task, and what to do. `isErrandError` knows them by brand, so also across two copies of errand.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { failureInWords } from "./failure.js";
 import { idInWords } from "./printed.js";
 import type { TaskOutcome } from "./record.js";
 import type { InboxRequest } from "./request.js";
@@ -38,7 +39,7 @@ export class TaskCancelledError extends ErrandError {
   }
 }
 
-/** Another task did not succeed; `cause` is what it threw. No AbortError: a cancelled child is not one's own cancel. */
+/** Another task did not succeed. The message has the reasons below its failure (`outcome.error.causes`); `cause` is what it threw. No AbortError: a cancelled child is not one's own cancel. */
 export class TaskOutcomeError extends ErrandError {
   readonly code = "TASK_OUTCOME";
   readonly taskId: string;
@@ -61,7 +62,7 @@ function tellOutcome(
 ): [string, ErrorOptions | undefined] {
   switch (outcome.status) {
     case "failed":
-      return [`Task ${task} failed (${outcome.error.code}): ${outcome.error.message}`, causeOf(outcome.error)];
+      return [`Task ${task} failed (${outcome.error.code}): ${failureInWords(outcome.error)}`, causeOf(outcome.error)];
     case "cancelled":
       return [`Task ${task} was cancelled: ${outcome.reason}`, causeOf(outcome)];
     case "interrupted":

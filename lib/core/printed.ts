@@ -33,3 +33,61 @@ export function isPlainId(id: string): boolean {
 export function idInWords(id: string): string {
   return isPlainId(id) ? id : JSON.stringify(id);
 }
+
+export function isObject(value: unknown): value is object {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
+/** A field of an object; `undefined` of what is none, and when reading it throws. */
+export function fieldOf(value: unknown, field: PropertyKey): unknown {
+  return isObject(value) ? read((): unknown => Reflect.get(value, field)) : undefined;
+}
+
+/** How many fields, or items, of one object are shown, and how deep. */
+const MOST_FIELDS = 12;
+const MOST_DEEP = 3;
+
+/** An object in at most `most` characters, as JSON shows it, and nothing of it read twice: `{"status":429,"error":{"type":"rate_limit"}}`. */
+export function brief(value: unknown, most: number): string {
+  return cutTo(shown(value, most, 0), most);
+}
+
+/** At most `most` characters, of which none is half a pair. */
+export function cutTo(text: string, most: number): string {
+  return text.length > most ? `${startOf(text, most - 1)}…` : text;
+}
+
+function startOf(text: string, most: number): string {
+  const end = text.charCodeAt(most - 1);
+  const isSplit = text.length > most && end >= 0xd800 && end <= 0xdbff;
+  return text.slice(0, isSplit ? most - 1 : most);
+}
+
+function shown(value: unknown, most: number, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(startOf(value, most));
+  if (!isObject(value)) return printed(value);
+  const tag = readText(() => Object.prototype.toString.call(value).slice("[object ".length, -1)) ?? "";
+  if (typeof value === "function") return "a function";
+  const message = readText(() => fieldOf(value, "message"));
+  if (depth > 0 && message !== undefined) return JSON.stringify(startOf(message, most));
+  if (read(() => ArrayBuffer.isView(value)) !== false || depth === MOST_DEEP) return `a ${tag}`;
+  const isList = tag === "Array";
+  const names = isList ? INDICES : tag === "Object" ? read(() => Object.keys(value)) : WORDS_OF_OTHERS;
+  const parts: string[] = [];
+  let length = 0;
+  for (const name of names ?? []) {
+    if (parts.length === MOST_FIELDS || length > most) break;
+    const field = fieldOf(value, name);
+    if (field === undefined || typeof field === "function" || field === "") continue;
+    const part = `${isList ? "" : `${JSON.stringify(name)}:`}${shown(field, most, depth + 1)}`;
+    parts.push(part);
+    length += part.length;
+  }
+  const body = parts.join(",");
+  if (isList) return `[${body}]`;
+  if (tag === "Object") return `{${body}}`;
+  return body === "" ? `a ${tag}` : `a ${tag} {${body}}`;
+}
+const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS }, (_, index) => String(index));
+/** Of a Response, an Event, and the like, whose fields are not their own. */
+const WORDS_OF_OTHERS = ["type", "code", "status", "statusText", "url", "message"] as const;

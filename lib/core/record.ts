@@ -16,12 +16,30 @@ export type Wait =
   | { readonly on: "slot" }
   | { readonly on: "rate"; readonly untilAt: number };
 
-/** Why a task failed. `cause` is the thrown value itself, whatever it was; it is not enumerable, so that a record and an event are plain JSON. */
-export interface TaskFailure {
-  readonly code: FailureCode;
+/** One reason below a failure: an error that another error carries, or the content of a thrown object. */
+export interface FailureCause {
+  /** At most 500 characters. */
   readonly message: string;
   readonly name?: string;
+  /** The `code` of that error (`"ECONNREFUSED"`); without one its HTTP status. */
+  readonly code?: string;
+}
+
+/** Why a task failed. */
+export interface TaskFailure {
+  readonly code: FailureCode;
+  /** The message of the thrown error; of a thrown value that is no error its text, and of a plain object its JSON, cut at 500 characters. */
+  readonly message: string;
+  readonly name?: string;
+  /** The `code` of the thrown error itself (`"ECONNREFUSED"`); without one its HTTP status. */
+  readonly errorCode?: string;
+  /**
+   * The reasons below it, the nearest first, each once, at most 8: those in `cause` and in the `errors` of an `AggregateError`, at any depth; of a
+   * thrown object that is no error also its content. Stored, so it is there after a restart. Absent when there are none.
+   */
+  readonly causes?: readonly FailureCause[];
   readonly stack?: string;
+  /** The thrown value itself, whatever it was. It is not enumerable, so that a record and an event are plain JSON, and a restart loses it. */
   readonly cause?: unknown;
 }
 

@@ -9,13 +9,14 @@ import type { Command } from "./commands.js";
 import { retriable } from "./decide.js";
 import { Delivery } from "./delivery.js";
 import { deskOf } from "./desk.js";
+import { messageOf } from "./failure.js";
 import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { Pause } from "./pause.js";
 import type { Runtime, TaskFailure } from "./record.js";
 import { backoffOf, checkedBackoff, type RetryPolicy } from "./retry.js";
-import { messageOf, type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
+import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
 import type { StopReason } from "./status.js";
@@ -370,7 +371,8 @@ class Start extends Delivery {
 }
 
 function thrownBy({ task }: Attempt, error: unknown): Threw {
-  return task.state.stop === undefined ? threw(error) : threwStopped(error);
+  const { stop } = task.state;
+  return stop === undefined ? threw(error) : threwStopped(error, stop.reason);
 }
 
 /** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */

@@ -3,10 +3,11 @@
 // Told before anything is decided, because reading a value, or an error, may run code of its own: `decide` reads neither.
 
 import { isErrandError } from "./errors.js";
-import { printed, read, readText } from "./printed.js";
-import type { TaskFailure } from "./record.js";
+import { reasonsOf, toFailure } from "./failure.js";
+import { read } from "./printed.js";
+import type { FailureCause, TaskFailure } from "./record.js";
 import { type Output, toOutput } from "./state.js";
-import type { FailureCode } from "./status.js";
+import type { FailureCode, StopReason } from "./status.js";
 
 export interface Returned {
   readonly how: "returned";
@@ -18,6 +19,8 @@ export interface Threw {
   readonly error: unknown;
   /** Left out where nobody asks: how a stopped task ended is said by what stopped it. */
   readonly failure: TaskFailure | undefined;
+  /** What it threw, and what is below, of a task that a limit stopped; left out where that is the stop itself. */
+  readonly causes?: readonly FailureCause[];
 }
 /** `silent`: it did not end, within the grace. `unstarted`: it never began. */
 export type Settled = Returned | Threw | { readonly how: "silent" } | { readonly how: "unstarted" };
@@ -30,14 +33,10 @@ export function threw(error: unknown): Threw & { readonly failure: TaskFailure }
   return { how: "threw", error, failure: toFailure(codeOfThrown(error), error) };
 }
 
-/** Of a task that was stopped before: a sweep of thousands reads no stack. */
-export function threwStopped(error: unknown): Threw {
-  return { how: "threw", error, failure: undefined };
-}
-
-/** What a thrown value says. Reading it never throws. */
-export function messageOf(thrown: unknown): string {
-  return readText(() => (thrown instanceof Error ? thrown.message : undefined)) ?? printed(thrown);
+/** Of a task that was stopped before: a sweep of thousands reads no stack. One that a limit stopped may have had a reason to be late. */
+export function threwStopped(error: unknown, stop: StopReason): Threw {
+  const isSwept = stop === "cancel" || stop === "shutdown" || read(() => isErrandError(error, "TASK_CANCELLED"));
+  return { how: "threw", error, failure: undefined, ...(isSwept === false ? { causes: reasonsOf(error) } : {}) };
 }
 
 /** Fails a task with a code of its own: what a kind's function gave is not what the kind promises, or its remote says how it failed (§10). */
@@ -57,22 +56,4 @@ function codeOfThrown(error: unknown): FailureCode {
   if (failure !== undefined) return failure;
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
-}
-
-/** Whatever was thrown, told faithfully: an Error by its words, anything else as it prints. Reading it never throws (S8). */
-function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
-  if (!read(() => thrown instanceof Error)) return withCause({ code, message: printed(thrown) }, thrown);
-  const error = thrown as Error;
-  const name = readText(() => error.name);
-  const stack = readText(() => error.stack);
-  const message = messageOf(thrown);
-  return withCause(
-    { code, message, ...(name === undefined ? {} : { name }), ...(stack === undefined ? {} : { stack }) },
-    thrown,
-  );
-}
-
-/** The cause is there to be read and not to be written out, as that of an `Error`: JSON could seldom carry it. */
-export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
-  return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
 }

@@ -2,6 +2,7 @@
 //
 // What a task says of itself is data that nobody vouches for: it stands quoted, bounded and escaped, and cannot end its line or its fence.
 
+import { failureInWords } from "../core/failure.js";
 import type { Happening, Notice } from "../core/notice.js";
 import type { TaskFailure } from "../core/record.js";
 import type { Task } from "../core/task.js";
@@ -58,7 +59,7 @@ function endInWords({ state }: Task): string {
   const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, MOST_OF_ONE)}`;
   switch (outcome?.status) {
     case "failed":
-      return `failed${failureInWords(outcome.error)}${summary}`;
+      return `${failed(outcome.error)}${summary}`;
     case "cancelled":
       return `was cancelled: ${quoted(outcome.reason, MOST_OF_ONE)}${summary}`;
     case "interrupted": {
@@ -74,6 +75,6 @@ function endInWords({ state }: Task): string {
   }
 }
 
-function failureInWords({ code, message }: TaskFailure): string {
-  return `${code === "error" ? "" : ` (${code})`}: ${quoted(message, MOST_OF_ONE)}`;
+function failed(error: TaskFailure): string {
+  return `failed${error.code === "error" ? "" : ` (${error.code})`}: ${quoted(failureInWords(error), MOST_OF_ONE)}`;
 }

@@ -189,11 +189,12 @@ describe("what a function throws", () => {
     ["a string", "out of paper", "out of paper"],
     ["a number", 42, "42"],
     ["a symbol", Symbol("paper"), "Symbol(paper)"],
-    ["an object", { tray: 2 }, "[object Object]"],
-    ["an object without a prototype", Object.create(null), "[object Object]"],
+    ["an object", { tray: 2 }, '{"tray":2}'],
+    ["an object without a prototype", Object.create(null), "{}"],
   ])("§12 is recorded faithfully when it is %s", (_what, value, message) => {
     const outcome = outcomeOf(STATES.running, threw(value));
-    expect(outcome).toEqual({ id: TASK_ID, status: "failed", error: { code: "error", message } });
+    const content = typeof value === "object" && value !== null ? { causes: [{ message }] } : {};
+    expect(outcome).toEqual({ id: TASK_ID, status: "failed", error: { code: "error", message, ...content } });
     expect(outcome).toHaveProperty("error.cause", value);
   });
 

@@ -3,6 +3,7 @@
 // Its words are only ever inside the strings of a result, which JSON keeps apart: they need no quotes. What nobody sees of them is left out
 // (§12), and they are cut to the room there is. A long result is paged as it is seen, so that the places in it are those that a model counts.
 
+import { failureInWords } from "../../core/failure.js";
 import type { Json } from "../../core/json.js";
 import type { Output } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
@@ -54,7 +55,8 @@ export function endReader(task: Task): (room: number) => Result {
     case "succeeded":
       return resultReader(output);
     case "failed": {
-      const { code, message } = outcome.error;
+      const { code } = outcome.error;
+      const message = failureInWords(outcome.error);
       return (room) => ({ error: present({ code, message: cut(message, room) }), ...abandoned });
     }
     case "cancelled":

@@ -1,0 +1,208 @@
+// A failure: what was thrown, with the reasons below it, as the record keeps it and as its readers are shown it (§12).
+
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { runInNewContext } from "node:vm";
+import { failureInWords, type TaskFailure, TaskOutcomeError } from "errand";
+import { describe, expect, test } from "vitest";
+import { started, task as taskOf } from "../durable/process.js";
+import { given, world } from "./program.js";
+import { settled } from "./support.js";
+
+async function failed(thrown: unknown): Promise<TaskFailure> {
+  const { manager } = world();
+  const outcome = await manager
+    .spawn(() => {
+      throw thrown;
+    })
+    .outcome();
+  if (outcome.status !== "failed") throw new Error(`expected a failure, got ${outcome.status}`);
+  return outcome.error;
+}
+const messages = ({ causes = [] }: TaskFailure): readonly string[] => causes.map(({ message }) => message);
+const fails = (): never => {
+  throw new Error("unreadable");
+};
+
+describe("§12 the causes of a failure", () => {
+  test("are those of the chain, the nearest first, with their names and codes", async () => {
+    const refused = Object.assign(new Error("connect ECONNREFUSED 10.0.0.1:5432"), { code: "ECONNREFUSED" });
+    const error = await failed(new Error("step failed", { cause: new TypeError("fetch failed", { cause: refused }) }));
+    expect(error.message).toBe("step failed");
+    expect(error.causes).toEqual([
+      { message: "fetch failed", name: "TypeError" },
+      { message: "connect ECONNREFUSED 10.0.0.1:5432", name: "Error", code: "ECONNREFUSED" },
+    ]);
+    expect(failureInWords(error)).toBe("step failed: fetch failed; connect ECONNREFUSED 10.0.0.1:5432");
+  });
+
+  test("are those of an AggregateError, also of one below another", async () => {
+    const inner = new AggregateError([new Error("model C: no quota")], "the spare failed");
+    const any = Promise.any([Promise.reject(new Error("model A: rate limited")), Promise.reject(inner)]);
+    const error = await failed(await any.catch((thrown: unknown) => thrown));
+    expect(messages(error)).toEqual(["model A: rate limited", "the spare failed", "model C: no quota"]);
+    expect(failureInWords(error)).toBe(
+      "All promises were rejected: model A: rate limited; the spare failed; model C: no quota",
+    );
+  });
+
+  test("of a fetch say what the network said", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    server.close();
+    await once(server, "close");
+    const error = await failed(await fetch(`http://127.0.0.1:${port}`).catch((thrown: unknown) => thrown));
+    expect(failureInWords(error)).toMatch(/^fetch failed: .*ECONNREFUSED/);
+  });
+
+  test("of an error that was suppressed by another are both", async () => {
+    const suppressed = Object.assign(new Error("An error was suppressed during disposal."), {
+      name: "SuppressedError",
+      error: new Error("close failed"),
+      suppressed: new Error("write failed"),
+    });
+    expect(messages(await failed(suppressed))).toEqual(["close failed", "write failed"]);
+  });
+
+  test.each<[what: string, cause: unknown, message: string]>([
+    ["a text", "no quota", "no quota"],
+    ["a number", 429, "429"],
+    ["an object", { type: "overloaded", nested: { retryAfter: 3 } }, '{"type":"overloaded","nested":{"retryAfter":3}}'],
+    ["an error of another realm", runInNewContext("new RangeError('too far')"), "too far"],
+    [
+      "a Response",
+      new Response(null, { status: 503, statusText: "Overloaded" }),
+      'a Response {"type":"default","status":503,"statusText":"Overloaded"}',
+    ],
+  ])("may be %s", async (_what, cause, message) => {
+    expect(messages(await failed(new Error("step failed", { cause })))).toEqual([message]);
+  });
+
+  test("are at most 8, each once and cut, however many, deep or cyclic they are", async () => {
+    const loop = new Error("loop");
+    loop.cause = new Error("back", { cause: loop });
+    expect(messages(await failed(loop))).toEqual(["back"]);
+    let deep = new Error("the bottom");
+    for (let depth = 0; depth < 10_000; depth++) deep = new Error(`at ${depth}`, { cause: deep });
+    expect(messages(await failed(deep))).toHaveLength(8);
+    const many = new AggregateError(Array.from({ length: 100_000 }, () => new Error("rate limited")));
+    expect(messages(await failed(many))).toEqual(["rate limited"]);
+    const [cause] = messages(await failed(new Error("x", { cause: new Error("y".repeat(1_000_000)) })));
+    expect(cause).toHaveLength(500);
+  });
+
+  test("are absent where there are none", async () => {
+    for (const thrown of [new Error("alone"), "a text", undefined, null, 3, Symbol("s"), () => 1])
+      expect(await failed(thrown)).not.toHaveProperty("causes");
+  });
+
+  test("that cannot be read hurt nothing", async () => {
+    const traps = { get: fails, has: fails, getPrototypeOf: fails, ownKeys: fails };
+    for (const cause of [
+      Object.defineProperty(new Error("a"), "message", { get: fails }),
+      Object.defineProperty(new Error("a"), "cause", { get: fails }),
+      Object.defineProperty(new AggregateError([]), "errors", { get: fails }),
+      { toString: fails, [Symbol.toPrimitive]: fails },
+      new Proxy({}, traps),
+      new Proxy([], traps),
+    ]) {
+      expect((await failed(new Error("step failed", { cause }))).message).toBe("step failed");
+      expect(typeof (await failed(cause)).message).toBe("string");
+    }
+  });
+});
+
+describe("§12 what is thrown and is no Error of this realm", () => {
+  test("has its message, name, code and content", async () => {
+    const thrown = { name: "RateLimit", message: "slow down", status: 429, body: { retry: [1, "two", null] } };
+    expect(await failed(thrown)).toMatchObject({
+      message: "slow down",
+      name: "RateLimit",
+      errorCode: "429",
+      causes: [{ message: JSON.stringify(thrown), code: "429" }],
+    });
+  });
+
+  test("has its content for a message, when it has no other", async () => {
+    const error = await failed({ error: { type: "overloaded" }, bytes: Buffer.alloc(1_000_000), run: fails });
+    expect(error.message).toBe('{"error":{"type":"overloaded"},"bytes":a Uint8Array}');
+    expect(failureInWords(error)).toBe(error.message);
+    expect((await failed({ text: "x".repeat(10_000) })).message).toHaveLength(500);
+  });
+
+  test("has the name of its error, when that is of another realm", async () => {
+    const error = await failed(runInNewContext("new TypeError('x is not a function')"));
+    expect(error).toMatchObject({ name: "TypeError", message: "x is not a function" });
+    expect(error).not.toHaveProperty("causes");
+    expect(await failed(new DOMException("gone", "TimeoutError"))).toMatchObject({
+      name: "TimeoutError",
+      message: "gone",
+    });
+  });
+
+  test("has the code of a system error, also where the message does not say it", async () => {
+    const reset = Object.assign(new Error("the request failed"), { code: "ECONNRESET" });
+    const error = await failed(reset);
+    expect([error.errorCode, failureInWords(error)]).toEqual(["ECONNRESET", "the request failed (ECONNRESET)"]);
+  });
+});
+
+describe("§12 the causes are shown", () => {
+  const step = (): never => {
+    throw new Error("step failed", { cause: new Error("connect ECONNREFUSED 10.0.0.1:5432") });
+  };
+
+  test("in a notice, in every tool, and in the error of a waiter", async () => {
+    const { manager } = world();
+    const session = manager.session("chat");
+    const task = session.spawn(step);
+    await settled();
+    expect(given(await session.nextNotices()).text).toContain("step failed: connect ECONNREFUSED");
+    const tools = session.tools({ only: ["get_task", "await_tasks"] });
+    for (const [index, input] of [{ task_id: task.id }, { task_ids: [task.id] }].entries())
+      expect(JSON.stringify(await tools[index]?.execute(input))).toContain("ECONNREFUSED");
+    const waiter = await manager.spawn(() => task.result()).outcome();
+    expect(waiter).toMatchObject({ error: { message: expect.stringContaining("step failed: connect ECONNREFUSED") } });
+  });
+
+  test("after a restart as before it, to who reads and to who waits", async () => {
+    const first = await started();
+    first.manager.session("chat").spawn(step, { id: "step" });
+    await settled();
+    const before = taskOf(first, "step").record.error;
+    const next = await first.restart();
+    expect(taskOf(next, "step").record.error).toEqual(before);
+    const error: unknown = await taskOf(next, "step")
+      .result()
+      .catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TaskOutcomeError);
+    expect((error as Error).message).toContain("step failed: connect ECONNREFUSED");
+    expect(given(await next.manager.session("chat").nextNotices()).text).toContain("ECONNREFUSED");
+  });
+
+  test("of an attempt that is tried again, while it waits", async () => {
+    const { manager } = world();
+    const task = manager.spawn(step, { retry: { maxAttempts: 2, backoffMs: 1_000 } });
+    await settled();
+    const cause = { name: "Error", message: "connect ECONNREFUSED 10.0.0.1:5432" };
+    expect(task.record).toMatchObject({ status: "queued", error: { causes: [cause] } });
+  });
+
+  test("of a task that a limit stopped, which failed for a reason while it was stopped", async () => {
+    const { manager, pass } = world();
+    const late = manager.spawn(
+      async (ctx) => {
+        await ctx.cancelled();
+        throw new Error("query cancelled", { cause: new Error("the lock of table users was held") });
+      },
+      { timeoutMs: 10 },
+    );
+    const quiet = manager.spawn((ctx) => ctx.cancelled().then(() => Promise.reject(ctx.signal.reason)), {
+      timeoutMs: 10,
+    });
+    await pass(10);
+    expect(late.record.error).toMatchObject({ code: "timeout", causes: [{ message: "query cancelled" }, {}] });
+    expect(quiet.record.error).not.toHaveProperty("causes");
+  });
+});
