@@ -222,6 +222,11 @@ export class Core {
         this.ledger.count(task);
         this.notices.made(task);
       },
+      onReplaced: (task) => {
+        // Its end is no news: the work is done once more.
+        this.notices.acknowledge(task.noticed?.pending ?? []);
+        this.#retainer.replaced(task);
+      },
     });
     this.#room = new Room(
       (lane, lent) => this.spawner.roomIn(lane, lent),

@@ -1,7 +1,7 @@
 // Hierarchy: who is whose child (DESIGN §4).
 //
 // Owns the links between tasks and the counts along them: living children (H1, H4), usage (§8). Walks are iterative, over our own
-// links, so no depth overflows and no signal is chained (C5). Parent pointers never change.
+// links, so no depth overflows and no signal is chained (C5). The id of a parent never changes.
 
 import type { TaskTree, UsageReport } from "./record.js";
 import { familyOf, type Task } from "./task.js";
@@ -23,6 +23,12 @@ export function adopt(task: Task): void {
     above.family.tasksBelow++;
     above.touch();
   }
+}
+
+/** `next` takes the place of `task`, which has ended: what is kept below the one is below the other. */
+export function inherit(task: Task, next: Task): void {
+  next.family = task.family;
+  for (const child of childrenOf(task)) child.parent = next;
 }
 
 /** `task` has just ended. */

@@ -5,7 +5,7 @@
 
 import { deskOf } from "./desk.js";
 import type { TaskEvent } from "./events.js";
-import { adopt, buryIn, letGo } from "./hierarchy.js";
+import { adopt, buryIn, inherit, letGo } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
 import { freezeJson, type Json } from "./json.js";
 import type { Lane } from "./lane.js";
@@ -190,6 +190,7 @@ export class Replay {
     });
     registry.add(task);
     adopt(task);
+    if (before !== undefined) inherit(before, task);
     if (this.#isBeside) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
     this.#rooms.onMade(task);

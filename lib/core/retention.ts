@@ -1,10 +1,12 @@
 // Retention: which ended tasks are kept (D6).
 //
 // The newest `maxFinished`, none longer than `ttlMs`. Never a living one, none that still has kept children: its record is needed
-// for their tree; and none that its owner has not acknowledged (N2). Eviction takes a record out of the index; a handle in hand reads on.
+// for their tree; none that its owner has not acknowledged (N2); and no child of a living parent that the same spawn finds again, so that
+// the next attempt of that parent does only what was not done. Eviction takes a record out of the index; a handle in hand reads on.
 
 import { Alarm, type Timekeeper } from "./clock.js";
 import { Fifo } from "./fifo.js";
+import { childrenOf } from "./hierarchy.js";
 import type { Task } from "./task.js";
 
 /** Which ended tasks are kept: never at the cost of live ones, of notices that their owner has not acknowledged, or of a handle in hand. */
@@ -37,6 +39,7 @@ export class Retainer {
 
   ended(task: Task): void {
     task.endedAt = this.#clock.monotonic();
+    for (const child of this.#kept(task)) this.#drop(child);
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
     if (this.#sweep !== undefined) return;
@@ -67,6 +70,11 @@ export class Retainer {
     if (this.#pinned.has(task)) this.#drop(task);
   }
 
+  /** Those below `parent`, which has ended, whose turn has come. */
+  #kept(parent: Task): readonly Task[] {
+    return this.#pinned.size === 0 ? [] : [...childrenOf(parent)].filter((child) => this.#pinned.has(child));
+  }
+
   #dropOldest(): void {
     const oldest = this.#finished.shift();
     if (oldest !== undefined) this.#drop(oldest);
@@ -74,7 +82,7 @@ export class Retainer {
 
   #drop(first: Task): void {
     for (let task: Task | undefined = first; task !== undefined; ) {
-      if (task.family.firstChild !== undefined || (task.noticed?.pending.length ?? 0) > 0) {
+      if (isWanted(task) || task.family.firstChild !== undefined || (task.noticed?.pending.length ?? 0) > 0) {
         this.#pinned.add(task);
         return;
       }
@@ -97,4 +105,9 @@ export class Retainer {
   close(): void {
     this.#sweep?.cancel();
   }
+}
+
+/** D6: the same spawn of its parent, which lives, returns it. */
+function isWanted({ parent, isReturnable }: Task): boolean {
+  return isReturnable && parent !== undefined && !parent.isOver;
 }

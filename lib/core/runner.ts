@@ -91,9 +91,10 @@ export class Runner {
     // Its lane has other bounds by now (L10): it stands in line again.
     if (!task.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
+    const isRetry = task.state.details.notBeforeAt !== undefined;
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
     slots.started(task.lane, task);
-    const attempt = new Attempt(task, task.state.attempt, waits);
+    const attempt = new Attempt(task, loop.seq, isRetry, waits);
     task.attempt = attempt;
     task.desk?.deadlines?.run();
     if (task.desk !== undefined) this.#rooms.onStarted(task);

@@ -19,7 +19,7 @@ import {
   TaskTerminatedError,
   UnknownLaneError,
 } from "./errors.js";
-import { adopt } from "./hierarchy.js";
+import { adopt, inherit } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import { isSameJson } from "./json.js";
 import type { Kinds } from "./kinds.js";
@@ -80,6 +80,8 @@ interface SpawnRooms {
   /** Why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
   readonly onCreated: (task: Task) => void;
+  /** A new attempt takes the place of a task that has ended. */
+  readonly onReplaced: (task: Task) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlyMap<Task | string, number>;
 }
@@ -133,7 +135,10 @@ export class Spawner {
     if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
-    if (known !== undefined) return sameTask(known, scope, options, made);
+    if (known !== undefined) {
+      refuseOther(known, scope, options, made);
+      if (!isToRunAgain(known, parent)) return known;
+    }
     const failure = this.#rooms.storeFailure();
     if (failure !== undefined) throw failure;
 
@@ -147,19 +152,21 @@ export class Spawner {
     const now = loop.clock.now();
     if (options.id !== undefined) registry.hasGivenIds = true;
     const task = new Task({
-      id: options.id ?? this.#newId(),
+      id: known?.id ?? options.id ?? this.#newId(),
       sessionId,
       createdAt: now,
       traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
-      state: newState(details),
+      state: newState(details, known === undefined ? 1 : known.state.attempt + 1),
       lane,
       parent,
       work,
       kind: made.parts,
       context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
+    if (known !== undefined) this.#rooms.onReplaced(known);
     registry.add(task);
     adopt(task);
+    if (known !== undefined) inherit(known, task);
     loop.created(task);
     this.#rooms.onCreated(task);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
@@ -301,16 +308,30 @@ function countAbove(parent: Task, kind: string): number {
   return count;
 }
 
-/** §10: the same id is the same task only with the same content. A call is found by its content already. */
-function sameTask(task: Task, { parent }: SpawnScope, { id = task.id }: SpawnOptions, made: KindWork): Task {
+/** §10: the same id is the same task only for the same owner and with the same content. A plain function has no content to compare. */
+function refuseOther(
+  task: Task,
+  { parent, sessionId }: SpawnScope,
+  { id = task.id }: SpawnOptions,
+  made: KindWork,
+): void {
   const { kind, input } = task.traits;
-  const isSame =
-    kind === made.kind && (kind === undefined || (task.parent === parent && isSameJson(input, made.input)));
-  if (isSame) return task;
+  const isOwners = task.sessionId === sessionId && task.parentId === parent?.id;
+  if (isOwners && kind === made.kind && (kind === undefined || isSameJson(input, made.input))) return;
   throw new IdConflictError(
     id,
-    `Task ${idInWords(task.id)} was spawned with the id ${show(id)} and other content: use an id for each piece of work`,
+    `Task ${idInWords(task.id)} was spawned with the id ${show(id)} ${isOwners ? "and other content" : "by another owner"}: use an id for each piece of work`,
   );
+}
+
+/**
+ * A child that an earlier attempt of its parent left has a new attempt when it is not done: when its process ended first (D6), and in a retry
+ * when it did not succeed (§10). A parent that a restart resumes finds its other children as they ended (H7).
+ */
+function isToRunAgain({ isOver, endSeq, state: { status } }: Task, parent: Task | undefined): boolean {
+  const attempt = parent?.attempt;
+  if (attempt === undefined || !isOver || endSeq > attempt.startSeq) return false;
+  return status === "interrupted" || (attempt.isRetry && status !== "succeeded");
 }
 
 /** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */

@@ -188,8 +188,8 @@ const NEW: TaskState = Object.freeze({
 });
 
 /** Tasks that say nothing of themselves begin as one shared state. */
-export function newState(details: TaskDetails): TaskState {
-  return details === NO_DETAILS ? NEW : { ...NEW, details };
+export function newState(details: TaskDetails, attempt = 1): TaskState {
+  return details === NO_DETAILS && attempt === 1 ? NEW : { ...NEW, details, attempt };
 }
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };

@@ -113,7 +113,8 @@ export class Task implements TaskSpec, Slotted {
   endSeq = 0;
 
   // ── the hierarchy ──
-  readonly parent: Task | undefined;
+  /** Another object only when a new attempt takes the place of an ended parent. */
+  parent: Task | undefined;
   readonly root: Task;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
@@ -334,6 +335,10 @@ export class Attempt {
   readonly waits: WaitKeeper;
   /** `open` until the function settles or is given up (S2). */
   phase: "open" | "settled" | "abandoned" = "open";
+  /** `seq` of the fact by which it started. */
+  readonly startSeq: number;
+  /** The attempt before it failed, and this one tries again. */
+  readonly isRetry: boolean;
   /** What it waits for now, in order of beginning; made with the first wait. Written by the waits. */
   pending: Set<Pending> | undefined;
   /** The last wait, over, on its way back to a slot. Written by the waits. */
@@ -347,9 +352,11 @@ export class Attempt {
   /** Once another attempt follows: what had stopped this one, and what has its slot. Written by the runner. */
   past: { readonly stop: Stop | undefined; readonly holder: Holder } | undefined;
 
-  constructor(task: Task, number: number, waits: WaitKeeper) {
+  constructor(task: Task, startSeq: number, isRetry: boolean, waits: WaitKeeper) {
     this.task = task;
-    this.number = number;
+    this.number = task.state.attempt;
+    this.startSeq = startSeq;
+    this.isRetry = isRetry;
     this.waits = waits;
   }
 

@@ -1,7 +1,7 @@
 // The same work asked for twice (§9, §10): by `id`, or by `callId` in its session and run. One task, running or ended, as long as its
 // record is kept. Other content is a conflict of an `id`, and a new task of a `callId`. What a plain function does, and what an eviction does, is in session.test.ts too.
 
-import type { SpawnOptions, TaskHandle } from "errand";
+import type { SpawnOptions, TaskContext, TaskHandle, TaskManager } from "errand";
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { compacted, started, task } from "../durable/process.js";
@@ -354,6 +354,120 @@ describe("§9 a callId", () => {
     // Never two tasks for one call.
     expect(manager.list()).toHaveLength(1);
     expect(again).toMatchObject({ id: first.id });
+  });
+});
+
+describe("§10 in the next attempt of a retry, a child by the same key", () => {
+  const ends: readonly [string, boolean, (ctx: TaskContext) => Promise<unknown>][] = [
+    ["failed", false, () => Promise.reject(new Error("no such page"))],
+    ["cancelled by the sweep", false, untilStopped],
+    ["succeeded", true, async () => 1],
+  ];
+  test.each(keys.flatMap(([name, key]) => ends.map((end) => [name, key, ...end] as const)))(
+    "%s %s %s",
+    async (_name, key, how, isKept, first) => {
+      const { manager, pass } = world();
+      const runs: string[] = [];
+      const ids = new Set<string>();
+      const parent = manager.spawn(
+        async (ctx) => {
+          const child = ctx.spawn(
+            (inner) => (runs.push(`${ctx.attempt}.${inner.attempt}`), ctx.attempt === 1 ? first(inner) : 2),
+            key,
+          );
+          ids.add(child.id);
+          // The same spawn in one attempt is the same attempt of the child.
+          if (how === "failed") await child.outcome();
+          expect(ctx.spawn(() => 3, key).record).toBe(child.record);
+          await settled();
+          if (ctx.attempt === 1) throw new Error("once more");
+          return child.result();
+        },
+        { retry: { maxAttempts: 2, backoffMs: 0, jitter: false } },
+      );
+      for (let n = 0; n < 10; n++) await pass(1);
+      expect(await parent.result()).toBe(isKept ? 1 : 2);
+      expect([runs, ids.size]).toEqual([isKept ? ["1.1"] : ["1.1", "2.2"], 1]);
+      expect(manager.tree(parent.id)[0]?.children).toHaveLength(1);
+    },
+  );
+
+  test("keeps what an earlier attempt of the child did below it", async () => {
+    const { manager, pass } = world();
+    const runs: string[] = [];
+    const parent = manager.spawn(
+      async (ctx) => {
+        await ctx
+          .spawn(
+            async (middle) => {
+              for (const id of ["a", "b"]) await middle.spawn(() => void runs.push(id), { id }).result();
+              if (middle.attempt === 1) throw new Error("once more");
+            },
+            { id: "middle" },
+          )
+          .result();
+      },
+      { retry: { maxAttempts: 2, backoffMs: 0, jitter: false } },
+    );
+    for (let n = 0; n < 10; n++) await pass(1);
+    expect([parent.status, runs]).toEqual(["succeeded", ["a", "b"]]);
+    const [tree] = manager.tree(parent.id);
+    expect(tree?.children.map(({ record, children }) => [record.id, record.attempt, children.length])).toEqual([
+      ["middle", 2, 2],
+    ]);
+    expect(parent.usage().tasks).toBe(5);
+  });
+
+  test("reports no end of the attempt before to the parent's owner again", async () => {
+    const { manager, pass } = world();
+    const chat = manager.session("chat");
+    const parent = chat.spawn(
+      async (ctx) => {
+        const isFirst = ctx.attempt === 1;
+        const work = () => (isFirst ? Promise.reject(new Error("no")) : 2);
+        const child = ctx.spawn(work, { id: "child", wake: "onTerminal" });
+        await settled();
+        if (isFirst) throw new Error("once more");
+        return child.result();
+      },
+      { retry: { maxAttempts: 2, backoffMs: 0, jitter: false }, wake: "silent" },
+    );
+    for (let n = 0; n < 10; n++) await pass(1);
+    expect(await parent.result()).toBe(2);
+    expect(await chat.nextNotices({ timeoutMs: 0 })).toBeUndefined();
+  });
+});
+
+describe("§10 an id is its owner's:", () => {
+  type Options = Pick<SpawnOptions, "parent">;
+  type Owner = readonly [Pick<TaskManager, "spawn">, Options?];
+  const owners: readonly [string, (manager: TaskManager) => readonly [Owner, Owner]][] = [
+    ["two sessions", (manager) => [[manager.session("a")], [manager.session("b")]]],
+    ["a session and the program", (manager) => [[manager.session("a")], [manager]]],
+    ["the program and a session", (manager) => [[manager], [manager.session("a")]]],
+    [
+      "two parents",
+      (manager) => [
+        [manager, { parent: manager.spawn(untilStopped) }],
+        [manager, { parent: manager.spawn(untilStopped) }],
+      ],
+    ],
+  ];
+  test.each(owners)("%s", async (_what, two) => {
+    const { kind, kinds } = counting();
+    const spawns: readonly ((owner: Owner) => TaskHandle)[] = [
+      ([owner, options]) => owner.spawn(() => 1, { id: "report", ...options }),
+      ([owner, options]) => owner.spawn(kind, { id: "report", input: 1, ...options }),
+    ];
+    for (const spawn of spawns) {
+      const { manager } = world({ kinds });
+      const [one, other] = two(manager);
+      const first = spawn(one);
+      expect(refused(() => spawn(other), "ID_CONFLICT").message).toContain("report");
+      expect(spawn(one).id).toBe(first.id);
+      expect(await first.result()).toBe(1);
+      await manager.close({ graceMs: 0 });
+    }
   });
 });
 

@@ -127,11 +127,12 @@ describe("D6 maxFinished", () => {
     const session = manager.session("chat");
     const parent = hold(session);
     await settled();
-    await parent.ctx.spawn((ctx) => ctx.reportUsage({ inputTokens: 5 }), { id: "child" }).result();
+    const child = parent.ctx.spawn((ctx) => ctx.reportUsage({ inputTokens: 5 }));
+    await child.result();
     await session.spawn(() => 1, { id: "last" }).result();
     await settled();
     expect(session.list().map(({ id }) => id)).toEqual([parent.handle.id, "last"]);
-    expect(session.get("child")).toBeUndefined();
+    expect(session.get(child.id)).toBeUndefined();
     expect(parent.handle.usage()).toMatchObject({ inputTokens: 5, tasks: 2 });
   });
 
@@ -152,14 +153,54 @@ describe("D6 maxFinished", () => {
     const { manager } = world({ retention: { maxFinished: 0 } });
     const parent = hold(manager);
     await settled();
-    const children = new Map(["a", "b", "c"].map((id) => [id, hold(parent.ctx, { id })]));
+    const children = new Map(["a", "b", "c"].map((title) => [title, hold(parent.ctx, { title })]));
     await settled();
-    for (const id of gone) {
-      children.get(id)?.finish();
+    for (const title of gone) {
+      children.get(title)?.finish();
       await settled();
     }
-    hold(parent.ctx, { id: "d" });
-    expect(manager.tree(parent.handle.id)[0]?.children.map(({ record }) => record.id)).toEqual(kept);
+    hold(parent.ctx, { title: "d" });
+    expect(manager.tree(parent.handle.id)[0]?.children.map(({ record }) => record.title)).toEqual(kept);
+  });
+
+  test.each(["id", "callId"])(
+    "D6 a child with an %s is kept as long as its parent lives, and evicted after it",
+    async (name) => {
+      const { manager } = world({ retention: { maxFinished: 1 } });
+      const [parent, other] = [hold(manager, { id: "parent" }), hold(manager, { id: "other" })];
+      await settled();
+      const keyed = [1, 2, 3].map((n) => parent.ctx.spawn(() => n, { [name]: `page-${n}` }));
+      const plain = parent.ctx.spawn(() => 4);
+      // A child of the child is not kept for the grandparent.
+      const deep = parent.ctx.spawn((ctx) => ctx.spawn(() => 5, { [name]: "deep" }).id, { [name]: "above" });
+      const deepId = await deep.result();
+      await settled();
+      await manager.spawn(() => 6, { id: "last" }).result();
+      await settled();
+      for (const { id } of keyed) expect(manager.get(id)?.status).toBe("succeeded");
+      expect([manager.get(plain.id), manager.get(deepId)]).toEqual([undefined, undefined]);
+      for (const n of [1, 2, 3]) {
+        const again = parent.ctx.spawn(() => -n, { [name]: `page-${n}` });
+        expect([again.id, await again.result()]).toEqual([keyed[n - 1]?.id, n]);
+      }
+      parent.finish();
+      await settled();
+      expect(ids(manager)).toEqual(["parent", "other"]);
+      other.finish();
+    },
+  );
+
+  test("D6 a detached child with an id is kept for its parent as well, and a swept parent lets go of all", async () => {
+    const { manager } = world({ retention: { maxFinished: 0 } });
+    const parent = hold(manager);
+    await settled();
+    await parent.ctx.spawn(() => 1, { id: "apart", detached: true }).result();
+    await parent.ctx.spawn(() => 2, { id: "below" }).result();
+    await settled();
+    expect(ids(manager)).toEqual([parent.handle.id, "apart", "below"]);
+    await parent.handle.cancel();
+    await settled();
+    expect(ids(manager)).toEqual([]);
   });
 });
 

@@ -3,7 +3,7 @@
 import type { TaskContext, TaskEvent } from "errand";
 import { describe, expect, test } from "vitest";
 import { deaf, endsIn, given, hold, typesOf, untilStopped } from "../core/program.js";
-import { deferred, peek, settled } from "../core/support.js";
+import { deferred, facts, peek, settled } from "../core/support.js";
 import { compacted, durable, outcome, type Process, started, task } from "./process.js";
 
 const leaf = durable((ctx) => (ctx.attempt === 1 ? deaf() : `leaf ${ctx.attempt}`), { name: "leaf" });
@@ -144,14 +144,68 @@ describe("H7 children of a reattached parent", () => {
     expect(task(next, "goes.child").record).toMatchObject({ status: "queued", attempt: 2 });
   });
 
-  test("a child that does not go on is interrupted below a parent that does, and the same spawn gives it so", async () => {
-    const child = durable(deaf, { name: "child", canReattach: () => false });
-    const parent = parentOf(async (ctx) => (await ctx.spawn(child, { id: "child" }).outcome()).status);
+  test("D6 a child that cannot be resumed is interrupted below a parent that is, whose same spawn gives it a new attempt", async () => {
+    const child = durable((ctx) => (ctx.attempt === 1 ? deaf() : `attempt ${ctx.attempt}`), {
+      name: "child",
+      canReattach: () => false,
+    });
+    const parent = parentOf((ctx) => ctx.spawn(child, { id: "child" }).result());
     const first = await started({ kinds: [parent, child] });
     first.manager.spawn(parent, { id: "parent" });
     await settled();
     const next = await first.restart();
-    expect(await task(next, "parent").result()).toBe("interrupted");
+    const told = facts(next.manager);
+    expect(await task(next, "parent").result()).toBe("attempt 2");
+    // S6: the end of the first attempt is a fact, and the second is a task anew under the same id.
+    expect(typesOf(told, "child")).toEqual(["task.created", "task.started", "task.succeeded"]);
+    expect(next.store.typesOf("child").filter((type) => type === "task.interrupted")).toHaveLength(1);
+    const last = await next.restart();
+    expect(task(last, "child").record).toMatchObject({ status: "succeeded", attempt: 2, parentId: "parent" });
+    expect(last.manager.tree("parent")[0]?.children).toHaveLength(1);
+  });
+
+  test("H7 a child that had failed is given as it ended to a parent that a restart resumes", async () => {
+    const runs: number[] = [];
+    const parent = parentOf(async (ctx) => {
+      const child = ctx.spawn((inner) => (runs.push(inner.attempt), Promise.reject(new Error("no such page"))), {
+        id: "page",
+      });
+      const { status } = await child.outcome();
+      return ctx.attempt === 1 ? deaf() : status;
+    });
+    const first = await started({ kinds: [parent] });
+    first.manager.spawn(parent, { id: "parent" });
+    await settled();
+    const next = await first.restart();
+    expect([await task(next, "parent").result(), runs]).toEqual(["failed", [1]]);
+  });
+
+  test("D6 a fan-out that is killed half-way runs only what was not done, whatever retention keeps", async () => {
+    const runs = new Map<string, number>();
+    const gate = deferred();
+    const fanOut = parentOf(async (ctx) => {
+      const pages = Array.from({ length: 60 }, (_, n) => `page-${n}`);
+      const children = pages.map((id, n) =>
+        ctx.spawn(
+          async () => {
+            runs.set(id, (runs.get(id) ?? 0) + 1);
+            if (n >= 50 && ctx.attempt === 1) await gate.promise;
+          },
+          { id },
+        ),
+      );
+      return (await ctx.awaitTasks(children)).ended.length;
+    });
+    const options = { kinds: [fanOut], retention: { maxFinished: 5 } };
+    const first = await started(options);
+    first.manager.spawn(fanOut, { id: "parent" });
+    await settled(40);
+    await compacted(first);
+    const next = await first.restart(options);
+    expect(await task(next, "parent").result()).toBe(60);
+    for (let n = 0; n < 60; n++) expect(runs.get(`page-${n}`), `page-${n}`).toBe(n < 50 ? 1 : 2);
+    await settled();
+    expect(next.manager.list().length).toBeLessThanOrEqual(7);
   });
 
   test("a family of any depth goes on as far as each is found again", async () => {
