@@ -88,7 +88,15 @@ export type { WaitOptions } from "./core/waits.js";
 export { defineKind, type KindDefinition, type RemoteKindDefinition } from "./kinds/define-kind.js";
 export type { AskingReport, ReconcileReport } from "./kinds/remote/report.js";
 export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
-export type { MapOptions, Session, Spawn, SpawnInput, TaskContext, TaskFunction } from "./session/context.js";
+export type {
+  MapOptions,
+  Session,
+  Spawn,
+  SpawnArguments,
+  SpawnInput,
+  TaskContext,
+  TaskFunction,
+} from "./session/context.js";
 export type { NoticeBatch } from "./session/notice-batch.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";
 export type { TaskTool, TaskToolCall, TaskToolName } from "./session/tools/tool.js";

@@ -56,9 +56,19 @@ export interface SpawnInput<I> {
 export interface Spawn {
   /** By name: the input is checked against the registered kind's schema. */
   (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
-  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<I>): TaskHandle<T>;
+  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
   <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
+  /** The three above in one. A compiler explains a call that fits none of them by the last one, so that it names the misspelt option or field. */
+  <T, I = undefined>(
+    work: string | TaskFunction<T> | TaskKind<I, T>,
+    ...options: SpawnArguments<NoInfer<I>>
+  ): TaskHandle<T>;
 }
+
+/** The options of a kind: without an input where it takes none. */
+export type SpawnArguments<I> = undefined extends I
+  ? [options?: SpawnOptions & { input?: I | undefined }]
+  : [options: SpawnOptions & SpawnInput<I>];
 
 export interface MapOptions extends WaitOptions {
   /** Children at a time: an integer ≥ 1. */
