@@ -24,7 +24,7 @@ import type { Loop } from "./loop.js";
 import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
 import { handled } from "./pending-wait.js";
 import { idInWords } from "./printed.js";
-import { type AskInput, checkAnswer, takeQuestion, validate, valueOf } from "./question.js";
+import { type AskInput, answerTo, checkAnswer, takeQuestion } from "./question.js";
 import {
   type Closing,
   closeRequest,
@@ -34,6 +34,7 @@ import {
   type Question,
   type RequestFilter,
 } from "./request.js";
+import { judge, valueOf } from "./schema.js";
 import { Stream } from "./stream.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { keeperOf, type Waits } from "./waits.js";
@@ -45,7 +46,7 @@ export interface Inbox {
   get(id: string): InboxRequest | undefined;
   /**
    * The first answer wins; resolves when it is stored. An approval takes `true` alone: "no" is `reject`.
-   * `InvalidInputError`: it does not fit, and the request stays open. `AlreadyAnsweredError`: it is not open any more. `RequestNotFoundError`.
+   * `InvalidInputError`: it does not fit, its schema threw, or its schema did not check it within 10 s; the request stays open. `AlreadyAnsweredError`: it is not open any more. `RequestNotFoundError`.
    */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest>;
   /** The asking function gets `RequestRejectedError` with this reason. Refusals as for `answer`. */
@@ -151,8 +152,8 @@ export class Requests implements Inbox {
     const { request, unasked } = asked;
     if (unasked !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
-      const given = schema === undefined ? undefined : await validate(request, schema, structuredClone(answer));
-      asked.value = given === undefined ? answer : valueOf(request, given);
+      const given = schema === undefined ? undefined : await judge(schema, structuredClone(answer), this.#loop.clock);
+      asked.value = given === undefined ? answer : valueOf(given, answerTo(request));
       askedAgain(asked, schema);
     }
     return this.#waits.answer<T>(waiter, () => this.#valueFor<T>(asked), { needs: this.#loop.seq, signal });
@@ -268,8 +269,11 @@ export class Requests implements Inbox {
     }
     let given: unknown = asked.request.kind === "approval" ? undefined : value;
     if (asked.schema !== undefined) {
-      const parsed = validate(asked.request, asked.schema, value);
-      given = valueOf(asked.request, "then" in parsed ? await this.#unlessClosed(asked.request, parsed) : parsed);
+      const verdict = judge(asked.schema, value, this.#loop.clock);
+      given = valueOf(
+        "then" in verdict ? await this.#unlessClosed(asked.request, verdict) : verdict,
+        answerTo(asked.request),
+      );
       this.#refuseClosed(asked);
     }
     asked.value = given;

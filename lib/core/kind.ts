@@ -3,10 +3,11 @@
 // Owns how the parts of a kind (`work.ts`) become the work of a task. Its types for people are in `define-kind.ts`.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { InvalidInputError, issuesInWords } from "./errors.js";
+import type { Timekeeper } from "./clock.js";
+import { issuesInWords } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
-import { handled } from "./pending-wait.js";
+import { causeOf, judge, judgeNow, misfit, valueOf } from "./schema.js";
 import { FailureError } from "./settled.js";
 import type { KindParts, Work } from "./work.js";
 
@@ -48,39 +49,51 @@ export interface KindWork {
 }
 
 /** Checks the input. What is checked is what the journal keeps, so that a restart finds the same. */
-export function workOf(parts: KindParts, input: unknown): KindWork {
+export function workOf(parts: KindParts, input: unknown, clock: Timekeeper): KindWork {
   const kept = input === undefined ? undefined : takeJson("input", input);
-  return { kind: parts.name, input: kept, parts, work: worked(parts, kept, { parsed: parse(parts, kept) }) };
+  return { kind: parts.name, input: kept, parts, work: worked(parts, kept, clock, { parsed: parse(parts, kept) }) };
 }
 
 /** The work of its next attempt: an input that does not fit any more fails it. */
-export function workAgain(parts: KindParts, input: Json | undefined): Work {
-  return worked(parts, input, undefined);
+export function workAgain(parts: KindParts, input: Json | undefined, clock: Timekeeper): Work {
+  return worked(parts, input, clock, undefined);
 }
 
 /** Each attempt has an input of its own, so that none finds what the one before made of it; the first what the spawn has `checked`. */
-function worked(parts: KindParts, input: Json | undefined, checked: { readonly parsed: never } | undefined): Work {
+function worked(
+  parts: KindParts,
+  input: Json | undefined,
+  clock: Timekeeper,
+  checked: { readonly parsed: never } | undefined,
+): Work {
   let first = checked;
   return (context) => {
     const parsed = first === undefined ? parse(parts, input) : first.parsed;
     first = undefined;
-    return promised(parts, parts.run(context, parsed));
+    return promised(parts, parts.run(context, parsed), clock);
   };
 }
 
-/** What its function gives, as `output` makes it: none at all is `no_result`, another `schema_mismatch`. */
-function promised({ name, output }: KindParts, result: unknown): unknown {
-  return output === undefined ? result : checkResult(name, output, result);
+/** The result, as `output` makes it: none at all is `no_result`, one that does not fit `schema_mismatch`. */
+function promised({ name, output }: KindParts, result: unknown, clock: Timekeeper): unknown {
+  return output === undefined ? result : checkResult(name, output, result, clock);
 }
 
-async function checkResult(name: string, output: StandardSchemaV1, result: unknown): Promise<unknown> {
+async function checkResult(
+  name: string,
+  output: StandardSchemaV1,
+  result: unknown,
+  clock: Timekeeper,
+): Promise<unknown> {
   const value = await result;
-  const parsed = await output["~standard"].validate(value);
-  if (parsed.issues === undefined) return parsed.value;
-  if (value === undefined) throw new FailureError("no_result", `Kind ${show(name)} gave no result`);
+  const verdict = await judge(output, value, clock);
+  if (verdict.fits) return verdict.value;
+  if (value === undefined && verdict.cause === undefined)
+    throw new FailureError("no_result", `Kind ${show(name)} gave no result`);
   throw new FailureError(
     "schema_mismatch",
-    `The result of kind ${show(name)} does not fit: ${issuesInWords(parsed.issues)}`,
+    `${misfit(verdict, `The result of kind ${show(name)}`)}: ${issuesInWords(verdict.issues)}`,
+    causeOf(verdict),
   );
 }
 
@@ -90,14 +103,8 @@ function parse({ name, input: schema }: KindParts, input: Json | undefined): nev
   return valid(schema, input, `The input of kind ${show(name)}`) as never;
 }
 
-/** What `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that answers later is a `TypeError`. */
+/** What `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that checks later is a `TypeError`. */
 export function valid(schema: StandardSchemaV1, value: Json | undefined, what: string): unknown {
   // Some change in place what they are given: theirs is a copy, and the record keeps its own.
-  const parsed = schema["~standard"].validate(structuredClone(value));
-  if ("then" in parsed) {
-    void handled(Promise.resolve(parsed));
-    throw new TypeError(`${what} must be checked at once, and its schema gives a promise`);
-  }
-  if (parsed.issues !== undefined) throw new InvalidInputError(`${what} does not fit`, parsed.issues);
-  return parsed.value;
+  return valueOf(judgeNow(schema, structuredClone(value), what), what);
 }

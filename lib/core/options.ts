@@ -110,6 +110,10 @@ export function checkSchema(option: string, value: unknown): void {
   const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
   if (!isObject || !("~standard" in value))
     throw new TypeError(`${option} must be a Standard Schema, got ${show(value)}`);
+  const standard = value["~standard"];
+  const isStandard = (typeof standard === "object" && standard !== null) || typeof standard === "function";
+  if (!isStandard || !("validate" in standard) || typeof standard.validate !== "function")
+    throw new TypeError(`${option} must be a Standard Schema, whose "~standard".validate is a function`);
 }
 
 export function checkSignal(option: string, value: unknown): void {

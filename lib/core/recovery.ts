@@ -87,8 +87,8 @@ export async function recover(
 }
 
 /** They start, or stand in line, as they did before. */
-export function goOn({ spawner }: RecoveryRooms, reattached: readonly Reattached[]): void {
-  for (const { task, kind } of reattached) spawner.again(task, workAgain(kind, task.traits.input));
+export function goOn({ spawner, loop }: RecoveryRooms, reattached: readonly Reattached[]): void {
+  for (const { task, kind } of reattached) spawner.again(task, workAgain(kind, task.traits.input, loop.clock));
 }
 
 /** Its time ran out while no process was there. */

@@ -26,7 +26,7 @@ export interface RetryOptions {
   /** Spread each wait between half and all of it, by the task's id and attempt (default true). */
   jitter?: boolean | undefined;
   /**
-   * Asked after each attempt that failed, with its number; `false`, or a throw, ends the task. Given at `spawn`, it is of this process: after a
+   * Called after each attempt that failed, with its number; `false`, a throw or a promise ends the task. Given at `spawn`, it is of this process: after a
    * restart every such failure is tried again.
    */
   retryIf?: ((error: TaskFailure, attempt: number) => boolean) | undefined;
@@ -68,14 +68,23 @@ const DEFAULT_BACKOFF_MS = 1_000;
 /** What `backoffOf` said, if it can be waited for. `undefined`: it leaves it to the default. */
 export function checkedBackoff(said: unknown): number | undefined {
   if (said === undefined) return undefined;
-  if (typeof said === "object" && said !== null && "then" in said) {
-    Promise.resolve(said).catch(() => {});
-    throw new TypeError("backoffMs must answer at once, got a promise");
-  }
+  refusePromise("backoffMs", said);
   checkType("what backoffMs returns", said, "number");
   checkMs("what backoffMs returns", said);
   checkFinite("what backoffMs returns", said);
   return Math.min(Number(said), Number.MAX_SAFE_INTEGER);
+}
+
+/** What `retryIf` said. A promise is true whatever it gives, and no caller handles its rejection (C5). */
+export function checkedAnswer(said: unknown): boolean {
+  refusePromise("retryIf", said);
+  return Boolean(said);
+}
+
+function refusePromise(option: string, said: unknown): void {
+  if (typeof said !== "object" || said === null || !("then" in said)) return;
+  Promise.resolve(said).catch(() => {});
+  throw new TypeError(`${option} must answer at once, got a promise`);
 }
 
 /**

@@ -15,7 +15,7 @@ import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hier
 import type { Loop } from "./loop.js";
 import { Pause } from "./pause.js";
 import type { Runtime, TaskFailure } from "./record.js";
-import { backoffOf, checkedBackoff, type RetryPolicy } from "./retry.js";
+import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "./retry.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
@@ -161,7 +161,9 @@ export class Runner {
     const { attempt } = task.state;
     if (attempt >= retry.limits.maxAttempts) return undefined;
     try {
-      if (retry.retryIf !== undefined && !runOutside(() => retry.retryIf?.(failure, attempt))) return undefined;
+      const isRefused =
+        retry.retryIf !== undefined && !checkedAnswer(runOutside(() => retry.retryIf?.(failure, attempt)));
+      if (isRefused) return undefined;
     } catch (error) {
       onRetryFailed(task, error);
       return undefined;

@@ -43,8 +43,8 @@ export function threwStopped(error: unknown, stop: StopReason): Threw {
 export class FailureError extends Error {
   readonly failure: FailureCode;
 
-  constructor(failure: FailureCode, message: string) {
-    super(message);
+  constructor(failure: FailureCode, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.name = "FailureError";
     this.failure = failure;
   }

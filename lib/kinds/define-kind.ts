@@ -18,9 +18,15 @@ export interface KindDefinition<In, I, R, T, C> {
   /** Unique in a manager; what the record, the tools and the journal say. */
   name: string;
   description?: string | undefined;
-  /** Answers synchronously: a promise is a `TypeError` that names the kind. The journal keeps the raw input and parses again on reattach. */
+  /**
+   * Checks the input within the call of `spawn`: a misfit and a schema that throws are `InvalidInputError` (`cause`), a schema that checks later
+   * is a `TypeError` that names the kind. The journal keeps the raw input, and a restart checks it again.
+   */
   input?: StandardSchemaV1<I, In> | undefined;
-  /** A result that does not fit fails the task with `schema_mismatch`; none at all with `no_result`. May answer later. */
+  /**
+   * Checks the result; it may check later, within 10 s. A result that does not fit, a schema that throws and one that does not answer in time
+   * fail the task with `schema_mismatch`; no result at all fails it with `no_result`.
+   */
   output?: StandardSchemaV1<R, T> | undefined;
   /** What `ctx.checkpoint` takes and `ctx.lastCheckpoint` gives. */
   checkpoint?: StandardSchemaV1<C> | undefined;

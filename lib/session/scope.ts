@@ -99,7 +99,7 @@ export abstract class Scope {
     }
     // First of all: what is refused does not parse.
     const scope = this.#scopeOf(options);
-    const made = workOf(kind, options?.input);
+    const made = workOf(kind, options?.input, this.core.loop.clock);
     const { input: _, ...rest } = options ?? {};
     const { lane = kind.lane, timeoutMs = kind.timeoutMs, weight = kind.weight } = rest;
     return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, weight }, made);
