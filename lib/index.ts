@@ -99,6 +99,7 @@ export type {
 } from "./session/context.js";
 export type { NoticeBatch } from "./session/notice-batch.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";
-export type { TaskTool, TaskToolCall, TaskToolName } from "./session/tools/tool.js";
+export type { TaskToolName } from "./session/tools/names.js";
+export type { TaskTool, TaskToolCall } from "./session/tools/tool.js";
 export type { ToolOptions, ToolSpawnOptions } from "./session/tools.js";
 export type { ViewOptions } from "./session/view.js";

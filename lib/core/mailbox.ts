@@ -24,18 +24,19 @@ export class Mailbox {
   /** Those who wait for one to come, and leave it to others to take. */
   readonly lookouts = new Set<{ resolve(): void }>();
 
-  /** An inbound message goes to the first that waits for one, or stays unread. */
-  add(message: Message, seq = 0): void {
+  /** An inbound message goes to the first that waits for one, or stays unread. `true`: one that waited has it. */
+  add(message: Message, seq = 0): boolean {
     this.#messages.push(message);
-    if (message.direction === "outbound") return;
+    if (message.direction === "outbound") return false;
     const [receiver] = this.receivers;
     const unread = { message, seq };
     if (receiver !== undefined) {
       receiver.resolve(unread);
-      return;
+      return true;
     }
     this.#unread.push(unread);
     for (const lookout of [...this.lookouts]) lookout.resolve();
+    return false;
   }
 
   get hasUnread(): boolean {

@@ -31,6 +31,18 @@ interface MessageRooms {
   readonly onFailed: (what: string, error: unknown) => void;
 }
 
+/** How far a message to a task has come. */
+export interface Sent {
+  /** Resolves when it is stored. */
+  readonly stored: Promise<Message>;
+  /** A `receive` that waited has it. */
+  readonly isTaken: boolean;
+  /** How its kind's `deliver` ended; `undefined`: there is none, or it is called when the function runs. */
+  readonly steered: Promise<Steered> | undefined;
+}
+/** `over`: the task ended first. */
+export type Steered = { readonly is: "taken" | "over" } | { readonly is: "failed"; readonly error: unknown };
+
 export class Messages {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -57,16 +69,25 @@ export class Messages {
       const message = this.#make(task, "inbound", content, options);
       const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
       if (request?.taskId === task.id) return this.#answer(task, message, request);
-      const refused = this.#loop.apply(task, { type: "send", message });
-      if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
-      mailboxOf(task).add(message, this.#loop.seq);
-      this.#onSent(task);
-      this.#steer(task, message);
-      // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
-      return handled(this.#delivered(message));
+      return this.#put(task, message).stored;
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** As `send`, of a message that answers nothing, for a caller that wants to know how far it has come. */
+  pass(task: Task, content: Content): Sent {
+    return this.#put(task, this.#make(task, "inbound", content, {}));
+  }
+
+  #put(task: Task, message: Message): Sent {
+    const refused = this.#loop.apply(task, { type: "send", message });
+    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+    const isTaken = mailboxOf(task).add(message, this.#loop.seq);
+    this.#onSent(task);
+    const steered = this.#steer(task, message);
+    // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
+    return { stored: handled(this.#delivered(message)), isTaken, steered };
   }
 
   /** The message with the answer: the task may end by it. */
@@ -88,28 +109,33 @@ export class Messages {
     const { unsteered } = task.desk ?? {};
     if (unsteered === undefined || task.desk === undefined) return;
     task.desk.unsteered = undefined;
-    for (const message of unsteered) this.#steer(task, message);
+    for (const message of unsteered) void this.#steer(task, message);
   }
 
   /** §10: a kind that steers is handed each message once it is stored, one after the other. */
-  #steer(task: Task, message: Message): void {
+  #steer(task: Task, message: Message): Promise<Steered> | undefined {
     const deliver = this.#kindOf(task)?.deliver;
-    if (deliver === undefined) return;
+    if (deliver === undefined) return undefined;
     const desk = deskOf(task);
     if (task.attempt === undefined) {
       desk.unsteered ??= [];
       desk.unsteered.push(message);
-      return;
+      return undefined;
     }
-    this.#loop.call(() => {
-      const before = desk.steering ?? Promise.resolve();
-      desk.steering = before.then(async () => {
-        if (task.isOver) return;
-        try {
-          await deliver(task.record, message);
-        } catch (error) {
-          this.#onFailed(`deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`, error);
-        }
+    const steer = async (): Promise<Steered> => {
+      if (task.isOver) return { is: "over" };
+      try {
+        await deliver(task.record, message);
+        return { is: "taken" };
+      } catch (error) {
+        this.#onFailed(`deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`, error);
+        return { is: "failed", error };
+      }
+    };
+    return new Promise((resolve) => {
+      this.#loop.call(() => {
+        const before = desk.steering ?? Promise.resolve();
+        desk.steering = before.then(steer).then(resolve);
       });
     });
   }

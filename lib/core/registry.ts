@@ -42,6 +42,11 @@ export class Registry {
     return this.#calls.get(callKey(call));
   }
 
+  /** The living task of the session that has the name. */
+  byName(sessionId: string | undefined, name: string): Task | undefined {
+    return this.#names.get(nameKey(sessionId, name));
+  }
+
   /** Names are unique among the living tasks of one session; tasks of no session share one scope. */
   checkName(sessionId: string | undefined, name: string): void {
     if (RESERVED_NAMES.includes(name)) throw new ReservedNameError(name);

@@ -24,7 +24,10 @@ import type { KindParts } from "./work.js";
 export interface SpawnOptions<R = unknown> {
   /** The same id gives the same task, running or ended, as long as it is kept; the function given with it is then not looked at. */
   id?: string | undefined;
-  /** Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`. */
+  /**
+   * A second address beside the id, within the session: `session.get`, `awaitTasks` and the tools of a model take it while the task lives.
+   * Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`.
+   */
   name?: string | undefined;
   title?: string | undefined;
   agent?: string | undefined;

@@ -36,7 +36,7 @@ import { closedError, type WaitOptions } from "../core/waits.js";
 import type { Work } from "../core/work.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
-import type { Host } from "./tools/host.js";
+import type { Loop } from "./tools/host.js";
 import type { TaskTool } from "./tools/tool.js";
 import { sessionTools, type ToolOptions } from "./tools.js";
 import { View, type ViewOptions } from "./view.js";
@@ -229,7 +229,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   /** For whom its tools act. */
-  toolHost(): Host {
+  toolHost(): Loop {
     const { core, caller, spawn } = this;
     return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
   }
@@ -237,6 +237,9 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected spawnScope(): SpawnScope {
     if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
     return { parent: this.#task, sessionId: this.#task.sessionId };
+  }
+  protected override get homeSession(): string | undefined {
+    return this.#task.sessionId;
   }
   protected owns(task: Task): boolean {
     return task !== this.#task && isWithin(task, this.#task);

@@ -9,6 +9,7 @@ import { handled } from "../core/pending-wait.js";
 import type { TaskOutcome } from "../core/record.js";
 import type { Attempt, Task } from "../core/task.js";
 import { batchInWords, noticeInWords } from "./notice-words.js";
+import { toolsGiven } from "./tools/given.js";
 
 export interface NoticeBatch {
   /** All of them, ready for a prompt: bounded and escaped, whatever their tasks say; `""` when there are none. */
@@ -39,13 +40,18 @@ export function nextBatch(
     return Promise.reject(error);
   }
   const next = core.notices.next(owner, context, options);
-  return handled(next.then((notices) => notices && toBatch(core, context, notices)));
+  return handled(next.then((notices) => notices && toBatch(core, owner, context, notices)));
 }
 
-function toBatch(core: Core, reader: Attempt | undefined, pending: readonly TaskNotice[]): NoticeBatch {
+function toBatch(
+  core: Core,
+  owner: NoticeOwner,
+  reader: Attempt | undefined,
+  pending: readonly TaskNotice[],
+): NoticeBatch {
   const notices = Object.freeze(pending.map((notice) => toNotice(core, notice)));
   return Object.freeze({
-    text: batchInWords(notices),
+    text: batchInWords(notices, toolsGiven(core, owner)),
     notices,
     ack: () => handled(acknowledged(core, reader, pending)),
   });

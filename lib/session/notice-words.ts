@@ -9,6 +9,7 @@ import type { Task } from "../core/task.js";
 import { quoted, quotedJson } from "./escaped.js";
 import { messageInWords } from "./message-words.js";
 import { choicesInWords, idOf, nameInWords } from "./standing.js";
+import { advice, type ToolSet } from "./tools/names.js";
 
 /** Of a result, a message, an error: what follows is read with `get_task`. */
 const MOST_OF_ONE = 600;
@@ -21,8 +22,8 @@ export function noticeInWords(task: Task, what: Happening): string {
   return `${nameInWords(task)} ${happeningInWords(task, what)}`;
 }
 
-/** A fence around all of them; those that do not fit are counted. */
-export function batchInWords(notices: readonly Notice[]): string {
+/** A fence around all of them; those that do not fit are counted. `tools`: what the model that reads it has. */
+export function batchInWords(notices: readonly Notice[], tools: ToolSet): string {
   if (notices.length === 0) return "";
   const lines: string[] = [];
   let length = 0;
@@ -32,7 +33,7 @@ export function batchInWords(notices: readonly Notice[]): string {
     lines.push(`- ${text}`);
   }
   const more = notices.length - lines.length;
-  if (more > 0) lines.push(`… and ${more} more: list_tasks shows them`);
+  if (more > 0) lines.push(advice(tools, `… and ${more} more: list_tasks shows them`, `… and ${more} more`));
   return `<task_notices>\n${lines.join("\n")}\n</task_notices>`;
 }
 

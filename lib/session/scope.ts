@@ -51,7 +51,10 @@ export interface OutcomesOf {
   <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
 }
 
-/** A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. */
+/**
+ * A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. A task is found by its id, or by
+ * its name while it lives: a name is an address within its session. An id comes before a name.
+ */
 export interface Get {
   (id: string): TaskHandle | undefined;
   /** The kind types the result. A task of another kind is a `TypeError` that names both. */
@@ -75,6 +78,10 @@ export abstract class Scope {
   }
   /** Whether `task` is one of this scope's. */
   protected abstract owns(task: Task): boolean;
+  /** The session whose names are addresses here; `undefined`: those of tasks of no session. */
+  protected get homeSession(): string | undefined {
+    return undefined;
+  }
   /** Whether `task` is one this scope spawned itself. */
   protected abstract isChild(task: Task): boolean;
   /** The session whose loop is told of what is asked here (N2), where no task makes the call. */
@@ -114,7 +121,7 @@ export abstract class Scope {
     const scope = this.spawnScope();
     if (options !== undefined) checkSpawnNames(options);
     if (options?.parent !== undefined) {
-      const parent = taskOf(this.core, "parent", options.parent);
+      const parent = this.#taskAt("parent", options.parent);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
         throw new TypeError(`parent must be a task of this manager; ${idInWords(parent.id)} is another's`);
       }
@@ -133,7 +140,7 @@ export abstract class Scope {
   get outcomes(): OutcomesOf {
     return (tasks, options) => this.#outcomes(tasks, options);
   }
-  /** A handle for one of its tasks, by id; `undefined` when it is unknown, evicted, or not one of its own. */
+  /** A handle for one of its tasks, by id or by the name of a living one; `undefined` when it is unknown, evicted, or not one of its own. */
   get get(): Get {
     return (id: string, kind?: AnyTaskKind) => this.#get(id, kind);
   }
@@ -168,7 +175,7 @@ export abstract class Scope {
 
   #get(id: string, kind: AnyTaskKind | undefined): TaskHandle<never> | undefined {
     checkType("id", id, "string");
-    const task = this.core.registry.byId(id);
+    const task = this.core.registry.byId(id) ?? this.#byName(id);
     if (task === undefined || !this.owns(task)) return undefined;
     if (kind !== undefined && kind.name !== task.traits.kind) {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
@@ -227,7 +234,18 @@ export abstract class Scope {
 
   #tasksOf(refs: readonly TaskRef[]): Task[] {
     if (!Array.isArray(refs)) throw new TypeError(`tasks must be a list of ids and handles, got ${show(refs)}`);
-    return refs.map((ref: unknown, index) => taskOf(this.core, `tasks[${index}]`, ref));
+    return refs.map((ref: unknown, index) => this.#taskAt(`tasks[${index}]`, ref));
+  }
+
+  /** By handle, by id or by name: §9 names are unique among the living tasks of a session. An id comes first. */
+  #taskAt(option: string, ref: unknown): Task {
+    const isName = typeof ref === "string" && this.core.registry.byId(ref) === undefined;
+    return (isName ? this.#byName(ref) : undefined) ?? taskOf(this.core, option, ref);
+  }
+
+  #byName(name: string): Task | undefined {
+    const task = this.core.registry.byName(this.homeSession, name);
+    return task !== undefined && this.owns(task) ? task : undefined;
   }
 }
 

@@ -9,7 +9,7 @@ import type { Task } from "../core/task.js";
 import { Context, type Session, type Spawn } from "./context.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope, type SpawnOptions } from "./scope.js";
-import type { Host } from "./tools/host.js";
+import type { Loop } from "./tools/host.js";
 import type { TaskTool } from "./tools/tool.js";
 import { sessionTools, type ToolOptions } from "./tools.js";
 import { View, type ViewOptions } from "./view.js";
@@ -46,7 +46,7 @@ export class NamedSession extends Scope implements Session {
     return sessionTools(() => this.#acting()?.toolHost() ?? this.#toolHost(), options);
   }
 
-  #toolHost(): Host {
+  #toolHost(): Loop {
     const { core, id, spawn } = this;
     return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
   }
@@ -67,6 +67,9 @@ export class NamedSession extends Scope implements Session {
     const parent = this.#ambientParent();
     if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
     return { parent: undefined, sessionId: this.id, wake: this.rootWake };
+  }
+  protected override get homeSession(): string {
+    return this.id;
   }
   protected override get rootWake(): Wake {
     return "onTerminal";

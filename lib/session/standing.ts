@@ -7,7 +7,7 @@ import type { Requests } from "../core/inbox.js";
 import type { Progress, Wait } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
 import type { Task } from "../core/task.js";
-import { named, quoted } from "./escaped.js";
+import { escaped, named, quoted } from "./escaped.js";
 
 const MOST_OF_ID = 80;
 const MOST_OF_LABEL = 80;
@@ -16,9 +16,16 @@ const MOST_OF_CHOICE = 40;
 /** Of waits, of tasks in one, of choices: what follows is read with `get_task`. */
 const MOST_NAMED = 4;
 
-type Questions = Pick<Requests, "get">;
-/** Where the questions are told beside it. */
-export const TOLD_APART: Questions = { get: () => undefined };
+/** What may be said beside a task: its questions, and other tasks. */
+interface Beside extends Pick<Requests, "get"> {
+  /** Whether the reader may know of the task with this id; left out, of all. */
+  readonly knows?: (taskId: string) => boolean;
+}
+
+/** As it stands in the view and in notices, without quotes. */
+export function shownId(id: string): string {
+  return escaped(id, MOST_OF_ID);
+}
 
 /** Quoted, unless it is plain. */
 export function idOf(id: string): string {
@@ -33,17 +40,17 @@ export function nameInWords({ id, traits, state }: Task): string {
 }
 
 /** Its status, or what says more: `asks request_1 "Which year?"`. */
-export function standingInWords(task: Task, questions: Questions): string {
+export function standingInWords(task: Task, beside: Beside): string {
   const { state, heldUntil } = task;
   if (state.stop !== undefined) return "stopping";
   const { notBeforeAt, lastError } = state.details;
   if (state.status === "queued" && notBeforeAt !== undefined && lastError !== undefined)
     return `failed: ${quoted(lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
-  if (heldUntil !== undefined) return waitInWords({ on: "rate", untilAt: heldUntil }, questions);
+  if (heldUntil !== undefined) return waitInWords({ on: "rate", untilAt: heldUntil }, beside);
   if (state.status !== "blocked") return state.status;
   const words: string[] = [];
   for (const wait of state.blockedOn) {
-    const said = waitInWords(wait, questions);
+    const said = waitInWords(wait, beside);
     if (words.includes(said)) continue;
     if (words.length === MOST_NAMED) return `${words.join(", ")}, and more`;
     words.push(said);
@@ -51,16 +58,16 @@ export function standingInWords(task: Task, questions: Questions): string {
   return words.length > 0 ? words.join(", ") : state.status;
 }
 
-function waitInWords(wait: Wait, questions: Questions): string {
+function waitInWords(wait: Wait, beside: Beside): string {
   switch (wait.on) {
     case "input": {
-      const request = questions.get(wait.requestId);
+      const request = beside.get(wait.requestId);
       return request === undefined ? `waits for an answer to ${idOf(wait.requestId)}` : questionInWords(request);
     }
     case "tasks":
-      return `waits for ${idsInWords(wait.taskIds)}`;
+      return `waits for ${idsInWords(wait.taskIds, beside)}`;
     case "children":
-      return `has returned, waits for ${idsInWords(wait.taskIds)} below it`;
+      return `has returned, waits for ${idsInWords(wait.taskIds, beside)} below it`;
     case "message":
       return "waits for a message";
     case "time":
@@ -83,9 +90,11 @@ function instantInWords(at: number): string {
 /** The last instant that a date can say. */
 const LAST_DATE = 8.64e15;
 
-function idsInWords(ids: readonly string[]): string {
-  const named = ids.slice(0, MOST_NAMED).map(idOf).join(", ");
-  return ids.length > MOST_NAMED ? `${named} and ${ids.length - MOST_NAMED} more` : named;
+function idsInWords(ids: readonly string[], { knows }: Beside): string {
+  const known = knows === undefined ? ids : ids.filter(knows);
+  if (known.length === 0) return "others";
+  const named = known.slice(0, MOST_NAMED).map(idOf).join(", ");
+  return known.length > MOST_NAMED ? `${named} and ${known.length - MOST_NAMED} more` : named;
 }
 
 /** A5: an approval is said to be a person's. */

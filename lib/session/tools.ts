@@ -3,6 +3,7 @@
 // Puts them together as options say. Each is a file of `tools/`; what is the same for all of them is in `tools/tool.ts`.
 
 import { takeBudget } from "../core/budget.js";
+import type { Core } from "../core/core.js";
 import type { AnyTaskKind } from "../core/kind.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../core/options.js";
 import { takeRetry } from "../core/retry.js";
@@ -12,18 +13,25 @@ import type { KindParts } from "../core/work.js";
 import { awaitTasks } from "./tools/await-tasks.js";
 import { cancelTask } from "./tools/cancel-task.js";
 import { getTask } from "./tools/get-task.js";
+import { giveTools } from "./tools/given.js";
+import { hostFor, type Loop } from "./tools/host.js";
 import { listTasks } from "./tools/list-tasks.js";
 import { messageTask } from "./tools/message-task.js";
+import { type TaskToolName, TOOL_NAMES } from "./tools/names.js";
 import { spawnTask } from "./tools/spawn-task.js";
-import type { HostOf, TaskTool, TaskToolName } from "./tools/tool.js";
+import type { Setting, TaskTool } from "./tools/tool.js";
 
 export interface ToolOptions {
   /**
-   * Which kinds a model may start, and is told of; default all that the manager has. With none there is no `spawn_task`. `UnknownKindError`: the
-   * manager has none of that name.
+   * Which kinds a model may start and see; default all that the manager has, and tasks of plain functions. To a model that is given some kinds, a
+   * task of another kind is unknown: it is not listed, counted, read, waited for, messaged or cancelled, unless it is below a task that is
+   * cancelled. With none there is no `spawn_task`. `UnknownKindError`: the manager has none of that name.
    */
   kinds?: readonly (string | AnyTaskKind)[] | undefined;
-  /** Which tools; default all six. They come in one order, whatever the order here, so that a prompt stays the same. */
+  /**
+   * Which tools; default all six. They come in one order, whatever the order here, so that a prompt stays the same. Their descriptions and
+   * results name no other tool.
+   */
   only?: readonly TaskToolName[] | undefined;
   /** What every task that is started here has besides what the model says: when it wakes its owner (default `onActivity`: a question of it is told, too), a budget, limits, a lane. */
   spawn?: ToolSpawnOptions | undefined;
@@ -34,14 +42,6 @@ export interface ToolOptions {
 /** What the model, and its call, do not say themselves. */
 export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
 
-const NAMES: readonly TaskToolName[] = [
-  "spawn_task",
-  "list_tasks",
-  "get_task",
-  "await_tasks",
-  "message_task",
-  "cancel_task",
-];
 const SPAWN_OPTIONS = [
   ...(["agent", "createdBy", "lane", "laneKey", "priority", "wake", "children", "detached", "runId"] as const),
   ...([
@@ -60,9 +60,10 @@ const DEFAULT_BYTES = 2_048;
 /** Ids, a status and what to do next always fit. */
 const LEAST_BYTES = 512;
 
-export function sessionTools(hostOf: HostOf, options: ToolOptions = {}): readonly TaskTool[] {
+/** `loopOf` is asked at each call: inside a task of a named session the loop is that task's. */
+export function sessionTools(loopOf: () => Loop, options: ToolOptions = {}): readonly TaskTool[] {
   checkOptions("tools", options, "kinds", "only", "spawn", "maxResultBytes");
-  const { only = NAMES, spawn = {}, maxResultBytes = DEFAULT_BYTES } = options;
+  const { only = TOOL_NAMES, spawn = {}, maxResultBytes = DEFAULT_BYTES } = options;
   checkOptions("tools.spawn", spawn, ...SPAWN_OPTIONS);
   // What is wrong with them is the program's affair, and not the model's.
   checkOneOf("spawn.wake", spawn.wake, ["silent", "onTerminal", "onActivity"]);
@@ -73,41 +74,43 @@ export function sessionTools(hostOf: HostOf, options: ToolOptions = {}): readonl
   if (!Array.isArray(only)) throw new TypeError(`only must be a list of tools, got ${show(only)}`);
   for (const [index, name] of only.entries()) {
     checkType(`only[${index}]`, name, "string");
-    checkOneOf(`only[${index}]`, name, NAMES);
+    checkOneOf(`only[${index}]`, name, TOOL_NAMES);
   }
-  const kinds = kindsOf(hostOf, options.kinds);
-  const named = NAMES.filter((name) => only.includes(name) && (name !== "spawn_task" || kinds.length > 0));
-  return Object.freeze(named.map((name) => toolNamed(name, { kinds, hostOf, maxBytes: maxResultBytes, spawn })));
+  const { core, owner } = loopOf();
+  const kinds = kindsOf(core, options.kinds);
+  const named = TOOL_NAMES.filter((name) => only.includes(name) && (name !== "spawn_task" || kinds.length > 0));
+  const tools = new Set(named);
+  giveTools(core, owner, tools);
+  const offered = options.kinds === undefined ? undefined : new Set(kinds.map(({ name }) => name));
+  const setting = { hostOf: () => hostFor(loopOf(), tools, offered), tools, maxBytes: maxResultBytes };
+  return Object.freeze(named.map((name) => toolNamed(name, setting, { kinds, spawn })));
 }
 
-interface Setting {
+interface Starting {
   readonly kinds: readonly KindParts[];
-  readonly hostOf: HostOf;
-  readonly maxBytes: number;
   readonly spawn: ToolSpawnOptions;
 }
 
-function toolNamed(name: TaskToolName, { kinds, hostOf, maxBytes, spawn }: Setting): TaskTool {
+function toolNamed(name: TaskToolName, setting: Setting, { kinds, spawn }: Starting): TaskTool {
   switch (name) {
     case "spawn_task":
-      return spawnTask(kinds, spawn, hostOf, maxBytes);
+      return spawnTask(kinds, spawn, setting);
     case "list_tasks":
-      return listTasks(hostOf, maxBytes);
+      return listTasks(setting);
     case "get_task":
-      return getTask(hostOf, maxBytes);
+      return getTask(setting);
     case "await_tasks":
-      return awaitTasks(hostOf, maxBytes);
+      return awaitTasks(setting);
     case "message_task":
-      return messageTask(hostOf, maxBytes);
+      return messageTask(setting);
     case "cancel_task":
-      return cancelTask(hostOf, maxBytes);
+      return cancelTask(setting);
     default:
       return name satisfies never;
   }
 }
 
-function kindsOf(hostOf: HostOf, asked: ToolOptions["kinds"]): readonly KindParts[] {
-  const { kinds } = hostOf().core;
+function kindsOf({ kinds }: Core, asked: ToolOptions["kinds"]): readonly KindParts[] {
   if (asked === undefined) return kinds.all;
   if (!Array.isArray(asked)) throw new TypeError(`kinds must be a list of kinds and their names, got ${show(asked)}`);
   const names = asked.map((kind: unknown, index) => {

@@ -120,7 +120,7 @@ test("§9 get_task", async () => {
   await session.get(id)?.send("Go on");
   await settled();
   await transcript.call("new output, and a message", "get_task", { task_id: id, output_after: 8 });
-  await transcript.call("a name", "get_task", { task_id: "worker" });
+  await transcript.call("by its name", "get_task", { task_id: "worker" });
   await session.get(id)?.send("And on");
   await settled();
   await transcript.call("over", "get_task", { task_id: id });

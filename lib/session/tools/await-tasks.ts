@@ -1,26 +1,27 @@
 // await_tasks: a model waits for tasks to end. It is called back early by a question, or by a message for itself.
 
 import type { Task } from "../../core/task.js";
-import { TOLD_APART } from "../standing.js";
-import { cut, fitted, present, type Result } from "./bounded.js";
-import { type Host, handed, isUntold, taskOf, tasksOf, wakeInWords } from "./host.js";
+import { taskOf } from "./address.js";
+import { fitted, present, type Result } from "./bounded.js";
+import { type Host, handed, isUntold, tasksOf, wakeInWords } from "./host.js";
+import { advice } from "./names.js";
 import { questionsOf } from "./questions.js";
 import { waitUnlessSteered } from "./steer.js";
-import { endReader, idOf, inBrief } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { endReader, idOf, inBrief, nameOf } from "./task-facts.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, oneOf, optional, texts } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 3_600_000;
 const DEFAULT_WAIT_MS = 300_000;
 
-export function awaitTasks(hostOf: HostOf, maxBytes: number): TaskTool {
+export function awaitTasks(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "await_tasks",
       description:
         "Wait until tasks end, and have their results. Returns early when one asks something or you have a message.",
       fields: {
-        task_ids: optional(texts("Default: all")),
+        task_ids: optional(texts("Their task_ids or names. Default: all")),
         mode: optional(oneOf(["all", "any"])),
         timeout_ms: optional(integer(0, LONGEST_WAIT_MS, `Default ${DEFAULT_WAIT_MS}`)),
       },
@@ -34,8 +35,7 @@ export function awaitTasks(hostOf: HostOf, maxBytes: number): TaskTool {
         return told(tasks, waited === "message" ? waited : waited.reason, calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
@@ -50,8 +50,9 @@ function untold(host: Host): Task[] {
 function told(tasks: readonly Task[], reason: keyof typeof REASONS, { host, maxBytes }: Calling): Result {
   const ended = tasks.filter((task) => task.isOver).toSorted((a, b) => a.endOrder - b.endOrder);
   const pending = tasks.filter((task) => !task.isOver);
-  const ends = ended.map((task) => endReader(task));
+  const ends = ended.map((task) => endReader(host, task));
   const questions = questionsOf(host, pending);
+  const isAsked = "answer_with" in questions(maxBytes);
   const result = fitted(maxBytes, (room) => {
     const shown = Math.min(ended.length, Math.floor(room / ROOM_OF_ENDED));
     const waiting = Math.min(pending.length, Math.floor(room / ROOM_OF_PENDING));
@@ -61,9 +62,11 @@ function told(tasks: readonly Task[], reason: keyof typeof REASONS, { host, maxB
       ended: ended.slice(0, shown).map((task, index) => endedOf(task, ends[index], room / shown)),
       more_ended: shown < ended.length ? ended.length - shown : undefined,
       pending:
-        waiting === 0 ? undefined : pending.slice(0, waiting).map((task) => inBrief(task, TOLD_APART, room / waiting)),
+        waiting === 0
+          ? undefined
+          : pending.slice(0, waiting).map((task) => inBrief(host, task, "questions apart", room / waiting)),
       more_pending: waiting < pending.length ? pending.length - waiting : undefined,
-      note: noteFor(reason, shown < ended.length, pending, host),
+      note: noteFor(reason, { isCut: shown < ended.length, isAsked, pending }, host),
     });
   });
   const shown = Array.isArray(result.ended) ? result.ended.length : 0;
@@ -75,19 +78,21 @@ const ROOM_OF_PENDING = 128;
 const REASONS = { done: "done", timeout: "timeout", request: "question", message: "message" } as const;
 
 function endedOf(task: Task, end: ((room: number) => Result) | undefined, room: number): Result {
-  const { name } = task.traits;
-  const named = name === undefined ? undefined : cut(name, room / 4);
-  return present({ task_id: idOf(task), name: named, status: task.state.status, ...end?.(room) });
+  return present({ task_id: idOf(task), name: nameOf(task, room / 4), status: task.state.status, ...end?.(room) });
 }
 
-function noteFor(
-  reason: keyof typeof REASONS,
-  isCut: boolean,
-  pending: readonly Task[],
-  host: Host,
-): string | undefined {
+interface Found {
+  readonly isCut: boolean;
+  /** There is a question that the model may read. */
+  readonly isAsked: boolean;
+  readonly pending: readonly Task[];
+}
+
+function noteFor(reason: keyof typeof REASONS, { isCut, isAsked, pending }: Found, host: Host): string | undefined {
   if (reason === "message") return "You have a message: end your turn, and you will read it";
-  if (reason === "request") return "Answer it if you can, then wait on";
-  if (isCut) return "await_tasks again, or get_task, gives the others";
-  return reason === "timeout" ? `The same work goes on. ${wakeInWords(host, pending)}` : undefined;
+  if (reason === "request" && isAsked && host.tools.has("message_task")) return "Answer it if you can, then wait on";
+  if (reason === "request") return "Others answer it: wait on";
+  if (isCut)
+    return advice(host.tools, "await_tasks again, or get_task, gives the others", "await_tasks again gives the others");
+  return reason === "timeout" ? `The same work goes on. ${wakeInWords(host, pending)}`.trimEnd() : undefined;
 }

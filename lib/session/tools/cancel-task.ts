@@ -2,23 +2,24 @@
 
 import { attachedDescendantsOf } from "../../core/hierarchy.js";
 import type { Task } from "../../core/task.js";
+import { ADDRESS, taskOf } from "./address.js";
 import { bytesOf, fitted, present, type Result } from "./bounded.js";
-import { handed, taskOf, wait, wakeInWords } from "./host.js";
+import { handed, wait, wakeInWords } from "./host.js";
 import { endReader, idOf } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, optional, text } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 60_000;
 const DEFAULT_WAIT_MS = 5_000;
-const DEFAULT_REASON = "by your cancel_task";
+const DEFAULT_REASON = "by your cancel";
 
-export function cancelTask(hostOf: HostOf, maxBytes: number): TaskTool {
+export function cancelTask(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "cancel_task",
       description: "Stop a task and all below it. Tells how it really ended.",
       fields: {
-        task_id: text(),
+        task_id: text(ADDRESS),
         reason: optional(text()),
         wait_ms: optional(integer(0, LONGEST_WAIT_MS, `For its end, default ${DEFAULT_WAIT_MS}`)),
       },
@@ -26,26 +27,25 @@ export function cancelTask(hostOf: HostOf, maxBytes: number): TaskTool {
         const { host, signal } = calling;
         const task = taskOf(host, task_id);
         if (task.isOver) return told(task, [], "It had ended before: nothing was stopped", calling);
-        const swept = attachedDescendantsOf(task);
+        const swept = attachedDescendantsOf(task).filter(host.owns);
         host.core.stop(task, "cancel", reason);
         await wait(host, [task], { timeoutMs, signal });
         return told(task, swept, noteFor(task, calling), calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
 function noteFor(task: Task, { host }: Calling): string | undefined {
   const { status } = task.state;
-  if (!task.isOver) return `Asked to stop, and still winding down. ${wakeInWords(host, [task])}`;
+  if (!task.isOver) return `Asked to stop, and still winding down. ${wakeInWords(host, [task])}`.trimEnd();
   return status === "cancelled" ? undefined : `It was not stopped in time: it ${status} all the same`;
 }
 
 function told(task: Task, swept: readonly Task[], note: string | undefined, { host, maxBytes }: Calling): Result {
   handed(host, task);
-  const end = endReader(task);
+  const end = endReader(host, task);
   return fitted(maxBytes, (room) => {
     const shown = idsIn(swept, room);
     return present({

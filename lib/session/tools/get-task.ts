@@ -8,27 +8,30 @@ import { NO_OUTPUT } from "../../core/output-ring.js";
 import type { Artifact } from "../../core/record.js";
 import type { Made } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
-import { idOf as idInWords, TOLD_APART } from "../standing.js";
+import { idOf as idInWords } from "../standing.js";
 import { visible, visibleText } from "../visible.js";
+import { ADDRESS, taskOf } from "./address.js";
 import { cut, endOf, fitted, headOf, present, type Result } from "./bounded.js";
-import { type Host, handed, taskOf, wakeInWords } from "./host.js";
+import { type Host, handed, wakeInWords } from "./host.js";
+import { advice } from "./names.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { lastSeen, see } from "./seen.js";
 import { endReader, idOf, inBrief, pageOf, resultTextOf, titleOf } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { flag, integer, NO_END, optional, text } from "./tool-schema.js";
 
+const DESCRIPTION = "One task: result, open questions, messages, output.";
 const MOST_MESSAGES = 5;
 const MOST_ARTIFACTS = 10;
 
-export function getTask(hostOf: HostOf, maxBytes: number): TaskTool {
+export function getTask(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "get_task",
-      description: "One task: result, open questions, messages, output. To wait for it use await_tasks.",
+      description: advice(setting.tools, `${DESCRIPTION} To wait for it use await_tasks.`, DESCRIPTION),
       fields: {
-        task_id: text(),
+        task_id: text(ADDRESS),
         result_after: optional(integer(0, NO_END, "Read a long result on from this character")),
         output_after: optional(integer(0, NO_END, "Output since this output_cursor")),
         full: optional(flag("Also when nothing has changed")),
@@ -40,20 +43,19 @@ export function getTask(hostOf: HostOf, maxBytes: number): TaskTool {
         return look(task, output_after, full, calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
 function resultPage(task: Task, after: number, { host, maxBytes }: Calling): Result {
   const whole = resultTextOf(task);
   if (whole === undefined)
-    throw new Refused(`${idInWords(task.id)} has no result to read`, "get_task without result_after");
+    throw new Refused(`${idInWords(task.id)} has no result to read`, "Call again without result_after");
   handed(host, task);
   return fitted(maxBytes, (room) => ({
     task_id: idOf(task),
     status: task.state.status,
-    ...pageOf(whole, after, room),
+    ...pageOf(host.tools, whole, after, room),
   }));
 }
 
@@ -67,7 +69,8 @@ function look(task: Task, after: number | undefined, full: boolean, calling: Cal
   const hasOutput = now.cursor > (after ?? before?.cursor ?? 0);
   const isUnchanged = !full && !task.isOver && before?.facts === now.facts;
   if (isUnchanged && !hasOutput) {
-    const hint = "Nothing new since your last look. await_tasks waits for it; do not poll";
+    const nothing = "Nothing new since your last look";
+    const hint = advice(host.tools, `${nothing}. await_tasks waits for it; do not poll`, `${nothing}. Do not poll`);
     return { task_id: idOf(task), status: task.state.status, unchanged: true, hint };
   }
   if (isUnchanged) {
@@ -86,7 +89,7 @@ function look(task: Task, after: number | undefined, full: boolean, calling: Cal
 function factsReader(host: Host, task: Task): (room: number) => Result {
   const { state, traits } = task;
   const { summary, made } = state.details;
-  const end = endReader(task);
+  const end = endReader(host, task);
   const questions = questionsOf(host, [task]);
   const input = traits.input === undefined ? undefined : visibleText(traits.input);
   const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
@@ -94,7 +97,7 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
   const usage = { tokens: inputTokens + outputTokens, cost_usd: Number(costUsd.toPrecision(6)), tasks };
   return (room) =>
     present({
-      ...inBrief(task, TOLD_APART, room),
+      ...inBrief(host, task, "questions apart", room),
       title: titleOf(task, room / 2),
       ...end(room),
       ...questions(room),
@@ -104,7 +107,7 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
       usage: isUsed && room > 0 ? usage : undefined,
       budget: traits.budget === undefined ? undefined : cut(leftOf(task.usage(), traits.budget), room),
       input: input === undefined ? undefined : cut(input, room / 4),
-      note: task.isOver || room === 0 ? undefined : wakeInWords(host, [task]),
+      note: task.isOver || room === 0 ? undefined : wakeInWords(host, [task]) || undefined,
     });
 }
 

@@ -1,6 +1,6 @@
 // Host: for whom a tool acts: the loop of a named session, or of a task.
 //
-// Owns nothing. It says which tasks are that loop's, and how the loop waits and is told, for all six tools alike.
+// Owns nothing. It says which tasks are that loop's, which tools its model has, and how the loop waits and is told, for all six tools alike.
 
 import { waiterOf } from "../../core/ambient.js";
 import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/await-tasks.js";
@@ -10,10 +10,9 @@ import { isEnd } from "../../core/notice.js";
 import { type NoticeOwner, ownerOf } from "../../core/notice-owner.js";
 import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Attempt, Task } from "../../core/task.js";
-import { quoted } from "../escaped.js";
-import { Refused } from "./refusals.js";
+import { advice, type ToolSet } from "./names.js";
 
-export interface Host {
+export interface Loop {
   readonly core: Core;
   /** Whose notices are this loop's. */
   readonly owner: NoticeOwner;
@@ -23,40 +22,21 @@ export interface Host {
   readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => TaskHandle;
 }
 
+export interface Host extends Loop {
+  /** The tools that were given out together: what a text of one of them may name. */
+  readonly tools: ToolSet;
+}
+
+/** As `loop`, for a model that has these tools, and to which the tasks of other kinds are unknown. */
+export function hostFor(loop: Loop, tools: ToolSet, kinds: ReadonlySet<string> | undefined): Host {
+  if (kinds === undefined) return { ...loop, tools };
+  const isOffered = ({ traits: { kind } }: Task): boolean => kind !== undefined && kinds.has(kind);
+  return { ...loop, tools, owns: (task) => isOffered(task) && loop.owns(task) };
+}
+
 /** By creation. */
 export function* tasksOf({ core, owns }: Host): Generator<Task> {
   for (const task of core.registry.all()) if (owns(task)) yield task;
-}
-
-/** The task that a model names. What it may not see is unknown to it. */
-export function taskOf(host: Host, id: string): Task {
-  const task = host.core.registry.byId(id);
-  if (task !== undefined && host.owns(task)) return task;
-  throw unknownTask(host, id);
-}
-
-function unknownTask(host: Host, id: string): Refused {
-  const known: string[] = [];
-  for (const task of tasksOf(host)) {
-    if (task.traits.name === id && !task.isOver)
-      return new Refused(`${shown(id)} is a name, not a task id`, `Use its id: ${shown(task.id)}`);
-    known.push(task.id);
-  }
-  if (known.length === 0)
-    return new Refused(`There is no task ${shown(id)}`, "You have no tasks: spawn_task starts one");
-  // The newest are the likeliest to be meant.
-  const named = known.slice(-MOST_NAMED).map(shown).join(", ");
-  const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older` : "";
-  return new Refused(
-    `There is no task ${shown(id)}, or not any more`,
-    `There are ${named}${more}: list_tasks shows them`,
-  );
-}
-const MOST_NAMED = 5;
-const MOST_SHOWN = 60;
-
-function shown(id: string): string {
-  return quoted(id, MOST_SHOWN);
 }
 
 /**
@@ -104,11 +84,23 @@ function mayWake({ owner }: Host, task: Task): boolean {
 
 /** What a model may count on, of tasks that go on. */
 export function wakeInWords(host: Host, tasks: readonly Task[]): string {
-  const ends = tasks.length === 1 ? "it ends" : "they end";
+  const [ends, stand, them] = tasks.length === 1 ? ["it ends", "it stands", "it"] : ["they end", "they stand", "them"];
   const waking = tasks.filter((task) => willWake(host, task)).length;
   if (waking === tasks.length) return `You will be told when ${ends}: go on, do not poll.`;
-  if (waking > 0) return "You will be told of some of them when they end: await_tasks tells of all.";
+  if (waking > 0) {
+    const some = "You will be told of some of them when they end";
+    return advice(host.tools, `${some}: await_tasks tells of all.`, `${some}.`);
+  }
   // Whether this loop reads notices shows when it does: until then what is said is so in either case.
-  if (tasks.every((task) => mayWake(host, task))) return `await_tasks waits until ${ends}: do not poll.`;
-  return `Nothing will tell you when ${ends}: await_tasks does.`;
+  const shows = [`get_task shows how ${stand}.`, `list_tasks shows how ${stand}.`];
+  if (tasks.every((task) => mayWake(host, task)))
+    return advice(host.tools, `await_tasks waits until ${ends}: do not poll.`, ...shows);
+  const nothing = `Nothing will tell you when ${ends}`;
+  return advice(
+    host.tools,
+    `${nothing}: await_tasks does.`,
+    `${nothing}: get_task shows ${them}.`,
+    `${nothing}: list_tasks shows ${them}.`,
+    `${nothing}.`,
+  );
 }

@@ -2,10 +2,11 @@
 
 import { TASK_STATUSES } from "../../core/status.js";
 import type { Task } from "../../core/task.js";
+import { taskOf } from "./address.js";
 import { bytesOf, present, type Result } from "./bounded.js";
-import { taskOf, tasksOf } from "./host.js";
+import { tasksOf } from "./host.js";
 import { idOf, inBrief } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, oneOf, optional, text } from "./tool-schema.js";
 
 const LARGEST_PAGE = 100;
@@ -13,7 +14,7 @@ const DEFAULT_PAGE = 20;
 /** Of the texts of one task. */
 const MOST_OF_ONE = 120;
 
-export function listTasks(hostOf: HostOf, maxBytes: number): TaskTool {
+export function listTasks(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "list_tasks",
@@ -41,14 +42,12 @@ export function listTasks(hostOf: HostOf, maxBytes: number): TaskTool {
         return pageOf(fitting, Object.fromEntries(counts), limit, calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
 /** As many as fit, and at least one, however little room there is. */
 function pageOf(tasks: readonly Task[], counts: Result, limit: number, { host, maxBytes }: Calling): Result {
-  const { requests } = host.core;
   const shown: Result[] = [];
   const page = (): Result => {
     const more = tasks.length - shown.length;
@@ -61,10 +60,10 @@ function pageOf(tasks: readonly Task[], counts: Result, limit: number, { host, m
     });
   };
   for (const task of tasks.slice(0, limit)) {
-    shown.push(inBrief(task, requests, MOST_OF_ONE));
+    shown.push(inBrief(host, task, "questions", MOST_OF_ONE));
     if (bytesOf(page()) <= maxBytes) continue;
     shown.pop();
-    if (shown.length === 0) shown.push(inBrief(task, requests, 0));
+    if (shown.length === 0) shown.push(inBrief(host, task, "questions", 0));
     break;
   }
   return page();

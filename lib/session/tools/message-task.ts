@@ -1,27 +1,34 @@
 // message_task: a model steers a task, or answers what it asks. Never an approval (A5).
 
+import { Alarm } from "../../core/clock.js";
 import { isErrandError } from "../../core/errors.js";
 import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
+import type { Sent, Steered } from "../../core/messages.js";
+import { printed, readText } from "../../core/printed.js";
 import type { InboxRequest } from "../../core/request.js";
+import { follow } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";
+import { quoted } from "../escaped.js";
 import { idOf as idInWords } from "../standing.js";
 import { visible } from "../visible.js";
-import { fitted, present, type Result } from "./bounded.js";
-import { taskOf } from "./host.js";
+import { ADDRESS, taskOf } from "./address.js";
+import { cut, fitted, present, type Result } from "./bounded.js";
+import type { Host } from "./host.js";
+import { advice } from "./names.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { idOf } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { optional, text } from "./tool-schema.js";
 
-export function messageTask(hostOf: HostOf, maxBytes: number): TaskTool {
+export function messageTask(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "message_task",
       description: "Tell a living task something, or answer its question. Approvals are for people.",
       fields: {
-        task_id: text(),
+        task_id: text(ADDRESS),
         message: text("A question with answer_schema takes JSON"),
         in_reply_to: optional(text("request_id of the question it answers")),
       },
@@ -30,51 +37,108 @@ export function messageTask(hostOf: HostOf, maxBytes: number): TaskTool {
         return in_reply_to === undefined ? send(task, message, calling) : answer(task, message, in_reply_to, calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
-async function send(task: Task, message: string, { host, maxBytes }: Calling): Promise<Result> {
+/** Says no more than what is so: a message that is stored has not been read by that (§9). */
+async function send(task: Task, message: string, { host, maxBytes, signal }: Calling): Promise<Result> {
   const { status } = task.state;
+  const waitsFor = new Set([...task.state.blockedOn].map(({ on }) => on));
+  const isLookedOut = (task.desk?.mailbox?.lookouts.size ?? 0) > 0;
+  let sent: Sent;
   try {
-    await host.core.messages.send(task, message);
+    sent = host.core.messages.pass(task, message);
   } catch (error) {
     if (!isErrandError(error, "TASK_TERMINATED")) throw error;
     const reason = task.isOver
       ? `It is over: ${task.state.status}`
       : "It has returned, and waits only for tasks below it";
-    return { task_id: idOf(task), outcome: "not_delivered", reason, hint: "get_task shows how it stands" };
+    const hint = advice(host.tools, "get_task shows how it stands", "spawn_task starts other work", "Do without it");
+    return { task_id: idOf(task), outcome: "not_delivered", reason, hint };
   }
+  await sent.stored;
+  // A loop that waits for notices is woken by the message, and has it in its next batch.
+  const isTaken = sent.isTaken || waitsFor.has("notice");
+  const steered = isTaken || sent.steered === undefined ? undefined : await within(host, signal, sent.steered);
   // It may have ended by the message.
   const questions = questionsOf(host, task.isOver ? [] : [task]);
+  const isDelivered = isTaken || steered?.is === "taken";
+  const isAsking = [...task.state.blockedOn].some(({ on }) => on === "input");
+  const stillAsks = isAsking ? "Its question is still open: in_reply_to answers it" : undefined;
+  const [outcome, note] =
+    status === "queued"
+      ? ["queued", "It has not started: it will find the message when it does"]
+      : isDelivered
+        ? ["delivered", stillAsks]
+        : ["kept", stillAsks ?? keptInWords(host, { hasSteer: sent.steered !== undefined, steered, isLookedOut })];
   return fitted(maxBytes, (room) =>
     present({
       task_id: idOf(task),
-      outcome: status === "queued" ? "queued" : "delivered",
-      note: noteFor(task, status === "queued"),
+      outcome,
+      note: note === undefined ? undefined : cut(note, MOST_OF_NOTE),
       ...questions(room),
     }),
   );
 }
+const MOST_OF_NOTE = 240;
 
-function noteFor(task: Task, wasQueued: boolean): string | undefined {
-  if (wasQueued) return "It has not started: it will find the message when it does";
-  const isAsking = [...task.state.blockedOn].some(({ on }) => on === "input");
-  return isAsking ? "Its question is still open: in_reply_to answers it" : undefined;
+interface Kept {
+  readonly hasSteer: boolean;
+  readonly steered: Steered | undefined;
+  readonly isLookedOut: boolean;
 }
+
+function keptInWords({ tools }: Host, { hasSteer, steered, isLookedOut }: Kept): string {
+  if (steered?.is === "failed") {
+    const reason = readText(() => (steered.error instanceof Error ? steered.error.message : undefined));
+    return `The task has not read it: its kind refused it: ${quoted(reason ?? printed(steered.error), MOST_OF_REASON)}`;
+  }
+  if (steered?.is === "over") return "The task ended before it read it";
+  if (hasSteer) return "Its kind has not taken it yet";
+  if (isLookedOut) return "The task has not read it, but is told that it is there";
+  return advice(
+    tools,
+    "The task has not read it, and may never do: a task reads when its work asks for messages. If it must know, cancel_task and spawn_task begin anew",
+    "The task has not read it, and may never do: a task reads when its work asks for messages",
+  );
+}
+const MOST_OF_REASON = 120;
+
+/** A `deliver` of the program may take its time, and may never end: then it is not known how it went. */
+async function within(
+  { core }: Host,
+  signal: AbortSignal | undefined,
+  steered: Promise<Steered>,
+): Promise<Steered | undefined> {
+  let stop = (): void => {};
+  const late = new Promise<undefined>((resolve, reject) => {
+    const alarm = new Alarm(core.loop.clock, LONGEST_STEER_MS, () => resolve(undefined));
+    const unfollow = signal === undefined ? undefined : follow(signal, () => reject(signal.reason));
+    stop = () => {
+      alarm.cancel();
+      unfollow?.();
+    };
+  });
+  try {
+    return await Promise.race([steered, late]);
+  } finally {
+    stop();
+  }
+}
+const LONGEST_STEER_MS = 2_000;
 
 async function answer(task: Task, message: string, requestId: string, { host }: Calling): Promise<Result> {
   const request = host.core.requests.get(requestId);
   if (request?.taskId !== task.id)
     throw new Refused(
       `${idInWords(task.id)} has no question ${idInWords(requestId)}`,
-      "get_task shows its open questions",
+      advice(host.tools, "get_task shows its open questions", "Send it without in_reply_to"),
     );
   if (request.kind === "approval")
     throw new Refused(
       `${idInWords(request.id)} is an approval: only a person can give it`,
-      "Wait with await_tasks, or do something else",
+      advice(host.tools, "Wait with await_tasks, or do something else", "Do something else"),
     );
   await host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId });
   return { task_id: idOf(task), outcome: "delivered", note: "It has its answer and goes on" };

@@ -5,21 +5,28 @@ import type { Task } from "../../core/task.js";
 import { visible, visibleText } from "../visible.js";
 import { bytesOf, cut, present, type Result } from "./bounded.js";
 import type { Host } from "./host.js";
+import { advice } from "./names.js";
 import { idOf } from "./task-facts.js";
 
 const MOST = 8;
 const LEAST_ROOM = 160;
 const BY_MODEL = "message_task with in_reply_to";
+const BY_OTHERS = "others answer it";
 /** A5. */
 const BY_PERSON = "only a person, elsewhere";
 
 /** Open ones of these tasks and of those below them, oldest first; as many as there is room for. */
-export function questionsOf({ core }: Host, tasks: readonly Task[]): (room: number) => Result {
+export function questionsOf(host: Host, tasks: readonly Task[]): (room: number) => Result {
   const among = new Set(tasks);
-  const open = core.requests.list().filter(({ taskId }) => isBelow(core.registry.byId(taskId), among));
+  const { requests, registry } = host.core;
+  const open = requests.list().filter(({ taskId }) => {
+    const asker = registry.byId(taskId);
+    return asker !== undefined && host.owns(asker) && isBelow(asker, among);
+  });
   if (open.length === 0) return () => ({});
   const approvals = open.filter(({ kind }) => kind === "approval").length;
-  const words = approvals === 0 ? BY_MODEL : `${BY_MODEL}; an approval ${BY_PERSON}`;
+  const byModel = advice(host.tools, BY_MODEL, BY_OTHERS);
+  const words = approvals === 0 || byModel === BY_OTHERS ? byModel : `${byModel}; an approval ${BY_PERSON}`;
   return (room) => {
     const shown = open.slice(0, Math.min(MOST, Math.floor(room / LEAST_ROOM)));
     const more = open.length - shown.length;
@@ -31,8 +38,8 @@ export function questionsOf({ core }: Host, tasks: readonly Task[]): (room: numb
   };
 }
 
-function isBelow(asker: Task | undefined, among: ReadonlySet<Task>): boolean {
-  for (let task = asker; task !== undefined; task = task.parent) if (among.has(task)) return true;
+function isBelow(asker: Task, among: ReadonlySet<Task>): boolean {
+  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) if (among.has(task)) return true;
   return false;
 }
 

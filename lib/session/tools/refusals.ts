@@ -4,7 +4,9 @@
 
 import { type AnyErrandError, isErrandError, issuesInWords } from "../../core/errors.js";
 import { printed, readText } from "../../core/printed.js";
+import { quoted } from "../escaped.js";
 import { cut, fitted, type Result } from "./bounded.js";
+import { advice, type ToolSet } from "./names.js";
 
 /** Said by a tool of ours, in a model's words already. */
 export class Refused extends Error {
@@ -17,8 +19,8 @@ export class Refused extends Error {
 }
 
 /** `{ error, hint }`. Throws what is to be thrown. */
-export function refusalFor(error: unknown, maxBytes: number): Result {
-  const { said, hint } = wordsFor(error);
+export function refusalFor(error: unknown, tools: ToolSet, maxBytes: number): Result {
+  const { said, hint } = wordsFor(error, tools);
   return fitted(maxBytes, (room) => ({
     error: cut(said, room * ERRORS_SHARE) ?? "",
     hint: cut(hint, room * (1 - ERRORS_SHARE)) ?? "",
@@ -26,62 +28,75 @@ export function refusalFor(error: unknown, maxBytes: number): Result {
 }
 const ERRORS_SHARE = 0.6;
 
-function wordsFor(error: unknown): { readonly said: string; readonly hint: string } {
+function wordsFor(error: unknown, tools: ToolSet): { readonly said: string; readonly hint: string } {
   if (error instanceof Refused) return { said: error.message, hint: error.hint };
   if (!isErrandError(error)) {
     // Of a kind's schema, of an option: whatever it is, it was the input that led there.
     const said = readText(() => (error instanceof Error ? error.message : undefined)) ?? printed(error);
     return { said, hint: "Nothing was done. Correct the input and call again" };
   }
-  const hint = hintFor(error);
-  if (hint === undefined) throw error;
-  return { said: saidBy(error), hint };
+  const hints = hintsFor(error);
+  if (hints === undefined) throw error;
+  return { said: saidBy(error), hint: advice(tools, ...hints) };
 }
+
+const MOST_OF_NAME = 60;
 
 /** Its message, unless that is for who wrote the program. */
 function saidBy(error: AnyErrandError): string {
   if (error.code === "QUEUE_FULL") return `${error.maxQueued} tasks are in line already`;
   if (error.code === "ID_CONFLICT") return "Another task has this id";
+  // Who has it may be a task that the model does not know of.
+  if (error.code === "NAME_TAKEN") return `A living task has the name ${quoted(error.taskName, MOST_OF_NAME)} already`;
   if (error.code !== "INVALID_INPUT") return error.message;
   return `It does not fit: ${issuesInWords(error.issues)}`;
 }
 
-function hintFor(error: AnyErrandError): string | undefined {
+/** What to do next, the best first: the last names no tool. `undefined`: it is no answer to a model. */
+function hintsFor(error: AnyErrandError): readonly string[] | undefined {
   switch (error.code) {
     case "LIMIT_EXCEEDED":
-      if (error.limit === "maxDepth") return "Do this work yourself";
-      if (error.limit.startsWith("budget.")) return "Start nothing more: finish with what there is";
-      return "await_tasks with mode any, then try again; or do this work yourself";
+      if (error.limit === "maxDepth") return ["Do this work yourself"];
+      if (error.limit.startsWith("budget.")) return ["Start nothing more: finish with what there is"];
+      return [
+        "await_tasks with mode any, then try again; or do this work yourself",
+        "Try again once one has ended; or do this work yourself",
+      ];
     case "QUEUE_FULL":
-      return "await_tasks until some have ended, then try again";
+      return ["await_tasks until some have ended, then try again", "Try again once some have ended"];
     case "INVALID_INPUT":
-      return "Nothing was done. Correct it and call again";
+      return ["Nothing was done. Correct it and call again"];
     case "AWAIT_CYCLE":
-      return "Do not wait for it: end your own turn first";
+      return ["Do not wait for it: end your own turn first"];
     case "SCOPE_CANCELLED":
-      return "You are being stopped: start nothing more, and finish";
+      return ["You are being stopped: start nothing more, and finish"];
     case "TASK_TERMINATED":
-      return "get_task gives its result; spawn_task starts other work";
+      return [
+        "get_task gives its result; spawn_task starts other work",
+        "get_task gives its result",
+        "spawn_task starts other work",
+        "Do without it",
+      ];
     case "NAME_TAKEN":
     case "RESERVED_NAME":
-      return "Use another name, or none";
+      return ["Use another name, or none"];
     case "ID_CONFLICT":
-      return "Nothing was started. Make a new call";
+      return ["Nothing was started. Make a new call"];
     case "ALREADY_ANSWERED":
     case "REQUEST_NOT_FOUND":
-      return "get_task shows what is open";
+      return ["get_task shows what is open", "Leave it at that"];
     case "STORE_UNAVAILABLE":
-      return "Nothing new can start now: try again later. What runs goes on";
+      return ["Nothing new can start now: try again later. What runs goes on"];
     case "TASK_NOT_FOUND":
-      return "list_tasks shows what there is";
+      return ["list_tasks shows what there is", "Use the task_id that you were given"];
     case "UNKNOWN_KIND":
     case "UNKNOWN_LANE":
-      return "This cannot be started here: use another kind, or do it yourself";
+      return ["This cannot be started here: use another kind, or do it yourself"];
     case "TASK_OUTCOME":
     case "REQUEST_REJECTED":
     case "REQUEST_EXPIRED":
     case "EVENTS_COMPACTED":
-      return "get_task shows how it stands";
+      return ["get_task shows how it stands", "Do without it"];
     // One's own stop, and the end of everything.
     case "TASK_CANCELLED":
     case "MANAGER_CLOSED":

@@ -6,18 +6,19 @@ import type { Json } from "../../core/json.js";
 import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Task } from "../../core/task.js";
 import type { KindParts } from "../../core/work.js";
+import { taskOf } from "./address.js";
 import { fitted, present, type Result } from "./bounded.js";
-import { handed, taskOf, wait, wakeInWords } from "./host.js";
+import { handed, wait, wakeInWords } from "./host.js";
 import { inputSchemaOf, isSelfContained, kindInWords } from "./kind-shape.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { endReader, idOf } from "./task-facts.js";
-import { type Calling, type HostOf, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { anything, integer, oneOf, optional, text } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 600_000;
 
-export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, hostOf: HostOf, maxBytes: number): TaskTool {
+export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setting: Setting): TaskTool {
   const listed = kinds.map((kind) => `- ${kindInWords(kind)}`).join("\n");
   return taskTool(
     {
@@ -42,8 +43,7 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, hostO
         return receiptFor(task, { isNew, hasWaited: timeoutMs > 0 }, calling);
       },
     },
-    hostOf,
-    maxBytes,
+    setting,
   );
 }
 
@@ -85,15 +85,16 @@ function receiptFor(task: Task, { isNew, hasWaited }: Spawned, { host, maxBytes 
     notes.push(wakeInWords(host, [task]));
   }
   handed(host, task);
-  const end = endReader(task);
+  const end = endReader(host, task);
   const questions = questionsOf(host, [task]);
+  const note = notes.filter((each) => each !== "").join(" ");
   return fitted(maxBytes, (room) =>
     present({
       task_id: idOf(task),
       status: task.state.status,
       ...end(room),
       ...questions(room),
-      note: notes.length === 0 ? undefined : notes.join(" "),
+      note: note === "" ? undefined : note,
     }),
   );
 }

@@ -11,53 +11,69 @@ import { escaped, isInside } from "../escaped.js";
 import { progressInWords, standingInWords } from "../standing.js";
 import { visibleJson } from "../visible.js";
 import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";
+import type { Host } from "./host.js";
+import { advice, type ToolSet } from "./names.js";
 
 const MOST_OF_ID = 96;
 const MOST_OF_NAME = 60;
 
+/** As a result has it. */
 export function idOf({ id }: { readonly id: string }): string {
   return cut(id, MOST_OF_ID) ?? "";
 }
 
-/**
- * Who it is and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name.
- * `questions`: those that are not told beside it.
- */
-export function inBrief(task: Task, questions: Questions, room: number): Result {
+/** As a result has it. */
+export function nameOf({ traits: { name } }: Task, room = MOST_OF_NAME): string | undefined {
+  return name === undefined ? undefined : cut(name, Math.min(room, MOST_OF_NAME));
+}
+
+/** What stands beside a task in its own words: what it asks, unless that is told `apart`. */
+type Telling = "questions" | "questions apart";
+
+/** Who it is and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name. */
+export function inBrief(host: Host, task: Task, telling: Telling, room: number): Result {
   const { state, traits, parent } = task;
   const { progress } = state.details;
   const most = Math.min(room, MOST_OF_NAME);
-  const standing = task.isOver ? state.status : standingInWords(task, questions);
+  const { requests, registry } = host.core;
+  const knows = (id: string): boolean => {
+    const other = registry.byId(id);
+    return other !== undefined && host.owns(other);
+  };
+  const get = (id: string) => (telling === "questions" ? requests.get(id) : undefined);
+  const standing = task.isOver ? state.status : standingInWords(task, { get, knows });
   return present({
     task_id: idOf(task),
     kind: traits.kind === undefined ? undefined : cut(traits.kind, most),
-    name: traits.name === undefined ? undefined : cut(traits.name, most),
+    name: nameOf(task, room),
     title: traits.name === undefined ? titleOf(task, most) : undefined,
     status: state.status,
     detail: standing === state.status ? undefined : cut(standing, room),
     progress: progress === undefined || task.isOver ? undefined : cut(progressInWords(progress, escaped), room),
     attempt: state.attempt > 1 ? state.attempt : undefined,
-    under: parent === undefined || room < MOST_OF_ID ? undefined : idOf(parent),
+    under: parent === undefined || room < MOST_OF_ID || !host.owns(parent) ? undefined : idOf(parent),
   });
 }
 export function titleOf({ state }: Task, room: number): string | undefined {
   const { title } = state.details;
   return title === undefined ? undefined : cut(title, room);
 }
-type Questions = Parameters<typeof standingInWords>[1];
 
-/** How a task that is over ended: its result as it is, or the beginning of it and how to read on. Nothing of one that lives. */
-export function endReader(task: Task): (room: number) => Result {
+/**
+ * How a task that is over ended: its result as it is, or the beginning of it and how to read on. Nothing of one that lives.
+ * `failure` is a task's; `error` is always a refusal of the tool.
+ */
+export function endReader(host: Host, task: Task): (room: number) => Result {
   const { outcome, output } = task.state;
   if (!task.isOver || outcome === undefined) return () => ({});
   const abandoned = "abandoned" in outcome ? { abandoned: true } : {};
   switch (outcome.status) {
     case "succeeded":
-      return resultReader(output);
+      return resultReader(host.tools, output);
     case "failed": {
       const { code } = outcome.error;
       const message = failureInWords(outcome.error);
-      return (room) => ({ error: present({ code, message: cut(message, room) }), ...abandoned });
+      return (room) => ({ failure: present({ code, message: cut(message, room) }), ...abandoned });
     }
     case "cancelled":
       return (room) => present({ reason: cut(outcome.reason, room), ...abandoned });
@@ -68,7 +84,7 @@ export function endReader(task: Task): (room: number) => Result {
   }
 }
 
-function resultReader(output: Output | undefined): (room: number) => Result {
+function resultReader(tools: ToolSet, output: Output | undefined): (room: number) => Result {
   if (output === undefined) return () => ({});
   if ("outputOmitted" in output)
     return (room) => present({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, room) });
@@ -76,7 +92,7 @@ function resultReader(output: Output | undefined): (room: number) => Result {
   const text = textOf(seen);
   return (room) => {
     const isWhole = text.length <= room && bytesOf(seen) <= room;
-    return isWhole ? { result: seen } : pageOf(text, 0, room);
+    return isWhole ? { result: seen } : pageOf(tools, text, 0, room);
   };
 }
 
@@ -91,13 +107,17 @@ function textOf(output: Json): string {
 }
 
 /** From the character `after` on. */
-export function pageOf(text: string, after: number, room: number): Result {
+export function pageOf(tools: ToolSet, text: string, after: number, room: number): Result {
   const from = Math.min(isInside(text, after) ? after - 1 : after, text.length);
   const page = headOf(text.slice(from, from + room), room);
   const next = from + page.length;
   return {
     result_text: page,
     result_chars: text.length,
-    ...(next < text.length ? { result_more: `get_task with result_after ${next}` } : {}),
+    ...(next < text.length ? { result_more: moreInWords(tools, next, text.length - next) } : {}),
   };
+}
+
+function moreInWords(tools: ToolSet, next: number, left: number): string {
+  return advice(tools, `get_task with result_after ${next}`, `${left} characters more`);
 }

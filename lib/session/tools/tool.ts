@@ -9,10 +9,9 @@ import type { WaitOptions } from "../../core/waits.js";
 import { visible, visibleJson } from "../visible.js";
 import type { Result } from "./bounded.js";
 import type { Host } from "./host.js";
+import type { TaskToolName, ToolSet } from "./names.js";
 import { Refused, refusalFor } from "./refusals.js";
 import { type Fields, type Taken, type ToolInputSchema, toolInput } from "./tool-schema.js";
-
-export type TaskToolName = "spawn_task" | "list_tasks" | "get_task" | "await_tasks" | "message_task" | "cancel_task";
 
 /** What a client knows of the call. */
 export interface TaskToolCall extends WaitOptions {
@@ -27,8 +26,9 @@ export interface TaskTool {
   /** One `~standard` object that both validates, at once, and gives JSON Schema (`draft-2020-12`, `draft-07`; any other is a `TypeError`). */
   readonly inputSchema: ToolInputSchema;
   /**
-   * Does it, and gives a plain JSON object of at most `maxResultBytes`. Bad input and every refusal are results too: `error` says what happened and
-   * `hint` what to do next. It rejects only when `signal` aborts (with its reason), when the task whose loop calls it is stopped
+   * Does it, and gives a plain JSON object of at most `maxResultBytes`. Bad input and every refusal are results too: `{ error, hint }`, two texts, of
+   * which `error` says what happened and `hint` what to do next. No other result has an `error`: how a task failed is its `failure`, an object
+   * `{ code, message }`. Every text in it is shown without characters that nobody sees; the record and `result()` keep them. It rejects only when `signal` aborts (with its reason), when the task whose loop calls it is stopped
    * (`TaskCancelledError`), or when the manager is closed (`ManagerClosedError`). What it started or stopped before stays so.
    */
   execute(input: unknown, call?: TaskToolCall): Promise<Json>;
@@ -51,10 +51,16 @@ interface ToolParts<F extends Fields> {
   readonly run: (input: Taken<F>, calling: Calling) => Result | Promise<Result>;
 }
 
-/** Asked at each call: inside a task of a named session the loop is that task's. */
-export type HostOf = () => Host;
+/** What the tools of one set have in common. */
+export interface Setting {
+  /** Asked at each call: inside a task of a named session the loop is that task's. */
+  readonly hostOf: () => Host;
+  readonly tools: ToolSet;
+  /** Of one result. */
+  readonly maxBytes: number;
+}
 
-export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, maxBytes: number): TaskTool {
+export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools, maxBytes }: Setting): TaskTool {
   const { name, description, fields, isRead = false, run } = parts;
   const input = toolInput(fields);
   const answer = async (given: unknown, calling: Calling): Promise<Result> => {
@@ -82,13 +88,13 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
         result = await answer(given, calling);
       } catch (error) {
         if (signal?.aborted) throw error;
-        result = refusalFor(error, maxBytes);
+        result = refusalFor(error, tools, maxBytes);
         // It tells of nothing that is decided, and of the store that would be waited for.
         if (isErrandError(error, "STORE_UNAVAILABLE")) return visibleJson(result);
       }
       // §12: the one way out to a model, whichever tool it is.
       const visible = visibleJson(result);
-      const unstored = { value: isRead ? visible : visibleJson(notStored(core.committer?.failure, maxBytes)) };
+      const unstored = { value: isRead ? visible : visibleJson(notStored(core.committer?.failure, tools, maxBytes)) };
       const ms = core.committer?.failure === undefined ? STORE_MS : 0;
       const limit = { ms, late: () => unstored };
       return core.waits.answer(undefined, () => visible, { needs: core.loop.seq, signal, limit });
@@ -99,13 +105,14 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, hostOf: HostOf, 
 /** So long a tool waits for the store, which may have stopped answering. */
 const STORE_MS = 5_000;
 
-function notStored(failure: Error | undefined, maxBytes: number): Result {
+function notStored(failure: Error | undefined, tools: ToolSet, maxBytes: number): Result {
   const why = failure === undefined ? `it has not answered for ${STORE_MS} ms` : failure.message;
   return refusalFor(
     new Refused(
       `The store accepts no writes now: ${why}`,
       "The call has taken effect, and is stored as soon as the store accepts writes. A crash before that undoes it. Try reading again later",
     ),
+    tools,
     maxBytes,
   );
 }
