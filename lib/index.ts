@@ -17,6 +17,7 @@ export {
   LimitExceededError,
   ManagerClosedError,
   NameTakenError,
+  OutputLostError,
   QueueFullError,
   RequestExpiredError,
   RequestNotFoundError,

@@ -43,6 +43,7 @@ const words = [
   "commands",
   "errors",
   "settled",
+  "lost-output",
 ];
 const rules = ["decide", "evolve"];
 

@@ -17,15 +17,16 @@ export const verify: Command = {
   help: `errand verify DIR [--json]
 
 Reads the journal of DIR, its snapshot and its outputs, and says whether all of
-it is whole, and where not. Changes nothing.
+it is whole, and where not. Changes nothing. A journal that is broken is not
+opened; an output that is lost costs only itself.
 
   --json   one JSON document:
            { directory, ok, segments, snapshotSeq?, firstSeq, lastSeq, events,
-             bytes, outputs, torn?, broken? }
+             bytes, outputs, lostOutputs, torn?, broken? }
   --help   print this
 
-Exit code: 0 when it is whole, 1 when it is broken. A torn end is no breach: it
-is what a process leaves that is killed while it writes.`,
+Exit code: 0 when it is whole, 1 when it is broken or lacks an output. A torn
+end is no breach: it is what a process leaves that is killed while it writes.`,
 
   async run({ directory, isJson }, terminal) {
     const verified = await verifyJournal(directory);
@@ -38,10 +39,10 @@ is what a process leaves that is killed while it writes.`,
 function pageOf(directory: string, verified: Verified): Line[] {
   const { ok, segments, snapshotSeq, torn } = verified;
   if (ok && segments.length === 0 && snapshotSeq === undefined) return [{ prose: nothingStored(directory) }];
-  const verdict = ok ? "is whole." : "is broken; nothing behind this was looked at:";
   return [
-    { prose: `${directory} ${verdict}`, style: ok ? "good" : "bad" },
+    { prose: `${directory} ${verdictOn(verified)}`, style: ok ? "good" : "bad" },
     ...brokenLines(verified),
+    ...lostRows(verified),
     [],
     ...segmentRows(verified),
     ...(segments.length > 0 || !ok ? [[]] : []),
@@ -49,6 +50,19 @@ function pageOf(directory: string, verified: Verified): Line[] {
     ...(torn === undefined ? [] : [[], { prose: tornInWords(torn), style: "waiting" as const }]),
     ...adviceLines(directory, verified),
   ];
+}
+
+function verdictOn({ ok, broken, lostOutputs }: Verified): string {
+  if (ok) return "is whole.";
+  if (broken !== undefined) return "is broken; nothing behind this was looked at:";
+  return `opens, and ${count(lostOutputs.length, "output")} of it ${lostOutputs.length === 1 ? "is" : "are"} lost:`;
+}
+
+/** A line for each task. */
+function lostRows({ lostOutputs }: Verified): Row[] {
+  return aligned(
+    lostOutputs.map(({ taskId, file, why }) => [{ text: `  ${taskId}`, style: "bad" }, `${file}: ${why}`]),
+  );
 }
 
 function brokenLines({ broken }: Verified): Line[] {
@@ -82,13 +96,23 @@ function sumRows({ segments, events, firstSeq, lastSeq, snapshotSeq, bytes, outp
   return aligned(fields.map(([name, value]) => [{ text: `  ${name}`, style: "faint" }, value]));
 }
 
-function adviceLines(directory: string, { broken }: Verified): Line[] {
-  if (broken === undefined) return [];
+function adviceLines(directory: string, { broken, lostOutputs }: Verified): Line[] {
+  if (broken === undefined) return lostOutputs.length === 0 ? [] : lostAdvice(lostOutputs);
   const advice = [
     "Nothing was changed, and no program will open it as it is. Put a copy back that is whole; or set it aside and begin anew:",
     `  mv ${shellWord(directory)} ${shellWord(`${directory}.broken`)}`,
     "What stands before the broken place can still be read:",
     `  errand tail ${shellWord(directory)} --json -n 1000000`,
+  ];
+  return [[], ...advice.map((prose) => ({ prose }))];
+}
+
+function lostAdvice([first, ...others]: Verified["lostOutputs"]): Line[] {
+  const those = others.length === 0 ? "that file" : "those files";
+  const advice = [
+    "Everything else is there, and programs open it. result() of a task whose output is lost rejects with OUTPUT_LOST.",
+    `Put ${those} back from a copy, and open the store again. Without a copy only the output is lost, so you may remove the one file:`,
+    `  rm ${shellWord(first?.file ?? "")}`,
   ];
   return [[], ...advice.map((prose) => ({ prose }))];
 }

@@ -251,8 +251,8 @@ export class Core {
 
   #forget(task: Task): void {
     const { output } = task.state;
-    const hasOutput = output !== undefined && "output" in output;
-    if (this.evictedOutputs !== undefined && hasOutput && isLong(output.output)) this.evictedOutputs.add(task.id);
+    const isApart = output !== undefined && ("outputLost" in output || ("output" in output && isLong(output.output)));
+    if (isApart) this.evictedOutputs?.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
     forget(task);

@@ -296,12 +296,28 @@ export class JournalCorruptError extends ErrandError {
   readonly byte: number;
   /** In words, without the place. */
   readonly why: string;
-  constructor(file: string, line: number, byte: number, why: string) {
-    super(`The journal is broken at ${file}:${line}, byte ${byte}: ${why}`);
+  constructor(file: string, line: number, byte: number, why: string, options?: ErrorOptions) {
+    super(`The journal is broken at ${file}:${line}, byte ${byte}: ${why}`, options);
     this.file = file;
     this.line = line;
     this.byte = byte;
     this.why = why;
+  }
+}
+
+/** The task succeeded, and its stored output is gone or cannot be read. Everything else of the task, and of the store, is there. */
+export class OutputLostError extends ErrandError {
+  readonly code = "OUTPUT_LOST";
+  readonly taskId: string;
+  /** The place where the output was: a file, or a row of a table. */
+  readonly where: string;
+  constructor(taskId: string, where: string, why: string, options?: ErrorOptions) {
+    super(
+      `The output of task ${taskId} is lost: ${where}: ${why}. Put it back and open the store again, or do the work again under another id`,
+      options,
+    );
+    this.taskId = taskId;
+    this.where = where;
   }
 }
 
@@ -338,6 +354,7 @@ export type AnyErrandError =
   | StoreLockedError
   | StoreUnavailableError
   | JournalCorruptError
+  | OutputLostError
   | EventsCompactedError;
 export type ErrandErrorCode = AnyErrandError["code"];
 

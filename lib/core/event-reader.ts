@@ -34,7 +34,7 @@ export function readEvents(
 
 /** The newest `limit` events of those that match, oldest first. */
 export async function newestEvents(
-  store: Pick<TaskStore, "read" | "getOutput">,
+  store: Pick<TaskStore, "read" | "getOutput" | "outputPlace">,
   matches: Matches,
   limit: number,
 ): Promise<readonly TaskEvent[]> {

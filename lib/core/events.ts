@@ -4,6 +4,7 @@
 // journal and the listeners see it, with `seq`, time and whole records in it: `toEvent` makes one only when somebody reads it.
 
 import type { Json } from "./json.js";
+import { lostInWords } from "./lost-output.js";
 import type { Message } from "./message.js";
 import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
@@ -92,7 +93,7 @@ interface Facts {
     readonly outputOmitted?: string;
     readonly outputApart?: true;
   };
-  /** `outputApart`: in a store's journal, of an output over 64 KiB, which is kept by itself. */
+  /** `outputApart`: in a store's journal, of an output over 64 KiB, which is kept by itself. `outputOmitted` says why there is none. */
   "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
   "task.failed": { readonly error: TaskFailure };
   "task.cancelled": { readonly reason: string };
@@ -208,7 +209,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       return seal(
         output === undefined || "output" in output
           ? { type: fact.type, seq, at, taskId, attempt, outcome }
-          : { type: fact.type, seq, at, taskId, attempt, outcome, outputOmitted: output.outputOmitted },
+          : { type: fact.type, seq, at, taskId, attempt, outcome, ...omitted(output) },
         sessionId,
       );
     }
@@ -271,6 +272,14 @@ export function withoutCause<O extends TaskOutcome<never>>(outcome: O): O {
   return rest as O;
 }
 
+/** One that is lost stays where it was: who replays the event looks for it there. */
+function omitted(
+  output: Exclude<Output, { output: Json }>,
+): Pick<TaskEventMap["task.succeeded"], "outputOmitted" | "outputApart"> {
+  if ("outputOmitted" in output) return output;
+  return { outputOmitted: lostInWords(output.outputLost), outputApart: true };
+}
+
 function jsonOf(output: Output | undefined): Json | undefined {
   return output !== undefined && "output" in output ? output.output : undefined;
 }
@@ -281,7 +290,7 @@ function toEnd(outcome: TaskOutcome, output: Output | undefined, stamp: Omit<Sta
     case "succeeded":
       if (output === undefined) return { type: "task.succeeded", seq, at, taskId, attempt };
       if ("output" in output) return { type: "task.succeeded", seq, at, taskId, attempt, output: output.output };
-      return { type: "task.succeeded", seq, at, taskId, attempt, outputOmitted: output.outputOmitted };
+      return { type: "task.succeeded", seq, at, taskId, attempt, ...omitted(output) };
     case "failed":
       return { type: "task.failed", seq, at, taskId, attempt, error: outcome.error };
     case "cancelled":

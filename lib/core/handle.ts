@@ -21,9 +21,14 @@ export interface TaskHandle<out T = unknown> {
   /**
    * The value. Rejects with `TaskOutcomeError` if the task did not succeed, which is no AbortError. Lazy: unread, it never rejects.
    * Inside a task it lends the slot; a wait that could never end is `AwaitCycleError`.
+   *
+   * Rejects with `OutputLostError` if an earlier process stored the value and it is gone, or cannot be read: it never resolves with `undefined` instead.
    */
   result(options?: WaitOptions): Promise<T>;
-  /** How it ended; never rejects for that. */
+  /**
+   * How it ended; never rejects for that. Of a task whose stored value is lost it is `succeeded` with `outputLost`, and reading `value` throws
+   * `OutputLostError`; the same holds for the outcomes of every other wait.
+   */
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   /** `undefined` when `timeoutMs` passes first: the same work goes on in the background. */
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;

@@ -2,14 +2,15 @@
 //
 // The store keeps it by itself, before the event that tells of it; the event then says so. In memory a task has it as any other.
 
+import { isErrandError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
 import type { Json } from "./json.js";
+import { type LostOutput, lostInWords } from "./lost-output.js";
+import { printed } from "./printed.js";
+import type { Output } from "./state.js";
 import type { TaskStore } from "./store.js";
 
 const LONGEST = 64 * 1024;
-
-/** Of an output whose file is gone: its record was not to be kept any more when its process ended. */
-export const NOT_KEPT = "it is not kept any more";
 
 /** An end, or a return, whose output is long. */
 export function longOutputOf(event: TaskEvent): Json | undefined {
@@ -54,16 +55,47 @@ export function isApart(event: TaskEvent): boolean {
   return (event.type === "task.succeeded" || event.type === "task.returned") && event.outputApart === true;
 }
 
-/** As it was when it was told. */
-export async function wholeOf(event: TaskEvent, store: Pick<TaskStore, "getOutput">): Promise<TaskEvent> {
-  if (event.type === "task.succeeded" && event.outputApart) {
-    const { outputApart: _, ...rest } = event;
-    const output = await store.getOutput(event.taskId);
-    return output === undefined ? { ...rest, outputOmitted: NOT_KEPT } : { ...rest, output };
+/** Where outputs are kept by themselves. */
+export type OutputKeeper = Pick<TaskStore, "getOutput" | "outputPlace">;
+
+/**
+ * What the store has for a task. An output that is not there, or cannot be read, costs itself and nothing else (D2); rejects when the store as a
+ * whole is not available.
+ */
+export async function readOutput(store: OutputKeeper, taskId: string): Promise<Output> {
+  const lost = (why: string, more: Partial<LostOutput> = {}): Output => {
+    const where = store.outputPlace?.(taskId) ?? "the store";
+    return { outputLost: Object.freeze({ where, why, ...more }) };
+  };
+  try {
+    const output = await store.getOutput(taskId);
+    return output === undefined ? lost("it is not there") : { output };
+  } catch (error) {
+    if (isErrandError(error, "STORE_UNAVAILABLE")) throw error;
+    if (!isErrandError(error, "JOURNAL_CORRUPT")) return lost(printed(error), { cause: error });
+    return lost(error.why, { where: error.file, cause: error });
   }
-  if (event.type === "task.returned" && event.outcome.status === "succeeded" && event.outputApart) {
+}
+
+/** For those who read history: with its output, or with why it has none. */
+export async function wholeOf(event: TaskEvent, store: OutputKeeper): Promise<TaskEvent> {
+  if (!isApart(event)) return event;
+  const output = await readOutput(store, event.taskId);
+  if (event.type === "task.succeeded") {
     const { outputApart: _, ...rest } = event;
-    return { ...rest, outcome: { ...event.outcome, value: await store.getOutput(event.taskId) } };
+    if ("output" in output) return { ...withoutReason(rest), output: output.output };
+    return "outputLost" in output ? { ...rest, outputOmitted: lostInWords(output.outputLost) } : rest;
+  }
+  if (event.type === "task.returned" && event.outcome.status === "succeeded") {
+    const { outputApart: _, ...rest } = event;
+    if ("output" in output) return { ...rest, outcome: { ...event.outcome, value: output.output } };
+    return "outputLost" in output ? { ...rest, outputOmitted: lostInWords(output.outputLost) } : rest;
   }
   return event;
+}
+
+/** One that was lost for a while, and is there again. */
+function withoutReason<E extends { readonly outputOmitted?: string }>(event: E): Omit<E, "outputOmitted"> {
+  const { outputOmitted: _, ...rest } = event;
+  return rest;
 }

@@ -7,14 +7,14 @@ import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
 import { ManagerClosedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
-import type { Json } from "./json.js";
 import type { Lane } from "./lane.js";
 import { Lease } from "./lease.js";
-import { isApart, wholeOf } from "./long-output.js";
+import { isApart, readOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import { goOn, type RecoveryRooms, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
+import type { Output } from "./state.js";
 import type { SeizedJournal, Stored, TaskStore } from "./store.js";
 import { toStoredStarts } from "./stored-starts.js";
 import type { Task } from "./task.js";
@@ -120,13 +120,13 @@ class Takeover {
     const stored = await journal.peek();
     const snapshot = snapshotOf(stored);
     const apart = await outputsOf(snapshot, journal);
-    const events: TaskEvent[] = [];
-    await eachBehind(snapshot, journal, stored, (event) => events.push(event));
+    const events: [TaskEvent, Output | undefined][] = [];
+    await eachBehind(snapshot, journal, stored, (...event) => events.push(event));
     this.#core.notices.takeOver();
     const replay = this.#core.replay(true);
     this.#made.set(journal, replay);
     if (snapshot !== undefined) replay.snapshot(snapshot, apart);
-    for (const event of events) replay.event(event);
+    for (const event of events) replay.event(...event);
     replay.done();
     for (const id of replay.passedOver) {
       this.#rooms.logger.warn(`Task ${id} of journal ${journal.name} is lost: a task of this process has its id`);
@@ -135,7 +135,7 @@ class Takeover {
   }
 }
 
-type Kept = Pick<TaskStore, "read" | "getOutput">;
+type Kept = Pick<TaskStore, "read" | "getOutput" | "outputPlace">;
 
 /** Gives the `seq` of the snapshot, 0 without one, and of the last event: a store in use may have more by now than it had. */
 export async function readInto(
@@ -147,8 +147,8 @@ export async function readInto(
   if (snapshot !== undefined) replay.snapshot(snapshot, await outputsOf(snapshot, store));
   const snapshotSeq = snapshot?.seq ?? 0;
   let seq = snapshotSeq;
-  await eachBehind(snapshot, store, stored, (event) => {
-    replay.event(event);
+  await eachBehind(snapshot, store, stored, (event, output) => {
+    replay.event(event, output);
     seq = event.seq;
   });
   replay.done();
@@ -166,16 +166,17 @@ async function eachBehind(
   snapshot: Snapshot | undefined,
   store: Kept,
   { nextSeq }: Stored,
-  apply: (event: TaskEvent) => void,
+  apply: (event: TaskEvent, output: Output | undefined) => void,
 ): Promise<void> {
   const from = (snapshot?.seq ?? 0) + 1;
   if (nextSeq <= from) return;
   // There are many, and few are not whole.
-  for await (const event of store.read({ from })) apply(isApart(event) ? await wholeOf(event, store) : event);
+  for await (const event of store.read({ from }))
+    apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
 }
 
-async function outputsOf(snapshot: Snapshot | undefined, store: Kept): Promise<ReadonlyMap<string, Json | undefined>> {
+async function outputsOf(snapshot: Snapshot | undefined, store: Kept): Promise<ReadonlyMap<string, Output>> {
   const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
   const ids = (snapshot?.tasks ?? []).filter((task) => task.outputApart).map(({ record }) => record.id);
-  return new Map(await Promise.all(ids.map((id) => limit(async () => [id, await store.getOutput(id)] as const))));
+  return new Map(await Promise.all(ids.map((id) => limit(async () => [id, await readOutput(store, id)] as const))));
 }

@@ -48,7 +48,13 @@ export interface TaskFailure {
  * `abandoned`: the function had not settled when its grace was over, and may still be running.
  */
 export type TaskOutcome<T = unknown> = { readonly id: string } & (
-  | { readonly status: "succeeded"; readonly value: T }
+  | {
+      readonly status: "succeeded";
+      /** Reading it throws `OutputLostError` where `outputLost` is there. */
+      readonly value: T;
+      /** Where the stored output was that is gone, or cannot be read, since an earlier process. */
+      readonly outputLost?: string;
+    }
   | { readonly status: "failed"; readonly error: TaskFailure; readonly abandoned?: true }
   | { readonly status: "cancelled"; readonly reason: string; readonly cause?: unknown; readonly abandoned?: true }
   | {
@@ -167,8 +173,8 @@ export interface TaskRecord {
   readonly input?: Json;
   /**
    * The result of a `succeeded` task, as JSON: a `Date` or `URL` is its text. Absent when JSON cannot carry the result (bytes, a `Map`, a stream, a
-   * function, `NaN`, a cycle), and then `outputOmitted` says where and why: `"$.image: a Buffer"`. In this process `result()` gives the very
-   * value; after a restart it gives what is kept here.
+   * function, `NaN`, a cycle), and then `outputOmitted` says where and why: `"$.image: a Buffer"`. Absent too where the store has lost it:
+   * `outputOmitted` says from where. In this process `result()` gives the very value; after a restart it gives what is kept here.
    */
   readonly output?: Json;
   readonly outputOmitted?: string;

@@ -7,10 +7,9 @@ import { deskOf } from "./desk.js";
 import type { TaskEvent } from "./events.js";
 import { adopt, buryIn, inherit, letGo } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
-import { freezeJson, type Json } from "./json.js";
+import { freezeJson } from "./json.js";
 import type { Lane } from "./lane.js";
 import type { Ledger } from "./ledger.js";
-import { NOT_KEPT } from "./long-output.js";
 import type { Loop } from "./loop.js";
 import type { Message } from "./message.js";
 import { mailboxOf } from "./messages.js";
@@ -80,13 +79,11 @@ export class Replay {
   // ── the snapshot ─────────────────────────────────────────────────────────
 
   /** `apart`: the outputs that the store kept by themselves. */
-  snapshot(
-    { tasks, requests, sessions, starts, runtime }: Snapshot,
-    apart: ReadonlyMap<string, Json | undefined>,
-  ): void {
+  snapshot({ tasks, requests, sessions, starts, runtime }: Snapshot, apart: ReadonlyMap<string, Output>): void {
     this.#process = runtime;
     const made = tasks.flatMap((stored) => {
-      const beside = stored.outputApart ? { ...stored, output: toOutput(apart.get(stored.record.id)) } : stored;
+      const output = stored.outputApart ? apart.get(stored.record.id) : undefined;
+      const beside = output === undefined ? stored : { ...stored, output };
       const task = this.#make(stored.record, stored, toState(stored.record, beside));
       return task === undefined ? [] : { task, stored };
     });
@@ -108,7 +105,8 @@ export class Replay {
 
   // ── the events ───────────────────────────────────────────────────────────
 
-  event(event: TaskEvent): void {
+  /** `output`: of an event that has it apart. */
+  event(event: TaskEvent, output?: Output): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
       const made = this.#make(event.record, event, toState(event.record));
@@ -119,7 +117,7 @@ export class Replay {
     // Not kept any more: what came after its end is nobody's.
     if (task === undefined) return;
     const wasAttached = task.isAttached;
-    this.#rooms.loop.restore(task, toFact(event), event.at);
+    this.#rooms.loop.restore(task, toFact(event, output), event.at);
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
@@ -219,10 +217,6 @@ export class Replay {
     desk.unsteered ??= [];
     desk.unsteered.push(message);
   }
-}
-
-function toOutput(json: Json | undefined): Output {
-  return json === undefined ? { outputOmitted: NOT_KEPT } : { output: json };
 }
 
 /** Its own sums, of tasks below it that are not kept any more too. */

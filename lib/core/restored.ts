@@ -3,12 +3,13 @@
 // Pure. What comes from a store is plain JSON: it is frozen here, because records and events hand it out as it is.
 
 import type { Fact, TaskEvent } from "./events.js";
-import { freezeJson } from "./json.js";
+import { freezeJson, type Json } from "./json.js";
+import { outcomeWithout } from "./lost-output.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
 
-/** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. */
-export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fact {
+/** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. `apart`: the output that the event has not in it. */
+export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apart?: Output): Fact {
   const { taskId: id } = event;
   switch (event.type) {
     case "task.blocked":
@@ -20,15 +21,14 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>): Fac
       };
     case "task.returned": {
       const outcome = unabandoned(event.outcome);
+      if (outcome.status !== "succeeded") return { type: event.type, outcome, output: undefined };
       const { outputOmitted } = event;
-      if (outputOmitted !== undefined) return { type: event.type, outcome, output: { outputOmitted } };
-      const value = outcome.status === "succeeded" ? outcome.value : undefined;
-      return { type: event.type, outcome, output: value === undefined ? undefined : { output: value } };
+      const output = freezeOutput(apart ?? outputOf({ output: outcome.value, outputOmitted }));
+      return { type: event.type, outcome: succeeded(id, output), output };
     }
     case "task.succeeded": {
-      const output = outputOf(event);
-      const value = output !== undefined && "output" in output ? output.output : undefined;
-      return { type: event.type, outcome: Object.freeze({ id, status: "succeeded", value }), output };
+      const output = freezeOutput(apart ?? outputOf(event));
+      return { type: event.type, outcome: succeeded(id, output), output };
     }
     case "task.failed":
       return {
@@ -97,7 +97,7 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
         ? undefined
         : Object.freeze({ reason: stopReason, words: reason ?? stopReason, at: cancelRequestedAt }),
     outcome: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
-    output: freezeJson(output),
+    output: freezeOutput(output),
     runtime: freezeJson(record.runtime),
     startedAt: record.startedAt,
     finishedAt: record.finishedAt,
@@ -148,13 +148,26 @@ function isEmpty(object: object): boolean {
 }
 
 function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): TaskOutcome {
-  if (outcome.status !== "succeeded") return freezeJson(outcome);
-  return Object.freeze({ ...outcome, value: output !== undefined && "output" in output ? output.output : undefined });
+  return outcome.status === "succeeded" ? succeeded(outcome.id, output) : freezeJson(outcome);
 }
 
-function outputOf({ output, outputOmitted }: Pick<TaskRecord, "output" | "outputOmitted">): Output | undefined {
-  if (output !== undefined) return { output: freezeJson(output) };
-  return outputOmitted === undefined ? undefined : { outputOmitted };
+function succeeded(id: string, output: Output | undefined): TaskOutcome {
+  if (output !== undefined && "outputLost" in output) return outcomeWithout(id, output.outputLost);
+  const value = output !== undefined && "output" in output ? output.output : undefined;
+  return Object.freeze({ id, status: "succeeded", value });
+}
+
+function outputOf(of: {
+  readonly output?: Json | undefined;
+  readonly outputOmitted?: string | undefined;
+}): Output | undefined {
+  if (of.output !== undefined) return { output: of.output };
+  return of.outputOmitted === undefined ? undefined : { outputOmitted: of.outputOmitted };
+}
+
+/** What a store said of one that is lost is not JSON, and stays as it is. */
+function freezeOutput(output: Output | undefined): Output | undefined {
+  return output !== undefined && "outputLost" in output ? Object.freeze(output) : freezeJson(output);
 }
 
 function toWaits(waits: readonly Wait[]): readonly Wait[] {

@@ -61,6 +61,11 @@ export interface Cut {
   readonly apart: ReadonlyMap<string, Json>;
 }
 
+/** The tasks whose outputs the store keeps beside a snapshot; none in one of another version. */
+export function tasksApartIn(json: Json): readonly string[] {
+  return (toSnapshot(json)?.tasks ?? []).filter((task) => task.outputApart).map(({ record }) => record.id);
+}
+
 export function takeSnapshot(
   seq: number,
   runtime: Runtime,
@@ -94,8 +99,10 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const { decidedRecord: record, state, traits, family, endOrder, isOver } = task;
   const { outcome, output, details } = state;
   const messages = task.desk?.mailbox?.list() ?? [];
-  const isApart = output !== undefined && "output" in output && isLong(output.output);
-  if (isApart) apart.set(task.id, output.output);
+  const isKept = output !== undefined && "output" in output && isLong(output.output);
+  if (isKept) apart.set(task.id, output.output);
+  // D2: whoever reads the snapshot looks for a lost one again.
+  const isApart = isKept || (output !== undefined && "outputLost" in output);
   return {
     record: isApart ? withoutOutput(record) : record,
     ...(traits.limits === undefined ? {} : { limits: traits.limits }),
@@ -116,7 +123,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
 
 /** As JSON, and as the next process has it: there the function does not run on (`abandoned`). */
 function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
-  if (outcome.status === "succeeded") return { ...outcome, value: undefined };
+  if (outcome.status === "succeeded") return { id: outcome.id, status: outcome.status, value: undefined };
   const { abandoned: _, ...rest } = withoutCause(outcome);
   return rest;
 }
@@ -125,6 +132,6 @@ function toNotices({ made, pending }: Noticed<Task>): NonNullable<StoredTask["no
   return { made, pending: Array.from(pending, ({ id, at, order, what }) => ({ id, at, order, what })) };
 }
 
-function withoutOutput({ output: _, ...record }: TaskRecord): TaskRecord {
+function withoutOutput({ output: _, outputOmitted: __, ...record }: TaskRecord): TaskRecord {
   return record;
 }

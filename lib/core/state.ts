@@ -5,6 +5,7 @@
 // translation to a record; changes nothing.
 
 import { copyJson, type Json } from "./json.js";
+import { type LostOutput, lostInWords } from "./lost-output.js";
 import type {
   Artifact,
   Budget,
@@ -143,7 +144,11 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
 });
 
 /** The part of a result that a record and the journal can hold. */
-export type Output = { readonly output: Json } | { readonly outputOmitted: string };
+export type Output =
+  | { readonly output: Json }
+  | { readonly outputOmitted: string }
+  /** In a store, and not to be had from there. */
+  | { readonly outputLost: LostOutput };
 
 /** What stopped a task: the first stop, kept (S5). */
 export interface Stop {
@@ -253,7 +258,7 @@ export function toRecord(
   const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;
   if (error !== undefined) record.error = error;
   if (outcome?.status === "interrupted") record.reason ??= outcome.reason;
-  if (state.status === "succeeded") Object.assign(record, state.output);
+  if (state.status === "succeeded" && state.output !== undefined) Object.assign(record, shown(state.output));
   return Object.freeze(record);
 }
 
@@ -263,6 +268,11 @@ function inOrder(newest: Made): readonly Artifact[] {
   const artifacts: Artifact[] = [];
   for (let made: Made | undefined = newest; made !== undefined; made = made.before) artifacts.push(made.artifact);
   return Object.freeze(artifacts.reverse());
+}
+
+/** As a record has it. */
+function shown(output: Output): Pick<TaskRecord, "output" | "outputOmitted"> {
+  return "outputLost" in output ? { outputOmitted: lostInWords(output.outputLost) } : output;
 }
 
 /** Nothing for `undefined`: a task that returns nothing omits nothing. */

@@ -7,7 +7,7 @@ import { checkFinite, checkMethod, checkType } from "./options.js";
 import type { SharedJournals, TaskStore } from "./store.js";
 
 /** Written as records, so that the compiler names a method that is missing here. */
-const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared">]: true } = {
+const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared" | "outputPlace">]: true } = {
   open: true,
   peek: true,
   append: true,
@@ -28,6 +28,7 @@ const SHARED_METHODS: { readonly [method in Exclude<keyof SharedJournals, "lease
 export function checkStore(option: string, store: TaskStore): void {
   checkType(option, store, "object");
   for (const method of Object.keys(STORE_METHODS)) checkMethod(option, store, method);
+  if (store.outputPlace !== undefined) checkMethod(option, store, "outputPlace");
   const { shared } = store;
   if (shared === undefined) return;
   checkType(`${option}.shared`, shared, "object");

@@ -64,8 +64,13 @@ export interface TaskStore {
   compact(snapshot: Json, seq: number): Promise<void>;
   /** Keeps an output that is too long for the journal. Again replaces. Resolves when durable. */
   putOutput(taskId: string, output: Json): Promise<void>;
-  /** `undefined`: there is none. */
+  /**
+   * `undefined`: there is none. `StoreUnavailableError`: the store cannot be read now. Every other rejection is of this output alone, and the store
+   * opens without it.
+   */
   getOutput(taskId: string): Promise<Json | undefined>;
+  /** Names the place of a task's output for people, such as a file. Called when the output is lost. Without it, an error names the store. */
+  outputPlace?(taskId: string): string;
   /** Those that are there. */
   deleteOutputs(taskIds: readonly string[]): Promise<void>;
   /** Gives the writer's place back. Twice, and before `open`, is nothing. */
@@ -91,7 +96,7 @@ export interface SharedJournals {
 }
 
 /** To look at. */
-export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutput"> {
+export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
   readonly name: string;
   readonly writer: Runtime;
   /** Its lease has lapsed, or its writer gave it back. */

@@ -71,6 +71,7 @@ function endInWords({ state }: Task): string {
     default: {
       if (output === undefined) return `succeeded${summary}`;
       if ("outputOmitted" in output) return `succeeded, with a result that only the program can read${summary}`;
+      if ("outputLost" in output) return `succeeded, and its result was lost since${summary}`;
       return `succeeded: ${quotedJson(output.output, MOST_OF_ONE)}${summary}`;
     }
   }

@@ -8,7 +8,7 @@ import { nodeDisk } from "./file/disk.js";
 import { FileStore } from "./file/file-store.js";
 import type { Verified } from "./file/verify.js";
 
-export type { Verified, VerifiedSegment } from "./file/verify.js";
+export type { LostOutputFile, Verified, VerifiedSegment } from "./file/verify.js";
 
 /**
  * A journal in `directory`, a path. `append` resolves after an fdatasync.

@@ -1,6 +1,8 @@
 // errand verify, and what the other commands make of a journal that is not whole.
 import { readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { TaskManager } from "errand";
+import { fileStore } from "errand/stores/file";
 import { expect, test } from "vitest";
 import { pictureOf, place } from "../stores/place.js";
 import { documentOf, errand, printed } from "./command.js";
@@ -85,6 +87,26 @@ test("a journal that is broken in the middle is told by file, line and byte, and
   expect(seqs[0]).toBe(1);
   expect(seqs.length).toBeGreaterThan(20);
   expect(saved.stderr).toContain(where);
+});
+
+test("an output that is lost is told by task and file, and every other command works", async () => {
+  const directory = path.join(await place(), "store");
+  const manager = await TaskManager.open({ store: fileStore(directory) });
+  await manager.spawn(() => "x".repeat(100_000), { id: "report" }).result();
+  await manager.spawn(() => "short", { id: "short" }).result();
+  await manager.close();
+  const file = path.join(directory, "results", "report.json");
+  await truncate(file, 0);
+  const { code, stdout } = await errand(["verify", directory]);
+  expect(code).toBe(1);
+  expect(stdout).toContain(`${directory} opens, and 1 output of it is lost:`);
+  expect(stdout).toMatch(/ {2}report +.*report\.json: the file is empty/u);
+  expect(stdout).toContain("rm ");
+  const { stdout: document } = await errand(["verify", directory, "--json"]);
+  expect(JSON.parse(document)).toMatchObject({ ok: false, lostOutputs: [{ taskId: "report", file }] });
+  expect(await printed(["ls", directory])).toMatch(/report[^]*short/u);
+  expect(await printed(["show", directory, "report"])).toContain("it is lost: ");
+  expect(await printed(["tail", directory])).toContain("short");
 });
 
 test("an empty directory is whole, and one that is not there is an error", async () => {

@@ -245,6 +245,7 @@ describe("isErrandError", () => {
       case "STORE_UNAVAILABLE":
       case "JOURNAL_CORRUPT":
       case "EVENTS_COMPACTED":
+      case "OUTPUT_LOST":
         return;
       default:
         expectTypeOf(error).toBeNever();

@@ -96,6 +96,7 @@ function hintsFor(error: AnyErrandError): readonly string[] | undefined {
     case "REQUEST_REJECTED":
     case "REQUEST_EXPIRED":
     case "EVENTS_COMPACTED":
+    case "OUTPUT_LOST":
       return ["get_task shows how it stands", "Do without it"];
     // One's own stop, and the end of everything.
     case "TASK_CANCELLED":

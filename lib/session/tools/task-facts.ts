@@ -5,6 +5,7 @@
 
 import { failureInWords } from "../../core/failure.js";
 import type { Json } from "../../core/json.js";
+import { lostInWords } from "../../core/lost-output.js";
 import type { Output } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
 import { escaped, isInside } from "../escaped.js";
@@ -88,6 +89,10 @@ function resultReader(tools: ToolSet, output: Output | undefined): (room: number
   if (output === undefined) return () => ({});
   if ("outputOmitted" in output)
     return (room) => present({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, room) });
+  if ("outputLost" in output) {
+    const lost = `${lostInWords(output.outputLost)}. The work was done; start it again only if its result is needed`;
+    return (room) => present({ result_omitted: cut(lost, room) });
+  }
   const seen = visibleJson(output.output);
   const text = textOf(seen);
   return (room) => {
@@ -98,7 +103,7 @@ function resultReader(tools: ToolSet, output: Output | undefined): (room: number
 
 /** Of a `succeeded` task. */
 export function resultTextOf({ state: { output } }: Task): string | undefined {
-  return output === undefined || "outputOmitted" in output ? undefined : textOf(visibleJson(output.output));
+  return output === undefined || !("output" in output) ? undefined : textOf(visibleJson(output.output));
 }
 
 /** What is paged: a text as it is, anything else as JSON. */

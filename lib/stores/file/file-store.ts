@@ -76,7 +76,7 @@ export class FileStore implements TaskStore {
     try {
       await makeDurableDirectory(this.#disk, this.#given);
       this.#settleIn(await this.#disk.realPath(this.#given));
-      await makeDurableDirectory(this.#disk, this.#results.directory);
+      await this.#makeResults();
       lock = await WriterLock.take(this.#disk, this.#directory, writer);
       await this.#makePrivate();
       await this.#results.clear();
@@ -91,11 +91,15 @@ export class FileStore implements TaskStore {
     }
   }
 
+  /** D2: a file in its place costs the outputs, and not the store. */
+  async #makeResults(): Promise<void> {
+    await makeDurableDirectory(this.#disk, this.#results.directory).catch(unlessThere);
+  }
+
   /** D3: what an earlier version, or a copy, left readable. A directory that errand has not made keeps its mode. */
   async #makePrivate(): Promise<void> {
-    await this.#disk.makePrivate(this.#results.directory);
-    const segments = await listSegments(this.#disk, this.#directory);
-    for (const file of [...segments.map((segment) => segment.file), snapshotFile(this.#directory)]) {
+    const segments = (await listSegments(this.#disk, this.#directory)).map(({ file }) => file);
+    for (const file of [this.#results.directory, snapshotFile(this.#directory), ...segments]) {
       await this.#disk.makePrivate(file).catch(unlessMissing);
     }
   }
@@ -219,7 +223,7 @@ export class FileStore implements TaskStore {
     await this.#appended;
     await open.journal.close();
     await makeDurableDirectory(this.#disk, this.#directory);
-    await makeDurableDirectory(this.#disk, this.#results.directory);
+    await this.#makeResults();
     await open.lock.release();
     open.lock = await WriterLock.take(this.#disk, this.#directory, open.writer);
     // Without a lock for a while: what is there now is of a process that has come and gone.
@@ -236,13 +240,34 @@ export class FileStore implements TaskStore {
   }
 
   putOutput(taskId: string, output: Json): Promise<void> {
-    const put = this.#asked(() => this.#write((results, mayWrite) => results.put(taskId, output, mayWrite)));
+    const put = this.#asked(() => this.#write((results, mayWrite) => this.#putIn(results, taskId, output, mayWrite)));
     void this.#during(put);
     return put;
   }
 
+  /** Where the directory was deleted, it is made again, and the manager puts back what it knows (D5). */
+  async #putIn(results: Results, taskId: string, output: Json, mayWrite: () => void): Promise<void> {
+    try {
+      await results.put(taskId, output, mayWrite);
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+      mayWrite();
+      await this.#makeResults();
+      throw new StoreUnavailableError(`${results.directory} was deleted`, { needsSnapshot: true, cause: error });
+    }
+  }
+
   getOutput(taskId: string): Promise<Json | undefined> {
-    return this.#asked(() => this.#results.get(taskId));
+    return this.#asked(async () => {
+      const output = await this.#results.get(taskId);
+      // Where the whole directory is elsewhere, or gone, this rejects: nothing is known of the output.
+      if (output === undefined) await this.#disk.list(this.#directory);
+      return output;
+    });
+  }
+
+  outputPlace(taskId: string): string {
+    return this.#results.fileOf(taskId);
   }
 
   deleteOutputs(taskIds: readonly string[]): Promise<void> {
@@ -255,9 +280,14 @@ export class FileStore implements TaskStore {
   async #write(work: (results: Results, mayWrite: () => void) => Promise<void>): Promise<void> {
     const open = this.#mustBeOpen();
     const mayWrite = (): void => this.#mustStand(open);
-    mayWrite();
-    await work(this.#results, mayWrite);
-    mayWrite();
+    try {
+      mayWrite();
+      await work(this.#results, mayWrite);
+      mayWrite();
+    } catch (error) {
+      if (isMissing(error) && !this.#stands(open)) throw this.#lost(error);
+      throw error;
+    }
   }
 
   /** What `work` gives, or what is thrown for what the disk said. */
@@ -302,6 +332,11 @@ export class FileStore implements TaskStore {
     const why = error instanceof Error ? error.message : "the disk refused";
     return new StoreUnavailableError(`${this.#directory}: ${why}`, { cause: error });
   }
+}
+
+/** Something else has its name. */
+function unlessThere(error: unknown): void {
+  if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
 }
 
 function unlessMissing(error: unknown): void {

@@ -1,11 +1,24 @@
 // Results: the outputs that are too long for the journal, one sealed file each in `results/`.
+//
+// D2: what is wrong with one file, or with the directory, is said of the outputs that were in it, and of nothing else.
 
 import path from "node:path";
 import { JournalCorruptError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
-import { type Disk, isMissing } from "./disk.js";
+import type { Disk } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
+
+/** Of the process, and not of a file: the same file may be read later. */
+const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
+
+function isShortage(error: unknown): boolean {
+  return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
+}
+
+function unlessShort(error: unknown): undefined {
+  if (!(error instanceof JournalCorruptError)) throw error;
+}
 
 export class Results {
   readonly #disk: Disk;
@@ -26,51 +39,65 @@ export class Results {
     // Two for one task at the same time are two files until each is whole; the name that came last stays.
     const written = `.${++this.#written}`;
     const sealed = { what: "output", about: { taskId }, value: output };
-    return writeSealed(this.#disk, this.#file(taskId), sealed, mayPut, written);
+    return writeSealed(this.#disk, this.fileOf(taskId), sealed, mayPut, written);
   }
 
+  /** `undefined`: there is no file. `JournalCorruptError`: it is not whole, or cannot be read. */
   async get(taskId: string): Promise<Json | undefined> {
-    const file = this.#file(taskId);
-    const fields = await readSealed(this.#disk, file, "output");
-    if (fields !== undefined && fields["taskId"] !== taskId)
+    const file = this.fileOf(taskId);
+    const fields = await this.#read(file);
+    if (fields === undefined) return undefined;
+    const { output } = fields;
+    if (fields["taskId"] !== taskId)
       throw new JournalCorruptError(file, 1, 0, `this is the output of task ${JSON.stringify(fields["taskId"])}`);
-    return fields?.["output"];
+    if (output === undefined) throw new JournalCorruptError(file, 1, 0, "it has no output");
+    return output;
   }
 
+  async #read(file: string): Promise<{ readonly [key: string]: Json } | undefined> {
+    try {
+      return await readSealed(this.#disk, file, "output");
+    } catch (error) {
+      if (error instanceof JournalCorruptError || isShortage(error)) throw error;
+      const said = error instanceof Error ? error.message : "the disk refused";
+      throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
+    }
+  }
+
+  /** Deletes all that can be deleted, and then throws what the disk said of the others. */
   async delete(taskIds: readonly string[], mayDelete: () => void): Promise<void> {
+    const failures: unknown[] = [];
     for (const taskId of taskIds) {
       mayDelete();
-      await this.#disk.remove(this.#file(taskId));
+      await this.#disk.remove(this.fileOf(taskId)).catch((error: unknown) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
-  /** Deletes what a crash left unfinished. */
+  /** Deletes what a crash left unfinished. What is not the store's may be there too, and what cannot be deleted is in nobody's way. */
   async clear(): Promise<void> {
-    for (const name of await this.#disk.list(this.#directory)) {
-      if (name.endsWith(UNFINISHED)) await this.#disk.remove(path.join(this.#directory, name));
+    const names = await this.#disk.list(this.#directory).catch(() => []);
+    for (const name of names) {
+      if (name.endsWith(UNFINISHED)) await this.#disk.remove(path.join(this.#directory, name)).catch(() => undefined);
     }
   }
 
-  /** Reads each, and throws at the first that is broken. */
-  async verify(): Promise<number> {
-    let count = 0;
-    for (const name of await this.#names()) {
-      await readSealed(this.#disk, path.join(this.#directory, name), "output");
-      count++;
+  /** The tasks whose outputs are here, and whole. */
+  async whole(): Promise<ReadonlySet<string>> {
+    const whole = new Set<string>();
+    const names = await this.#disk.list(this.#directory).catch(() => []);
+    for (const name of names.filter((each) => each.endsWith(".json"))) {
+      const file = path.join(this.#directory, name);
+      const fields = await this.#read(file).catch(unlessShort);
+      const taskId = fields?.["taskId"];
+      if (typeof taskId === "string" && this.fileOf(taskId) === file && fields?.["output"] !== undefined)
+        whole.add(taskId);
     }
-    return count;
+    return whole;
   }
 
-  async #names(): Promise<readonly string[]> {
-    try {
-      return (await this.#disk.list(this.#directory)).filter((name) => name.endsWith(".json")).sort();
-    } catch (error) {
-      if (isMissing(error)) return [];
-      throw error;
-    }
-  }
-
-  #file(taskId: string): string {
+  /** Where the output of a task is, or would be. */
+  fileOf(taskId: string): string {
     return path.join(this.#directory, outputName(taskId));
   }
 }

@@ -83,6 +83,7 @@ export async function readSealed(
 ): Promise<{ readonly [key: string]: Json } | undefined> {
   const bytes = await readFile(disk, file);
   if (bytes === undefined) return undefined;
+  if (bytes.length === 0) throw new JournalCorruptError(file, 1, 0, "the file is empty");
   const text = bytes.toString("utf8");
   const version = /^{"errand":"(\w+)","version":(\d+),/.exec(text);
   if (version === null || version[1] !== what) throw new JournalCorruptError(file, 1, 0, `this is no ${what}`);

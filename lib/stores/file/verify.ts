@@ -1,7 +1,13 @@
 // Verify: reads everything a directory has, and says how it is. Changes nothing, takes no lock.
+//
+// A journal that is broken is not opened; an output that is lost costs itself alone, so the two are told apart (D2). Only what snapshot and journal
+// refer to counts: another file in `results/` is nobody's output.
 
 import path from "node:path";
 import { isErrandError } from "../../core/errors.js";
+import type { TaskEvent } from "../../core/events.js";
+import { isApart } from "../../core/long-output.js";
+import { tasksApartIn } from "../../core/snapshot.js";
 import type { TornTail } from "../../core/store.js";
 import { lineOf, readEvent } from "./batch.js";
 import type { Disk } from "./disk.js";
@@ -25,9 +31,16 @@ export interface VerifiedSegment {
   readonly bytes: number;
 }
 
+/** An output that snapshot or journal refers to, and that is not there, not whole, or cannot be read. */
+export interface LostOutputFile {
+  readonly taskId: string;
+  readonly file: string;
+  readonly why: string;
+}
+
 /** What was found in a directory. */
 export interface Verified {
-  /** Nothing is broken. A torn tail is no breach: the next writer cuts it off, and nobody was told of it. */
+  /** Nothing is broken, and no output is lost. A torn tail is no breach: the next writer cuts it off, and nobody was told of it. */
   readonly ok: boolean;
   /** Oldest first, up to what is broken. */
   readonly segments: readonly VerifiedSegment[];
@@ -41,6 +54,8 @@ export interface Verified {
   readonly bytes: number;
   /** How many outputs are kept in files of their own, and are whole. */
   readonly outputs: number;
+  /** Those that are lost: the store opens without them. Empty where something is broken: the outputs were not looked at. */
+  readonly lostOutputs: readonly LostOutputFile[];
   /** A batch that was cut short, or is being written now. */
   readonly torn?: TornTail;
   /** The first thing that is broken: nothing behind it was looked at. `line` is from 1 on, `byte` of the beginning of that line from 0 on. */
@@ -51,13 +66,20 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
   const place = path.resolve(directory);
   const segments: VerifiedSegment[] = [];
   const found: { -readonly [K in "snapshotSeq" | "torn" | "broken"]?: Verified[K] } = {};
+  const lostOutputs: LostOutputFile[] = [];
   let outputs = 0;
   try {
     const snapshot = await readSnapshot(disk, place);
     if (snapshot !== undefined) found.snapshotSeq = snapshot.seq;
-    const torn = await verifyJournal(disk, place, snapshot?.seq ?? 0, segments);
+    const apart = new Set(snapshot === undefined ? [] : tasksApartIn(snapshot.value));
+    const torn = await verifyJournal(disk, place, snapshot?.seq ?? 0, segments, apart);
     if (torn !== undefined) found.torn = torn;
-    outputs = await new Results(disk, place).verify();
+    const results = new Results(disk, place);
+    const whole = await results.whole();
+    outputs = whole.size;
+    for (const taskId of apart) {
+      if (!whole.has(taskId)) lostOutputs.push(await whyLost(results, taskId));
+    }
   } catch (error) {
     if (!isErrandError(error, "JOURNAL_CORRUPT")) throw error;
     const { file, line, byte, why } = error;
@@ -65,23 +87,35 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
   }
   const firstSeq = segments[0]?.firstSeq ?? (found.snapshotSeq ?? 0) + 1;
   return {
-    ok: found.broken === undefined,
+    ok: found.broken === undefined && lostOutputs.length === 0,
     segments,
     firstSeq,
     lastSeq: segments.at(-1)?.lastSeq ?? firstSeq - 1,
     events: sum(segments, ({ events }) => events),
     bytes: sum(segments, ({ bytes }) => bytes),
     outputs,
+    lostOutputs,
     ...found,
   };
 }
 
-/** Tells each segment to `verified`, and gives the torn end. */
+async function whyLost(results: Results, taskId: string): Promise<LostOutputFile> {
+  try {
+    await results.get(taskId);
+    return { taskId, file: results.fileOf(taskId), why: "it is not there" };
+  } catch (error) {
+    if (!isErrandError(error, "JOURNAL_CORRUPT")) throw error;
+    return { taskId, file: error.file, why: error.why };
+  }
+}
+
+/** Tells each segment to `verified`, each task whose output is by itself to `apart`, and gives the torn end. */
 async function verifyJournal(
   disk: Disk,
   directory: string,
   snapshotSeq: number,
   verified: VerifiedSegment[],
+  apart: Set<string>,
 ): Promise<TornTail | undefined> {
   const segments = await listSegments(disk, directory);
   let seq = snapshotSeq + 1;
@@ -90,7 +124,10 @@ async function verifyJournal(
     // A snapshot stands for what is missing before a segment.
     if (segment.firstSeq > seq && segment.firstSeq > snapshotSeq + 1) throw missing(segment, seq, segment.firstSeq - 1);
     if (index > 0 && segment.firstSeq < seq) throw missing(segment, seq, segment.firstSeq - 1);
-    const { whole, torn, hasHeader } = await verifySegment(disk, segment);
+    const { whole, torn, hasHeader } = await verifySegment(disk, segment, (event) => {
+      // What the snapshot stands for may have been evicted since.
+      if (event.seq > snapshotSeq && isApart(event)) apart.add(event.taskId);
+    });
     const isCut = torn !== undefined || !hasHeader;
     // Nor may the last but one be cut off when the last one was being made.
     if (isCut && isFollowed) throw cutOffInTheMiddle(segment, torn);
@@ -104,6 +141,7 @@ async function verifyJournal(
 async function verifySegment(
   disk: Disk,
   segment: Segment,
+  hear: (event: TaskEvent) => void,
 ): Promise<{ whole: VerifiedSegment; torn: TornTail | undefined; hasHeader: boolean }> {
   const { file, firstSeq } = segment;
   const fd = await disk.open(file, "read");
@@ -113,7 +151,9 @@ async function verifySegment(
       const found = await scan.next();
       if ("ends" in found) {
         for (const index of found.ends.keys()) {
-          if (readEvent(lineOf(found, index), found.seq + index) === undefined) throw scan.notAnEvent(found, index);
+          const event = readEvent(lineOf(found, index), found.seq + index);
+          if (event === undefined) throw scan.notAnEvent(found, index);
+          hear(event);
         }
         continue;
       }

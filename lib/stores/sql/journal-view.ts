@@ -20,7 +20,7 @@ interface Found extends Pick<JournalState, "lastSeq" | "covered"> {
   readonly stored: Stored;
 }
 
-export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput"> {
+export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
   readonly #tables: Tables;
   readonly #number: () => Promise<number | undefined>;
 
@@ -56,6 +56,10 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
     const output = parsed<Json>(text);
     if (output === undefined) throw corrupt(outputs.table, journal, 1, `the output of task ${taskId} is no JSON`);
     return output;
+  }
+
+  outputPlace(taskId: string): string {
+    return `the table ${this.#tables.outputs.table}, task ${JSON.stringify(taskId)}`;
   }
 
   async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {

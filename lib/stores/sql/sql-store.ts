@@ -101,6 +101,10 @@ export class SqlStore implements TaskStore {
     return this.#view.getOutput(taskId);
   }
 
+  outputPlace(taskId: string): string {
+    return this.#view.outputPlace(taskId);
+  }
+
   /** The one that is open, or was open last; otherwise the oldest. */
   async #journal(): Promise<number | undefined> {
     if (this.#number !== undefined) return this.#number;
