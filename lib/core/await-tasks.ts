@@ -12,6 +12,7 @@ import type { Notices } from "./notices.js";
 import { PendingWait } from "./pending-wait.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import type { Attempt, Handing, Link, StoredIn, Task, WaitKeeper, Watcher } from "./task.js";
+import { outcomeRead } from "./unread.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
 import { unwatch, watch } from "./watchers.js";
 
@@ -302,6 +303,7 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
   }
 
   given(): void {
+    outcomeRead(this.#task);
     if (!this.#isOwners) return;
     this.#notices.handed(this.#task);
     this.#notices.unclaim(this.#task);

@@ -53,6 +53,7 @@ import type { StopReason } from "./status.js";
 import { ReplayedStarts } from "./stored-starts.js";
 import { systemClock } from "./system-clock.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
+import { UnreadFailures } from "./unread.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
 import type { Work } from "./work.js";
 
@@ -112,6 +113,7 @@ export class Core {
   readonly spawner: Spawner;
   readonly graceMs: number;
   readonly #retainer: Retainer;
+  readonly #unread: UnreadFailures;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Map<Task | string, number>();
   readonly #idlers = new Set<Pick<OpenWait<void>, "resolve">>();
@@ -201,7 +203,10 @@ export class Core {
         this.requests.withdraw(task);
         task.desk?.mailbox?.close(errorOf);
       },
-      onEnd: (task) => this.#ended(task),
+      onEnd: (task) => {
+        this.#unread.ended(task);
+        this.#ended(task);
+      },
       staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds, clock.now()),
       onParked: (task) => this.#parking.park(task),
       onReturned: (task) => this.#parking.look(task),
@@ -232,6 +237,13 @@ export class Core {
       (lane, lent) => this.spawner.roomIn(lane, lent),
       (lane) => this.slots.unsought(lane),
     );
+    this.#unread = new UnreadFailures({
+      clock: this.loop.clock,
+      logger: this.logger,
+      isHeard: () => this.loop.listeners.has("task.failed"),
+      hasStored: (task) => task.endSeq <= this.loop.storedSeq,
+      hasStore: () => this.committer !== undefined,
+    });
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
   }
 
@@ -486,6 +498,7 @@ export class Core {
     } finally {
       this.loop.drop(new ManagerClosedError(NOT_STORED));
       this.loop.closeJournal();
+      this.#unread.close();
     }
   }
 

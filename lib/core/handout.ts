@@ -4,6 +4,7 @@
 
 import type { Notices } from "./notices.js";
 import type { Attempt, Handing, Task } from "./task.js";
+import { outcomeRead } from "./unread.js";
 
 /** Who gets what a wait gives. */
 export interface Receiver {
@@ -32,6 +33,7 @@ export class Handout implements Handing {
   }
 
   given(): void {
+    for (const task of this.#ended) outcomeRead(task);
     for (const task of this.#claimed) {
       const notices = this.#receiver.noticesOf(task);
       notices.handed(task);

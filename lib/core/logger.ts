@@ -50,6 +50,16 @@ export class GuardedLogger {
     this.#logger = logger;
   }
 
+  /** Whether a line is delivered anywhere. */
+  get isHeard(): boolean {
+    return this.#logger !== undefined;
+  }
+
+  /** Delivers what there is now, at the end of a close or of the process: no macrotask may come. */
+  flush(): void {
+    if (this.#lines.length > 0) this.#deliver();
+  }
+
   warn(message: string, fields?: object): void {
     this.#add({ level: "warn", message, fields });
   }
@@ -66,9 +76,9 @@ export class GuardedLogger {
   readonly #deliver = (): void => {
     const lines = this.#lines;
     this.#lines = [];
-    this.#isResting = true;
     runOutside(() => {
-      setImmediate(this.#wake);
+      if (!this.#isResting) setImmediate(this.#wake);
+      this.#isResting = true;
       for (const line of lines) this.#say(line);
     });
   };

@@ -54,7 +54,7 @@ export interface TaskManagerOptions {
   retention?: Retention | undefined;
   clock?: Clock | undefined;
   ids?: Ids | undefined;
-  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores. A logger that fails changes nothing. */
+  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores, and failed roots whose outcome no caller has read within 5 s. A logger that fails changes nothing. */
   logger?: Logger | undefined;
   /** How long a stopped function may take to settle before it is abandoned (C2). Default 5 000. */
   graceMs?: number | undefined;

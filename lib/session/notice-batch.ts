@@ -8,6 +8,7 @@ import { checkMs, checkOptions, checkSignal } from "../core/options.js";
 import { handled } from "../core/pending-wait.js";
 import type { TaskOutcome } from "../core/record.js";
 import type { Attempt, Task } from "../core/task.js";
+import { outcomeRead } from "../core/unread.js";
 import { batchInWords, noticeInWords } from "./notice-words.js";
 import { toolsGiven } from "./tools/given.js";
 
@@ -85,7 +86,9 @@ function toNotice(core: Core, { id, task, at, what }: TaskNotice): Notice {
   }
 }
 
-function outcomeOf({ id, state }: Task): TaskOutcome {
+function outcomeOf(task: Task): TaskOutcome {
+  const { id, state } = task;
+  outcomeRead(task);
   if (state.outcome === undefined) throw new TypeError(`Task ${id} has not ended`);
   return state.outcome;
 }

@@ -10,6 +10,7 @@ import { isEnd } from "../../core/notice.js";
 import { type NoticeOwner, ownerOf } from "../../core/notice-owner.js";
 import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Attempt, Task } from "../../core/task.js";
+import { outcomeRead } from "../../core/unread.js";
 import { advice, type ToolSet } from "./names.js";
 
 export interface Loop {
@@ -60,6 +61,7 @@ export function wait(host: Host, tasks: readonly Task[], options: AwaitOptions):
 
 /** The tool shows how `task` ended: its loop is not told of it once more (N2). */
 export function handed({ core, owner }: Host, task: Task): void {
+  if (task.isOver) outcomeRead(task);
   if (task.isOver && ownerOf(task) === owner) core.notices.handed(task);
 }
 
