@@ -45,9 +45,11 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     case "task.cancelled":
       return `cancelled: ${phrase(event.reason)}`;
     case "task.interrupted":
-      return `interrupted: ${event.reason}${event.pid === undefined ? "" : `, process ${event.pid}`}`;
+      return `interrupted: ${event.reason}${event.pid === undefined ? "" : `, process ${event.pid}`}${usedInWords(event.attemptsUsed)}`;
     case "task.abandoned":
       return "did not stop in time, and is left to itself";
+    case "task.parked":
+      return `is parked: ${waitsInWords(event.blockedOn, { now: event.at, question })}`;
     case "task.reattached":
       return `taken up by process ${event.runtime.pid}, attempt ${event.attempt}`;
     case "task.lateSettled":
@@ -78,6 +80,10 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     default:
       return event satisfies never;
   }
+}
+
+function usedInWords(attemptsUsed: number | undefined): string {
+  return attemptsUsed === undefined ? "" : `, ${count(attemptsUsed, "attempt")} used up`;
 }
 
 export function contentInWords({ content }: Message): string {

@@ -57,6 +57,10 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
       return "for a notice";
     case "rate":
       return wait.untilAt > now ? `for its rate, ${inWords(wait.untilAt - now)} more` : "for its rate";
+    case "kind":
+      return `for a process that knows its kind: ${phrase(wait.kind)}`;
+    case "lane":
+      return `for a process that has its lane: ${phrase(wait.lane)}`;
     case "slot":
       return "for a slot";
     default:

@@ -31,9 +31,17 @@ export type Command =
   /** The last attached child is over. */
   | { readonly type: "end" }
   /** The process that ran it has ended. `process` is that one, where it is known and no attempt says so. */
-  | { readonly type: "lose"; readonly id: string; readonly process: Runtime | undefined }
+  | {
+      readonly type: "lose";
+      readonly id: string;
+      readonly process: Runtime | undefined;
+      /** Its attempts are used up: so many. */
+      readonly attemptsUsed?: number | undefined;
+    }
   /** After a restart: its kind goes on with it, in this process. */
   | { readonly type: "reattach"; readonly runtime: Runtime }
+  /** After a restart: this process cannot resume it, and another may. */
+  | { readonly type: "park"; readonly blockedOn: readonly Wait[] }
   | {
       readonly type: "lateSettle";
       readonly attempt: number;

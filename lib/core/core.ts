@@ -37,6 +37,7 @@ import { isLong } from "./long-output.js";
 import { Loop } from "./loop.js";
 import { Messages } from "./messages.js";
 import { Notices } from "./notices.js";
+import { show } from "./options.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { isGoneOnWith, Parking } from "./parking.js";
 import { handled } from "./pending-wait.js";
@@ -55,7 +56,7 @@ import { systemClock } from "./system-clock.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
 import { UnreadFailures } from "./unread.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits.js";
-import type { Work } from "./work.js";
+import type { KindParts, Work } from "./work.js";
 
 /** Through what tasks are asked for: `undefined` of one that is not of another manager, or of no session. */
 interface Asking {
@@ -122,9 +123,13 @@ export class Core {
   /** The default lane, while its concurrency is that of the manager. */
   #follower: Lane<Task> | undefined;
   #living = 0;
+  /** Kinds, by name, of which the logger was warned. */
+  readonly #unregistered = new Set<string>();
   readonly #parking = new Parking(() => this.#gone());
   /** Of its store, when it has one. Written by `open-store.ts`. */
   committer: Committer | undefined;
+  /** Of a parked task, whose kind a spawn has brought. Written by `open-store.ts`. */
+  resume: ((task: Task, kind: KindParts) => void) | undefined;
   /** Of a store that is shared. */
   lease: Lease | undefined;
   /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
@@ -157,7 +162,13 @@ export class Core {
       () => this.#room.look(),
     );
     this.waits = new Waits(this.loop, this.slots);
-    this.requests = new Requests(this.loop, this.waits, ids, () => this.isClosed);
+    this.requests = new Requests({
+      loop: this.loop,
+      waits: this.waits,
+      ids,
+      isClosed: () => this.isClosed,
+      isKindMissing: (task) => task.traits.kind !== undefined && this.kinds.of(task) === undefined,
+    });
     this.messages = new Messages({
       loop: this.loop,
       waits: this.waits,
@@ -173,6 +184,7 @@ export class Core {
       isClosed: () => this.isClosed,
       warn: (what) => this.logger.warn(what),
       onTold: (task) => this.#retainer.look(task),
+      isParked: (task) => this.isParked(task),
     });
     this.loop.onFact = (task, fact, seq, at) => {
       if (this.notices.hears(task, fact)) this.notices.hear(task, fact, seq, at);
@@ -207,8 +219,10 @@ export class Core {
         this.#unread.ended(task);
         this.#ended(task);
       },
-      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds, clock.now()),
+      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds),
       onParked: (task) => this.#parking.park(task),
+      isParked: (task) => this.isParked(task),
+      durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
       onReturned: (task) => this.#parking.look(task),
     });
     this.spawner = new Spawner({
@@ -226,6 +240,10 @@ export class Core {
         this.#living++;
         this.ledger.count(task);
         this.notices.made(task);
+        if (task.kind !== undefined && this.committer !== undefined) this.#warnOfUnregistered(task.kind);
+      },
+      onFound: (task, kind) => {
+        if (this.#parking.has(task)) this.resume?.(task, kind);
       },
       onReplaced: (task) => {
         // Its end is no news: the work is done once more.
@@ -247,12 +265,36 @@ export class Core {
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
   }
 
+  /** D4: what it starts could be resumed, and no restart will know it. */
+  #warnOfUnregistered({ name, canReattach }: KindParts): void {
+    if (canReattach === undefined || this.kinds.find(name) !== undefined || this.#unregistered.has(name)) return;
+    this.#unregistered.add(name);
+    this.logger.warn(
+      `The kind ${show(name)} can reattach and is not registered: after a restart its tasks are parked. Add it to \`kinds\` of the manager`,
+      { kind: name },
+    );
+  }
+
   #ended(task: Task): void {
     if (task.state.details.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
     this.registry.freeName(task);
     this.#retainer.ended(task);
-    this.#gone();
+    // One that was parked was nothing of this process before.
+    if (!this.#parking.leave(task)) this.#gone();
     if (task.isAttached) this.#parking.look(task.parent);
+  }
+
+  /** D4: it stays active, and nothing here waits for it. */
+  park(task: Task): void {
+    this.#parking.park(task);
+  }
+
+  unpark(task: Task): void {
+    if (this.#parking.leave(task)) this.#living++;
+  }
+
+  isParked(task: Task): boolean {
+    return this.#parking.has(task);
   }
 
   /** One less that this process has to do with. */
@@ -385,7 +427,7 @@ export class Core {
   /** D8: were this manager closed now, the next process could go on with it. */
   staysActive(id: string): boolean {
     const task = this.registry.byId(id);
-    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds, this.loop.clock.now());
+    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds);
   }
 
   /** How long its function may take to settle, were it stopped now (C2, D8). */
@@ -477,7 +519,7 @@ export class Core {
 
   async #shutDown(graceMs: number): Promise<void> {
     this.#room.close(new ManagerClosedError("there will be no room"));
-    const living = [...this.registry.all()].filter((task) => !task.isOver);
+    const living = [...this.registry.all()].filter((task) => !task.isOver && !this.#parking.has(task));
     this.runner.shutDown(living);
     this.slots.rest();
     if (this.#living > 0) {

@@ -41,13 +41,19 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
     }
     case "lose": {
       if (isTerminal(state.status)) return refuse("terminal");
-      return [endOf(state.outcome ?? lost(command.id, state, command.process), state.output)];
+      return [endOf(state.outcome ?? lost(command, state), state.output)];
     }
     case "reattach": {
       if (isTerminal(state.status)) return refuse("terminal");
       if (state.outcome !== undefined) return refuse("settled");
       if (isStopped(state)) return refuse("stopped");
       return [{ type: "task.reattached", runtime: command.runtime }];
+    }
+    case "park": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      if (state.outcome !== undefined) return refuse("settled");
+      if (isStopped(state)) return refuse("stopped");
+      return [{ type: "task.parked", blockedOn: command.blockedOn }];
     }
     case "lateSettle": {
       if (state.outcome === undefined && state.attempt === command.attempt) return refuse("unsettled");
@@ -168,7 +174,7 @@ export function isStopped({ stop }: TaskState): boolean {
 }
 
 /** D4: a stop that was asked for before is carried out; what nobody stopped was interrupted. */
-function lost(id: string, state: TaskState, process: Runtime | undefined): TaskOutcome {
+function lost({ id, process, attemptsUsed }: Extract<Command, { type: "lose" }>, state: TaskState): TaskOutcome {
   if (state.stop !== undefined && isStopped(state)) {
     return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime));
   }
@@ -179,6 +185,7 @@ function lost(id: string, state: TaskState, process: Runtime | undefined): TaskO
     reason: state.stop === undefined ? "process_lost" : "shutdown",
     ...(instanceId === undefined ? {} : { instanceId }),
     ...(pid === undefined ? {} : { pid }),
+    ...(attemptsUsed === undefined ? {} : { attemptsUsed }),
   });
 }
 

@@ -18,6 +18,8 @@ export interface Desk {
   requestIds?: Set<string>;
   /** Of a spawn's `retry`. */
   retryHooks?: RetryHooks;
+  /** A process died with it: from now on its start is stored before its function is called. */
+  startsStored?: true;
   /** Until its next attempt stands in line. */
   pause?: { cancel(): void } | undefined;
   /** Stops following the signal given to `spawn`. */

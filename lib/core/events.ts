@@ -39,6 +39,7 @@ export type Fact =
   | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   | { readonly type: "task.retried"; readonly error: TaskFailure; readonly notBeforeAt: number }
   | { readonly type: "task.reattached"; readonly runtime: Runtime }
+  | { readonly type: "task.parked"; readonly blockedOn: readonly Wait[] }
   | { readonly type: "task.abandoned" }
   | {
       readonly type: "task.lateSettled";
@@ -97,13 +98,23 @@ interface Facts {
   "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
   "task.failed": { readonly error: TaskFailure };
   "task.cancelled": { readonly reason: string };
-  "task.interrupted": { readonly reason: InterruptReason; readonly instanceId?: string; readonly pid?: number };
+  "task.interrupted": {
+    readonly reason: InterruptReason;
+    readonly instanceId?: string;
+    readonly pid?: number;
+    readonly attemptsUsed?: number;
+  };
   /** The function did not settle within the grace: the task goes on without it. */
   "task.abandoned": unknown;
   /** Its attempt failed, and it is `queued` as its next one: outside the line until `notBeforeAt`. */
   "task.retried": { readonly error: TaskFailure; readonly notBeforeAt: number };
   /** A process that ended ran it, and this one goes on: it is `queued`, as its next attempt. */
   "task.reattached": { readonly runtime: Runtime };
+  /**
+   * The process that ran the task has ended, and this one cannot resume the task: `blockedOn` names the kind or the lane that is missing here.
+   * The task stays active until a process resumes it, or a caller cancels it.
+   */
+  "task.parked": { readonly blockedOn: readonly Wait[] };
   /** What an abandoned function did in the end; `attempt` is its own. Changes nothing. */
   "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
   "request.opened": { readonly request: InboxRequest };
@@ -155,6 +166,7 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "task.abandoned": 0,
   "task.retried": 0,
   "task.reattached": 0,
+  "task.parked": 0,
   "task.lateSettled": 0,
   "request.opened": 0,
   "request.answered": 0,
@@ -228,6 +240,8 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       );
     case "task.reattached":
       return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
+    case "task.parked":
+      return seal({ type: fact.type, seq, at, taskId, attempt, blockedOn: fact.blockedOn }, sessionId);
     case "task.progressed":
       return seal({ type: fact.type, seq, at, taskId, attempt, progress: fact.progress }, sessionId);
     case "task.updated":

@@ -5,7 +5,7 @@
 
 import type { Fact, TaskPatch } from "./events.js";
 import type { LinksInput, TaskLinks } from "./record.js";
-import { isPausing, NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
+import { hasDiedRunning, isPausing, NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;
@@ -16,6 +16,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
   switch (fact.type) {
     case "task.started":
       next.status = "running";
+      next.blockedOn = NO_WAITS;
       next.runtime = fact.runtime;
       next.startedAt ??= at;
       if (state.details.isLeft || state.details.notBeforeAt !== undefined)
@@ -34,8 +35,16 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       // C3: a stop ends every pending wait; a blocked task stays without a slot until its function settles.
       next.blockedOn = NO_WAITS;
       return next;
+    case "task.parked":
+      if (state.status !== "queued") {
+        next.details = left(state);
+        next.status = "blocked";
+      }
+      next.blockedOn = fact.blockedOn;
+      next.stop = undefined;
+      return next;
     case "task.reattached":
-      if (state.status !== "queued") next.details = detailed(state, { isLeft: true });
+      if (state.status !== "queued") next.details = left(state);
       next.status = "queued";
       // In a pause no attempt has died with its process: it is the same one that comes.
       next.attempt = isPausing(state, at) ? state.attempt : state.attempt + 1;
@@ -48,7 +57,11 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.attempt = state.attempt + 1;
       next.blockedOn = NO_WAITS;
       next.stop = undefined;
-      next.details = detailed(state, { notBeforeAt: fact.notBeforeAt, lastError: fact.error });
+      next.details = detailed(state, {
+        notBeforeAt: fact.notBeforeAt,
+        lastError: fact.error,
+        used: state.details.used + 1,
+      });
       return next;
     case "task.returned":
       next.outcome = fact.outcome;
@@ -109,6 +122,11 @@ function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState
 
 function detailed({ details }: TaskState, changes: Partial<TaskDetails>): TaskDetails {
   return Object.freeze({ ...details, ...changes });
+}
+
+/** D4: an attempt is used up by a process that died while the function ran, and by no other end of a process. */
+function left(state: TaskState): TaskDetails {
+  return detailed(state, { isLeft: true, used: state.details.used + (hasDiedRunning(state) ? 1 : 0) });
 }
 
 function patched(details: TaskDetails, patch: TaskPatch): Partial<TaskDetails> {

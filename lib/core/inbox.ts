@@ -16,6 +16,7 @@ import {
   RequestNotFoundError,
   RequestRejectedError,
   ScopeCancelledError,
+  UnknownKindError,
 } from "./errors.js";
 import { checkRequestFilter } from "./filter.js";
 import type { Ids } from "./ids.js";
@@ -47,6 +48,8 @@ export interface Inbox {
   /**
    * The first answer wins; resolves when it is stored. An approval takes `true` alone: "no" is `reject`.
    * `InvalidInputError`: it does not fit, its schema threw, or its schema did not check it within 10 s; the request stays open. `AlreadyAnsweredError`: it is not open any more. `RequestNotFoundError`.
+   * A question with a schema from before a restart is checked when its task asks it again; `UnknownKindError`: this manager has not registered
+   * the kind of that task, so it cannot check the answer.
    */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest>;
   /** The asking function gets `RequestRejectedError` with this reason. Refusals as for `answer`. */
@@ -85,6 +88,15 @@ interface Asked {
   unasked: Set<() => void> | undefined;
 }
 
+interface RequestRooms {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly ids: Ids;
+  readonly isClosed: () => boolean;
+  /** Its kind is not known here: its function asks nothing in this process. */
+  readonly isKindMissing: (task: Task) => boolean;
+}
+
 export class Requests implements Inbox {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -95,9 +107,11 @@ export class Requests implements Inbox {
   /** Told of each request that opens, and of the closing of the inbox. */
   readonly #watching = new Set<(asked: Asked | undefined) => void>();
   readonly #isClosed: () => boolean;
+  readonly #isKindMissing: (task: Task) => boolean;
 
-  constructor(loop: Loop, waits: Waits, ids: Ids, isClosed: () => boolean) {
+  constructor({ loop, waits, ids, isClosed, isKindMissing }: RequestRooms) {
     this.#isClosed = isClosed;
+    this.#isKindMissing = isKindMissing;
     this.#loop = loop;
     this.#waits = waits;
     this.#ids = ids;
@@ -264,6 +278,9 @@ export class Requests implements Inbox {
     const asked = this.#find(id, answered);
     const answer = checkAnswer(asked.request, value);
     if (asked.unasked !== undefined && asked.request.kind === "json") {
+      // A2: the schema that checks it comes with the function, which no one here can start.
+      const { kind } = asked.task.traits;
+      if (kind !== undefined && this.#isKindMissing(asked.task)) throw new UnknownKindError(kind, []);
       await this.#unlessClosed(asked.request, untilAsked(asked.unasked));
       this.#refuseClosed(asked);
     }
@@ -466,6 +483,11 @@ export class Requests implements Inbox {
   /** `task` goes on: what its next attempt may ask again stays open, until it expires (A3). */
   goOn(task: Task): void {
     this.handOver(task);
+    this.wait(task);
+  }
+
+  /** `task` is parked: what it asked stays open, until it expires. */
+  wait(task: Task): void {
     for (const id of task.desk?.requestIds ?? []) {
       const asked = this.#asked.get(id);
       if (asked?.request.status !== "open") continue;
@@ -478,6 +500,7 @@ export class Requests implements Inbox {
     const { clock } = this.#loop;
     const close = () => this.#close(asked, { status: "expired" });
     const left = expiresAt - clock.now();
+    asked.expiry?.cancel();
     // Of a restart: it ran out while no process was there. Otherwise at most the whole of it is left (C7).
     if (left < 0) close();
     else asked.expiry = Alarm.within(clock, Math.min(left, expiresAt - asked.request.createdAt), expiresAt, close);

@@ -4,9 +4,12 @@ import { UnknownKindError } from "./errors.js";
 import { Kind } from "./kind.js";
 import { show } from "./options.js";
 import type { RetryHooks, RetryPolicy } from "./retry.js";
-import { isPausing } from "./state.js";
+import { hasDiedRunning } from "./state.js";
 import type { Task } from "./task.js";
 import type { KindParts } from "./work.js";
+
+/** Without `retry`: attempts that may die with their process before no other begins (§10). */
+const MOST_DEATHS = 3;
 
 /** The kinds of one manager, by name. */
 export class Kinds {
@@ -39,11 +42,17 @@ export class Kinds {
   }
 
   /** The kind that may go on with `task` after a restart, if there is one (D4). */
-  thatReattaches(task: Task, now: number): KindParts | undefined {
+  thatReattaches(task: Task): KindParts | undefined {
     const parts = this.of(task);
-    if (parts?.canReattach === undefined) return undefined;
-    const { maxAttempts = Number.POSITIVE_INFINITY } = this.retryOf(task)?.limits ?? {};
-    return task.state.attempt < maxAttempts || isPausing(task.state, now) ? parts : undefined;
+    return parts?.canReattach === undefined || this.usedUp(task) !== undefined ? undefined : parts;
+  }
+
+  /** How many attempts of `task` are used up now that its process is gone, when no other may begin (D4). `undefined`: one may. */
+  usedUp(task: Task): number | undefined {
+    const { state } = task;
+    const used = state.details.used + (hasDiedRunning(state) ? 1 : 0);
+    const most = this.retryOf(task)?.limits.maxAttempts ?? MOST_DEATHS;
+    return used < most ? undefined : used;
   }
 
   /** Its own, or its kind's. */

@@ -27,6 +27,10 @@ export class Lease {
   /** Seized, and not taken over yet. */
   #seized: SeizedJournal[] = [];
   #alarm: Alarm | undefined;
+  #isKept = false;
+  /** Free journals are taken over by now. */
+  #takes = false;
+  #isPassing = false;
   #isClosed = false;
 
   constructor(rooms: LeaseRooms) {
@@ -34,10 +38,20 @@ export class Lease {
     this.#everyMs = rooms.shared.leaseMs / SIGNS_A_LEASE;
   }
 
+  /** Signs of life alone, from now on: reading a long journal, or asking kinds, may take longer than a lease. */
+  async keep(): Promise<void> {
+    this.#isKept = true;
+    await this.#beat();
+    this.#wait();
+  }
+
   /** One pass now, and then again and again. Resolves when the first one is over. */
   async begin(): Promise<void> {
-    await this.#pass();
-    this.#wait();
+    const isAlive = this.#isKept ? !this.#isClosed : await this.#beat();
+    this.#takes = true;
+    if (isAlive) await this.#pass();
+    if (!this.#isKept) this.#wait();
+    this.#isKept = true;
   }
 
   close(): void {
@@ -48,23 +62,44 @@ export class Lease {
   #wait(): void {
     if (this.#isClosed) return;
     this.#alarm = new Alarm(this.#rooms.clock, this.#everyMs, () => {
-      void this.#pass().then(() => this.#wait());
+      void this.#beat().then((isAlive) => {
+        if (isAlive && this.#takes) void this.#pass();
+        this.#wait();
+      });
     }).unref();
   }
 
-  /** Never rejects. */
-  async #pass(): Promise<void> {
-    const { shared, onFailed, onLost } = this.#rooms;
+  /** Never rejects. Whether the journal of this process is still its own. */
+  async #beat(): Promise<boolean> {
     try {
-      await shared.heartbeat();
+      await this.#rooms.shared.heartbeat();
+      return !this.#isClosed;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    }
+  }
+
+  /** Never rejects. One at a time: signs of life go on meanwhile. */
+  async #pass(): Promise<void> {
+    if (this.#isPassing) return;
+    this.#isPassing = true;
+    try {
       await this.#seizeFree();
       await this.#takeOverSeized();
     } catch (error) {
-      if (!isErrandError(error, "STORE_LOCKED")) onFailed(error);
-      else if (!this.#isClosed) {
-        this.close();
-        onLost(error);
-      }
+      this.#failed(error);
+    } finally {
+      this.#isPassing = false;
+    }
+  }
+
+  #failed(error: unknown): void {
+    const { onFailed, onLost } = this.#rooms;
+    if (!isErrandError(error, "STORE_LOCKED")) onFailed(error);
+    else if (!this.#isClosed) {
+      this.close();
+      onLost(error);
     }
   }
 

@@ -37,6 +37,8 @@ interface NoticeRooms {
   readonly isClosed: () => boolean;
   /** Something that whoever wrote the loop should know. */
   readonly warn: (what: string) => void;
+  /** It waits for another process: nothing here makes it wake a loop. */
+  readonly isParked: (task: Task) => boolean;
   /** Nothing more of it is to be told: its record need not be kept for that. */
   readonly onTold: (task: Task) => void;
 }
@@ -348,6 +350,7 @@ export class Notices {
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
     if (queue.size > 0 || messagesFor(queue.owner).length > 0) return true;
     for (const source of queue.sources) {
+      if (this.#rooms.isParked(source)) continue;
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.

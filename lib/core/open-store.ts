@@ -11,7 +11,7 @@ import type { Lane } from "./lane.js";
 import { Lease } from "./lease.js";
 import { isApart, readOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
-import { goOn, type RecoveryRooms, recover } from "./recovery.js";
+import { goOn, patienceOf, type RecoveryRooms, recover, resume } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
 import type { Output } from "./state.js";
@@ -33,6 +33,20 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     let failed: (error: unknown) => void = () => {};
     const failure = handled(new Promise<never>((_, reject) => (failed = reject)));
     core.evictedOutputs = evictedOutputs;
+    let takeOver = async (_: SeizedJournal): Promise<void> => {};
+    if (store.shared !== undefined) {
+      core.lease = new Lease({
+        shared: store.shared,
+        clock: loop.clock,
+        takeOver: (journal) => takeOver(journal),
+        onFailed: (error) => core.storeFailed(error),
+        onLost: (error) => {
+          failed(error);
+          core.lost(error);
+        },
+      });
+      await core.lease.keep();
+    }
     const replay = core.replay(false);
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
     const committer = new Committer(
@@ -73,21 +87,22 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       runtime,
       logger,
       isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
+      park: (task: Task) => core.park(task),
+      unpark: (task: Task) => core.unpark(task),
+      isParked: (task: Task) => core.isParked(task),
+      isClosed: () => core.isClosed,
+      patienceMs: patienceOf(core.graceMs),
+      durable: () => committer.durable(loop.seq),
     };
+    core.resume = (task, kind) => resume(rooms, task, kind);
     const reattached = await recover(rooms, replay);
     await Promise.race([committer.durable(loop.seq), failure]);
     nextTurn(() => goOn(rooms, reattached));
-    if (store.shared === undefined) return;
-    const takeover = new Takeover(core, rooms);
-    core.lease = new Lease({
-      shared: store.shared,
-      clock: loop.clock,
-      takeOver: (journal) => takeover.take(journal, committer),
-      onFailed: (error) => core.storeFailed(error),
-      onLost: (error) => core.lost(error),
-    });
-    await core.lease.begin();
+    const takeover = new Takeover(core, rooms, committer);
+    takeOver = (journal) => takeover.take(journal);
+    await core.lease?.begin();
   } catch (error) {
+    core.lease?.close();
     core.committer?.lose(new ManagerClosedError("it was never open"));
     await store.close();
     throw error;
@@ -98,15 +113,18 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
 class Takeover {
   readonly #core: Core;
   readonly #rooms: RecoveryRooms;
+  readonly #committer: Committer;
   /** Made, and not stored yet: that is tried again. */
   readonly #made = new WeakMap<SeizedJournal, Replay>();
 
-  constructor(core: Core, rooms: RecoveryRooms) {
+  constructor(core: Core, rooms: RecoveryRooms, committer: Committer) {
     this.#core = core;
     this.#rooms = rooms;
+    this.#committer = committer;
   }
 
-  async take(journal: SeizedJournal, committer: Committer): Promise<void> {
+  async take(journal: SeizedJournal): Promise<void> {
+    const committer = this.#committer;
     const replay = this.#made.get(journal) ?? (await this.#replay(journal));
     await committer.absorb(journal);
     const reattached = await recover(this.#rooms, replay);

@@ -15,6 +15,15 @@ export class Parking {
     this.#onParked = onParked;
   }
 
+  has(task: Task): boolean {
+    return this.#parked.has(task);
+  }
+
+  /** It is this process's again, or over. `false`: it was not parked. */
+  leave(task: Task): boolean {
+    return this.#parked.delete(task);
+  }
+
   park(task: Task): void {
     this.#add(task);
     if (task.isAttached) this.look(task.parent);
@@ -39,9 +48,9 @@ export class Parking {
 }
 
 /** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
-export function isGoneOnWith(task: Task, kinds: Kinds, now: number): boolean {
+export function isGoneOnWith(task: Task, kinds: Kinds): boolean {
   for (let each = task; ; ) {
-    if (each.state.outcome !== undefined || kinds.thatReattaches(each, now) === undefined) return false;
+    if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
     const { parent } = each;
     if (parent === undefined || !each.isAttached) return true;
     if (!each.isReturnable) return false;

@@ -5,7 +5,7 @@
 import type { Json } from "./json.js";
 import type { FailureCode, InterruptReason, StopReason, TaskStatus } from "./status.js";
 
-/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. */
+/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. `kind` and `lane` are of a parked task, `queued` or `blocked`: this manager has not registered the kind (or it has not answered `canReattach` yet), or has not declared the lane. */
 export type Wait =
   | { readonly on: "input"; readonly requestId: string }
   | { readonly on: "tasks"; readonly taskIds: readonly string[] }
@@ -13,6 +13,8 @@ export type Wait =
   | { readonly on: "message" }
   | { readonly on: "time"; readonly untilAt: number }
   | { readonly on: "notice" }
+  | { readonly on: "kind"; readonly kind: string }
+  | { readonly on: "lane"; readonly lane: string }
   | { readonly on: "slot" }
   | { readonly on: "rate"; readonly untilAt: number };
 
@@ -62,6 +64,8 @@ export type TaskOutcome<T = unknown> = { readonly id: string } & (
       readonly reason: InterruptReason;
       readonly instanceId?: string;
       readonly pid?: number;
+      /** Present when the task was not resumed because its attempts were used up: how many failed, or died with their process. */
+      readonly attemptsUsed?: number;
       readonly abandoned?: true;
     }
 );
@@ -151,9 +155,9 @@ export interface TaskRecord {
   /** Who had it started, in the spawner's words; default the `agent` of the task it is a child of. */
   readonly createdBy?: string;
   readonly status: TaskStatus;
-  /** 1 for the first run; a retry adds 1, and so does going on after a restart. */
+  /** 1 for the first execution. Each retry adds 1, and so does each restart that resumes the task. Only some of them count for `retry.maxAttempts`. */
   readonly attempt: number;
-  /** Every pending wait; empty unless the task is `blocked`, or `queued` and waits for its rate. */
+  /** Every pending wait; empty unless the task is `blocked`, or `queued` and parked, or `queued` and waits for its rate. */
   readonly blockedOn: readonly Wait[];
 
   readonly sessionId?: string;

@@ -109,7 +109,7 @@ export class Replay {
   event(event: TaskEvent, output?: Output): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
-      const made = this.#make(event.record, event, toState(event.record));
+      const made = this.#make(event.record, event, toState(event.record, { used: 0 }));
       if (made !== undefined) this.#rooms.ledger.count(made);
       return;
     }

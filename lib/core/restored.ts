@@ -13,6 +13,7 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
   const { taskId: id } = event;
   switch (event.type) {
     case "task.blocked":
+    case "task.parked":
       return { type: event.type, blockedOn: toWaits(event.blockedOn) };
     case "task.cancelRequested":
       return {
@@ -43,11 +44,12 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
         output: undefined,
       };
     case "task.interrupted": {
-      const { reason, instanceId, pid } = event;
+      const { reason, instanceId, pid, attemptsUsed } = event;
       const process = { ...(instanceId === undefined ? {} : { instanceId }), ...(pid === undefined ? {} : { pid }) };
+      const used = attemptsUsed === undefined ? {} : { attemptsUsed };
       return {
         type: event.type,
-        outcome: Object.freeze({ id, status: "interrupted", reason, ...process }),
+        outcome: Object.freeze({ id, status: "interrupted", reason, ...process, ...used }),
         output: undefined,
       };
     }
@@ -80,12 +82,15 @@ export interface BesideRecord {
   readonly checkpoint?: TaskDetails["checkpoint"];
   readonly readsNotices?: true;
   readonly isLeft?: true;
+  /** Attempts used up. Absent in what an earlier version stored, where each attempt before this one had been. */
+  readonly used?: number;
 }
 
 export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
   // As most are when they are made: they share one state.
   const isUntouched = record.attempt === 1 && record.updatedAt === record.createdAt && record.stopReason === undefined;
-  if (record.status === "queued" && isUntouched) return newState(toDetails(record, beside));
+  if (record.status === "queued" && isUntouched && record.blockedOn.length === 0)
+    return newState(toDetails(record, beside));
   const { stopReason, reason, cancelRequestedAt } = record;
   const output = beside.output ?? outputOf(record);
   return {
@@ -107,7 +112,7 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
 }
 
 function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
-  const { checkpoint } = beside;
+  const { checkpoint, used = record.attempt - 1 } = beside;
   const readsNotices = beside.readsNotices === true;
   const isLeft = beside.isLeft === true;
   const { notBeforeAt } = record;
@@ -122,6 +127,7 @@ function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
     checkpoint === undefined &&
     !readsNotices &&
     !isLeft &&
+    used === 0 &&
     lastError === undefined
   )
     return NO_DETAILS;
@@ -139,7 +145,7 @@ function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
     checkpoint,
     lastError,
   });
-  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft, notBeforeAt });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft, notBeforeAt, used });
 }
 
 function isEmpty(object: object): boolean {

@@ -6,16 +6,19 @@ import { checkCount, checkFinite, checkMs, checkOptions, checkType } from "./opt
 import type { TaskFailure } from "./record.js";
 import type { RetryLimits } from "./state.js";
 
-/** Milliseconds before the attempt that follows `attempt`; `undefined`: the default pause. */
+/** Milliseconds before the next attempt, once `attempt` attempts are used up; `undefined`: the default pause. */
 export type BackoffOf = (error: TaskFailure, attempt: number) => number | undefined;
 
 /** Only `error`, `timeout` and `stalled` retry. A retry is `queued` with `notBeforeAt`; it holds no slot and has no place in line until then. */
 export interface RetryOptions {
-  /** Runs in all, the first and those a crash ended included: an integer ≥ 1. 1 never retries. */
+  /**
+   * Attempts in all: an integer ≥ 1, and 1 never retries. An attempt is used up by a failure, or by a process that died while the function ran.
+   * `close()` uses none, nor does a process that died while the task was queued or blocked.
+   */
   maxAttempts: number;
   /**
-   * Milliseconds before the second run (default 1 000); or a function that is asked after each attempt that is tried again, with its error and its
-   * number, and returns the milliseconds before the next one, for example from the `Retry-After` of `error.cause`. What it returns is kept as it is:
+   * Milliseconds before the second run (default 1 000); or a function that is asked after each attempt that is tried again, with its error and
+   * the number of attempts that are used up by then, and returns the milliseconds before the next one, for example from the `Retry-After` of `error.cause`. What it returns is kept as it is:
    * `factor` and `jitter` are not applied. `undefined` gives the default pause. So does a throw, a promise, or anything else that is no finite number
    * ≥ 0; `logger.warn` says so. Given at `spawn`, the function is of this process: a pause goes on after a restart, and the pauses of later
    * attempts are the default ones. A kind keeps its function.
@@ -26,8 +29,8 @@ export interface RetryOptions {
   /** Spread each wait between half and all of it, by the task's id and attempt (default true). */
   jitter?: boolean | undefined;
   /**
-   * Called after each attempt that failed, with its number; `false`, a throw or a promise ends the task. Given at `spawn`, it is of this process: after a
-   * restart every such failure is tried again.
+   * Called after each attempt that failed, with the number of attempts that are used up by then (1 after the first); `false`, a throw or a promise
+   * ends the task. Given at `spawn`, it is of this process: after a restart every such failure is tried again.
    */
   retryIf?: ((error: TaskFailure, attempt: number) => boolean) | undefined;
 }

@@ -4,6 +4,7 @@
 // (C2), and ends tasks leaf first. It decides nothing: each step is a command to the loop, and what follows from the facts is
 // done here, once.
 
+import type { AsyncResource } from "node:async_hooks";
 import { runInside, runOutside, runUnowned } from "./ambient.js";
 import type { Command } from "./commands.js";
 import { retriable } from "./decide.js";
@@ -56,6 +57,10 @@ interface RunnerRooms {
   readonly staysActive: (task: Task) => boolean;
   /** It stays active, and is nothing of this process any more. */
   readonly onParked: (task: Task) => void;
+  /** It is active, and this process cannot run it (D4). */
+  readonly isParked: (task: Task) => boolean;
+  /** Resolves once every fact up to `seq` is stored. */
+  readonly durable: (seq: number) => Promise<void>;
   /** Its function has returned, and it waits for its children. */
   readonly onReturned: (task: Task) => void;
 }
@@ -84,7 +89,7 @@ export class Runner {
 
   /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
   start(task: Task): void {
-    const { loop, slots, waits, runtime, isAmbient } = this.#rooms;
+    const { loop, slots, waits, runtime } = this.#rooms;
     const { work, context } = task;
     // Over, or stopped since and waiting for its children alone: its slot is gone.
     if (work === undefined || context === undefined || task.state.stop !== undefined) return;
@@ -96,6 +101,25 @@ export class Runner {
     slots.started(task.lane, task);
     const attempt = new Attempt(task, loop.seq, isRetry, waits);
     task.attempt = attempt;
+    if (task.desk?.startsStored) this.#runOnceStored(attempt, work, context);
+    else this.#run(attempt, work, context);
+  }
+
+  /** D4: a function that ends its process at once would leave no trace of its start, and would be started for ever. */
+  #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource): void {
+    const { loop, durable } = this.#rooms;
+    const run = () => {
+      if (attempt.phase === "open" && attempt.stop === undefined) this.#run(attempt, work, context);
+      else this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
+      loop.drain();
+    };
+    // Never stored: its manager is closed, and its grace decides.
+    durable(loop.seq).then(run, () => undefined);
+  }
+
+  #run(attempt: Attempt, work: Work, context: AsyncResource): void {
+    const { isAmbient } = this.#rooms;
+    const { task } = attempt;
     task.desk?.deadlines?.run();
     if (task.desk !== undefined) this.#rooms.onStarted(task);
     let value: unknown;
@@ -158,7 +182,7 @@ export class Runner {
     const failure = retriable(task.id, task.state, settled);
     const retry = failure === undefined ? undefined : retryOf(task);
     if (failure === undefined || retry === undefined) return undefined;
-    const { attempt } = task.state;
+    const attempt = task.state.details.used + 1;
     if (attempt >= retry.limits.maxAttempts) return undefined;
     try {
       const isRefused =
@@ -175,7 +199,7 @@ export class Runner {
   #backoffSaid(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
     if (retry.backoffOf === undefined) return undefined;
     try {
-      return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.attempt)));
+      return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.details.used + 1)));
     } catch (error) {
       this.#rooms.onBackoffFailed(task, error);
       return undefined;
@@ -250,10 +274,10 @@ export class Runner {
   }
 
   /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */
-  lose(task: Task, process: Runtime | undefined): void {
+  lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
     this.#rooms.closeDesk(task, () => overError(task.id, false, "its process has ended"));
-    this.#rooms.loop.apply(task, { type: "lose", id: task.id, process });
+    this.#rooms.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
     this.#ended(task);
   }
 
@@ -314,7 +338,10 @@ export class Runner {
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {
       const task = unstarted[i];
-      if (task !== undefined) this.#finish(task, undefined, { how: "unstarted" });
+      if (task === undefined) continue;
+      // D4: it may have run in an earlier process, and has no function here.
+      if (this.#rooms.isParked(task)) this.lose(task, undefined);
+      else this.#finish(task, undefined, { how: "unstarted" });
     }
   }
 

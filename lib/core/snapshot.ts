@@ -113,6 +113,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
     ...(details.readsNotices ? { readsNotices: true } : {}),
     ...(details.isLeft ? { isLeft: true } : {}),
+    ...(state.attempt === 1 && details.used === 0 ? {} : { used: details.used }),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
     ...(messages.length === 0 ? {} : { messages }),
     ...(task.noticed === undefined || task.noticed.made === 0 ? {} : { notices: toNotices(task.noticed) }),

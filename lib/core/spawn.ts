@@ -82,6 +82,8 @@ interface SpawnRooms {
   readonly onCreated: (task: Task) => void;
   /** A new attempt takes the place of a task that has ended. */
   readonly onReplaced: (task: Task) => void;
+  /** A spawn names a task that there is: it has brought its kind with it. */
+  readonly onFound: (task: Task, kind: KindParts) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlyMap<Task | string, number>;
 }
@@ -137,6 +139,7 @@ export class Spawner {
     const known = this.#known(scope, options, made);
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
+      if (made.parts !== undefined) this.#rooms.onFound(known, made.parts);
       if (!isToRunAgain(known, parent)) return known;
     }
     const failure = this.#rooms.storeFailure();
@@ -274,6 +277,12 @@ export class Spawner {
     deskOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
 
+  /** Of a task that is parked: its total time passes all the same. */
+  limitTotal(task: Task): void {
+    const totalDeadlineAt = task.traits.limits?.totalDeadlineAt;
+    if (totalDeadlineAt !== undefined) this.#limit(task, { totalDeadlineAt });
+  }
+
   #follow(task: Task, signal: AbortSignal): void {
     const { stop } = this.#rooms;
     if (signal.aborted) stop(task, "cancel", wordsOf(signal.reason));
@@ -281,7 +290,7 @@ export class Spawner {
   }
 
   /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
-  again(task: Task, work: Work): void {
+  again(task: Task, work: Work, isSudden: boolean): void {
     // Stopped since it was decided, or left for yet another process.
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#rooms;
@@ -290,7 +299,9 @@ export class Spawner {
     task.work = work;
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
+    task.desk?.deadlines?.cancel();
     if (limits !== undefined) this.#limit(task, limits);
+    if (isSudden) deskOf(task).startsStored = true;
     const { clock } = loop;
     // It is as old as it was: its age counts, and not what the wall clock was set to before or since.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);

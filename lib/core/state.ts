@@ -125,6 +125,8 @@ export interface TaskDetails {
   readonly notBeforeAt: number | undefined;
   /** Of a task that is tried again: why its last attempt failed. */
   readonly lastError: TaskFailure | undefined;
+  /** Attempts that failed, or that died with their process while their function ran: what `maxAttempts` bounds (D4). */
+  readonly used: number;
 }
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
@@ -141,6 +143,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   isLeft: false,
   notBeforeAt: undefined,
   lastError: undefined,
+  used: 0,
 });
 
 /** The part of a result that a record and the journal can hold. */
@@ -257,9 +260,13 @@ export function toRecord(
   }
   const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;
   if (error !== undefined) record.error = error;
-  if (outcome?.status === "interrupted") record.reason ??= outcome.reason;
+  if (outcome?.status === "interrupted") record.reason ??= interruptedInWords(outcome);
   if (state.status === "succeeded" && state.output !== undefined) Object.assign(record, shown(state.output));
   return Object.freeze(record);
+}
+
+function interruptedInWords({ reason, attemptsUsed }: Extract<TaskOutcome, { status: "interrupted" }>): string {
+  return attemptsUsed === undefined ? reason : `${reason}: its attempts are used up (${attemptsUsed})`;
 }
 
 const NO_ARTIFACTS: readonly Artifact[] = Object.freeze([]);
@@ -281,6 +288,18 @@ export function toOutput(value: unknown): Output | undefined {
   if (typeof value === "string" || typeof value === "boolean" || value === null) return { output: value };
   const copied = copyJson(value);
   return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
+}
+
+/** D4: its process died while its function ran. What a graceful shutdown stopped did not die with its process. */
+export function hasDiedRunning({ status, stop }: TaskState): boolean {
+  return status === "running" && stop === undefined;
+}
+
+/** It waits for a process that can resume it; this one cannot (D4). */
+export function isParked({ blockedOn }: TaskState): boolean {
+  if (!Array.isArray(blockedOn)) return false;
+  const [wait] = blockedOn as readonly Wait[];
+  return wait?.on === "kind" || wait?.on === "lane";
 }
 
 /** Between two attempts: it is certain that the next one has not begun. */

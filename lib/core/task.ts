@@ -102,7 +102,7 @@ export class Task implements TaskSpec, Slotted {
   /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
   work: Work | undefined;
   /** What it was spawned as, in this process. */
-  readonly kind: KindParts | undefined;
+  kind: KindParts | undefined;
   context: AsyncResource | undefined;
   attempt: Attempt | undefined;
   /** Of all ends in this process: tells which of two tasks ended first. */

@@ -61,11 +61,12 @@ export interface KindDefinition<In, I, R, T, C> {
    */
   cancel?: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
   /**
-   * Asked after a restart: `true` runs it again (attempt + 1); `false`, a throw, or no such function, ends it `interrupted`.
-   * `TaskManager.open` waits for the answer.
+   * Asked after a restart: `true` runs the task again (attempt + 1); `false`, a throw, or no such function, ends it `interrupted`. `TaskManager.open`
+   * waits for the answers of all tasks for `graceMs` together, at least 1 000 and at most 30 000. A task without an answer by then is parked, and the
+   * logger is warned; a later answer still counts. A kind is found again by its name: register it in `TaskManagerOptions.kinds`.
    */
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  /** When its spawn says none. Without it nothing retries, and only `canReattach` bounds reattaching. */
+  /** When its spawn says none. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
   retry?: RetryOptions | undefined;
   /** Of each attempt, when its spawn says none. */
   timeoutMs?: number | undefined;

@@ -96,7 +96,8 @@ export class TaskManager extends Scope {
 
   /**
    * Restores what the store has, then goes on with, or ends, what a process left that is gone (D4): a task whose kind `canReattach` is
-   * `queued` again as its next attempt; one that was asked to stop ends as if it had; every other is `interrupted`, which names the process.
+   * `queued` again as its next attempt; one that was asked to stop ends as if it had; every other is `interrupted`, which names the process. A task
+   * whose kind or lane this manager does not know is parked: it stays active, `blockedOn` names what is missing, and `logger.warn` names the task.
    * All of it is stored when this resolves, and what goes on starts after the turn in which it did. Without a `store` it is the constructor.
    * Rejects with `StoreLockedError` (another process has it open), `JournalCorruptError`, `StoreUnavailableError`, or as the constructor throws.
    */

@@ -64,9 +64,9 @@ function endInWords({ state }: Task): string {
     case "cancelled":
       return `was cancelled: ${quoted(outcome.reason, MOST_OF_ONE)}${summary}`;
     case "interrupted": {
-      const { reason, instanceId, pid } = outcome;
+      const { reason, instanceId, pid, attemptsUsed } = outcome;
       const process = instanceId === undefined ? "" : ` (instance ${idOf(instanceId)}, pid ${pid})`;
-      return `was interrupted: ${reason}${process}; it does not go on${summary}`;
+      return `was interrupted: ${reason}${process}; ${attemptsUsed === undefined ? "it does not go on" : `its ${attemptsUsed} attempts are used up`}${summary}`;
     }
     default: {
       if (output === undefined) return `succeeded${summary}`;

@@ -6,6 +6,7 @@
 import type { Requests } from "../core/inbox.js";
 import type { Progress, Wait } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
+import { isParked } from "../core/state.js";
 import type { Task } from "../core/task.js";
 import { escaped, named, quoted } from "./escaped.js";
 
@@ -47,7 +48,7 @@ export function standingInWords(task: Task, beside: Beside): string {
   if (state.status === "queued" && notBeforeAt !== undefined && lastError !== undefined)
     return `failed: ${quoted(lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
   if (heldUntil !== undefined) return waitInWords({ on: "rate", untilAt: heldUntil }, beside);
-  if (state.status !== "blocked") return state.status;
+  if (state.status !== "blocked" && !isParked(state)) return state.status;
   const words: string[] = [];
   for (const wait of state.blockedOn) {
     const said = waitInWords(wait, beside);
@@ -74,6 +75,10 @@ function waitInWords(wait: Wait, beside: Beside): string {
       return "waits for its time";
     case "notice":
       return "waits for notices";
+    case "kind":
+      return `waits for a process that knows the kind ${idOf(wait.kind)}`;
+    case "lane":
+      return `waits for a process that has the lane ${idOf(wait.lane)}`;
     case "slot":
       return "waits for a slot";
     case "rate":

@@ -171,6 +171,9 @@ function waitInWords({ inbox }: TaskManager, wait: Wait): string {
       return `time, until ${wait.untilAt}`;
     case "notice":
       return "a notice";
+    case "kind":
+    case "lane":
+      return `a process that knows its ${wait.on}`;
     case "slot":
       return "a slot";
     case "rate":

@@ -133,21 +133,21 @@ cancelled         | (terminal)    | (terminal)
 interrupted       | (terminal)    | (terminal)
 `,
   `
-                  | lose             | reattach
-queued            | task.interrupted | task.reattached
-queued, stopped   | task.cancelled   | (stopped)
-queued, finishing | task.cancelled   | (settled)
-queued, again     | task.interrupted | task.reattached
-running           | task.interrupted | task.reattached
-running, stopped  | task.cancelled   | (stopped)
-blocked           | task.interrupted | task.reattached
-blocked, stopped  | task.cancelled   | (stopped)
-finishing         | task.succeeded   | (settled)
-superseded        | task.interrupted | task.reattached
-succeeded         | (terminal)       | (terminal)
-failed            | (terminal)       | (terminal)
-cancelled         | (terminal)       | (terminal)
-interrupted       | (terminal)       | (terminal)
+                  | lose             | reattach        | park
+queued            | task.interrupted | task.reattached | task.parked
+queued, stopped   | task.cancelled   | (stopped)       | (stopped)
+queued, finishing | task.cancelled   | (settled)       | (settled)
+queued, again     | task.interrupted | task.reattached | task.parked
+running           | task.interrupted | task.reattached | task.parked
+running, stopped  | task.cancelled   | (stopped)       | (stopped)
+blocked           | task.interrupted | task.reattached | task.parked
+blocked, stopped  | task.cancelled   | (stopped)       | (stopped)
+finishing         | task.succeeded   | (settled)       | (settled)
+superseded        | task.interrupted | task.reattached | task.parked
+succeeded         | (terminal)       | (terminal)      | (terminal)
+failed            | (terminal)       | (terminal)      | (terminal)
+cancelled         | (terminal)       | (terminal)      | (terminal)
+interrupted       | (terminal)       | (terminal)      | (terminal)
 `,
   `
                   | close answered   | close rejected   | close expired   | close withdrawn

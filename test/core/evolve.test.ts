@@ -9,7 +9,7 @@ import type { Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { LinksInput, TaskLinks } from "../../lib/core/record.js";
 import type { Settled } from "../../lib/core/settled.js";
-import { isPausing, NO_WAITS, type TaskState } from "../../lib/core/state.js";
+import { isParked, isPausing, NO_WAITS, type TaskState } from "../../lib/core/state.js";
 import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
 import {
   COMMAND_NAMES,
@@ -134,8 +134,9 @@ describe("any sequence of commands", () => {
     });
   });
 
-  test("S4 leaves no wait behind in a task that is not blocked", () => {
+  test("S4 leaves no wait behind in a task that is neither blocked nor parked", () => {
     holds(({ after }) => {
+      if (isParked(after)) return;
       if (after.status !== "blocked") expect([...after.blockedOn]).toEqual([]);
       // Started and not over: what stopped it ended its waits, and only children can still hold it up (H1).
       else if (after.stop !== undefined && after.outcome === undefined) expect([...after.blockedOn]).toEqual([]);
@@ -147,10 +148,11 @@ describe("any sequence of commands", () => {
     holds(({ before, facts, after }) => {
       if (before.stop === undefined) return;
       const goesOn = facts.some(({ type }) => type === "task.reattached");
+      const isParked = facts.some(({ type }) => type === "task.parked");
       const triesAgain = facts.some(({ type }) => type === "task.retried");
-      if (goesOn) expect(before.stop.reason).toBe("shutdown");
+      if (goesOn || isParked) expect(before.stop.reason).toBe("shutdown");
       if (triesAgain) expect(["timeout", "stalled"]).toContain(before.stop.reason);
-      expect(after.stop).toBe(goesOn || triesAgain ? undefined : before.stop);
+      expect(after.stop).toBe(goesOn || isParked || triesAgain ? undefined : before.stop);
     });
   });
 
@@ -162,6 +164,15 @@ describe("any sequence of commands", () => {
         ({ type }) => type === "task.retried" || (type === "task.reattached" && !isSameAttempt),
       );
       expect(after.attempt).toBe(goesOn ? before.attempt + 1 : before.attempt);
+    });
+  });
+
+  test("D4 counts an attempt as used up by a failure, or by a process that died while the function ran, once", () => {
+    holds(({ before, facts, after }) => {
+      const isLeft = facts.some(({ type }) => type === "task.reattached" || type === "task.parked");
+      const hasFailed = facts.some(({ type }) => type === "task.retried");
+      const hasDied = isLeft && before.status === "running" && before.stop === undefined;
+      expect(after.details.used).toBe(before.details.used + (hasFailed || hasDied ? 1 : 0));
     });
   });
 

@@ -54,6 +54,7 @@ const factTypes = [
   "task.abandoned",
   "task.retried",
   "task.reattached",
+  "task.parked",
   "task.lateSettled",
   "request.opened",
   "request.answered",

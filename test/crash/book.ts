@@ -24,6 +24,8 @@ export interface BookTask {
   readonly totalDeadlineAt: number;
   status: TaskStatus;
   attempt: number;
+  /** Attempts that failed, or died with their process while their function ran (D4). */
+  used: number;
   isDetached: boolean;
   stop: { readonly stopReason: string; readonly reason: string } | undefined;
   returned: Extract<TaskEvent, { type: "task.returned" }> | undefined;
@@ -112,6 +114,7 @@ export class Book {
       totalDeadlineAt: event.limits?.totalDeadlineAt ?? NEVER,
       status: record.status,
       attempt: record.attempt,
+      used: 0,
       isDetached: record.detached,
       stop: undefined,
       returned: undefined,
@@ -141,10 +144,14 @@ export class Book {
       case "task.reattached":
         mustHold(task.returned === undefined, `D4: ${say(event)}: it had returned`);
         this.#decide(task, event);
+        if (hasDied(task)) task.used++;
         task.status = "queued";
         task.attempt++;
         task.stop = undefined;
         task.pid = event.runtime.pid;
+        return;
+      case "task.parked":
+        mustHold(false, `D4: ${say(event)}: its kind is known`);
         return;
       case "task.blocked":
         task.status = "blocked";
@@ -287,16 +294,20 @@ function foretold(task: BookTask): Foretold {
   return { fate, dueAt: task.totalDeadlineAt, late: "out of time" };
 }
 
+function hasDied({ status, stop }: BookTask): boolean {
+  return status === "running" && stop === undefined;
+}
+
 function isStopped({ stop }: BookTask): boolean {
   return stop !== undefined && stop.stopReason !== "shutdown";
 }
 
-/** `isAsked`: whether its kind is asked, or only could be. */
+/** `isAsked`: its process died, and its kind is asked; otherwise that is closed, and its kind only could be asked. */
 function goesOn(task: BookTask, isAsked = true): boolean {
-  const { made, attempt, parent } = task;
+  const { made, attempt, used, parent } = task;
   const kind = made.kind === undefined ? undefined : Object.entries(KINDS).find(([name]) => name === made.kind)?.[1];
   if (kind?.canReattach === undefined || (isAsked && !kind.canReattach(attempt))) return false;
-  if (attempt >= (kind.maxAttempts ?? Number.POSITIVE_INFINITY)) return false;
+  if (used + (isAsked && hasDied(task) ? 1 : 0) >= (kind.maxAttempts ?? 3)) return false;
   if (task.returned !== undefined || isStopped(task)) return false;
   if (parent === undefined || task.isDetached) return true;
   return parent.end === undefined && goesOn(parent, isAsked) && (task.hasGivenId || made.callId !== undefined);

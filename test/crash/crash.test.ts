@@ -114,7 +114,7 @@ describe("the check finds", () => {
     const book = new Book();
     expect(await checkKilled(directory, book, told)).toMatchObject({ isTorn: false, tasks: 2 });
     await checkOpened(directory, book, false);
-    expect(book.tasks.get("asker")).toMatchObject({ status: "blocked", attempt: 2 });
+    expect(book.tasks.get("asker")).toMatchObject({ attempt: 2, end: undefined });
   });
 
   test("a batch that was told of and is gone (D1)", async () => {

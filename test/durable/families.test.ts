@@ -139,7 +139,7 @@ describe("H7 children of a reattached parent", () => {
     await settled();
     const next = await first.restart();
     expect(asked.toSorted()).toEqual(["goes", "goes.child", "stays"]);
-    expect(asked.indexOf("goes.child")).toBe(2);
+    expect(asked.indexOf("goes.child")).toBeGreaterThan(asked.indexOf("goes"));
     expect(storedEnds(next)).toEqual(["stays", "stays.child"]);
     expect(task(next, "goes.child").record).toMatchObject({ status: "queued", attempt: 2 });
   });

@@ -271,7 +271,7 @@ describe("§13 history()", () => {
     await settled();
     const second = await first.restart();
     await settled();
-    const third = await second.restart({});
+    const third = await second.restart({ kinds: [durable(deaf, { canReattach: () => false })] });
     expect((await task(third, "task").history()).map(({ type, attempt }) => [type, attempt])).toEqual([
       ["task.created", 1],
       ["task.started", 1],

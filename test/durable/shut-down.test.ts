@@ -100,13 +100,17 @@ describe("D8 a kind that can reattach stays active and goes on in the next proce
     expect(handle.messages()).toHaveLength(1);
   });
 
-  test("at `maxAttempts` it does not stay", async () => {
+  test("D4 a shutdown uses up no attempt: also the last one goes on, however often", async () => {
     const once = durable(untilStopped, { retry: { maxAttempts: 1 } });
-    const first = await started({ kinds: [once] });
-    const handle = first.manager.spawn(once);
-    await settled();
-    await closed(first);
-    expect(await handle.outcome()).toMatchObject({ status: "interrupted", reason: "shutdown" });
+    let process = await started({ kinds: [once] });
+    const { id } = process.manager.spawn(once);
+    for (let deploy = 0; deploy < 5; deploy++) {
+      await settled();
+      expect(task(process, id).status).toBe("running");
+      await closed(process);
+      process = await reopened(process);
+    }
+    expect(task(process, id).record.attempt).toBe(6);
   });
 
   test("whether it goes on is asked by the next process, and not by the one that closes", async () => {
@@ -120,12 +124,17 @@ describe("D8 a kind that can reattach stays active and goes on in the next proce
     expect(await outcome(await reopened(first), id)).toMatchObject({ status: "interrupted", reason: "shutdown" });
   });
 
-  test("a next process that does not know it interrupts it", async () => {
+  test("D4 a next process that does not know it parks it, and the one after that resumes it", async () => {
     const first = await started({ kinds: [kind] });
     const { id } = first.manager.spawn(kind);
     await settled();
     await closed(first);
-    expect(await outcome(await reopened(first, {}), id)).toMatchObject({ status: "interrupted", reason: "shutdown" });
+    const second = await reopened(first, {});
+    expect(task(second, id).record).toMatchObject({ status: "blocked", blockedOn: [{ on: "kind", kind: "durable" }] });
+    await closed(second);
+    const third = await reopened(second, { kinds: [kind] });
+    await settled();
+    expect(task(third, id).record).toMatchObject({ status: "succeeded", attempt: 2 });
   });
 
   const waits: readonly [string, (process: Process, handle: TaskHandle) => Promise<unknown>][] = [

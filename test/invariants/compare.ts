@@ -72,6 +72,7 @@ function factOf(event: TaskEvent, name: string): readonly string[] {
     case "task.created":
     case "task.started":
     case "task.reattached":
+    case "task.parked":
     case "task.resumed":
     case "task.abandoned":
       return [`${event.type.slice("task.".length)} ${name}`];

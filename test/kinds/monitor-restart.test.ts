@@ -103,13 +103,13 @@ describe("D4 a monitor that a crash ended", () => {
     ]);
   });
 
-  test("is interrupted where its kind is not registered", async () => {
+  test("is parked where its kind is not registered", async () => {
     const { options } = watched();
     const first = await started(options);
     first.manager.spawn("monitor", { id: "m" });
     await first.pass(150);
     const second = await first.restart({});
-    expect((await outcome(second, "m")).status).toBe("interrupted");
+    expect(task(second, "m").record.blockedOn).toEqual([{ on: "kind", kind: "monitor" }]);
   });
 });
 
