@@ -114,16 +114,17 @@ export class Work {
     return dice < 8 ? { children: "detach" as const } : {};
   }
 
-  /** The same id is the same task, as long as it is kept. */
+  /** The same id of the same owner is the same task, as long as it is kept. */
   #spawnAgain(manager: TaskManager): void {
     const given = manager
       .list()
       .filter(({ id, kind, parentId }) => id.startsWith("job-") && kind === undefined && parentId === undefined);
     const before = given[this.#roll(Math.max(1, given.length))];
     if (before === undefined) return;
-    const { id, createdAt, startedAt } = before;
+    const { id, createdAt, startedAt, sessionId } = before;
+    const owner = sessionId === undefined ? manager : manager.session(sessionId);
     try {
-      const { record } = manager.spawn(() => this.#breach(`task ${id} ran again`, undefined), { id });
+      const { record } = owner.spawn(() => this.#breach(`task ${id} ran again`, undefined), { id });
       if (record.createdAt !== createdAt || record.startedAt !== startedAt)
         this.#breach(`the same id ${id} is another task`, undefined);
     } catch (error) {
