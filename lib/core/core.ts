@@ -247,7 +247,7 @@ export class Core {
       },
       onReplaced: (task) => {
         // Its end is no news: the work is done once more.
-        this.notices.acknowledge(task.noticed?.pending ?? []);
+        this.notices.acknowledge([...(task.noticed ?? [])]);
         this.#retainer.replaced(task);
       },
     });

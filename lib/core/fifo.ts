@@ -37,6 +37,14 @@ export class Fifo<T extends Placed> {
     return item;
   }
 
+  /** First to last. The queue must not change meanwhile. */
+  *inOrder(): Generator<T> {
+    for (let at = this.#head; at < this.#items.length; at++) {
+      const item = this.#items[at];
+      if (item !== undefined) yield item;
+    }
+  }
+
   /** `item` stands in this queue. */
   remove(item: T): void {
     const items = this.#items;

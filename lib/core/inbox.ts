@@ -541,8 +541,8 @@ function untilAsked(unasked: Set<() => void>): Promise<void> {
 
 function pathTo(asker: Task): readonly string[] {
   const path: string[] = [];
-  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) path.unshift(task.id);
-  return Object.freeze(path);
+  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) path.push(task.id);
+  return Object.freeze(path.reverse());
 }
 
 function closedBy(request: InboxRequest): Error {

@@ -10,7 +10,7 @@ import { InvalidInputError, TaskTerminatedError } from "./errors.js";
 import type { Ids } from "./ids.js";
 import type { Requests } from "./inbox.js";
 import type { Loop } from "./loop.js";
-import { Mailbox, type Unread } from "./mailbox.js";
+import { Mailbox, type Receiver, type Unread } from "./mailbox.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkMs, checkOptions, checkSignal } from "./options.js";
 import { handled } from "./pending-wait.js";
@@ -194,12 +194,13 @@ export class Messages {
       () => ({ on: "message" }),
       signal,
       (wait) => {
-        const receiver = {
+        const receiver: Receiver = {
+          place: -1,
           resolve: (taken: Unread) => wait.resolve(taken.message, handingOf(taken)),
           reject: (error: Error) => wait.reject(error),
         };
-        mailbox.receivers.add(receiver);
-        return () => mailbox.receivers.delete(receiver);
+        mailbox.receivers.push(receiver);
+        return () => mailbox.receivers.remove(receiver);
       },
       { limit },
     );

@@ -1,43 +1,71 @@
-// Notice queue: what one owner has not acknowledged, and who may add to it.
+// Notice queue: the notices that one owner has not acknowledged, and the tasks that may add to them.
 //
-// Owns the places alone; `notices.ts` writes them. `T` is the task, which has its own place in one of these.
+// Owns the places alone; `notices.ts` writes them. A notice has its precedence (N1): those of one precedence stand oldest first, and every
+// operation is O(1), or O(log n) for a notice that comes from elsewhere and is older than others here. `T` is the task.
 
-import type { Happening } from "./notice.js";
+import { Emitted } from "./emitted.js";
+import type { Ranked } from "./heap.js";
+import { type Happening, isEnd, PRECEDENCES, type Precedence, precedenceOf } from "./notice.js";
+import { RankQueue } from "./rank-queue.js";
 
-/** One that is not acknowledged yet. */
-export interface PendingNotice<T> {
+/** A notice that is not acknowledged yet. */
+export class PendingNotice<T> implements Ranked {
   readonly id: string;
   readonly task: T;
   readonly at: number;
-  /** Its place among all notices. */
+  /** Its number among all notices: breaks ties of `rank`. */
   readonly order: number;
-  /** It is told of once this is stored (D1). */
+  /** The notice is delivered once this is stored (D1). */
   readonly seq: number;
   readonly what: Happening;
+  /** Its time; in the queue where it was made never before an earlier one, whatever the clock does (C7). */
+  rank: number;
+  place = -1;
+
+  constructor(of: Pick<PendingNotice<T>, "id" | "task" | "at" | "seq" | "what">, order: number) {
+    this.id = of.id;
+    this.task = of.task;
+    this.at = of.at;
+    this.seq = of.seq;
+    this.what = of.what;
+    this.order = order;
+    this.rank = of.at;
+  }
 }
 
-/** Who waits for notices. */
+/** A loop that waits for notices. */
 export interface NoticeReader<T> {
   /** The task whose wait it is: the edge of L3. */
   readonly waiting: T | undefined;
   readonly coalesceMs: number;
-  /** Gives the batch; `undefined`: nothing can come any more. */
-  readonly give: (batch: readonly PendingNotice<T>[] | undefined) => void;
+  /** Delivers a batch of what is ready now. */
+  readonly give: () => void;
+  /** Nothing can come: delivers `undefined`. */
+  readonly giveUp: () => void;
   /** The loop whose notices these are is over. */
   readonly refuse: (error: Error) => void;
   /** Until the first notice has had company. */
   company: { cancel(): void } | undefined;
 }
 
-/** Of an owner: a task, or a session by its id. */
+/** The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, also when they are evicted (N1). */
+export interface LastBatch<T> {
+  readonly tasks: ReadonlyMap<string, T>;
+  /** Those that the text only counts, and the number by which it names them. */
+  readonly counted: ReadonlyMap<string, T>;
+  readonly number: number | undefined;
+}
+
+/** The queue of one owner: a task, or a session by its id. */
 export class NoticeQueue<T> {
   readonly owner: T | string;
-  #pending = new Map<string, PendingNotice<T>>();
-  /** Some came from elsewhere, and are older than what was here. */
-  #isMixed = false;
+  readonly #pending = new Map<Precedence, RankQueue<PendingNotice<T>>>();
+  #size = 0;
+  #newestRank = Number.NEGATIVE_INFINITY;
   /** Living tasks whose doings go here. */
   readonly sources = new Set<T>();
   readonly readers = new Set<NoticeReader<T>>();
+  lastBatch: LastBatch<T> | undefined;
   /** What is decided is not stored yet: then its readers are told. */
   isLooking = false;
   /** They are told at the end of this turn. */
@@ -45,7 +73,9 @@ export class NoticeQueue<T> {
   /** The newest of the last batch that was asked for, and how often it came again. */
   lastGiven: string | undefined;
   timesGiven = 0;
-  /** Somebody has asked for its notices. */
+  /** When something came to it, or was asked of it, last. */
+  usedAt = 0;
+  /** The owner has asked for its notices. */
   isRead = false;
 
   constructor(owner: T | string) {
@@ -53,29 +83,43 @@ export class NoticeQueue<T> {
   }
 
   get size(): number {
-    return this.#pending.size;
+    return this.#size;
   }
 
-  /** Oldest first. */
-  get pending(): Iterable<PendingNotice<T>> {
-    if (this.#isMixed)
-      this.#pending = new Map([...this.#pending].toSorted(([, a], [, b]) => a.at - b.at || a.order - b.order));
-    this.#isMixed = false;
-    return this.#pending.values();
+  /** It has no notices, nothing can add one, and nothing waits for one. */
+  get isIdle(): boolean {
+    return this.#size === 0 && this.sources.size === 0 && this.readers.size === 0;
   }
 
+  /** Those of one precedence, oldest first. */
+  *of(precedence: Precedence): Generator<PendingNotice<T>> {
+    const pending = this.#pending.get(precedence);
+    if (pending !== undefined) yield* pending.inOrder();
+  }
+
+  *all(): Generator<PendingNotice<T>> {
+    for (const precedence of PRECEDENCES) yield* this.of(precedence);
+  }
+
+  /** The newest of all, made here. */
   add(notice: PendingNotice<T>): void {
-    this.#pending.set(notice.id, notice);
+    notice.rank = Math.max(notice.rank, this.#newestRank);
+    this.#newestRank = notice.rank;
+    this.mix(notice);
   }
 
   /** As `add`, of one that may be older than others here. */
   mix(notice: PendingNotice<T>): void {
-    this.add(notice);
-    this.#isMixed = true;
+    const precedence = precedenceOf(notice.what);
+    let pending = this.#pending.get(precedence);
+    if (pending === undefined) this.#pending.set(precedence, (pending = new RankQueue()));
+    pending.add(notice);
+    this.#size++;
   }
 
-  remove(id: string): void {
-    this.#pending.delete(id);
+  remove(notice: PendingNotice<T>): void {
+    this.#pending.get(precedenceOf(notice.what))?.remove(notice);
+    this.#size--;
   }
 }
 
@@ -84,31 +128,62 @@ export class Noticed<T> {
   queue: NoticeQueue<T>;
   /** How many it has made: they are numbered, so that a replay numbers them alike. */
   made = 0;
-  /** Few, and mostly one. */
-  pending: readonly PendingNotice<T>[] = NONE;
+  /** Its newest custom events. */
+  emitted: Emitted | undefined;
+  /** Most tasks have one notice, and need no index. */
+  #only: PendingNotice<T> | undefined;
+  #many: Map<string, PendingNotice<T>> | undefined;
+  /** Those of its ends: of a task that was tried again after its end, more than one. */
+  ends: readonly PendingNotice<T>[] = NONE;
 
   constructor(queue: NoticeQueue<T>) {
     this.queue = queue;
   }
 
-  has(id: string): boolean {
-    return this.pending.some((notice) => notice.id === id);
+  get size(): number {
+    return this.#many?.size ?? (this.#only === undefined ? 0 : 1);
+  }
+
+  /** In order of making. */
+  *[Symbol.iterator](): Generator<PendingNotice<T>> {
+    if (this.#only !== undefined) yield this.#only;
+    if (this.#many !== undefined) yield* this.#many.values();
   }
 
   add(notice: PendingNotice<T>): void {
-    this.pending = [...this.pending, notice];
+    this.#keep(notice);
     this.queue.add(notice);
   }
 
   /** As `add`, of one that may be older than others in the queue. */
   mix(notice: PendingNotice<T>): void {
-    this.pending = [...this.pending, notice];
+    this.#keep(notice);
     this.queue.mix(notice);
   }
 
+  #keep(notice: PendingNotice<T>): void {
+    const { what } = notice;
+    if (what.type === "custom") {
+      this.emitted ??= new Emitted();
+      this.emitted.add(what);
+    }
+    if (isEnd(notice.what)) this.ends = [...this.ends, notice];
+    if (this.#many !== undefined) this.#many.set(notice.id, notice);
+    else if (this.#only === undefined) this.#only = notice;
+    else {
+      this.#many = new Map([this.#only, notice].map((each) => [each.id, each]));
+      this.#only = undefined;
+    }
+  }
+
   remove(id: string): void {
-    this.pending = this.pending.length === 1 && this.has(id) ? NONE : this.pending.filter((notice) => notice.id !== id);
-    this.queue.remove(id);
+    const notice = this.#only?.id === id ? this.#only : this.#many?.get(id);
+    if (notice === undefined) return;
+    if (notice === this.#only) this.#only = undefined;
+    else this.#many?.delete(id);
+    if (this.#many?.size === 0) this.#many = undefined;
+    if (isEnd(notice.what)) this.ends = this.ends.length === 1 ? NONE : this.ends.filter((end) => end !== notice);
+    this.queue.remove(notice);
   }
 }
 

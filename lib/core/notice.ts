@@ -64,3 +64,21 @@ const END = Object.freeze({
 export function isEnd({ type }: Happening): boolean {
   return type in END;
 }
+
+/** N1: which notices come first when not everything fits in one batch. */
+export type Precedence = (typeof PRECEDENCES)[number];
+/** First to last: questions and ends without success; messages; results; custom events. */
+export const PRECEDENCES = ["urgent", "message", "result", "chatter"] as const;
+
+export function precedenceOf({ type }: Happening): Precedence {
+  switch (type) {
+    case "message.sent":
+      return "message";
+    case "task.succeeded":
+      return "result";
+    case "custom":
+      return "chatter";
+    default:
+      return "urgent";
+  }
+}

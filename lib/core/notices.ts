@@ -14,14 +14,14 @@ import type { Fact } from "./events.js";
 import { childrenOf } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { type Happening, happeningOf, isEnd, type StoredNotice } from "./notice.js";
-import { isBelow, isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
-import { Noticed, NoticeQueue, type NoticeReader, type PendingNotice } from "./notice-queue.js";
+import { isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
+import { type LastBatch, Noticed, type NoticeReader, PendingNotice } from "./notice-queue.js";
+import { NoticeQueues, type Queue } from "./notice-queues.js";
+import { type ChosenNotices, ReadyNotices, type TaskNotice } from "./ready-notices.js";
 import type { Attempt, Limit, Task } from "./task.js";
 import { nextTurn } from "./turn.js";
 import { keeperOf, overError, type WaitOptions, type Waits } from "./waits.js";
 
-export type TaskNotice = PendingNotice<Task>;
-type Queue = NoticeQueue<Task>;
 type Reader = NoticeReader<Task>;
 
 export interface NoticeOptions extends WaitOptions {
@@ -45,9 +45,7 @@ interface NoticeRooms {
 
 export class Notices {
   readonly #rooms: NoticeRooms;
-  readonly #ofSessions = new Map<string, Queue>();
-  /** Of tasks whose functions are not over. */
-  readonly #ofTasks = new Map<Task, Queue>();
+  readonly #queues = new NoticeQueues();
   /** Those that somebody waits at. */
   readonly #read = new Set<Queue>();
   #order = 0;
@@ -60,20 +58,35 @@ export class Notices {
 
   /** Somebody asks, or has asked, for the notices of `owner`. */
   isRead(owner: NoticeOwner): boolean {
-    return this.#find(owner)?.isRead ?? false;
+    return this.#queues.find(owner)?.isRead ?? false;
+  }
+
+  lastBatchOf(owner: NoticeOwner): LastBatch<Task> | undefined {
+    return this.#queues.find(owner)?.lastBatch;
+  }
+
+  /** Keeps nothing of the sessions whose queues have been idle, and unasked, since `before` (D6). */
+  forgetIdle(before: number): void {
+    this.#queues.forgetIdle(before);
+  }
+
+  /** Keeps nothing of a session that has no notices, no living task, and no reader (D6). `false`: it has. */
+  forget(sessionId: string): boolean {
+    return this.#queues.forget(sessionId);
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
 
   /**
-   * What `owner` has not acknowledged, as soon as there is something; empty when `timeoutMs` passes first; `undefined` when nothing that lives
-   * can add to it. `context`: the attempt of the `ctx` the call came through.
+   * What `choose` takes of the notices that `owner` has not acknowledged, as soon as there are some; of none when `timeoutMs` passes first;
+   * `undefined` when nothing that lives can add to them. `context`: the attempt of the `ctx` the call came through.
    */
-  next(
+  next<C extends ChosenNotices>(
     owner: NoticeOwner,
     context: Attempt | undefined,
     { timeoutMs, coalesceMs = 0, signal }: NoticeOptions,
-  ): Promise<readonly TaskNotice[] | undefined> {
+    choose: (ready: ReadyNotices) => C,
+  ): Promise<C | undefined> {
     const { loop, waits } = this.#rooms;
     const attempt = waiterOf(context);
     const refused =
@@ -82,30 +95,35 @@ export class Notices {
         : waits.refusalThrough(context, attempt, signal);
     if (refused !== undefined) return refused;
     this.#beginReading(owner, context);
-    const queue = this.#queueOf(owner);
-    const ready = this.#ready(queue);
-    this.#warnOfStorm(queue, ready);
-    const late = () => ({ value: this.#ready(queue) });
-    const limit: Limit<readonly TaskNotice[] | undefined> | undefined =
-      timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
+    const queue = this.#queues.of(owner);
+    queue.usedAt = loop.clock.now();
+    const batch = () => this.#given(queue, choose(this.#ready(queue)));
+    const limit: Limit<C | undefined> | undefined =
+      timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: batch() }) };
     // What is ready is stored, and an empty batch reports nothing: neither waits for the store (D1, W2).
-    if (ready.length > 0 && (coalesceMs === 0 || timeoutMs === 0)) return Promise.resolve(ready);
+    const isReady = !this.#ready(queue).isEmpty;
+    if (isReady && (coalesceMs === 0 || timeoutMs === 0)) return Promise.resolve(batch());
     if (!this.#mayWake(queue, attempt?.task))
       return waits.answer(attempt, () => undefined, { needs: loop.seq, signal, limit });
-    if (timeoutMs === 0) return Promise.resolve(ready);
+    if (timeoutMs === 0) return Promise.resolve(batch());
     const keeper = keeperOf(attempt, waits);
-    return keeper.open<readonly TaskNotice[] | undefined>(
+    return keeper.open<C | undefined>(
       attempt,
       () => ({ on: "notice" }),
       signal,
       (wait) => {
-        const give = (batch: readonly TaskNotice[] | undefined) => wait.resolve(batch);
-        const refuse = (error: Error) => wait.reject(error);
-        const reader: Reader = { waiting: attempt?.task, coalesceMs, give, refuse, company: undefined };
+        const reader: Reader = {
+          waiting: attempt?.task,
+          coalesceMs,
+          give: () => wait.resolve(batch()),
+          giveUp: () => wait.resolve(undefined),
+          refuse: (error) => wait.reject(error),
+          company: undefined,
+        };
         queue.readers.add(reader);
         this.#read.add(queue);
-        if (ready.length > 0) this.#tell(queue, reader, ready);
-        else if (queue.size > 0 || messagesFor(owner).length > 0) this.#look(queue);
+        if (isReady) this.#tell(queue, reader);
+        else if (hasAny(queue)) this.#look(queue);
         return () => {
           queue.readers.delete(reader);
           if (queue.readers.size === 0) this.#read.delete(queue);
@@ -116,10 +134,20 @@ export class Notices {
     );
   }
 
+  /** A batch is about to be delivered. An empty one wakes no loop. */
+  #given<C extends ChosenNotices>(queue: Queue, chosen: C): C {
+    const newest = chosen.covered.at(-1)?.id;
+    if (newest === undefined) return chosen;
+    this.#warnOfStorm(queue, newest);
+    // N1: the tasks of the batch before could be read until now.
+    const { covered, counted, number } = chosen;
+    queue.lastBatch = { tasks: tasksOf(covered), counted: tasksOf(counted), number };
+    return chosen;
+  }
+
   /** The same batch, again and again: a loop that does not acknowledge what it was told never sleeps. */
-  #warnOfStorm(queue: Queue, ready: readonly TaskNotice[]): void {
-    const newest = ready.at(-1)?.id;
-    queue.timesGiven = newest !== undefined && newest === queue.lastGiven ? queue.timesGiven + 1 : 0;
+  #warnOfStorm(queue: Queue, newest: string): void {
+    queue.timesGiven = newest === queue.lastGiven ? queue.timesGiven + 1 : 0;
     queue.lastGiven = newest;
     if (queue.timesGiven !== STORM) return;
     const whose = typeof queue.owner === "string" ? `session ${queue.owner}` : `task ${queue.owner.id}`;
@@ -131,9 +159,9 @@ export class Notices {
   /** The owner has them. Those that it, or another, has acknowledged before are passed over. */
   acknowledge(notices: readonly TaskNotice[]): void {
     const ids = new Map<Task, string[]>();
-    for (const { task, id, what } of notices) {
+    for (const { task, id, what, place } of notices) {
       if (what.type === "message.sent") task.desk?.mailbox?.read(what.message);
-      if (!task.noticed?.has(id)) continue;
+      if (task.noticed === undefined || place < 0) continue;
       const known = ids.get(task);
       if (known === undefined) ids.set(task, [id]);
       else known.push(id);
@@ -169,14 +197,13 @@ export class Notices {
     task.handed();
     const { noticed } = task;
     if (noticed === undefined || this.#rooms.isClosed()) return;
-    const ends = noticed.pending.filter(({ what }) => isEnd(what));
-    if (ends.length > 0)
-      this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged: ends.map(({ id }) => id) } });
+    const acknowledged = noticed.ends.map(({ id }) => id);
+    if (acknowledged.length > 0) this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
   /** It is for the loop of `task`, should that wait. */
   messageCame(task: Task): void {
-    const queue = this.#ofTasks.get(task);
+    const queue = this.#queues.find(task);
     if (queue !== undefined) this.#look(queue);
   }
 
@@ -192,7 +219,7 @@ export class Notices {
   /** Whether facts of `task` are anything to this room. */
   hears(task: Task, fact: Fact): boolean {
     if (task.noticed !== undefined || fact.type === "task.updated") return true;
-    return this.#ofTasks.size > 0 && isGone(task) && this.#ofTasks.has(task);
+    return this.#queues.hasTasks && isGone(task) && this.#queues.find(task) !== undefined;
   }
 
   /** A fact of a task, just decided or replayed. */
@@ -203,13 +230,14 @@ export class Notices {
       if (acknowledged !== undefined) this.#told(task, noticed, acknowledged);
       else {
         if (task.isOver) noticed.queue.sources.delete(task);
+        noticed.queue.usedAt = at;
         const what = happeningOf(fact, task.wake);
         if (what !== undefined) noticed.add(this.#make(task, noticed, what, seq, at));
         if (what !== undefined || task.isOver) this.#lookAbove(noticed.queue);
       }
     }
     if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
-    const own = isGone(task) ? this.#ofTasks.get(task) : undefined;
+    const own = isGone(task) ? this.#queues.find(task) : undefined;
     if (own !== undefined) this.#handOn(task, own);
   }
 
@@ -230,26 +258,13 @@ export class Notices {
     for (const { id, at, order, what } of stored) {
       this.#order = Math.max(this.#order, order);
       // They come as their tasks do in the snapshot.
-      noticed.mix({ id, task, at, order, seq: 0, what });
+      noticed.mix(new PendingNotice({ id, task, at, seq: 0, what }, order));
       this.#untaken?.add(id);
     }
   }
 
-  #queueOf(owner: NoticeOwner): Queue {
-    const known = this.#find(owner);
-    if (known !== undefined) return known;
-    const queue = new NoticeQueue<Task>(owner);
-    if (typeof owner === "string") this.#ofSessions.set(owner, queue);
-    else this.#ofTasks.set(owner, queue);
-    return queue;
-  }
-
-  #find(owner: NoticeOwner): Queue | undefined {
-    return typeof owner === "string" ? this.#ofSessions.get(owner) : this.#ofTasks.get(owner);
-  }
-
   #follow(task: Task, owner: NoticeOwner): Noticed<Task> {
-    const queue = this.#queueOf(owner);
+    const queue = this.#queues.of(owner);
     const noticed = new Noticed<Task>(queue);
     task.noticed = noticed;
     if (!task.isOver) queue.sources.add(task);
@@ -260,18 +275,18 @@ export class Notices {
     noticed.made++;
     const id = `${task.id}.${noticed.made}`;
     if (seq === 0) this.#untaken?.add(id);
-    return { id, task, at, order: ++this.#order, seq, what };
+    return new PendingNotice({ id, task, at, seq, what }, ++this.#order);
   }
 
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
-    if (noticed.pending.length === 0) this.#rooms.onTold(task);
+    if (noticed.size === 0) this.#rooms.onTold(task);
     this.#lookAbove(noticed.queue);
   }
 
   /** The loop of `owner` reads, from now on: it is told of the ends of those that did not say, also of the earlier ones. */
   #beginReading(owner: NoticeOwner, context: Attempt | undefined): void {
-    this.#queueOf(owner).isRead = true;
+    this.#queues.of(owner).isRead = true;
     if (typeof owner === "string" || context === undefined || owner.state.details.readsNotices) return;
     this.#rooms.loop.write(owner, { type: "update", attempt: context.number, patch: { readsNotices: true } });
     const handed = [...childrenOf(owner)].filter((child) => child.isHanded);
@@ -296,7 +311,7 @@ export class Notices {
 
   /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
   #handOn(gone: Task, from: Queue): void {
-    this.#ofTasks.delete(gone);
+    this.#queues.drop(gone);
     const { stop, outcome } = gone.state;
     const error = overError(
       gone.id,
@@ -305,14 +320,15 @@ export class Notices {
     );
     for (const reader of [...from.readers]) reader.refuse(error);
     const owner = ownerOf(gone);
-    for (const queue of this.#read) this.#look(queue);
+    for (const queue of this.#queues.above(gone)) this.#look(queue);
     if (owner === undefined) {
-      for (const { task } of from.pending) this.#forget(task);
+      for (const { task } of from.all()) this.#forget(task);
       for (const task of from.sources) this.#forget(task);
       return;
     }
-    const to = this.#queueOf(owner);
-    for (const notice of from.pending) {
+    const to = this.#queues.of(owner);
+    for (const notice of [...from.all()]) {
+      from.remove(notice);
       to.mix(notice);
       if (notice.task.noticed !== undefined) notice.task.noticed.queue = to;
     }
@@ -331,14 +347,9 @@ export class Notices {
 
   // ── telling ──────────────────────────────────────────────────────────────
 
-  /** Oldest first. What a wait is about to hand out, and what is not stored, is not told of yet. */
-  #ready(queue: Queue): readonly TaskNotice[] {
+  #ready(queue: Queue): ReadyNotices {
     const { storedSeq } = this.#rooms.loop;
-    const ready: TaskNotice[] = [];
-    for (const notice of queue.pending) if (notice.seq <= storedSeq && !this.#isKeptBack(notice)) ready.push(notice);
-    const messages = messagesFor(queue.owner).filter(({ seq }) => seq <= storedSeq);
-    if (messages.length === 0) return ready;
-    return [...ready, ...messages].toSorted((a, b) => a.at - b.at);
+    return new ReadyNotices(queue, (notice) => notice.seq <= storedSeq && !this.#isKeptBack(notice));
   }
 
   /** A wait is about to hand it out, or the journal it comes from is not this process's yet. */
@@ -348,21 +359,20 @@ export class Notices {
 
   /** Something is to be told, or some living task can still add to it and does not itself wait for the reader to end (L3). */
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
-    if (queue.size > 0 || messagesFor(queue.owner).length > 0) return true;
+    if (hasAny(queue)) return true;
     for (const source of queue.sources) {
       if (this.#rooms.isParked(source)) continue;
       if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.
-    for (const { owner, size, sources } of this.#ofTasks.values())
-      if (isBelow(owner, queue.owner) && (size > 0 || sources.size > 0)) return true;
+    for (const { size, sources } of this.#queues.below(queue.owner)) if (size > 0 || sources.size > 0) return true;
     return false;
   }
 
   /** What a queue loses, those above it will not be handed any more. */
   #lookAbove(queue: Queue): void {
     this.#look(queue);
-    for (const other of this.#read) if (isBelow(queue.owner, other.owner)) this.#look(other);
+    if (this.#read.size > 0) for (const above of this.#queues.above(queue.owner)) this.#look(above);
   }
 
   /** At the end of the turn, once what is decided by now is stored. */
@@ -384,37 +394,34 @@ export class Notices {
   }
 
   #tellReaders(queue: Queue): void {
-    const ready = this.#ready(queue);
+    const isReady = !this.#ready(queue).isEmpty;
     for (const reader of [...queue.readers]) {
-      if (ready.length > 0) this.#tell(queue, reader, ready);
-      else if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+      if (isReady) this.#tell(queue, reader);
+      else if (!this.#mayWake(queue, reader.waiting)) reader.giveUp();
     }
   }
 
-  #tell(queue: Queue, reader: Reader, ready: readonly TaskNotice[]): void {
-    if (reader.coalesceMs === 0) return reader.give(ready);
+  #tell(queue: Queue, reader: Reader): void {
+    if (reader.coalesceMs === 0) return reader.give();
     reader.company ??= new Alarm(this.#rooms.loop.clock, reader.coalesceMs, () => {
       reader.company = undefined;
-      const gathered = this.#ready(queue);
       // A wait may have given them meanwhile.
-      if (gathered.length > 0) reader.give(gathered);
-      else if (!this.#mayWake(queue, reader.waiting)) reader.give(undefined);
+      if (!this.#ready(queue).isEmpty) reader.give();
+      else if (!this.#mayWake(queue, reader.waiting)) reader.giveUp();
     });
   }
 }
 
 const STORM = 10;
 
-/** What the task whose loop it is was sent, and nobody has read. Kept where messages are kept. */
-function messagesFor(owner: NoticeOwner): readonly TaskNotice[] {
-  if (typeof owner === "string") return NO_MESSAGES;
-  const unread = owner.desk?.mailbox?.unread ?? [];
-  return unread.map(({ message, seq }) => {
-    const what = { type: "message.sent", message } as const;
-    return { id: message.id, task: owner, at: message.createdAt, order: 0, seq, what };
-  });
+function tasksOf(notices: readonly TaskNotice[]): ReadonlyMap<string, Task> {
+  return new Map(notices.map(({ task }) => [task.id, task]));
 }
-const NO_MESSAGES: readonly TaskNotice[] = Object.freeze([]);
+
+/** A notice, or a message for the task whose loop it is; delivered or not. */
+function hasAny({ size, owner }: Queue): boolean {
+  return size > 0 || (typeof owner !== "string" && owner.desk?.mailbox?.hasUnread === true);
+}
 
 function endOf({ state }: Task): Happening {
   const { outcome } = state;

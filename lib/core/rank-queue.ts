@@ -21,6 +21,17 @@ export class RankQueue<S extends Ranked> {
     return isBefore(other, inOrder) ? other : inOrder;
   }
 
+  /** Smallest first. The queue must not change meanwhile. */
+  *inOrder(): Generator<S> {
+    const others = this.#others.inOrder();
+    let other = others.next();
+    for (const item of this.#inOrder.inOrder()) {
+      for (; !other.done && isBefore(other.value, item); other = others.next()) yield other.value;
+      yield item;
+    }
+    for (; !other.done; other = others.next()) yield other.value;
+  }
+
   add(item: S): void {
     const last = this.#inOrder.last();
     if (last !== undefined && isBefore(item, last)) this.#others.add(item);

@@ -82,7 +82,7 @@ export class Retainer {
 
   #drop(first: Task): void {
     for (let task: Task | undefined = first; task !== undefined; ) {
-      if (isWanted(task) || task.family.firstChild !== undefined || (task.noticed?.pending.length ?? 0) > 0) {
+      if (isWanted(task) || task.family.firstChild !== undefined || (task.noticed?.size ?? 0) > 0) {
         this.#pinned.add(task);
         return;
       }

@@ -129,8 +129,8 @@ function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
   return rest;
 }
 
-function toNotices({ made, pending }: Noticed<Task>): NonNullable<StoredTask["notices"]> {
-  return { made, pending: Array.from(pending, ({ id, at, order, what }) => ({ id, at, order, what })) };
+function toNotices(noticed: Noticed<Task>): NonNullable<StoredTask["notices"]> {
+  return { made: noticed.made, pending: Array.from(noticed, ({ id, at, order, what }) => ({ id, at, order, what })) };
 }
 
 function withoutOutput({ output: _, outputOmitted: __, ...record }: TaskRecord): TaskRecord {

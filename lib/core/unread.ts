@@ -7,7 +7,6 @@
 import { Alarm, type Timekeeper } from "./clock.js";
 import { failureInWords } from "./failure.js";
 import type { GuardedLogger } from "./logger.js";
-import { isEnd } from "./notice.js";
 import { cutTo, idInWords } from "./printed.js";
 import type { Task } from "./task.js";
 
@@ -112,7 +111,7 @@ export class UnreadFailures {
 }
 
 function isNoticed({ noticed }: Task): boolean {
-  return noticed?.pending.some(({ what }) => isEnd(what)) === true;
+  return noticed !== undefined && noticed.ends.length > 0;
 }
 
 /** Managers with failures that nobody has read: a program that only spawns ends before any alarm. */

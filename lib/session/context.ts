@@ -93,7 +93,8 @@ export interface Session {
   /**
    * What this loop has not acknowledged yet, as soon as there is something to tell. Which doings of a task are told is its `wake`; what a wait
    * gave this loop (an outcome that it awaited) is told already. What the loop's own task is sent comes with them, unless `receive` has it first. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop,
-   * so it may end. All that happens in one turn is one batch. An owner that is gone hands what it had to its nearest living ancestor, else its
+   * so it may end. What happens in one turn is one batch, as far as the batch's text has room for it; the other notices are the next batch, which is
+   * there at once. An owner that is gone hands what it had to its nearest living ancestor, else its
    * named session. Inside a task of the session, a named session's is that task's.
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;

@@ -1,25 +1,32 @@
 // Notice batch: what a loop is given of its notices: for a program as values, for a prompt as text.
 
 import type { Core } from "../core/core.js";
-import type { Notice } from "../core/notice.js";
+import type { Happening, Notice } from "../core/notice.js";
 import type { NoticeOwner } from "../core/notice-owner.js";
-import type { NoticeOptions, TaskNotice } from "../core/notices.js";
+import type { NoticeOptions } from "../core/notices.js";
 import { checkMs, checkOptions, checkSignal } from "../core/options.js";
 import { handled } from "../core/pending-wait.js";
+import type { ReadyNotices, TaskNotice } from "../core/ready-notices.js";
 import type { TaskOutcome } from "../core/record.js";
 import type { Attempt, Task } from "../core/task.js";
 import { outcomeRead } from "../core/unread.js";
-import { batchInWords, noticeInWords } from "./notice-words.js";
+import { chooseNotices, type NoticeChoice, type Say } from "./notice-choice.js";
+import { noticeInWords } from "./notice-words.js";
 import { toolsGiven } from "./tools/given.js";
 
+/** As many of the notices that a loop has not acknowledged as one text has room for: the others are the next batch, which is there at once. */
 export interface NoticeBatch {
-  /** All of them, ready for a prompt: bounded and escaped, whatever their tasks say; `""` when there are none. */
+  /**
+   * The notices, ready for a prompt: at most 8 000 characters, escaped, whatever the tasks say; `""` when there are none. When not all fit,
+   * questions, failures and messages come first and in full. Results follow, shortened to a line each; those that still do not fit are counted
+   * by kind, with the call of `list_tasks` that lists exactly these until the next batch is delivered. Custom events come last.
+   */
   readonly text: string;
-  /** Oldest first; empty when `timeoutMs` passed. */
+  /** Exactly the notices that `text` shows or counts, oldest first; empty when `timeoutMs` passed. */
   readonly notices: readonly Notice[];
   /**
-   * Call it once the loop has what it needs of them, e.g. when the text is in its messages. Not called, the batch comes again at the next
-   * `nextNotices`, also after a restart. Resolves when stored. A second call changes nothing. Rejects with
+   * Acknowledges exactly `notices`: call it once the loop has what it needs of them, e.g. when the text is in its messages. Without it they are
+   * delivered again at the next `nextNotices`, also after a restart. Resolves when stored. A second call changes nothing. Rejects with
    * `ManagerClosedError`, or with `ScopeCancelledError` or `TaskTerminatedError` for a batch of a task's function that is over.
    */
   ack(): Promise<void>;
@@ -40,50 +47,60 @@ export function nextBatch(
   } catch (error) {
     return Promise.reject(error);
   }
-  const next = core.notices.next(owner, context, options);
-  return handled(next.then((notices) => notices && toBatch(core, owner, context, notices)));
+  const next = core.notices.next(owner, context, options, (ready) => choose(core, owner, ready));
+  return handled(next.then((chosen) => chosen && toBatch(core, context, chosen)));
 }
 
-function toBatch(
-  core: Core,
-  owner: NoticeOwner,
-  reader: Attempt | undefined,
-  pending: readonly TaskNotice[],
-): NoticeBatch {
-  const notices = Object.freeze(pending.map((notice) => toNotice(core, notice)));
-  return Object.freeze({
-    text: batchInWords(notices, toolsGiven(core, owner)),
-    notices,
-    ack: () => handled(acknowledged(core, reader, pending)),
-  });
+function choose(core: Core, owner: NoticeOwner, ready: ReadyNotices): NoticeChoice & Pick<NoticeBatch, "notices"> {
+  const say: Say = ({ task, what }, most) => noticeInWords(task, byNow(core, what), most);
+  const chosen = chooseNotices(ready, say, toolsGiven(core, owner));
+  return { ...chosen, notices: Object.freeze(chosen.covered.map((notice) => toNotice(core, notice))) };
 }
 
-async function acknowledged(core: Core, reader: Attempt | undefined, pending: readonly TaskNotice[]): Promise<void> {
-  // S2: of a function that is over nothing is heard any more; what it had is its ancestor's.
+function toBatch(core: Core, reader: Attempt | undefined, chosen: ReturnType<typeof choose>): NoticeBatch {
+  const { text, notices, covered } = chosen;
+  return Object.freeze({ text, notices, ack: () => handled(acknowledged(core, reader, covered)) });
+}
+
+async function acknowledged(core: Core, reader: Attempt | undefined, covered: readonly TaskNotice[]): Promise<void> {
+  // S2: of a function that is over nothing is heard; what it had is its ancestor's.
   if (reader !== undefined && reader.phase !== "open") {
     core.loop.droppedWrites++;
     await core.waits.dropped(reader);
   }
-  core.notices.acknowledge(pending);
+  core.notices.acknowledge(covered);
   await core.loop.tell(undefined);
 }
 
-function toNotice(core: Core, { id, task, at, what }: TaskNotice): Notice {
+/** A question may have been answered since. */
+function byNow(core: Core, what: Happening): Happening {
+  if (what.type !== "request.opened") return what;
+  return { type: what.type, request: core.requests.get(what.request.id) ?? what.request };
+}
+
+function toNotice(core: Core, { id, task, at, what: happened }: TaskNotice): Notice {
+  const what = byNow(core, happened);
   const about = { id, taskId: task.id, at };
-  switch (what.type) {
-    case "message.sent":
-    case "custom":
-      return Object.freeze({ ...about, ...what, text: noticeInWords(task, what) });
-    case "request.opened": {
-      // As it is by now: it may have been answered since.
-      const request = core.requests.get(what.request.id) ?? what.request;
-      return Object.freeze({ ...about, type: what.type, request, text: noticeInWords(task, { ...what, request }) });
-    }
-    default: {
-      const outcome = outcomeOf(task);
-      return Object.freeze({ ...about, type: what.type, outcome, text: noticeInWords(task, what) });
-    }
+  // Of the thousands that a text may count, few are read one by one.
+  let words: string | undefined;
+  const inWords = (): string => (words ??= noticeInWords(task, what));
+  if (what.type === "message.sent" || what.type === "custom" || what.type === "request.opened") {
+    return Object.freeze({
+      ...about,
+      ...what,
+      get text() {
+        return inWords();
+      },
+    });
   }
+  return Object.freeze({
+    ...about,
+    type: what.type,
+    outcome: outcomeOf(task),
+    get text() {
+      return inWords();
+    },
+  });
 }
 
 function outcomeOf(task: Task): TaskOutcome {

@@ -3,66 +3,50 @@
 // What a task says of itself is data that nobody vouches for: it stands quoted, bounded and escaped, and cannot end its line or its fence.
 
 import { failureInWords } from "../core/failure.js";
-import type { Happening, Notice } from "../core/notice.js";
+import type { Happening } from "../core/notice.js";
 import type { TaskFailure } from "../core/record.js";
 import type { Task } from "../core/task.js";
 import { quoted, quotedJson } from "./escaped.js";
 import { messageInWords } from "./message-words.js";
 import { choicesInWords, idOf, nameInWords } from "./standing.js";
-import { advice, type ToolSet } from "./tools/names.js";
 
 /** Of a result, a message, an error: what follows is read with `get_task`. */
-const MOST_OF_ONE = 600;
+export const MOST_OF_ONE = 600;
 const MOST_OF_NAME = 60;
-const MOST_OF_BATCH = 8_000;
 
-export function noticeInWords(task: Task, what: Happening): string {
+/** `most`: characters of each text of the task. */
+export function noticeInWords(task: Task, what: Happening, most = MOST_OF_ONE): string {
   if (what.type === "message.sent" && what.message.direction === "inbound")
-    return `you are told: ${messageInWords(what.message, MOST_OF_ONE)}`;
-  return `${nameInWords(task)} ${happeningInWords(task, what)}`;
+    return `you are told: ${messageInWords(what.message, most)}`;
+  return `${nameInWords(task)} ${happeningInWords(task, what, most)}`;
 }
 
-/** A fence around all of them; those that do not fit are counted. `tools`: what the model that reads it has. */
-export function batchInWords(notices: readonly Notice[], tools: ToolSet): string {
-  if (notices.length === 0) return "";
-  const lines: string[] = [];
-  let length = 0;
-  for (const { text } of notices) {
-    length += text.length + 3;
-    if (length > MOST_OF_BATCH) break;
-    lines.push(`- ${text}`);
-  }
-  const more = notices.length - lines.length;
-  if (more > 0) lines.push(advice(tools, `… and ${more} more: list_tasks shows them`, `… and ${more} more`));
-  return `<task_notices>\n${lines.join("\n")}\n</task_notices>`;
-}
-
-function happeningInWords(task: Task, what: Happening): string {
+function happeningInWords(task: Task, what: Happening, most: number): string {
   switch (what.type) {
     case "message.sent":
-      return `says: ${messageInWords(what.message, MOST_OF_ONE)}`;
+      return `says: ${messageInWords(what.message, most)}`;
     case "request.opened": {
       const { id, kind, question, choices, status } = what.request;
-      if (status !== "open") return `asked ${quoted(question, MOST_OF_ONE)}: ${status} by now`;
-      if (kind === "approval") return `waits until a person approves: ${quoted(question, MOST_OF_ONE)}`;
+      if (status !== "open") return `asked ${quoted(question, most)}: ${status} by now`;
+      if (kind === "approval") return `waits until a person approves: ${quoted(question, most)}`;
       const among = choices === undefined ? "" : ` (${choicesInWords(choices)})`;
-      return `asks ${idOf(id)}: ${quoted(question, MOST_OF_ONE)}${among}`;
+      return `asks ${idOf(id)}: ${quoted(question, most)}${among}`;
     }
     case "custom":
-      return `emitted ${quoted(what.name, MOST_OF_NAME)}${what.payload === undefined ? "" : ` ${quotedJson(what.payload, MOST_OF_ONE)}`}`;
+      return `emitted ${quoted(what.name, MOST_OF_NAME)}${what.payload === undefined ? "" : ` ${quotedJson(what.payload, most)}`}`;
     default:
-      return endInWords(task);
+      return endInWords(task, most);
   }
 }
 
-function endInWords({ state }: Task): string {
+function endInWords({ state }: Task, most: number): string {
   const { outcome, output, details } = state;
-  const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, MOST_OF_ONE)}`;
+  const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, most)}`;
   switch (outcome?.status) {
     case "failed":
-      return `${failed(outcome.error)}${summary}`;
+      return `${failed(outcome.error, most)}${summary}`;
     case "cancelled":
-      return `was cancelled: ${quoted(outcome.reason, MOST_OF_ONE)}${summary}`;
+      return `was cancelled: ${quoted(outcome.reason, most)}${summary}`;
     case "interrupted": {
       const { reason, instanceId, pid, attemptsUsed } = outcome;
       const process = instanceId === undefined ? "" : ` (instance ${idOf(instanceId)}, pid ${pid})`;
@@ -72,11 +56,12 @@ function endInWords({ state }: Task): string {
       if (output === undefined) return `succeeded${summary}`;
       if ("outputOmitted" in output) return `succeeded, with a result that only the program can read${summary}`;
       if ("outputLost" in output) return `succeeded, and its result was lost since${summary}`;
-      return `succeeded: ${quotedJson(output.output, MOST_OF_ONE)}${summary}`;
+      // Where there is little room the result says more.
+      return `succeeded: ${quotedJson(output.output, most)}${most < MOST_OF_ONE ? "" : summary}`;
     }
   }
 }
 
-function failed(error: TaskFailure): string {
-  return `failed${error.code === "error" ? "" : ` (${error.code})`}: ${quoted(failureInWords(error), MOST_OF_ONE)}`;
+function failed(error: TaskFailure, most: number): string {
+  return `failed${error.code === "error" ? "" : ` (${error.code})`}: ${quoted(failureInWords(error), most)}`;
 }

@@ -23,7 +23,8 @@ export function taskOf(host: Host, address: string): Task {
 
 function taskAt(host: Host, address: string): Task | undefined {
   const { core, owner, owns } = host;
-  const byId = core.registry.byId(address);
+  // N1: what a notice refers to can be read until the next batch, also when its record is evicted.
+  const byId = core.registry.byId(address) ?? core.notices.lastBatchOf(owner)?.tasks.get(address);
   if (byId !== undefined && owns(byId)) return byId;
   const sessionId = typeof owner === "string" ? owner : owner.sessionId;
   const byName = core.registry.byName(sessionId, address);

@@ -3,7 +3,7 @@
 // A second look at a living task that has not changed says so and no more: polling is not worth its tokens.
 
 import { leftOf } from "../../core/budget.js";
-import type { Message } from "../../core/message.js";
+import type { Json } from "../../core/json.js";
 import { NO_OUTPUT } from "../../core/output-ring.js";
 import type { Artifact } from "../../core/record.js";
 import type { Made } from "../../core/state.js";
@@ -16,6 +16,7 @@ import { type Host, handed, wakeInWords } from "./host.js";
 import { advice } from "./names.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
+import { eventsOf, fromOf, messagesOf, messageText, pageReader, readFrom } from "./said.js";
 import { lastSeen, see } from "./seen.js";
 import { endReader, idOf, inBrief, pageOf, resultTextOf, titleOf } from "./task-facts.js";
 import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
@@ -23,6 +24,8 @@ import { flag, integer, NO_END, optional, text } from "./tool-schema.js";
 
 const DESCRIPTION = "One task: result, open questions, messages, output.";
 const MOST_MESSAGES = 5;
+/** Where the older messages, or the events, are more than so many, the newest of them. */
+const READ_ON = 10;
 const MOST_ARTIFACTS = 10;
 
 export function getTask(setting: Setting): TaskTool {
@@ -34,11 +37,15 @@ export function getTask(setting: Setting): TaskTool {
         task_id: text(ADDRESS),
         result_after: optional(integer(0, NO_END, "Read a long result on from this character")),
         output_after: optional(integer(0, NO_END, "Output since this output_cursor")),
+        messages_from: optional(text("Read the messages from this number on")),
+        events_from: optional(text("The same for custom events")),
         full: optional(flag("Also when nothing has changed")),
       },
       isRead: true,
-      run: ({ task_id, result_after, output_after, full = false }, calling) => {
+      run: ({ task_id, result_after, output_after, messages_from, events_from, full = false }, calling) => {
         const task = taskOf(calling.host, task_id);
+        if (messages_from !== undefined) return saidPage(task, "messages", messages_from, calling);
+        if (events_from !== undefined) return saidPage(task, "events", events_from, calling);
         if (result_after !== undefined) return resultPage(task, result_after, calling);
         return look(task, output_after, full, calling);
       },
@@ -57,6 +64,11 @@ function resultPage(task: Task, after: number, { host, maxBytes }: Calling): Res
     status: task.state.status,
     ...pageOf(host.tools, whole, after, room),
   }));
+}
+
+function saidPage(task: Task, field: "messages" | "events", from: string, { maxBytes }: Calling): Result {
+  const page = pageReader(field === "messages" ? messagesOf(task) : eventsOf(task), field, from);
+  return fitted(maxBytes, (room) => ({ task_id: idOf(task), status: task.state.status, ...page(room) }));
 }
 
 function look(task: Task, after: number | undefined, full: boolean, calling: Calling): Result {
@@ -91,6 +103,7 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
   const { summary, made } = state.details;
   const end = endReader(host, task);
   const questions = questionsOf(host, [task]);
+  const events = eventsOf(task);
   const input = traits.input === undefined ? undefined : visibleText(traits.input);
   const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
   const isUsed = inputTokens + outputTokens + costUsd > 0 || tasks > 1;
@@ -102,7 +115,11 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
       ...end(room),
       ...questions(room),
       summary: summary === undefined ? undefined : cut(summary, room / 2),
-      messages: messagesOf(task, room),
+      ...newestMessages(task, room),
+      events_more:
+        events.newest === 0 || room === 0
+          ? undefined
+          : readFrom("events", Math.max(events.oldest, events.newest - READ_ON + 1)),
       artifacts: artifactsOf(made, room),
       usage: isUsed && room > 0 ? usage : undefined,
       budget: traits.budget === undefined ? undefined : cut(leftOf(task.usage(), traits.budget), room),
@@ -111,16 +128,26 @@ function factsReader(host: Host, task: Task): (room: number) => Result {
     });
 }
 
-/** The newest, oldest first. */
-function messagesOf(task: Task, room: number): readonly Result[] | undefined {
-  const limit = Math.min(MOST_MESSAGES, Math.floor(room / 80));
-  const messages = limit === 0 ? [] : (task.desk?.mailbox?.list({ limit }) ?? []);
-  return messages.length === 0 ? undefined : messages.map((message) => messageOf(message, room / limit));
-}
-
-function messageOf({ direction, content }: Message, room: number): Result {
-  const said = content.map((part) => (part.type === "text" ? part.text : visibleText(part.data))).join("\n");
-  return { from: direction === "outbound" ? "task" : "owner", text: cut(said, room) ?? "…" };
+/** The newest, oldest first; and how to read those that are older, or that are cut. */
+function newestMessages(task: Task, room: number): { readonly [field: string]: Json | undefined } {
+  const { newest } = messagesOf(task);
+  if (newest === 0 || room === 0) return {};
+  const limit = Math.min(MOST_MESSAGES, Math.floor(room / 80), newest);
+  const first = newest - limit + 1;
+  let firstCut: number | undefined;
+  const shown: Result[] = [];
+  for (let number = first; number <= newest; number++) {
+    const message = task.desk?.mailbox?.at(number - 1);
+    const said = messageText(message);
+    const words = cut(said, room / limit) ?? "…";
+    if (words !== visible(said)) firstCut ??= number;
+    shown.push({ from: fromOf(message), text: words });
+  }
+  const next = first > 1 ? Math.max(1, first - READ_ON) : firstCut;
+  return {
+    messages: shown.length === 0 ? undefined : shown,
+    messages_more: next === undefined ? undefined : readFrom("messages", next),
+  };
 }
 
 /** The newest, oldest first; the chunks of one name are one. */

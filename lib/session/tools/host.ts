@@ -6,7 +6,6 @@ import { waiterOf } from "../../core/ambient.js";
 import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/await-tasks.js";
 import type { Core } from "../../core/core.js";
 import type { TaskHandle } from "../../core/handle.js";
-import { isEnd } from "../../core/notice.js";
 import { type NoticeOwner, ownerOf } from "../../core/notice-owner.js";
 import type { SpawnOptions } from "../../core/spawn-options.js";
 import type { Attempt, Task } from "../../core/task.js";
@@ -72,8 +71,7 @@ export function handed({ core, owner }: Host, task: Task): void {
 export function isUntold({ owner }: Host, task: Task): boolean {
   if (!task.isOver || ownerOf(task) !== owner) return false;
   if (task.noticed === undefined) return task.traits.callId !== undefined && !task.isHanded;
-  for (const { what } of task.noticed.pending) if (isEnd(what)) return true;
-  return false;
+  return task.noticed.ends.length > 0;
 }
 
 /** Whether the end of `task` will be told to this loop: only of one that reads what it is told. */

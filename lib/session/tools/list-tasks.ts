@@ -4,10 +4,12 @@ import { TASK_STATUSES } from "../../core/status.js";
 import type { Task } from "../../core/task.js";
 import { taskOf } from "./address.js";
 import { bytesOf, present, type Result } from "./bounded.js";
-import { tasksOf } from "./host.js";
+import { type Host, tasksOf } from "./host.js";
+import { advice } from "./names.js";
+import { Refused } from "./refusals.js";
 import { idOf, inBrief } from "./task-facts.js";
 import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
-import { integer, oneOf, optional, text } from "./tool-schema.js";
+import { integer, NO_END, oneOf, optional, text } from "./tool-schema.js";
 
 const LARGEST_PAGE = 100;
 const DEFAULT_PAGE = 20;
@@ -24,15 +26,16 @@ export function listTasks(setting: Setting): TaskTool {
         kind: optional(text()),
         after: optional(text("Read on after this task_id")),
         limit: optional(integer(1, LARGEST_PAGE)),
+        batch: optional(integer(1, NO_END, "Only those that your last notices counted")),
       },
       isRead: true,
-      run: ({ status, kind, after, limit = DEFAULT_PAGE }, calling) => {
+      run: ({ status, kind, after, limit = DEFAULT_PAGE, batch }, calling) => {
         const { host } = calling;
         const from = after === undefined ? undefined : taskOf(host, after);
         const counts = new Map<string, number>();
         const fitting: Task[] = [];
         let isPast = from === undefined;
-        for (const task of tasksOf(host)) {
+        for (const task of batch === undefined ? tasksOf(host) : countedIn(host, batch)) {
           const is = task.state.status;
           counts.set(is, (counts.get(is) ?? 0) + 1);
           const fits = status === undefined || (status === "live" ? !task.isOver : status === is);
@@ -43,6 +46,16 @@ export function listTasks(setting: Setting): TaskTool {
       },
     },
     setting,
+  );
+}
+
+/** N1: the successes that the newest notices of this loop only counted, evicted or not. */
+function countedIn({ core, owner, tools }: Host, batch: number): Iterable<Task> {
+  const last = core.notices.lastBatchOf(owner);
+  if (last?.number === batch) return last.counted.values();
+  throw new Refused(
+    `There is no batch ${batch}: you have had other notices since`,
+    advice(tools, 'list_tasks with status "succeeded"'),
   );
 }
 

@@ -45,7 +45,7 @@ const told = new WeakMap<Task, number>();
 
 /** Whether there are more than it was told of; from now on it was. */
 function isNews(task: Task, mailbox: Mailbox): boolean {
-  const inbound = mailbox.list().filter(({ direction }) => direction === "inbound").length;
+  const { inbound } = mailbox;
   const isMore = inbound > (told.get(task) ?? 0);
   told.set(task, inbound);
   return isMore;
