@@ -4,7 +4,7 @@
 
 import { type Json, takeJson } from "./json.js";
 import type { Content, Part, SendOptions } from "./message.js";
-import { checkFields, checkOptions, checkText } from "./options.js";
+import { checkFields, checkOptions, checkText, show } from "./options.js";
 
 const PARTS = { text: ["type", "text"], data: ["type", "data"] } as const;
 
@@ -15,8 +15,7 @@ export function checkSendOptions(verb: "send" | "post", options: SendOptions): v
 
 export function takeContent(content: Content): readonly Part[] {
   if (typeof content === "string") return Object.freeze([Object.freeze({ type: "text" as const, text: content })]);
-  if (!Array.isArray(content))
-    throw new TypeError(`content must be a string or a list of parts, got ${typeof content}`);
+  if (!Array.isArray(content)) throw new TypeError(`content must be a string or a list of parts, got ${show(content)}`);
   return Object.freeze(content.map((part: unknown, index) => Object.freeze(takePart(part, `content[${index}]`))));
 }
 

@@ -97,28 +97,25 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   result(options: WaitOptions = {}): Promise<T> {
-    const { signal } = options;
     return this.#checked(
-      () => {
-        checkOptions("result", options, "signal");
-        checkSignal("signal", signal);
-      },
-      () => this.#core.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
+      () => signalOf("result", options),
+      (signal) => this.#core.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
     );
   }
 
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
   outcome(options: WaitOptions & { timeoutMs?: number | undefined } = {}): Promise<TaskOutcome<T> | undefined> {
-    const { signal, timeoutMs } = options;
-    const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
     return this.#checked(
       () => {
         checkOptions("outcome", options, "signal", "timeoutMs");
+        const { signal, timeoutMs } = options;
         checkSignal("signal", signal);
         checkMs("timeoutMs", timeoutMs);
+        return { signal, timeoutMs };
       },
-      () => {
+      ({ signal, timeoutMs }) => {
+        const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
         const asked = { read: typed<T>, signal, timeout, sessionId: this.#sessionId };
         return this.#core.awaitOne<TaskOutcome<T> | undefined>(this.#task, asked);
       },
@@ -153,14 +150,12 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   cancel(reason = "cancel", options: WaitOptions = {}): Promise<TaskOutcome<T>> {
-    const { signal } = options;
     return this.#checked(
       () => {
         checkText("reason", reason);
-        checkOptions("cancel", options, "signal");
-        checkSignal("signal", signal);
+        return signalOf("cancel", options);
       },
-      () => this.#core.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
+      (signal) => this.#core.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
     );
   }
 
@@ -174,14 +169,22 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   /** Bad input rejects, like everything else a promise says; the wait itself is handed out as it is (C5). */
-  #checked<R>(check: () => void, wait: () => Promise<R>): Promise<R> {
+  #checked<O, R>(check: () => O, wait: (taken: O) => Promise<R>): Promise<R> {
+    let taken: O;
     try {
-      check();
+      taken = check();
     } catch (error) {
       return Promise.reject(error);
     }
-    return wait();
+    return wait(taken);
   }
+}
+
+function signalOf(verb: "result" | "cancel", options: WaitOptions): AbortSignal | undefined {
+  checkOptions(verb, options, "signal");
+  const { signal } = options;
+  checkSignal("signal", signal);
+  return signal;
 }
 
 /** A handle's `T` is what its function gave at `spawn`: here, and only here, the outcome gets its type back. */

@@ -162,9 +162,11 @@ export class Messages {
     attempt: Attempt,
     options: WaitOptions & { timeoutMs?: number | undefined } = {},
   ): Promise<Message | undefined> {
-    const { timeoutMs, signal } = options;
+    let timeoutMs: number | undefined;
+    let signal: AbortSignal | undefined;
     try {
       checkOptions("receive", options, "timeoutMs", "signal");
+      ({ timeoutMs, signal } = options);
       checkMs("timeoutMs", timeoutMs);
       checkSignal("signal", signal);
     } catch (error) {

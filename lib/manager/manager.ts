@@ -199,6 +199,8 @@ export class TaskManager extends Scope {
   ): AsyncIterable<TaskEvent> {
     checkOptions("events", options, "from", "taskId", "sessionId", "signal");
     const { taskId, sessionId, signal } = options;
+    checkText("taskId", taskId);
+    checkText("sessionId", sessionId);
     checkSignal("signal", signal);
     const from = this.#firstSeq(options.from);
     const matches = (event: TaskEvent) =>

@@ -175,6 +175,8 @@ export abstract class Scope {
 
   #get(id: string, kind: AnyTaskKind | undefined): TaskHandle<never> | undefined {
     checkType("id", id, "string");
+    if (kind !== undefined && Kind.partsOf(kind) === undefined)
+      throw new TypeError(`kind must come from defineKind, got ${show(kind)}`);
     const task = this.core.registry.byId(id) ?? this.#byName(id);
     if (task === undefined || !this.owns(task)) return undefined;
     if (kind !== undefined && kind.name !== task.traits.kind) {
@@ -194,7 +196,7 @@ export abstract class Scope {
       checkText("reason", reason);
       checkOptions("cancelAll", options, "signal");
       checkSignal("signal", options.signal);
-      tasks = this.#find(filter ?? {}).filter((task) => !task.isOver);
+      tasks = this.#find(filter === undefined ? {} : filter).filter((task) => !task.isOver);
     } catch (error) {
       return Promise.reject(error);
     }

@@ -6,6 +6,7 @@
 import { setImmediate } from "node:timers";
 import type { Clock } from "../core/clock.js";
 import { Heap, type Ranked } from "../core/heap.js";
+import { checkFinite, checkType } from "../core/options.js";
 
 export interface ManualClock extends Clock {
   /** When the next timer is due; `undefined` when none is set. */
@@ -28,6 +29,8 @@ export interface ManualClock extends Clock {
  * Timers due at the same instant fire in the order they were set, or, with `tie`, in that of the numbers it gives them.
  */
 export function manualClock(startAt = 0, tie?: () => number): ManualClock {
+  checkFinite("startAt", startAt);
+  if (tie !== undefined) checkType("tie", tie, "function");
   /** The wall clock shows what has passed, and by how much it was set. */
   let passed = 0;
   let offset = startAt;

@@ -3,7 +3,7 @@
 import { defineKind, type TaskContext, TaskManager } from "errand";
 import { monitor, process, subagent } from "errand/kinds";
 import { sqlStore } from "errand/stores/sql";
-import { memoryStore, scriptAnswers, simulate } from "errand/testing";
+import { manualClock, memoryStore, scriptAnswers, simulate } from "errand/testing";
 import { beforeAll, describe, expect, test } from "vitest";
 import { deaf, given, hold, refusalOf, world } from "./program.js";
 import { settled } from "./support.js";
@@ -150,6 +150,48 @@ describe("§12 an input of the wrong sort", () => {
     ];
     for (const call of calls) expect(await refusalOf(call)).toBeInstanceOf(TypeError);
     expect(task.handle.record.progress).toBeUndefined();
+  });
+
+  test("null for options is refused by the verb that it was given to; a verb with a promise rejects", async () => {
+    const none = untyped(null);
+    const refusals: [words: string, call: () => unknown][] = [
+      ["result", () => task.handle.result(none)],
+      ["outcome", () => task.handle.outcome(none)],
+      ["cancel", () => task.handle.cancel("why", none)],
+      ["history", () => task.handle.history(none)],
+      ["messages", () => task.handle.messages(none)],
+      ["output", () => task.handle.output(none)],
+      ["send", () => task.handle.send("a", none)],
+      ["post", () => ctx.post("a", none)],
+      ["receive", () => ctx.receive(none)],
+      ["sleep", () => ctx.sleep(1, none)],
+      ["map", () => ctx.map([1], () => 1, none)],
+      ["awaitTasks", () => manager.awaitTasks(["held"], none)],
+      ["nextNotices", () => session.nextNotices(none)],
+      ["idle", () => manager.idle(none)],
+      ["close", () => manager.close(none)],
+      ["cancelAll", () => manager.cancelAll({}, "why", none)],
+    ];
+    const sync = new Set(["messages", "output"]);
+    for (const [verb, call] of refusals) {
+      const error = await refusalOf(call);
+      expect([verb, (error as Error).message]).toEqual([verb, `the options of ${verb} must be an object, got null`]);
+      if (!sync.has(verb)) await expect(call()).rejects.toBeInstanceOf(TypeError);
+    }
+    await expect(manager.cancelAll(none)).rejects.toThrow("filter must be an object, got null");
+    expect(task.handle.status).toBe("running");
+  });
+
+  test("an id of an event reader, a kind of a handle, and a start of a clock are what they must be", async () => {
+    const calls = [
+      () => manager.events({ taskId: untyped(3) }),
+      () => manager.events({ sessionId: untyped({}) }),
+      () => manager.get("held", untyped({ name: "quick" })),
+      () => manager.get("nobody", untyped("quick")),
+      () => manualClock(untyped({ startAt: 3 })),
+      () => task.handle.send(untyped({ type: "text", text: "a" })),
+    ];
+    for (const call of calls) expect(await refusalOf(call)).toBeInstanceOf(TypeError);
   });
 
   test("an object of a class, and one whose fields are getters, is read like any other", async () => {
