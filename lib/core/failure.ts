@@ -11,6 +11,8 @@ const MOST_CAUSES = 8;
 /** Of one cause. */
 const MOST_OF_MESSAGE = 500;
 const MOST_OF_NAME = 80;
+/** Of a message, for words that it says already. */
+const MOST_SEARCHED = 4_000;
 /** Of those that are the same as one before, or a cycle. */
 const MOST_READ = 64;
 
@@ -42,8 +44,14 @@ export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
 export function messageOf(thrown: unknown): string {
   const message = readText(() => fieldOf(thrown, "message"));
   if (message !== undefined) return message;
+  if (isContent(thrown)) return brief(thrown, MOST_OF_MESSAGE);
   const text = printed(thrown);
   return isObject(thrown) && text.startsWith("[object ") ? brief(thrown, MOST_OF_MESSAGE) : text;
+}
+
+/** A list, or bytes: its text would be that of each item. */
+function isContent(thrown: unknown): boolean {
+  return read(() => Array.isArray(thrown) || ArrayBuffer.isView(thrown)) === true;
 }
 
 /**
@@ -55,14 +63,25 @@ export function failureInWords({ message, errorCode, causes = [] }: TaskFailure)
   const reasons: string[] = [];
   for (const cause of causes) {
     const reason = withCode(cause.message, cause.code);
-    if (reason !== "" && !said.includes(reason) && !reasons.includes(reason)) reasons.push(reason);
+    if (reason !== "" && !says(said, reason) && !reasons.includes(reason)) reasons.push(reason);
   }
   return [said, reasons.join("; ")].filter((words) => words !== "").join(": ");
 }
 
 function withCode(message: string, code: string | undefined): string {
-  if (code === undefined || message.includes(code)) return message;
+  if (code === undefined || says(message, code)) return message;
   return message === "" ? code : `${message} (${code})`;
+}
+
+/** Whether `words` are in the text, and not only a part of longer ones. */
+function says(whole: string, words: string): boolean {
+  const text = whole.slice(0, MOST_SEARCHED);
+  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1)) {
+    const isCut = /\w\w/.test(text.slice(at - 1, at + 1)) && at > 0;
+    const end = at + words.length;
+    if (!isCut && !/\w\w/.test(text.slice(end - 1, end + 1))) return true;
+  }
+  return false;
 }
 
 /** An error and what is below it: the reason of a failure that has a message of its own. */
@@ -73,7 +92,7 @@ export function reasonsOf(thrown: unknown): readonly FailureCause[] {
 /** Below what was thrown. An object that is no error is among them: its message says seldom all that it has. */
 function causesOf(thrown: unknown): readonly FailureCause[] {
   if (!isObject(thrown)) return NO_CAUSES;
-  const content = isError(thrown) || typeof thrown === "function" ? [] : [{ [CONTENT]: thrown }];
+  const content = isError(thrown) || !/[{[]/.test(brief(thrown, MOST_OF_MESSAGE)) ? [] : [{ [CONTENT]: thrown }];
   const first = [...content, ...below(thrown)];
   return first.length === 0 ? NO_CAUSES : gathered(first, new Set([thrown]));
 }

@@ -69,7 +69,9 @@ function shown(value: unknown, most: number, depth: number): string {
   const tag = readText(() => Object.prototype.toString.call(value).slice("[object ".length, -1)) ?? "";
   if (typeof value === "function") return "a function";
   const message = readText(() => fieldOf(value, "message"));
-  if (depth > 0 && message !== undefined) return JSON.stringify(startOf(message, most));
+  // An error shows its message in no field of its own.
+  if (depth > 0 && message !== undefined && typeof fieldOf(value, "stack") === "string")
+    return JSON.stringify(startOf(message, most));
   if (read(() => ArrayBuffer.isView(value)) !== false || depth === MOST_DEEP) return `a ${tag}`;
   const isList = tag === "Array";
   const names = isList ? INDICES : tag === "Object" ? read(() => Object.keys(value)) : WORDS_OF_OTHERS;
@@ -90,4 +92,4 @@ function shown(value: unknown, most: number, depth: number): string {
 }
 const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS }, (_, index) => String(index));
 /** Of a Response, an Event, and the like, whose fields are not their own. */
-const WORDS_OF_OTHERS = ["type", "code", "status", "statusText", "url", "message"] as const;
+const WORDS_OF_OTHERS = ["status", "statusText", "url", "code", "type", "message"] as const;

@@ -73,7 +73,7 @@ describe("§12 the causes of a failure", () => {
     [
       "a Response",
       new Response(null, { status: 503, statusText: "Overloaded" }),
-      'a Response {"type":"default","status":503,"statusText":"Overloaded"}',
+      'a Response {"status":503,"statusText":"Overloaded","type":"default"}',
     ],
   ])("may be %s", async (_what, cause, message) => {
     expect(messages(await failed(new Error("step failed", { cause })))).toEqual([message]);
@@ -129,6 +129,36 @@ describe("§12 what is thrown and is no Error of this realm", () => {
     expect(error.message).toBe('{"error":{"type":"overloaded"},"bytes":a Uint8Array}');
     expect(failureInWords(error)).toBe(error.message);
     expect((await failed({ text: "x".repeat(10_000) })).message).toHaveLength(500);
+  });
+
+  test.each<[what: string, thrown: unknown, message: string, causes: readonly string[]]>([
+    ["a list", [1, { a: 2 }], '[1,{"a":2}]', ['[1,{"a":2}]']],
+    ["bytes", Buffer.alloc(50_000_000), "a Uint8Array", []],
+    ["a Map", new Map([[1, 2]]), "a Map", []],
+    ["a Date", new Date(0), String(new Date(0)), []],
+    ["what has a toString", { code: 7, toString: () => "seven" }, "seven", ['{"code":7}']],
+    [
+      "nested",
+      { error: { message: "busy", type: "x" } },
+      '{"error":{"message":"busy","type":"x"}}',
+      ['{"error":{"message":"busy","type":"x"}}', "busy"],
+    ],
+    [
+      "cyclic",
+      runInNewContext("const a = { b: {} }; a.b.a = a; a"),
+      '{"b":{"a":{"b":a Object}}}',
+      ['{"b":{"a":{"b":a Object}}}'],
+    ],
+  ])("that is %s is shown in short", async (_what, thrown, message, causes) => {
+    const error = await failed(thrown);
+    expect([error.message, messages(error)]).toEqual([message, causes]);
+  });
+
+  test("is said once: words that the message has are not repeated, and a part of a word is no word", async () => {
+    const wrapped = await failed(new Error("outer: inner", { cause: new Error("inner") }));
+    expect(failureInWords(wrapped)).toBe("outer: inner");
+    const any = await failed(new AggregateError(["A", "B"], "All promises were rejected"));
+    expect(failureInWords(any)).toBe("All promises were rejected: A; B");
   });
 
   test("has the name of its error, when that is of another realm", async () => {
