@@ -5,6 +5,7 @@
 // the task ends, and is the one that also ends at an instant, because it outlives its process (C7). Made only for tasks that ask for one.
 
 import { Alarm, type Timekeeper } from "./clock.js";
+import { ELAPSED_TIMEOUT } from "./decide.js";
 import type { StopReason } from "./status.js";
 
 interface DeadlineOptions {
@@ -14,9 +15,6 @@ interface DeadlineOptions {
   /** What is left of `totalTimeoutMs`, and the instant at which nothing is. */
   readonly total: { readonly ms: number; readonly at: number } | undefined;
 }
-
-/** The reason of an attempt that `elapsedTimeoutMs` stopped; its code is `timeout`. */
-export const ELAPSED_TIMEOUT = "elapsed_timeout";
 
 export class Deadlines {
   readonly #clock: Timekeeper;

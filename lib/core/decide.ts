@@ -205,6 +205,13 @@ function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | un
   }
 }
 
+/** The words of an attempt that `elapsedTimeoutMs` stopped. Its code is `timeout`. */
+export const ELAPSED_TIMEOUT = "elapsed_timeout";
+
+function tooLong(code: keyof typeof TOO_LONG, words: string): string {
+  return words === ELAPSED_TIMEOUT ? "took longer than its elapsedTimeoutMs, waits included" : TOO_LONG[code];
+}
+
 const TOO_LONG = {
   timeout: "ran for longer than its timeoutMs",
   total_timeout: "was not over within its totalTimeoutMs",
@@ -213,7 +220,7 @@ const TOO_LONG = {
 } as const;
 
 function limited(code: keyof typeof TOO_LONG | "budget_exceeded", words: string, settled: Settled): TaskFailure {
-  const failure = { code, message: code === "budget_exceeded" ? words : TOO_LONG[code] };
+  const failure = { code, message: code === "budget_exceeded" ? words : tooLong(code, words) };
   if (settled.how !== "threw") return Object.freeze(failure);
   const { error, causes } = settled;
   return withCause(causes === undefined ? failure : { ...failure, causes }, error);

@@ -61,10 +61,16 @@ export interface SpawnOptions<R = unknown> {
    */
   callId?: string | undefined;
   /**
-   * Of each attempt, counted only while `running`, not in line and not in a wait: then it is stopped, and `failed` with `timeout` whatever it
-   * returns. A function that ignores its signal has `graceMs` more before the outcome is given.
+   * How long each attempt may compute: counted only while `running`, not in line and not in a wait. When the time is over, the attempt is
+   * stopped, and the task fails with `timeout` whatever the function returns, or is retried. A function that ignores its signal has `graceMs`
+   * more before the outcome is delivered. Milliseconds ≥ 0; default no limit.
    */
   timeoutMs?: number | undefined;
+  /**
+   * How long each attempt may take from its start to the end of its function: its waits and the time on the way back to a slot count too, the
+   * time in line before the start does not. Otherwise as `timeoutMs`: the code is `timeout`, and `reason` of the record is `elapsed_timeout`.
+   */
+  elapsedTimeoutMs?: number | undefined;
   /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept; `graceMs` as for `timeoutMs`. */
   totalTimeoutMs?: number | undefined;
   /** No sign of life for that long in `running` (heartbeat, progress, output, message): `failed` with `stalled`. */
@@ -139,11 +145,13 @@ export function traitsOf(
 /** Finite, so that the journal can carry them: `Infinity` is none, and a grace of that length does not end. */
 function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
   const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
-  const isTimeless = timeoutMs === Infinity && totalTimeoutMs === Infinity && stallTimeoutMs === Infinity;
+  const { elapsedTimeoutMs = Infinity } = options;
+  const isTimeless = Math.min(timeoutMs, totalTimeoutMs, stallTimeoutMs, elapsedTimeoutMs) === Infinity;
   if (isTimeless && graceMs === undefined && retry === undefined) return undefined;
   return Object.freeze({
     ...(timeoutMs === Infinity ? {} : { timeoutMs }),
     ...(stallTimeoutMs === Infinity ? {} : { stallTimeoutMs }),
+    ...(elapsedTimeoutMs === Infinity ? {} : { elapsedTimeoutMs }),
     ...(totalTimeoutMs === Infinity ? {} : { totalDeadlineAt: now + totalTimeoutMs }),
     ...(graceMs === undefined ? {} : { graceMs: Math.min(graceMs, Number.MAX_SAFE_INTEGER) }),
     ...(retry === undefined ? {} : { retry: retry.limits }),
@@ -165,8 +173,8 @@ export function detailsOf(options: SpawnOptions): TaskDetails {
 const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions | "input">([
   "input",
   ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
-  ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "graceMs"] as const),
-  ...(["tags", "metadata", "signal", "createdBy", "wake", "retry", "budget", "weight"] as const),
+  ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "elapsedTimeoutMs"] as const),
+  ...(["graceMs", "tags", "metadata", "signal", "createdBy", "wake", "retry", "budget", "weight"] as const),
 ]);
 
 /** Before an input is parsed: a misspelt `input` is no input that does not fit. */
@@ -194,6 +202,7 @@ export function checkSpawnOptions(options: SpawnOptions): void {
   checkMs("timeoutMs", options.timeoutMs);
   checkMs("totalTimeoutMs", options.totalTimeoutMs);
   checkMs("stallTimeoutMs", options.stallTimeoutMs);
+  checkMs("elapsedTimeoutMs", options.elapsedTimeoutMs);
   checkMs("graceMs", options.graceMs);
   checkTags("tags", options.tags);
   checkSignal("signal", options.signal);

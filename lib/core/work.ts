@@ -30,6 +30,7 @@ export interface KindParts {
   readonly canReattach: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
   readonly retry: RetryPolicy | undefined;
   readonly timeoutMs: number | undefined;
+  readonly elapsedTimeoutMs: number | undefined;
   readonly lane: string | undefined;
   readonly weight: Weight | undefined;
   readonly limits: KindLimits | undefined;

@@ -68,8 +68,10 @@ export interface KindDefinition<In, I, R, T, C> {
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
   /** When its spawn says none. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
   retry?: RetryOptions | undefined;
-  /** Of each attempt, when its spawn says none. */
+  /** As the spawn option, for spawns without it. */
   timeoutMs?: number | undefined;
+  /** As the spawn option, for spawns without it. */
+  elapsedTimeoutMs?: number | undefined;
   /** When its spawn says none. */
   lane?: string | undefined;
   /** What each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
@@ -106,7 +108,8 @@ export function limitedKind<R, In, I, T, C>(
 ): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
-  const { name, description, input, output, checkpoint, run, retry, timeoutMs, lane, weight } = definition;
+  const { name, description, input, output, checkpoint, run, retry, lane, weight } = definition;
+  const { timeoutMs, elapsedTimeoutMs } = definition;
   const { deliver, reconcile, answer, cancel, canReattach } = definition;
   checkType("name", name, "string");
   checkText("name", name);
@@ -120,6 +123,7 @@ export function limitedKind<R, In, I, T, C>(
   if (answer !== undefined && reconcile === undefined)
     throw new TypeError("answer needs reconcile: it carries the answer to a question that a report asked");
   checkMs("timeoutMs", timeoutMs);
+  checkMs("elapsedTimeoutMs", elapsedTimeoutMs);
   checkText("lane", lane);
   return new Kind({
     name,
@@ -133,6 +137,7 @@ export function limitedKind<R, In, I, T, C>(
     canReattach,
     retry: takeRetry(retry),
     timeoutMs,
+    elapsedTimeoutMs,
     lane,
     weight: takeWeight(weight),
     limits,
@@ -154,6 +159,7 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, neve
     "canReattach",
     "retry",
     "timeoutMs",
+    "elapsedTimeoutMs",
     "lane",
     "weight",
   ] as const),

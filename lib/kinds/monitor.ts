@@ -26,7 +26,10 @@ export interface Tick {
 }
 
 export interface MonitorDefinition
-  extends Pick<KindDefinition<never, never, unknown, unknown, never>, "description" | "lane" | "timeoutMs" | "retry"> {
+  extends Pick<
+    KindDefinition<never, never, unknown, unknown, never>,
+    "description" | "lane" | "timeoutMs" | "elapsedTimeoutMs" | "retry"
+  > {
   /** Default `"monitor"`. Each monitor that a manager knows as one of its `kinds` needs a name of its own. */
   name?: string | undefined;
   every: Every;
@@ -97,7 +100,8 @@ export function monitor(definition: MonitorDefinition): TaskKind<undefined, void
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof MonitorDefinition>([
-  ...(["name", "description", "lane", "timeoutMs", "retry", "every", "run", "maxTicks"] as const),
+  ...(["name", "description", "lane", "timeoutMs", "elapsedTimeoutMs", "retry"] as const),
+  ...(["every", "run", "maxTicks"] as const),
 ]);
 
 /** §12: an input that would change nothing is refused, and so is every input here. */

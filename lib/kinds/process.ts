@@ -22,7 +22,10 @@ export interface ProcessResult {
 }
 
 export interface ProcessDefinition
-  extends Pick<KindDefinition<never, never, unknown, unknown, never>, "description" | "lane" | "timeoutMs" | "retry"> {
+  extends Pick<
+    KindDefinition<never, never, unknown, unknown, never>,
+    "description" | "lane" | "timeoutMs" | "elapsedTimeoutMs" | "retry"
+  > {
   /** Default `"process"`. Two that differ in lane or timeout need two names. */
   name?: string | undefined;
 }
@@ -57,7 +60,7 @@ export function process(definition: ProcessDefinition = {}): TaskKind<ProcessInp
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof ProcessDefinition>([
-  ...(["name", "description", "lane", "timeoutMs", "retry"] as const),
+  ...(["name", "description", "lane", "timeoutMs", "elapsedTimeoutMs", "retry"] as const),
 ]);
 const DESCRIPTION =
   "Runs a program, without a shell. Its output can be read while it runs; its exit code is the result.";

@@ -35,6 +35,7 @@ export interface SubagentDefinition<In, I> {
   maxChildren?: number | undefined;
   lane?: string | undefined;
   timeoutMs?: number | undefined;
+  elapsedTimeoutMs?: number | undefined;
   retry?: RetryOptions | undefined;
   /** What each start takes from the windows of its lane, when its spawn does not say. */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
@@ -45,7 +46,7 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);
   const { name = "subagent", description, loop, maxDepth = 3, maxChildren = 16 } = definition;
-  const { lane, timeoutMs, retry, weight } = definition;
+  const { lane, timeoutMs, elapsedTimeoutMs, retry, weight } = definition;
   checkType("loop", loop, "function");
   checkCount("maxDepth", maxDepth, 1);
   checkCount("maxChildren", maxChildren, 0);
@@ -59,24 +60,14 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   };
   const limits = { maxDepth, maxChildren };
   return limitedKind<string, In, I, string, unknown>(
-    { name, description, input, output: textSchema, run, lane, timeoutMs, retry, weight },
+    { name, description, input, output: textSchema, run, lane, timeoutMs, elapsedTimeoutMs, retry, weight },
     limits,
   );
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof SubagentDefinition<never, never>>([
-  ...([
-    "name",
-    "description",
-    "input",
-    "loop",
-    "maxDepth",
-    "maxChildren",
-    "lane",
-    "timeoutMs",
-    "retry",
-    "weight",
-  ] as const),
+  ...(["name", "description", "input", "loop", "maxDepth", "maxChildren", "lane", "timeoutMs"] as const),
+  ...(["elapsedTimeoutMs", "retry", "weight"] as const),
 ]);
 
 const VENDOR = "errand";

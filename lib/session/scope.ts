@@ -108,8 +108,9 @@ export abstract class Scope {
     const scope = this.#scopeOf(options);
     const made = workOf(kind, options?.input, this.core.loop.clock);
     const { input: _, ...rest } = options ?? {};
-    const { lane = kind.lane, timeoutMs = kind.timeoutMs, weight = kind.weight } = rest;
-    return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, weight }, made);
+    const { lane = kind.lane, timeoutMs = kind.timeoutMs, elapsedTimeoutMs = kind.elapsedTimeoutMs } = rest;
+    const { weight = kind.weight } = rest;
+    return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, elapsedTimeoutMs, weight }, made);
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {

@@ -44,17 +44,8 @@ export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "cal
 
 const SPAWN_OPTIONS = [
   ...(["agent", "createdBy", "lane", "laneKey", "priority", "wake", "children", "detached", "runId"] as const),
-  ...([
-    "timeoutMs",
-    "totalTimeoutMs",
-    "stallTimeoutMs",
-    "graceMs",
-    "retry",
-    "budget",
-    "weight",
-    "tags",
-    "metadata",
-  ] as const),
+  ...(["timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "elapsedTimeoutMs"] as const),
+  ...(["graceMs", "retry", "budget", "weight", "tags", "metadata"] as const),
 ] satisfies readonly (keyof ToolSpawnOptions)[];
 const DEFAULT_BYTES = 2_048;
 /** Ids, a status and what to do next always fit. */
