@@ -38,17 +38,19 @@ export interface Clock {
   onSet?(fn: () => void): () => void;
 }
 
-/** The clock of one manager: a `Clock` that lacks nothing, and the instants that are awaited on it. */
+/** The clock of one manager: a `Clock` with a `monotonic`, and the instants that are awaited on it. */
 export class Timekeeper {
   readonly instants: Instants;
   readonly #clock: Clock;
+  readonly onSet?: NonNullable<Clock["onSet"]>;
   #lastNow: number;
   #steps = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#lastNow = clock.now();
-    this.instants = new Instants(clock);
+    if (clock.onSet !== undefined) this.onSet = (fn) => clock.onSet?.(fn) ?? (() => {});
+    this.instants = new Instants(this);
   }
 
   now(): number {

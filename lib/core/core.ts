@@ -25,6 +25,7 @@ import type { Receiver } from "./handout.js";
 import { addUsage, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
 import { Requests } from "./inbox.js";
+import { LOOK_MS } from "./instants.js";
 import { type AnyTaskKind } from "./kind.js";
 import { Kinds } from "./kinds.js";
 import { Lane, type LaneStats } from "./lane.js";
@@ -365,6 +366,30 @@ export class Core {
       (wait) => {
         const alarm = new Alarm(clock, ms, () => wait.resolve());
         return () => alarm.cancel();
+      },
+    );
+  }
+
+  /**
+   * As `sleep`, until the wall clock shows `at` (C7). Sooner when the clock was set meanwhile: then the caller asks its schedule anew, because
+   * `at` was made from a time that is no more.
+   */
+  sleepUntil(context: Attempt, at: number): Promise<void> {
+    const attempt = waiterOf(context);
+    const keeper = keeperOf(attempt, this.waits);
+    const { clock } = keeper;
+    return keeper.open<void>(
+      attempt,
+      () => ({ on: "time", untilAt: at }),
+      undefined,
+      (wait) => {
+        const ms = at - clock.now();
+        const alarm = Alarm.within(clock, ms, at, () => wait.resolve());
+        const unhear = ms > LOOK_MS ? clock.instants.onSet(() => wait.resolve()) : undefined;
+        return () => {
+          alarm.cancel();
+          unhear?.();
+        };
       },
     );
   }

@@ -80,7 +80,7 @@ class Children implements Watcher {
     if (child.isOver) return Promise.resolve(outcomeOf(child));
     return new Promise((resolve) => {
       this.#ends.set(child, { link: watch(child, this), resolve });
-      if (!this.#isTelling) queueMicrotask(this.#tell);
+      if (!this.#isTelling) void Promise.resolve().then(this.#tell);
       this.#isTelling = true;
     });
   }

@@ -38,21 +38,24 @@ function monotonic(): number {
   return passedMs;
 }
 
+/** Of a fake timer. Afterwards: what happened before it fired may have happened at any time since it was set. */
+function counted(fn: () => void, ms: number): () => void {
+  const dueAt = monotonic() + ms;
+  return () => {
+    fn();
+    passedMs = Math.max(monotonic(), dueAt);
+  };
+}
+
 class SystemTimer {
   readonly #clear: (timer: NodeJS.Timeout) => void;
   readonly #timer: NodeJS.Timeout;
 
   constructor(fn: () => void, ms: number) {
-    const dueAt = setTimeout === atImport.setTimeout ? 0 : monotonic() + ms;
     this.#clear = clearTimeout;
-    this.#timer = setTimeout(
-      () => {
-        passedMs = Math.max(passedMs, dueAt);
-        fn();
-      },
-      // The platform cuts a fraction off and fires early; what binary fractions add is none.
-      Math.ceil(ms - 0.001),
-    );
+    // The platform cuts a fraction off and would fire early; what binary fractions add is none.
+    const whole = Math.ceil(ms - 0.001);
+    this.#timer = setTimeout === atImport.setTimeout ? setTimeout(fn, whole) : setTimeout(counted(fn, ms), whole);
   }
 
   clear(): void {

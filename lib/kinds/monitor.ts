@@ -1,14 +1,15 @@
 // Monitor: a kind that runs at each tick of an interval or of a cron pattern (§10).
 //
-// One task: it sleeps on the manager's clock, holding no slot, and calls `run` at each tick, never two at a time. Which tick comes next is a
-// question to its schedule (lib/kinds/monitor/); how far it has come is its checkpoint, so that a restart goes on counting.
+// One task: it sleeps on the manager's clock, holding no slot, and calls `run` at each tick, never two at a time. When the next tick comes is
+// a question to its rhythm (lib/kinds/monitor/); how far it has come is its checkpoint, so that a restart goes on counting.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskKind } from "../core/kind.js";
 import { checkCount, checkKnown, checkType } from "../core/options.js";
-import { Context, type TaskContext } from "../session/context.js";
+import type { TaskContext } from "../session/context.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
-import { type Every, scheduleOf } from "./monitor/schedule.js";
+import { rhythmOf } from "./monitor/rhythm.js";
+import { type Every, planOf } from "./monitor/schedule.js";
 
 /** Instants are epoch milliseconds, of the schedule: a tick that begins late says when it was due. */
 export interface Tick {
@@ -19,8 +20,8 @@ export interface Tick {
   /** `scheduledAt` of the tick before; `undefined` in the first. */
   readonly lastAt?: number;
   /**
-   * Instants of the schedule between `lastAt` (at the first: the start of the task) and this tick that had none, because `run` took longer,
-   * the machine slept or the process was down. Of a cron pattern at most 1 000 are counted.
+   * Ticks of the schedule between `lastAt` (at the first: the start of the task) and this one that did not happen, because `run` took longer or
+   * the process was down; with a cron pattern also because the machine slept or the clock was set. Of a cron pattern at most 1 000 are counted.
    */
   readonly missed: number;
 }
@@ -44,8 +45,10 @@ export interface MonitorDefinition
  * a spawn with one is an `InvalidInputError`. Ticks never overlap and are never made up for: what
  * was due while `run` was busy is counted (`tick.missed`) and skipped.
  *
- * An interval ticks at `startedAt + n × ms`, the first time after one `ms`; it does not drift. A cron pattern ticks in its timezone, and the
- * task ends `succeeded` with the last instant that it names. It needs `croner` 10 or 11 (an optional peer: `npm install croner`), an interval does not.
+ * An interval ticks at `startedAt + n × ms`, the first time after one `ms`; it does not drift. It is a duration: when the wall clock is set, or
+ * the machine sleeps, the ticks keep their distance, and `scheduledAt` is what the wall clock showed when the tick was due. A cron pattern names
+ * instants: it ticks when the wall clock of its timezone shows them, at most 30 s late after the machine slept or the clock was set. Its
+ * task ends `succeeded` with the last instant that the pattern names, and `failed` when that is before its start. A cron pattern needs `croner` 10 or 11 (an optional peer: `npm install croner`), an interval does not.
  *
  * A cancel between ticks takes effect at once; during one it aborts `ctx.signal`, and no more come: `cancelled`, unless `run` answers `"stop"`
  * or it was the last of `maxTicks`. `timeoutMs` counts the time in `run` alone, of all ticks of an attempt together. A retry, and a restart
@@ -53,7 +56,7 @@ export interface MonitorDefinition
  * `ctx.checkpoint` is the monitor's own: another value is refused (`InvalidInputError`). What `run` posts wakes the owner with `wake: "onActivity"`.
  *
  * Throws here, before any task: `TypeError` (a pattern or timezone that croner does not take, an option of the wrong type or name),
- * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1), `Error` (croner is not installed or does not load; `cause` says why).
+ * `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1, a pattern that no date fits), `Error` (croner is not installed or does not load; `cause` says why).
  */
 export function monitor(definition: MonitorDefinition): TaskKind<undefined, void> {
   checkType("definition", definition, "object");
@@ -61,7 +64,7 @@ export function monitor(definition: MonitorDefinition): TaskKind<undefined, void
   const { name = "monitor", every, run, maxTicks = Number.POSITIVE_INFINITY, ...more } = definition;
   checkType("run", run, "function");
   checkCount("maxTicks", maxTicks, 1);
-  const scheduleFrom = scheduleOf(every);
+  const plan = planOf(every);
 
   return defineKind<void, undefined, undefined, void, Reached>({
     ...more,
@@ -71,18 +74,12 @@ export function monitor(definition: MonitorDefinition): TaskKind<undefined, void
     // Whatever was missed meanwhile is counted.
     canReattach: () => true,
     run: async (ctx) => {
-      const { clock } = Context.coreOf(ctx).loop;
-      const startedAt = ctx.record.startedAt ?? clock.now();
-      const schedule = scheduleFrom(startedAt);
       let { count, lastAt }: Reached = ctx.lastCheckpoint ?? { count: 0 };
+      const rhythm = rhythmOf(plan, ctx, lastAt);
       while (count < maxTicks) {
-        const since = lastAt ?? startedAt;
-        const now = clock.now();
-        const dueAt = schedule.after(Math.max(since, now));
-        if (dueAt === undefined) return;
-        await ctx.sleep(dueAt - now);
-        const scheduledAt = schedule.newest(dueAt, clock.now());
-        const missed = schedule.between(since, scheduledAt);
+        const due = await rhythm.next();
+        if (due === undefined) return;
+        const { scheduledAt, missed } = due;
         const tick: Tick = Object.freeze({
           count: ++count,
           scheduledAt,

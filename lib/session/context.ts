@@ -202,6 +202,12 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return ctx.core;
   }
 
+  /** For what is built of a context: waits as `ctx.sleep`, until an instant, and no longer than until the wall clock is found to be set. */
+  static sleepUntil(ctx: object, at: number): Promise<void> {
+    if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
+    return ctx.core.sleepUntil(ctx.caller, at);
+  }
+
   // ── the session of its children ──────────────────────────────────────────
 
   get id(): string {

@@ -1,7 +1,7 @@
 // Time: which clock runs in which state, whom a timer stops, and timers that are longer than a platform's (C6).
 
 import type { Clock, TaskContext, TaskHandle } from "errand";
-import { TaskManager } from "errand";
+import { defineKind, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { deaf, errandError, hold, holdDeaf, typesOf, untilStopped, world } from "./program.js";
@@ -52,7 +52,7 @@ describe("C6 timeoutMs", () => {
     expect(task.record).toMatchObject({ status: "failed", stopReason: "timeout", finishedAt: 1_130 });
   });
 
-  test.each([{ timeoutMs: 100 }, { totalTimeoutMs: 100 }, { stallTimeoutMs: 100 }])(
+  test.each([{ timeoutMs: 100 }, { totalTimeoutMs: 100 }, { stallTimeoutMs: 100 }, { elapsedTimeoutMs: 100 }])(
     "C6 a task with %o has that timer alone",
     async (options) => {
       const timers: number[] = [];
@@ -251,6 +251,106 @@ describe("C6 stallTimeoutMs", () => {
     expect(task.record.stopReason).toBeUndefined();
     await pass(1);
     expect(await task.outcome()).toMatchObject({ error: { code: "stalled" } });
+  });
+});
+
+describe("C6 elapsedTimeoutMs", () => {
+  test("C6 elapsedTimeoutMs counts from the start of an attempt, waits included, and fails it with `timeout`", async () => {
+    const { manager, pass } = world();
+    const task = manager.spawn((ctx) => ctx.ask({ question: "which?" }), { elapsedTimeoutMs: 100 });
+    await settled();
+    await pass(99);
+    expect([task.status, task.record.stopReason]).toEqual(["blocked", undefined]);
+    await pass(1);
+    expect(await task.outcome()).toMatchObject({
+      status: "failed",
+      error: { code: "timeout", message: expect.stringContaining("elapsedTimeoutMs") },
+    });
+    expect(task.record).toMatchObject({ stopReason: "timeout", reason: "elapsed_timeout", finishedAt: 100 });
+    expect(manager.inbox.list()).toEqual([]);
+  });
+
+  test("C6 elapsedTimeoutMs does not count the line before the start, and counts the way back to a slot", async () => {
+    const { manager, pass } = world({ concurrency: 1 });
+    const first = hold(manager);
+    const task = manager.spawn((ctx) => ctx.sleep(10), { elapsedTimeoutMs: 100 });
+    await settled();
+    await pass(1_000);
+    expect(task.status).toBe("queued");
+    first.finish();
+    await settled();
+    hold(manager);
+    await pass(99);
+    expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
+    await pass(1);
+    expect(await task.outcome()).toMatchObject({ error: { code: "timeout" } });
+  });
+
+  test("C6 elapsedTimeoutMs is whole again in each attempt: what it ended is retried", async () => {
+    const { manager, pass } = world();
+    let runs = 0;
+    const task = manager.spawn(
+      async (ctx) => {
+        if (++runs < 3) await ctx.receive();
+        await ctx.sleep(90);
+        return runs;
+      },
+      { elapsedTimeoutMs: 100, retry: { maxAttempts: 3, backoffMs: 1_000, jitter: false, factor: 1 } },
+    );
+    await settled();
+    await pass(100);
+    expect([task.status, task.record.attempt]).toEqual(["queued", 2]);
+    await pass(1_100);
+    expect([task.status, task.record.attempt]).toEqual(["queued", 3]);
+    await pass(1_090);
+    expect(await task.result()).toBe(3);
+  });
+
+  test("C6 elapsedTimeoutMs ends with the function: what its children take is not counted", async () => {
+    const { manager, pass } = world();
+    const gate = deferred();
+    const parent = manager.spawn(
+      (ctx) => {
+        ctx.spawn(() => gate.promise);
+        return "value";
+      },
+      { elapsedTimeoutMs: 100 },
+    );
+    await settled();
+    await pass(1_000);
+    gate.resolve();
+    expect(await parent.result()).toBe("value");
+  });
+
+  test("C6 elapsedTimeoutMs and timeoutMs: the first to pass decides", async () => {
+    const { manager, pass } = world();
+    const busy = hold(manager, { elapsedTimeoutMs: 200, timeoutMs: 100 }).handle;
+    const waiting = manager.spawn((ctx) => ctx.receive(), { elapsedTimeoutMs: 200, timeoutMs: 100 });
+    await settled();
+    await pass(100);
+    expect([busy.record.reason, waiting.status]).toEqual(["timeout", "blocked"]);
+    await pass(100);
+    expect(waiting.record.reason).toBe("elapsed_timeout");
+  });
+
+  test("§10 a kind's elapsedTimeoutMs is for the spawns that say none", async () => {
+    const { manager, pass } = world();
+    const kind = defineKind({ name: "waits", elapsedTimeoutMs: 100, run: (ctx) => ctx.receive() });
+    const task = manager.spawn(kind);
+    const longer = manager.spawn(kind, { elapsedTimeoutMs: 300 });
+    const free = manager.spawn(kind, { elapsedTimeoutMs: Number.POSITIVE_INFINITY });
+    await settled();
+    await pass(100);
+    expect([task.status, longer.status]).toEqual(["failed", "blocked"]);
+    await pass(200);
+    expect([longer.status, free.status]).toEqual(["failed", "blocked"]);
+  });
+
+  test.each([-1, Number.NaN, "5"])("§12 elapsedTimeoutMs: %j is refused by name, by a spawn and by a kind", (wrong) => {
+    const { manager } = world();
+    const elapsedTimeoutMs = wrong as number;
+    expect(() => manager.spawn(() => undefined, { elapsedTimeoutMs })).toThrow(/elapsedTimeoutMs/);
+    expect(() => defineKind({ name: "k", elapsedTimeoutMs, run: () => undefined })).toThrow(/elapsedTimeoutMs/);
   });
 });
 

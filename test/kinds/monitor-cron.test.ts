@@ -4,6 +4,7 @@ import { TaskManager } from "errand";
 import { monitor, type Tick } from "errand/kinds";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
+import { refusalOf } from "../core/program.js";
 import { settled } from "../core/support.js";
 
 const HOUR = 3_600_000;
@@ -94,11 +95,23 @@ describe("§10 a cron pattern", () => {
     expect([at, handle.status]).toEqual([["2027-01-01T00:00:00.000Z"], "succeeded"]);
   });
 
-  test.each(["0 0 31 2 *", "0 0 0 1 1 * 2020", "2020-01-01T00:00:00"])(
-    "that names none any more (%s) ends it at once",
+  test.each(["0 0 31 2 *", "0 0 30 2 *", "0 0 0 29 2 * 2023", "0 0 0 1 1 * 1960"])(
+    "§12 that no date fits (%s) is refused where it is written",
+    async (cron) => {
+      const refused = await refusalOf(() => monitor({ every: { cron }, run: () => undefined }));
+      expect(refused).toBeInstanceOf(RangeError);
+      expect((refused as Error).message).toContain(JSON.stringify(cron));
+    },
+  );
+
+  test.each(["0 0 0 1 1 * 2020", "2020-01-01T00:00:00"])(
+    "§12 whose instants (%s) are all before the start of its task fails it",
     async (cron) => {
       const { ticks, handle } = await ticksOf(cron, "UTC", "2026-01-01T00:00:00Z", 0);
-      expect([ticks, handle.status]).toEqual([[], "succeeded"]);
+      expect([ticks, handle.status]).toEqual([[], "failed"]);
+      expect(await handle.outcome()).toMatchObject({
+        error: { code: "error", message: expect.stringContaining(cron) },
+      });
     },
   );
 

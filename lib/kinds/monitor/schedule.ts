@@ -1,7 +1,7 @@
-// Schedule: the instants at which a monitor ticks.
+// Schedule: what a monitor may be given as `every`, and the instants that a cron pattern names.
 //
 // Pure questions about epoch milliseconds: it reads no clock and sets no timer. Cron patterns are croner's, an optional peer that is loaded
-// when the first pattern is given.
+// when the first pattern is given. An interval names no instants: lib/kinds/monitor/rhythm.ts.
 
 import type * as Croner from "croner";
 import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/options.js";
@@ -30,8 +30,10 @@ export interface Schedule {
   between(from: number, to: number): number;
 }
 
-/** Checks `every` at once; the schedule itself needs the instant at which its task started. */
-export function scheduleOf(every: Every): (startedAt: number) => Schedule {
+/** `every`, checked: the length of an interval, or the instants of a pattern. */
+export type Plan = { readonly ms: number } | { readonly schedule: Schedule; readonly words: string };
+
+export function planOf(every: Every): Plan {
   if (typeof every !== "object" || every === null)
     throw new TypeError(`every must be { ms } or { cron, timezone }, got ${show(every)}`);
   if ("ms" in every) {
@@ -40,38 +42,12 @@ export function scheduleOf(every: Every): (startedAt: number) => Schedule {
     checkType("every.ms", ms, "number");
     checkFinite("every.ms", ms);
     if (ms < 1) throw new RangeError(`every.ms must be a finite number of milliseconds ≥ 1, got ${ms}`);
-    return (startedAt) => new Interval(startedAt, ms);
+    return { ms };
   }
-  checkKnown("every", every, new Set(["ms", "cron", "timezone"]));
+  checkKnown("every", every, new Set(["cron", "timezone"]));
   checkType("every.cron", every.cron, "string");
   checkText("every.timezone", every.timezone);
-  const schedule = new Pattern(every.cron, every.timezone);
-  return () => schedule;
-}
-
-class Interval implements Schedule {
-  readonly #startedAt: number;
-  readonly #ms: number;
-
-  constructor(startedAt: number, ms: number) {
-    this.#startedAt = startedAt;
-    this.#ms = ms;
-  }
-
-  after(at: number): number {
-    const n = Math.floor((at - this.#startedAt) / this.#ms) + 1;
-    const next = this.#startedAt + n * this.#ms;
-    // `ms` may be a fraction, and what is divided by it a little less than it was.
-    return next > at ? next : this.#startedAt + (n + 1) * this.#ms;
-  }
-
-  newest(known: number, now: number): number {
-    return now < known ? known : Math.max(known, this.after(now) - this.#ms);
-  }
-
-  between(from: number, to: number): number {
-    return Math.max(0, Math.round((to - from) / this.#ms) - 1);
-  }
+  return { schedule: new Pattern(every.cron, every.timezone), words: show(every.cron) };
 }
 
 /** To find an instant in a timezone takes a third of a millisecond: those of a second-by-second pattern are not counted for a whole week. */
@@ -82,16 +58,19 @@ class Pattern implements Schedule {
 
   constructor(pattern: string, timezone: string | undefined) {
     const { Cron } = loadCroner();
+    let first: number | undefined;
     try {
       // Without a function it sets no timer.
       this.#cron = new Cron(pattern, timezone === undefined ? {} : { timezone });
       // A timezone is looked up only now.
-      this.after(0);
+      first = this.after(0);
     } catch (cause) {
       const of = timezone === undefined ? "" : ` in the timezone ${JSON.stringify(timezone)}`;
       const why = cause instanceof Error ? cause.message : String(cause);
       throw new TypeError(`every.cron must be a cron pattern, got ${JSON.stringify(pattern)}${of}: ${why}`, { cause });
     }
+    if (first === undefined)
+      throw new RangeError(`every.cron must name an instant that comes, got ${show(pattern)}: no date fits it`);
   }
 
   after(at: number): number | undefined {
