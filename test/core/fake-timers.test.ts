@@ -18,7 +18,7 @@ function sinon(toFake?: readonly FakeMethod[]): Faked {
   const clock: InstalledClock = FakeTimers.install(toFake === undefined ? {} : { toFake: [...toFake] });
   const off = () => {
     // What the test runner had put on a fake `nextTick`.
-    clock.runMicrotasks();
+    (clock as InstalledClock & { runMicrotasks(): void }).runMicrotasks();
     clock.uninstall();
   };
   return { second: async () => void (await clock.tickAsync(1_000)), off };
