@@ -23,7 +23,10 @@ export interface AwaitOptions extends WaitOptions {
   timeoutMs?: number | undefined;
   /** Also return when one of them, or a task below, asks a question: once per request. */
   stopOnRequest?: boolean | undefined;
-  /** On `done`, ask those of the caller's own children to stop that have not ended and that nobody else waits for; not waited for. */
+  /**
+   * On `done`, cancels those of the caller's own children that have not ended and for which no other caller waits. The call returns when they
+   * have ended, within their grace.
+   */
   cancelRest?: boolean | undefined;
 }
 
@@ -70,6 +73,8 @@ class Group implements Watcher {
   /** Those that had not ended when the wait began, by the order given. */
   readonly #awaited: Task[] = [];
   readonly #links: Link[] = [];
+  /** Those that the wait stopped when it was done, and that have not ended. */
+  #stopped: Set<Task> | undefined;
   #succeeded = 0;
   #ended = 0;
   onDone: () => void = () => {};
@@ -96,18 +101,22 @@ class Group implements Watcher {
   }
 
   get isDone(): boolean {
-    const all = this.#ended === this.#distinct.size;
+    return this.#isDoneBy(this.#ended, this.#succeeded);
+  }
+
+  #isDoneBy(ended: number, succeeded: number): boolean {
+    const all = ended === this.#distinct.size;
     switch (this.#until) {
       case "all":
         return all;
       case "any":
-        return all || this.#ended > 0;
+        return all || ended > 0;
       case "success":
-        return all || this.#succeeded > 0;
+        return all || succeeded > 0;
       case "failure":
-        return all || this.#ended > this.#succeeded;
+        return all || ended > succeeded;
       default:
-        return all || this.#ended >= this.#until;
+        return all || ended >= this.#until;
     }
   }
 
@@ -116,7 +125,7 @@ class Group implements Watcher {
   }
 
   watch(): void {
-    for (const task of this.#awaited) this.#links.push(watch(task, this));
+    for (const task of this.#stopped ?? this.#awaited) this.#links.push(watch(task, this));
   }
 
   unwatch(): void {
@@ -125,8 +134,23 @@ class Group implements Watcher {
   }
 
   taskEnded(task: Task): void {
-    this.#count(task);
-    if (this.isDone) this.onDone();
+    if (this.#stopped === undefined) this.#count(task);
+    else this.#stopped.delete(task);
+    if (this.isDone && (this.#stopped === undefined || this.#stopped.size === 0)) this.onDone();
+  }
+
+  /**
+   * W4: asks those of the caller's own children to stop that have not ended and that no other caller waits for. The wait lasts until they have
+   * ended: `false` when none is left. A second call stops nothing more.
+   */
+  stopRest({ isChild, cancel }: AwaitCaller): boolean {
+    if (this.#stopped === undefined) {
+      this.unwatch();
+      const own = this.living().filter((task) => isChild(task) && task.watchers === undefined);
+      for (const task of own) cancel(task, "not needed any more");
+      this.#stopped = new Set(own.filter((task) => !task.isOver));
+    }
+    return this.#stopped.size > 0;
   }
 
   get ended(): readonly Task[] {
@@ -149,6 +173,12 @@ class Group implements Watcher {
     for (let each: Task | undefined = task; each !== undefined; each = each.parent)
       if (this.#distinct.has(each)) return true;
     return false;
+  }
+
+  /** W2: when the limit has passed, by the ends that are stored. */
+  late(stored: readonly Task[]): Awaited {
+    const succeeded = stored.filter((task) => task.state.status === "succeeded").length;
+    return this.result(this.#isDoneBy(stored.length, succeeded) ? "done" : "timeout", stored);
   }
 
   /** Of the tasks `ended`; the remaining ones are pending. */
@@ -178,15 +208,11 @@ export function awaitTasks(
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
-  const done = (): Awaited => {
-    const result = group.result("done");
-    if (cancelRest) cancelTheRest(caller, group);
-    return result;
-  };
+  const mustWait = () => cancelRest && group.stopRest(caller);
   // W2: a passed limit reports the ends that are stored.
   const late = () => {
     const stored = group.ended.filter((task) => homeOf(task).hasStored(task));
-    return { value: group.result("timeout", stored), handing: new Handout(receiver, stored) };
+    return { value: group.late(stored), handing: new Handout(receiver, stored) };
   };
   const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
   const answer = (given: Awaited, needs: number) => {
@@ -194,24 +220,27 @@ export function awaitTasks(
     const handing = new Handout(receiver, group.ended);
     return waits.answer(attempt, () => given, { needs, homes, handing, signal, limit });
   };
-  if (group.isDone) return answer(done(), group.newestEndIn(waits, homeOf));
-  if (stopOnRequest) {
-    for (const inbox of inboxes) {
-      for (const { task, seenBy } of inbox.opened()) {
-        if (!group.covers(task) || seenBy.has(owner)) continue;
-        seenBy.add(owner);
-        return answer(group.result("request"), waits.seq);
+  if (group.isDone) {
+    if (!mustWait() || timeoutMs === 0) return answer(group.result("done"), group.newestEndIn(waits, homeOf));
+  } else {
+    if (stopOnRequest) {
+      for (const inbox of inboxes) {
+        for (const { task, seenBy } of inbox.opened()) {
+          if (!group.covers(task) || seenBy.has(owner)) continue;
+          seenBy.add(owner);
+          return answer(group.result("request"), waits.seq);
+        }
       }
     }
-  }
-  if (limit?.ms === 0) {
-    const { value, handing } = limit.late();
-    return waits.answer(attempt, () => value, { needs: 0, handing });
-  }
-  try {
-    refuseCycle(attempt, (task) => distinct.has(task));
-  } catch (error) {
-    return Promise.reject(error);
+    if (limit?.ms === 0) {
+      const { value, handing } = limit.late();
+      return waits.answer(attempt, () => value, { needs: 0, handing });
+    }
+    try {
+      refuseCycle(attempt, (task) => distinct.has(task));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
   const keeper = keeperOf(attempt, waits);
   return keeper.open<Awaited>(
@@ -220,10 +249,13 @@ export function awaitTasks(
     signal,
     (wait) => {
       const give = (given: Awaited) => wait.resolve(given, new Handout(receiver, group.ended));
-      group.onDone = () => give(done());
+      group.onDone = () => {
+        if (mustWait()) group.watch();
+        else give(group.result("done"));
+      };
       group.watch();
       const onOpened = (task: Task, seenBy: Set<Owner>) => {
-        if (!group.covers(task) || seenBy.has(owner)) return;
+        if (group.isDone || !group.covers(task) || seenBy.has(owner)) return;
         seenBy.add(owner);
         give(group.result("request"));
       };
@@ -242,14 +274,6 @@ export function othersOf(keeper: WaitKeeper, homes: Iterable<Waits>): StoredIn[]
   const others = new Set<Waits>();
   for (const home of homes) if (home !== keeper) others.add(home);
   return others.size === 0 ? undefined : [...others];
-}
-
-/** W4: those of the caller's own children that have not ended and that nobody else waits for. */
-function cancelTheRest(caller: AwaitCaller, group: Group): void {
-  group.unwatch();
-  for (const task of group.living()) {
-    if (caller.isChild(task) && task.watchers === undefined) caller.cancel(task, "not needed any more");
-  }
 }
 
 // ── one ────────────────────────────────────────────────────────────────────

@@ -94,6 +94,8 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     if (this.#given !== undefined) return;
     this.fix(given, handing);
     this.unhook();
+    // No store can hold the answer back: neither the limit nor the signal has anything left to end.
+    if (!this.keeper.hasStore && this.homes === undefined) this.#release();
     this.keeper.over(this);
   }
 

@@ -305,6 +305,8 @@ export interface Pending extends Delivery, OpenWait<never> {
 
 /** Where the waits of an attempt are kept: in its own manager, whichever manager the handle waited for is of. */
 export interface WaitKeeper {
+  /** Whether a decided wait may be held for the store (D1). */
+  readonly hasStore: boolean;
   readonly clock: Timekeeper;
   /** What a wait that may not begin gives instead; `undefined` when it may. */
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined;

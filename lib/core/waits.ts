@@ -37,6 +37,10 @@ export class Waits implements WaitKeeper, StoredIn {
     this.#slots = slots;
   }
 
+  get hasStore(): boolean {
+    return this.#loop.hasStore;
+  }
+
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
     if (attempt !== undefined) {
       // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).

@@ -10,6 +10,7 @@ import { deskOf } from "../core/desk.js";
 import { fanOut } from "../core/fan-out.js";
 import type { TaskHandle } from "../core/handle.js";
 import { isWithin } from "../core/hierarchy.js";
+import { Items, type Read } from "../core/items.js";
 import { type Json, takeJson } from "../core/json.js";
 import { type TaskKind, valid } from "../core/kind.js";
 import type { Content, Message, SendOptions } from "../core/message.js";
@@ -138,12 +139,15 @@ export interface TaskContext<C = unknown> extends Session {
   /** Blocks on `time` for `ms` ≥ 0; `Infinity` until the task is stopped. */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**
-   * Runs each item as a child task, at most `concurrency` at a time, and gives the values in the order of the items.
-   * The first that does not succeed stops new ones, cancels the others, and rejects with its `TaskOutcomeError`.
-   * Aborting `signal` starts no more; the children that run go on. A spawn that is refused half-way fails it like a child.
+   * Runs each item as a child task, at most `concurrency` at a time, and resolves with the values in the order of the items. An item is read when
+   * there is room for its child, so a source of any length works: a list, a generator, an async iterable such as a stream of pages.
+   * The first child that does not succeed stops the reading, closes the source and cancels the other children; when those have ended, within their
+   * grace, the call rejects with the `TaskOutcomeError` of that child. A source that throws, and a spawn that is refused, fail it in the same way.
+   * Aborting `signal` closes the source and rejects with its reason; the children that run continue.
+   * `TypeError`: `items` is no iterable, or an option does not fit.
    */
   map<A, B>(
-    items: Iterable<A>,
+    items: Iterable<A> | AsyncIterable<A>,
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]>;
@@ -259,26 +263,28 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   map<A, B>(
-    items: Iterable<A>,
+    items: Iterable<A> | AsyncIterable<A>,
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]> {
-    let list: readonly A[];
+    let reader: Items<A>;
+    let first: Read<A>;
     try {
-      list = [...items];
       checkType("fn", fn, "function");
       checkFields("the options of map", options, MAP_OPTIONS);
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);
+      reader = new Items(items);
+      first = reader.read();
     } catch (error) {
       return Promise.reject(error);
     }
-    if (list.length === 0) return Promise.resolve([]);
-    const values = fanOut(waiterOf(this.caller) ?? this.caller, {
-      items: list,
+    if (!("then" in first) && first.done) return Promise.resolve([]);
+    const values = fanOut(waiterOf(this.caller) ?? this.caller, options.signal, {
+      items: reader,
+      first,
       concurrency: options.concurrency,
-      signal: options.signal,
       // What it gives is what its loop is told of them.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),

@@ -1,7 +1,14 @@
 // Waiting for tasks: every `until`, what counts as a result, and that nothing is missed or left behind (W1–W4).
 
 import { getEventListeners } from "node:events";
-import { type Clock, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
+import {
+  type AwaitOptions,
+  type Clock,
+  type TaskContext,
+  type TaskHandle,
+  TaskManager,
+  type TaskManagerOptions,
+} from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { allFree, deferred, facts, peek, settled, unhandled } from "./support.js";
@@ -9,7 +16,11 @@ import { allFree, deferred, facts, peek, settled, unhandled } from "./support.js
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock();
   const manager = new TaskManager({ clock, ids: countedIds(), ...options });
-  return { clock, manager };
+  const pass = async (ms: number): Promise<void> => {
+    await clock.advance(ms);
+    await settled();
+  };
+  return { clock, manager, pass };
 }
 
 /** A task the test ends as it likes. */
@@ -615,9 +626,62 @@ describe("cancelRest", () => {
     await named(manager, "first").send("end");
     await settled();
     const result = await parent.result();
-    expect(statuses(result.outcomes)).toEqual(["succeeded", undefined, undefined]);
+    expect(statuses(result.outcomes)).toEqual(["succeeded", "cancelled", "cancelled"]);
+    expect([result.reason, result.ended[0]?.status, result.pending]).toEqual(["done", "succeeded", []]);
     expect(["second", "third"].map((name) => named(manager, name).status)).toEqual(["cancelled", "cancelled"]);
     allFree(manager);
+  });
+
+  /** Work that needs `ms` to end once it was cancelled, and a wait of the program that cancels it. */
+  function slowRest(options: AwaitOptions = {}) {
+    const made = world({ graceMs: 50 });
+    const { manager, clock } = made;
+    const quick = held(manager);
+    const slow = manager.spawn(async (ctx) => {
+      await ctx.cancelled();
+      await new Promise<void>((resolve) => clock.setTimeout(resolve, 20));
+      throw new Error("wound down");
+    });
+    const deaf = manager.spawn(() => new Promise<never>(() => {}), { graceMs: 30 });
+    const awaited = manager.awaitTasks([quick.handle, slow, deaf], { until: "any", cancelRest: true, ...options });
+    return { ...made, quick, slow, deaf, awaited };
+  }
+
+  test("W4 it returns when what it stopped has ended, within their grace", async () => {
+    const { quick, slow, deaf, awaited, pass } = slowRest();
+    await settled();
+    await quick.succeed("first");
+    expect(await peek(awaited)).toEqual({ is: "pending" });
+    await pass(20);
+    expect([slow.status, (await peek(awaited)).is]).toEqual(["cancelled", "pending"]);
+    await pass(10);
+    const { reason, outcomes, ended, pending } = await awaited;
+    expect([reason, statuses(outcomes), pending]).toEqual(["done", ["succeeded", "cancelled", "cancelled"], []]);
+    expect(ended.map(({ id }) => id)).toEqual([quick.handle.id, slow.id, deaf.id]);
+  });
+
+  test("W4 a limit that passes meanwhile reports what is done, and what it stopped as pending", async () => {
+    const { quick, slow, deaf, awaited, pass } = slowRest({ timeoutMs: 25 });
+    await settled();
+    await quick.succeed("first");
+    await pass(25);
+    const { reason, outcomes, pending } = await awaited;
+    expect([reason, statuses(outcomes)]).toEqual(["done", ["succeeded", "cancelled", undefined]]);
+    expect(pending.map(({ id }) => id)).toEqual([deaf.id]);
+    expect(slow.status).toBe("cancelled");
+  });
+
+  test("W4 it waits for what it stopped also when it was done at once", async () => {
+    const { manager, pass } = world({ graceMs: 20 });
+    const over = manager.spawn(() => 1);
+    await over.outcome();
+    const deaf = manager.spawn(() => new Promise<never>(() => {}));
+    await settled();
+    const awaited = manager.awaitTasks([over, deaf], { until: "any", cancelRest: true });
+    await settled();
+    expect(await peek(awaited)).toEqual({ is: "pending" });
+    await pass(20);
+    expect(statuses((await awaited).outcomes)).toEqual(["succeeded", "cancelled"]);
   });
 
   test("W4 a timeout cancels nothing", async () => {
@@ -810,7 +874,8 @@ describe("outcomes", () => {
     giveUp.abort("no");
     await expect(step).rejects.toBe("no");
     expect(await steps.next()).toEqual({ done: true, value: undefined });
-    await manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+    void manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+    await settled();
     expect(slow.handle.record).toMatchObject({ stopReason: "cancel", reason: "not needed any more" });
   });
 
@@ -963,6 +1028,7 @@ test("W3 a step of outcomes that is refused leaves no link: nobody waits for the
     return undefined;
   };
   await expect(loop()).rejects.toBe("no");
-  await manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+  void manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
+  await settled();
   expect(slow.handle.record.stopReason).toBe("cancel");
 });

@@ -43,7 +43,13 @@ export abstract class ModelInbox extends ModelTasks {
     request.askers.push(wait);
     if (known !== undefined) return;
     for (const watcher of [...this.watchers]) {
-      if ("ended" in watcher || !watcher.options.stopOnRequest || !this.concerns(watcher, request)) continue;
+      if (
+        "ended" in watcher ||
+        watcher.stopping !== undefined ||
+        !watcher.options.stopOnRequest ||
+        !this.concerns(watcher, request)
+      )
+        continue;
       request.seenBy.add(ownerOf(watcher));
       this.decide(watcher, watcher.give("request"));
     }

@@ -70,6 +70,8 @@ export interface ModelWait {
   readonly scope: "manager" | "session";
   /** What follows when it is told, a microtask later. */
   readonly react: ((result: Result) => void) | undefined;
+  /** W4: what `cancelRest` stopped, and has not ended. */
+  stopping: readonly ModelTask[] | undefined;
   decided: Result | undefined;
   /** What its promise shows: `undefined` while pending. */
   told: Result | undefined;

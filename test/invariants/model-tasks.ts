@@ -10,7 +10,6 @@ import {
   type ModelWait,
   no,
   ok,
-  type Result,
   textOf,
 } from "./model-state.js";
 import { ModelWaits } from "./model-waits.js";
@@ -21,7 +20,10 @@ export abstract class ModelTasks extends ModelWaits {
 
   protected awaitTasks(wait: ModelWait): void {
     const { owner, tasks, options, give } = wait;
-    if (isDone(wait)) return this.answer(wait, this.done(wait)); // W1
+    const isOver = isDone(wait); // W1
+    if (isOver) this.stopRest(wait);
+    if (isOver && (wait.stopping === undefined || options.timeoutMs === 0)) return this.answer(wait, give("done"));
+    if (isOver) return this.watch(wait);
     if (options.stopOnRequest) {
       const request = this.requests.find((each) => each.status === "open" && this.concerns(wait, each));
       if (request !== undefined) {
@@ -31,24 +33,35 @@ export abstract class ModelTasks extends ModelWaits {
     }
     if (options.timeoutMs === 0) return this.answer(wait, give("timeout"));
     if (this.isCycle(owner, tasks)) return this.answer(wait, no("AWAIT_CYCLE"));
-    if (!this.begin(wait)) return;
-    this.watchers.push(wait);
-    if (options.timeoutMs !== undefined)
-      this.timer(wait, "wait", options.timeoutMs, () => this.decide(wait, give("timeout")));
+    this.watch(wait);
   }
 
-  /** W4: `cancelRest` reaches the caller's own children that nobody else waits for. */
-  protected done(wait: ModelWait): Result {
-    const result = wait.give("done");
-    if (!wait.options.cancelRest) return result;
+  private watch(wait: ModelWait): void {
+    const { options, give } = wait;
+    if (!this.begin(wait)) return;
+    this.watchers.push(wait);
+    const late = (): void => this.decide(wait, give(isDone(wait) ? "done" : "timeout"));
+    if (options.timeoutMs !== undefined) this.timer(wait, "wait", options.timeoutMs, late);
+  }
+
+  /** W4: `cancelRest` reaches the caller's own children that nobody else waits for, and lasts until they have ended. */
+  private stopRest(wait: ModelWait): void {
+    if (!wait.options.cancelRest) return;
     this.watchers = this.watchers.filter((each) => each !== wait); // C6: this was its first event.
     const isOwn = (task: ModelTask) =>
       task.parent === wait.owner && (wait.owner !== undefined || wait.scope === "manager" || task.isOfSession);
-    for (const task of new Set(wait.tasks.filter((each) => !each.isOver && isOwn(each)))) {
-      const isWanted = this.watchers.some((each) => watches(each, task));
-      if (!isWanted) this.stop(task, "cancel", "not needed any more");
-    }
-    return result;
+    const own = [...new Set(wait.tasks.filter((each) => !each.isOver && isOwn(each)))];
+    const unwanted = own.filter((task) => !this.watchers.some((each) => watches(each, task)));
+    for (const task of unwanted) this.stop(task, "cancel", "not needed any more");
+    const living = unwanted.filter((task) => !task.isOver);
+    wait.stopping = living.length === 0 ? undefined : living;
+  }
+
+  private done(wait: ModelWait): void {
+    if (wait.stopping === undefined) this.stopRest(wait);
+    else if (wait.stopping.length === 0) wait.stopping = undefined;
+    if (wait.stopping === undefined) this.decide(wait, wait.give("done"));
+    else if (!this.watchers.includes(wait)) this.watchers.push(wait);
   }
 
   /** Tells those who wait for it, first come first told. */
@@ -59,7 +72,10 @@ export abstract class ModelTasks extends ModelWaits {
         watcher.living = watcher.living?.filter((each) => each !== task);
         watcher.ended.push(task);
         this.settleStep(watcher);
-      } else if (watcher.decided === undefined && isDone(watcher)) this.decide(watcher, this.done(watcher));
+      } else if (watcher.decided === undefined) {
+        watcher.stopping = watcher.stopping?.filter((each) => each !== task);
+        if (watcher.stopping === undefined ? isDone(watcher) : watcher.stopping.length === 0) this.done(watcher);
+      }
     }
     if (this.living.length === 0) for (const idler of this.idlers) this.decide(idler, ok("idle"));
   }
@@ -71,7 +87,7 @@ export abstract class ModelTasks extends ModelWaits {
     for (const task of needed) {
       for (const child of this.attached(task)) needed.add(child);
       for (const wait of task.waits)
-        for (const each of [...wait.tasks, ...(wait.reader?.living ?? [])]) needed.add(each);
+        for (const each of [...(wait.stopping ?? wait.tasks), ...(wait.reader?.living ?? [])]) needed.add(each);
     }
     return needed.has(waiter);
   }
@@ -156,7 +172,7 @@ function isDone(wait: ModelWait): boolean {
 
 function watches(watcher: ModelWait | ModelReader, task: ModelTask, isEnded = false): boolean {
   if ("ended" in watcher) return watcher.living?.includes(task) === true;
-  return watcher.tasks.includes(task) && (isEnded || watcher.decided === undefined);
+  return (watcher.stopping ?? watcher.tasks).includes(task) && (isEnded || watcher.decided === undefined);
 }
 
 export const ownerOf = (wait: ModelWait): string => wait.owner?.name ?? wait.scope;

@@ -24,7 +24,15 @@ export abstract class ModelWaits extends ModelLife {
       if (then === "return" && by !== undefined) this.end(by, result.isOk ? { how: "returned" } : threw(result));
       else if (then !== "return") this.perform(then ?? []);
     };
-    const rest = { reader: undefined, mailbox, request: undefined, react, decided: undefined, told: undefined };
+    const rest = {
+      reader: undefined,
+      mailbox,
+      request: undefined,
+      react,
+      stopping: undefined,
+      decided: undefined,
+      told: undefined,
+    };
     const scope: ModelWait["scope"] = options.via === "session" ? "session" : "manager";
     const wait = { name: step.as, scope, on, options, owner, tasks, until: options.until ?? "all", give, ...rest };
     this.waits.set(step.as, wait);

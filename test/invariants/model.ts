@@ -6,6 +6,7 @@
 import { ModelInbox } from "./model-inbox.js";
 import { isWithin, type ModelTask, type ModelWait, no, ok, type Result, rootOf, threw } from "./model-state.js";
 import { tableOf, told } from "./model-tasks.js";
+import { closedBy } from "./model-waits.js";
 import { isWait, type OtherStep, type PlainStep, type SpawnOptions, type WaitStep } from "./steps.js";
 
 export class Model extends ModelInbox {
@@ -55,10 +56,13 @@ export class Model extends ModelInbox {
         const task = this.tasks.get(step.task);
         if (task === undefined || task.phase === "unstarted") return undefined;
         if (["progress", "output", "post", "heartbeat"].includes(step.what)) task.signAt = this.now;
-        // S2. A message's promise is settled in the turn's order, also when it was dropped.
+        // S2. What promises storage rejects, and other writes are dropped in silence.
+        if (task.phase !== "open") {
+          this.droppedWrites++;
+          return step.what === "post" ? closedBy(task).text : "";
+        }
         if (step.what === "post") this.deliver(() => {});
-        if (task.phase !== "open") this.droppedWrites++;
-        else if (step.what !== "output") this.fact(`${step.what} ${task.name}`);
+        if (step.what !== "output") this.fact(`${step.what} ${task.name}`);
         return "";
       }
       case "outcomes": {
