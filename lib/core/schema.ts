@@ -99,7 +99,7 @@ function thrownInside(schema: StandardSchemaV1, value: unknown): { readonly erro
   if (schema["~standard"].vendor !== "zod" || !("parse" in schema) || typeof schema.parse !== "function")
     return undefined;
   try {
-    schema.parse(structuredClone(value));
+    Reflect.apply(schema.parse, schema, [structuredClone(value)]);
     return undefined;
   } catch (error) {
     return error instanceof Error && /parseAsync/.test(error.message) ? undefined : { error };

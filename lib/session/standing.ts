@@ -98,8 +98,8 @@ const LAST_DATE = 8.64e15;
 function idsInWords(ids: readonly string[], { knows }: Beside): string {
   const known = knows === undefined ? ids : ids.filter(knows);
   if (known.length === 0) return "others";
-  const named = known.slice(0, MOST_NAMED).map(idOf).join(", ");
-  return known.length > MOST_NAMED ? `${named} and ${known.length - MOST_NAMED} more` : named;
+  const first = known.slice(0, MOST_NAMED).map(idOf).join(", ");
+  return known.length > MOST_NAMED ? `${first} and ${known.length - MOST_NAMED} more` : first;
 }
 
 /** A5: an approval is said to be a person's. */
@@ -111,9 +111,9 @@ function questionInWords({ id, kind, question, choices = [] }: InboxRequest): st
 
 /** `one of "eu", "us"`. */
 export function choicesInWords(choices: readonly string[]): string {
-  const named = choices.slice(0, MOST_NAMED).map((choice) => quoted(choice, MOST_OF_CHOICE));
+  const first = choices.slice(0, MOST_NAMED).map((choice) => quoted(choice, MOST_OF_CHOICE));
   const more = choices.length > MOST_NAMED ? ` and ${choices.length - MOST_NAMED} more` : "";
-  return `one of ${named.join(", ")}${more}`;
+  return `one of ${first.join(", ")}${more}`;
 }
 
 /** `3 of 10 pages: reading`, with the task's own words as `say` has them; empty when it says nothing. */

@@ -93,11 +93,11 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools,
         if (isErrandError(error, "STORE_UNAVAILABLE")) return visibleJson(result);
       }
       // §12: the one way out to a model, whichever tool it is.
-      const visible = visibleJson(result);
-      const unstored = { value: isRead ? visible : visibleJson(notStored(core.committer?.failure, tools, maxBytes)) };
+      const shown = visibleJson(result);
+      const unstored = { value: isRead ? shown : visibleJson(notStored(core.committer?.failure, tools, maxBytes)) };
       const ms = core.committer?.failure === undefined ? STORE_MS : 0;
       const limit = { ms, late: () => unstored };
-      return core.waits.answer(undefined, () => visible, { needs: core.loop.seq, signal, limit });
+      return core.waits.answer(undefined, () => shown, { needs: core.loop.seq, signal, limit });
     },
   });
 }
