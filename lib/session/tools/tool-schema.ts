@@ -5,6 +5,7 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson, type Json } from "../../core/json.js";
+import { didYouMean } from "../../core/nearest-name.js";
 import { startOf } from "../escaped.js";
 
 type JsonSchema = { readonly [key: string]: Json };
@@ -127,8 +128,7 @@ function taken<F extends Fields>(fields: F, input: unknown): StandardSchemaV1.Re
   const issues: StandardSchemaV1.Issue[] = [];
   const value: { [name: string]: Json } = {};
   for (const name of Object.keys(given)) {
-    if (!Object.hasOwn(fields, name))
-      issues.push({ message: `there is no ${shown(name)}, only ${Object.keys(fields).join(", ")}`, path: [name] });
+    if (!Object.hasOwn(fields, name)) issues.push({ message: noSuchField(name, Object.keys(fields)), path: [name] });
   }
   for (const [name, { isRequired, wrong }] of Object.entries(fields)) {
     const one = Object.hasOwn(given, name) ? given[name] : undefined;
@@ -142,6 +142,10 @@ function taken<F extends Fields>(fields: F, input: unknown): StandardSchemaV1.Re
   }
   // Each field has what its check let through.
   return issues.length === 0 ? { value: value as Taken<F> } : { issues };
+}
+
+function noSuchField(name: string, known: readonly string[]): string {
+  return `there is no ${shown(name)}${didYouMean(name, known)}, only ${known.join(", ")}`;
 }
 
 /** Enough of it to be recognized. */
