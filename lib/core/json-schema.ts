@@ -2,15 +2,31 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson, type Json } from "./json.js";
+import { handled } from "./pending-wait.js";
+import { zod3JsonSchema } from "./zod-3.js";
 
-/** The schema as JSON Schema, where its library can say it (Standard JSON Schema). */
+/** The schema as JSON Schema, where its library can say it (Standard JSON Schema), or is zod 3. */
 export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12"): Json | undefined {
-  if (!saysJsonSchema(schema["~standard"])) return undefined;
   try {
-    const copied = copyJson(schema["~standard"].jsonSchema.input({ target }));
-    return copied.ok ? copied.json : undefined;
+    const said = saysJsonSchema(schema["~standard"])
+      ? schema["~standard"].jsonSchema.input({ target })
+      : zod3JsonSchema(schema);
+    const copied = said === undefined ? undefined : copyJson(said);
+    return copied?.ok ? copied.json : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** Whether a spawn without an input is refused: so does a schema that throws, or that does not answer at once. */
+export function refusesNothing(schema: StandardSchemaV1): boolean {
+  try {
+    const parsed = schema["~standard"].validate(undefined);
+    if (!("then" in parsed)) return parsed.issues !== undefined;
+    void handled(Promise.resolve(parsed));
+    return true;
+  } catch {
+    return true;
   }
 }
 

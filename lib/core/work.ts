@@ -1,6 +1,7 @@
 // Work: what a task runs: a function, or that of a kind.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { Json } from "./json.js";
 import type { Message } from "./message.js";
 import type { TaskRecord, Weight } from "./record.js";
 import type { RetryPolicy } from "./retry.js";
@@ -21,6 +22,8 @@ export interface KindParts {
   readonly name: string;
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
+  /** What a model, or a form, is told of the input, where its schema cannot say it. */
+  readonly inputJsonSchema: Json | undefined;
   readonly output: StandardSchemaV1 | undefined;
   readonly checkpoint: StandardSchemaV1 | undefined;
   readonly run: (context: never, input: never) => unknown;

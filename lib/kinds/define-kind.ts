@@ -3,7 +3,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Kind, type TaskKind } from "../core/kind.js";
 import type { Message } from "../core/message.js";
-import { checkKnown, checkMs, checkSchema, checkText, checkType } from "../core/options.js";
+import { checkKnown, checkMs, checkSchema, checkText, checkType, takeObject } from "../core/options.js";
 import type { TaskRecord } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
 import { type RetryOptions, takeRetry } from "../core/retry.js";
@@ -23,6 +23,11 @@ export interface KindDefinition<In, I, R, T, C> {
    * is a `TypeError` that names the kind. The journal keeps the raw input, and a restart checks it again.
    */
   input?: StandardSchemaV1<I, In> | undefined;
+  /**
+   * JSON Schema of the input, for a model that starts the kind by `spawn_task`. Default: what the `input` schema says of itself, as zod 3 and each
+   * library with Standard JSON Schema does (zod 4, ArkType); valibot needs `toStandardJsonSchema`, or this. It checks nothing: `input` does.
+   */
+  inputJsonSchema?: { readonly [keyword: string]: unknown } | undefined;
   /**
    * Checks the result; it may check later, within 10 s. A result that does not fit, a schema that throws and one that does not answer in time
    * fail the task with `schema_mismatch`; no result at all fails it with `no_result`.
@@ -108,13 +113,14 @@ export function limitedKind<R, In, I, T, C>(
 ): TaskKind<I, T> {
   checkType("definition", definition, "object");
   checkKnown("defineKind", definition, DEFINITION);
-  const { name, description, input, output, checkpoint, run, retry, lane, weight } = definition;
+  const { name, description, input, inputJsonSchema, output, checkpoint, run, retry, lane, weight } = definition;
   const { timeoutMs, elapsedTimeoutMs } = definition;
   const { deliver, reconcile, answer, cancel, canReattach } = definition;
   checkType("name", name, "string");
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
   checkSchema("input", input);
+  const said = inputJsonSchema === undefined ? undefined : takeObject("inputJsonSchema", inputJsonSchema);
   checkSchema("output", output);
   checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
@@ -129,6 +135,7 @@ export function limitedKind<R, In, I, T, C>(
     name,
     description,
     input,
+    inputJsonSchema: said,
     output,
     checkpoint,
     run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, answer, cancel }),
@@ -149,6 +156,7 @@ const DEFINITION: ReadonlySet<string> = new Set<keyof KindDefinition<never, neve
     "name",
     "description",
     "input",
+    "inputJsonSchema",
     "output",
     "checkpoint",
     "run",

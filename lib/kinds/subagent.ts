@@ -24,6 +24,8 @@ export interface SubagentDefinition<In, I> {
   description?: string | undefined;
   /** Default: `{ prompt: string }`, not empty. */
   input?: StandardSchemaV1<I, In> | undefined;
+  /** JSON Schema of the input, for a model, where `input` cannot say it itself. See `KindDefinition`. */
+  inputJsonSchema?: { readonly [keyword: string]: unknown } | undefined;
   /**
    * Your loop. `ctx` is its session: `ctx.tools()` for its model, `ctx.nextNotices()` to be woken by what it spawned, `ctx.receive()` for what it is
    * told meanwhile, `ctx.ask()` for a person, `ctx.reportUsage()` for its budget. The text is the result; an empty one fails it with `no_result`.
@@ -45,7 +47,7 @@ export interface SubagentDefinition<In, I> {
 export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);
-  const { name = "subagent", description, loop, maxDepth = 3, maxChildren = 16 } = definition;
+  const { name = "subagent", description, inputJsonSchema, loop, maxDepth = 3, maxChildren = 16 } = definition;
   const { lane, timeoutMs, elapsedTimeoutMs, retry, weight } = definition;
   checkType("loop", loop, "function");
   checkCount("maxDepth", maxDepth, 1);
@@ -60,13 +62,35 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   };
   const limits = { maxDepth, maxChildren };
   return limitedKind<string, In, I, string, unknown>(
-    { name, description, input, output: textSchema, run, lane, timeoutMs, elapsedTimeoutMs, retry, weight },
+    {
+      name,
+      description,
+      input,
+      inputJsonSchema,
+      output: textSchema,
+      run,
+      lane,
+      timeoutMs,
+      elapsedTimeoutMs,
+      retry,
+      weight,
+    },
     limits,
   );
 }
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof SubagentDefinition<never, never>>([
-  ...(["name", "description", "input", "loop", "maxDepth", "maxChildren", "lane", "timeoutMs"] as const),
+  ...([
+    "name",
+    "description",
+    "input",
+    "inputJsonSchema",
+    "loop",
+    "maxDepth",
+    "maxChildren",
+    "lane",
+    "timeoutMs",
+  ] as const),
   ...(["elapsedTimeoutMs", "retry", "weight"] as const),
 ]);
 

@@ -6,7 +6,7 @@
 
 import { PRECEDENCES } from "../core/notice.js";
 import { byAge, type ChosenNotices, type ReadyNotices, type TaskNotice } from "../core/ready-notices.js";
-import { escaped } from "./escaped.js";
+import { named } from "./escaped.js";
 import { MOST_OF_ONE } from "./notice-words.js";
 import type { ToolSet } from "./tools/names.js";
 
@@ -197,9 +197,9 @@ function kindsInWords(notices: readonly TaskNotice[]): string {
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
   const kinds = [...counts].sort(([, a], [, b]) => b - a);
-  const named = kinds
+  const largest = kinds
     .slice(0, MOST_KINDS)
-    .map(([kind, count]) => `${count} ${kind === "" ? "without a kind" : escaped(kind, MOST_OF_KIND)}`);
+    .map(([kind, count]) => `${count} ${kind === "" ? "without a kind" : named(kind, MOST_OF_KIND)}`);
   const others = kinds.slice(MOST_KINDS).reduce((sum, [, count]) => sum + count, 0);
-  return (others === 0 ? named : [...named, `${others} of other kinds`]).join(", ");
+  return (others === 0 ? largest : [...largest, `${others} of other kinds`]).join(", ");
 }

@@ -202,6 +202,19 @@ describe("§9 to a model that is given some kinds", () => {
     await manager.close({ graceMs: 0 });
   });
 
+  test("N1 the tasks that its notices only counted are listed without those of other kinds", async () => {
+    const ends = ["crawl", "build"].map((name) => defineKind({ name, run: () => "x".repeat(700) }));
+    const { session, manager } = agent({ kinds: ends });
+    const call = toolsOf(session, { kinds: ["crawl"], maxResultBytes: 100_000 });
+    for (let n = 0; n < 400; n++) session.spawn(n % 2 === 0 ? "crawl" : "build");
+    await settled();
+    const text = (await session.nextNotices({ timeoutMs: 0 }))?.text ?? "";
+    const batch = Number(/list_tasks with batch (\d+)/.exec(text)?.[1]);
+    const { tasks } = (await call("list_tasks", { batch, limit: 100 })) as { tasks: { kind: string }[] };
+    expect(new Set(tasks.map(({ kind }) => kind))).toEqual(new Set(["crawl"]));
+    await manager.close();
+  });
+
   test("nothing at all is known of where there are no kinds", async () => {
     const { session, call } = given2({ kinds: [] });
     session.spawn("search");

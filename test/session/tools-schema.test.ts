@@ -2,11 +2,15 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { defineKind, TaskManager, type TaskTool } from "errand";
+import { monitor, subagent } from "errand/kinds";
 import * as fc from "fast-check";
+import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { given } from "../core/program.js";
-import { kinds } from "./agent.js";
+import { z as z3 } from "zod/v3";
+import { given, untilStopped } from "../core/program.js";
+import { settled } from "../core/support.js";
+import { agent, kinds, refusalIn } from "./agent.js";
 
 const toolsWith = (offered: typeof kinds): readonly TaskTool[] =>
   new TaskManager({ kinds: offered }).session("chat").tools();
@@ -90,7 +94,7 @@ describe("§9 what a kind takes", () => {
     );
   });
 
-  test("is left out where its library cannot say it, and shortened where it is long", () => {
+  test("is said to be unknown where its library cannot say it, and shortened where it is long", () => {
     const mute: StandardSchemaV1<string> = {
       "~standard": { version: 1, vendor: "mute", validate: (value) => ({ value: String(value) }) },
     };
@@ -114,7 +118,131 @@ describe("§9 what a kind takes", () => {
       defineKind({ name: "throwing", input: throwing, run }),
       defineKind({ name: "long", input: z.object(fields), run }),
     );
-    expect(description.split("\n").slice(1)).toEqual(["- plain", "- mute", "- throwing", "- long object"]);
+    const unsaid = "(its input has a shape that is not said here)";
+    expect(description.split("\n").slice(1)).toEqual([
+      "- plain",
+      `- mute ${unsaid}`,
+      `- throwing ${unsaid}`,
+      "- long object",
+    ]);
+  });
+
+  test("is what the kind says of itself, where its library cannot", () => {
+    const input = v.object({ url: v.string() });
+    const inputJsonSchema = { type: "object", properties: { url: { type: "string" } }, required: ["url"] };
+    const silent = spawnOf(defineKind({ name: "crawl", input, run }));
+    expect(silent.description).toContain("- crawl (its input has a shape that is not said here)");
+    for (const kind of [
+      defineKind({ name: "crawl", input, inputJsonSchema, run }),
+      subagent({ name: "crawl", input, inputJsonSchema, loop: () => "done" }),
+    ]) {
+      const tool = spawnOf(kind);
+      expect(tool.description).toContain("- crawl { url: string }");
+      expect(schemaOf(tool).properties).toMatchObject({ input: inputJsonSchema });
+    }
+    expect(() => defineKind({ name: "crawl", inputJsonSchema: [] as never, run })).toThrow(
+      /inputJsonSchema must be a plain object/,
+    );
+  });
+
+  test("of zod 3 is read from its schema, which cannot say it", async () => {
+    const Speed = { slow: "slow", fast: "fast" } as const;
+    const Level = { low: 0, high: 1, 0: "low", 1: "high" } as const;
+    interface Tree {
+      of: Tree[];
+    }
+    const tree: z3.ZodType<Tree> = z3.lazy(() => z3.object({ of: z3.array(tree) }));
+    const input = z3
+      .object({
+        url: z3.string().url().describe("where to begin"),
+        depth: z3.number().int().default(1),
+        share: z3.number().optional(),
+        mode: z3.enum(["a", "b"]),
+        speed: z3.nativeEnum(Speed).nullable(),
+        level: z3.nativeEnum(Level),
+        same: z3.literal(true),
+        list: z3.array(z3.union([z3.string(), z3.number()])),
+        pair: z3.tuple([z3.string(), z3.boolean()]),
+        any: z3.discriminatedUnion("k", [z3.object({ k: z3.literal("x") }), z3.object({ k: z3.literal("y") })]),
+        both: z3.intersection(z3.object({ a: z3.string() }), z3.object({ b: z3.string() })),
+        named: z3.record(z3.number()),
+        text: z3.string().transform(Number).pipe(z3.number()).readonly().catch(1),
+        at: z3.date(),
+        unknown: z3.unknown(),
+        brand: z3.string().brand("id"),
+        tree,
+      })
+      .strict()
+      .refine(() => true);
+    const schema = (schemaOf(spawnOf(defineKind({ name: "crawl", input, run }))).properties as { input: object }).input;
+    expect(schema).toMatchObject({
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        url: { type: "string", description: "where to begin" },
+        depth: { type: "integer" },
+        share: { type: "number" },
+        mode: { type: "string", enum: ["a", "b"] },
+        speed: { anyOf: [{ enum: ["slow", "fast"] }, { type: "null" }] },
+        level: { enum: [0, 1] },
+        same: { const: true },
+        list: { type: "array", items: { anyOf: [{ type: "string" }, { type: "number" }] } },
+        pair: { type: "array" },
+        any: { anyOf: [{ properties: { k: { const: "x" } } }, { properties: { k: { const: "y" } } }] },
+        both: { allOf: [{ properties: { a: {} } }, { properties: { b: {} } }] },
+        named: { type: "object", additionalProperties: { type: "number" } },
+        text: { type: "string" },
+        at: {},
+        unknown: {},
+        brand: { type: "string" },
+        tree: { properties: { of: { items: { properties: { of: { type: "array" } } } } } },
+      },
+    });
+    const { required } = schema as { required: readonly string[] };
+    expect(required).toContain("url");
+    for (const name of ["depth", "share", "unknown"]) expect(required).not.toContain(name);
+    const { description } = spawnOf(defineKind({ name: "crawl", input: z3.object({ url: z3.string() }), run }));
+    expect(description).toContain("- crawl { url: string }");
+  });
+
+  test("is required when no kind can be started without it, and is not there when none takes it", async () => {
+    const requiredOf = (...offered: readonly unknown[]) => spawnOf(...offered).inputSchema.toJSON().required;
+    const needs = defineKind({ name: "needs", input: z.object({ a: z.string() }), run });
+    const needsToo = defineKind({ name: "needsToo", input: z.string(), run });
+    const may = defineKind({ name: "may", input: z.object({ a: z.string() }).optional(), run });
+    const plain = defineKind({ name: "plain", run });
+    const ticks = monitor({ every: { ms: 1_000 }, run: () => undefined });
+    const throws = defineKind({
+      name: "throws",
+      input: z.unknown().transform((value) => (value as { a: string }).a),
+      run,
+    });
+    const later = defineKind({ name: "later", input: z.string().refine(async () => true), run });
+    for (const offered of [[needs], [needs, needsToo], [throws], [later]])
+      expect(requiredOf(...offered)).toEqual(["kind", "input"]);
+    for (const offered of [[may], [plain], [needs, may], [needs, plain], [needs, ticks]])
+      expect(requiredOf(...offered)).toEqual(["kind"]);
+    const [tool] = new TaskManager({ kinds: [needs] }).session("chat").tools();
+    for (const input of [{ kind: "needs" }, { kind: "needs", input: null }])
+      expect(await tool?.execute(input)).toMatchObject({
+        error: "Bad input: input is missing. It takes needs { a: string }",
+      });
+  });
+
+  test("of a monitor is nothing: it is not asked for, and an empty one is none", async () => {
+    const ticks = monitor({ every: { ms: 1_000_000 }, run: () => undefined });
+    const alone = spawnOf(ticks).inputSchema.toJSON();
+    expect([alone.required, Object.keys(alone.properties)]).toEqual([["kind"], ["kind", "name", "title", "wait_ms"]]);
+    const manager = new TaskManager({ kinds: [ticks, defineKind({ name: "plain", run })], graceMs: 1 });
+    const tool = given(manager.session("chat").tools()[0]);
+    expect(tool.description).toContain("- monitor (no input)");
+    for (const input of [undefined, null, {}, ""])
+      expect(await tool.execute({ kind: "monitor", input })).not.toHaveProperty("error");
+    expect(await tool.execute({ kind: "monitor", input: { cron: "* * * * *" } })).toMatchObject({
+      error: expect.stringContaining("a monitor takes no input"),
+      hint: "Nothing was started. It takes monitor (no input)",
+    });
+    await manager.close();
   });
 
   test("of one kind alone is its own schema, so that a client can hold the model to it", () => {
@@ -138,5 +266,41 @@ describe("§9 what a kind takes", () => {
     const words = defineKind({ name: "words", input: z.string(), run });
     expect(schemaOf(spawnOf(one, two)).properties).toMatchObject({ input: { type: "object" } });
     expect(schemaOf(spawnOf(one, words)).properties).not.toMatchObject({ input: { type: "object" } });
+  });
+});
+
+describe("§12 what a model writes", () => {
+  const long = (many: number) => "x".repeat(many);
+  test.each<[tool: string, input: object, says: string]>([
+    ["spawn_task", { kind: "deploy", title: long(201) }, "title must be at most 200 characters long"],
+    ["spawn_task", { kind: "deploy", name: long(61) }, "name must be at most 60 characters long"],
+    ["spawn_task", { kind: "deploy", title: long(1_000_000), name: long(1_000_000) }, "title must be at most 200"],
+    ["spawn_task", { kind: "echo", input: { text: long(1_000_000) } }, "input must be at most 1000000 characters"],
+    ["cancel_task", { task_id: "task_1", reason: long(501) }, "reason must be at most 500 characters long"],
+    ["message_task", { task_id: "task_1", message: long(100_001) }, "message must be at most 100000 characters long"],
+    ["message_task", { task_id: "task_1", message: "x", in_reply_to: long(1_001) }, "in_reply_to must be at most 1000"],
+    ["get_task", { task_id: long(1_001) }, "task_id must be at most 1000 characters long"],
+    ["await_tasks", { task_ids: [long(1_001)] }, "task_ids must be texts of at most 1000 characters each"],
+    ["await_tasks", { task_ids: Array.from({ length: 1_001 }, () => "x") }, "task_ids must be at most 1000 texts"],
+    ["list_tasks", { kind: long(1_001) }, "kind must be at most 1000 characters long"],
+    ["list_tasks", { after: long(1_001) }, "after must be at most 1000 characters long"],
+  ])("is bounded, and %s says by how much: %#", async (tool, input, says) => {
+    const { call, session, manager } = agent();
+    session.spawn(untilStopped);
+    await settled();
+    const before = JSON.stringify(manager.list());
+    const refusal = refusalIn(await call(tool, input));
+    expect(refusal).toContain(says);
+    expect(refusal.length).toBeLessThan(1_000);
+    expect(JSON.stringify(manager.list())).toBe(before);
+    await manager.close({ graceMs: 0 });
+  });
+
+  test("counts characters, not halves of them", async () => {
+    const { call, manager } = agent();
+    const start = (title: string) => call("spawn_task", { kind: "deploy", title });
+    expect(await start("🗼".repeat(200))).not.toHaveProperty("error");
+    expect(await start("🗼".repeat(201))).toHaveProperty("error");
+    await manager.close({ graceMs: 0 });
   });
 });

@@ -11,50 +11,56 @@ import { type Host, tasksOf } from "./host.js";
 import { advice } from "./names.js";
 import { Refused } from "./refusals.js";
 import { idOf, nameOf } from "./task-facts.js";
+import { type Field, text } from "./tool-schema.js";
 
-/** For the description of a field. */
-export const ADDRESS = "A task_id, or a task's name";
+/** Longer than any address that is shown. */
+export const LONGEST_ADDRESS = 1_000;
 
-export function taskOf(host: Host, address: string): Task {
-  const found = taskAt(host, address) ?? taskAt(host, unquoted(address));
-  if (found !== undefined) return found;
-  throw unknownTask(host, address);
+/** The field of a tool. */
+export function address(): Field<string> {
+  return text(LONGEST_ADDRESS, "A task_id, or a task's name");
 }
 
-function taskAt(host: Host, address: string): Task | undefined {
+export function taskOf(host: Host, given: string): Task {
+  const found = taskAt(host, given) ?? taskAt(host, unquoted(given));
+  if (found !== undefined) return found;
+  throw unknownTask(host, given);
+}
+
+function taskAt(host: Host, given: string): Task | undefined {
   const { core, owner, owns } = host;
   // N1: what a notice refers to can be read until the next batch, also when its record is evicted.
-  const byId = core.registry.byId(address) ?? core.notices.lastBatchOf(owner)?.tasks.get(address);
+  const byId = core.registry.byId(given) ?? core.notices.lastBatchOf(owner)?.tasks.get(given);
   if (byId !== undefined && owns(byId)) return byId;
   const sessionId = typeof owner === "string" ? owner : owner.sessionId;
-  const byName = core.registry.byName(sessionId, address);
+  const byName = core.registry.byName(sessionId, given);
   if (byName !== undefined && owns(byName)) return byName;
-  return shownAs(host, address);
+  return shownAs(host, given);
 }
 
 /** Those that are over keep their names until another has them; an id may be shown otherwise than it is. */
-function shownAs(host: Host, address: string): Task | undefined {
+function shownAs(host: Host, given: string): Task | undefined {
   const byId: Task[] = [];
   let byName: Task | undefined;
   for (const task of tasksOf(host)) {
-    if (idOf(task) === address || shownId(task.id) === address) byId.push(task);
-    const isNamed = task.traits.name === address || nameOf(task) === address;
+    if (idOf(task) === given || shownId(task.id) === given) byId.push(task);
+    const isNamed = task.traits.name === given || nameOf(task) === given;
     if (isNamed && (byName === undefined || byName.isOver || !task.isOver)) byName = task;
   }
   const [task, ...others] = byId;
   if (task === undefined || others.length === 0) return task ?? byName;
   throw new Refused(
-    `${byId.length} tasks have ids that are shown as ${quoted(address, MOST_SHOWN)}`,
+    `${byId.length} tasks have ids that are shown as ${quoted(given, MOST_SHOWN)}`,
     advice(host.tools, "Use the name of one: list_tasks shows those that have a name", "Use the name of one"),
   );
 }
 
-function unquoted(address: string): string {
-  return /^".+"$/s.test(address) ? address.slice(1, -1) : address;
+function unquoted(given: string): string {
+  return /^".+"$/s.test(given) ? given.slice(1, -1) : given;
 }
 
-function unknownTask(host: Host, address: string): Refused {
-  const none = `There is no task ${quoted(address, MOST_SHOWN)}`;
+function unknownTask(host: Host, given: string): Refused {
+  const none = `There is no task ${quoted(given, MOST_SHOWN)}`;
   const known = [...tasksOf(host)];
   if (known.length === 0)
     return new Refused(none, advice(host.tools, "You have no tasks: spawn_task starts one", "You have no tasks"));

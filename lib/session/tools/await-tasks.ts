@@ -1,7 +1,7 @@
 // await_tasks: a model waits for tasks to end. It is called back early by a question, or by a message for itself.
 
 import type { Task } from "../../core/task.js";
-import { taskOf } from "./address.js";
+import { LONGEST_ADDRESS, taskOf } from "./address.js";
 import { fitted, present, type Result } from "./bounded.js";
 import { type Host, handed, isUntold, tasksOf, wakeInWords } from "./host.js";
 import { advice } from "./names.js";
@@ -11,6 +11,7 @@ import { endReader, idOf, inBrief, nameOf } from "./task-facts.js";
 import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, oneOf, optional, texts } from "./tool-schema.js";
 
+const MOST_AWAITED = 1_000;
 const LONGEST_WAIT_MS = 3_600_000;
 const DEFAULT_WAIT_MS = 300_000;
 
@@ -21,7 +22,7 @@ export function awaitTasks(setting: Setting): TaskTool {
       description:
         "Wait until tasks end, and have their results. Returns early when one asks something or you have a message.",
       fields: {
-        task_ids: optional(texts("Their task_ids or names. Default: all")),
+        task_ids: optional(texts(MOST_AWAITED, LONGEST_ADDRESS, "Their task_ids or names. Default: all")),
         mode: optional(oneOf(["all", "any"])),
         timeout_ms: optional(integer(0, LONGEST_WAIT_MS, `Default ${DEFAULT_WAIT_MS}`)),
       },

@@ -2,7 +2,7 @@
 
 import { attachedDescendantsOf } from "../../core/hierarchy.js";
 import type { Task } from "../../core/task.js";
-import { ADDRESS, taskOf } from "./address.js";
+import { address, taskOf } from "./address.js";
 import { bytesOf, fitted, present, type Result } from "./bounded.js";
 import { handed, wait, wakeInWords } from "./host.js";
 import { endReader, idOf } from "./task-facts.js";
@@ -10,6 +10,8 @@ import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, optional, text } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 60_000;
+/** Kept in the record. */
+const LONGEST_REASON = 500;
 const DEFAULT_WAIT_MS = 5_000;
 const DEFAULT_REASON = "by your cancel";
 
@@ -19,8 +21,8 @@ export function cancelTask(setting: Setting): TaskTool {
       name: "cancel_task",
       description: "Stop a task and all below it. Tells how it really ended.",
       fields: {
-        task_id: text(ADDRESS),
-        reason: optional(text()),
+        task_id: address(),
+        reason: optional(text(LONGEST_REASON)),
         wait_ms: optional(integer(0, LONGEST_WAIT_MS, `For its end, default ${DEFAULT_WAIT_MS}`)),
       },
       run: async ({ task_id, reason = DEFAULT_REASON, wait_ms: timeoutMs = DEFAULT_WAIT_MS }, calling) => {

@@ -10,7 +10,7 @@ import type { Made } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
 import { idOf as idInWords } from "../standing.js";
 import { visible, visibleText } from "../visible.js";
-import { ADDRESS, taskOf } from "./address.js";
+import { address, taskOf } from "./address.js";
 import { cut, endOf, fitted, headOf, present, type Result } from "./bounded.js";
 import { type Host, handed, wakeInWords } from "./host.js";
 import { advice } from "./names.js";
@@ -26,6 +26,8 @@ const DESCRIPTION = "One task: result, open questions, messages, output.";
 const MOST_MESSAGES = 5;
 /** Where the older messages, or the events, are more than so many, the newest of them. */
 const READ_ON = 10;
+/** A number, or a number and a character of that one. */
+const LONGEST_PLACE = 31;
 const MOST_ARTIFACTS = 10;
 
 export function getTask(setting: Setting): TaskTool {
@@ -34,11 +36,11 @@ export function getTask(setting: Setting): TaskTool {
       name: "get_task",
       description: advice(setting.tools, `${DESCRIPTION} To wait for it use await_tasks.`, DESCRIPTION),
       fields: {
-        task_id: text(ADDRESS),
+        task_id: address(),
         result_after: optional(integer(0, NO_END, "Read a long result on from this character")),
         output_after: optional(integer(0, NO_END, "Output since this output_cursor")),
-        messages_from: optional(text("Read the messages from this number on")),
-        events_from: optional(text("The same for custom events")),
+        messages_from: optional(text(LONGEST_PLACE, "Read the messages from this number on")),
+        events_from: optional(text(LONGEST_PLACE, "The same for custom events")),
         full: optional(flag("Also when nothing has changed")),
       },
       isRead: true,

@@ -1,19 +1,31 @@
 // Kind shape: what a kind takes, as its input's schema says it: in a line for a description, or whole for one kind alone (§9).
 //
-// Most schema libraries can say it as JSON Schema (Standard JSON Schema). Of one that cannot, nothing is shown, and a refusal tells what fits.
+// Most schema libraries can say it as JSON Schema (Standard JSON Schema), and a kind may say it itself (`inputJsonSchema`). Where neither does, a
+// model is told that there is an input, and a refusal says what fits.
 
 import type { Json } from "../../core/json.js";
-import { toJsonSchema } from "../../core/json-schema.js";
+import { refusesNothing, toJsonSchema } from "../../core/json-schema.js";
 import type { KindParts } from "../../core/work.js";
 
 type JsonSchema = { readonly [key: string]: Json };
 
 /** Of its input. `undefined`: it has none, or its library cannot say it. */
-export function inputSchemaOf({ input }: KindParts, target?: string): JsonSchema | undefined {
-  const json = input === undefined ? undefined : toJsonSchema(input, target);
+export function inputSchemaOf({ input, inputJsonSchema }: KindParts, target?: string): JsonSchema | undefined {
+  const json = inputJsonSchema ?? (input === undefined ? undefined : toJsonSchema(input, target));
   if (!isSchema(json)) return undefined;
   const { $schema: _, ...schema } = json;
   return schema;
+}
+
+/** No value fits it: its tasks take none. */
+export function takesNoInput(parts: KindParts): boolean {
+  const not = inputSchemaOf(parts)?.not;
+  return isSchema(not) && Object.keys(not).length === 0;
+}
+
+/** A call without an input starts nothing. */
+export function needsInput({ input }: KindParts): boolean {
+  return input !== undefined && refusesNothing(input);
 }
 
 /** It points at parts of itself, which are elsewhere once it stands inside another. */
@@ -24,7 +36,8 @@ export function isSelfContained(schema: JsonSchema): boolean {
 /** `crawl { url: string, depth?: integer }: Crawls a site`. */
 export function kindInWords(parts: KindParts): string {
   const schema = inputSchemaOf(parts);
-  const shape = schema === undefined ? "" : ` ${shapeOf(schema)}`;
+  const unsaid = parts.input === undefined ? "" : " (its input has a shape that is not said here)";
+  const shape = takesNoInput(parts) ? " (no input)" : schema === undefined ? unsaid : ` ${shapeOf(schema)}`;
   return `${parts.name}${shape}${parts.description === undefined ? "" : `: ${parts.description}`}`;
 }
 

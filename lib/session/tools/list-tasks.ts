@@ -2,7 +2,7 @@
 
 import { TASK_STATUSES } from "../../core/status.js";
 import type { Task } from "../../core/task.js";
-import { taskOf } from "./address.js";
+import { LONGEST_ADDRESS, taskOf } from "./address.js";
 import { bytesOf, present, type Result } from "./bounded.js";
 import { type Host, tasksOf } from "./host.js";
 import { advice } from "./names.js";
@@ -23,8 +23,8 @@ export function listTasks(setting: Setting): TaskTool {
       description: "Your tasks and those below them, oldest first.",
       fields: {
         status: optional(oneOf(["live", ...TASK_STATUSES])),
-        kind: optional(text()),
-        after: optional(text("Read on after this task_id")),
+        kind: optional(text(LONGEST_ADDRESS)),
+        after: optional(text(LONGEST_ADDRESS, "Read on after this task_id")),
         limit: optional(integer(1, LARGEST_PAGE)),
         batch: optional(integer(1, NO_END, "Only those that your last notices counted")),
       },
@@ -50,9 +50,9 @@ export function listTasks(setting: Setting): TaskTool {
 }
 
 /** N1: the successes that the newest notices of this loop only counted, evicted or not. */
-function countedIn({ core, owner, tools }: Host, batch: number): Iterable<Task> {
+function countedIn({ core, owner, owns, tools }: Host, batch: number): Iterable<Task> {
   const last = core.notices.lastBatchOf(owner);
-  if (last?.number === batch) return last.counted.values();
+  if (last?.number === batch) return [...last.counted.values()].filter(owns);
   throw new Refused(
     `There is no batch ${batch}: you have had other notices since`,
     advice(tools, 'list_tasks with status "succeeded"'),

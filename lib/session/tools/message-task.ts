@@ -12,7 +12,7 @@ import type { Task } from "../../core/task.js";
 import { quoted } from "../escaped.js";
 import { idOf as idInWords } from "../standing.js";
 import { visible } from "../visible.js";
-import { ADDRESS, taskOf } from "./address.js";
+import { address, LONGEST_ADDRESS, taskOf } from "./address.js";
 import { cut, fitted, present, type Result } from "./bounded.js";
 import type { Host } from "./host.js";
 import { advice } from "./names.js";
@@ -22,15 +22,18 @@ import { idOf } from "./task-facts.js";
 import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { optional, text } from "./tool-schema.js";
 
+/** Kept in the journal, with every other message of the task. */
+const LONGEST_MESSAGE = 100_000;
+
 export function messageTask(setting: Setting): TaskTool {
   return taskTool(
     {
       name: "message_task",
       description: "Tell a living task something, or answer its question. Approvals are for people.",
       fields: {
-        task_id: text(ADDRESS),
-        message: text("A question with answer_schema takes JSON"),
-        in_reply_to: optional(text("request_id of the question it answers")),
+        task_id: address(),
+        message: text(LONGEST_MESSAGE, "A question with answer_schema takes JSON"),
+        in_reply_to: optional(text(LONGEST_ADDRESS, "request_id of the question it answers")),
       },
       run: ({ task_id, message, in_reply_to }, calling) => {
         const task = taskOf(calling.host, task_id);

@@ -9,14 +9,19 @@ import type { KindParts } from "../../core/work.js";
 import { taskOf } from "./address.js";
 import { fitted, present, type Result } from "./bounded.js";
 import { handed, wait, wakeInWords } from "./host.js";
-import { inputSchemaOf, isSelfContained, kindInWords } from "./kind-shape.js";
+import { inputSchemaOf, isSelfContained, kindInWords, needsInput, takesNoInput } from "./kind-shape.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { endReader, idOf } from "./task-facts.js";
 import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
-import { anything, integer, oneOf, optional, text } from "./tool-schema.js";
+import { anything, type Field, integer, oneOf, optional, text } from "./tool-schema.js";
 
 const LONGEST_WAIT_MS = 600_000;
+/** A name is shown whole, so that it is an address. */
+const LONGEST_NAME = 60;
+const LONGEST_TITLE = 200;
+/** Of the JSON of an input: a record and its journal keep it. */
+const LONGEST_INPUT = 1_000_000;
 
 export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setting: Setting): TaskTool {
   const listed = kinds.map((kind) => `- ${kindInWords(kind)}`).join("\n");
@@ -26,9 +31,9 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setti
       description: `Start work that goes on in the background while you do other things. Kinds:\n${listed}`,
       fields: {
         kind: oneOf(kinds.map(({ name }) => name)),
-        input: optional(anything((target) => inputFor(kinds, target))),
-        name: optional(text("Short, unique among living tasks")),
-        title: optional(text("What it is about, in a line")),
+        ...inputField(kinds),
+        name: optional(text(LONGEST_NAME, "Short, unique among living tasks: an address like its task_id")),
+        title: optional(text(LONGEST_TITLE, "What it is about, in a line")),
         wait_ms: optional(integer(0, LONGEST_WAIT_MS, "Wait for the result first, so long at most")),
       },
       run: async ({ kind, input, name, title, wait_ms: timeoutMs = 0 }, calling) => {
@@ -56,7 +61,7 @@ interface Spawned {
 }
 
 /** A refusal says what the kind takes: its description was long ago, in the model's time. */
-function spawned(parts: KindParts, input: unknown, spawn: (input: unknown) => TaskHandle): TaskHandle {
+function spawned(parts: KindParts, input: Json | undefined, spawn: (input: unknown) => TaskHandle): TaskHandle {
   try {
     return spawn(unwrapped(parts, input));
   } catch (error) {
@@ -66,8 +71,15 @@ function spawned(parts: KindParts, input: unknown, spawn: (input: unknown) => Ta
   }
 }
 
-/** An object that a model wrote as a text of JSON is meant to be one. */
-function unwrapped(parts: KindParts, input: unknown): unknown {
+/** An object that a model wrote as a text of JSON is meant to be one, and an empty one where there is nothing to say as nothing. */
+function unwrapped(parts: KindParts, input: Json | undefined): unknown {
+  if (input === undefined) return input;
+  if (takesNoInput(parts) && ["{}", '"{}"', '""'].includes(JSON.stringify(input))) return undefined;
+  if (JSON.stringify(input).length > LONGEST_INPUT)
+    throw new Refused(
+      `input must be at most ${LONGEST_INPUT} characters of JSON`,
+      "Nothing was started. Put what is long in a file, and say where it is",
+    );
   if (typeof input !== "string" || inputSchemaOf(parts)?.type !== "object") return input;
   try {
     const parsed: unknown = JSON.parse(input);
@@ -97,6 +109,17 @@ function receiptFor(task: Task, { isNew, hasWaited }: Spawned, { host, maxBytes 
       note: note === "" ? undefined : note,
     }),
   );
+}
+
+/** Required when none of the kinds can be started without it, and not there when none takes one. */
+function inputField(kinds: readonly KindParts[]): { readonly input?: Field<Json | undefined> } {
+  const takers = kinds.filter((kind) => !takesNoInput(kind));
+  if (takers.length === 0) return {};
+  const [only] = kinds;
+  const takes =
+    kinds.length === 1 && only !== undefined ? `It takes ${kindInWords(only)}` : "Each kind says what it takes";
+  const input = anything((target) => inputFor(takers, target), `input is missing. ${takes}`);
+  return { input: kinds.every(needsInput) ? input : optional(input) };
 }
 
 /** Of one kind alone, its own, so that a client can hold the model to it; of several, what they have in common. */

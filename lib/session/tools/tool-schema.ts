@@ -9,6 +9,19 @@ import { didYouMean } from "../../core/nearest-name.js";
 import { startOf } from "../escaped.js";
 
 type JsonSchema = { readonly [key: string]: Json };
+/**
+ * A JSON Schema that each client takes as it is: `parameters` of OpenAI, `input_schema` of Anthropic, `inputSchema` of MCP and of the AI SDK.
+ * An alias and no interface: only then do its fields count as an index, where a client's type has one.
+ */
+export type ToolJsonSchema = {
+  type: "object";
+  properties: { [field: string]: ToolFieldSchema };
+  /** Empty when every field may be left out. */
+  required: string[];
+  additionalProperties: false;
+};
+/** The schema of one field. */
+export type ToolFieldSchema = { [keyword: string]: unknown };
 type Target = "draft-2020-12" | "draft-07";
 const TARGETS: readonly string[] = ["draft-2020-12", "draft-07"] satisfies readonly Target[];
 
@@ -18,6 +31,8 @@ export interface Field<T> {
   readonly json: (target: Target) => JsonSchema;
   /** What it must be, when it is not; `undefined`: it is. */
   readonly wrong: (value: Json) => string | undefined;
+  /** What there is to say when it is missing. */
+  readonly missing?: string;
   /** For the compiler alone. */
   readonly "~gives"?: T;
 }
@@ -27,8 +42,8 @@ export type Taken<F extends Fields> = { readonly [N in keyof F]: F[N] extends Fi
 /** What a client hands to a model, and what comes back from it. */
 export interface ToolInputSchema {
   readonly "~standard": StandardSchemaV1.Props<unknown, unknown> & StandardJSONSchemaV1.Props<unknown, unknown>;
-  /** The JSON Schema, for clients that want it plain: `{ name, description, input_schema: tool.inputSchema.toJSON() }`. */
-  toJSON(): { [keyword: string]: unknown };
+  /** The JSON Schema, for clients that want it plain: `{ name, description, input_schema: tool.inputSchema.toJSON() }`. A new copy each time. */
+  toJSON(): ToolJsonSchema;
 }
 
 /** A tool's input: its schema, and the same check with its types. */
@@ -50,11 +65,20 @@ export function toolInput<F extends Fields>(fields: F): ToolInput<F> {
 
 // ── fields ─────────────────────────────────────────────────────────────────
 
-/** Text that is not empty. */
-export function text(description?: string): Field<string> {
-  return field({ type: "string", description }, (value) =>
-    typeof value === "string" && value !== "" ? undefined : "a text that is not empty",
-  );
+/** Text that is not empty, of at most so many characters: a record, its journal and every snapshot keep what a model writes (§12). */
+export function text(most: number, description?: string): Field<string> {
+  return field({ type: "string", maxLength: most, description }, (value) => wrongText(value, most));
+}
+
+function wrongText(value: Json, most: number): string | undefined {
+  if (typeof value !== "string" || value === "") return "a text that is not empty";
+  return isLonger(value, most) ? `at most ${most} characters long` : undefined;
+}
+
+/** In characters, as JSON Schema counts them. */
+function isLonger(value: string, most: number): boolean {
+  if (value.length <= most) return false;
+  return value.length > 2 * most || [...value].length > most;
 }
 
 export function oneOf<const T extends string>(choices: readonly T[], description?: string): Field<T> {
@@ -78,15 +102,19 @@ export function flag(description?: string): Field<boolean> {
   return field({ type: "boolean", description }, (value) => (typeof value === "boolean" ? undefined : "true or false"));
 }
 
-export function texts(description?: string): Field<readonly string[]> {
-  return field({ type: "array", items: { type: "string" }, description }, (value) =>
-    Array.isArray(value) && value.every((item) => typeof item === "string") ? undefined : "a list of texts",
-  );
+/** At most `many` texts, of at most `most` characters each. */
+export function texts(many: number, most: number, description?: string): Field<readonly string[]> {
+  const items = { type: "string", maxLength: most };
+  return field({ type: "array", items, maxItems: many, description }, (value) => {
+    if (!Array.isArray(value) || !value.every((item) => typeof item === "string")) return "a list of texts";
+    if (value.length > many) return `at most ${many} texts`;
+    return value.some((item) => isLonger(item, most)) ? `texts of at most ${most} characters each` : undefined;
+  });
 }
 
-/** Whatever JSON can carry: somebody else checks it. */
-export function anything(json: (target: Target) => JsonSchema): Field<Json> {
-  return { isRequired: true, json, wrong: () => undefined };
+/** Whatever JSON can carry: its kind checks it. */
+export function anything(json: (target: Target) => JsonSchema, missing: string): Field<Json> {
+  return { isRequired: true, json, wrong: () => undefined, missing };
 }
 
 export function optional<T>({ json, wrong }: Field<T>): Field<T | undefined> {
@@ -104,17 +132,17 @@ function field<T>(
 // ── both uses ──────────────────────────────────────────────────────────────
 
 /** Made anew each time: a client may change what it is given. */
-function jsonSchemaOf(fields: Fields, target: string): Record<string, unknown> {
+function jsonSchemaOf(fields: Fields, target: string): ToolJsonSchema {
   if (!TARGETS.includes(target))
     throw new TypeError(`target must be one of ${TARGETS.join(", ")}, got ${JSON.stringify(target)}`);
   const properties = Object.entries(fields).map(([name, { json }]) => [name, json(target as Target)] as const);
   const required = Object.keys(fields).filter((name) => fields[name]?.isRequired);
-  return structuredClone({
+  return {
     type: "object",
-    properties: Object.fromEntries(properties),
-    ...(required.length === 0 ? {} : { required }),
+    properties: structuredClone(Object.fromEntries(properties)),
+    required,
     additionalProperties: false,
-  });
+  };
 }
 
 /** What nothing was given for is left out, and so is an empty text where there need be none: models write both for "none". */
@@ -130,10 +158,10 @@ function taken<F extends Fields>(fields: F, input: unknown): StandardSchemaV1.Re
   for (const name of Object.keys(given)) {
     if (!Object.hasOwn(fields, name)) issues.push({ message: noSuchField(name, Object.keys(fields)), path: [name] });
   }
-  for (const [name, { isRequired, wrong }] of Object.entries(fields)) {
+  for (const [name, { isRequired, wrong, missing = `${name} is missing` }] of Object.entries(fields)) {
     const one = Object.hasOwn(given, name) ? given[name] : undefined;
     if (one === undefined || one === null || (one === "" && !isRequired)) {
-      if (isRequired) issues.push({ message: `${name} is missing`, path: [name] });
+      if (isRequired) issues.push({ message: missing, path: [name] });
       continue;
     }
     const must = wrong(one);
