@@ -2,7 +2,7 @@
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson, type Json } from "./json.js";
-import { handled } from "./pending-wait.js";
+import { judgeNow } from "./schema.js";
 import { zod3JsonSchema } from "./zod-3.js";
 
 /** The schema as JSON Schema, where its library can say it (Standard JSON Schema), or is zod 3. */
@@ -18,13 +18,10 @@ export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12")
   }
 }
 
-/** Whether a spawn without an input is refused: so does a schema that throws, or that does not answer at once. */
+/** Whether a spawn without an input is refused: so does a schema that throws, or that checks later. */
 export function refusesNothing(schema: StandardSchemaV1): boolean {
   try {
-    const parsed = schema["~standard"].validate(undefined);
-    if (!("then" in parsed)) return parsed.issues !== undefined;
-    void handled(Promise.resolve(parsed));
-    return true;
+    return !judgeNow(schema, undefined, "the input").fits;
   } catch {
     return true;
   }

@@ -79,14 +79,14 @@ function typed(parts: Parts, depth: number): JsonSchema {
     case "ZodPipeline":
       return inner(parts.in);
     case "ZodLazy":
-      return inner(typeof parts.getter === "function" ? parts.getter() : undefined);
+      return inner(called(parts, "getter"));
     default:
       return {};
   }
 }
 
 function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSchema {
-  const shape: unknown = typeof parts.shape === "function" ? parts.shape() : parts.shape;
+  const shape = called(parts, "shape");
   const fields = isParts(shape) ? Object.entries(shape) : [];
   const required = fields.filter(([, field]) => !mayBeLeftOut(field)).map(([name]) => name);
   return {
@@ -99,7 +99,7 @@ function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSch
 
 /** Asked of the schema itself, as zod asks it. */
 function mayBeLeftOut(field: unknown): boolean {
-  return isParts(field) && typeof field.isOptional === "function" && field.isOptional() === true;
+  return isParts(field) && called(field, "isOptional") === true;
 }
 
 /** An enum of numbers names each of them in both directions. */
@@ -111,6 +111,12 @@ function choicesOf(values: unknown): readonly Json[] {
         isScalar(value) && !(typeof value === "string" && typeof values[value] === "number" && /^\d/.test(key)),
     )
     .map(([, value]) => (isScalar(value) ? value : null));
+}
+
+/** What a method of it gives. */
+function called(parts: Parts, method: string): unknown {
+  const found = parts[method];
+  return typeof found === "function" ? Reflect.apply(found, parts, []) : found;
 }
 
 function listOf(value: unknown): readonly unknown[] {

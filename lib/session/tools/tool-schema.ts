@@ -78,7 +78,7 @@ function wrongText(value: Json, most: number): string | undefined {
 /** In characters, as JSON Schema counts them. */
 function isLonger(value: string, most: number): boolean {
   if (value.length <= most) return false;
-  return value.length > 2 * most || [...value].length > most;
+  return value.length > 2 * most || Array.from(value).length > most;
 }
 
 export function oneOf<const T extends string>(choices: readonly T[], description?: string): Field<T> {
