@@ -26,6 +26,7 @@ const { values: given } = parseArgs({
     trees: { type: "string" },
     passes: { type: "string" },
     quick: { type: "boolean", default: false },
+    leak: { type: "boolean", default: false },
     json: { type: "string" },
     help: { type: "boolean", default: false },
   },
@@ -39,6 +40,7 @@ Soak: the heap while millions of short tasks come and go, and while something ha
   --trees N    trees that live at once (${full.trees})
   --passes N   things that happen to each tree (${full.passes})
   --quick      the same with --tasks ${quick.tasks} --trees ${quick.trees} --passes ${quick.passes}, measured ${quick.points} times a part instead of ${full.points}
+  --leak       keep 100 bytes of each short task, which the soak must find
   --json FILE  where the curves go; the picture stands beside it (bench/results/soak.json; none with --quick)
   --help       this
 `);
@@ -66,10 +68,16 @@ const standing = {
   listeners: listenersOfProcess(),
 };
 
+/** What `--leak` keeps: eight bytes a number. */
+const leaked: number[][] = [];
+
 /** Collects and measures so many times on the way to `most`. */
 function curve(name: string, most: number): { readonly points: Point[]; readonly pause: Owner["pause"] } {
   const points: Point[] = [];
+  let kept = 0;
   const pause = async (done: number): Promise<void> => {
+    if (given.leak && done > kept) leaked.push(Array.from({ length: Math.ceil((done - kept) * 12.5) }, Math.random));
+    kept = done;
     if (done < (points.length / scale.points) * most) return;
     const y = await heapNow();
     points.push({ x: done, y });

@@ -39,6 +39,8 @@ else await killAndStartAgain();
 
 /** The program itself, as it would be without this example around it: it opens its store and goes on. */
 async function work(directory: string, life: string): Promise<void> {
+  // A question that waits for a person keeps no process alive; a server would.
+  const alive = setInterval(() => {}, 60_000);
   const manager = await TaskManager.open({ store: fileStore(directory), kinds: [crawl] });
   // The same id is the same task, in whichever process.
   const task = manager.spawn(crawl, { id: "crawl-1", input: { site: "example.org" } });
@@ -51,6 +53,7 @@ async function work(directory: string, life: string): Promise<void> {
   }
   console.log(await task.result());
   await manager.close();
+  clearInterval(alive);
 }
 
 async function killAndStartAgain(): Promise<void> {

@@ -55,6 +55,12 @@ test("a process that has soaked keeps a flat heap, no listener, no timer and no 
   expect(picture.match(/<polyline/gu)).toHaveLength(2);
 }, 60_000);
 
+test("a process that keeps a hundred bytes of each task is found out, on each runtime", async () => {
+  const { code, stderr } = await soak(["--quick", "--tasks", "20000", "--trees", "10", "--passes", "8", "--leak"]);
+  expect(stderr).toMatch(/FAILED: short tasks, rise of the heap in the second half/u);
+  expect(code).toBe(1);
+}, 60_000);
+
 describe("flat", () => {
   const curve = (y: (x: number) => number): readonly Point[] =>
     Array.from({ length: 40 }, (_, place) => ({ x: place * 1_000, y: y(place * 1_000) }));
