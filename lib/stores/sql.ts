@@ -1,4 +1,4 @@
-// SQL: the durable store that several processes share, in PostgreSQL (`pg`) or SQLite (`libsql`).
+// SQL: the durable store that several processes share, in PostgreSQL (`pg`) or SQLite (`libsql`, `better-sqlite3`, `node:sqlite`).
 //
 // What is in it, and how it is asked for, is told in lib/stores/sql/. Neither driver is imported: the connection is the user's own.
 
@@ -7,7 +7,7 @@ import type { TaskStore } from "../core/store.js";
 import type { SqlConnection } from "./sql/connection.js";
 import { PostgresConnection, type PostgresPool } from "./sql/postgres.js";
 import { SqlStore } from "./sql/sql-store.js";
-import { SqliteConnection, type SqliteDatabase } from "./sql/sqlite.js";
+import { checkDatabase, SqliteConnection, type SqliteDatabase } from "./sql/sqlite.js";
 
 export type { SqlConnection, SqlRow, SqlStatement, SqlWork } from "./sql/connection.js";
 export type { PostgresClient, PostgresPool } from "./sql/postgres.js";
@@ -59,12 +59,14 @@ export function postgres(pool: PostgresPool): SqlConnection {
 }
 
 /**
- * A `Database` of `libsql`, in a file. Run `PRAGMA journal_mode = WAL` on it; with `synchronous` below FULL, or below EXTRA in another mode,
+ * A `Database` of `libsql` or `better-sqlite3`, or a `DatabaseSync` of `node:sqlite` (Node 22.13 or newer), in a file. Another driver is a `TypeError`
+ * that names what it lacks. Open `better-sqlite3` with `{ timeout: 0 }`: errand waits for other writers itself, without stopping the process.
+ *
+ * Run `PRAGMA journal_mode = WAL` on it; with `synchronous` below FULL, or below EXTRA in another mode,
  * `open` is refused, since a commit could be lost. May be shared with stores of other namespaces and with your own statements, as long as no
  * transaction of yours is left open over an `await`.
  */
 export function sqlite(database: SqliteDatabase): SqlConnection {
-  checkMethod("database", database, "prepare");
-  checkMethod("database", database, "exec");
+  checkDatabase(database);
   return new SqliteConnection(database);
 }

@@ -5,7 +5,8 @@ import { describe, test } from "vitest";
 import { fileStore } from "../../lib/stores/file.js";
 import { sqlStore } from "../../lib/stores/sql.js";
 import { pictureOf, place } from "../stores/place.js";
-import { lapse, postgresKind, type SqlKind, sqliteKind } from "../stores/sql-place.js";
+import { lapse, postgresKind, type SqlKind, sqliteKind, sqliteKindOf } from "../stores/sql-place.js";
+import { otherDrivers } from "../stores/sqlite-drivers.js";
 
 async function inMemory(): Promise<StoreUnderTest> {
   const store = memoryStore();
@@ -86,12 +87,23 @@ const onPostgres: [name: string, make: () => Promise<StoreUnderTest>][] =
     ? []
     : [["the SQL store on PostgreSQL whose first writer was killed", inDatabaseOfTheDead(postgresql)]];
 
+const drivers = await otherDrivers();
+for (const words of drivers.lacking) {
+  process.stderr.write(`skipped: ${words}\n`);
+  test.skip(`the SQL store on SQLite: ${words}`);
+}
+const onOtherDrivers = drivers.found.map((driver): [name: string, make: () => Promise<StoreUnderTest>] => [
+  `the SQL store on SQLite by ${driver.name} whose first writer was killed`,
+  inDatabaseOfTheDead(sqliteKindOf(driver)),
+]);
+
 describe.each<[name: string, make: () => Promise<StoreUnderTest>]>([
   ["the memory store", inMemory],
   ["the file store", onDisk],
   ["the file store whose first writer was killed", onDiskOfTheDead],
   ["the SQL store on SQLite", inDatabase(sqliteKind)],
   ["the SQL store on SQLite whose first writer was killed", inDatabaseOfTheDead(sqliteKind)],
+  ...onOtherDrivers,
   ...onPostgres,
 ])("%s", (_name, make) => {
   for (const law of storeContract(make)) test(law.title, () => law.run());

@@ -1,8 +1,10 @@
 // The file store on a disk that fails, is full, slow, or is taken away; and its journal as it grows and is compacted.
+import fs from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { isErrandError } from "errand";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FileStore } from "../../lib/stores/file/file-store.js";
 import { segmentAt } from "../../lib/stores/file/segment.js";
 import { fileStore, verifyJournal } from "../../lib/stores/file.js";
@@ -408,4 +410,24 @@ describe("what a crash has left", () => {
     });
     expect((await verifyJournal(directory)).torn).toEqual({ file, line: 5, byte: whole.length, bytes: 24 });
   });
+});
+
+test("a store opens where a FileHandle cannot sync, as under Yarn Plug'n'Play", async () => {
+  const { open } = fs.promises;
+  onTestFinished(() => {
+    fs.promises.open = open;
+    syncBuiltinESMExports();
+  });
+  fs.promises.open = async () => {
+    throw new Error("Method not implemented.");
+  };
+  syncBuiltinESMExports();
+  const directory = `${await place()}/above/store`;
+  const store = fileStore(directory);
+  await store.open(WRITER);
+  await store.append(notes(1, 2));
+  await store.compact({ at: 2 }, 2);
+  await store.putOutput("a", "long");
+  await store.close();
+  expect(await verifyJournal(directory)).toMatchObject({ ok: true, lastSeq: 2, outputs: 1 });
 });

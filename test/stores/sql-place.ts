@@ -3,10 +3,10 @@
 import { randomBytes } from "node:crypto";
 import path from "node:path";
 import { postgres, type SqlConnection, sqlite } from "errand/stores/sql";
-import Database from "libsql";
 import { Pool } from "pg";
 import { afterAll, onTestFinished } from "vitest";
 import { place } from "./place.js";
+import { libsql, type OpenDatabase, type SqliteDriver } from "./sqlite-drivers.js";
 
 /** One database, of which each `connect` is another connection. */
 export interface SqlPlace {
@@ -31,39 +31,39 @@ export interface SqlKind {
   readonly make: () => Promise<SqlPlace>;
 }
 
-export const sqliteKind: SqlKind = {
-  name: "SQLite",
-  async make() {
-    const file = path.join(await place(), "errand.db");
-    const connect = (): Database.Database => {
-      const database = new Database(file);
-      onTestFinished(() => void database.close());
-      database.exec("pragma journal_mode = wal");
-      return database;
-    };
-    const own = connect();
-    return {
-      namespace: "errand",
-      connect: () => sqlite(connect()),
-      volatile() {
-        const database = connect();
-        database.exec("pragma synchronous = off");
-        return sqlite(database);
-      },
-      ask: async (sql, values = []) => rowsOf(own, sql, values),
-      words: ["sqlite", file, "errand"],
-    };
-  },
-};
+export const sqliteKind = sqliteKindOf(libsql);
 
-function rowsOf(
-  database: Database.Database,
-  sql: string,
-  values: (string | number)[],
-): { [column: string]: unknown }[] {
+export function sqliteKindOf(driver: SqliteDriver): SqlKind {
+  const { name } = driver;
+  return { name: name === "libsql" ? "SQLite" : `SQLite by ${name}`, make: () => makeSqlite(driver) };
+}
+
+async function makeSqlite(driver: SqliteDriver): Promise<SqlPlace> {
+  const file = path.join(await place(), "errand.db");
+  const connect = (): OpenDatabase => {
+    const database = driver.open(file);
+    onTestFinished(() => void database.close());
+    database.exec("pragma journal_mode = wal; pragma synchronous = full");
+    return database;
+  };
+  const own = connect();
+  return {
+    namespace: "errand",
+    connect: () => sqlite(connect()),
+    volatile() {
+      const database = connect();
+      database.exec("pragma synchronous = off");
+      return sqlite(database);
+    },
+    ask: async (sql, values = []) => rowsOf(own, sql, values),
+    words: ["sqlite", file, "errand"],
+  };
+}
+
+function rowsOf(database: OpenDatabase, sql: string, values: (string | number)[]): { [column: string]: unknown }[] {
   const statement = database.prepare(sql);
-  if (statement.reader) return statement.all(values) as { [column: string]: unknown }[];
-  statement.run(values);
+  if (statement.reader !== false) return statement.all(...values) as { [column: string]: unknown }[];
+  statement.run(...values);
   return [];
 }
 

@@ -1,20 +1,45 @@
-// SQLite: the port over a synchronous `Database` of `libsql`. One writer at a time has the whole file, from BEGIN IMMEDIATE on.
+// SQLite: the port over a driver that answers at once: `libsql`, `better-sqlite3`, `node:sqlite`. One writer at a time has the whole file, from
+// BEGIN IMMEDIATE on.
 //
-// Whoever finds it taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
+// Only what the three have in common is used: values are passed one by one, for plain question marks.
+// Whoever finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
 
+import { checkMethod, show } from "../../core/options.js";
 import { codeOf, pause, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
-/** What is needed of a `Database` of `libsql`. */
+/** What is needed of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`. */
 export interface SqliteDatabase {
   prepare(sql: string): SqlitePrepared;
   exec(sql: string): unknown;
 }
 
 export interface SqlitePrepared {
-  /** Whether it gives rows. */
-  readonly reader: boolean;
-  run(values: unknown[]): unknown;
-  all(values: unknown[]): unknown[];
+  /** Whether it gives rows. Where a driver does not say, `all` of a statement that gives none is an empty list. */
+  readonly reader?: boolean | undefined;
+  run(...values: SqliteValue[]): unknown;
+  all(...values: SqliteValue[]): unknown[];
+}
+
+type SqliteValue = SqlStatement["values"][number];
+
+/** `TypeError`: another driver, and what it lacks. One that is closed says so at the first statement. */
+export function checkDatabase(database: SqliteDatabase): void {
+  checkMethod("database", database, "prepare");
+  checkMethod("database", database, "exec");
+  let prepared: SqlitePrepared;
+  try {
+    prepared = database.prepare("select 1 as one");
+  } catch {
+    return;
+  }
+  checkMethod("database.prepare(sql)", prepared, "run");
+  checkMethod("database.prepare(sql)", prepared, "all");
+  const rows: unknown = prepared.all();
+  const [row] = Array.isArray(rows) ? (rows as unknown[]) : [];
+  if (typeof row === "object" && row !== null && "one" in row && Number(row.one) === 1) return;
+  throw new TypeError(
+    `database.prepare(sql).all() must return rows at once, as objects, got ${show(rows)}: use libsql, better-sqlite3 or node:sqlite`,
+  );
 }
 
 /** How long others may have the file before it is said to be unavailable. */
@@ -24,7 +49,7 @@ export class SqliteConnection implements SqlConnection {
   readonly dialect = "sqlite";
   readonly #database: SqliteDatabase;
   /** By its text. There are as many as the store has statements. */
-  readonly #prepared = new Map<string, SqlitePrepared>();
+  readonly #prepared = new Map<string, Prepared>();
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
@@ -62,13 +87,30 @@ export class SqliteConnection implements SqlConnection {
   #rows({ sql, values }: SqlStatement): readonly SqlRow[] {
     let prepared = this.#prepared.get(sql);
     if (prepared === undefined) {
-      prepared = this.#database.prepare(sql.replace(/\$(\d)/g, "?$1"));
+      prepared = this.#prepare(sql);
       this.#prepared.set(sql, prepared);
     }
-    if (prepared.reader) return prepared.all([...values]) as SqlRow[];
-    prepared.run([...values]);
+    const { statement, order } = prepared;
+    const inOrder = order.map((index) => values[index] ?? null);
+    if (statement.reader !== false) return statement.all(...inOrder) as SqlRow[];
+    statement.run(...inOrder);
     return [];
   }
+
+  #prepare(sql: string): Prepared {
+    const order: number[] = [];
+    const text = sql.replace(/\$(\d)/g, (_, number: string) => {
+      order.push(Number(number) - 1);
+      return "?";
+    });
+    return { statement: this.#database.prepare(text), order };
+  }
+}
+
+interface Prepared {
+  readonly statement: SqlitePrepared;
+  /** Of each question mark, which of the values is its own: one may stand in a text twice. */
+  readonly order: readonly number[];
 }
 
 async function unlessBusy<T>(attempt: () => T): Promise<T> {
@@ -83,8 +125,15 @@ async function unlessBusy<T>(attempt: () => T): Promise<T> {
   }
 }
 
-/** Another connection has the file. */
+const BUSY = 5;
+const LOCKED = 6;
+
+/** Another connection has the file. Drivers say it by the name of a result code, or, as `node:sqlite`, by its number. */
 function isBusy(error: unknown): boolean {
   const code = codeOf(error);
-  return code?.startsWith("SQLITE_BUSY") === true || code?.startsWith("SQLITE_LOCKED") === true;
+  if (code?.startsWith("SQLITE_BUSY") === true || code?.startsWith("SQLITE_LOCKED") === true) return true;
+  if (typeof error !== "object" || error === null || !("errcode" in error)) return false;
+  // An extended code has the primary one in its low byte.
+  const primary = Number(error.errcode) & 0xff;
+  return primary === BUSY || primary === LOCKED;
 }
