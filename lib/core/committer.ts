@@ -13,7 +13,7 @@ import type { Json } from "./json.js";
 import { longOutputOf, withoutOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import type { Cut } from "./snapshot.js";
-import type { SeizedJournal, TaskStore } from "./store.js";
+import type { LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 import { nextTurn } from "./turn.js";
 
 interface CommitterRooms {
@@ -248,11 +248,11 @@ export class Committer {
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
 
-  /** A snapshot with the tasks of `journal`, which is gone then. After a compaction that is under way, and before the next. */
-  async absorb(journal: SeizedJournal): Promise<void> {
+  /** A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and before the next. */
+  async absorb(journal: SeizedJournal, left: LeftBehind | undefined): Promise<void> {
     await this.#compacting;
     const { json, seq } = this.#rooms.snapshot();
-    const absorbed = journal.absorb(json, seq);
+    const absorbed = journal.absorb(json, seq, left);
     this.#compacting = absorbed.then(
       () => undefined,
       () => undefined,

@@ -45,7 +45,7 @@ import { handled } from "./pending-wait.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { windDown } from "./recovery.js";
 import { Registry } from "./registry.js";
-import { Replay, type ReplayRooms } from "./replay.js";
+import { type Beside, Replay, type ReplayRooms } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
 import { Runner } from "./runner.js";
@@ -596,8 +596,8 @@ export class Core {
 
   // ── with a store ─────────────────────────────────────────────────────────
 
-  /** For what another process left; `isBeside` tasks of this one. */
-  replay(isBeside: boolean): Replay {
+  /** For what another process left; `beside`: its tasks join those of this one. */
+  replay(beside: Beside | undefined): Replay {
     const { loop, registry, requests, ledger, slots, runner } = this;
     const rooms: ReplayRooms = {
       loop,
@@ -619,7 +619,7 @@ export class Core {
       },
       report: (task, usage) => this.#addUp(task, usage),
     };
-    return new Replay(rooms, isBeside);
+    return new Replay(rooms, beside);
   }
 
   /** The store is another's by now: this manager is closed, and tells of nothing any more that it could not store. */

@@ -6,11 +6,13 @@
 
 import { Alarm, type Timekeeper } from "./clock.js";
 import { isErrandError, type StoreLockedError } from "./errors.js";
-import type { SeizedJournal, SharedJournals } from "./store.js";
+import type { OtherJournal, SeizedJournal, SharedJournals } from "./store.js";
 
 interface LeaseRooms {
   readonly shared: SharedJournals;
   readonly clock: Timekeeper;
+  /** Whether a free one has anything for this manager. */
+  readonly isWanted: (journal: OtherJournal) => Promise<boolean>;
   /** Its tasks become this manager's. Rejects when they could not be stored; asked again with the same journal then. */
   readonly takeOver: (journal: SeizedJournal) => Promise<void>;
   readonly onFailed: (error: unknown) => void;
@@ -104,11 +106,12 @@ export class Lease {
   }
 
   async #seizeFree(): Promise<void> {
-    const { shared } = this.#rooms;
+    const { shared, isWanted } = this.#rooms;
     const isSeized = (name: string) => this.#seized.some((journal) => journal.name === name);
     const free = (await shared.others()).filter(({ name, isFree }) => isFree && !isSeized(name));
-    for (const { name } of free.slice(0, TAKEN_A_PASS - this.#seized.length)) {
-      const seized = await shared.seize(name);
+    for (const journal of free) {
+      if (this.#isClosed || this.#seized.length >= TAKEN_A_PASS) return;
+      const seized = (await isWanted(journal)) ? await shared.seize(journal.name) : undefined;
       if (seized !== undefined) this.#seized.push(seized);
     }
   }

@@ -53,6 +53,8 @@ export interface Reattached {
   readonly isSudden: boolean;
 }
 
+type FateRooms = Pick<RecoveryRooms, "kinds" | "isDeclared">;
+
 type Fate = { readonly kind: KindParts } | { readonly wait: Wait };
 
 const ASKED_AT_A_TIME = 8;
@@ -70,18 +72,17 @@ export function patienceOf(graceMs: number): number {
  */
 export async function recover(
   rooms: RecoveryRooms,
-  replay: Pick<Replay, "living" | "processOf">,
+  replay: Pick<Replay, "living" | "processOf" | "isRenamed">,
 ): Promise<readonly Reattached[]> {
   const { living } = replay;
   const { loop } = rooms;
   const now = loop.clock.now();
   const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
   for (const task of living) if (isLate(task, now)) stopLate(rooms, task, now);
-  const fates = new Map<Task, Fate>();
-  for (const task of living) {
-    const fate = fateOf(rooms, task, fates);
-    if (fate !== undefined) fates.set(task, fate);
-  }
+  const fates = fatesOf(
+    rooms,
+    living.filter((task) => !replay.isRenamed(task)),
+  );
   // H7: before any kind is asked.
   for (const task of living) {
     if (fates.has(task)) continue;
@@ -138,8 +139,18 @@ function stopLate({ loop }: RecoveryRooms, task: Task, now: number): void {
   for (const below of attachedDescendantsOf(task)) stop(below, "cancel");
 }
 
+/** What becomes of each that is not over, parents before children; those that are missing in it are over. */
+export function fatesOf(rooms: FateRooms, living: readonly Task[]): ReadonlyMap<Task, Fate> {
+  const fates = new Map<Task, Fate>();
+  for (const task of living) {
+    const fate = fateOf(rooms, task, fates);
+    if (fate !== undefined) fates.set(task, fate);
+  }
+  return fates;
+}
+
 /** `undefined`: it is over. */
-function fateOf({ kinds, isDeclared }: RecoveryRooms, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
+function fateOf({ kinds, isDeclared }: FateRooms, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
   const { state, lane, traits } = task;
   if (isStopped(state) || state.outcome !== undefined || traits.kind === undefined) return undefined;
   const above = task.isAttached && task.parent !== undefined ? fates.get(task.parent) : undefined;

@@ -13,6 +13,7 @@ import type { Ledger } from "./ledger.js";
 import type { Loop } from "./loop.js";
 import type { Message } from "./message.js";
 import { mailboxOf } from "./messages.js";
+import type { StoredNotice } from "./notice.js";
 import type { Notices } from "./notices.js";
 import type { Runtime, TaskRecord, UsageReport } from "./record.js";
 import type { Registry } from "./registry.js";
@@ -40,6 +41,14 @@ export interface ReplayRooms {
   readonly report: (task: Task, usage: UsageReport) => void;
 }
 
+/** Of a journal whose tasks join those of this process. */
+export interface Beside {
+  /** Ids of the tasks that stay in it. */
+  readonly left: ReadonlySet<string>;
+  /** Who had it. */
+  readonly writer: Runtime;
+}
+
 export class Replay {
   readonly #rooms: ReplayRooms;
   /** That makes the tasks which come next. */
@@ -47,16 +56,17 @@ export class Replay {
   /** Of those that have not started: the process that made them. */
   readonly #makers = new Map<Task, Runtime>();
   /** Beside tasks of this process: an id that one of them has is not taken from it. */
-  readonly #isBeside: boolean;
-  readonly #passedOver = new Set<string>();
+  readonly #beside: Beside | undefined;
+  readonly #renamed = new Map<string, string>();
+  readonly #renamedTo = new Set<string>();
   /** Made beside others. */
   readonly #mine = new Map<string, Task>();
   /** Made, and not over yet: parents before children. */
   readonly #living = new Set<Task>();
 
-  constructor(rooms: ReplayRooms, isBeside: boolean) {
+  constructor(rooms: ReplayRooms, beside: Beside | undefined) {
     this.#rooms = rooms;
-    this.#isBeside = isBeside;
+    this.#beside = beside;
   }
 
   get living(): readonly Task[] {
@@ -66,9 +76,14 @@ export class Replay {
   get ids(): Iterable<string> {
     return this.#mine.keys();
   }
-  /** Ids that tasks of this process had: those of the other journal are lost. */
-  get passedOver(): ReadonlySet<string> {
-    return this.#passedOver;
+  /** Ids that tasks of this process had, and under which each task of the other journal is kept (D9: no task vanishes). */
+  get renamed(): ReadonlyMap<string, string> {
+    return this.#renamed;
+  }
+
+  /** It has lost its id to a task of this process, which does its work. */
+  isRenamed({ id }: Task): boolean {
+    return this.#renamedTo.has(id);
   }
 
   /** That made it, where it has not started. */
@@ -90,12 +105,11 @@ export class Replay {
     for (const { task, stored } of made) restoreSums(task, stored);
     for (const request of requests) {
       const task = this.#find(request.taskId);
-      if (task !== undefined) this.#rooms.requests.restore(task, request);
+      if (task !== undefined) this.#rooms.requests.restore(task, ofTask(task, request));
     }
     for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
     const { notices } = this.#rooms;
-    for (const { task, stored } of made)
-      notices.restore(task, stored.notices?.made ?? 0, stored.notices?.pending ?? []);
+    for (const { task, stored } of made) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
     const ended = made.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
@@ -117,7 +131,7 @@ export class Replay {
     // Not kept any more: what came after its end is nobody's.
     if (task === undefined) return;
     const wasAttached = task.isAttached;
-    this.#rooms.loop.restore(task, toFact(event, output), event.at);
+    this.#rooms.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
@@ -149,7 +163,7 @@ export class Replay {
       case "request.rejected":
       case "request.expired":
       case "request.withdrawn":
-        this.#rooms.requests.restore(task, event.request);
+        this.#rooms.requests.restore(task, ofTask(task, event.request));
         return;
       default:
     }
@@ -163,17 +177,15 @@ export class Replay {
   // ── making ───────────────────────────────────────────────────────────────
 
   #find(id: string): Task | undefined {
-    return this.#passedOver.has(id) ? undefined : this.#rooms.registry.byId(id);
+    return this.#beside?.left.has(id) === true ? undefined : this.#rooms.registry.byId(this.#renamed.get(id) ?? id);
   }
 
   #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task | undefined {
-    const { id, sessionId, createdAt, parentId, lane } = record;
+    const { sessionId, createdAt, parentId, lane } = record;
     const { registry, laneOf, onReplaced } = this.#rooms;
+    if (this.#beside?.left.has(record.id) === true) return undefined;
+    const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
     const before = registry.byId(id);
-    if (before !== undefined && this.#isBeside && this.#mine.get(id) !== before) {
-      this.#passedOver.add(id);
-      return undefined;
-    }
     if (before !== undefined) onReplaced(before);
     const task = new Task({
       id,
@@ -189,12 +201,25 @@ export class Replay {
     registry.add(task);
     adopt(task);
     if (before !== undefined) inherit(before, task);
-    if (this.#isBeside) this.#mine.set(id, task);
+    if (this.#beside !== undefined) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
     this.#rooms.onMade(task);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
       this.#makers.set(task, this.#process);
     return task;
+  }
+
+  /** Its own, unless a task of this process has that. */
+  #idFor(id: string, { instanceId }: Runtime): string {
+    const { registry } = this.#rooms;
+    const known = this.#renamed.get(id) ?? id;
+    const before = registry.byId(known);
+    if (before === undefined || this.#mine.get(known) === before) return known;
+    let free = `${id}~${instanceId}`;
+    for (let n = 2; registry.byId(free) !== undefined; n++) free = `${id}~${instanceId}~${n}`;
+    this.#renamed.set(id, free);
+    this.#renamedTo.add(free);
+    return free;
   }
 
   #over(task: Task): void {
@@ -206,7 +231,8 @@ export class Replay {
   }
 
   /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */
-  #keep(task: Task, message: Message): void {
+  #keep(task: Task, stored: Message): void {
+    const message = ofTask(task, stored);
     const { inReplyTo } = message;
     const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
     if (isAnswer) mailboxOf(task).keep(message);
@@ -217,6 +243,27 @@ export class Replay {
     desk.unsteered ??= [];
     desk.unsteered.push(message);
   }
+}
+
+/** As it is, unless its task was renamed. */
+function ofTask<T extends { readonly taskId: string }>({ id }: Task, what: T): T {
+  return what.taskId === id ? what : { ...what, taskId: id };
+}
+
+/** The id of a notice begins with that of its task. */
+function noticeId({ id }: Task, was: string, notice: string): string {
+  return was === id ? notice : `${id}${notice.slice(was.length)}`;
+}
+
+function noticesOf(task: Task, { record, notices }: StoredTask): readonly StoredNotice[] {
+  return (notices?.pending ?? []).map((notice) => ({ ...notice, id: noticeId(task, record.id, notice.id) }));
+}
+
+type Later = Exclude<TaskEvent, { type: "task.created" }>;
+function acknowledgedOf(task: Task, event: Later): Later {
+  if (event.type !== "task.updated" || event.patch.acknowledged === undefined || event.taskId === task.id) return event;
+  const acknowledged = event.patch.acknowledged.map((id) => noticeId(task, event.taskId, id));
+  return { ...event, patch: { ...event.patch, acknowledged } };
 }
 
 /** Its own sums, of tasks below it that are not kept any more too. */

@@ -2,18 +2,18 @@
 //
 // Replays it into a manager of its own that runs nothing. Takes no lock and writes nothing, so the store may be in use.
 
-import { Core } from "./core.js";
 import { newestEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
 import { checkFilter } from "./filter.js";
 import { treeOf } from "./hierarchy.js";
 import type { Message } from "./message.js";
-import { readInto } from "./open-store.js";
 import { checkCount, checkOptions } from "./options.js";
+import { readInto } from "./read-journal.js";
 import type { TaskFilter, TaskRecord, TaskTree } from "./record.js";
 import type { InboxRequest, RequestFilter } from "./request.js";
 import type { OtherJournal, TaskStore, TornTail } from "./store.js";
 import { checkStore } from "./store-methods.js";
+import { viewCore } from "./view-core.js";
 
 /** The state of one moment: what was stored when `viewStore` read it. */
 export interface StoreView {
@@ -40,26 +40,15 @@ export interface StoreView {
  */
 export async function viewStore(store: TaskStore): Promise<StoreView> {
   checkStore("store", store);
-  const core = new Core({
-    concurrency: 1,
-    lanes: {},
-    limits: {},
-    retention: { maxFinished: Number.POSITIVE_INFINITY, ttlMs: Number.POSITIVE_INFINITY },
-    clock: undefined,
-    ids: undefined,
-    logger: undefined,
-    graceMs: 0,
-    isAmbient: false,
-    agingMs: 0,
-    kinds: [],
-    call: () => undefined,
-  });
+  const core = viewCore();
   const stored = await store.peek();
-  const { seq } = await readInto(core.replay(false), store, stored);
+  const { seq } = await readInto(core.replay(undefined), store, stored);
   /** Where the events of a task are, when not in `store` itself. */
   const elsewhere = new Map<string, OtherJournal>();
+  const own = await store.shared?.own?.();
   for (const journal of (await store.shared?.others()) ?? []) {
-    const replay = core.replay(true);
+    if (journal.name === own) continue;
+    const replay = core.replay({ left: NOTHING, writer: journal.writer });
     await readInto(replay, journal, await journal.peek());
     for (const id of replay.ids) elsewhere.set(id, journal);
   }
@@ -84,3 +73,5 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
     },
   });
 }
+
+const NOTHING: ReadonlySet<string> = new Set();

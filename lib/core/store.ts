@@ -40,9 +40,10 @@ export interface ReadOptions {
 export interface TaskStore {
   /**
    * Takes the writer's place, and gives what is there. `StoreLockedError` if a live process has it; `JournalCorruptError` touches nothing.
-   * A journal may be longer than `open` has read: `read` finds what is broken in it.
+   * A journal may be longer than `open` has read: `read` finds what is broken in it. `unwanted`: of a store that several processes use at once, names of
+   * journals that `open` does not resume.
    */
-  open(writer: Runtime): Promise<Stored>;
+  open(writer: Runtime, unwanted?: readonly string[]): Promise<Stored>;
   /** What `open` would give, without the writer's place: for those who only look. */
   peek(): Promise<Stored>;
   /**
@@ -87,6 +88,8 @@ export interface TaskStore {
 export interface SharedJournals {
   /** How long a sign of life counts. */
   readonly leaseMs: number;
+  /** The name of the journal that `peek` and `read` of the store are of; `undefined`: there is none. Without this, a view shows its tasks twice when the store is not open. */
+  own?(): Promise<string | undefined>;
   /** A sign of life. `StoreLockedError`: it came too late, and another has the journal. */
   heartbeat(): Promise<void>;
   /** The journals of others, by age: of living processes, and those that nobody has. */
@@ -95,9 +98,20 @@ export interface SharedJournals {
   seize(name: string): Promise<SeizedJournal | undefined>;
 }
 
+/** What stays in a journal of which the other tasks are taken. */
+export interface LeftBehind {
+  readonly snapshot: Json;
+  /** It stands for every event of that journal up to this one: there is none behind it. */
+  readonly seq: number;
+  /** Tasks whose outputs stay too, by id. */
+  readonly outputs: readonly string[];
+}
+
 /** To look at. */
 export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
   readonly name: string;
+  /** Another text once a writer has written to it, or taken it. */
+  readonly version: string;
   readonly writer: Runtime;
   /** Its lease has lapsed, or its writer gave it back. */
   readonly isFree: boolean;
@@ -107,7 +121,7 @@ export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutp
 export interface SeizedJournal extends OtherJournal {
   /**
    * As `compact` of the first one, with a snapshot that has the tasks of both; and in the same transaction this one is gone, and its outputs
-   * are the first one's.
+   * are the first one's. With `left` it is not gone: it has that snapshot and those outputs, and nobody has it.
    */
-  absorb(snapshot: Json, seq: number): Promise<void>;
+  absorb(snapshot: Json, seq: number, left?: LeftBehind): Promise<void>;
 }

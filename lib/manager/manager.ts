@@ -25,7 +25,7 @@ import {
   checkType,
   show,
 } from "../core/options.js";
-import type { TaskTree } from "../core/record.js";
+import type { Runtime, TaskTree } from "../core/record.js";
 import type { Retention } from "../core/retention.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
 import type { TaskStore } from "../core/store.js";
@@ -220,6 +220,11 @@ export class TaskManager extends Scope {
         `from must be at most ${nextSeq}, the seq of the next event, got ${from}: the newest event is ${nextSeq - 1}`,
       );
     return Math.max(1, from);
+  }
+
+  /** This manager's own instance: what the `runtime` of a record names when the task runs here. */
+  get runtime(): Runtime {
+    return this.core.runtime;
   }
 
   /** Counts of the moment. */

@@ -14,6 +14,7 @@ function journal(name: string, isFree: boolean): SeizedJournal {
   return {
     name,
     isFree,
+    version: "1",
     writer: { instanceId: name, pid: 1, startedAt: 1 },
     peek: async () => ({ nextSeq: 1 }),
     read: async function* () {},
@@ -29,13 +30,17 @@ class Shared implements SharedJournals {
   readonly asked: string[] = [];
   readonly failures: unknown[] = [];
   lost: unknown;
+  readonly unwanted = new Set<string>();
+  slow: Promise<void> | undefined;
   journals: SeizedJournal[] = [];
   /** Thrown by what is so named. */
   fails = new Map<string, Error>();
   readonly lease = new Lease({
     shared: this,
     clock: new Timekeeper(this.clock),
+    isWanted: async ({ name }) => !this.unwanted.has(name),
     takeOver: async ({ name }) => {
+      await this.slow;
       this.#ask(`take over ${name}`);
       this.journals = this.journals.filter((each) => each.name !== name);
     },
@@ -88,6 +93,32 @@ describe("a lease", () => {
     await shared.lease.begin();
     expect(shared.asked).toEqual(["heartbeat", "others", "seize dead", "take over dead"]);
     expect(await shared.pass()).toEqual(["heartbeat", "others"]);
+  });
+
+  test("D9 leaves a free one alone that has nothing for it, and takes it once it has", async () => {
+    const shared = new Shared();
+    shared.journals = [journal("foreign", true), journal("dead", true)];
+    shared.unwanted.add("foreign");
+    await shared.lease.begin();
+    expect(shared.asked).toEqual(["heartbeat", "others", "seize dead", "take over dead"]);
+    shared.unwanted.clear();
+    expect(await shared.pass()).toContain("take over foreign");
+  });
+
+  test("gives signs of life while a takeover takes its time, and begins no other meanwhile", async () => {
+    const shared = new Shared();
+    shared.journals = [journal("dead", true), journal("dead too", true)];
+    let taken = (): void => {};
+    const slow = new Promise<void>((resolve) => (taken = resolve));
+    shared.slow = slow;
+    await shared.lease.keep();
+    const begun = shared.lease.begin();
+    await shared.clock.advance(0);
+    expect(await shared.pass()).toEqual(["heartbeat"]);
+    expect(await shared.pass()).toEqual(["heartbeat"]);
+    taken();
+    await begun;
+    expect(shared.asked).toContain("take over dead too");
   });
 
   test("takes over four in a pass at most", async () => {

@@ -49,7 +49,8 @@ describe("two managers on one store", () => {
 
     // Anybody who has the store sees both, as they are.
     const view = await viewStore(open());
-    expect(view.list().map(({ id, status }) => [id, status])).toEqual([
+    expect(view.list().map(({ id, status }) => [id.split("~")[0], status])).toEqual([
+      ["a", "succeeded"],
       ["a", "succeeded"],
       ["asks", "blocked"],
     ]);
@@ -64,7 +65,8 @@ describe("two managers on one store", () => {
     await Promise.all([one.close(), two.close()]);
     // Given back: the next one has what both of them had, but one of two tasks with one id.
     const next = await TaskManager.open({ store: open() });
-    expect(next.list().map(({ id }) => id)).toEqual(["a", "asks"]);
+    expect(next.list().map(({ output }) => output)).toEqual(expect.arrayContaining([1, 2]));
+    expect(next.list()).toHaveLength(3);
     await next.close();
   });
 
@@ -109,6 +111,103 @@ describe("two managers on one store", () => {
       ["plain", "interrupted"],
     ]);
     expect(await next.get("ended")?.result()).toBe(long);
+    await next.close();
+  });
+});
+
+describe("D9 a process takes over only what it can resume", () => {
+  const review = defineKind({
+    name: "review",
+    canReattach: () => true,
+    run: async (ctx) => {
+      await ctx.approve("Publish?", { key: "publish" });
+      return `published in attempt ${ctx.attempt}`;
+    },
+  });
+  /** Journals of a process that is dead: its clock stands still, and it has started one of each. */
+  async function dead(open: () => TaskStore) {
+    const manager = await TaskManager.open({ store: open(), kinds: [review, visit], clock: manualClock(Date.now()) });
+    manager.spawn(review, { id: "review", title: "left", tags: ["kept"] });
+    manager.spawn(visit, { id: "visit", input: { page: 7 } });
+    await manager.spawn(() => "x".repeat(100_000), { id: "ended" }).result();
+    await told(manager, ({ type, taskId }) => type === "request.opened" && taskId === "review");
+    return manager;
+  }
+
+  test("what it lacks the kind of stays in the journal, active, for a process that has it; the logger is warned once", async () => {
+    const open = await databases();
+    await dead(open);
+    const warnings: string[] = [];
+    const logger = { warn: (message: string) => void warnings.push(message), error: () => undefined };
+    const some = await TaskManager.open({ store: open(), kinds: [visit], logger });
+    await told(some, ({ type, taskId }) => type === "task.succeeded" && taskId === "visit");
+    expect(some.list().map(({ id, status }) => [id, status])).toEqual([
+      ["visit", "succeeded"],
+      ["ended", "succeeded"],
+    ]);
+    expect(await some.get("ended")?.result()).toHaveLength(100_000);
+    const view = await viewStore(open());
+    expect(view.list().find(({ id }) => id === "review")).toMatchObject({ status: "blocked", tags: ["kept"] });
+    expect(view.requests().map(({ taskId }) => taskId)).toEqual(["review"]);
+    expect(warnings.filter((warning) => warning.includes("review"))).toHaveLength(1);
+
+    // A living process that knows the kind resumes it, with its question.
+    const all = await TaskManager.open({ store: open(), kinds: [review, visit] });
+    const [request] = all.inbox.list();
+    expect(request).toMatchObject({ taskId: "review", key: "publish" });
+    await all.inbox.answer(request?.id ?? "", true, { by: "ada" });
+    expect(await all.get("review")?.outcome()).toMatchObject({ value: "published in attempt 2" });
+    expect(all.get("review")?.record.title).toBe("left");
+    await Promise.all([some.close(), all.close()]);
+    const next = await TaskManager.open({ store: open(), kinds: [review, visit] });
+    expect(
+      next
+        .list()
+        .map(({ id, status }) => `${id} ${status}`)
+        .toSorted(),
+    ).toEqual(["ended succeeded", "review succeeded", "visit succeeded"]);
+    await next.close();
+  });
+
+  test("an open does not resume a journal that has what it lacks, and ends nothing in it", async () => {
+    const open = await databases();
+    const first = await dead(open);
+    await first.close().catch(() => undefined);
+    for (let round = 0; round < 3; round++) {
+      const without = await TaskManager.open({ store: open() });
+      expect(without.list().filter(({ id }) => id === "review")).toEqual([]);
+      expect(await without.spawn(() => 1).result()).toBe(1);
+      await without.close();
+    }
+    const all = await TaskManager.open({ store: open(), kinds: [review, visit] });
+    await told(all, ({ type, taskId }) => type === "task.blocked" && taskId === "review");
+    expect(all.get("review")?.record).toMatchObject({ status: "blocked", attempt: 2 });
+    await all.close();
+  });
+
+  test("no task vanishes: one whose id a task of this process has is kept under another, and ends with an event", async () => {
+    const open = await databases();
+    const waits = defineKind({ name: "waits", canReattach: () => true, run: (ctx) => ctx.sleep(3_600_000) });
+    const alive = await TaskManager.open({ store: open(), kinds: [waits] });
+    alive.spawn(waits, { id: "nightly", title: "of the living" });
+    const gone = await TaskManager.open({ store: open(), kinds: [waits], clock: manualClock(Date.now()) });
+    const lost = gone.spawn(waits, { id: "nightly", title: "of the dead" });
+    await lost.stored();
+    await lost.send("kept");
+    const { instanceId } = gone.runtime;
+    const ended = await told(alive, ({ type }) => type === "task.interrupted");
+    expect(ended.taskId).toBe(`nightly~${instanceId}`);
+    expect(alive.list().map(({ id, title, status }) => [id, title, status])).toEqual([
+      ["nightly", "of the living", "blocked"],
+      [ended.taskId, "of the dead", "interrupted"],
+    ]);
+    expect(alive.get(ended.taskId)?.messages()).toMatchObject([{ taskId: ended.taskId }]);
+    await alive.close();
+    const next = await TaskManager.open({ store: open(), kinds: [waits] });
+    expect(next.list().map(({ title, status }) => [title, status])).toEqual([
+      ["of the living", "queued"],
+      ["of the dead", "interrupted"],
+    ]);
     await next.close();
   });
 });

@@ -133,6 +133,25 @@ describe.each(kinds)("a connection that fails ($name)", ({ make }) => {
     expect(await store.peek()).toEqual({ nextSeq: 2, snapshot: "both again" });
   });
 
+  test("D9 one of which some tasks were left, too; and what another process has made of that journal since stays", async () => {
+    const dead = sqlStore({ connection: where.connect(), namespace: where.namespace });
+    onTestFinished(() => dead.close());
+    await dead.open(WRITER);
+    await dead.append(notes(1, 3));
+    await lapse(where, "2");
+    const journal = await seized("2");
+    const left = { snapshot: "left", seq: 3, outputs: [] };
+    connection.losesAnswer = true;
+    await expect(journal.absorb("mine", 0, left)).rejects.toMatchObject(UNAVAILABLE);
+    const third = sqlStore({ connection: where.connect(), namespace: where.namespace });
+    onTestFinished(() => third.close());
+    expect(await third.open(WRITER)).toEqual({ nextSeq: 4, snapshot: "left" });
+    await third.append(notes(4, 4));
+    await journal.absorb("mine", 0, left);
+    expect(await eventsOf(third)).toEqual(notes(4, 4));
+    expect(await store.peek()).toEqual({ nextSeq: 1, snapshot: "mine" });
+  });
+
   test("an open that fails leaves the store to be opened again", async () => {
     const next = sqlStore({ connection, namespace: where.namespace });
     connection.breaksAt = 2;

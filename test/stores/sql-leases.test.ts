@@ -229,6 +229,47 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await namesOf(next)).toEqual(["4"]);
   });
 
+  test("D9 a journal of which some tasks are left has exactly those, and nobody has it", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 3));
+    for (const task of ["taken", "left"]) await one.putOutput(task, `of ${task}`);
+    const two = await openedStore();
+    await lapse(place, "1");
+    const [before] = await two.shared.others();
+    const journal = await seized(two);
+    await journal.absorb("mine", 0, { snapshot: "left", seq: 3, outputs: ["left"] });
+
+    const [left] = await two.shared.others();
+    expect(left).toMatchObject({ name: "1", isFree: true });
+    expect(left?.version).not.toBe(before?.version);
+    expect(await left?.peek()).toEqual({ nextSeq: 4, snapshot: "left" });
+    expect([await left?.getOutput("left"), await left?.getOutput("taken")]).toEqual(["of left", undefined]);
+    expect([await two.getOutput("left"), await two.getOutput("taken")]).toEqual([undefined, "of taken"]);
+    await expectFenced(one, 4);
+    // It is a journal like any other, and may be left again.
+    const again = await seized(two);
+    await again.absorb("mine", 0, { snapshot: "left again", seq: 3, outputs: [] });
+    expect(await (await two.shared.others())[0]?.peek()).toEqual({ nextSeq: 4, snapshot: "left again" });
+    await two.close();
+    const three = storeOn();
+    await three.open(runtime(), ["1"]);
+    expect(await three.peek()).toEqual({ nextSeq: 1, snapshot: "mine" });
+    const four = storeOn();
+    expect(await four.open(runtime())).toEqual({ nextSeq: 4, snapshot: "left again" });
+    await four.append(notes(4, 4));
+    expect(await eventsOf(four)).toEqual(notes(4, 4));
+  });
+
+  test("an open resumes no journal that is not wanted, and begins one where there is no other", async () => {
+    const one = await openedStore();
+    await one.append(notes(1, 2));
+    await one.close();
+    const two = storeOn();
+    expect(await two.open(runtime(), ["1", "nonsense"])).toEqual({ nextSeq: 1 });
+    expect(await namesOf(two)).toEqual(["1"]);
+    expect(await two.shared.own?.()).toBe("2");
+  });
+
   test("who was robbed of what it seized, or of its own, absorbs nothing", async () => {
     const one = await openedStore();
     await one.append(notes(1, 3));

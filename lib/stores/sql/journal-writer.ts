@@ -6,11 +6,18 @@
 
 import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
+import type { LeftBehind } from "../../core/store.js";
 import type { SqlWork } from "./connection.js";
 import { chunksOf, type EventChunk } from "./events.js";
 import type { JournalState } from "./journal-state.js";
 import type { Held } from "./journals.js";
 import type { Tables } from "./tables.js";
+
+/** A journal that was seized, and what stays in it. */
+interface Absorbed {
+  readonly held: Held;
+  readonly left: LeftBehind | undefined;
+}
 
 export class JournalWriter {
   readonly #tables: Tables;
@@ -76,10 +83,10 @@ export class JournalWriter {
     return this.#oneByOne(() => this.#replace(snapshot, seq));
   }
 
-  /** The journals of both are one from now on. */
-  absorb(seized: Held, snapshot: Json, seq: number): Promise<void> {
+  /** The journals of both are one from now on; what is `left` stays in the seized one, which is given back. */
+  absorb(seized: Held, snapshot: Json, seq: number, left: LeftBehind | undefined): Promise<void> {
     return this.#oneByOne(async () => {
-      await this.#replace(snapshot, seq, seized);
+      await this.#replace(snapshot, seq, { held: seized, left });
       this.#seized.delete(seized.number);
     });
   }
@@ -90,29 +97,37 @@ export class JournalWriter {
     return done;
   }
 
-  async #replace(snapshot: Json, seq: number, seized?: Held): Promise<void> {
+  async #replace(snapshot: Json, seq: number, absorbed?: Absorbed): Promise<void> {
     const text = JSON.stringify(snapshot);
-    await this.#tables.change(() => this.#snapshot(text, seq, seized));
+    await this.#tables.change(() => this.#snapshot(text, seq, absorbed));
     this.#covered = seq;
   }
 
   /** The fence comes last, where it is as good as first: so no append waits until a long snapshot is written. */
-  *#snapshot(text: string, seq: number, seized: Held | undefined): SqlWork<void> {
-    const { journals, events, snapshots, outputs } = this.#tables;
+  *#snapshot(text: string, seq: number, absorbed: Absorbed | undefined): SqlWork<void> {
+    const { journals, events, snapshots } = this.#tables;
     const { number } = this.#held;
     // One generation of history stays readable.
     yield* events.deleteCovered(number);
-    const absorbed = yield* snapshots.absorbed(number);
-    yield* snapshots.put(number, seq, text, seized?.number);
-    if (seized !== undefined) {
-      yield* outputs.move(seized.number, number);
-      yield* events.deleteBehind(seized.number, 0);
-      yield* snapshots.delete(seized.number);
-    }
+    // It may have been absorbed here already, by a commit whose answer was lost: then it may be another's by now.
+    const isNew = absorbed !== undefined && !(yield* snapshots.hasAbsorbed(number, absorbed.held));
+    yield* snapshots.put(number, seq, text, absorbed?.held);
+    if (absorbed !== undefined && isNew) yield* this.#takeFrom(absorbed);
     if (!(yield* journals.renew(this.#held))) throw yield* journals.lost(this.#held);
-    // It may have been absorbed here already, by a commit whose answer was lost.
-    if (seized !== undefined && !(yield* journals.remove(seized)) && absorbed !== seized.number)
-      throw yield* journals.lost(seized);
+  }
+
+  *#takeFrom({ held, left }: Absorbed): SqlWork<void> {
+    const { journals, events, snapshots, outputs } = this.#tables;
+    const { number } = held;
+    yield* outputs.move(number, this.#held.number, left?.outputs ?? []);
+    yield* events.deleteBehind(number, 0);
+    yield* snapshots.delete(number);
+    if (left === undefined) {
+      if (!(yield* journals.remove(held))) throw yield* journals.lost(held);
+      return;
+    }
+    yield* snapshots.put(number, left.seq, JSON.stringify(left.snapshot), undefined);
+    if (!(yield* journals.leave(held, left.seq))) throw yield* journals.lost(held);
   }
 
   putOutput(taskId: string, output: Json): Promise<void> {

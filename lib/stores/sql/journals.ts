@@ -5,7 +5,7 @@
 
 import { StoreLockedError } from "../../core/errors.js";
 import type { Runtime } from "../../core/record.js";
-import type { SqlRow, SqlWork } from "./connection.js";
+import type { SqlRow, SqlStatement, SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { numberIn, textIn } from "./row.js";
 
@@ -47,9 +47,11 @@ export class Journals {
     return row === undefined ? undefined : numberIn(row, "number");
   }
 
-  /** Takes the oldest one that nobody has. Told is what it was until then, with the new epoch. */
-  takeOldest(writer: Runtime): SqlWork<JournalRow | undefined> {
-    return this.#take(writer, `${this.#isFree} order by number limit 1`, []);
+  /** Takes the oldest one that nobody has, but for those that are not wanted. The row is as it was until then, with the new epoch. */
+  takeOldest(writer: Runtime, unwanted: readonly number[]): SqlWork<JournalRow | undefined> {
+    const elements = this.#dialect.elements("$1");
+    const isWanted = `number not in (select cast(value as bigint) from ${elements})`;
+    return this.#take(writer, `${this.#isFree} and ${isWanted} order by number limit 1`, [JSON.stringify(unwanted)]);
   }
 
   /** Takes this one, if nobody has it. */
@@ -57,7 +59,7 @@ export class Journals {
     return this.#take(writer, `${this.#isFree} and number = $1`, [number]);
   }
 
-  *#take(writer: Runtime, where: string, values: readonly number[]): SqlWork<JournalRow | undefined> {
+  *#take(writer: Runtime, where: string, values: SqlStatement["values"]): SqlWork<JournalRow | undefined> {
     const [row] = yield { sql: this.#select(where) + this.#dialect.lockFree, values };
     if (row === undefined) return undefined;
     const journal = toJournal(row);
@@ -111,6 +113,15 @@ export class Journals {
       sql: `update ${this.#table} set lease_until = 0 where number = $1 and epoch = $2`,
       values: [held.number, held.epoch],
     };
+  }
+
+  /** Given back with no event behind `lastSeq`. `false`: it is not held any more. */
+  *leave(held: Held, lastSeq: number): SqlWork<boolean> {
+    const rows = yield {
+      sql: `update ${this.#table} set lease_until = 0, last_seq = $1 where number = $2 and epoch = $3 returning number`,
+      values: [lastSeq, held.number, held.epoch],
+    };
+    return rows.length > 0;
   }
 
   /** `false`: it is not held any more. */

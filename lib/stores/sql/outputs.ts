@@ -48,12 +48,16 @@ export class Outputs {
     };
   }
 
-  /** Those of one journal become another's. One that both have stays the other's. */
-  *move(from: number, to: number): SqlWork<void> {
+  /** Those of one journal become another's, but for those of the tasks that stay. One that both have stays the other's. */
+  *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
+    const keys = JSON.stringify(stay.map(keyOf));
     yield {
-      sql: `insert into ${this.table} (journal, task, data) select cast($1 as bigint), task, data from ${this.table} where journal = $2 on conflict (journal, task) do nothing`,
-      values: [to, from],
+      sql: `insert into ${this.table} (journal, task, data) select cast($1 as bigint), task, data from ${this.table} where journal = $3 and task not in (select value from ${this.#elements}) on conflict (journal, task) do nothing`,
+      values: [to, keys, from],
     };
-    yield { sql: `delete from ${this.table} where journal = $1`, values: [from] };
+    yield {
+      sql: `delete from ${this.table} where journal = $1 and task not in (select value from ${this.#elements})`,
+      values: [from, keys],
+    };
   }
 }

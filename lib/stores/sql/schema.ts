@@ -25,6 +25,10 @@ const MIGRATIONS: readonly Migration[] = [
     `create table ${namespace}_outputs (journal bigint not null, task text not null, data text not null,
        primary key (journal, task))`,
   ],
+  (namespace) => [
+    // With `absorbed`, the epoch in which that journal was seized: one of which tasks were left is seized again under its number.
+    `alter table ${namespace}_snapshots add column absorbed_epoch bigint`,
+  ],
 ];
 
 const NEWEST = MIGRATIONS.length;

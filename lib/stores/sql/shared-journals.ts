@@ -3,7 +3,7 @@
 import { StoreUnavailableError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
 import type { Runtime } from "../../core/record.js";
-import type { OtherJournal, SeizedJournal, SharedJournals } from "../../core/store.js";
+import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "../../core/store.js";
 import { JournalView } from "./journal-view.js";
 import type { JournalWriter } from "./journal-writer.js";
 import type { JournalRow } from "./journals.js";
@@ -13,6 +13,8 @@ import type { Tables } from "./tables.js";
 export interface OwnStore {
   /** Rejects when there are no tables that can be read. */
   mustHaveTables(): Promise<void>;
+  /** The journal that it is of, open or not. */
+  journal(): Promise<number | undefined>;
   /** `undefined` while it is not open. */
   readonly writer: JournalWriter | undefined;
   /** Only while it is open; `close` waits for it. */
@@ -28,6 +30,11 @@ export class LeasedJournals implements SharedJournals {
     this.#tables = tables;
     this.#own = own;
     this.leaseMs = leaseMs;
+  }
+
+  async own(): Promise<string | undefined> {
+    const number = await this.#own.journal();
+    return number === undefined ? undefined : String(number);
   }
 
   heartbeat(): Promise<void> {
@@ -55,12 +62,14 @@ export class LeasedJournals implements SharedJournals {
 
 class Other extends JournalView implements OtherJournal {
   readonly name: string;
+  readonly version: string;
   readonly writer: Runtime;
   readonly isFree: boolean;
 
-  constructor(tables: Tables, { number, writer, isFree }: JournalRow) {
+  constructor(tables: Tables, { number, epoch, lastSeq, writer, isFree }: JournalRow) {
     super(tables, async () => number);
     this.name = String(number);
+    this.version = `${epoch}:${lastSeq}`;
     this.writer = writer;
     this.isFree = isFree;
   }
@@ -79,10 +88,10 @@ class Seized extends Other implements SeizedJournal {
     this.#taker = taker;
   }
 
-  absorb(snapshot: Json, seq: number): Promise<void> {
+  absorb(snapshot: Json, seq: number, left?: LeftBehind): Promise<void> {
     return this.#own.write((writer) => {
       if (writer !== this.#taker) throw new StoreUnavailableError(`journal ${this.name} was given back`);
-      return writer.absorb(this.#held, snapshot, seq);
+      return writer.absorb(this.#held, snapshot, seq, left);
     });
   }
 }

@@ -45,6 +45,7 @@ export class SqlStore implements TaskStore {
       this.#tables,
       {
         mustHaveTables: () => this.#mustHaveTables(),
+        journal: () => this.#journal(),
         get writer() {
           return writer();
         },
@@ -54,7 +55,7 @@ export class SqlStore implements TaskStore {
     );
   }
 
-  async open(runtime: Runtime): Promise<Stored> {
+  async open(runtime: Runtime, unwanted: readonly string[] = []): Promise<Stored> {
     if (this.#isTaken) throw new StoreLockedError(this.#name, "this process", process.pid);
     this.#isTaken = true;
     try {
@@ -62,15 +63,15 @@ export class SqlStore implements TaskStore {
       await this.#tables.look(() => checkDurability(this.#connection.dialect));
       if (!(await this.#tables.look(() => schema.isCurrent()))) await this.#tables.change(() => schema.migrate());
       this.#hasTables = true;
-      return await this.#take(runtime);
+      return await this.#take(runtime, unwanted.map(Number).filter(Number.isSafeInteger));
     } catch (error) {
       this.#isTaken = false;
       throw error;
     }
   }
 
-  async #take(runtime: Runtime): Promise<Stored> {
-    const taken = await this.#tables.change(() => this.#takeOrBegin(runtime));
+  async #take(runtime: Runtime, unwanted: readonly number[]): Promise<Stored> {
+    const taken = await this.#tables.change(() => this.#takeOrBegin(runtime, unwanted));
     try {
       const { stored, lastSeq, covered } = await this.#view.state(taken.number);
       this.#number = taken.number;
@@ -82,9 +83,9 @@ export class SqlStore implements TaskStore {
     }
   }
 
-  *#takeOrBegin(runtime: Runtime): SqlWork<JournalRow> {
+  *#takeOrBegin(runtime: Runtime, unwanted: readonly number[]): SqlWork<JournalRow> {
     const { journals } = this.#tables;
-    return (yield* journals.takeOldest(runtime)) ?? (yield* journals.begin(runtime));
+    return (yield* journals.takeOldest(runtime, unwanted)) ?? (yield* journals.begin(runtime));
   }
 
   // ── looking ──────────────────────────────────────────────────────────────
