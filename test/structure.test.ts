@@ -30,6 +30,7 @@ const entrances = ["testing", ...outside];
 
 /** Inside core/: the words, then the pure rules over them, then the moving parts (every other file), then the manager. */
 const words = [
+  "copies",
   "printed",
   "failure",
   "json",

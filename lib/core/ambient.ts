@@ -1,13 +1,14 @@
 // Ambient: which task's function is running this code (H0).
 //
-// One storage for all managers, so that a wait is found to be the wait of the task whose code made the call, whichever
+// One storage for all managers, of all copies of errand, so that a wait is found to be the wait of the task whose code made the call, whichever
 // manager that task is of. Listeners, hooks and stores are called outside any task.
 
 import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { shared } from "./copies.js";
 import type { Attempt } from "./task.js";
 import type { Work } from "./work.js";
 
-const storage = new AsyncLocalStorage<Attempt | undefined>();
+const storage = shared("ambient", () => new AsyncLocalStorage<Attempt | undefined>());
 
 /** The attempt whose function made this call. It may have settled since: look at its `phase`. */
 export function ambientAttempt(): Attempt | undefined {

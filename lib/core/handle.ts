@@ -1,5 +1,6 @@
 // Handle: what `spawn` returns. Reads, awaits and cancels one task, and owns no state of its own.
 
+import { Brand } from "./copies.js";
 import type { Core } from "./core.js";
 import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
@@ -62,6 +63,14 @@ export interface TaskHandle<out T = unknown> {
 /** A task by its id, or by its handle. */
 export type TaskRef = string | TaskHandle;
 
+interface Held {
+  readonly core: Core;
+  readonly task: Task;
+  readonly sessionId: string | undefined;
+}
+
+const BRAND = new Brand<Held>("handle");
+
 export class Handle<T> implements TaskHandle<T> {
   readonly #core: Core;
   readonly #task: Task;
@@ -74,16 +83,17 @@ export class Handle<T> implements TaskHandle<T> {
     this.#sessionId = sessionId;
   }
 
-  static taskOf(handle: object): Task | undefined {
-    return #task in handle ? handle.#task : undefined;
+  static {
+    BRAND.mark(this.prototype, (handle: Handle<unknown>) => handle.#held());
   }
 
-  static coreOf(handle: object): Core | undefined {
-    return #core in handle ? handle.#core : undefined;
+  /** What a handle of any copy holds; `undefined`: it is none. `TypeError`: `option` is a handle that a copy of another version made. */
+  static heldBy(option: string, handle: object): Held | undefined {
+    return #task in handle ? handle.#held() : BRAND.read(option, handle);
   }
 
-  static sessionOf(handle: object): string | undefined {
-    return #sessionId in handle ? handle.#sessionId : undefined;
+  #held(): Held {
+    return { core: this.#core, task: this.#task, sessionId: this.#sessionId };
   }
 
   get id(): string {
@@ -206,7 +216,7 @@ export function taskOf(core: Core, option: string, ref: unknown): Task {
     if (task === undefined) throw new TaskNotFoundError(ref);
     return task;
   }
-  const task = typeof ref === "object" && ref !== null ? Handle.taskOf(ref) : undefined;
+  const task = typeof ref === "object" && ref !== null ? Handle.heldBy(option, ref)?.task : undefined;
   if (task === undefined) throw new TypeError(`${option} must be a task's id or handle, got ${show(ref)}`);
   return task;
 }

@@ -4,6 +4,7 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Timekeeper } from "./clock.js";
+import { Brand } from "./copies.js";
 import { issuesInWords } from "./errors.js";
 import { type Json, takeJson } from "./json.js";
 import { show } from "./options.js";
@@ -22,6 +23,8 @@ export interface TaskKind<in I, out T> {
 /** Any kind, as the registry holds it. Not `TaskKind<unknown, unknown>`: a kind *takes* its input. */
 export type AnyTaskKind = TaskKind<never, unknown>;
 
+const BRAND = new Brand<KindParts>("kind");
+
 export class Kind implements AnyTaskKind {
   readonly name: string;
   readonly description?: string;
@@ -35,8 +38,19 @@ export class Kind implements AnyTaskKind {
     Object.freeze(this);
   }
 
-  static partsOf(kind: unknown): KindParts | undefined {
-    return typeof kind === "object" && kind !== null && #parts in kind ? kind.#parts : undefined;
+  static {
+    BRAND.mark(this.prototype, (kind: Kind) => kind.#parts);
+  }
+
+  /** Of any copy. `TypeError`: `option` is a kind that a copy of another version made. */
+  static partsOf(option: string, kind: unknown): KindParts | undefined {
+    if (typeof kind !== "object" || kind === null) return undefined;
+    const parts = #parts in kind ? kind.#parts : BRAND.read(option, kind);
+    if (parts === undefined && "~kind" in kind)
+      throw new TypeError(
+        `${option} comes from another copy of errand, which this copy does not know: let both be of one version`,
+      );
+    return parts;
   }
 }
 

@@ -17,7 +17,7 @@ export class Kinds {
 
   constructor(kinds: readonly unknown[]) {
     for (const [index, kind] of kinds.entries()) {
-      const parts = Kind.partsOf(kind);
+      const parts = Kind.partsOf(`kinds[${index}]`, kind);
       if (parts === undefined) throw new TypeError(`kinds[${index}] must come from defineKind, got ${show(kind)}`);
       const known = this.#byName.get(parts.name);
       if (known !== undefined && known !== parts)

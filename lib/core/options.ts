@@ -117,8 +117,15 @@ export function checkSchema(option: string, value: unknown): void {
 }
 
 export function checkSignal(option: string, value: unknown): void {
-  if (value === undefined || value instanceof AbortSignal) return;
+  if (value === undefined || isSignal(value)) return;
   throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);
+}
+
+/** By what a signal does: its class may be that of another realm, or of a library that replaces the platform's. */
+function isSignal(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("aborted" in value) || typeof value.aborted !== "boolean")
+    return false;
+  return ["addEventListener", "removeEventListener"].every((name) => typeof Reflect.get(value, name) === "function");
 }
 
 export function checkTags(option: string, value: unknown): void {

@@ -7,6 +7,7 @@
 import type { AsyncResource } from "node:async_hooks";
 import { runInside, runOutside, runUnowned } from "./ambient.js";
 import type { Command } from "./commands.js";
+import { shared } from "./copies.js";
 import { retriable } from "./decide.js";
 import { Delivery } from "./delivery.js";
 import { deskOf } from "./desk.js";
@@ -66,7 +67,7 @@ interface RunnerRooms {
 }
 
 /** Of all ends in this process: `Task.endOrder`. */
-let ends = 0;
+const ends = shared("ends", () => ({ count: 0 }));
 
 export class Runner {
   readonly #rooms: RunnerRooms;
@@ -283,7 +284,7 @@ export class Runner {
 
   /** One more that has ended, after all before it. */
   countEnd(task: Task): void {
-    task.endOrder = ++ends;
+    task.endOrder = ++ends.count;
     task.endSeq = this.#rooms.loop.seq;
   }
 

@@ -6,6 +6,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Alarm, type Timekeeper } from "./clock.js";
 import { InvalidInputError } from "./errors.js";
+import { messageOf } from "./failure.js";
 import { handled } from "./pending-wait.js";
 import { printed } from "./printed.js";
 
@@ -102,7 +103,7 @@ function thrownInside(schema: StandardSchemaV1, value: unknown): { readonly erro
     Reflect.apply(schema.parse, schema, [structuredClone(value)]);
     return undefined;
   } catch (error) {
-    return error instanceof Error && /parseAsync/.test(error.message) ? undefined : { error };
+    return messageOf(error).includes("parseAsync") ? undefined : { error };
   }
 }
 

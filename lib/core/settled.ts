@@ -2,6 +2,7 @@
 //
 // Told before anything is decided, because reading a value, or an error, may run code of its own: `decide` reads neither.
 
+import { Brand } from "./copies.js";
 import { isErrandError } from "./errors.js";
 import { reasonsOf, toFailure } from "./failure.js";
 import { read } from "./printed.js";
@@ -39,6 +40,8 @@ export function threwStopped(error: unknown, stop: StopReason): Threw {
   return { how: "threw", error, failure: undefined, ...(isSwept === false ? { causes: reasonsOf(error) } : {}) };
 }
 
+const BRAND = new Brand<{ readonly failure: FailureCode }>("failure");
+
 /** Fails a task with a code of its own: what a kind's function gave is not what the kind promises, or its remote says how it failed (§10). */
 export class FailureError extends Error {
   readonly failure: FailureCode;
@@ -48,12 +51,16 @@ export class FailureError extends Error {
     this.name = "FailureError";
     this.failure = failure;
   }
+
+  static {
+    BRAND.mark(this.prototype, ({ failure }: FailureError) => ({ failure }));
+  }
 }
 
 /** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
 function codeOfThrown(error: unknown): FailureCode {
-  const failure = read(() => (error instanceof FailureError ? error.failure : undefined));
-  if (failure !== undefined) return failure;
+  const own = read(() => (typeof error === "object" && error !== null ? BRAND.read("error", error) : undefined));
+  if (own !== undefined) return own.failure;
   const isRefused = read(() => isErrandError(error, "REQUEST_REJECTED") || isErrandError(error, "REQUEST_EXPIRED"));
   return isRefused ? "rejected" : "error";
 }

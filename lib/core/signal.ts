@@ -4,19 +4,42 @@
 // for all that follow it, so that no fan-out warns, and the listener goes with the last follower.
 
 import { setMaxListeners } from "node:events";
+import { transferableAbortController } from "node:util";
 import { isAbortError } from "abort-controller-x";
 import { cancelledError, type TaskCancelledError } from "./errors.js";
-import { printed, read, readText } from "./printed.js";
+import { messageOf } from "./failure.js";
+import { read, readText } from "./printed.js";
 import type { Attempt } from "./task.js";
 
 /** The attempt's signal; already aborted when it was stopped before anyone looked. */
 export function signalOf(attempt: Attempt): AbortSignal {
   if (attempt.controller === undefined) {
-    attempt.controller = new AbortController();
-    setMaxListeners(0, attempt.controller.signal);
+    attempt.controller = controllerFor();
     if (attempt.stop !== undefined) abortSignal(attempt);
   }
   return attempt.controller.signal;
+}
+
+/** The platform's own, also where a library has replaced the global one by its own, whose signals `fetch` and Node refuse. */
+function controllerFor(): AbortController {
+  try {
+    const controller = new AbortController();
+    setMaxListeners(0, controller.signal);
+    return controller;
+  } catch {
+    const controller = transferableAbortController();
+    setMaxListeners(0, controller.signal);
+    return controller;
+  }
+}
+
+/** What an aborted signal aborted with. Some that libraries make say nothing. */
+export function reasonOf(signal: AbortSignal): unknown {
+  return signal.reason === undefined ? new DOMException("This operation was aborted", "AbortError") : signal.reason;
+}
+
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw reasonOf(signal);
 }
 
 /** Aborts the signal, if anybody has it. */
@@ -60,6 +83,7 @@ export function follow(signal: AbortSignal, onAbort: () => void): () => void {
 
 /** What an abort reason says, as the words of a cancel. */
 export function wordsOf(reason: unknown): string {
-  if (read(() => reason instanceof DOMException && isAbortError(reason))) return "aborted";
-  return readText(() => (reason instanceof Error ? reason.message : undefined)) ?? printed(reason);
+  const isPlatforms = readText(() => Object.prototype.toString.call(reason)) === "[object DOMException]";
+  if (isPlatforms && read(() => isAbortError(reason))) return "aborted";
+  return messageOf(reason);
 }

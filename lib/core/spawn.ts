@@ -31,7 +31,7 @@ import { idInWords } from "./printed.js";
 import type { Wake, Weight } from "./record.js";
 import type { Registry } from "./registry.js";
 import { takeRetry } from "./retry.js";
-import { follow, wordsOf } from "./signal.js";
+import { follow, reasonOf, wordsOf } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";
 import {
   checkSpawnOptions,
@@ -285,8 +285,8 @@ export class Spawner {
 
   #follow(task: Task, signal: AbortSignal): void {
     const { stop } = this.#rooms;
-    if (signal.aborted) stop(task, "cancel", wordsOf(signal.reason));
-    else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(signal.reason)));
+    if (signal.aborted) stop(task, "cancel", wordsOf(reasonOf(signal)));
+    else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
   }
 
   /** After a restart: the next attempt of a task that was made in another process, once it is decided. */

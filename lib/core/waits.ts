@@ -11,7 +11,7 @@ import type { Held } from "./held-deliveries.js";
 import type { Loop } from "./loop.js";
 import { Answer, ArrangedWait, type Given, handled } from "./pending-wait.js";
 import type { Wait } from "./record.js";
-import { cancelErrorOf, follow } from "./signal.js";
+import { cancelErrorOf, follow, reasonOf } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";
 import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "./task.js";
 import { nextTurn } from "./turn.js";
@@ -52,7 +52,7 @@ export class Waits implements WaitKeeper, StoredIn {
       if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
       if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
     } else if (this.#closed !== undefined) return Promise.reject(this.#closed);
-    return signal?.aborted ? Promise.reject(signal.reason) : undefined;
+    return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
   }
 
   /** As `refusal`, for a wait of `waiter` on what the task of `attempt` has: its questions, its messages. */
@@ -88,7 +88,7 @@ export class Waits implements WaitKeeper, StoredIn {
   begin(wait: Pending, signal: AbortSignal | undefined): void {
     // Without a store every task ends with its manager, and every wait for one with it.
     if (wait.attempt === undefined && this.#loop.hasStore) this.#ofNobody.add(wait);
-    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(signal.reason));
+    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(reasonOf(signal)));
     if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
     wait.hook();
   }
@@ -102,7 +102,7 @@ export class Waits implements WaitKeeper, StoredIn {
     if (needs <= this.#loop.storedSeq && homes === undefined) return givenNow(read, handing);
     if (signal?.aborted) {
       handing?.lost();
-      return Promise.reject(signal.reason);
+      return Promise.reject(reasonOf(signal));
     }
     if (limit?.ms === 0) {
       handing?.lost();
@@ -115,7 +115,7 @@ export class Waits implements WaitKeeper, StoredIn {
     answer.known(given(read), handing);
     const held = this.#loop.deliver(answer, needs);
     if (held !== undefined) keeper.remember(answer, held);
-    if (signal !== undefined) answer.unfollow = follow(signal, () => answer.abort(signal.reason));
+    if (signal !== undefined) answer.unfollow = follow(signal, () => answer.abort(reasonOf(signal)));
     if (limit !== undefined) answer.limitTo(limit);
     return answer.promise;
   }

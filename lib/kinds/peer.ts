@@ -3,8 +3,10 @@
 // Owns what a failed load says: whether the package is missing, whether it is there and fails, or whether it is a version that lacks what is
 // needed; and always the cause. The call that loads it is written out where it is needed, so that a bundler finds the package by its name.
 
-// As a whole: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
 import * as nodeModule from "node:module";
+// As a whole: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
+import { messageOf } from "../core/failure.js";
+import { fieldOf } from "../core/printed.js";
 
 export interface Peer {
   readonly name: string;
@@ -47,9 +49,9 @@ export function requirePeer(peer: Peer, tried: unknown): unknown {
 }
 
 function isMissing(name: string, cause: unknown): boolean {
-  if (!(cause instanceof Error) || !("code" in cause)) return false;
-  const isNotFound = cause.code === "ERR_MODULE_NOT_FOUND" || cause.code === "MODULE_NOT_FOUND";
-  return isNotFound && /^Cannot find (?:package|module) '([^']+)'/.exec(cause.message)?.[1] === name;
+  const code = fieldOf(cause, "code");
+  const isNotFound = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
+  return isNotFound && /^Cannot find (?:package|module) '([^']+)'/.exec(messageOf(cause))?.[1] === name;
 }
 
 function firstLineOf(cause: unknown): string {

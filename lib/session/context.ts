@@ -5,6 +5,7 @@
 import { waiterOf } from "../core/ambient.js";
 import { takeArtifact } from "../core/artifact.js";
 import type { Command } from "../core/commands.js";
+import { Brand } from "../core/copies.js";
 import type { Core } from "../core/core.js";
 import { deskOf } from "../core/desk.js";
 import { fanOut } from "../core/fan-out.js";
@@ -189,6 +190,8 @@ export interface TaskContext<C = unknown> extends Session {
 
 const MAP_OPTIONS = ["concurrency", "signal"] as const satisfies readonly (keyof MapOptions)[];
 
+const BRAND = new Brand<Core>("context");
+
 export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
   readonly #task: Task;
@@ -201,9 +204,15 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     this.#task = attempt.task;
   }
 
+  static {
+    BRAND.mark(this.prototype, (context: Context) => context.core);
+  }
+
+  /** Of the context of any copy: a kind that another one made runs here. */
   static coreOf(ctx: object): Core {
-    if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
-    return ctx.core;
+    const core = ctx instanceof Context ? ctx.core : BRAND.read("ctx", ctx);
+    if (core === undefined) throw new TypeError("ctx must be the context of a task");
+    return core;
   }
 
   /** For what is built of a context: waits as `ctx.sleep`, until an instant, and no longer than until the wall clock is found to be set. */

@@ -97,7 +97,7 @@ export abstract class Scope {
 
   /** What is spawned has the type that `Spawn` says: a handle of `never` stands for each. */
   protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
-    const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf(work);
+    const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) {
       checkType("work", work, "function");
       if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
@@ -176,7 +176,7 @@ export abstract class Scope {
 
   #get(id: string, kind: AnyTaskKind | undefined): TaskHandle<never> | undefined {
     checkType("id", id, "string");
-    if (kind !== undefined && Kind.partsOf(kind) === undefined)
+    if (kind !== undefined && Kind.partsOf("kind", kind) === undefined)
       throw new TypeError(`kind must come from defineKind, got ${show(kind)}`);
     const task = this.core.registry.byId(id) ?? this.#byName(id);
     if (task === undefined || !this.owns(task)) return undefined;
@@ -213,11 +213,10 @@ export abstract class Scope {
     const given: readonly unknown[] = Array.isArray(refs) ? refs : [];
     for (const ref of given) {
       if (typeof ref !== "object" || ref === null) continue;
-      const home = Handle.coreOf(ref);
-      const task = Handle.taskOf(ref);
-      if (home === undefined || task === undefined) continue;
+      const held = Handle.heldBy("tasks", ref);
+      if (held === undefined) continue;
+      const { core: home, task, sessionId } = held;
       if (home !== this.core) homes.set(task, home);
-      const sessionId = Handle.sessionOf(ref);
       if (sessionId !== undefined) sessions.set(task, sessionId);
     }
     return {

@@ -6,6 +6,7 @@
 import { EventsCompactedError, StoreLockedError, StoreUnavailableError } from "../core/errors.js";
 import type { TaskEvent } from "../core/events.js";
 import type { Json } from "../core/json.js";
+import { throwIfAborted } from "../core/signal.js";
 import type { ReadOptions, Stored, TaskStore } from "../core/store.js";
 
 /** Survives its `close`, and may be opened again. */
@@ -62,13 +63,13 @@ class MemoryStore implements TaskStore {
   }
 
   async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     for (let seq = from ?? this.#oldest; ; seq++) {
       if (seq < this.#oldest) throw new EventsCompactedError(seq, this.#oldest);
       const line = this.#lines[seq - this.#first];
       if (line === undefined) return;
       yield parsed<TaskEvent>(line);
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
     }
   }
 

@@ -27,7 +27,7 @@ export function differencesOf(model: Model, puppets: Puppets): readonly string[]
     const expected = task.isOver && task.outcome !== undefined ? `${name} ${textOf(task.outcome)}` : undefined;
     same(`outcome of ${name}`, expected, outcome === undefined ? undefined : puppets.textOf(outcome));
     // W3: nothing is left behind of a wait.
-    if (task.isOver) same(`watchers of ${name}`, false, Handle.taskOf(handle)?.watchers !== undefined);
+    if (task.isOver) same(`watchers of ${name}`, false, Handle.heldBy("handle", handle)?.task.watchers !== undefined);
   }
 
   for (const [name, wait] of model.waits) {

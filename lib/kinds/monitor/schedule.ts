@@ -4,6 +4,7 @@
 // when the first pattern is given. An interval names no instants: lib/kinds/monitor/rhythm.ts.
 
 import type * as Croner from "croner";
+import { messageOf } from "../../core/failure.js";
 import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/options.js";
 import { type Peer, requirePeer, unfitError } from "../peer.js";
 
@@ -66,7 +67,7 @@ class Pattern implements Schedule {
       first = this.after(0);
     } catch (cause) {
       const of = timezone === undefined ? "" : ` in the timezone ${JSON.stringify(timezone)}`;
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       throw new TypeError(`every.cron must be a cron pattern, got ${JSON.stringify(pattern)}${of}: ${why}`, { cause });
     }
     if (first === undefined)

@@ -6,7 +6,7 @@ import { waiterOf } from "../../core/ambient.js";
 import type { AwaitOptions } from "../../core/await-tasks.js";
 import type { Mailbox } from "../../core/mailbox.js";
 import { mailboxOf } from "../../core/messages.js";
-import { follow } from "../../core/signal.js";
+import { follow, reasonOf } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";
 import { type Host, wait } from "./host.js";
 
@@ -24,7 +24,7 @@ export async function waitUnlessSteered(
   const mailbox = mailboxOf(steered);
   if (mailbox.hasUnread && isNews(steered, mailbox)) return "message";
   const stop = new AbortController();
-  const unfollow = signal === undefined ? undefined : follow(signal, () => stop.abort(signal.reason));
+  const unfollow = signal === undefined ? undefined : follow(signal, () => stop.abort(reasonOf(signal)));
   const lookout = { resolve: () => stop.abort(STEERED) };
   mailbox.lookouts.add(lookout);
   try {

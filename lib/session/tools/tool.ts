@@ -5,6 +5,7 @@
 import { isErrandError, ManagerClosedError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
 import { checkSignal } from "../../core/options.js";
+import { throwIfAborted } from "../../core/signal.js";
 import type { WaitOptions } from "../../core/waits.js";
 import { visible, visibleJson } from "../visible.js";
 import type { Result } from "./bounded.js";
@@ -78,7 +79,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools,
     async execute(given: unknown, call: TaskToolCall = {}): Promise<Json> {
       const { callId, signal } = call;
       checkSignal("signal", signal);
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const host = hostOf();
       const { core } = host;
       if (core.isClosed) throw new ManagerClosedError(`${name} does nothing any more`);

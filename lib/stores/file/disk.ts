@@ -6,6 +6,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
+import { fieldOf } from "../../core/printed.js";
 
 /** `change` wants the file to be there, `create` wants it not to be there, `replace` begins it anew. */
 export type OpenFor = "read" | "change" | "create" | "replace";
@@ -129,7 +130,7 @@ function idIn({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): str
 
 /** The file, or the directory that it should be in, is not there. */
 export function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
+  return fieldOf(error, "code") === "ENOENT";
 }
 
 /** The file is open and has no name any more, or the directory is gone: somebody deleted it. */

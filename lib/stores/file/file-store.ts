@@ -9,9 +9,10 @@
 // the same: the place of a writer is a path.
 
 import path from "node:path";
-import { ErrandError, StoreLockedError, StoreUnavailableError } from "../../core/errors.js";
+import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/errors.js";
 import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
+import { fieldOf, readText } from "../../core/printed.js";
 import type { Runtime } from "../../core/record.js";
 import type { ReadOptions, Stored, TaskStore } from "../../core/store.js";
 import { DeletedError, type Disk, isMissing, makeDurableDirectory } from "./disk.js";
@@ -327,16 +328,16 @@ export class FileStore implements TaskStore {
   }
 
   #told(error: unknown): unknown {
-    if (error instanceof ErrandError || error instanceof RangeError) return error;
+    if (isErrandError(error) || error instanceof RangeError) return error;
     if (isMissing(error)) return new StoreUnavailableError(`there is no ${this.#directory}`, { cause: error });
-    const why = error instanceof Error ? error.message : "the disk refused";
+    const why = readText(() => fieldOf(error, "message")) ?? "the disk refused";
     return new StoreUnavailableError(`${this.#directory}: ${why}`, { cause: error });
   }
 }
 
 /** Something else has its name. */
 function unlessThere(error: unknown): void {
-  if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  if (fieldOf(error, "code") !== "EEXIST") throw error;
 }
 
 function unlessMissing(error: unknown): void {

@@ -5,6 +5,7 @@
 
 import { EventsCompactedError, JournalCorruptError } from "../../core/errors.js";
 import type { TaskEvent } from "../../core/events.js";
+import { throwIfAborted } from "../../core/signal.js";
 import { type Batch, lineOf, readEvent } from "./batch.js";
 import { type Disk, isMissing } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";
@@ -26,7 +27,7 @@ export interface JournalReading {
 export async function* readJournal(reading: JournalReading): AsyncGenerator<TaskEvent, void, undefined> {
   const { disk, directory, signal, told } = reading;
   try {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     let segment = await firstSegment(reading);
     let wanted = reading.from ?? segment?.firstSeq ?? 1;
     // Whether somebody was given, or asked for, the events before `wanted`.
@@ -43,7 +44,7 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
         let scan = new SegmentScan(disk, fd, current);
         let isSecondLook = false;
         for (;;) {
-          signal?.throwIfAborted();
+          throwIfAborted(signal);
           let found: Batch | ScanEnd;
           try {
             found = await scan.next();
@@ -56,7 +57,7 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
           }
           if ("ends" in found) {
             for (const event of eventsOf(found, wanted, scan)) {
-              signal?.throwIfAborted();
+              throwIfAborted(signal);
               wanted = event.seq + 1;
               mustFollow = true;
               isSecondLook = false;
@@ -80,7 +81,7 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
       if (!mustFollow) wanted = segment.firstSeq;
     }
   } catch (error) {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     throw told(error);
   }
 }

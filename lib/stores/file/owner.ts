@@ -7,6 +7,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { fieldOf } from "../../core/printed.js";
 
 export interface Owner {
   readonly place: string;
@@ -50,7 +51,7 @@ function exists(pid: number): boolean {
     return true;
   } catch (error) {
     // Any other refusal is of a process that is there.
-    return !(error instanceof Error && "code" in error && error.code === "ESRCH");
+    return fieldOf(error, "code") !== "ESRCH";
   }
 }
 

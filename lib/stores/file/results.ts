@@ -5,6 +5,7 @@
 import path from "node:path";
 import { JournalCorruptError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
+import { fieldOf, readText } from "../../core/printed.js";
 import type { Disk } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
@@ -13,7 +14,7 @@ import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
 const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
 
 function isShortage(error: unknown): boolean {
-  return error instanceof Error && "code" in error && SHORTAGES.has(error.code);
+  return SHORTAGES.has(fieldOf(error, "code"));
 }
 
 function unlessShort(error: unknown): undefined {
@@ -59,7 +60,7 @@ export class Results {
       return await readSealed(this.#disk, file, "output");
     } catch (error) {
       if (error instanceof JournalCorruptError || isShortage(error)) throw error;
-      const said = error instanceof Error ? error.message : "the disk refused";
+      const said = readText(() => fieldOf(error, "message")) ?? "the disk refused";
       throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
     }
   }

@@ -6,6 +6,7 @@
 import { EventsCompactedError, JournalCorruptError, StoreUnavailableError } from "../../core/errors.js";
 import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
+import { throwIfAborted } from "../../core/signal.js";
 import type { ReadOptions, Stored, TaskStore } from "../../core/store.js";
 import type { EventRow } from "./events.js";
 import type { JournalState } from "./journal-state.js";
@@ -63,7 +64,7 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
   }
 
   async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     const journal = await this.#number();
     if (journal === undefined) {
       if (from !== undefined && from < 1) throw new EventsCompactedError(from, 1);
@@ -74,7 +75,7 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
       const page = await this.#page(journal, wanted, limit);
       let characters = 0;
       for (const { seq, text } of page) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         if (wanted !== undefined && seq !== wanted) throw this.#missing(journal, wanted);
         const event = parsed<TaskEvent>(text);
         if (event?.seq !== seq) throw corrupt(this.#tables.events.table, journal, seq, `this is not event ${seq}`);
@@ -82,7 +83,7 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
         wanted = seq + 1;
         yield event;
       }
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (page.length < limit) return;
       if (characters < PAGE_CHARACTERS) limit = Math.min(2 * limit, PAGE_EVENTS);
       else limit = Math.max(1, Math.floor((limit * PAGE_CHARACTERS) / characters));

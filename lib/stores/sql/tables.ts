@@ -1,6 +1,7 @@
 // Tables: one namespace of one database, and everything that is asked of it.
 
-import { ErrandError, StoreUnavailableError } from "../../core/errors.js";
+import { isErrandError, StoreUnavailableError } from "../../core/errors.js";
+import { fieldOf, readText } from "../../core/printed.js";
 import { look, type SqlConnection, type SqlWork } from "./connection.js";
 import { DIALECTS } from "./dialect.js";
 import { Events } from "./events.js";
@@ -47,8 +48,8 @@ export class Tables {
     try {
       return await ask();
     } catch (error) {
-      if (error instanceof ErrandError) throw error;
-      const why = error instanceof Error && error.message !== "" ? error.message : "the database refused";
+      if (isErrandError(error)) throw error;
+      const why = readText(() => fieldOf(error, "message")) || "the database refused";
       throw new StoreUnavailableError(`${this.#namespace} (${this.#connection.dialect}): ${why}`, { cause: error });
     }
   }

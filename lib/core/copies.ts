@@ -1,0 +1,50 @@
+// Copies: several copies of errand in one process, as a bundle for each route or a module that is loaded again makes them.
+//
+// Owns the brands by which a copy knows what another one made, and what all copies of one version share. What a brand carries is of one
+// version: a copy reads no brand of another version, and says so.
+
+export const VERSION = "0.1.0";
+
+interface Branded<T> {
+  readonly version: string;
+  readonly content: T;
+}
+
+/** Names one sort of thing that may come from another copy. */
+export class Brand<T extends object> {
+  readonly #symbol: symbol;
+
+  constructor(name: string) {
+    this.#symbol = Symbol.for(`errand.${name}`);
+  }
+
+  /** Marks `target`; `read` gives what the brand carries. */
+  mark(target: object, read: (target: never) => T): void {
+    const get = function (this: never): Branded<T> {
+      return { version: VERSION, content: read(this) };
+    };
+    Object.defineProperty(target, this.#symbol, { get });
+  }
+
+  /** What the brand of `value` carries; `undefined` without a brand. `TypeError`: it is the brand of another version. */
+  read(option: string, value: object): T | undefined {
+    const branded: unknown = Reflect.get(value, this.#symbol);
+    if (typeof branded !== "object" || branded === null) return undefined;
+    const { version, content } = branded as Partial<Branded<T>>;
+    if (version === VERSION) return content;
+    throw new TypeError(
+      `${option} comes from another copy of errand, of version ${String(version)}, and this copy is of version ${VERSION}: let both be of one version`,
+    );
+  }
+}
+
+/** The one of all copies of this version. */
+export function shared<T extends object>(name: string, make: () => T): T {
+  const key = Symbol.for(`errand.${name}@${VERSION}`);
+  const known: unknown = Reflect.get(globalThis, key);
+  if (typeof known === "object" && known !== null) return known as T;
+  const made = make();
+  // Where the global object is frozen each copy keeps its own.
+  Reflect.defineProperty(globalThis, key, { value: made });
+  return made;
+}
