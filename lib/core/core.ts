@@ -168,6 +168,7 @@ export class Core {
       waits: this.waits,
       ids,
       isClosed: () => this.isClosed,
+      taskOf: (id) => this.registry.byId(id),
       isKindMissing: (task) => task.traits.kind !== undefined && this.kinds.of(task) === undefined,
     });
     this.messages = new Messages({

@@ -5,6 +5,7 @@ import type { Mailbox } from "./mailbox.js";
 import type { Message } from "./message.js";
 import type { OutputRing } from "./output-ring.js";
 import type { RetryHooks } from "./retry.js";
+import type { TaskRequests } from "./task-requests.js";
 
 export interface Desk {
   mailbox?: Mailbox;
@@ -15,7 +16,7 @@ export interface Desk {
   output?: OutputRing;
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
-  requestIds?: Set<string>;
+  requests?: TaskRequests;
   /** Of a spawn's `retry`. */
   retryHooks?: RetryHooks;
   /** A process died with it: from now on its start is stored before its function is called. */

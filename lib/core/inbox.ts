@@ -38,6 +38,7 @@ import {
 import { judge, valueOf } from "./schema.js";
 import { Stream } from "./stream.js";
 import type { Attempt, OpenWait, Task } from "./task.js";
+import { TaskRequests } from "./task-requests.js";
 import { keeperOf, type Waits } from "./waits.js";
 
 /** Where people answer. A pending question holds no slot; a model never answers an approval (A5). */
@@ -71,13 +72,16 @@ interface Asker {
   closed(request: InboxRequest): void;
 }
 
-interface Asked {
+/** A place among all requests, in order of opening. */
+interface Opened {
+  next: Asked | undefined;
+}
+
+interface Asked extends Opened {
   readonly task: Task;
   schema: StandardSchemaV1 | undefined;
   readonly askers: Set<Asker>;
   readonly seenBy: Set<Owner>;
-  /** Of opening, in this inbox. */
-  readonly order: number;
   request: InboxRequest;
   /** What the schema made of the answer. */
   value: unknown;
@@ -95,6 +99,8 @@ interface RequestRooms {
   readonly isClosed: () => boolean;
   /** Its kind is not known here: its function asks nothing in this process. */
   readonly isKindMissing: (task: Task) => boolean;
+  /** The task with this id, while its record is kept. */
+  readonly taskOf: (id: string) => Task | undefined;
 }
 
 export class Requests implements Inbox {
@@ -103,15 +109,18 @@ export class Requests implements Inbox {
   readonly #ids: Ids;
   readonly #asked = new Map<string, Asked>();
   readonly #open = new Set<Asked>();
-  #opened = 0;
+  /** The request that was opened last: a watcher follows from there. */
+  #newest: Opened = { next: undefined };
   /** Told of each request that opens, and of the closing of the inbox. */
   readonly #watching = new Set<(asked: Asked | undefined) => void>();
   readonly #isClosed: () => boolean;
   readonly #isKindMissing: (task: Task) => boolean;
+  readonly #taskOf: (id: string) => Task | undefined;
 
-  constructor({ loop, waits, ids, isClosed, isKindMissing }: RequestRooms) {
+  constructor({ loop, waits, ids, isClosed, isKindMissing, taskOf }: RequestRooms) {
     this.#isClosed = isClosed;
     this.#isKindMissing = isKindMissing;
+    this.#taskOf = taskOf;
     this.#loop = loop;
     this.#waits = waits;
     this.#ids = ids;
@@ -175,17 +184,12 @@ export class Requests implements Inbox {
 
   #findKeyed(task: Task, question: Question): Asked | undefined {
     if (question.key === undefined) return undefined;
-    for (const id of task.desk?.requestIds ?? []) {
-      const asked = this.#asked.get(id);
-      // Withdrawn, and asked once more: a new request.
-      if (asked?.request.key !== question.key || asked.request.status === "withdrawn") continue;
-      if (isSameQuestion(asked.request, question)) return asked;
-      throw new IdConflictError(
-        question.key,
-        `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
-      );
-    }
-    return undefined;
+    const asked = this.#asked.get(task.desk?.requests?.ofKey(question.key) ?? "");
+    if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
+    throw new IdConflictError(
+      question.key,
+      `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
+    );
   }
 
   #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
@@ -208,20 +212,26 @@ export class Requests implements Inbox {
       schema: input.schema,
       askers: new Set(),
       seenBy: new Set(),
-      order: ++this.#opened,
       value: undefined,
       expiry: undefined,
       openedSeq: this.#loop.nextSeq,
       unasked: undefined,
+      next: undefined,
     };
     this.#loop.apply(task, { type: "openRequest", attempt: attempt.number, request });
-    this.#asked.set(request.id, asked);
     this.#open.add(asked);
-    const desk = deskOf(task);
-    desk.requestIds ??= new Set();
-    desk.requestIds.add(request.id);
+    this.#keep(asked);
     if (request.expiresAt !== undefined) this.#expireAt(asked, request.expiresAt);
     return asked;
+  }
+
+  /** A request that is new here. */
+  #keep(asked: Asked): void {
+    const { request, task } = asked;
+    this.#asked.set(request.id, asked);
+    this.#newest.next = asked;
+    this.#newest = asked;
+    requestsOf(task).put(request);
   }
 
   #tell(asked: Asked | undefined): void {
@@ -256,8 +266,19 @@ export class Requests implements Inbox {
   list(filter: RequestFilter = {}): readonly InboxRequest[] {
     checkRequestFilter("filter", filter, "status");
     const { status = "open", ...who } = filter;
-    const among = status === "open" ? this.#open : this.#asked.values();
+    const among = this.#among(status === "open", who.taskId);
     return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
+  }
+
+  /** Those of one task are found without a walk over all others. */
+  #among(isOpen: boolean, taskId: string | undefined): Iterable<Asked> {
+    if (taskId === undefined) return isOpen ? this.#open : this.#asked.values();
+    const requests = this.#taskOf(taskId)?.desk?.requests;
+    return this.#withIds(isOpen ? requests?.open : requests?.all);
+  }
+
+  #withIds(ids: Iterable<string> = []): readonly Asked[] {
+    return Array.from(ids, (id) => this.#asked.get(id)).filter((asked) => asked !== undefined);
   }
 
   get(id: string): InboxRequest | undefined {
@@ -357,6 +378,7 @@ export class Requests implements Inbox {
     if (request === undefined) return asked.request;
     asked.request = request;
     this.#loop.apply(asked.task, { type: "closeRequest", request });
+    requestsOf(asked.task).put(request);
     asked.expiry?.cancel();
     this.#open.delete(asked);
     if (closing.status !== "answered") tellAsked(asked);
@@ -371,19 +393,26 @@ export class Requests implements Inbox {
     checkRequestFilter("watch", options, "signal");
     const { signal, ...who } = options;
     checkSignal("signal", signal);
-    let open = this.#open.values();
-    let lastOrder = 0;
+    // Those that are open now, and then each that is opened after them: none is looked at twice.
+    const open = [...this.#open].reverse();
+    let last = this.#newest;
+    const following = (): Asked | undefined => {
+      const early = open.pop();
+      if (early !== undefined) return early;
+      const { next: later } = last;
+      if (later !== undefined) last = later;
+      return later;
+    };
+    let asked: Asked | undefined;
     const next = () => {
-      for (let step = open.next(); !step.done; step = open.next()) {
-        const { request, order, openedSeq } = step.value;
-        if (order <= lastOrder) continue;
+      for (asked ??= following(); asked !== undefined; asked = following()) {
         // A1: not before it is stored. It is told of then.
-        if (openedSeq > this.#loop.storedSeq) break;
-        lastOrder = order;
-        if (fits(request, who)) return { value: request };
+        if (asked.openedSeq > this.#loop.storedSeq) return undefined;
+        const { request } = asked;
+        if (request.status !== "open" || !fits(request, who)) continue;
+        asked = undefined;
+        return { value: request };
       }
-      // An iterator that has come to the end stays there.
-      open = this.#open.values();
       return undefined;
     };
     const isOver = () => this.#isClosed();
@@ -412,39 +441,33 @@ export class Requests implements Inbox {
     yield* this.#open;
   }
 
+  /** Those that are open when it is asked: each may be closed meanwhile. */
+  #openOf(task: Task): readonly Asked[] {
+    return this.#withIds(task.desk?.requests?.open);
+  }
+
   /** The attempt of `task` is over: nobody is there any more to hear an answer (A3, S4). */
   withdraw(task: Task): void {
-    for (const id of task.desk?.requestIds ?? []) {
-      const asked = this.#asked.get(id);
-      if (asked?.request.status === "open") this.#close(asked, { status: "withdrawn" });
-    }
+    for (const asked of this.#openOf(task)) this.#close(asked, { status: "withdrawn" });
   }
 
   /** The attempt of `task` is over, and another follows: what has a key stays open for it (A3). */
   handOver(task: Task): void {
-    for (const id of task.desk?.requestIds ?? []) {
-      const asked = this.#asked.get(id);
-      if (asked?.request.status === "open" && asked.request.key === undefined)
-        this.#close(asked, { status: "withdrawn" });
-    }
+    for (const asked of this.#openOf(task))
+      if (asked.request.key === undefined) this.#close(asked, { status: "withdrawn" });
   }
 
   // ── of a remote ──────────────────────────────────────────────────────────
 
   /** The request of `task` that has this key, unless it was withdrawn. */
   keyed(task: Task, key: string): InboxRequest | undefined {
-    for (const id of task.desk?.requestIds ?? []) {
-      const request = this.#asked.get(id)?.request;
-      if (request?.key === key && request.status !== "withdrawn") return request;
-    }
-    return undefined;
+    return this.#asked.get(task.desk?.requests?.ofKey(key) ?? "")?.request;
   }
 
   /** Withdraws what a remote asks no more: the request with the key `was`, and each that was left by an earlier process; not the one with `key`. */
   withdrawOthers(task: Task, key: string | undefined, was: string | undefined): void {
-    for (const id of task.desk?.requestIds ?? []) {
-      const asked = this.#asked.get(id);
-      if (asked?.request.status !== "open" || asked.request.key === undefined || asked.request.key === key) continue;
+    for (const asked of this.#openOf(task)) {
+      if (asked.request.key === undefined || asked.request.key === key) continue;
       if (asked.request.key === was || asked.askers.size === 0) this.#close(asked, { status: "withdrawn" });
     }
   }
@@ -465,19 +488,17 @@ export class Requests implements Inbox {
       schema: undefined,
       askers: new Set(),
       seenBy: new Set(),
-      order: ++this.#opened,
       value: undefined,
       expiry: undefined,
       openedSeq: 0,
       unasked: new Set(),
+      next: undefined,
     };
     asked.request = request;
-    this.#asked.set(request.id, asked);
     if (request.status === "open") this.#open.add(asked);
     else this.#open.delete(asked);
-    const desk = deskOf(task);
-    desk.requestIds ??= new Set();
-    desk.requestIds.add(request.id);
+    if (known === undefined) this.#keep(asked);
+    else requestsOf(task).put(request);
   }
 
   /** `task` goes on: what its next attempt may ask again stays open, until it expires (A3). */
@@ -488,9 +509,7 @@ export class Requests implements Inbox {
 
   /** `task` is parked: what it asked stays open, until it expires. */
   wait(task: Task): void {
-    for (const id of task.desk?.requestIds ?? []) {
-      const asked = this.#asked.get(id);
-      if (asked?.request.status !== "open") continue;
+    for (const asked of this.#openOf(task)) {
       const { expiresAt } = asked.request;
       if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
     }
@@ -508,12 +527,12 @@ export class Requests implements Inbox {
 
   /** `task` is left for the next process, and so is when its questions expire. */
   park(task: Task): void {
-    for (const id of task.desk?.requestIds ?? []) this.#asked.get(id)?.expiry?.cancel();
+    for (const asked of this.#openOf(task)) asked.expiry?.cancel();
   }
 
   /** The record of `task` is not kept any more. */
   forget(task: Task): void {
-    for (const id of task.desk?.requestIds ?? []) this.#asked.delete(id);
+    for (const id of task.desk?.requests?.all ?? []) this.#asked.delete(id);
   }
 
   /** The manager is closed: who watches stops. */
@@ -527,6 +546,12 @@ function askedAgain(asked: Asked, schema: StandardSchemaV1 | undefined): void {
   if (asked.unasked === undefined) return;
   asked.schema = schema;
   tellAsked(asked);
+}
+
+function requestsOf(task: Task): TaskRequests {
+  const desk = deskOf(task);
+  desk.requests ??= new TaskRequests();
+  return desk.requests;
 }
 
 function tellAsked(asked: Asked): void {
