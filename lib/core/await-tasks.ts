@@ -4,7 +4,7 @@
 // then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is refused before it
 // begins (L3).
 
-import { findCycle } from "./cycles.js";
+import { findCycle, needsNoSearch } from "./cycles.js";
 import { AwaitCycleError } from "./errors.js";
 import { Handout, type Receiver } from "./handout.js";
 import type { Owner, Requests } from "./inbox.js";
@@ -55,9 +55,17 @@ export interface AwaitCaller {
   readonly receiver: Receiver;
 }
 
-/** L3, for a wait about to begin. */
+/** L3, for a wait about to begin for one of `tasks`, or for all of them. */
+export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
+  if (attempt === undefined) return;
+  const targets = new Set<Task>();
+  for (const task of tasks) if (!needsNoSearch(attempt.task, task)) targets.add(task);
+  if (targets.size > 0) refuseCycle(attempt, (task) => targets.has(task));
+}
+
+/** As `refuseCycles`, for targets that are known when they are met. */
 export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
-  // A stopped task's wait rejects with its own cancel (C3); it is not told of cycles.
+  // A stopped task's wait rejects with its own cancel (C3), and reports no cycle.
   if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
   const cycle = findCycle(attempt.task, isTarget);
   if (cycle !== undefined) throw new AwaitCycleError(cycle);
@@ -237,7 +245,7 @@ export function awaitTasks(
       return waits.answer(attempt, () => value, { needs: 0, handing });
     }
     try {
-      refuseCycle(attempt, (task) => distinct.has(task));
+      refuseCycles(attempt, distinct);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -365,7 +373,7 @@ export function awaitOne<R>(
   }
   if (timeout?.ms === 0) return Promise.resolve(timeout.late);
   try {
-    refuseCycle(attempt, (each) => each === task);
+    refuseCycles(attempt, [task]);
   } catch (error) {
     return Promise.reject(error);
   }

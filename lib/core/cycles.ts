@@ -2,7 +2,8 @@
 //
 // Every task has an edge to each living attached child and to what it waits for. A new wait of `waiter` closes a cycle when one of
 // its targets already depends on nobody ending before `waiter`: so the search goes backwards, from `waiter` to those who need its
-// end. That is its ancestors and their waiters: few, however much is waited for.
+// end. That is its ancestors and their waiters: few, however much is waited for. Most waits need no search at all: in a deep chain, where each
+// task waits for its child, every search would go up to the root.
 
 import type { Task } from "./task.js";
 
@@ -21,6 +22,16 @@ export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): read
     }
   }
   return undefined;
+}
+
+/**
+ * Waiting for `target` closes no cycle, and no search is needed to know it. The edge to a child of its own is there since the spawn; and a
+ * task that waits for nothing, and has no child to wait for, depends on no other. `false`: the search must say.
+ */
+export function needsNoSearch(waiter: Task, target: Task): boolean {
+  if (target === waiter) return false;
+  if (target.parent === waiter && target.isAttached) return true;
+  return target.family.attached === 0 && target.attempt?.isWaiting !== true;
 }
 
 /** Those that cannot end, or go on, before `task` ends. */

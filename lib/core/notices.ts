@@ -8,7 +8,7 @@
 
 import { runOutside, waiterOf } from "./ambient.js";
 import { Alarm } from "./clock.js";
-import { findCycle } from "./cycles.js";
+import { findCycle, needsNoSearch } from "./cycles.js";
 import { ManagerClosedError } from "./errors.js";
 import type { Fact } from "./events.js";
 import { childrenOf } from "./hierarchy.js";
@@ -362,7 +362,8 @@ export class Notices {
     if (hasAny(queue)) return true;
     for (const source of queue.sources) {
       if (this.#rooms.isParked(source)) continue;
-      if (waiting === undefined || findCycle(waiting, (task) => task === source) === undefined) return true;
+      if (waiting === undefined || needsNoSearch(waiting, source)) return true;
+      if (findCycle(waiting, (task) => task === source) === undefined) return true;
     }
     // A silent task with a loop of its own hands on what that has not been told, or will be.
     for (const { size, sources } of this.#queues.below(queue.owner)) if (size > 0 || sources.size > 0) return true;

@@ -23,6 +23,8 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   readonly #receiverFor: (attempt: Attempt | undefined) => Receiver;
   readonly #ended: Task[] = [];
   #links: Map<Task, Link> | undefined;
+  /** How many of the watched tasks each manager has: asked at each step, so it is counted and not gathered. */
+  readonly #homes = new Map<Waits, number>();
   #read = 0;
   #step: OpenWait<Step> | undefined;
   /** Whose step it is. */
@@ -75,7 +77,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     }
     const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
     const keeper = keeperOf(attempt, this.#waits);
-    const homes = othersOf(keeper, Array.from(links.keys(), this.#homeOf));
+    const homes = othersOf(keeper, this.#homes.keys());
     const arrange = (wait: OpenWait<Step>) => {
       this.#step = wait;
       this.#stepper = attempt;
@@ -102,6 +104,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
 
   taskEnded(task: Task): void {
     this.#links?.delete(task);
+    this.#count(task, -1);
     this.#ended.push(task);
     this.#settle();
   }
@@ -126,10 +129,20 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     const links = new Map<Task, Link>();
     for (const task of new Set(this.#find())) {
       if (task.isOver) this.#ended.push(task);
-      else links.set(task, watch(task, this));
+      else {
+        links.set(task, watch(task, this));
+        this.#count(task, 1);
+      }
     }
     this.#ended.sort((a, b) => a.endOrder - b.endOrder);
     return links;
+  }
+
+  #count(task: Task, more: number): void {
+    const home = this.#homeOf(task);
+    const count = (this.#homes.get(home) ?? 0) + more;
+    if (count === 0) this.#homes.delete(home);
+    else this.#homes.set(home, count);
   }
 
   #take(): Task | undefined {
