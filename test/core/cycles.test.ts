@@ -3,6 +3,9 @@
 import { type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
+import { needsNoSearch } from "../../lib/core/cycles.js";
+import { Handle } from "../../lib/core/handle.js";
+import { given } from "./program.js";
 import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
@@ -508,4 +511,31 @@ test("L3 the children of a map have an edge from the mapping task, through whate
     })
     .result();
   expect(outcome).toMatchObject({ status: "failed" });
+});
+
+describe("L3 the search for a cycle", () => {
+  const taskOf = (handle: TaskHandle) => given(Handle.taskOf(handle));
+
+  test("is needed for no wait for a child, however deep, and for none on a task that waits for nothing", async () => {
+    const { manager } = world({ limits: { maxDepth: 100 } });
+    const chain: TaskHandle[] = [];
+    const below = (ctx: TaskContext): Promise<unknown> => {
+      const { length } = chain;
+      const child = ctx.spawn((next) => (length < 50 ? below(next) : next.receive()));
+      chain.push(child);
+      return child.outcome();
+    };
+    const root = manager.spawn(below);
+    const idle = manager.spawn(() => deferred().promise);
+    await settled();
+    const family = [root, ...chain].map(taskOf);
+    for (const [depth, task] of family.entries()) {
+      const child = family[depth + 1];
+      // Each child waits in its turn, and the edge to it is there since its spawn.
+      if (child !== undefined) expect(needsNoSearch(task, child)).toBe(true);
+      expect(needsNoSearch(task, taskOf(idle))).toBe(true);
+      expect(needsNoSearch(task, task)).toBe(false);
+      for (const above of family.slice(0, depth)) expect(needsNoSearch(task, above)).toBe(false);
+    }
+  });
 });
