@@ -44,6 +44,8 @@ function overspending({ inputTokens, outputTokens, costUsd }: Usage, budget: Bud
  * the sweep of those above it and not their budgets: it is named beside them.
  */
 export function overspenders(reporter: Task): readonly { readonly task: Task; readonly words: string }[] {
+  // A deep tree without a budget is not walked up at each report.
+  if (!reporter.root.hasBudgets) return NOBODY;
   const found: { readonly task: Task; readonly words: string }[] = [];
   const apart: Task[] = [];
   for (let task: Task | undefined = reporter; task !== undefined; task = task.parent) {
@@ -59,8 +61,11 @@ export function overspenders(reporter: Task): readonly { readonly task: Task; re
   return found;
 }
 
+const NOBODY: readonly never[] = Object.freeze([]);
+
 /** Before a spawn under `parent`. `LimitExceededError`: a budget above has no room for one more, or nothing left for it to use. */
 export function checkBudgets(parent: Task): void {
+  if (!parent.root.hasBudgets) return;
   for (let task: Task | undefined = parent; task !== undefined; task = task.parent) {
     const { budget } = task.traits;
     if (budget === undefined) continue;

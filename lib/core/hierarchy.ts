@@ -4,8 +4,8 @@
 // links, so no depth overflows and no signal is chained (C5). The id of a parent never changes.
 
 import type { TaskTree, UsageReport } from "./record.js";
+import { addSpent, addTask, settle } from "./sums.js";
 import { familyOf, type Task } from "./task.js";
-import { plus } from "./usage.js";
 
 /** `task` was just made under its parent. */
 export function adopt(task: Task): void {
@@ -19,15 +19,16 @@ export function adopt(task: Task): void {
   family.living++;
   if (task.isAttached) family.attached++;
   familyOf(task.root).descendants++;
-  for (let above: Task | undefined = parent; above !== undefined; above = above.parent) {
-    above.family.tasksBelow++;
-    above.touch();
-  }
+  addTask(parent);
 }
 
 /** `next` takes the place of `task`, which has ended: what is kept below the one is below the other. */
 export function inherit(task: Task, next: Task): void {
+  settle(task);
   next.family = task.family;
+  const hasBudgets = task.root.hasBudgets || next.root.hasBudgets;
+  task.root.hasBudgets = hasBudgets;
+  next.root.hasBudgets = hasBudgets;
   for (const child of childrenOf(task)) child.parent = next;
 }
 
@@ -87,12 +88,8 @@ export function isWithin(task: Task, above: Task): boolean {
 
 /** §8: usage adds up along the ancestors, through detached tasks too. */
 export function addUsage(task: Task, report: UsageReport): void {
-  const own = familyOf(task);
-  own.ownSpent = plus(own.ownSpent, report);
-  for (let each: Task | undefined = task; each !== undefined; each = each.parent) {
-    each.family.spent = plus(each.family.spent, report);
-    each.touch();
-  }
+  familyOf(task);
+  addSpent(task, report);
 }
 
 /** A task with all that is kept below it, by creation. */

@@ -9,9 +9,46 @@ import type { GuardedLogger } from "./logger.js";
 
 type EventType = keyof ManagerEventMap;
 
+/** One listener, and from when on it hears. */
+interface Added {
+  readonly listener: unknown;
+  readonly hear: (event: unknown) => void;
+  /** Of adding: one that is added while an event is delivered does not hear it. */
+  readonly number: number;
+  isOff: boolean;
+}
+
+/** All of one type: adding one and taking one away is O(1), however many there are. */
+class OfType {
+  readonly all = new Set<Added>();
+  /** The same, by listener: `off` finds them. */
+  readonly of = new Map<unknown, Set<Added>>();
+  /** Called by the emitter: once for an event, and then each of `all`. */
+  readonly deliver: (event: unknown) => void;
+
+  constructor(deliver: (all: ReadonlySet<Added>, event: unknown) => void) {
+    this.deliver = (event) => deliver(this.all, event);
+  }
+
+  add(added: Added): void {
+    this.all.add(added);
+    const same = this.of.get(added.listener);
+    if (same === undefined) this.of.set(added.listener, new Set([added]));
+    else same.add(added);
+  }
+
+  remove(added: Added): void {
+    this.all.delete(added);
+    const same = this.of.get(added.listener);
+    same?.delete(added);
+    if (same?.size === 0) this.of.delete(added.listener);
+  }
+}
+
 export class Listeners {
   readonly #emitter = new EventEmitter<string>();
-  readonly #added: { readonly type: EventType; readonly listener: unknown; readonly off: () => void }[] = [];
+  readonly #types = new Map<EventType, OfType>();
+  #added = 0;
   readonly #now: () => number;
   readonly #logger: GuardedLogger;
 
@@ -21,7 +58,7 @@ export class Listeners {
   }
 
   has(type: EventType): boolean {
-    return this.#added.length > 0 && this.#emitter.listenerCount(type) > 0;
+    return this.#types.size > 0 && this.#types.has(type);
   }
 
   emit<K extends EventType>(event: ManagerEventMap[K] & { readonly type: K }): void {
@@ -30,8 +67,10 @@ export class Listeners {
 
   /** `from` is the `seq` of the first event it hears. */
   on<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown, from: number): () => void {
-    const heard = (event: ManagerEventMap[K]) => {
-      if (entry.isOff || ("seq" in event && event.seq < from)) return;
+    const hear = (given: unknown) => {
+      // The emitter gives a type its own events alone.
+      const event = given as ManagerEventMap[K];
+      if ("seq" in event && event.seq < from) return;
       try {
         const answer = listener(event);
         if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
@@ -40,24 +79,38 @@ export class Listeners {
         this.#failed(type, error);
       }
     };
-    const entry = {
-      type,
-      listener,
-      isOff: false,
-      off: () => {
-        entry.isOff = true;
-        this.#emitter.off(type, heard);
-        const index = this.#added.indexOf(entry);
-        if (index >= 0) this.#added.splice(index, 1);
-      },
-    };
-    this.#emitter.on(type, heard);
-    this.#added.push(entry);
-    return entry.off;
+    const added: Added = { listener, hear, number: ++this.#added, isOff: false };
+    this.#ofType(type).add(added);
+    return () => this.#off(type, added);
   }
 
   off<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
-    for (const entry of [...this.#added]) if (entry.type === type && entry.listener === listener) entry.off();
+    for (const added of [...(this.#types.get(type)?.of.get(listener) ?? [])]) this.#off(type, added);
+  }
+
+  #ofType(type: EventType): OfType {
+    const known = this.#types.get(type);
+    if (known !== undefined) return known;
+    const made = new OfType((all, event) => this.#deliver(all, event));
+    this.#types.set(type, made);
+    this.#emitter.on(type, made.deliver);
+    return made;
+  }
+
+  #deliver(all: ReadonlySet<Added>, event: unknown): void {
+    const newest = this.#added;
+    for (const { number, isOff, hear } of all) if (number <= newest && !isOff) hear(event);
+  }
+
+  /** A second call changes nothing. */
+  #off(type: EventType, added: Added): void {
+    if (added.isOff) return;
+    added.isOff = true;
+    const ofType = this.#types.get(type);
+    ofType?.remove(added);
+    if (ofType === undefined || ofType.all.size > 0) return;
+    this.#types.delete(type);
+    this.#emitter.off(type, ofType.deliver);
   }
 
   #failed(event: EventType, error: unknown): void {

@@ -21,6 +21,7 @@ import { toFact, toState } from "./restored.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "./state.js";
 import type { ReplayedStarts } from "./stored-starts.js";
+import { settle } from "./sums.js";
 import { familyOf, Task } from "./task.js";
 
 export interface ReplayRooms {
@@ -271,6 +272,7 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   const { tasks, ...spent } = record.usage;
   if (tasks === 1 && ownSpent === undefined && task.family.firstChild === undefined) return;
   const family = familyOf(task);
+  settle(task);
   family.tasksBelow = tasks - 1;
   family.spent = Object.freeze(spent);
   if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);

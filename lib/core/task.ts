@@ -16,7 +16,8 @@ import type { Start } from "./rate-limiter.js";
 import type { TaskRecord, Usage, Wait, Wake, Weight } from "./record.js";
 import type { Holder } from "./slots.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
-import { minus, NOTHING_SPENT, type Spent } from "./usage.js";
+import { Sums, settle } from "./sums.js";
+import { minus, NOTHING_SPENT } from "./usage.js";
 import type { KindParts, Work } from "./work.js";
 
 /** Somebody who waits for tasks to end. */
@@ -42,7 +43,7 @@ export class Link {
 }
 
 /** What a task has below it. Leaves, which are most, share one that is empty; `hierarchy.ts` alone writes it. */
-class Family {
+class Family extends Sums {
   firstChild: Task | undefined;
   lastChild: Task | undefined;
   /** Children that live and are attached: what H1 waits for. */
@@ -51,11 +52,6 @@ class Family {
   living = 0;
   /** Of a root: tasks below it that live. */
   descendants = 0;
-  /** All that were ever spawned below it. */
-  tasksBelow = 0;
-  /** By the task and everything below it; `ownSpent` is the part of the task itself. */
-  spent: Spent = NOTHING_SPENT;
-  ownSpent: Spent = NOTHING_SPENT;
 }
 const NO_FAMILY: Family = Object.freeze(new Family());
 const ONE_TASK: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 1 });
@@ -116,6 +112,8 @@ export class Task implements TaskSpec, Slotted {
   /** Another object only when a new attempt takes the place of an ended parent. */
   parent: Task | undefined;
   readonly root: Task;
+  /** Of a root: it, or a task below it, has or had a budget. */
+  hasBudgets = false;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
   family: Family = NO_FAMILY;
@@ -155,6 +153,7 @@ export class Task implements TaskSpec, Slotted {
     this.lane = lane;
     this.parent = parent;
     this.root = parent === undefined ? this : parent.root;
+    if (traits.budget !== undefined) this.root.hasBudgets = true;
   }
 
   get parentId(): string | undefined {
@@ -208,6 +207,7 @@ export class Task implements TaskSpec, Slotted {
 
   /** The newest snapshot, as facts made it: without what only time changes. */
   get decidedRecord(): TaskRecord {
+    settle(this);
     this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt, this.wake);
     return this.#record;
   }
@@ -241,12 +241,14 @@ export class Task implements TaskSpec, Slotted {
 
   usage(): Usage {
     if (this.family === NO_FAMILY) return ONE_TASK;
+    settle(this);
     const { spent, tasksBelow } = this.family;
     return Object.freeze({ ...spent, tasks: tasksBelow + 1 });
   }
 
   /** Without what the task used itself. */
   usageBelow(): Usage {
+    settle(this);
     const { spent, ownSpent, tasksBelow } = this.family;
     return Object.freeze({ ...minus(spent, ownSpent), tasks: tasksBelow });
   }
