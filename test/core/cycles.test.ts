@@ -514,7 +514,7 @@ test("L3 the children of a map have an edge from the mapping task, through whate
 });
 
 describe("L3 the search for a cycle", () => {
-  const taskOf = (handle: TaskHandle) => given(Handle.taskOf(handle));
+  const taskOf = (handle: TaskHandle) => given(Handle.heldBy("task", handle)).task;
 
   test("is needed for no wait for a child, however deep, and for none on a task that waits for nothing", async () => {
     const { manager } = world({ limits: { maxDepth: 100 } });
