@@ -2,6 +2,7 @@
 
 import type { Message, TaskEvent, TaskPatch } from "errand";
 import { inWords } from "./duration.js";
+import { idWord } from "./printable.js";
 import {
   count,
   failurePhrase,
@@ -20,7 +21,7 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
   switch (event.type) {
     case "task.created": {
       const { record } = event;
-      const under = record.parentId === undefined ? "" : `, a child of ${record.parentId}`;
+      const under = record.parentId === undefined ? "" : `, a child of ${idWord(record.parentId)}`;
       return `spawned: ${`${kindOf(record)} ${phrase(labelOf(record))}`.trimEnd()}${under}`;
     }
     case "task.started":
@@ -55,20 +56,20 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     case "task.lateSettled":
       return `its abandoned function ${event.settled}${event.message === undefined ? "" : `: ${phrase(event.message)}`}`;
     case "request.opened":
-      return `asks (${event.request.id}): ${phrase(event.request.question)}`;
+      return `asks (${idWord(event.request.id)}): ${phrase(event.request.question)}`;
     case "request.answered":
     case "request.rejected": {
       const { id, status, by = "somebody", answer, reason } = event.request;
       const what = answer === undefined ? phrase(reason ?? "") : valuePhrase(answer);
-      return `${id} was ${status} by ${by}: ${what}`;
+      return `${idWord(id)} was ${status} by ${idWord(by)}: ${what}`;
     }
     case "request.expired":
     case "request.withdrawn":
-      return `${event.request.id} ${event.request.status === "expired" ? "expired" : "was withdrawn"}`;
+      return `${idWord(event.request.id)} ${event.request.status === "expired" ? "expired" : "was withdrawn"}`;
     case "message.sent":
       return `${event.message.direction === "inbound" ? "is told" : "says"}: ${contentInWords(event.message)}`;
     case "artifact.added":
-      return `made ${phrase(event.artifact.name)} (${event.artifact.type})`;
+      return `made ${phrase(event.artifact.name)} (${phrase(event.artifact.type)})`;
     case "usage.reported":
       return `used ${usageInWords(event.usage) || "nothing"}`;
     case "custom":

@@ -1,7 +1,7 @@
 // Line: what is printed, before it is known for which terminal.
 //
-// A row is made of spans, each with a meaning instead of a colour. Here alone it becomes text: made printable, cut to the terminal's
-// width, coloured. So nothing that a task says can pass unescaped, and no colour is counted as width.
+// A row is made of spans, each with a meaning instead of a colour. Here alone it becomes text: made printable, without long runs of blanks inside
+// a span, cut to the terminal's width, coloured. So nothing that a task says can pass unescaped, and no colour is counted as width.
 
 import { styleText } from "node:util";
 import { printable } from "./printable.js";
@@ -37,7 +37,7 @@ export function renderLine(line: Line, look: Look): string {
 }
 
 function renderRow(line: Row, { columns, isColored }: Look): string {
-  const spans = line.map(toSpan).map(({ text, style }) => ({ text: printable(text), style }));
+  const spans = line.map(toSpan).map(({ text, style }) => ({ text: shown(text), style }));
   const whole = spans.map(({ text }) => text).join("");
   const isCut = columns !== undefined && widthOf(whole.trimEnd()) > columns;
   let left = isCut ? columns - 1 : Number.POSITIVE_INFINITY;
@@ -53,7 +53,11 @@ function renderRow(line: Row, { columns, isColored }: Look): string {
 /** Columns as wide as their widest cell; the last one as it comes. Those in `right` are flush right. */
 export function aligned(rows: readonly Row[], right: readonly number[] = []): Row[] {
   const cells = rows.map((row) =>
-    row.map((cell) => ({ ...toSpan(cell), width: widthOf(printable(toSpan(cell).text)) })),
+    row.map((cell) => {
+      const { text, ...more } = toSpan(cell);
+      const cellText = shown(text);
+      return { ...more, text: cellText, width: widthOf(cellText) };
+    }),
   );
   const widths: number[] = [];
   for (const row of cells) {
@@ -67,6 +71,11 @@ export function aligned(rows: readonly Row[], right: readonly number[] = []): Ro
       return isLast ? [cell] : [cell, `${missing}  `];
     }),
   );
+}
+
+/** Its own blanks, at its beginning and its end, are the row's layout; a longer run inside it could wrap into a false row. */
+function shown(text: string): string {
+  return printable(text).replaceAll(/(?<=\S) {3,}(?=\S)/g, "  ");
 }
 
 function toSpan(span: Span | string): Span {

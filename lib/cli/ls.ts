@@ -6,6 +6,7 @@ import type { Command } from "./command.js";
 import { relative } from "./duration.js";
 import { notesOf, nothingStored } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
+import { idWord } from "./printable.js";
 import { countsInWords, countsOf } from "./status.js";
 import { TIME_CELL, taskRow } from "./task-row.js";
 import { count, labelOf, phrase, requestInWords, type Setting } from "./task-words.js";
@@ -102,8 +103,8 @@ function questionLines(view: StoreView, requests: readonly InboxRequest[], now: 
     const task = tasks.get(request.taskId);
     const label = task === undefined ? "" : labelOf(task);
     return [
-      `  ${request.id}`,
-      `${request.taskId} ${label}`.trimEnd(),
+      `  ${idWord(request.id)}`,
+      `${idWord(request.taskId)} ${label}`.trimEnd(),
       { text: relative(request.createdAt, now), style: "faint" },
       `${phrase(request.question)} (${requestInWords(request, now)})`,
     ];

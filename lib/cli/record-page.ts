@@ -3,7 +3,7 @@
 import type { Budget, FailureCause, Json, TaskRecord } from "errand";
 import { clockTime, inWords, relative } from "./duration.js";
 import { aligned, type Row, type Span } from "./line.js";
-import { jsonText, printableLines } from "./printable.js";
+import { idWord, jsonText, printableLines, shortened, words } from "./printable.js";
 import { countsInWords, statusSpan } from "./status.js";
 import {
   count,
@@ -27,7 +27,7 @@ const STACK_LINES = 8;
 type Field = readonly [name: string, value: Span | string | undefined];
 
 export function recordLines(task: TaskRecord, children: readonly TaskRecord[], setting: Setting): Row[] {
-  const head: Row = [{ text: task.id, style: "strong" }, `  ${kindOf(task)}  ${labelOf(task)}`.trimEnd()];
+  const head: Row = [{ text: idWord(task.id), style: "strong" }, `  ${kindOf(task)}  ${labelOf(task)}`.trimEnd()];
   const groups = [aboutIt(task, setting), itsPlace(task, children), itsTimes(task, setting.now), itsWork(task)];
   return [
     head,
@@ -63,8 +63,8 @@ function aboutIt(task: TaskRecord, setting: Setting): Field[] {
 function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
   const { parentId, rootId, id, sessionId, agent, runId, callId, lane, laneKey, priority, tags, metadata } = task;
   return [
-    ["parent", parentId === undefined ? "" : `${parentId}${task.detached ? ", detached" : ""}`],
-    ["root", rootId === id || rootId === parentId ? "" : rootId],
+    ["parent", parentId === undefined ? "" : `${idWord(parentId)}${task.detached ? ", detached" : ""}`],
+    ["root", rootId === id || rootId === parentId ? "" : idWord(rootId)],
     ["children", children.length === 0 ? "" : `${children.length}: ${countsInWords(children)}`],
     ["session", sessionId],
     ["agent", agent],
@@ -79,7 +79,7 @@ function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
         ...(priority === 0 ? [] : [`priority ${priority}`]),
       ].join(", "),
     ],
-    ["tags", tags.join(", ")],
+    ["tags", tags.map(words).join(", ")],
     ["metadata", Object.keys(metadata).length === 0 ? "" : valuePhrase(metadata)],
   ];
 }
@@ -97,7 +97,7 @@ function itsTimes(
     ["ended", finishedAt === undefined ? "" : `${at(finishedAt)}${took}`],
     ["again", at(notBeforeAt)],
     ["deadline", finishedAt === undefined ? at(totalDeadlineAt) : ""],
-    ["process", runtime === undefined ? "" : `${runtime.pid} (instance ${runtime.instanceId})`],
+    ["process", runtime === undefined ? "" : `${runtime.pid} (instance ${idWord(runtime.instanceId)})`],
   ];
 }
 
@@ -141,9 +141,7 @@ function stackLines({ error }: TaskRecord): Row[] {
 }
 
 function boundedLines(lines: readonly string[], most: number): Row[] {
-  const shown = lines
-    .slice(0, most)
-    .map((line) => line.slice(0, VALUE_COLUMNS) + (line.length > VALUE_COLUMNS ? "…" : ""));
+  const shown = lines.slice(0, most).map((line) => shortened(line, VALUE_COLUMNS + 1));
   const isCut = lines.length > most || lines.some((line) => line.length > VALUE_COLUMNS);
   const missing = lines.length > most ? `${count(lines.length - most, "more line")}, ` : "";
   return [

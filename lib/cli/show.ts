@@ -8,6 +8,7 @@ import { contentInWords, eventInWords } from "./event-words.js";
 import { findTask } from "./find-task.js";
 import { notesOf } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
+import { idWord } from "./printable.js";
 import { recordLines } from "./record-page.js";
 import { phrase, requestInWords, type Setting } from "./task-words.js";
 
@@ -76,7 +77,7 @@ function pageOf(known: Known, now: number): Line[] {
     ...section(
       "questions",
       requests.map((request) => [
-        request.id,
+        idWord(request.id),
         { text: request.status, style: request.status === "open" ? "waiting" : "faint" },
         { text: relative(request.createdAt, now), style: "faint" },
         `${phrase(request.question)} (${requestInWords(request, now)})`,

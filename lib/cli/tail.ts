@@ -11,7 +11,9 @@ import { eventInWords } from "./event-words.js";
 import { findTask } from "./find-task.js";
 import { nothingStored } from "./journal-notes.js";
 import type { Row } from "./line.js";
+import { idWord } from "./printable.js";
 import type { Terminal } from "./terminal.js";
+import { widthOf } from "./width.js";
 
 const LINES_SHOWN = 20;
 const POLL_MS = 200;
@@ -113,10 +115,10 @@ function skipped(next: number, { oldest }: EventsCompactedError): string {
 function rowMaker(): (events: readonly TaskEvent[]) => Row[] {
   let widest = 0;
   return (events) => {
-    for (const { taskId } of events) widest = Math.max(widest, taskId.length);
+    for (const { taskId } of events) widest = Math.max(widest, widthOf(idWord(taskId)));
     return events.map((event) => [
       { text: `${String(event.seq).padStart(6)}  ${clockTime(event.at)}`, style: "faint" },
-      `  ${event.taskId.padEnd(widest)}  `,
+      `  ${idWord(event.taskId)}${" ".repeat(widest - widthOf(idWord(event.taskId)))}  `,
       eventInWords(event, () => undefined),
     ]);
   };

@@ -3,6 +3,7 @@
 import type { TaskRecord } from "errand";
 import { inWords, relative } from "./duration.js";
 import type { Row } from "./line.js";
+import { idWord } from "./printable.js";
 import { isOver, statusSpan } from "./status.js";
 import {
   kindOf,
@@ -24,7 +25,7 @@ export function taskRow(twigs: string, record: TaskRecord, setting: Setting, col
   const label = labelOf(record);
   return [
     statusSpan(record),
-    `${twigs}${record.id}`,
+    `${twigs}${idWord(record.id)}`,
     { text: kindOf(record), style: "faint" },
     // Beside a long title there is still room to say what its task waits for.
     columns === undefined ? label : cutTo(label, Math.max(12, Math.floor(columns / 4))),

@@ -3,7 +3,7 @@
 import type { InboxRequest, Progress, TaskFailure, TaskRecord, Usage, UsageReport, Wait } from "errand";
 import { failureInWords } from "errand";
 import { inWords, relative } from "./duration.js";
-import { jsonText, printable, shortened } from "./printable.js";
+import { idWord, jsonText, shortened, words } from "./printable.js";
 
 /** How much of a text stands in the middle of a line. */
 const PHRASE = 200;
@@ -15,7 +15,10 @@ export interface Setting {
 }
 
 export function phrase(text: string): string {
-  return shortened(text, PHRASE);
+  // What is left out of it needs no room: a bounded part is enough, however long the text is.
+  const looked = text.slice(0, PHRASE * 4);
+  const said = words(looked);
+  return looked.length < text.length && said.length <= PHRASE ? `${said}…` : shortened(said, PHRASE);
 }
 
 export function valuePhrase(value: unknown): string {
@@ -23,11 +26,11 @@ export function valuePhrase(value: unknown): string {
 }
 
 export function kindOf({ kind }: TaskRecord): string {
-  return kind ?? "function";
+  return kind === undefined ? "function" : idWord(kind);
 }
 
 export function labelOf({ name, title }: TaskRecord): string {
-  return printable([name, title].filter((text) => text !== undefined && text !== "").join(": "));
+  return words([name, title].filter((text) => text !== undefined && text !== "").join(": "));
 }
 
 export function count(many: number, one: string): string {
@@ -44,7 +47,7 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
     case "input":
       return `for an answer: ${phrase(question(wait.requestId) ?? wait.requestId)}`;
     case "tasks":
-      return `for ${wait.taskIds.length === 1 ? wait.taskIds.join() : count(wait.taskIds.length, "task")}`;
+      return `for ${wait.taskIds.length === 1 ? wait.taskIds.map(idWord).join() : count(wait.taskIds.length, "task")}`;
     case "children":
       return `for ${count(wait.taskIds.length, "child")}`;
     case "message":
@@ -101,10 +104,10 @@ function compact(tokens: number): string {
 export function requestInWords(request: InboxRequest, now: number): string {
   const { status, kind, choices, expiresAt, by, closedAt = now, answer, reason } = request;
   if (status !== "open") {
-    const words = [status, ...(by === undefined ? [] : [`by ${by}`]), relative(closedAt, now)].join(" ");
+    const words = [status, ...(by === undefined ? [] : [`by ${idWord(by)}`]), relative(closedAt, now)].join(" ");
     const what = answer === undefined ? reason : jsonText(answer);
     return what === undefined ? words : `${words}: ${phrase(what)}`;
   }
-  const wanted = kind === "approval" ? "yes or no" : (choices?.join(" | ") ?? kind);
+  const wanted = kind === "approval" ? "yes or no" : (choices?.map(words).join(" | ") ?? kind);
   return expiresAt === undefined ? wanted : `${wanted}, expires ${relative(expiresAt, now)}`;
 }

@@ -5,6 +5,7 @@ import { type Verified, verifyJournal } from "errand/stores/file";
 import type { Command } from "./command.js";
 import { nothingStored, tornInWords } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
+import { idWord } from "./printable.js";
 import { shellWord } from "./shell-word.js";
 import { count } from "./task-words.js";
 
@@ -61,7 +62,7 @@ function verdictOn({ ok, broken, lostOutputs }: Verified): string {
 /** A line for each task. */
 function lostRows({ lostOutputs }: Verified): Row[] {
   return aligned(
-    lostOutputs.map(({ taskId, file, why }) => [{ text: `  ${taskId}`, style: "bad" }, `${file}: ${why}`]),
+    lostOutputs.map(({ taskId, file, why }) => [{ text: `  ${idWord(taskId)}`, style: "bad" }, `${file}: ${why}`]),
   );
 }
 

@@ -123,6 +123,46 @@ test.each([undefined, 60, 200])("no text of a task steers the terminal, of %s co
   expect(stderr.split("\n").length).toBe(5);
 });
 
+test.each([undefined, 60])(
+  "§12 no title, id or answer wraps into a false row, and an id is quoted where it is not plain, of %s columns",
+  async (columns) => {
+    const { directory, manager } = await keep();
+    const blanks = [
+      " ".repeat(70),
+      "\u00A0".repeat(70),
+      "\u2003".repeat(70),
+      "\u3000\u2800".repeat(40),
+      "\t\n ".repeat(30),
+    ];
+    const title = `crawl${blanks.map((blank) => `${blank}✓ succeeded  task_99`).join("")}`;
+    const id = `page${" ".repeat(70)}✓ succeeded, approved by a person`;
+    const asks = manager.spawn((ctx) => ctx.ask({ question: title, choices: [title, "b"] }), {
+      id,
+      title,
+      name: title,
+    });
+    await expect.poll(() => manager.inbox.list().length).toBe(1);
+    await manager.spawn(() => ({ [title]: title }), { title, tags: [title] }).result();
+    const settings = columns === undefined ? {} : { columns, env: { NO_COLOR: "1" } };
+    for (const args of [
+      ["ls", directory],
+      ["show", directory, id],
+      ["tail", directory, "-n", "99"],
+    ]) {
+      for (const line of (await printed(args, settings)).split("\n")) {
+        // Columns are padded, and no further.
+        expect(line).not.toMatch(/crawl\s{3,}/u);
+        expect(line.replaceAll(/"[^"]*"/gu, "")).not.toContain("approved by");
+      }
+    }
+    expect((await printed(["show", directory, "page ✓ succeeded, approved by a person"])).split("\n")[0]).toContain(
+      '"page ✓',
+    );
+    expect(await documentOf(["show", directory, id])).toMatchObject({ task: { id, title } });
+    await asks.cancel();
+  },
+);
+
 test("lines are as wide as the terminal at most, colours and wide letters counted rightly", async () => {
   const { directory, manager } = await keep();
   manager.spawn((ctx) => ctx.approve("この作業を続けてもよろしいですか？".repeat(3)), {

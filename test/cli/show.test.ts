@@ -76,7 +76,7 @@ test("show --json is one document that agrees with the manager", async () => {
 test("show --events says how many of the last events are shown", async () => {
   const { directory } = await family();
   const output = await printed(["show", directory, "task_1", "--events", "1"]);
-  expect(output.slice(output.indexOf("\nevents"))).toBe("\nevents\n  23  3 min 5 s ago  waits for 2 tasks\n");
+  expect(output.slice(output.indexOf("\nevents"))).toBe("\nevents\n  24  3 min 5 s ago  waits for 2 tasks\n");
   expect(await printed(["show", directory, "task_1", "--events", "0"])).not.toContain("events");
 });
 

@@ -4,29 +4,53 @@ import { describe, expect, test } from "vitest";
 import { clockTime, inWords, relative } from "../../lib/cli/duration.js";
 import { eventInWords } from "../../lib/cli/event-words.js";
 import { aligned, renderLine } from "../../lib/cli/line.js";
-import { jsonText, printable } from "../../lib/cli/printable.js";
+import { idWord, jsonText, printable, shortened, words } from "../../lib/cli/printable.js";
 import { shellWord } from "../../lib/cli/shell-word.js";
-import { progressInWords, requestInWords, usageInWords, waitsInWords } from "../../lib/cli/task-words.js";
+import { phrase, progressInWords, requestInWords, usageInWords, waitsInWords } from "../../lib/cli/task-words.js";
 import { cutTo, widthOf } from "../../lib/cli/width.js";
 
 process.env.TZ = "UTC";
 
 describe("printable", () => {
   test.each([
-    ["\u001B[2Jclear", "\uFFFD[2Jclear"],
+    ["\u001B[2Jclear", "[2Jclear"],
     ["a\r\n\tb\u2028c", "a b c"],
-    ["\u009B31m", "\uFFFD31m"],
-    ["\u202Egpj.exe", "\uFFFDgpj.exe"],
+    ["\u009B31m", "31m"],
+    ["\u202Egpj.exe", "gpj.exe"],
     ["half \uD83D", "half \uFFFD"],
-    ["日本 👩‍💻 é ✓", "日本 👩‍💻 é ✓"],
+    ["日本 🗼 é ✓", "日本 🗼 é ✓"],
+    ["a\u200Bb\u{E0041}c\uFE0Fd\u3164e\u00ADf", "abcdef"],
+    ["halves \uD83D\u200B\uDD11", "halves \uFFFD\uFFFD"],
+    ["a\u00A0b\u3000c\u2800d", "a b c d"],
   ])("makes %j harmless", (text, harmless) => {
     expect(printable(text)).toBe(harmless);
   });
 
+  test("§12 words have no run of blanks, and are cut between characters", () => {
+    expect(words(`  a ${" ".repeat(90)}\u00A0\u2003 ✓ succeeded  `)).toBe("a ✓ succeeded");
+    expect(shortened("abc🗼def", 5)).toBe("abc…");
+    expect(phrase(`${"x".repeat(199)}🗼`)).toBe(`${"x".repeat(199)}…`);
+    expect(phrase("\u200B".repeat(5_000))).toBe("…");
+  });
+
+  test("§12 an id that is not plain is quoted", () => {
+    expect(["task_1", "npm:@scope/name@1.2.3", "a b", `say "yes"`, "", "a\u202E  b"].map(idWord)).toEqual([
+      "task_1",
+      "npm:@scope/name@1.2.3",
+      '"a b"',
+      String.raw`"say \"yes\""`,
+      '""',
+      '"a b"',
+    ]);
+  });
+
   test("JSON means the same after it was made harmless", () => {
-    const value = { "\u009B": "\u001B[2J\u007F\u202E\u{E0041}\u2028 日本", list: [1, null, "\n"] };
+    const value = {
+      "\u009B": "\u001B[2J\u007F\u202E\u{E0041}\uFE0F\u3164\u200D\u2028 日本 \uD83D",
+      list: [1, null, "\n"],
+    };
     for (const indent of [0, 2]) {
-      expect(jsonText(value, indent)).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}]/u);
+      expect(jsonText(value, indent)).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Default_Ignorable_Code_Point}]/u);
       expect(JSON.parse(jsonText(value, indent))).toEqual(value);
     }
   });
@@ -170,7 +194,7 @@ test.each<[TaskEvent, string]>([
   [{ ...stamp, type: "task.returned", outcome: { id: "t", status: "succeeded", value: 1 } }, "returned"],
   [{ ...stamp, type: "task.succeeded", output: { a: 1 } }, 'succeeded: {"a":1}'],
   [{ ...stamp, type: "task.succeeded", outputApart: true }, "succeeded, with a long output"],
-  [{ ...stamp, type: "task.failed", error: { code: "timeout", message: "too\nlong" } }, "failed: timeout: too\nlong"],
+  [{ ...stamp, type: "task.failed", error: { code: "timeout", message: "too\nlong" } }, "failed: timeout: too long"],
   [{ ...stamp, type: "task.interrupted", reason: "process_lost", pid: 7 }, "interrupted: process_lost, process 7"],
   [{ ...stamp, type: "task.abandoned" }, "did not stop in time, and is left to itself"],
   [{ ...stamp, type: "task.lateSettled", settled: "threw", message: "oh" }, "its abandoned function threw: oh"],
