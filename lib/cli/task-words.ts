@@ -104,9 +104,9 @@ function compact(tokens: number): string {
 export function requestInWords(request: InboxRequest, now: number): string {
   const { status, kind, choices, expiresAt, by, closedAt = now, answer, reason } = request;
   if (status !== "open") {
-    const words = [status, ...(by === undefined ? [] : [`by ${idWord(by)}`]), relative(closedAt, now)].join(" ");
+    const closed = [status, ...(by === undefined ? [] : [`by ${idWord(by)}`]), relative(closedAt, now)].join(" ");
     const what = answer === undefined ? reason : jsonText(answer);
-    return what === undefined ? words : `${words}: ${phrase(what)}`;
+    return what === undefined ? closed : `${closed}: ${phrase(what)}`;
   }
   const wanted = kind === "approval" ? "yes or no" : (choices?.map(words).join(" | ") ?? kind);
   return expiresAt === undefined ? wanted : `${wanted}, expires ${relative(expiresAt, now)}`;

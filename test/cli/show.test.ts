@@ -41,7 +41,7 @@ events
   11  3 min 5 s ago  progress: 2 of 3 pages
   12  3 min 5 s ago  used 12.3k tokens in, 450 out, $0.0312
   13  3 min 5 s ago  checkpoint: "page 2"
-  24  3 min 5 s ago  says: half of example.org
+  23  3 min 5 s ago  says: half of example.org
   25  3 min 5 s ago  waits for a message
 `);
 });
