@@ -16,18 +16,26 @@ class NotJson extends Error {}
 
 /** Deeper than any record needs, and far from the end of the stack. */
 const MAX_DEPTH = 1_000;
+/** Of objects and lists, each as often as it is reached: forty objects that hold each other twice are a million millions in JSON. */
+const MAX_CONTAINERS = 2_000_000;
+
+/** One value being copied. */
+interface Copying {
+  /** The objects that the value at hand is in. */
+  readonly above: object[];
+  containers: number;
+}
 
 export function copyJson(value: unknown): JsonCopy {
   try {
-    return { ok: true, json: copy(value, "$", []) };
+    return { ok: true, json: copy(value, "$", { above: [], containers: 0 }) };
   } catch (error) {
     const why = readText(() => (error instanceof NotJson ? error.message : undefined));
     return { ok: false, why: why ?? `reading it threw: ${printed(error)}` };
   }
 }
 
-/** `above` are the objects that `value` is in. */
-function copy(value: unknown, path: string, above: object[]): Json {
+function copy(value: unknown, path: string, copying: Copying): Json {
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -37,10 +45,13 @@ function copy(value: unknown, path: string, above: object[]): Json {
       return value === 0 ? 0 : value; // JSON has no -0.
     case "object": {
       if (value === null) return null;
+      const { above } = copying;
       if (above.includes(value)) throw new NotJson(`${path}: a cycle`);
       if (above.length >= MAX_DEPTH) throw new NotJson("nested too deeply");
+      if (++copying.containers > MAX_CONTAINERS)
+        throw new NotJson(`too large: it has more than ${MAX_CONTAINERS} objects and lists`);
       above.push(value);
-      const copied = copyObject(value, path, above);
+      const copied = copyObject(value, path, copying);
       above.pop();
       return copied;
     }
@@ -49,24 +60,24 @@ function copy(value: unknown, path: string, above: object[]): Json {
   }
 }
 
-function copyObject(value: object, path: string, above: object[]): Json {
+function copyObject(value: object, path: string, copying: Copying): Json {
   if (ArrayBuffer.isView(value)) throw new NotJson(`${path}: ${wordsOf(value)}`);
   if (hasToJson(value)) {
     const json = value.toJSON("");
     if (json === null && tagOf(value) === "Date") throw new NotJson(`${path}: an invalid Date`);
-    if (json !== value) return copy(json, path, above);
+    if (json !== value) return copy(json, path, copying);
   }
   if (Array.isArray(value)) {
-    return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, above)));
+    return Object.freeze(Array.from(value, (item: unknown, index) => copy(item, `${path}[${index}]`, copying)));
   }
   const tag = tagOf(value);
-  if (BOXED.has(tag)) return copy(value.valueOf(), path, above);
+  if (BOXED.has(tag)) return copy(value.valueOf(), path, copying);
   const fields = Object.entries(value);
   if (tag !== "Object" || isElsewhere(value, fields.length)) throw new NotJson(`${path}: ${wordsOf(value)}`);
   const result: { [key: string]: Json } = {};
   for (const [key, item] of fields) {
     if (item === undefined) continue;
-    const copied = copy(item, `${path}.${key}`, above);
+    const copied = copy(item, `${path}.${key}`, copying);
     if (key !== "__proto__") result[key] = copied;
     // A key like any other here: assigning it would set the prototype instead.
     else Object.defineProperty(result, key, { value: copied, enumerable: true, configurable: true, writable: true });

@@ -280,6 +280,12 @@ describe("a value JSON cannot carry", () => {
     expect(refused(endless)).toBe("nested too deeply");
   });
 
+  test("§12 one that holds itself many times, though never in a cycle, is refused in bounded time", () => {
+    let value: object = {};
+    for (let depth = 0; depth < 60; depth++) value = { a: value, b: value };
+    expect(refused(value)).toBe("too large: it has more than 2000000 objects and lists");
+  });
+
   test("any object at all is carried or refused, never thrown", () => {
     const anything = fc.anything({
       withBigInt: true,
