@@ -9,7 +9,7 @@ import { runOutside } from "./ambient.js";
 import { Alarm, type Timekeeper } from "./clock.js";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "./errors.js";
 import type { TaskEvent } from "./events.js";
-import { messageOf } from "./failure.js";
+import { thrownInWords } from "./failure.js";
 import type { Json } from "./json.js";
 import { longOutputOf, withoutOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
@@ -232,7 +232,7 @@ export class Committer {
     const { clock, onFailed } = this.#rooms;
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
       ? error
-      : new StoreUnavailableError(messageOf(error), { cause: error });
+      : new StoreUnavailableError(thrownInWords(error), { cause: error });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
     for (const { orFailed, resolve } of this.#waiting) if (orFailed) resolve();

@@ -40,6 +40,11 @@ export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
   return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
 }
 
+/** Any thrown value in one line: as `failureInWords`. */
+export function thrownInWords(thrown: unknown): string {
+  return failureInWords(toFailure("error", thrown));
+}
+
 /** What a thrown value says. */
 export function messageOf(thrown: unknown): string {
   const message = readText(() => fieldOf(thrown, "message"));

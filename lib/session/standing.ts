@@ -3,6 +3,7 @@
 // Pure reading: says no time of now and no duration, so that the words stay the same while nothing happens; an instant stays what it is.
 // Every word of a task's own is quoted and bounded.
 
+import { failureInWords } from "../core/failure.js";
 import type { Requests } from "../core/inbox.js";
 import type { Progress, Wait } from "../core/record.js";
 import type { InboxRequest } from "../core/request.js";
@@ -46,7 +47,7 @@ export function standingInWords(task: Task, beside: Beside): string {
   if (state.stop !== undefined) return "stopping";
   const { notBeforeAt, lastError } = state.details;
   if (state.status === "queued" && notBeforeAt !== undefined && lastError !== undefined)
-    return `failed: ${quoted(lastError.message, MOST_OF_LABEL)}, waits to be tried again`;
+    return `failed: ${quoted(failureInWords(lastError), MOST_OF_LABEL)}, waits to be tried again`;
   if (heldUntil !== undefined) return waitInWords({ on: "rate", untilAt: heldUntil }, beside);
   if (state.status !== "blocked" && !isParked(state)) return state.status;
   const words: string[] = [];

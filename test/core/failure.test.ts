@@ -211,10 +211,24 @@ describe("§12 the causes are shown", () => {
     expect(given(await next.manager.session("chat").nextNotices()).text).toContain("ECONNREFUSED");
   });
 
-  test("of an attempt that is tried again, while it waits", async () => {
+  test("of a store whose connection is refused, which is an AggregateError without words of its own", async () => {
+    const refused = Object.assign(new AggregateError([new Error("connect ECONNREFUSED ::1:5432")], ""), {
+      code: "ECONNREFUSED",
+    });
+    const { manager, store, pass } = await started();
+    store.failure = refused;
+    manager.spawn(() => 1);
+    await pass(1_000);
+    expect(() => manager.spawn(() => 1)).toThrow("ECONNREFUSED: connect ECONNREFUSED ::1:5432");
+    store.failure = undefined;
+  });
+
+  test("of an attempt that is tried again, while it waits, also in the view", async () => {
     const { manager } = world();
-    const task = manager.spawn(step, { retry: { maxAttempts: 2, backoffMs: 1_000 } });
+    const session = manager.session("chat");
+    const task = session.spawn(step, { retry: { maxAttempts: 2, backoffMs: 1_000 } });
     await settled();
+    expect(session.view()).toContain("connect ECONNREFUSED");
     const cause = { name: "Error", message: "connect ECONNREFUSED 10.0.0.1:5432" };
     expect(task.record).toMatchObject({ status: "queued", error: { causes: [cause] } });
   });

@@ -2,10 +2,10 @@
 
 import { Alarm } from "../../core/clock.js";
 import { isErrandError } from "../../core/errors.js";
+import { thrownInWords } from "../../core/failure.js";
 import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
 import type { Sent, Steered } from "../../core/messages.js";
-import { printed, readText } from "../../core/printed.js";
 import type { InboxRequest } from "../../core/request.js";
 import { follow } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";
@@ -94,8 +94,7 @@ interface Kept {
 
 function keptInWords({ tools }: Host, { hasSteer, steered, isLookedOut }: Kept): string {
   if (steered?.is === "failed") {
-    const reason = readText(() => (steered.error instanceof Error ? steered.error.message : undefined));
-    return `The task has not read it: its kind refused it: ${quoted(reason ?? printed(steered.error), MOST_OF_REASON)}`;
+    return `The task has not read it: its kind refused it: ${quoted(thrownInWords(steered.error), MOST_OF_REASON)}`;
   }
   if (steered?.is === "over") return "The task ended before it read it";
   if (hasSteer) return "Its kind has not taken it yet";

@@ -3,7 +3,7 @@
 // The one place where errors become words for a model. What is no answer to it, its own stop and the end of the manager, stays an error.
 
 import { type AnyErrandError, isErrandError, issuesInWords } from "../../core/errors.js";
-import { printed, readText } from "../../core/printed.js";
+import { thrownInWords } from "../../core/failure.js";
 import { quoted } from "../escaped.js";
 import { cut, fitted, type Result } from "./bounded.js";
 import { advice, type ToolSet } from "./names.js";
@@ -32,7 +32,7 @@ function wordsFor(error: unknown, tools: ToolSet): { readonly said: string; read
   if (error instanceof Refused) return { said: error.message, hint: error.hint };
   if (!isErrandError(error)) {
     // Of a kind's schema, of an option: whatever it is, it was the input that led there.
-    const said = readText(() => (error instanceof Error ? error.message : undefined)) ?? printed(error);
+    const said = thrownInWords(error);
     return { said, hint: "Nothing was done. Correct the input and call again" };
   }
   const hints = hintsFor(error);

@@ -1,7 +1,7 @@
 // Tables: one namespace of one database, and everything that is asked of it.
 
 import { isErrandError, StoreUnavailableError } from "../../core/errors.js";
-import { fieldOf, readText } from "../../core/printed.js";
+import { thrownInWords } from "../../core/failure.js";
 import { look, type SqlConnection, type SqlWork } from "./connection.js";
 import { DIALECTS } from "./dialect.js";
 import { Events } from "./events.js";
@@ -49,7 +49,9 @@ export class Tables {
       return await ask();
     } catch (error) {
       if (isErrandError(error)) throw error;
-      const why = readText(() => fieldOf(error, "message")) || "the database refused";
+      // A connection that is refused is an AggregateError without a message of its own.
+      const said = thrownInWords(error);
+      const why = said === "" ? "the database refused" : said;
       throw new StoreUnavailableError(`${this.#namespace} (${this.#connection.dialect}): ${why}`, { cause: error });
     }
   }
