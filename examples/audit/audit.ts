@@ -110,7 +110,7 @@ async function auditPackage(ctx: TaskContext, { planned, priority }: PackageInpu
   const { pkg, locked } = planned;
   const check = (title: string) => ({ title, priority, timeoutMs: CHECK_TIMEOUT_MS });
   const manifest = await ctx.spawn(({ signal }) => readManifest(pkg, signal), check("manifest")).result();
-  const { name, version } = manifest;
+  const { identity, version } = manifest;
 
   const licenceCheck = ctx.spawn(
     ({ signal }) => identifyLicence(pkg.folder, manifest.licence, signal),
@@ -132,12 +132,12 @@ async function auditPackage(ctx: TaskContext, { planned, priority }: PackageInpu
 
   const risks: (Risk & { accepted: boolean })[] = [];
   for (const risk of risksOf(manifest, licence, files)) {
-    risks.push({ ...risk, accepted: await isAccepted(ctx, `${name}@${version}`, risk) });
+    risks.push({ ...risk, accepted: await isAccepted(ctx, identity.id, risk) });
   }
   const answers = risks.map(({ words, accepted }) => `${words} (${accepted ? "approved" : "denied"})`);
   ctx.summary([licence.name, files.status, ...answers].join(" · "));
-  const notes = [...manifest.problems, ...licence.problems];
-  return { name, version, path: pkg.path, licence, size, code, files, risks, notes };
+  const notes = [...identity.doubts, ...manifest.problems, ...licence.problems];
+  return { name: pkg.name, version: identity.version, path: pkg.path, licence, size, code, files, risks, notes };
 }
 
 /** Asks through the inbox, and holds no slot until somebody has answered. */

@@ -1,15 +1,17 @@
 // The manifest of a package: what package.json says, and whether it can be believed.
 //
-// A manifest that cannot be read, or names another package, throws: the audit of that package fails. Lesser faults are `problems`.
+// A manifest that cannot be read, or has no name or version, throws: the audit of that package fails. Lesser faults are `problems`.
 
 import { access } from "node:fs/promises";
 import { join } from "node:path";
 
+import { type Identity, identify } from "./identity.js";
 import { objectOf, readJson, textOf } from "./json.js";
 import type { InstalledPackage } from "./packages.js";
 
 export interface Manifest {
-  readonly name: string;
+  readonly identity: Identity;
+  /** As written. */
   readonly version: string;
   /** As written, which need not be a licence expression; the old `licenses` lists are joined by OR. */
   readonly licence?: string;
@@ -19,18 +21,14 @@ export interface Manifest {
   readonly problems: readonly string[];
 }
 
-// https://semver.org, without build metadata's finer points: enough to tell a version from a range or a tag.
-const VERSION = /^\d+\.\d+\.\d+(?:-[\w.-]+)?(?:\+[\w.-]+)?$/u;
-
 export async function readManifest(pkg: InstalledPackage, signal: AbortSignal): Promise<Manifest> {
   const json = await readJson(join(pkg.folder, "package.json"), signal);
   const name = textOf(json.name);
   const version = textOf(json.version);
   if (name === undefined || version === undefined) throw new Error("package.json lacks a name or a version");
 
+  const identity = identify(pkg.name, name, version);
   const problems: string[] = [];
-  if (name !== pkg.name) problems.push(`calls itself ${name}`); // An npm alias does this too, so it is no failure.
-  if (!VERSION.test(version)) problems.push(`has no valid version: ${version}`);
   const bin = json.bin;
   for (const path of typeof bin === "string" ? [bin] : Object.values(objectOf(bin))) {
     if (typeof path !== "string" || !(await exists(join(pkg.folder, path))))
@@ -44,7 +42,14 @@ export async function readManifest(pkg: InstalledPackage, signal: AbortSignal): 
   }
   const licence = licenceOf(json.license ?? json.licenses);
   const deprecated = textOf(json.deprecated);
-  return { name, version, installScripts, problems, ...(licence && { licence }), ...(deprecated && { deprecated }) };
+  return {
+    identity,
+    version,
+    installScripts,
+    problems,
+    ...(licence && { licence }),
+    ...(deprecated && { deprecated }),
+  };
 }
 
 /** `"MIT"`, `{ type: "MIT" }` or `[{ type: "MIT" }, { type: "BSD" }]`: the last two are from before 2015 and still about. */

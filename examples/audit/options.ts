@@ -35,8 +35,8 @@ export const HELP = `Audits the packages that are installed in a project: manife
   --base-url URL       its OpenAI-compatible API (default https://api.openai.com/v1)
   --help               print this
 
-An install script, an unknown or strong-copyleft licence, or files other than those the lockfile names need a yes. Without a policy
-or a flag, the person at the keyboard is asked; where there is none, the answer is no. A policy names risks and packages, with reasons:
+An install script, an unknown or strong-copyleft licence, files other than those the lockfile names, or a manifest that names another
+package than its folder (an npm alias does) or no valid version need a yes. Without a policy or a flag, the person at the keyboard is asked; where there is none, the answer is no. A policy names risks and packages, with reasons:
 
   { "approve": { "install-script esbuild@0.25.*": "read it" }, "deny": { "strong-copyleft *": "we ship closed source" } }
 

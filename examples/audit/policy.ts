@@ -1,7 +1,7 @@
 // Answers that need no person: the rules of a policy file first, then `--approve` or `--deny` for all the rest.
 //
 // A policy is `{ "approve": { "<rule>": "<reason>" }, "deny": { … } }`. A rule names a risk and a package, `install-script esbuild@0.25.1`,
-// in which `*` stands for any text; a denial is stronger than an approval.
+// in which `*` stands for any text; a denial is stronger than an approval. The package is the one that was installed, which its folder names.
 
 import { readJson } from "./json.js";
 
@@ -46,6 +46,6 @@ function rulesOf(field: string, value: unknown): Rule[] {
       .split("*")
       .map((text) => text.replaceAll(/[.+?^${}()|[\]\\/]/gu, "\\$&"))
       .join(".*");
-    return { pattern: new RegExp(`^${pattern}$`, "u"), reason };
+    return { pattern: new RegExp(`^${pattern}$`, "us"), reason };
   });
 }

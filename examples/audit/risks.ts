@@ -1,17 +1,20 @@
 // What in a package needs a person's yes: code that npm runs while installing, terms nobody has read or that bind the whole product,
-// and files that are not those the lockfile names. Everything else the audit finds is only noted.
+// files that are not those the lockfile names, and a manifest that does not say which package was installed. Everything else the audit finds is only noted.
 
 import type { Verification } from "./integrity.js";
 import type { Licence } from "./licence.js";
 import type { Manifest } from "./manifest.js";
 
 export interface Risk {
-  readonly kind: "install-script" | "unknown-licence" | "strong-copyleft" | "changed-files";
+  readonly kind: "other-identity" | "install-script" | "unknown-licence" | "strong-copyleft" | "changed-files";
   readonly words: string;
 }
 
 export function risksOf(manifest: Manifest, licence: Licence, files: Verification): Risk[] {
   const risks: Risk[] = [];
+  // An npm alias calls itself otherwise too: the person who made it can say so.
+  const { doubts } = manifest.identity;
+  if (doubts.length > 0) risks.push({ kind: "other-identity", words: doubts.join(", ") });
   if (manifest.installScripts.length > 0) {
     risks.push({ kind: "install-script", words: `runs on install: ${manifest.installScripts.join(" && ")}` });
   }

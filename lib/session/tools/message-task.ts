@@ -7,7 +7,7 @@ import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
 import type { Sent, Steered } from "../../core/messages.js";
 import type { InboxRequest } from "../../core/request.js";
-import { follow } from "../../core/signal.js";
+import { follow, reasonOf } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";
 import { quoted } from "../escaped.js";
 import { idOf as idInWords } from "../standing.js";
@@ -116,7 +116,7 @@ async function within(
   let stop = (): void => {};
   const late = new Promise<undefined>((resolve, reject) => {
     const alarm = new Alarm(core.loop.clock, LONGEST_STEER_MS, () => resolve(undefined));
-    const unfollow = signal === undefined ? undefined : follow(signal, () => reject(signal.reason));
+    const unfollow = signal === undefined ? undefined : follow(signal, () => reject(reasonOf(signal)));
     stop = () => {
       alarm.cancel();
       unfollow?.();
