@@ -40,6 +40,10 @@ export class LaneKeys {
   get isRated(): boolean {
     return this.#rules.windows.length > 0;
   }
+  /** A key may be at a bound while its lane is not. */
+  get isBounding(): boolean {
+    return this.isRated || this.#rules.concurrency < Number.POSITIVE_INFINITY;
+  }
   /** Keys that hold a slot, and keys whose windows are not known to be empty. */
   get size(): number {
     return Math.max(this.#held.size, this.#limiters.size);

@@ -165,7 +165,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     }
     if (laneKey === undefined) return;
     this.keys.hold(laneKey);
-    this.line.changed(laneKey);
+    this.#keyChanged(laneKey);
   }
 
   /** The function of `item`, which was granted its slot, is called. */
@@ -175,7 +175,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     start.at = this.#now();
     this.#limiter?.happened(start);
     this.keys.happened(start);
-    this.line.changed(start.key);
+    this.#keyChanged(start.key);
     if (this.line.starts > 0) this.arm();
   }
 
@@ -191,7 +191,11 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     }
     if (laneKey === undefined) return;
     this.keys.free(laneKey);
-    this.line.changed(laneKey);
+    this.#keyChanged(laneKey);
+  }
+
+  #keyChanged(key: string | undefined): void {
+    if (key !== undefined && this.keys.isBounding) this.line.changed(key);
   }
 
   /** What the attempt of `start` has used so far. */
@@ -200,7 +204,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.#limiter?.correct(start, tokens, now);
     this.keys.correct(start, tokens, now);
     start.tokens = tokens;
-    this.line.changed(start.key);
+    this.#keyChanged(start.key);
   }
 
   // ── pausing ──────────────────────────────────────────────────────────────
