@@ -45,7 +45,8 @@ export interface KindDefinition<In, I, R, T, C> {
   /**
    * Polls work that runs elsewhere. `run` starts that work, or finds it again by `ctx.record.links`, and returns `undefined`. `reconcile` is
    * then called at once, after 1 s and, while a report brings nothing new, after pauses that double up to 30 s, until a report says the end.
-   * Between polls the task holds no slot. The news of a report are written as those of a run. A report that is `"asking"` opens a request in
+   * Between polls the task holds no slot. A manager makes at most 16 polls at a time, and the remote that was not polled for the longest time is next;
+   * a task that waits for its turn holds no slot. The news of a report are written as those of a run. A report that is `"asking"` opens a request in
    * the inbox, and the task is `blocked` on `input` while the polls continue; a report that asks no more withdraws the request.
    * A throw, a report that does not fit, and no answer within 60 s are logged, and the remote is polled again.
    */

@@ -8,6 +8,7 @@ import type { TaskRecord } from "../core/record.js";
 import { FailureError } from "../core/settled.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { type AnswerHook, Asking } from "./remote/asking.js";
+import { inTurn, preparePolls } from "./remote/polls.js";
 import { checkReport, News, type ReconcileReport } from "./remote/report.js";
 
 export interface RemoteParts<In, R, C> {
@@ -30,6 +31,7 @@ const POLL_MS = 60_000;
 export function remoteRun<In, R, C>(
   parts: RemoteParts<In, R, C>,
 ): (ctx: TaskContext<C>, input: In) => Promise<unknown> {
+  if (parts.reconcile !== undefined) void preparePolls();
   return async (ctx, input) => {
     let hasEnded = false;
     const winding =
@@ -110,12 +112,14 @@ class Answers<R> {
   readonly #ctx: TaskContext;
   readonly #reconcile: Reconcile<R>;
   readonly #news: News;
+  #askedAt: number;
   #stop: (reason: unknown) => void = () => {};
 
   constructor(ctx: TaskContext, reconcile: Reconcile<R>) {
     this.#ctx = ctx;
     this.#reconcile = reconcile;
     this.#news = new News(ctx);
+    this.#askedAt = Context.coreOf(ctx).loop.clock.monotonic();
     void ctx.cancelled().then(() => this.#stop(ctx.signal.reason));
   }
 
@@ -124,14 +128,8 @@ class Answers<R> {
     const ctx = this.#ctx;
     const { record } = ctx;
     const core = Context.coreOf(ctx);
-    let late: Alarm | undefined;
     try {
-      const report = await new Promise<unknown>((resolve, reject) => {
-        this.#stop = reject;
-        if (ctx.isCancelled) return reject(ctx.signal.reason);
-        late = new Alarm(core.loop.clock, POLL_MS, () => reject(new Error(`no answer within ${POLL_MS / 1_000} s`)));
-        runOutside(async () => this.#reconcile(record)).then(resolve, reject);
-      });
+      const report = await inTurn(ctx, this.#askedAt, () => this.#ask());
       checkReport<R>(report);
       return { report, isNews: this.#news.write(report) };
     } catch (error) {
@@ -139,6 +137,23 @@ class Answers<R> {
       const { id, kind } = record;
       core.logger.warn(`reconcile of kind ${kind} failed: task ${id} is asked about again`, { error });
       return undefined;
+    }
+  }
+
+  /** It is its turn. */
+  async #ask(): Promise<unknown> {
+    const ctx = this.#ctx;
+    const { clock } = Context.coreOf(ctx).loop;
+    this.#askedAt = clock.monotonic();
+    let late: Alarm | undefined;
+    try {
+      return await new Promise<unknown>((resolve, reject) => {
+        this.#stop = reject;
+        if (ctx.isCancelled) return reject(ctx.signal.reason);
+        late = new Alarm(clock, POLL_MS, () => reject(new Error(`no answer within ${POLL_MS / 1_000} s`)));
+        const { record } = ctx;
+        runOutside(async () => this.#reconcile(record)).then(resolve, reject);
+      });
     } finally {
       late?.cancel();
     }
