@@ -267,6 +267,7 @@ export class TaskManager extends Scope {
    */
   pause(lane?: string, options: { untilAt?: number | undefined } = {}): void {
     checkOptions("pause", options, "untilAt");
+    if (lane !== undefined) checkType("lane", lane, "string");
     checkFinite("untilAt", options.untilAt);
     this.core.slots.pause(this.#laneNamed(lane), options.untilAt ?? Number.POSITIVE_INFINITY);
   }

@@ -147,7 +147,7 @@ describe("§9 the view", () => {
       made += 1;
       return [];
     };
-    const core = { loop: { seq: 1 }, registry: { all } };
+    const core = { loop: { seq: 1 }, registry: { all }, slots: { isTimed: false } };
     const view = new View({ core: core as unknown as Core, own: undefined, owns: () => true });
     const looks = (maxChars?: number): number => {
       view.read({ maxChars });
@@ -157,6 +157,10 @@ describe("§9 the view", () => {
     expect([looks(300), looks(300)]).toEqual([2, 2]);
     core.loop.seq += 1;
     expect([looks(300), looks(300)]).toEqual([3, 3]);
+    // A wait for a rate ends without a fact.
+    core.loop.seq += 1;
+    core.slots.isTimed = true;
+    expect([looks(300), looks(300)]).toEqual([4, 5]);
   });
 
   test("changes with everything that it shows", async () => {
