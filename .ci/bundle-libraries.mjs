@@ -18,7 +18,9 @@ const files = readdirSync(dist, { recursive: true })
   .map((name) => join(dist, name));
 
 for (const library of LIBRARIES) {
-  const importers = files.filter((file) => read(file).includes(`from "${library}"`));
+  const importers = files.filter((file) =>
+    [`from "${library}"`, `import("${library}")`].some((said) => read(file).includes(said)),
+  );
   if (importers.length === 0) continue;
   const outfile = join(dist, "libraries", `${library}.js`);
   const { metafile } = await build({
@@ -37,7 +39,8 @@ for (const library of LIBRARIES) {
     if (file.endsWith(".d.ts")) throw new Error(`${file} shows types of ${library}, which its users may not have`);
     const specifier = relative(dirname(file), outfile).split(sep).join("/");
     const path = specifier.startsWith(".") ? specifier : `./${specifier}`;
-    writeFileSync(file, read(file).replaceAll(`from "${library}"`, `from "${path}"`));
+    const code = read(file).replaceAll(`from "${library}"`, `from "${path}"`);
+    writeFileSync(file, code.replaceAll(`import("${library}")`, `import("${path}")`));
   }
 }
 

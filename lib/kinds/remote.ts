@@ -4,6 +4,7 @@
 
 import { runOutside } from "../core/ambient.js";
 import { Alarm } from "../core/clock.js";
+import { handled } from "../core/pending-wait.js";
 import type { TaskRecord } from "../core/record.js";
 import { FailureError } from "../core/settled.js";
 import { Context, type TaskContext } from "../session/context.js";
@@ -31,7 +32,7 @@ const POLL_MS = 60_000;
 export function remoteRun<In, R, C>(
   parts: RemoteParts<In, R, C>,
 ): (ctx: TaskContext<C>, input: In) => Promise<unknown> {
-  if (parts.reconcile !== undefined) void preparePolls();
+  if (parts.reconcile !== undefined) void handled(preparePolls());
   return async (ctx, input) => {
     let hasEnded = false;
     const winding =

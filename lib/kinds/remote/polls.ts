@@ -17,7 +17,11 @@ const LOOK_MS = 60_000;
 let library: Promise<typeof PQueue> | undefined;
 
 /** Begins to load the queue: there is a kind that will need it. A failure to load shows at the first poll. */
-export function preparePolls(): Promise<typeof PQueue> {
+export async function preparePolls(): Promise<void> {
+  await load();
+}
+
+function load(): Promise<typeof PQueue> {
   library ??= handled(import("p-queue").then((loaded) => loaded.default));
   return library;
 }
@@ -25,7 +29,7 @@ export function preparePolls(): Promise<typeof PQueue> {
 const queues = new WeakMap<Core, PQueue>();
 
 async function queueOf(core: Core): Promise<PQueue> {
-  const Queue = await preparePolls();
+  const Queue = await load();
   let queue = queues.get(core);
   if (queue === undefined) queues.set(core, (queue = new Queue({ concurrency: AT_A_TIME })));
   return queue;
