@@ -1,9 +1,13 @@
 // C7: errand keeps nothing of the platform's time from its import, so fake timers that are installed later take effect, whatever they replace.
 
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { mock } from "node:test";
 import FakeTimers, { type FakeMethod, type InstalledClock } from "@sinonjs/fake-timers";
 import { defineKind, TaskManager } from "errand";
-import { monitor } from "errand/kinds";
+import { monitor, process as program } from "errand/kinds";
+import { fileStore } from "errand/stores/file";
 import { memoryStore } from "errand/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { deaf } from "./program.js";
@@ -29,8 +33,15 @@ const turn = (() => {
   return () => new Promise<void>((resolve) => void platformImmediate(resolve));
 })();
 
-const fakes: readonly { readonly what: string; readonly install: () => Faked }[] = [
-  { what: "everything that @sinonjs/fake-timers has", install: () => sinon() },
+interface Fake {
+  readonly what: string;
+  readonly install: () => Faked;
+  /** Node's own streams stand still then. */
+  readonly stopsNode?: boolean;
+}
+
+const fakes: readonly Fake[] = [
+  { what: "everything that @sinonjs/fake-timers has", stopsNode: true, install: () => sinon() },
   { what: "Date, timers and performance", install: () => sinon(["Date", "setTimeout", "clearTimeout", "performance"]) },
   { what: "Date and timers", install: () => sinon(["Date", "setTimeout", "clearTimeout"]) },
   {
@@ -40,7 +51,8 @@ const fakes: readonly { readonly what: string; readonly install: () => Faked }[]
   { what: "the timers alone", install: () => sinon(["setTimeout", "clearTimeout"]) },
   { what: "setTimeout alone", install: () => sinon(["setTimeout"]) },
   {
-    what: "what queueMicrotask and nextTick are too",
+    what: "queueMicrotask and nextTick as well",
+    stopsNode: true,
     install: () =>
       sinon(["setTimeout", "clearTimeout", "Date", "performance", "queueMicrotask", "nextTick", "setImmediate"]),
   },
@@ -72,7 +84,7 @@ afterEach(() => {
   faked = undefined;
 });
 
-describe.each(fakes)("C7 with a fake that replaces $what", ({ install }) => {
+describe.each(fakes)("C7 with a fake that replaces $what", ({ install, stopsNode = false }) => {
   async function seconds(count: number): Promise<void> {
     for (let n = 0; n < count; n++) await faked?.second();
   }
@@ -138,6 +150,22 @@ describe.each(fakes)("C7 with a fake that replaces $what", ({ install }) => {
     await manager.room();
     await manager.close();
   });
+
+  test.skipIf(stopsNode)(
+    "the world outside goes on: a file store is opened and closed, and a program is ended with all it started",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "errand-fake-"));
+      faked = install();
+      const manager = await TaskManager.open({ store: fileStore(folder), kinds: [program()] });
+      const task = manager.spawn("process", { input: { command: "sh", args: ["-c", "sleep 60 & sleep 60"] } });
+      while (task.status !== "running") await turn();
+      expect(await task.cancel()).toMatchObject({ status: "cancelled" });
+      await manager.close();
+      faked.off();
+      faked = undefined;
+      await rm(folder, { recursive: true });
+    },
+  );
 
   test("a fan-out comes to its end", async () => {
     faked = install();

@@ -3,6 +3,8 @@
 // Keeps nothing but the end of it, and ends with the processes of the task: whoever else holds a stream open is not waited for.
 
 import type { Readable } from "node:stream";
+import { outsideTimers } from "../../core/outside-time.js";
+import { nextTurn } from "../../core/turn.js";
 
 /** A character whose bytes come in two pieces is one character. */
 export function readText(stream: Readable, onText: (text: string) => void): void {
@@ -14,14 +16,14 @@ const LAST_MS = 250;
 
 /** Resolves when `closed` does. Streams that a process outside the group holds open are cut off. */
 export async function readToEnd(streams: readonly Readable[], closed: Promise<unknown>): Promise<void> {
-  const cut = setTimeout(() => {
+  const cut = outsideTimers.setTimeout(() => {
     // Not here: where this process was busy for that long, what is there to be read is read before the next immediate.
-    setImmediate(() => {
+    nextTurn(() => {
       for (const stream of streams) stream.destroy();
     });
   }, LAST_MS);
   await closed;
-  clearTimeout(cut);
+  outsideTimers.clearTimeout(cut);
 }
 
 const LINES = 10;

@@ -6,8 +6,8 @@
 // A process that makes a session of its own (`setsid`: a daemon) has left the task. When this process exits, so do all sessions.
 
 import { execFile, spawnSync } from "node:child_process";
-import { setTimeout as pause } from "node:timers/promises";
 import { Alarm, type Timekeeper } from "../../core/clock.js";
+import { outsidePause } from "../../core/outside-time.js";
 import { type Leader, leaderOf, readTable, readTableNow, type Table } from "./table.js";
 
 const IS_WINDOWS = process.platform === "win32";
@@ -51,7 +51,8 @@ export class ProcessSession {
   async ended(): Promise<void> {
     this.#hasExited = true;
     this.end();
-    for (let pauseMs = 2; await this.#sweep(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) await pause(pauseMs);
+    for (let pauseMs = 2; await this.#sweep(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS))
+      await outsidePause(pauseMs);
     this.#phase = "over";
     this.#killing?.cancel();
     letGo(this);

@@ -8,7 +8,9 @@
 // another writer may have come, and gone, meanwhile. A copy of a lock is none.
 
 import path from "node:path";
+import { performance } from "node:perf_hooks";
 import { StoreLockedError } from "../../core/errors.js";
+import { outsidePause, outsideTimers } from "../../core/outside-time.js";
 import type { Runtime } from "../../core/record.js";
 import { type Disk, isMissing, writeAll } from "./disk.js";
 import { isCopy, mayBeCopy, RELEASED_SIGN, readSign, signOf } from "./lock-sign.js";
@@ -44,7 +46,7 @@ export class WriterLock {
     this.#file = file;
     this.#fd = fd;
     this.#id = disk.idOf(fd);
-    this.#timer = setInterval(() => this.#touch(sign), touchMs);
+    this.#timer = outsideTimers.setInterval(() => this.#touch(sign), touchMs);
     this.#timer.unref();
   }
 
@@ -79,7 +81,7 @@ export class WriterLock {
       return await WriterLock.#announce(disk, directory, writer, rhythm);
     } catch (error) {
       if (!(error instanceof StoreLockedError)) throw error;
-      await pause(Math.random() * PAUSE_MS);
+      await outsidePause(Math.random() * PAUSE_MS);
       return WriterLock.#announce(disk, directory, writer, rhythm);
     }
   }
@@ -103,7 +105,7 @@ export class WriterLock {
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
-    clearInterval(this.#timer);
+    outsideTimers.clearInterval(this.#timer);
     await this.#touched;
     await this.#disk.write(this.#fd, RELEASED_SIGN, 0).catch(() => undefined);
     await giveUp(this.#disk, this.#file, this.#fd);
@@ -178,7 +180,7 @@ async function givesSign(disk: Disk, file: string, ms: number): Promise<boolean>
   for (let now = before; now !== undefined; now = await modifiedAt(disk, file)) {
     if (now !== before) return true;
     if (performance.now() > until) return false;
-    await pause(Math.min(LOOK_MS, ms));
+    await outsidePause(Math.min(LOOK_MS, ms));
   }
   return false;
 }
@@ -191,8 +193,4 @@ async function modifiedAt(disk: Disk, file: string): Promise<number | undefined>
     if (isMissing(error)) return undefined;
     throw error;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -4,6 +4,7 @@
 // once and on one that answers later; and on the first it is over before anybody else has a turn: stores that share a synchronous connection,
 // and the program that owns it, never stand in each other's transaction.
 
+import { outsidePause } from "../../core/outside-time.js";
 import type { DialectName } from "./dialect.js";
 
 /** `$1` in the text is the first of the values. A value is never put into the text. */
@@ -51,7 +52,7 @@ const LONGEST_PAUSE_MS = 8;
 /** Before the `attempt`th try again: short, longer each time, and never the same for two. */
 export function pause(attempt: number): Promise<void> {
   const ms = Math.min(2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS) * (0.5 + Math.random());
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  return outsidePause(ms);
 }
 
 /** What drivers call a failure: an SQLSTATE, or the name of a result code. */

@@ -4,6 +4,7 @@
 // Only what the three have in common is used: values are passed one by one, for plain question marks.
 // Whoever finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
 
+import { performance } from "node:perf_hooks";
 import { checkMethod, show } from "../../core/options.js";
 import { codeOf, pause, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
