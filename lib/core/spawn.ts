@@ -295,7 +295,7 @@ export class Spawner {
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#rooms;
     const { limits, priority } = task.traits;
-    const { notBeforeAt = 0 } = task.state.details;
+    const { notBeforeAt } = task.state.details;
     task.work = work;
     task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
@@ -306,8 +306,9 @@ export class Spawner {
     // It is as old as it was: its age counts, and not what the wall clock was set to before or since.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
     const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
-    const left = notBeforeAt - clock.now();
-    if (left > 0) deskOf(task).pause = new Pause(clock, { ms: left, at: notBeforeAt }, [], enter);
+    const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();
+    if (notBeforeAt !== undefined && left > 0)
+      deskOf(task).pause = new Pause(clock, { ms: left, at: notBeforeAt }, [], enter);
     else enter();
   }
 }
