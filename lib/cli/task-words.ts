@@ -62,6 +62,8 @@ function waitInWords(wait: Wait, { now, question }: Setting): string {
       return wait.untilAt > now ? `for its rate, ${inWords(wait.untilAt - now)} more` : "for its rate";
     case "kind":
       return `for a process that knows its kind: ${phrase(wait.kind)}`;
+    case "process":
+      return `for the task of this id in another process: instance ${phrase(wait.instanceId)}`;
     case "lane":
       return `for a process that has its lane: ${phrase(wait.lane)}`;
     case "slot":

@@ -6,10 +6,10 @@
 import type { TaskPatch } from "./events.js";
 import type { Json } from "./json.js";
 import type { Message } from "./message.js";
-import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, TaskOutcome, UsageReport, Wait } from "./record.js";
 import type { ClosedRequest, InboxRequest } from "./request.js";
 import type { Settled } from "./settled.js";
-import type { Stop } from "./state.js";
+import type { Output, Stop } from "./state.js";
 
 export type Command =
   /** The function is called next. */
@@ -40,6 +40,8 @@ export type Command =
     }
   /** After a restart: its kind goes on with it, in this process. */
   | { readonly type: "reattach"; readonly runtime: Runtime }
+  /** Another process did the work of a task that never started here, and this is how that ended. */
+  | { readonly type: "deliver"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   /** After a restart: this process cannot resume it, and another may. */
   | { readonly type: "park"; readonly blockedOn: readonly Wait[] }
   | {

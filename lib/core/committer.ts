@@ -14,8 +14,17 @@ import type { Json } from "./json.js";
 import { longOutputOf, withoutOutput } from "./long-output.js";
 import { handled } from "./pending-wait.js";
 import type { Cut } from "./snapshot.js";
-import type { LeftBehind, SeizedJournal, TaskStore } from "./store.js";
+import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 import { nextTurn } from "./turn.js";
+
+/** Whose ids go with an append. */
+interface IdRoom {
+  changesIn(
+    events: readonly TaskEvent[],
+    refused: ReadonlySet<string>,
+  ): { readonly claims: readonly IdClaim[]; readonly ends: readonly IdEnd[] };
+  held(held: readonly HeldId[]): void;
+}
 
 interface CommitterRooms {
   readonly store: TaskStore;
@@ -27,6 +36,10 @@ interface CommitterRooms {
   readonly onLost: (error: StoreLockedError) => void;
   /** Outputs that nobody wants any more, by task; those that are deleted leave it. */
   readonly evictedOutputs: Set<string>;
+  /** Of a shared store whose ids are one space. */
+  readonly standbys: IdRoom | undefined;
+  /** Given ids of tasks whose records are not kept any more. */
+  readonly evictedIds: Set<string>;
   /** Of the state that the newest fact made. */
   readonly snapshot: () => Cut;
 }
@@ -187,13 +200,31 @@ export class Committer {
       await this.#putOutputs(apart);
       this.#isLost = false;
     }
-    await store.append(await this.#setApart(batch));
+    await this.#append(await this.#setApart(batch));
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
     this.#stored = last.seq;
     this.#sinceSnapshot += batch.length;
     onStored(last.seq);
     this.#tellDurable();
+  }
+
+  /** D9: with its ids. Those that another journal has are not asked for again: their tasks wait for it. */
+  async #append(batch: readonly TaskEvent[]): Promise<void> {
+    const { store, standbys, evictedIds } = this.#rooms;
+    const ids = store.shared?.ids;
+    if (ids === undefined || standbys === undefined) return store.append(batch);
+    const refused = new Set<string>();
+    for (;;) {
+      const { claims, ends } = standbys.changesIn(batch, refused);
+      if (claims.length === 0 && ends.length === 0) return store.append(batch);
+      for (const { id } of claims) evictedIds.delete(id);
+      await this.#deleting;
+      const held = await ids.append(batch, claims, ends);
+      if (held.length === 0) return;
+      for (const { id } of held) refused.add(id);
+      standbys.held(held);
+    }
   }
 
   /** What is too long for the journal is stored before the event that tells of it. */
@@ -286,17 +317,19 @@ export class Committer {
   }
 
   async #compact(): Promise<void> {
-    const { store, snapshot, onFailed, onLost, evictedOutputs } = this.#rooms;
+    const { store, snapshot, onFailed, onLost, evictedOutputs, evictedIds } = this.#rooms;
     this.#sinceSnapshot = 0;
     try {
       const evicted = [...evictedOutputs];
+      const ids = [...evictedIds];
       const { json, seq, tasks } = snapshot();
       this.#snapshotSize = tasks;
       await this.durable(seq);
       await store.compact(json, seq);
       // Those that the snapshot knows nothing of, and whose id was not used again since.
       const gone = evicted.filter((id) => evictedOutputs.delete(id));
-      this.#deleting = gone.length === 0 ? undefined : store.deleteOutputs(gone);
+      const free = ids.filter((id) => evictedIds.delete(id));
+      this.#deleting = gone.length + free.length === 0 ? undefined : this.#delete(gone, free);
       await this.#deleting;
     } catch (error) {
       // Cut short by a close that could not wait: the journal is as good as it was.
@@ -306,5 +339,11 @@ export class Committer {
     } finally {
       this.#deleting = undefined;
     }
+  }
+
+  async #delete(outputs: readonly string[], ids: readonly string[]): Promise<void> {
+    const { store } = this.#rooms;
+    if (outputs.length > 0) await store.deleteOutputs(outputs);
+    if (ids.length > 0) await store.shared?.ids?.forget(ids);
   }
 }

@@ -51,6 +51,7 @@ import { Room } from "./room.js";
 import { Runner } from "./runner.js";
 import { Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
+import type { Standbys } from "./standbys.js";
 import type { StopReason } from "./status.js";
 import { ReplayedStarts } from "./stored-starts.js";
 import { systemClock } from "./system-clock.js";
@@ -135,6 +136,10 @@ export class Core {
   lease: Lease | undefined;
   /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
   evictedOutputs: Set<string> | undefined;
+  /** Given ids of tasks that are not kept any more. The committer frees them in a store where ids are shared. */
+  readonly evictedIds = new Set<string>();
+  /** Of a shared store. Written by `open-store.ts`. */
+  standbys: Standbys | undefined;
   isClosed = false;
   #closing: Promise<void> | undefined;
   #closeGraceMs = Number.POSITIVE_INFINITY;
@@ -309,6 +314,7 @@ export class Core {
     const { output } = task.state;
     const isApart = output !== undefined && ("outputLost" in output || ("output" in output && isLong(output.output)));
     if (isApart) this.evictedOutputs?.add(task.id);
+    if (this.standbys !== undefined && task.traits.hasGivenId) this.evictedIds.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
     forget(task);
@@ -561,6 +567,7 @@ export class Core {
     this.#retainer.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
     this.lease?.close();
+    this.standbys?.close();
     try {
       await (this.committer === undefined ? this.loop.told(undefined) : this.committer.close(graceMs));
     } finally {

@@ -49,6 +49,13 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       if (isStopped(state)) return refuse("stopped");
       return [{ type: "task.reattached", runtime: command.runtime }];
     }
+    case "deliver": {
+      if (isTerminal(state.status)) return refuse("terminal");
+      if (state.outcome !== undefined) return refuse("settled");
+      if (state.stop !== undefined) return refuse("stopped");
+      if (state.status !== "queued") return refuse("already_started");
+      return [endOf(command.outcome, command.output)];
+    }
     case "park": {
       if (isTerminal(state.status)) return refuse("terminal");
       if (state.outcome !== undefined) return refuse("settled");

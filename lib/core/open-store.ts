@@ -11,11 +11,15 @@ import { handled } from "./pending-wait.js";
 import { readInto } from "./read-journal.js";
 import { goOn, patienceOf, recover, resume } from "./recovery.js";
 import { takeSnapshot } from "./snapshot.js";
+import { Standbys } from "./standbys.js";
 import type { OtherJournal, SeizedJournal, TaskStore } from "./store.js";
 import { toStoredStarts } from "./stored-starts.js";
 import { Takeover, unwantedIn } from "./takeover.js";
 import type { Task } from "./task.js";
 import { nextTurn } from "./turn.js";
+
+/** How long the end of a task in another process may be unknown here. */
+const LONGEST_LOOK_MS = 1_000;
 
 /** Called once, on a core of which nobody knows yet. Rejects with what the store rejects with, and gives the writer's place back. */
 export async function openStore(core: Core, store: TaskStore, isStrict: boolean): Promise<void> {
@@ -47,6 +51,21 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     }
     const replay = core.replay(undefined);
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
+    const ids = store.shared?.ids;
+    if (ids !== undefined && store.shared !== undefined) {
+      core.standbys = new Standbys({
+        loop,
+        registry,
+        runner,
+        spawner,
+        kinds,
+        runtime,
+        ids,
+        everyMs: Math.min(LONGEST_LOOK_MS, store.shared.leaseMs / 3),
+        durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
+        isClosed: () => core.isClosed,
+      });
+    }
     const committer = new Committer(
       {
         store,
@@ -60,6 +79,8 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         },
         onLost: (error) => core.lost(error),
         evictedOutputs,
+        evictedIds: core.evictedIds,
+        standbys: core.standbys,
         snapshot: () =>
           takeSnapshot(
             loop.seq,
@@ -91,6 +112,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       isClosed: () => core.isClosed,
       patienceMs: patienceOf(core.graceMs),
       durable: () => committer.durable(loop.seq),
+      isStandby: (task: Task) => core.standbys?.has(task) === true,
     };
     core.resume = (task, kind) => resume(rooms, task, kind);
     const reattached = await recover(rooms, replay);

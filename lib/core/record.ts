@@ -5,7 +5,7 @@
 import type { Json } from "./json.js";
 import type { FailureCode, InterruptReason, StopReason, TaskStatus } from "./status.js";
 
-/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. `kind` and `lane` are of a parked task, `queued` or `blocked`: this manager has not registered the kind (or it has not answered `canReattach` yet), or has not declared the lane. */
+/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. `kind` and `lane` are of a parked task, `queued` or `blocked`: this manager has not registered the kind (or it has not answered `canReattach` yet), or has not declared the lane. `process` is of a `queued` task whose id another process of a shared store has: that process runs it. */
 export type Wait =
   | { readonly on: "input"; readonly requestId: string }
   | { readonly on: "tasks"; readonly taskIds: readonly string[] }
@@ -15,6 +15,7 @@ export type Wait =
   | { readonly on: "notice" }
   | { readonly on: "kind"; readonly kind: string }
   | { readonly on: "lane"; readonly lane: string }
+  | { readonly on: "process"; readonly instanceId: string }
   | { readonly on: "slot" }
   | { readonly on: "rate"; readonly untilAt: number };
 

@@ -41,6 +41,8 @@ export interface RecoveryRooms {
   readonly isClosed: () => boolean;
   /** How long the kinds may take to answer, all of them together. */
   readonly patienceMs: number;
+  /** Another process has its id: it does not start here (D9). */
+  readonly isStandby: (task: Task) => boolean;
   /** Resolves once everything that is decided by now is stored. */
   readonly durable: () => Promise<void>;
 }
@@ -48,7 +50,8 @@ export interface RecoveryRooms {
 /** A task that its kind resumes. */
 export interface Reattached {
   readonly task: Task;
-  readonly kind: KindParts;
+  /** `undefined`: it has the function of its spawn, in this process. */
+  readonly kind: KindParts | undefined;
   /** Its process died before `close()` said that it would end. */
   readonly isSudden: boolean;
 }
@@ -79,13 +82,14 @@ export async function recover(
   const now = loop.clock.now();
   const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
   for (const task of living) if (isLate(task, now)) stopLate(rooms, task, now);
+  const own = new Set(living.filter((task) => isOwnWork(rooms, task)));
   const fates = fatesOf(
     rooms,
-    living.filter((task) => !replay.isRenamed(task)),
+    living.filter((task) => !replay.isRenamed(task) && !own.has(task)),
   );
   // H7: before any kind is asked.
   for (const task of living) {
-    if (fates.has(task)) continue;
+    if (fates.has(task) || own.has(task)) continue;
     lose(rooms, task, replay.processOf(task));
     if (isStopped(task.state) && ran.has(task)) void runOutside(() => windDown(rooms, task));
   }
@@ -96,7 +100,21 @@ export async function recover(
     else asking.ask(task, fate.kind);
   }
   parkAll(rooms, left);
-  return asking.answers();
+  const resumed = [...own].flatMap((task) => ownWork(rooms, task));
+  return [...resumed, ...(await asking.answers())];
+}
+
+/** D9: it waited here for the process that has died, and has its function with it. */
+function isOwnWork({ kinds }: RecoveryRooms, task: Task): boolean {
+  const { state, work } = task;
+  if (work === undefined || isStopped(state) || state.outcome !== undefined) return false;
+  return kinds.of(task)?.canReattach === undefined && kinds.usedUp(task) === undefined;
+}
+
+function ownWork({ loop, runtime }: RecoveryRooms, task: Task): readonly Reattached[] {
+  const isSudden = task.state.stop === undefined;
+  if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return [];
+  return [{ task, kind: undefined, isSudden }];
 }
 
 /** A spawn has brought the kind of a task that is parked for want of it: it is resumed, and what is parked below it (D4). */
@@ -120,9 +138,12 @@ export function resume(rooms: RecoveryRooms, top: Task, kind: KindParts): void {
 }
 
 /** They start, or stand in line, as they did before. */
-export function goOn({ spawner, loop }: RecoveryRooms, reattached: readonly Reattached[]): void {
-  for (const { task, kind, isSudden } of reattached)
-    spawner.again(task, workAgain(kind, task.traits.input, loop.clock), isSudden);
+export function goOn({ spawner, loop, isStandby }: RecoveryRooms, reattached: readonly Reattached[]): void {
+  for (const { task, kind, isSudden } of reattached) {
+    if (isStandby(task)) continue;
+    const work = kind === undefined ? task.work : workAgain(kind, task.traits.input, loop.clock);
+    if (work !== undefined) spawner.again(task, work, isSudden);
+  }
 }
 
 /** Its time ran out while no process was there. */

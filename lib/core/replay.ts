@@ -48,6 +48,8 @@ export interface Beside {
   readonly left: ReadonlySet<string>;
   /** Who had it. */
   readonly writer: Runtime;
+  /** A task of this process that waits for the one of this record, which has not ended: it takes its place (D9). */
+  readonly standbyFor?: (record: TaskRecord) => Task | undefined;
 }
 
 export class Replay {
@@ -185,6 +187,8 @@ export class Replay {
     const { sessionId, createdAt, parentId, lane } = record;
     const { registry, laneOf, onReplaced } = this.#rooms;
     if (this.#beside?.left.has(record.id) === true) return undefined;
+    const standby = this.#beside?.standbyFor?.(record);
+    if (standby !== undefined) return this.#takePlace(standby, state);
     const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
     const before = registry.byId(id);
     if (before !== undefined) onReplaced(before);
@@ -207,6 +211,15 @@ export class Replay {
     this.#rooms.onMade(task);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
       this.#makers.set(task, this.#process);
+    return task;
+  }
+
+  /** From where the other process left it: with its checkpoint, its attempts and its words. */
+  #takePlace(task: Task, state: TaskState): Task {
+    task.state = state;
+    task.touch();
+    this.#mine.set(task.id, task);
+    this.#living.add(task);
     return task;
   }
 

@@ -16,11 +16,12 @@ import { Grace } from "./grace.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "./hierarchy.js";
 import type { Loop } from "./loop.js";
 import { Pause } from "./pause.js";
-import type { Runtime, TaskFailure } from "./record.js";
+import type { Runtime, TaskFailure, TaskOutcome, Wait } from "./record.js";
 import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "./retry.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "./settled.js";
 import { abortSignal, cancelErrorOf } from "./signal.js";
 import type { Slots } from "./slots.js";
+import type { Output } from "./state.js";
 import type { StopReason } from "./status.js";
 import { Attempt, type Task } from "./task.js";
 import { overError, type Waits } from "./waits.js";
@@ -272,6 +273,26 @@ export class Runner {
     task.context = undefined;
     task.attempt = undefined;
     onParked(task);
+  }
+
+  /** D9: another process has its id, so it does not start: it leaves the line, and gives back a slot that it was granted. */
+  standBy(task: Task, wait: Wait): void {
+    this.#withdraw(task);
+    this.#rooms.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
+  }
+
+  /** D9: the work of a task that never started here was done in another process, and ended so. */
+  deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
+    if (task.isOver) return;
+    this.#withdraw(task);
+    this.#rooms.closeDesk(task, () => overError(task.id, false, "it ended in another process"));
+    if (this.#rooms.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
+  }
+
+  #withdraw(task: Task): void {
+    task.desk?.pause?.cancel();
+    this.#rooms.slots.leave(task.lane, task);
+    this.#rooms.slots.release(task.lane, task);
   }
 
   /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */

@@ -297,7 +297,8 @@ export class Spawner {
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
     task.work = work;
-    task.context = new AsyncResource("errand.task", CONTEXT_OPTIONS);
+    // One that waited for another process has the context of its spawn.
+    task.context ??= new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
     task.desk?.deadlines?.cancel();
     if (limits !== undefined) this.#limit(task, limits);

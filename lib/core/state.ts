@@ -299,7 +299,7 @@ export function hasDiedRunning({ status, stop }: TaskState): boolean {
 export function isParked({ blockedOn }: TaskState): boolean {
   if (!Array.isArray(blockedOn)) return false;
   const [wait] = blockedOn as readonly Wait[];
-  return wait?.on === "kind" || wait?.on === "lane";
+  return wait?.on === "kind" || wait?.on === "lane" || wait?.on === "process";
 }
 
 /** Between two attempts: it is certain that the next one has not begun. */

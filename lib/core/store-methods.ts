@@ -18,7 +18,7 @@ const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared" | "
   deleteOutputs: true,
   close: true,
 };
-const SHARED_METHODS: { readonly [method in Exclude<keyof SharedJournals, "leaseMs" | "own">]: true } = {
+const SHARED_METHODS: { readonly [method in Exclude<keyof SharedJournals, "leaseMs" | "own" | "ids">]: true } = {
   heartbeat: true,
   others: true,
   seize: true,

@@ -88,6 +88,8 @@ export interface TaskStore {
 export interface SharedJournals {
   /** How long a sign of life counts. */
   readonly leaseMs: number;
+  /** Without it, each journal has ids of its own. */
+  readonly ids?: SharedIds;
   /** The name of the journal that `peek` and `read` of the store are of; `undefined`: there is none. Without this, a view shows its tasks twice when the store is not open. */
   own?(): Promise<string | undefined>;
   /** A sign of life. `StoreLockedError`: it came too late, and another has the journal. */
@@ -105,6 +107,48 @@ export interface LeftBehind {
   readonly seq: number;
   /** Tasks whose outputs stay too, by id. */
   readonly outputs: readonly string[];
+  /** Its tasks whose ids were given by a spawner. */
+  readonly ids: readonly string[];
+}
+
+/** The id that a spawner gave to a task, and a text that is the same for the same content: its owner, its kind, its input. */
+export interface IdClaim {
+  readonly id: string;
+  readonly content: string;
+}
+
+/** How the task of such an id ended. */
+export interface IdEnd {
+  readonly id: string;
+  readonly event: TaskEvent;
+}
+
+/** Which journal has the task of an id. */
+export interface HeldId extends IdClaim {
+  /** The writer's own. */
+  readonly isOwn: boolean;
+  /** Who has that journal, or had it last. */
+  readonly writer: Runtime;
+  /** Of a task that has ended: the last event that was given with its id. */
+  readonly end?: TaskEvent;
+  /** Of an end that has its output apart. */
+  readonly output?: Json;
+}
+
+/**
+ * Ids over a whole store: one journal at most has the task of an id that a spawner gave. A journal that is absorbed gives its ids to the one that
+ * absorbs it; with `left`, those of `left.ids` stay.
+ */
+export interface SharedIds {
+  /**
+   * As `append` of the store, and in the same transaction the writer has the ids of `claims`, and `ends` are kept of those that it has. Gives those that
+   * another journal has, unless their task was interrupted; then nothing is kept, and the same events may be appended again.
+   */
+  append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
+  /** Those of them that some journal has. */
+  find(ids: readonly string[]): Promise<readonly HeldId[]>;
+  /** The records of the writer's own tasks are not kept any more: their ids are free. */
+  forget(ids: readonly string[]): Promise<void>;
 }
 
 /** To look at. */

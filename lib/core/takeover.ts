@@ -12,6 +12,7 @@ import type { TaskRecord } from "./record.js";
 import { fatesOf, goOn, type RecoveryRooms, recover } from "./recovery.js";
 import type { Replay } from "./replay.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "./snapshot.js";
+import { contentOf, isEnd } from "./standbys.js";
 import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "./store.js";
 import type { Task } from "./task.js";
 import { viewCore } from "./view-core.js";
@@ -49,7 +50,8 @@ export class Takeover {
   /** Whether a free journal has anything that this process can resume. Asked again, it reads nothing until the journal has changed. */
   async isWanted(journal: OtherJournal): Promise<boolean> {
     const { name, version } = journal;
-    if (this.#passedOver.get(name) === version) return false;
+    // With a kind that a waiting task has brought, there may be more to take.
+    if (this.#passedOver.get(name) === version && !this.#core.standbys?.isAnyWaiting) return false;
     const stored = await journal.peek();
     const { takes } = this.#plan(await readJournal(journal, stored), journal);
     if (takes) this.#passedOver.delete(name);
@@ -73,7 +75,12 @@ export class Takeover {
     // Seized, it is read again: another process may have had it since it was looked at.
     const { ids, left } = this.#plan(read, journal);
     this.#core.notices.takeOver();
-    const replay = this.#core.replay({ left: ids, writer: journal.writer });
+    const ended = endedIn(read);
+    const replay = this.#core.replay({
+      left: ids,
+      writer: journal.writer,
+      standbyFor: (record) => (ended.has(record.id) ? undefined : this.#standbyFor(record)),
+    });
     const made = { replay, left };
     this.#made.set(journal, made);
     replayAll(replay, read);
@@ -82,6 +89,16 @@ export class Takeover {
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
       );
     return made;
+  }
+
+  #standbyFor(record: TaskRecord): Task | undefined {
+    const { standbys } = this.#core;
+    const task = standbys?.waitingFor(record.id);
+    if (task === undefined) return undefined;
+    const { sessionId, parentId, kind, input } = record;
+    if (contentOf(task) !== contentOf({ sessionId, parentId, traits: { kind, input } })) return undefined;
+    standbys?.leave(task);
+    return task;
   }
 
   readonly #warned = new Set<string>();
@@ -98,6 +115,7 @@ export class Takeover {
     const view = viewCore();
     const replay = view.replay(undefined);
     replayAll(replay, read);
+    for (const task of replay.living) task.kind = this.#core.standbys?.waitingFor(task.id)?.kind;
     const { slots } = this.#core;
     const rooms = { ...this.#rooms, isDeclared: (lane: { readonly name: string }) => slots.lanes.has(lane.name) };
     const roots = new Set<Task>();
@@ -114,7 +132,11 @@ export class Takeover {
     this.#warn(name, missing, tasks);
     const requests = view.requests.all.filter(({ taskId }) => ids.has(taskId));
     const { json, seq, apart } = takeSnapshot(read.seq, writer, tasks, requests, new Map(), undefined);
-    return { ids, left: { snapshot: json, seq, outputs: [...apart.keys()] }, takes: ids.size < all.length };
+    return {
+      ids,
+      left: { snapshot: json, seq, outputs: [...apart.keys()], ids: givenIn(tasks) },
+      takes: ids.size < all.length,
+    };
   }
 
   #warn(name: string, missing: ReadonlySet<string>, tasks: readonly Task[]): void {
@@ -127,6 +149,21 @@ export class Takeover {
       { taskIds: living },
     );
   }
+}
+
+/** Ids of tasks that are over. */
+function endedIn({ snapshot, events }: ReadJournal): ReadonlySet<string> {
+  const over = (snapshot?.tasks ?? []).filter(({ record }) => record.finishedAt !== undefined);
+  const ended = new Set(over.map(({ record }) => record.id));
+  for (const [event] of events) {
+    if (event.type === "task.created") ended.delete(event.taskId);
+    else if (isEnd(event)) ended.add(event.taskId);
+  }
+  return ended;
+}
+
+function givenIn(tasks: readonly Task[]): readonly string[] {
+  return tasks.filter(({ traits }) => traits.hasGivenId).map(({ id }) => id);
 }
 
 /**

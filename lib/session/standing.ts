@@ -78,6 +78,8 @@ function waitInWords(wait: Wait, beside: Beside): string {
       return "waits for notices";
     case "kind":
       return `waits for a process that knows the kind ${idOf(wait.kind)}`;
+    case "process":
+      return `waits for the task of this id in another process (instance ${idOf(wait.instanceId)})`;
     case "lane":
       return `waits for a process that has the lane ${idOf(wait.lane)}`;
     case "slot":

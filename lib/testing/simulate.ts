@@ -171,6 +171,8 @@ function waitInWords({ inbox }: TaskManager, wait: Wait): string {
       return `time, until ${wait.untilAt}`;
     case "notice":
       return "a notice";
+    case "process":
+      return `the task of its id in another process`;
     case "kind":
     case "lane":
       return `a process that knows its ${wait.on}`;

@@ -133,21 +133,21 @@ cancelled         | (terminal)    | (terminal)
 interrupted       | (terminal)    | (terminal)
 `,
   `
-                  | lose             | reattach        | park
-queued            | task.interrupted | task.reattached | task.parked
-queued, stopped   | task.cancelled   | (stopped)       | (stopped)
-queued, finishing | task.cancelled   | (settled)       | (settled)
-queued, again     | task.interrupted | task.reattached | task.parked
-running           | task.interrupted | task.reattached | task.parked
-running, stopped  | task.cancelled   | (stopped)       | (stopped)
-blocked           | task.interrupted | task.reattached | task.parked
-blocked, stopped  | task.cancelled   | (stopped)       | (stopped)
-finishing         | task.succeeded   | (settled)       | (settled)
-superseded        | task.interrupted | task.reattached | task.parked
-succeeded         | (terminal)       | (terminal)      | (terminal)
-failed            | (terminal)       | (terminal)      | (terminal)
-cancelled         | (terminal)       | (terminal)      | (terminal)
-interrupted       | (terminal)       | (terminal)      | (terminal)
+                  | lose             | reattach        | park        | deliver
+queued            | task.interrupted | task.reattached | task.parked | task.succeeded
+queued, stopped   | task.cancelled   | (stopped)       | (stopped)   | (stopped)
+queued, finishing | task.cancelled   | (settled)       | (settled)   | (settled)
+queued, again     | task.interrupted | task.reattached | task.parked | task.succeeded
+running           | task.interrupted | task.reattached | task.parked | (already_started)
+running, stopped  | task.cancelled   | (stopped)       | (stopped)   | (stopped)
+blocked           | task.interrupted | task.reattached | task.parked | (already_started)
+blocked, stopped  | task.cancelled   | (stopped)       | (stopped)   | (stopped)
+finishing         | task.succeeded   | (settled)       | (settled)   | (settled)
+superseded        | task.interrupted | task.reattached | task.parked | (already_started)
+succeeded         | (terminal)       | (terminal)      | (terminal)  | (terminal)
+failed            | (terminal)       | (terminal)      | (terminal)  | (terminal)
+cancelled         | (terminal)       | (terminal)      | (terminal)  | (terminal)
+interrupted       | (terminal)       | (terminal)      | (terminal)  | (terminal)
 `,
   `
                   | close answered   | close rejected   | close expired   | close withdrawn

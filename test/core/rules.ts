@@ -169,6 +169,11 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   end: () => end,
   lose: () => ({ type: "lose", id: TASK_ID, process: undefined }),
   reattach: () => ({ type: "reattach", runtime: NEXT_RUNTIME }),
+  deliver: () => ({
+    type: "deliver",
+    outcome: { id: TASK_ID, status: "succeeded", value: 1 },
+    output: { output: 1 },
+  }),
   park: () => ({ type: "park", blockedOn: [{ on: "kind", kind: "print" }] }),
   lateSettle: (attempt) => ({ type: "lateSettle", attempt, settled: "threw", message: "out of ink" }),
   progress: (attempt) => ({ type: "progress", attempt, progress: { current: 1, total: 2 } }),

@@ -13,7 +13,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { type Compiled, compiled } from "../core/process.js";
 import { place } from "../stores/place.js";
 
-const LEASE_MS = 500;
+const LEASE_MS = 2_000;
 const POSTGRES = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";
 
 let library: Compiled;

@@ -37,13 +37,13 @@ async function told(manager: TaskManager, is: (event: TaskEvent) => boolean): Pr
 }
 
 describe("two managers on one store", () => {
-  test("each run their own tasks, and leave the other's alone while it lives", async () => {
+  test("each run their own tasks, one those of an id that both spawn, and leave the other's alone while it lives", async () => {
     const open = await databases();
     const [one, two] = [await TaskManager.open({ store: open() }), await TaskManager.open({ store: open() })];
     expect(
       await Promise.all([one.spawn(() => 1, { id: "a" }).result(), two.spawn(() => 2, { id: "a" }).result()]),
-    ).toEqual([1, 2]);
-    expect([one, two].map((manager) => manager.list().map(({ output }) => output))).toEqual([[1], [2]]);
+    ).toEqual([1, 1]);
+    expect([one, two].map((manager) => manager.list().map(({ output }) => output))).toEqual([[1], [1]]);
     const asked = two.spawn((ctx) => ctx.ask({ question: "Seen from elsewhere?" }), { id: "asks" });
     await told(two, ({ type }) => type === "task.blocked");
 
@@ -65,7 +65,7 @@ describe("two managers on one store", () => {
     await Promise.all([one.close(), two.close()]);
     // Given back: the next one has what both of them had, but one of two tasks with one id.
     const next = await TaskManager.open({ store: open() });
-    expect(next.list().map(({ output }) => output)).toEqual(expect.arrayContaining([1, 2]));
+    expect(next.list().filter(({ output }) => output === 1)).toHaveLength(2);
     expect(next.list()).toHaveLength(3);
     await next.close();
   });

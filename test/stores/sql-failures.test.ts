@@ -140,7 +140,7 @@ describe.each(kinds)("a connection that fails ($name)", ({ make }) => {
     await dead.append(notes(1, 3));
     await lapse(where, "2");
     const journal = await seized("2");
-    const left = { snapshot: "left", seq: 3, outputs: [] };
+    const left = { snapshot: "left", seq: 3, outputs: [], ids: [] };
     connection.losesAnswer = true;
     await expect(journal.absorb("mine", 0, left)).rejects.toMatchObject(UNAVAILABLE);
     const third = sqlStore({ connection: where.connect(), namespace: where.namespace });

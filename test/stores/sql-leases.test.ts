@@ -1,5 +1,6 @@
 // Leases of the SQL store: one journal each, kept by signs of life, and never two writers of one.
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TaskEvent } from "errand";
 import { type SqlConnection, sqlStore } from "errand/stores/sql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SeizedJournal, SharedJournals, TaskStore } from "../../lib/core/store.js";
@@ -237,7 +238,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     await lapse(place, "1");
     const [before] = await two.shared.others();
     const journal = await seized(two);
-    await journal.absorb("mine", 0, { snapshot: "left", seq: 3, outputs: ["left"] });
+    await journal.absorb("mine", 0, { snapshot: "left", seq: 3, outputs: ["left"], ids: [] });
 
     const [left] = await two.shared.others();
     expect(left).toMatchObject({ name: "1", isFree: true });
@@ -248,7 +249,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     await expectFenced(one, 4);
     // It is a journal like any other, and may be left again.
     const again = await seized(two);
-    await again.absorb("mine", 0, { snapshot: "left again", seq: 3, outputs: [] });
+    await again.absorb("mine", 0, { snapshot: "left again", seq: 3, outputs: [], ids: [] });
     expect(await (await two.shared.others())[0]?.peek()).toEqual({ nextSeq: 4, snapshot: "left again" });
     await two.close();
     const three = storeOn();
@@ -258,6 +259,40 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await four.open(runtime())).toEqual({ nextSeq: 4, snapshot: "left again" });
     await four.append(notes(4, 4));
     expect(await eventsOf(four)).toEqual(notes(4, 4));
+  });
+
+  test("D9 one journal has the task of an id: who claims it after that keeps nothing, and is given who has it and how its task ended", async () => {
+    const [one, two] = [await openedStore(), await openedStore()];
+    const [ids, others] = [one.shared.ids, two.shared.ids];
+    if (ids === undefined || others === undefined) throw new Error("its ids are one space");
+    const claim = (id: string, content = "same") => ({ id, content });
+    const stamp = { seq: 9, at: 1, taskId: "a", attempt: 1 } as const;
+    const failed: TaskEvent = { ...stamp, type: "task.failed", error: { code: "error", message: "no" } };
+    const interrupted: TaskEvent = { ...stamp, type: "task.interrupted", reason: "shutdown" };
+    const odd = "\u0000\ud800 'quoted' ".repeat(60);
+    expect(await ids.append(notes(1, 2), [claim("a"), claim(odd)], [])).toEqual([]);
+    expect(await others.append(notes(1, 1), [claim("b"), claim("a", "other")], [])).toMatchObject([
+      { id: "a", content: "same", isOwn: false, writer: { instanceId: expect.any(String) } },
+    ]);
+    expect(await eventsOf(two)).toEqual([]);
+    expect(await ids.find(["a", "b", odd])).toHaveLength(2);
+    expect(await others.append(notes(1, 1), [claim("b")], [])).toEqual([]);
+    // An end is kept of an own id alone; an interrupted one is free.
+    await others.append(notes(2, 2), [], [{ id: "a", event: interrupted }]);
+    expect((await ids.find(["a"]))[0]).not.toHaveProperty("end");
+    await ids.append(notes(3, 3), [], [{ id: "a", event: failed }]);
+    expect(await others.append(notes(3, 3), [claim("a")], [])).toMatchObject([{ end: { type: "task.failed" } }]);
+    await ids.append(notes(4, 4), [], [{ id: "a", event: interrupted }]);
+    expect(await others.append(notes(3, 3), [claim("a")], [])).toEqual([]);
+    expect(await others.find(["a"])).toMatchObject([{ isOwn: true }]);
+    // Another's is not forgotten.
+    await ids.forget(["a", odd]);
+    expect((await ids.find(["a", odd])).map(({ id }) => id)).toEqual(["a"]);
+    await lapse(place, "1");
+    const journal = await seized(two);
+    await ids.append(notes(5, 5), [claim("c")], []).catch(() => undefined);
+    await journal.absorb("both", 3);
+    expect(await others.find(["a", "b", "c"])).toMatchObject([{ isOwn: true }, { isOwn: true }]);
   });
 
   test("an open resumes no journal that is not wanted, and begins one where there is no other", async () => {

@@ -6,12 +6,19 @@
 
 import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
-import type { LeftBehind } from "../../core/store.js";
+import type { IdClaim, IdEnd, LeftBehind } from "../../core/store.js";
 import type { SqlWork } from "./connection.js";
 import { chunksOf, type EventChunk } from "./events.js";
 import type { JournalState } from "./journal-state.js";
 import type { Held } from "./journals.js";
 import type { Tables } from "./tables.js";
+
+/** What an append says of the ids of tasks. */
+export interface IdChanges {
+  readonly claims: readonly IdClaim[];
+  readonly ends: readonly IdEnd[];
+}
+const NO_IDS: IdChanges = { claims: [], ends: [] };
 
 /** A journal that was seized, and what stays in it. */
 interface Absorbed {
@@ -49,7 +56,8 @@ export class JournalWriter {
     return held?.epoch === epoch;
   }
 
-  async append(events: readonly TaskEvent[]): Promise<void> {
+  /** `ids` go with it: `IdsHeld` when another journal has one of those that are claimed. */
+  async append(events: readonly TaskEvent[], ids: IdChanges = NO_IDS): Promise<void> {
     const [first] = events;
     const last = events.at(-1);
     if (first === undefined || last === undefined) return;
@@ -59,16 +67,23 @@ export class JournalWriter {
     const keptSeq = first.seq === this.#lastSeq + 1 ? this.#lastSeq : 0;
     const mustCut = this.#isUnsure || keptSeq !== this.#lastSeq;
     this.#isUnsure = true;
-    await this.#tables.change(() => this.#append(chunks, last.seq, mustCut ? keptSeq : undefined));
+    await this.#tables.change(() => this.#append(chunks, last.seq, mustCut ? keptSeq : undefined, ids));
     this.#isUnsure = false;
     this.#lastSeq = last.seq;
   }
 
-  *#append(chunks: readonly EventChunk[], lastSeq: number, keptSeq: number | undefined): SqlWork<void> {
-    const { journals, events } = this.#tables;
+  *#append(
+    chunks: readonly EventChunk[],
+    lastSeq: number,
+    keptSeq: number | undefined,
+    { claims, ends }: IdChanges,
+  ): SqlWork<void> {
+    const { journals, events, ids } = this.#tables;
     if (!(yield* journals.advance(this.#held, lastSeq))) throw yield* journals.lost(this.#held);
     if (keptSeq !== undefined) yield* events.deleteBehind(this.#held.number, keptSeq);
+    yield* ids.claim(this.#held.number, claims);
     yield* events.append(this.#held.number, chunks);
+    yield* ids.end(this.#held.number, ends);
   }
 
   #checkFollows(events: readonly TaskEvent[], first: number): void {
@@ -117,8 +132,9 @@ export class JournalWriter {
   }
 
   *#takeFrom({ held, left }: Absorbed): SqlWork<void> {
-    const { journals, events, snapshots, outputs } = this.#tables;
+    const { journals, events, snapshots, outputs, ids } = this.#tables;
     const { number } = held;
+    yield* ids.move(number, this.#held.number, left?.ids ?? []);
     yield* outputs.move(number, this.#held.number, left?.outputs ?? []);
     yield* events.deleteBehind(number, 0);
     yield* snapshots.delete(number);
@@ -144,6 +160,10 @@ export class JournalWriter {
     const { journals } = this.#tables;
     if (!(yield* journals.keep(this.#held))) throw yield* journals.lost(this.#held);
     yield* work;
+  }
+
+  async forgetIds(taskIds: readonly string[]): Promise<void> {
+    await this.#tables.change(() => this.#fenced(this.#tables.ids.forget(this.#held.number, taskIds)));
   }
 
   heartbeat(): Promise<void> {

@@ -169,6 +169,6 @@ function fromRuntime({ instanceId, pid, startedAt }: Runtime): string {
 }
 
 /** The text is `fromRuntime`'s. */
-function toRuntime(text: string): Runtime {
+export function toRuntime(text: string): Runtime {
   return JSON.parse(text) as Runtime;
 }

@@ -10,7 +10,7 @@ import type { Dialect } from "./dialect.js";
 const LONGEST_KEY = 400;
 
 /** No JSON of a text begins as a digest does. */
-function keyOf(taskId: string): string {
+export function keyOf(taskId: string): string {
   const json = JSON.stringify(taskId);
   return json.length <= LONGEST_KEY ? json : `sha256-${createHash("sha256").update(json).digest("hex")}`;
 }

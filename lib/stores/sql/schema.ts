@@ -29,6 +29,12 @@ const MIGRATIONS: readonly Migration[] = [
     // With `absorbed`, the epoch in which that journal was seized: one of which tasks were left is seized again under its number.
     `alter table ${namespace}_snapshots add column absorbed_epoch bigint`,
   ],
+  (namespace) => [
+    // `ended` is the JSON of the event by which the task ended; one with `is_free` = 1 was interrupted.
+    `create table ${namespace}_ids (task text not null primary key, journal bigint not null, content text not null,
+       ended text, is_free bigint not null)`,
+    `create index ${namespace}_ids_journal on ${namespace}_ids (journal)`,
+  ],
 ];
 
 const NEWEST = MIGRATIONS.length;

@@ -1,9 +1,20 @@
 // Shared journals: the journals of other processes, to look at and to take over.
 
 import { StoreUnavailableError } from "../../core/errors.js";
+import type { TaskEvent } from "../../core/events.js";
 import type { Json } from "../../core/json.js";
 import type { Runtime } from "../../core/record.js";
-import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "../../core/store.js";
+import type {
+  HeldId,
+  IdClaim,
+  IdEnd,
+  LeftBehind,
+  OtherJournal,
+  SeizedJournal,
+  SharedIds,
+  SharedJournals,
+} from "../../core/store.js";
+import { IdsHeld, type Row } from "./ids.js";
 import { JournalView } from "./journal-view.js";
 import type { JournalWriter } from "./journal-writer.js";
 import type { JournalRow } from "./journals.js";
@@ -23,6 +34,7 @@ export interface OwnStore {
 
 export class LeasedJournals implements SharedJournals {
   readonly leaseMs: number;
+  readonly ids: SharedIds;
   readonly #tables: Tables;
   readonly #own: OwnStore;
 
@@ -30,6 +42,7 @@ export class LeasedJournals implements SharedJournals {
     this.#tables = tables;
     this.#own = own;
     this.leaseMs = leaseMs;
+    this.ids = new SqlIds(tables, own);
   }
 
   async own(): Promise<string | undefined> {
@@ -57,6 +70,50 @@ export class LeasedJournals implements SharedJournals {
       writer.addSeized(taken);
       return new Seized(this.#tables, taken, this.#own, writer);
     });
+  }
+}
+
+class SqlIds implements SharedIds {
+  readonly #tables: Tables;
+  readonly #own: OwnStore;
+
+  constructor(tables: Tables, own: OwnStore) {
+    this.#tables = tables;
+    this.#own = own;
+  }
+
+  append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]> {
+    return this.#own.write(async (writer) => {
+      try {
+        await writer.append(events, { claims, ends });
+        return [];
+      } catch (error) {
+        if (error instanceof IdsHeld) return this.#whole(error.held, writer);
+        throw error;
+      }
+    });
+  }
+
+  find(ids: readonly string[]): Promise<readonly HeldId[]> {
+    return this.#own.write(async (writer) =>
+      this.#whole(await this.#tables.look(() => this.#tables.ids.find(ids)), writer),
+    );
+  }
+
+  async forget(ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await this.#own.write((writer) => writer.forgetIds(ids));
+  }
+
+  /** With the outputs that are kept by themselves. */
+  #whole(rows: readonly Row[], writer: JournalWriter): Promise<readonly HeldId[]> {
+    return Promise.all(
+      rows.map(async ({ journal, ...held }) => {
+        const isOwn = journal === writer.number;
+        if (held.end?.type !== "task.succeeded" || held.end.outputApart !== true) return { ...held, isOwn };
+        const output = await new JournalView(this.#tables, async () => journal).getOutput(held.id);
+        return output === undefined ? { ...held, isOwn } : { ...held, isOwn, output };
+      }),
+    );
   }
 }
 

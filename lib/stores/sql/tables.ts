@@ -5,6 +5,7 @@ import { thrownInWords } from "../../core/failure.js";
 import { look, type SqlConnection, type SqlWork } from "./connection.js";
 import { DIALECTS } from "./dialect.js";
 import { Events } from "./events.js";
+import { Ids, IdsHeld } from "./ids.js";
 import { JournalStates } from "./journal-state.js";
 import { Journals } from "./journals.js";
 import { Outputs } from "./outputs.js";
@@ -20,6 +21,7 @@ export class Tables {
   readonly events: Events;
   readonly snapshots: Snapshots;
   readonly outputs: Outputs;
+  readonly ids: Ids;
 
   constructor(connection: SqlConnection, namespace: string, leaseMs: number) {
     const dialect = DIALECTS[connection.dialect];
@@ -31,6 +33,7 @@ export class Tables {
     this.events = new Events(dialect, namespace);
     this.snapshots = new Snapshots(namespace);
     this.outputs = new Outputs(dialect, namespace);
+    this.ids = new Ids(dialect, namespace);
   }
 
   /** Each statement by itself. */
@@ -48,7 +51,7 @@ export class Tables {
     try {
       return await ask();
     } catch (error) {
-      if (isErrandError(error)) throw error;
+      if (isErrandError(error) || error instanceof IdsHeld) throw error;
       // A connection that is refused is an AggregateError without a message of its own.
       const said = thrownInWords(error);
       const why = said === "" ? "the database refused" : said;

@@ -1,0 +1,108 @@
+// Ids: which journal has the task of an id that a spawner gave, over the whole store (D9).
+//
+// One row for each such id. It is written in the transaction that stores the task, so an id is held exactly while a journal has its task. Once the task
+// has ended, the row has the event that says how; an interrupted one holds its id no longer.
+
+import type { TaskEvent } from "../../core/events.js";
+import type { HeldId, IdClaim, IdEnd } from "../../core/store.js";
+import type { SqlWork } from "./connection.js";
+import type { Dialect } from "./dialect.js";
+import { toRuntime } from "./journals.js";
+import { keyOf } from "./outputs.js";
+import { maybeTextIn, numberIn, textIn } from "./row.js";
+
+/** Ends the transaction of an append: ids that it claims are held by other journals. */
+export class IdsHeld extends Error {
+  readonly held: readonly Row[];
+
+  constructor(held: readonly Row[]) {
+    super("ids are held by other journals");
+    this.held = held;
+  }
+}
+
+export interface Row extends Omit<HeldId, "isOwn"> {
+  readonly journal: number;
+}
+
+export class Ids {
+  readonly #table: string;
+  readonly #journals: string;
+  readonly #keys: string;
+  readonly #pairs: string;
+
+  constructor(dialect: Dialect, namespace: string) {
+    this.#table = `${namespace}_ids`;
+    this.#journals = `${namespace}_journals`;
+    this.#keys = `(select value from ${dialect.elements("$2")})`;
+    this.#pairs = `(select value, position from ${dialect.elements("$2")}) as keys join (select value as content, position from ${dialect.elements("$3")}) as contents on contents.position = keys.position`;
+  }
+
+  /** Throws `IdsHeld`. */
+  *claim(journal: number, claims: readonly IdClaim[]): SqlWork<void> {
+    if (claims.length === 0) return;
+    // In one order, so that two who claim the same ids do not wait for each other.
+    const sorted = claims.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    const keys = JSON.stringify(sorted.map(({ id }) => keyOf(id)));
+    const contents = JSON.stringify(sorted.map(({ content }) => content));
+    yield {
+      sql: `insert into ${this.#table} as kept (task, journal, content, ended, is_free)
+        select keys.value, cast($1 as bigint), contents.content, null, 0 from ${this.#pairs} where true
+        on conflict (task) do update set journal = excluded.journal, content = excluded.content, ended = null, is_free = 0
+        where kept.journal = excluded.journal or kept.is_free = 1 or not exists (select 1 from ${this.#journals} where number = kept.journal)`,
+      values: [journal, keys, contents],
+    };
+    const all = yield* this.find(sorted.map(({ id }) => id));
+    const held = all.filter((row) => row.journal !== journal);
+    if (held.length > 0) throw new IdsHeld(held);
+  }
+
+  *end(journal: number, ends: readonly IdEnd[]): SqlWork<void> {
+    if (ends.length === 0) return;
+    const keys = JSON.stringify(ends.map(({ id }) => keyOf(id)));
+    yield {
+      sql: `update ${this.#table} set ended = pairs.content from (select keys.value, contents.content from ${this.#pairs}) as pairs where task = pairs.value and journal = $1`,
+      values: [journal, keys, JSON.stringify(ends.map(({ event }) => JSON.stringify(event)))],
+    };
+    const interrupted = ends.filter(({ event }) => event.type === "task.interrupted").map(({ id }) => keyOf(id));
+    if (interrupted.length === 0) return;
+    yield {
+      sql: `update ${this.#table} set is_free = 1 where journal = $1 and task in ${this.#keys}`,
+      values: [journal, JSON.stringify(interrupted)],
+    };
+  }
+
+  *find(ids: readonly string[]): SqlWork<readonly Row[]> {
+    const byKey = new Map(ids.map((id) => [keyOf(id), id]));
+    const rows = yield {
+      sql: `select task, journal, content, ended, writer from ${this.#table} join ${this.#journals} on number = journal where $1 = 0 and task in ${this.#keys}`,
+      values: [0, JSON.stringify([...byKey.keys()])],
+    };
+    return rows.map((row) => {
+      const ended = maybeTextIn(row, "ended");
+      return {
+        id: byKey.get(textIn(row, "task")) ?? "",
+        journal: numberIn(row, "journal"),
+        content: textIn(row, "content"),
+        writer: toRuntime(textIn(row, "writer")),
+        // The text is of an event that was appended.
+        ...(ended === undefined ? {} : { end: JSON.parse(ended) as TaskEvent }),
+      };
+    });
+  }
+
+  *forget(journal: number, ids: readonly string[]): SqlWork<void> {
+    yield {
+      sql: `delete from ${this.#table} where journal = $1 and task in ${this.#keys}`,
+      values: [journal, JSON.stringify(ids.map(keyOf))],
+    };
+  }
+
+  /** Those of one journal become another's, but for those that stay. */
+  *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
+    yield {
+      sql: `update ${this.#table} set journal = $1 where journal = $3 and task not in ${this.#keys}`,
+      values: [to, JSON.stringify(stay.map(keyOf)), from],
+    };
+  }
+}
