@@ -160,7 +160,7 @@ async function holderOf(
   if (silence === undefined || silence > silentMs) return undefined;
   // A date that is still to come, and the date of what may be a copy, say nothing: whoever lives gives another sign (D3).
   const isDated = silence >= -touchMs && !mayBeCopy(sign);
-  if (!isDated && (own === undefined || !(await givesSign(disk, file, 2 * touchMs)))) return undefined;
+  if (!isDated && (own === undefined || !(await givesSign(disk, file, 1.5 * touchMs)))) return undefined;
   const seconds = isDated ? Math.round(Math.max(0, silence) / 1000) : 0;
   return { words: `a process of another machine, container or boot, which gave a sign of life ${seconds} s ago` };
 }
