@@ -23,7 +23,8 @@ opened; an output that is lost costs only itself.
 
   --json   one JSON document:
            { directory, ok, segments, snapshotSeq?, firstSeq, lastSeq, events,
-             bytes, outputs, lostOutputs, torn?, broken? }
+             bytes, outputs, lostOutputs,
+             brokenSnapshot?, torn?, broken? }
   --help   print this
 
 Exit code: 0 when it is whole, 1 when it is broken or lacks an output. A torn
@@ -53,17 +54,25 @@ function pageOf(directory: string, verified: Verified): Line[] {
   ];
 }
 
-function verdictOn({ ok, broken, lostOutputs }: Verified): string {
+function verdictOn({ ok, broken, brokenSnapshot, lostOutputs }: Verified): string {
   if (ok) return "is whole.";
   if (broken !== undefined) return "is broken; nothing behind this was looked at:";
+  if (brokenSnapshot !== undefined) return "opens, and its snapshot is broken:";
   return `opens, and ${count(lostOutputs.length, "output")} of it ${lostOutputs.length === 1 ? "is" : "are"} lost:`;
 }
 
-/** A line for each task. */
-function lostRows({ lostOutputs }: Verified): Row[] {
-  return aligned(
-    lostOutputs.map(({ taskId, file, why }) => [{ text: `  ${idWord(taskId)}`, style: "bad" }, `${file}: ${why}`]),
+/** A line for the snapshot, and for each task. */
+function lostRows({ brokenSnapshot, lostOutputs }: Verified): Row[] {
+  const snapshot: Row[] =
+    brokenSnapshot === undefined ? [] : [[{ text: "  snapshot", style: "bad" }, wordsOf(brokenSnapshot)]];
+  const outputs = lostOutputs.map(
+    ({ taskId, ...lost }): Row => [{ text: `  ${idWord(taskId)}`, style: "bad" }, wordsOf(lost)],
   );
+  return aligned([...snapshot, ...outputs]);
+}
+
+function wordsOf({ file, why }: { readonly file: string; readonly why: string }): string {
+  return `${file}: ${why}`;
 }
 
 function brokenLines({ broken }: Verified): Line[] {
@@ -87,23 +96,36 @@ function segmentRows({ segments, broken }: Verified): Row[] {
   return aligned(rows, [2, 3]);
 }
 
-function sumRows({ segments, events, firstSeq, lastSeq, snapshotSeq, bytes, outputs }: Verified): Row[] {
+function sumRows(verified: Verified): Row[] {
+  const { segments, events, firstSeq, lastSeq, snapshotSeq, brokenSnapshot, bytes, outputs } = verified;
+  const noSnapshot = brokenSnapshot === undefined ? "none" : "broken";
   const fields = [
     ["events", events === 0 ? "none" : `${events}, from ${firstSeq} to ${lastSeq}`],
     ["segments", `${segments.length}, ${inBytes(bytes)}`],
-    ["snapshot", snapshotSeq === undefined ? "none" : `stands for everything up to event ${snapshotSeq}`],
+    ["snapshot", snapshotSeq === undefined ? noSnapshot : `stands for everything up to event ${snapshotSeq}`],
     ["outputs", `${outputs} in files of their own`],
   ] as const;
   return aligned(fields.map(([name, value]) => [{ text: `  ${name}`, style: "faint" }, value]));
 }
 
-function adviceLines(directory: string, { broken, lostOutputs }: Verified): Line[] {
-  if (broken === undefined) return lostOutputs.length === 0 ? [] : lostAdvice(lostOutputs);
+function adviceLines(directory: string, { broken, brokenSnapshot, lostOutputs }: Verified): Line[] {
+  if (broken === undefined) {
+    const advice = brokenSnapshot === undefined ? [] : snapshotAdvice(brokenSnapshot.file);
+    return lostOutputs.length === 0 ? advice : [...advice, ...lostAdvice(lostOutputs)];
+  }
   const advice = [
     "Nothing was changed, and no program will open it as it is. Put a copy back that is whole; or set it aside and begin anew:",
     `  mv ${shellWord(directory)} ${shellWord(`${directory}.broken`)}`,
     "What stands before the broken place can still be read:",
     `  errand tail ${shellWord(directory)} --json -n 1000000`,
+  ];
+  return [[], ...advice.map((prose) => ({ prose }))];
+}
+
+function snapshotAdvice(file: string): Line[] {
+  const advice = [
+    "The journal has all that the snapshot stood for, so nothing is lost, and programs open it. The next snapshot replaces it, or remove the one file:",
+    `  rm ${shellWord(file)}`,
   ];
   return [[], ...advice.map((prose) => ({ prose }))];
 }

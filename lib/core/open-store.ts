@@ -27,6 +27,8 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
   const unwanted = store.shared === undefined ? [] : await unwantedIn(core, store.shared);
   const stored = await store.open(runtime, unwanted);
   try {
+    if (stored.brokenSnapshot !== undefined)
+      logger.warn("The snapshot is broken: everything was read from the journal instead", stored.brokenSnapshot);
     if (stored.torn !== undefined) logger.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
     // Nobody could hear of it yet: a store that takes nothing is not opened.

@@ -15,6 +15,8 @@ export interface Stored {
   readonly nextSeq: number;
   /** A batch whose writing was cut short by the end of its process: nobody was told of it, and it is left out. */
   readonly torn?: TornTail;
+  /** A snapshot that is broken and not needed, since the events that it stands for are all there. The next one replaces it. */
+  readonly brokenSnapshot?: { readonly file: string; readonly why: string };
 }
 
 /** The broken end of a journal. */

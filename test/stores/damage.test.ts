@@ -266,8 +266,10 @@ describe("a changed byte", () => {
     expect(disk.files()).toEqual([...original.keys()]);
   });
 
-  test("anywhere in the snapshot is found, and so is a missing end", async () => {
+  test("anywhere in the snapshot is found, and so is a missing end, where the journal is not there from its beginning (D2)", async () => {
     const whole = bytesOf(SNAPSHOT_FILE);
+    await disk.remove(FIRST);
+    disk.set(segmentAt(DIRECTORY, 3).file, await segmentFrom(2, [notes(3, 4)]));
     const corrupt = { code: "JOURNAL_CORRUPT", file: SNAPSHOT_FILE, line: 1, byte: 0 };
     for (let at = 0; at < whole.length; at++) {
       for (const change of changes) {
@@ -281,6 +283,24 @@ describe("a changed byte", () => {
     }
     disk.set(SNAPSHOT_FILE, whole);
     expect((await store().peek()).snapshot).toEqual(SNAPSHOT);
+  });
+
+  test("in a snapshot costs nothing while the journal is there from its beginning (D2)", async () => {
+    const whole = bytesOf(SNAPSHOT_FILE);
+    for (const damaged of [Buffer.alloc(0), Buffer.from("x"), whole.subarray(0, 40), whole.subarray(0, -1)]) {
+      disk.set(SNAPSHOT_FILE, damaged);
+      const brokenSnapshot = { file: SNAPSHOT_FILE, why: expect.any(String) };
+      expect(await store().peek()).toEqual({ nextSeq: 11, brokenSnapshot });
+      expect(await read()).toEqual({ events: ALL });
+      expect(await verify(disk, DIRECTORY)).toMatchObject({ ok: false, brokenSnapshot, lastSeq: 10 });
+    }
+    const writer = store();
+    await writer.open(WRITER);
+    await writer.append(notes(11, 11));
+    await writer.compact("new", 11);
+    await writer.close();
+    expect(await store().peek()).toEqual({ nextSeq: 12, snapshot: "new" });
+    expect((await verify(disk, DIRECTORY)).ok).toBe(true);
   });
 
   test("anywhere in an output is found", async () => {

@@ -21,7 +21,7 @@ import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
-import { readSnapshot, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
+import { readSnapshotBeside, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
 import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 
@@ -117,7 +117,7 @@ export class FileStore implements TaskStore {
 
   async #look(): Promise<{ stored: Stored; end: JournalEnd; snapshotSeq: number }> {
     for (;;) {
-      const snapshot = await readSnapshot(this.#disk, this.#directory);
+      const { snapshot, broken } = await readSnapshotBeside(this.#disk, this.#directory);
       const end = await findEnd(this.#disk, this.#directory);
       const snapshotSeq = snapshot?.seq ?? 0;
       const [oldest] = end.segments;
@@ -129,6 +129,7 @@ export class FileStore implements TaskStore {
         nextSeq: Math.max(end.lastSeq, snapshotSeq) + 1,
         ...(snapshot === undefined ? {} : { snapshot: snapshot.value }),
         ...(end.torn === undefined ? {} : { torn: end.torn }),
+        ...(broken === undefined ? {} : { brokenSnapshot: { file: broken.file, why: broken.why } }),
       };
       return { stored, end, snapshotSeq };
     }
@@ -187,7 +188,7 @@ export class FileStore implements TaskStore {
   }
 
   async #snapshotSeq(): Promise<number> {
-    return (await readSnapshot(this.#disk, this.#directory))?.seq ?? 0;
+    return (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
   }
 
   compact(snapshot: Json, seq: number): Promise<void> {

@@ -5,17 +5,9 @@
 import path from "node:path";
 import { JournalCorruptError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
-import { fieldOf, readText } from "../../core/printed.js";
 import type { Disk } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
-
-/** Of the process, and not of a file: the same file may be read later. */
-const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
-
-function isShortage(error: unknown): boolean {
-  return SHORTAGES.has(fieldOf(error, "code"));
-}
 
 function unlessShort(error: unknown): undefined {
   if (!(error instanceof JournalCorruptError)) throw error;
@@ -46,23 +38,13 @@ export class Results {
   /** `undefined`: there is no file. `JournalCorruptError`: it is not whole, or cannot be read. */
   async get(taskId: string): Promise<Json | undefined> {
     const file = this.fileOf(taskId);
-    const fields = await this.#read(file);
+    const fields = await readSealed(this.#disk, file, "output");
     if (fields === undefined) return undefined;
     const { output } = fields;
     if (fields["taskId"] !== taskId)
       throw new JournalCorruptError(file, 1, 0, `this is the output of task ${JSON.stringify(fields["taskId"])}`);
     if (output === undefined) throw new JournalCorruptError(file, 1, 0, "it has no output");
     return output;
-  }
-
-  async #read(file: string): Promise<{ readonly [key: string]: Json } | undefined> {
-    try {
-      return await readSealed(this.#disk, file, "output");
-    } catch (error) {
-      if (error instanceof JournalCorruptError || isShortage(error)) throw error;
-      const said = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-      throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
-    }
   }
 
   /** Deletes all that can be deleted, and then throws what the disk said of the others. */
@@ -89,7 +71,7 @@ export class Results {
     const names = await this.#disk.list(this.#directory).catch(() => []);
     for (const name of names.filter((each) => each.endsWith(".json"))) {
       const file = path.join(this.#directory, name);
-      const fields = await this.#read(file).catch(unlessShort);
+      const fields = await readSealed(this.#disk, file, "output").catch(unlessShort);
       const taskId = fields?.["taskId"];
       if (typeof taskId === "string" && this.fileOf(taskId) === file && fields?.["output"] !== undefined)
         whole.add(taskId);

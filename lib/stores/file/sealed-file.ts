@@ -8,6 +8,7 @@ import path from "node:path";
 import { crc32 } from "node:zlib";
 import { JournalCorruptError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
+import { fieldOf, readText } from "../../core/printed.js";
 import { type Disk, isMissing, writeAll } from "./disk.js";
 import { jsonPieces } from "./json-pieces.js";
 import { isMarked, MARK_LENGTH, markOf } from "./mark.js";
@@ -23,6 +24,13 @@ export interface Sealed {
   /** What the first line says beside it. */
   readonly about: { readonly [key: string]: Json };
   readonly value: Json;
+}
+
+/** It is whole, as far as this errand can say, and made by another one. */
+export class OtherVersionError extends JournalCorruptError {
+  override get name(): string {
+    return "JournalCorruptError";
+  }
 }
 
 /** The name under which one is being written; a crash may leave it. */
@@ -75,7 +83,7 @@ function* bytesOf({ what, about, value }: Sealed): Generator<Buffer, void, undef
   yield Buffer.concat([last, Buffer.from(markOf(crc32(last, crc)))]);
 }
 
-/** What a sealed file has, or `undefined` when there is no file. `JournalCorruptError` when it is not whole. */
+/** What a sealed file has, or `undefined` when there is no file. `JournalCorruptError` when it is not whole, or cannot be read. */
 export async function readSealed(
   disk: Disk,
   file: string,
@@ -84,16 +92,13 @@ export async function readSealed(
   const bytes = await readFile(disk, file);
   if (bytes === undefined) return undefined;
   if (bytes.length === 0) throw new JournalCorruptError(file, 1, 0, "the file is empty");
+  if (bytes.length > constants.MAX_STRING_LENGTH)
+    throw new JournalCorruptError(file, 1, 0, "the file is longer than a text can be");
   const text = bytes.toString("utf8");
   const version = /^{"errand":"(\w+)","version":(\d+),/.exec(text);
   if (version === null || version[1] !== what) throw new JournalCorruptError(file, 1, 0, `this is no ${what}`);
   if (Number(version[2]) !== VERSION)
-    throw new JournalCorruptError(
-      file,
-      1,
-      0,
-      `a ${what} of version ${version[2]}; this errand reads version ${VERSION}`,
-    );
+    throw new OtherVersionError(file, 1, 0, `a ${what} of version ${version[2]}; this errand reads version ${VERSION}`);
   const end = bytes.length - 1;
   if (bytes[end] !== "\n".charCodeAt(0) || !isMarked(bytes, end))
     throw new JournalCorruptError(file, 1, 0, "what stands in it is not what its checksum says");
@@ -107,7 +112,21 @@ function isObject(value: unknown): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** Of the process, and not of a file: the same file may be read later. */
+const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
+
+/** `undefined`: there is none. A file that the disk refuses is as good as one that is not whole. */
 async function readFile(disk: Disk, file: string): Promise<Buffer | undefined> {
+  try {
+    return await readBytes(disk, file);
+  } catch (error) {
+    if (SHORTAGES.has(fieldOf(error, "code"))) throw error;
+    const said = readText(() => fieldOf(error, "message")) ?? "the disk refused";
+    throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
+  }
+}
+
+async function readBytes(disk: Disk, file: string): Promise<Buffer | undefined> {
   let fd: number;
   try {
     fd = await disk.open(file, "read");

@@ -4,7 +4,8 @@ import path from "node:path";
 import { JournalCorruptError } from "../../core/errors.js";
 import type { Json } from "../../core/json.js";
 import type { Disk } from "./disk.js";
-import { readSealed, writeSealed } from "./sealed-file.js";
+import { OtherVersionError, readSealed, writeSealed } from "./sealed-file.js";
+import { listSegments } from "./segment.js";
 
 export interface Snapshot {
   readonly seq: number;
@@ -23,6 +24,24 @@ export async function readSnapshot(disk: Disk, directory: string): Promise<Snaps
   if (typeof seq !== "number" || snapshot === undefined)
     throw new JournalCorruptError(file, 1, 0, "it has no seq, or no snapshot");
   return { seq, value: snapshot };
+}
+
+/**
+ * A broken one costs nothing while the journal is there from its first event on (D2): then `broken` says what is wrong with it. Otherwise, and where
+ * another errand has written it, `JournalCorruptError`.
+ */
+export async function readSnapshotBeside(
+  disk: Disk,
+  directory: string,
+): Promise<{ readonly snapshot?: Snapshot | undefined; readonly broken?: JournalCorruptError }> {
+  try {
+    return { snapshot: await readSnapshot(disk, directory) };
+  } catch (error) {
+    if (!(error instanceof JournalCorruptError) || error instanceof OtherVersionError) throw error;
+    const [oldest] = await listSegments(disk, directory);
+    if (oldest?.firstSeq !== 1) throw error;
+    return { broken: error };
+  }
 }
 
 /** `mayPut` is asked before the old one is replaced. */

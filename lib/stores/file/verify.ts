@@ -16,7 +16,7 @@ import { missing } from "./journal-reader.js";
 import { Results } from "./results.js";
 import { SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";
-import { readSnapshot } from "./snapshot-file.js";
+import { readSnapshotBeside } from "./snapshot-file.js";
 
 /** What was found in one file of the journal. */
 export interface VerifiedSegment {
@@ -56,6 +56,8 @@ export interface Verified {
   readonly outputs: number;
   /** Those that are lost: the store opens without them. Empty where something is broken: the outputs were not looked at. */
   readonly lostOutputs: readonly LostOutputFile[];
+  /** The snapshot is broken, and the journal has all that it stood for: the store opens, and the next snapshot replaces it. */
+  readonly brokenSnapshot?: { readonly file: string; readonly why: string };
   /** A batch that was cut short, or is being written now. */
   readonly torn?: TornTail;
   /** The first thing that is broken: nothing behind it was looked at. `line` is from 1 on, `byte` of the beginning of that line from 0 on. */
@@ -65,11 +67,12 @@ export interface Verified {
 export async function verify(disk: Disk, directory: string): Promise<Verified> {
   const place = path.resolve(directory);
   const segments: VerifiedSegment[] = [];
-  const found: { -readonly [K in "snapshotSeq" | "torn" | "broken"]?: Verified[K] } = {};
+  const found: { -readonly [K in "snapshotSeq" | "torn" | "broken" | "brokenSnapshot"]?: Verified[K] } = {};
   const lostOutputs: LostOutputFile[] = [];
   let outputs = 0;
   try {
-    const snapshot = await readSnapshot(disk, place);
+    const { snapshot, broken } = await readSnapshotBeside(disk, place);
+    if (broken !== undefined) found.brokenSnapshot = { file: broken.file, why: broken.why };
     if (snapshot !== undefined) found.snapshotSeq = snapshot.seq;
     const apart = new Set(snapshot === undefined ? [] : tasksApartIn(snapshot.value));
     const torn = await verifyJournal(disk, place, snapshot?.seq ?? 0, segments, apart);
@@ -87,7 +90,7 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
   }
   const firstSeq = segments[0]?.firstSeq ?? (found.snapshotSeq ?? 0) + 1;
   return {
-    ok: found.broken === undefined && lostOutputs.length === 0,
+    ok: found.broken === undefined && found.brokenSnapshot === undefined && lostOutputs.length === 0,
     segments,
     firstSeq,
     lastSeq: segments.at(-1)?.lastSeq ?? firstSeq - 1,
