@@ -16,6 +16,7 @@ interface Item {
 interface Queue {
   readonly size: number;
   first(): Item | undefined;
+  inOrder(): Iterable<Item>;
   add(item: Item): void;
   remove(item: Item): void;
 }
@@ -59,6 +60,8 @@ function follows(queue: Queue, lived: readonly Step[]): void {
     }
     check();
   }
+  // Read in order, it gives all of them and loses none.
+  expect([...queue.inOrder()]).toEqual(model);
   while (model.length > 0) {
     remove(queue.first());
     check();
