@@ -39,8 +39,7 @@ for (const library of LIBRARIES) {
     if (file.endsWith(".d.ts")) throw new Error(`${file} shows types of ${library}, which its users may not have`);
     const specifier = relative(dirname(file), outfile).split(sep).join("/");
     const path = specifier.startsWith(".") ? specifier : `./${specifier}`;
-    const code = read(file).replaceAll(`from "${library}"`, `from "${path}"`);
-    writeFileSync(file, code.replaceAll(`import("${library}")`, `import("${path}")`));
+    writeFileSync(file, read(file).replaceAll(`from "${library}"`, `from "${path}"`));
   }
 }
 

@@ -4,12 +4,11 @@
 
 import { runOutside } from "../core/ambient.js";
 import { Alarm } from "../core/clock.js";
-import { handled } from "../core/pending-wait.js";
 import type { TaskRecord } from "../core/record.js";
 import { FailureError } from "../core/settled.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { type AnswerHook, Asking } from "./remote/asking.js";
-import { inTurn, preparePolls } from "./remote/polls.js";
+import { inTurn } from "./remote/polls.js";
 import { checkReport, News, type ReconcileReport } from "./remote/report.js";
 
 export interface RemoteParts<In, R, C> {
@@ -32,7 +31,6 @@ const POLL_MS = 60_000;
 export function remoteRun<In, R, C>(
   parts: RemoteParts<In, R, C>,
 ): (ctx: TaskContext<C>, input: In) => Promise<unknown> {
-  if (parts.reconcile !== undefined) void handled(preparePolls());
   return async (ctx, input) => {
     let hasEnded = false;
     const winding =

@@ -6,12 +6,8 @@ import type { AskingReport, InboxRequest, KindDefinition, Logger, ReconcileRepor
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { preparePolls } from "../../lib/kinds/remote/polls.js";
 import { given, refusalOf, typesOf, world } from "../core/program.js";
 import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../core/support.js";
-
-// The queue of polls is loaded before the first poll, which is then at once.
-await preparePolls();
 
 const running = { status: "running" } as const;
 const which: AskingReport = { status: "asking", key: "which", question: "Which one?", choices: ["a", "b"] };

@@ -4,11 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { defineKind, type ReconcileReport, type TaskHandle, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { preparePolls } from "../../lib/kinds/remote/polls.js";
 import { type Deferred, deferred, settled } from "../core/support.js";
-
-// The queue of polls is loaded before the first poll, which is then at once.
-await preparePolls();
 
 const AT_A_TIME = 16;
 

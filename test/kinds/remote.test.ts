@@ -17,12 +17,8 @@ import type {
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { preparePolls } from "../../lib/kinds/remote/polls.js";
 import { deaf, given, hold, refusalOf, typesOf, untilStopped, world } from "../core/program.js";
 import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../core/support.js";
-
-// The queue of polls is loaded before the first poll, which is then at once.
-await preparePolls();
 
 interface Warning {
   readonly message: string;

@@ -1,12 +1,10 @@
 // Polls: how many remotes of one manager are asked at a time, and which of them is next.
 //
 // Owns the queue of outbound polls of each manager. p-queue bounds it and orders it: the remote that was not asked for the longest time goes
-// first. A task whose poll has to wait for its turn waits without a slot, and no timeout of it counts meanwhile. p-queue is loaded with the first
-// kind that polls, so that other programs do not load it.
+// first. A task whose poll has to wait for its turn waits without a slot, and no timeout of it counts meanwhile.
 
-import type PQueue from "p-queue";
+import PQueue from "p-queue";
 import type { Core } from "../../core/core.js";
-import { handled } from "../../core/pending-wait.js";
 import { Context, type TaskContext } from "../../session/context.js";
 
 /** More at once helps no remote, and one manager may have thousands. */
@@ -14,24 +12,11 @@ const AT_A_TIME = 16;
 /** Until a task that waits for its turn looks again: its poll wakes it before. */
 const LOOK_MS = 60_000;
 
-let library: Promise<typeof PQueue> | undefined;
-
-/** Begins to load the queue: there is a kind that will need it. A failure to load shows at the first poll. */
-export async function preparePolls(): Promise<void> {
-  await load();
-}
-
-function load(): Promise<typeof PQueue> {
-  library ??= handled(import("p-queue").then((loaded) => loaded.default));
-  return library;
-}
-
 const queues = new WeakMap<Core, PQueue>();
 
-async function queueOf(core: Core): Promise<PQueue> {
-  const Queue = await load();
+function queueOf(core: Core): PQueue {
   let queue = queues.get(core);
-  if (queue === undefined) queues.set(core, (queue = new Queue({ concurrency: AT_A_TIME })));
+  if (queue === undefined) queues.set(core, (queue = new PQueue({ concurrency: AT_A_TIME })));
   return queue;
 }
 
@@ -40,7 +25,7 @@ async function queueOf(core: Core): Promise<PQueue> {
  * a poll that waits is not made.
  */
 export async function inTurn<T>(ctx: TaskContext, askedAt: number, poll: () => Promise<T>): Promise<T> {
-  const queue = await queueOf(Context.coreOf(ctx));
+  const queue = queueOf(Context.coreOf(ctx));
   const isFree = queue.size === 0 && queue.pending < AT_A_TIME;
   const call = async (): Promise<T> => {
     if (ctx.isCancelled) throw ctx.signal.reason;
