@@ -419,9 +419,9 @@ const waitsNot: readonly (readonly [what: string, happens: (stage: Stage) => unk
   [
     "`stats` counts a task that was just spawned",
     ({ manager }) => {
-      const before = manager.stats().queued;
+      const before = manager.stats().starting;
       manager.spawn(deaf);
-      return manager.stats().queued === before + 1;
+      return manager.stats().starting === before + 1;
     },
   ],
   [
