@@ -73,6 +73,7 @@ export type {
 export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
 export type { Retention } from "./core/retention.js";
 export type { RetryOptions } from "./core/retry.js";
+export type { SessionLimits, SessionOptions } from "./core/session-bounds.js";
 export type { Limits } from "./core/spawn.js";
 export type {
   ActiveStatus,

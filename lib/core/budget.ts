@@ -29,8 +29,8 @@ export function takeBudget(budget: Budget | undefined): Readonly<Budget> | undef
   return limits.length === 0 ? undefined : Object.freeze(Object.fromEntries(limits));
 }
 
-/** What a report left over its budget, in words; `undefined`: nothing. */
-function overspending({ inputTokens, outputTokens, costUsd }: Usage, budget: Budget): string | undefined {
+/** What a report left over a budget, in words; `undefined`: nothing. */
+export function overspending({ inputTokens, outputTokens, costUsd }: Usage, budget: Budget): string | undefined {
   const tokens = inputTokens + outputTokens;
   if (budget.tokens !== undefined && tokens > budget.tokens)
     return `its budget is spent: ${tokens} of ${budget.tokens} tokens`;
@@ -69,28 +69,32 @@ export function checkBudgets(parent: Task): void {
   for (let task: Task | undefined = parent; task !== undefined; task = task.parent) {
     const { budget } = task.traits;
     if (budget === undefined) continue;
-    const { inputTokens, outputTokens, costUsd, tasks } = task.usage();
     const whose = `The budget of task ${idInWords(task.id)}`;
-    if (budget.tasks !== undefined && tasks >= budget.tasks) {
-      throw new LimitExceededError(
-        "budget.tasks",
-        budget.tasks,
-        `${whose} is ${budget.tasks} tasks, and all of them are spawned: do this work in ${idInWords(parent.id)} itself`,
-      );
-    }
-    if (budget.tokens !== undefined && inputTokens + outputTokens >= budget.tokens)
-      throw new LimitExceededError(
-        "budget.tokens",
-        budget.tokens,
-        `${whose} has no tokens left: finish with what there is`,
-      );
-    if (budget.costUsd !== undefined && costUsd >= budget.costUsd * (1 - ROUNDING))
-      throw new LimitExceededError(
-        "budget.costUsd",
-        budget.costUsd,
-        `${whose} has no money left: finish with what there is`,
-      );
+    refuseSpent(task.usage(), budget, whose, `do this work in ${idInWords(parent.id)} itself`);
   }
+}
+
+/** Before one more is spawned. `instead`: what to do when all tasks are spawned. */
+export function refuseSpent(usage: Usage, budget: Budget, whose: string, instead: string): void {
+  const { inputTokens, outputTokens, costUsd, tasks } = usage;
+  if (budget.tasks !== undefined && tasks >= budget.tasks)
+    throw new LimitExceededError(
+      "budget.tasks",
+      budget.tasks,
+      `${whose} is ${budget.tasks} tasks, and all of them are spawned: ${instead}`,
+    );
+  if (budget.tokens !== undefined && inputTokens + outputTokens >= budget.tokens)
+    throw new LimitExceededError(
+      "budget.tokens",
+      budget.tokens,
+      `${whose} has no tokens left: finish with what there is`,
+    );
+  if (budget.costUsd !== undefined && costUsd >= budget.costUsd * (1 - ROUNDING))
+    throw new LimitExceededError(
+      "budget.costUsd",
+      budget.costUsd,
+      `${whose} has no money left: finish with what there is`,
+    );
 }
 
 /** For a model: `"12k of 60k tokens left, 3 of 10 tasks left"`. */

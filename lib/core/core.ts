@@ -42,6 +42,7 @@ import { show } from "./options.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { isGoneOnWith, Parking } from "./parking.js";
 import { handled } from "./pending-wait.js";
+import { idInWords } from "./printed.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { windDown } from "./recovery.js";
 import { Registry } from "./registry.js";
@@ -49,6 +50,8 @@ import { type Beside, Replay, type ReplayRooms } from "./replay.js";
 import { Retainer, type Retention } from "./retention.js";
 import { Room } from "./room.js";
 import { Runner } from "./runner.js";
+import { NO_BOUNDS, type SessionAccount, type SessionBounds } from "./session-account.js";
+import { isOverspent, type SessionOptions, takeBounds } from "./session-bounds.js";
 import { Slots } from "./slots.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
 import type { Standbys } from "./standbys.js";
@@ -120,7 +123,7 @@ export class Core {
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Map<Task | string, number>();
   readonly #idlers = new Set<Pick<OpenWait<void>, "resolve">>();
-  readonly ledger = new Ledger();
+  readonly ledger: Ledger;
   readonly #room: Room;
   /** The default lane, while its concurrency is that of the manager. */
   #follower: Lane<Task> | undefined;
@@ -243,8 +246,10 @@ export class Core {
       stop: (task, reason, words) => this.stop(task, reason, words),
       isClosed: () => this.isClosed,
       storeFailure: () => this.committer?.failure,
+      accountOf: (sessionId) => this.ledger.find(sessionId),
       onCreated: (task) => {
         this.#living++;
+        this.ledger.made(task);
         this.ledger.count(task);
         this.notices.made(task);
         if (task.kind !== undefined && this.committer !== undefined) this.#warnOfUnregistered(task.kind);
@@ -270,6 +275,7 @@ export class Core {
       hasStore: () => this.committer !== undefined,
     });
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
+    this.ledger = new Ledger(clock, this.#retainer.ttlMs, (sessionId) => this.notices.forget(sessionId));
   }
 
   /** D4: what it starts could be resumed, and no restart will know it. */
@@ -285,6 +291,7 @@ export class Core {
   #ended(task: Task): void {
     if (task.state.details.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
     this.registry.freeName(task);
+    this.ledger.ended(task);
     this.#retainer.ended(task);
     // One that was parked was nothing of this process before.
     if (!this.#parking.leave(task)) this.#gone();
@@ -317,6 +324,7 @@ export class Core {
     if (this.standbys !== undefined && task.traits.hasGivenId) this.evictedIds.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
+    this.ledger.forgot(task);
     forget(task);
   }
 
@@ -451,9 +459,28 @@ export class Core {
 
   /** H6: whoever it leaves over its budget is stopped in this call. */
   report(task: Task, usage: UsageReport): void {
+    const { account } = task;
     this.#addUp(task, usage);
     this.slots.used(task.lane, task, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
     for (const over of overspenders(task)) this.stop(over.task, "budget_exceeded", over.words);
+    if (account !== undefined && !account.isSpent && isOverspent(account)) this.#stopSession(account);
+  }
+
+  /** L6: from now on. */
+  boundSession(sessionId: string, options: SessionOptions): SessionBounds {
+    const bounds = takeBounds(options, this.ledger.find(sessionId)?.bounds ?? NO_BOUNDS);
+    const account = this.ledger.use(sessionId);
+    account.bounds = bounds;
+    account.isSpent = false;
+    return bounds;
+  }
+
+  /** H6, L6: all tasks of a session share its budget. Those below a root that is stopped are swept with it. */
+  #stopSession(account: SessionAccount): void {
+    account.isSpent = true;
+    const words = `session ${idInWords(account.id)} has no more to spend`;
+    for (const task of this.registry.all())
+      if (task.account === account && !task.isOver && !task.isAttached) this.stop(task, "budget_exceeded", words);
   }
 
   /** D8: were this manager closed now, the next process could go on with it. */
@@ -565,6 +592,7 @@ export class Core {
     this.waits.close();
     this.requests.close();
     this.#retainer.close();
+    this.ledger.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
     this.lease?.close();
     this.standbys?.close();
@@ -616,6 +644,7 @@ export class Core {
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
       onMade: (task) => {
         this.#living++;
+        this.ledger.made(task);
         this.notices.made(task);
       },
       notices: this.notices,

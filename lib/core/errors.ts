@@ -114,14 +114,22 @@ export class QueueFullError extends ErrandError {
   }
 }
 
-type LimitName = "maxDepth" | "maxChildren" | "maxDescendants" | "budget.tasks" | "budget.tokens" | "budget.costUsd";
+type LimitName =
+  | ("maxDepth" | "maxChildren" | "maxDescendants")
+  | ("session.maxLiving" | "session.maxQueued")
+  | ("budget.tasks" | "budget.tokens" | "budget.costUsd");
+
+/** The option that sets it: of the manager, or of a session. */
+function optionOf(limit: LimitName): string {
+  return limit.startsWith("session.") ? limit.replace("session.", "session.limits.") : `limits.${limit}`;
+}
 
 export class LimitExceededError extends ErrandError {
   readonly code = "LIMIT_EXCEEDED";
   readonly limit: LimitName;
   readonly max: number;
   constructor(limit: LimitName, max: number, what: string) {
-    super(limit.startsWith("budget.") ? what : `${what} (limits.${limit} is ${max})`);
+    super(limit.startsWith("budget.") ? what : `${what} (${optionOf(limit)} is ${max})`);
     this.limit = limit;
     this.max = max;
   }

@@ -42,8 +42,16 @@ export interface LaneStats {
   };
 }
 
+/** An owner of tasks that stand in lines. */
+export interface Queuing {
+  /** First starts of it in line, over all lanes (L6). */
+  queued: number;
+}
+
 export interface Slotted extends Standing {
   holdsSlot: boolean;
+  /** `undefined`: of no session. */
+  readonly account: Queuing | undefined;
   readonly weight: Weight | undefined;
   /** Of a lane with a rate: its newest start, granted or happened. */
   start: Start | undefined;

@@ -23,7 +23,7 @@ export class Retainer {
   readonly #clock: Timekeeper;
   readonly #evict: (task: Task) => void;
   readonly #maxFinished: number;
-  readonly #ttlMs: number;
+  readonly ttlMs: number;
   /** Ended and kept, oldest end first. */
   readonly #finished = new Fifo<Task>();
   /** Those whose turn has come and that are kept for their children, or their notices, alone: the last of these takes them along. */
@@ -34,7 +34,7 @@ export class Retainer {
     this.#clock = clock;
     this.#evict = evict;
     this.#maxFinished = retention.maxFinished ?? 1_000;
-    this.#ttlMs = retention.ttlMs ?? THIRTY_DAYS;
+    this.ttlMs = retention.ttlMs ?? THIRTY_DAYS;
   }
 
   ended(task: Task): void {
@@ -50,11 +50,11 @@ export class Retainer {
   #leftOf({ endedAt, state: { finishedAt } }: Task): number {
     const passed = this.#clock.monotonic() - endedAt;
     const since = finishedAt === undefined ? 0 : this.#clock.now() - finishedAt;
-    return this.#ttlMs - Math.max(passed, since);
+    return this.ttlMs - Math.max(passed, since);
   }
 
   #sweepLater({ state: { finishedAt } }: Task, left: number): void {
-    const at = (finishedAt ?? this.#clock.now()) + this.#ttlMs;
+    const at = (finishedAt ?? this.#clock.now()) + this.ttlMs;
     this.#sweep = Alarm.within(this.#clock, Math.max(0, left), at, this.#sweepOld).unref();
   }
 

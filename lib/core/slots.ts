@@ -5,7 +5,7 @@
 // L6: `queued` is what the bound counts. L7: a start is granted only while its lane's windows have room for it. L8: a slot is taken and given
 // back in this file only. L10: bounds change while tasks run; what was granted and has not started is granted anew.
 
-import type { Lane, Slotted } from "./lane.js";
+import type { Lane, Queuing, Slotted } from "./lane.js";
 import type { LaneChange } from "./lane-options.js";
 import type { Weight } from "./record.js";
 import { STARTS, TOKENS } from "./weight.js";
@@ -25,6 +25,8 @@ export class Slots<S extends Slotted> {
   #concurrency: number;
   #held = 0;
   #queued = 0;
+  /** Those that belong to no session. */
+  #queuedOfNone = 0;
   #arrived = 0;
 
   /** `onChance`: a start may find a place in line, or a slot, that it did not find before. */
@@ -43,6 +45,11 @@ export class Slots<S extends Slotted> {
   /** First starts in line, over all lanes. */
   get queued(): number {
     return this.#queued;
+  }
+
+  /** First starts of one owner in line: those of a session by its account, else those of no session. */
+  queuedOf(account: Queuing | undefined): number {
+    return account === undefined ? this.#queuedOfNone : account.queued;
   }
 
   /** Somebody in line may wait for a rate: what is said of that changes without a fact. */
@@ -90,7 +97,7 @@ export class Slots<S extends Slotted> {
       return;
     }
     lane.line.add(item);
-    if (!isResume) this.#queued++;
+    if (!isResume) this.#count(item, 1);
     this.promote();
   }
 
@@ -104,7 +111,7 @@ export class Slots<S extends Slotted> {
   #takeBack(lane: Lane<S>, item: S): void {
     this.#free(lane, item);
     lane.line.add(item);
-    this.#queued++;
+    this.#count(item, 1);
   }
 
   /** L7: the function of `item`, which was granted its slot, is called. */
@@ -125,7 +132,7 @@ export class Slots<S extends Slotted> {
     if (item.place < 0) return;
     lane.line.remove(item);
     if (item.isResume) return;
-    this.#queued--;
+    this.#count(item, -1);
     // The next one may weigh less.
     if (lane.isRated) this.promote();
     lane.arm();
@@ -205,13 +212,20 @@ export class Slots<S extends Slotted> {
       } else {
         refused = 0;
         lane.line.take(item);
-        if (!item.isResume) this.#queued--;
+        if (!item.isResume) this.#count(item, -1);
         this.#grant(lane, item);
       }
       if (this.#order.length > 1) this.#order.push(...this.#order.splice(0, 1));
     }
     this.#onChance();
   };
+
+  /** L6: of all, and of its owner. */
+  #count({ account }: S, change: 1 | -1): void {
+    this.#queued += change;
+    if (account !== undefined) account.queued += change;
+    else this.#queuedOfNone += change;
+  }
 
   #grant(lane: Lane<S>, item: S): void {
     lane.granted(item);

@@ -5,11 +5,12 @@
 
 import { withoutCause } from "./events.js";
 import type { Json } from "./json.js";
+import type { StoredSession } from "./ledger.js";
 import { isLong } from "./long-output.js";
 import type { Message } from "./message.js";
 import type { StoredNotice } from "./notice.js";
 import type { Noticed } from "./notice-queue.js";
-import type { Runtime, TaskOutcome, TaskRecord, Usage } from "./record.js";
+import type { Runtime, TaskOutcome, TaskRecord } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { BesideRecord } from "./restored.js";
 import type { TaskLimits } from "./state.js";
@@ -46,7 +47,7 @@ export interface Snapshot {
   /** By opening. */
   readonly requests: readonly InboxRequest[];
   /** What named sessions have used, tasks that are not kept any more included. */
-  readonly sessions: { readonly [id: string]: Usage };
+  readonly sessions: { readonly [id: string]: StoredSession };
   /** What the windows of rated lanes count. */
   readonly starts?: StoredStarts;
 }
@@ -71,7 +72,7 @@ export function takeSnapshot(
   runtime: Runtime,
   tasks: Iterable<Task>,
   requests: readonly InboxRequest[],
-  sessions: ReadonlyMap<string, Usage>,
+  sessions: Snapshot["sessions"],
   starts: StoredStarts | undefined,
 ): Cut {
   const apart = new Map<string, Json>();
@@ -82,7 +83,7 @@ export function takeSnapshot(
     runtime,
     tasks: stored,
     requests,
-    sessions: Object.fromEntries(sessions),
+    sessions,
     ...(starts === undefined ? {} : { starts }),
   };
   // Records, requests, messages and sums are JSON; so is what is made of them.

@@ -23,7 +23,7 @@ import { adopt, inherit } from "./hierarchy.js";
 import type { Ids } from "./ids.js";
 import { isSameJson } from "./json.js";
 import type { Kinds } from "./kinds.js";
-import type { Lane } from "./lane.js";
+import type { Lane, Slotted } from "./lane.js";
 import type { Loop } from "./loop.js";
 import { checkCount, checkOptions, show } from "./options.js";
 import { Pause } from "./pause.js";
@@ -31,6 +31,8 @@ import { idInWords } from "./printed.js";
 import type { Wake, Weight } from "./record.js";
 import type { Registry } from "./registry.js";
 import { takeRetry } from "./retry.js";
+import type { SessionAccount } from "./session-account.js";
+import { checkAccount, checkQueued } from "./session-bounds.js";
 import { follow, reasonOf, wordsOf } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";
 import {
@@ -56,7 +58,10 @@ export interface Limits {
   maxChildren?: number | undefined;
   /** Living tasks below one root. No limit unless set. */
   maxDescendants?: number | undefined;
-  /** Tasks in line, over all lanes; default 10 000. */
+  /**
+   * Tasks in line, over all lanes; default 10 000. When the line is full, an owner that has no task in it still gets one place: a session, or the
+   * program itself. So the line holds at most twice as many, and one session cannot fill it for the others.
+   */
   maxQueued?: number | undefined;
 }
 
@@ -80,12 +85,20 @@ interface SpawnRooms {
   /** Why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
   readonly onCreated: (task: Task) => void;
+  /** Of a session that has tasks, or bounds. */
+  readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
   /** A new attempt takes the place of a task that has ended. */
   readonly onReplaced: (task: Task) => void;
   /** A spawn names a task that there is: it has brought its kind with it. */
   readonly onFound: (task: Task, kind: KindParts) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly cancelling: ReadonlyMap<Task | string, number>;
+}
+
+/** Whose a spawn is: a session's, which has an account once it has tasks or bounds, or the program's. */
+interface Owner {
+  readonly sessionId: string | undefined;
+  readonly account: SessionAccount | undefined;
 }
 
 export const DEFAULT_LANE = "default";
@@ -112,9 +125,17 @@ export class Spawner {
   }
 
   /** L6: there is a place in line, or this start needs none. */
-  #takes(lane: Lane<Task>, laneKey: string | undefined, weight: Weight | undefined): boolean {
+  #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
     const { slots } = this.#rooms;
-    return slots.queued < this.#maxQueued || slots.isStartable(lane, { laneKey, weight, isResume: false });
+    const { sessionId, account } = owner;
+    const hasPlace = slots.queued < this.#maxQueued;
+    if (hasPlace && account?.bounds.maxQueued === undefined) return;
+    if (slots.isStartable(lane, { ...start, isResume: false })) return;
+    if (account !== undefined) checkQueued(account);
+    // One owner cannot fill the line for the others: each that has nothing in it gets a place, as many of them as the line is long.
+    const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
+    const isOthers = queued === 0 && slots.queued < 2 * this.#maxQueued;
+    if (!hasPlace && !isOthers) throw new QueueFullError(this.#maxQueued);
   }
 
   /** L7: what it weighs is counted, and is not too much for ever. */
@@ -145,12 +166,14 @@ export class Spawner {
     const failure = this.#rooms.storeFailure();
     if (failure !== undefined) throw failure;
 
+    const account = this.#rooms.accountOf(sessionId);
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
+    if (account !== undefined) checkAccount(account);
     if (parent !== undefined) this.#checkFamily(parent, made.parts);
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
-    if (!this.#takes(lane, options.laneKey, weight)) throw new QueueFullError(this.#maxQueued);
+    this.#checkLine({ sessionId, account }, lane, { laneKey: options.laneKey, weight });
 
     const now = loop.clock.now();
     if (options.id !== undefined) registry.hasGivenIds = true;

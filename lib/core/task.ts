@@ -14,6 +14,7 @@ import type { Lane, Slotted } from "./lane.js";
 import type { Noticed } from "./notice-queue.js";
 import type { Start } from "./rate-limiter.js";
 import type { TaskRecord, Usage, Wait, Wake, Weight } from "./record.js";
+import type { SessionAccount } from "./session-account.js";
 import type { Holder } from "./slots.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "./state.js";
 import { Sums, settle } from "./sums.js";
@@ -127,6 +128,10 @@ export class Task implements TaskSpec, Slotted {
   holdsSlot = false;
   /** In a lane with a rate: its newest start, as the windows count it. */
   start: Start | undefined;
+
+  // ── the ledger ──
+  /** Of its session; `undefined` in no session. */
+  account: SessionAccount | undefined;
 
   // ── who waits for it ──
   watchers: Link | undefined;

@@ -27,6 +27,7 @@ import {
 } from "../core/options.js";
 import type { Runtime, TaskTree } from "../core/record.js";
 import type { Retention } from "../core/retention.js";
+import type { SessionOptions } from "../core/session-bounds.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
 import type { TaskStore } from "../core/store.js";
 import { checkStore } from "../core/store-methods.js";
@@ -149,11 +150,15 @@ export class TaskManager extends Scope {
     return task === undefined ? [] : [treeOf(task)];
   }
 
-  /** The same id is the same session, however often it is asked for. */
-  session(id: string): Session {
+  /**
+   * One owner loop by its name: the same id is the same session in each call. `options` bound what all its tasks together may take; they count from
+   * this call on, for each handle of the session, and are no part of the store. A session of which no record is kept is forgotten
+   * `retention.ttlMs` later, its usage included. `TypeError`, `RangeError`: an option does not fit.
+   */
+  session(id: string, options?: SessionOptions): Session {
     checkType("id", id, "string");
     checkText("id", id);
-    return new NamedSession(this.core, id, () => this.#ambientParent());
+    return new NamedSession(this.core, id, () => this.#ambientParent(), options);
   }
 
   /**

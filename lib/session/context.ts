@@ -240,7 +240,12 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   view(options?: ViewOptions): string {
-    this.#view ??= new View({ core: this.core, own: this.#task, owns: (task) => this.owns(task) });
+    this.#view ??= new View({
+      core: this.core,
+      own: this.#task,
+      sessionId: this.#task.sessionId,
+      owns: (task) => this.owns(task),
+    });
     return this.#view.read(options);
   }
 

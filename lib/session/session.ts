@@ -4,6 +4,8 @@ import { ambientAttempt } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
 import type { NoticeOptions } from "../core/notices.js";
 import type { Usage, Wake } from "../core/record.js";
+import { NO_BOUNDS, type SessionBounds } from "../core/session-account.js";
+import type { SessionOptions } from "../core/session-bounds.js";
 import type { SpawnScope } from "../core/spawn.js";
 import type { Task } from "../core/task.js";
 import { Context, type Session, type Spawn } from "./context.js";
@@ -18,12 +20,14 @@ export class NamedSession extends Scope implements Session {
   readonly id: string;
   protected readonly caller = undefined;
   readonly #ambientParent: () => Task | undefined;
+  readonly #bounds: SessionBounds | undefined;
   #view: View | undefined;
 
-  constructor(core: Core, id: string, ambientParent: () => Task | undefined) {
+  constructor(core: Core, id: string, ambientParent: () => Task | undefined, options?: SessionOptions) {
     super(core);
     this.id = id;
     this.#ambientParent = ambientParent;
+    this.#bounds = options === undefined ? undefined : core.boundSession(id, options);
   }
 
   get spawn(): Spawn {
@@ -32,13 +36,16 @@ export class NamedSession extends Scope implements Session {
 
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
     const acting = this.#acting();
-    return acting === undefined ? nextBatch(this.core, this.id, undefined, options) : acting.nextNotices(options);
+    if (acting !== undefined) return acting.nextNotices(options);
+    // Its queue is kept as long as its account.
+    this.core.ledger.use(this.id);
+    return nextBatch(this.core, this.id, undefined, options);
   }
 
   view(options?: ViewOptions): string {
     const acting = this.#acting();
     if (acting !== undefined) return acting.view(options);
-    this.#view ??= new View({ core: this.core, own: undefined, owns: (task) => this.owns(task) });
+    this.#view ??= new View({ core: this.core, own: undefined, sessionId: this.id, owns: (task) => this.owns(task) });
     return this.#view.read(options);
   }
 
@@ -64,9 +71,15 @@ export class NamedSession extends Scope implements Session {
 
   /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
   protected spawnScope(): SpawnScope {
+    if (this.#bounds !== undefined) this.#bound(this.#bounds);
     const parent = this.#ambientParent();
     if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
     return { parent: undefined, sessionId: this.id, wake: this.rootWake };
+  }
+  /** D6: a session that was forgotten has lost its bounds. */
+  #bound(bounds: SessionBounds): void {
+    const account = this.core.ledger.find(this.id) ?? this.core.ledger.use(this.id);
+    if (account.bounds === NO_BOUNDS) account.bounds = bounds;
   }
   protected override get homeSession(): string {
     return this.id;

@@ -20,6 +20,8 @@ interface Shown {
   readonly core: Core;
   /** The task whose loop looks, if it is one. */
   readonly own: Task | undefined;
+  /** The session whose loop looks, or whose task's loop. */
+  readonly sessionId: string | undefined;
   readonly owns: (task: Task) => boolean;
 }
 
@@ -58,7 +60,7 @@ export class View {
   }
 }
 
-function textOf({ core, own, owns }: Shown, maxChars: number): string {
+function textOf({ core, own, sessionId, owns }: Shown, maxChars: number): string {
   const living: Task[] = [];
   const rest = { queued: 0, running: 0, blocked: 0 };
   for (const task of core.registry.all()) {
@@ -67,7 +69,7 @@ function textOf({ core, own, owns }: Shown, maxChars: number): string {
     rest[statusOf(task)]++;
   }
   if (living.length === 0) return "";
-  const budget = budgetFor(own);
+  const budget = budgetFor(own) ?? sessionBudget(core, sessionId);
   const lines = budget === undefined ? [HEAD] : [`Your budget: ${startOf(budget, MOST_OF_BUDGET)}`, HEAD];
   const heads = lines.length;
   let length = lines.join("\n").length;
@@ -84,6 +86,12 @@ function textOf({ core, own, owns }: Shown, maxChars: number): string {
     length -= 1 + (lines.pop()?.length ?? 0);
   }
   return lines.join("\n") + tailOf(rest);
+}
+
+/** L6: what is left for all tasks of the session. */
+function sessionBudget({ ledger }: Core, sessionId: string | undefined): string | undefined {
+  const account = ledger.find(sessionId);
+  return account?.bounds.budget === undefined ? undefined : leftOf(account.usage, account.bounds.budget);
 }
 
 type Counts = { readonly [status in ReturnType<typeof statusOf>]: number };

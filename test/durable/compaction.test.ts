@@ -430,3 +430,25 @@ describe("D6 EventsCompactedError", () => {
     errandError(await refusalOf(() => take(next.manager.events({ from: 1 }), 1)), "EVENTS_COMPACTED");
   });
 });
+
+describe("D6 sessions in the snapshot", () => {
+  test("a session without kept tasks is forgotten ttlMs after the last of them, over any number of restarts", async () => {
+    const options = { retention: { maxFinished: 0, ttlMs: 10_000 } };
+    let process = await started(options);
+    for (const id of ["a", "b"])
+      await process.manager
+        .session(id)
+        .spawn((ctx) => ctx.reportUsage({ inputTokens: 5 }), { wake: "silent" })
+        .result();
+    await settled();
+    for (let n = 0; n < 3; n++) {
+      await compacted(process);
+      process = await process.restart(options, 3_000);
+      expect(process.manager.session("a").usage().inputTokens).toBe(5);
+    }
+    await process.pass(2_000);
+    await compacted(process);
+    const last = await process.restart(options);
+    expect(["a", "b"].map((id) => last.manager.session(id).usage().inputTokens)).toEqual([0, 0]);
+  });
+});

@@ -147,8 +147,9 @@ describe("§9 the view", () => {
       made += 1;
       return [];
     };
-    const core = { loop: { seq: 1 }, registry: { all }, slots: { isTimed: false } };
-    const view = new View({ core: core as unknown as Core, own: undefined, owns: () => true });
+    const ledger = { find: () => undefined };
+    const core = { loop: { seq: 1 }, registry: { all }, ledger, slots: { isTimed: false } };
+    const view = new View({ core: core as unknown as Core, own: undefined, sessionId: undefined, owns: () => true });
     const looks = (maxChars?: number): number => {
       view.read({ maxChars });
       return made;
