@@ -131,7 +131,7 @@ export class Takeover {
     if (ids.size === 0) return { ids, left: undefined, takes: true };
     this.#warn(name, missing, tasks);
     const requests = view.requests.all.filter(({ taskId }) => ids.has(taskId));
-    const { json, seq, apart } = takeSnapshot(read.seq, writer, tasks, requests, new Map(), undefined);
+    const { json, seq, apart } = takeSnapshot(read.seq, writer, tasks, requests, {}, undefined);
     return {
       ids,
       left: { snapshot: json, seq, outputs: [...apart.keys()], ids: givenIn(tasks) },
