@@ -103,6 +103,7 @@ describe("rate of a key", () => {
 
 /** What stands in a line, and counts how often it is looked at. */
 class Item implements Slotted {
+  readonly account = undefined;
   rank = 0;
   order = 0;
   place = -1;
