@@ -67,6 +67,8 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   held = 0;
   /** Something counts its starts. */
   isRated = false;
+  /** Its keys have bounds. */
+  isBounding = false;
   readonly #clock: Timekeeper;
   #limiter: RateLimiter | undefined;
   /** `Infinity`: until it is resumed. */
@@ -94,6 +96,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (rate !== undefined) this.#setWindows(rulesOf(rate ?? []));
     if (perKey !== undefined) this.keys.setRules(changed(this.keys.rules, perKey), this.#now());
     this.isRated = this.#limiter !== undefined || this.keys.isRated;
+    this.isBounding = this.keys.isBounding;
     this.line.allChanged();
   }
 
@@ -203,7 +206,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   }
 
   #keyChanged(key: string | undefined): void {
-    if (key !== undefined && this.keys.isBounding) this.line.changed(key);
+    if (key !== undefined && this.isBounding) this.line.changed(key);
   }
 
   /** What the attempt of `start` has used so far. */

@@ -16,6 +16,8 @@ export interface Standing extends Ranked {
 
 /** What bounds the keys of a lane, beside the lane itself. */
 export interface KeyBounds<S extends Standing> {
+  /** Some key may be at a bound. */
+  readonly isBounding: boolean;
   hasSlot(key: string | undefined): boolean;
   /**
    * When the rate of its key lets `start` start: `undefined` now, `Infinity` when that is not known yet.
@@ -172,10 +174,11 @@ export class Line<S extends Standing> {
 
   #settle(turn: Turn<S>): void {
     const { key, resumes } = turn;
-    const isOpen = this.#bounds.hasSlot(key);
-    const start = isOpen ? turn.starts.first() : undefined;
+    const { isBounding } = this.#bounds;
+    const isOpen = !isBounding || this.#bounds.hasSlot(key);
+    const start = isBounding && isOpen ? turn.starts.first() : undefined;
     turn.dueAt = start === undefined ? undefined : this.#bounds.startsAt(start);
-    turn.mayStart = start !== undefined && turn.dueAt === undefined;
+    turn.mayStart = turn.dueAt === undefined && (isBounding ? start !== undefined : turn.starts.size > 0);
     const mayReturn = isOpen && resumes.size > 0;
     put(this.#open, turn.open, mayReturn || turn.mayStart ? turn.turn : undefined);
     put(this.#back, turn.back, mayReturn ? turn.turn : undefined);
