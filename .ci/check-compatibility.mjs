@@ -44,6 +44,7 @@ import resolve from "@rollup/plugin-node-resolve";
 export default {
   external: /^(node:|execa$|croner$)/,
   plugins: [resolve({ preferBuiltins: true })],
+  output: { entryFileNames: "[name].mjs", chunkFileNames: "[name].mjs" },
   onwarn(warning) {
     if (warning.code !== "CIRCULAR_DEPENDENCY") throw new Error(warning.message);
   },
@@ -139,10 +140,10 @@ try {
   const away = made(base, "away", {});
   for (const [index, entry] of entries.entries()) {
     writeFileSync(join(user, "entry.mjs"), `export * from "${entry}";\n`);
-    const bundle = join(away, `entry${index}.mjs`);
+    const bundle = join(away, `entry${index}`);
     const rollup = [tool("rollup/dist/bin/rollup"), "--config", "rollup.config.mjs", "--silent"];
-    run(user, process.execPath, ...rollup, "--input", "entry.mjs", "--file", bundle);
-    const script = `const names = Object.keys(await import("${bundle}")); if (names.length === 0) throw new Error("exports nothing");`;
+    run(user, process.execPath, ...rollup, "--input", "entry.mjs", "--dir", bundle);
+    const script = `const names = Object.keys(await import("${join(bundle, "entry.mjs")}")); if (names.length === 0) throw new Error("exports nothing");`;
     run(away, process.execPath, "--input-type=module", "--eval", script);
   }
   console.log("bundler: rollup bundles every entry point without a plugin for CommonJS");
