@@ -1,6 +1,7 @@
-// Held deliveries: what reports facts that the store does not have yet, in the order in which it was queued (D1).
+// Held deliveries: what reports facts that the store does not have yet (D1), delivered in the order in which it was queued.
 //
-// Owns the list alone: the loop says when facts are stored. One that is cancelled leaves nothing behind, so that a loop which polls while its
+// Most need the newest fact of their time, so the places stand in the order of what they need. A start needs the fact of its spawn alone (L9): one
+// that needs less than the place before it stands apart, so that it waits for no later commit. Owns the lists alone: the loop says when facts are stored. One that is cancelled leaves nothing behind, so that a loop which polls while its
 // store fails does not fill the memory.
 
 import type { Delivery } from "./delivery.js";
@@ -30,40 +31,55 @@ export class Held {
 const FEW = 1_000;
 
 export class HeldDeliveries {
+  /** By what they need. */
   #places: Held[] = [];
+  /** Those that need less than one before them. */
+  #apart: Held[] = [];
   #cancelled = 0;
 
   add(delivery: Delivery, needs: number): Held {
     const held = new Held(delivery, needs, this);
-    this.#places.push(held);
+    const last = this.#places.at(-1);
+    if (last !== undefined && needs < last.needs) this.#apart.push(held);
+    else this.#places.push(held);
     return held;
   }
 
-  /** Takes out those before the first that needs more than `seq`. */
+  /** Takes out those that need no more than `seq`. */
   take(seq: number): Delivery[] {
     const first = this.#places.findIndex(({ needs }) => needs > seq);
-    return this.#taken(first < 0 ? this.#places.length : first);
+    const taken = this.#places.splice(0, first < 0 ? this.#places.length : first);
+    if (this.#apart.length > 0) {
+      for (const held of this.#apart) if (held.needs <= seq) taken.push(held);
+      this.#apart = this.#apart.filter(({ needs }) => needs > seq);
+    }
+    return this.#deliveriesOf(taken);
   }
 
   takeAll(): Delivery[] {
-    return this.#taken(this.#places.length);
+    return this.#deliveriesOf([...this.#places.splice(0), ...this.#apart.splice(0)]);
   }
 
-  #taken(count: number): Delivery[] {
-    const taken: Delivery[] = [];
-    for (const held of this.#places.splice(0, count)) {
+  #deliveriesOf(taken: readonly Held[]): Delivery[] {
+    const deliveries: Delivery[] = [];
+    for (const held of taken) {
       if (held.delivery === undefined) this.#cancelled--;
-      else taken.push(held.delivery);
+      else deliveries.push(held.delivery);
       held.delivery = undefined;
     }
-    return taken;
+    return deliveries;
   }
 
   /** For a place alone. */
   cancelled(): void {
     this.#cancelled++;
-    if (this.#cancelled <= FEW || this.#cancelled * 2 <= this.#places.length) return;
-    this.#places = this.#places.filter(({ delivery }) => delivery !== undefined);
+    if (this.#cancelled <= FEW || this.#cancelled * 2 <= this.#places.length + this.#apart.length) return;
+    this.#places = this.#places.filter(isWanted);
+    this.#apart = this.#apart.filter(isWanted);
     this.#cancelled = 0;
   }
+}
+
+function isWanted({ delivery }: Held): boolean {
+  return delivery !== undefined;
 }

@@ -152,7 +152,7 @@ describe("§10 the result of a kind", () => {
     const kind = defineKind({ name: "broken", output, run: () => 1 });
     expect(await new TaskManager().spawn(kind).outcome()).toMatchObject({
       status: "failed",
-      error: { message: "broken" },
+      error: { code: "schema_mismatch", message: expect.stringContaining("its schema threw: Error: broken") },
     });
   });
 

@@ -35,6 +35,7 @@ async function stage(fail: (store: HeldStore) => void): Promise<Stage> {
   const ending = hold<string>(manager, { id: "ended" });
   const chat = manager.session("chat");
   const chatting = hold(chat, { id: "chatting" });
+  hold(chat, { id: "asked" });
   let run: AsyncResource | undefined;
   const caller = manager.spawn((ctx) => {
     run = new AsyncResource("caller");
@@ -181,7 +182,9 @@ describe.each(outages)("W2 while the store %s,", (_outage, fail) => {
     await set.pass(60_000);
     expect((await set.running.ctx.receive())?.content).toEqual([{ type: "text", text: "hello" }]);
     expect(await set.ended.outcome()).toMatchObject({ status: "succeeded", value: "value" });
-    expect((await set.chat.nextNotices())?.notices).toMatchObject([{ type: "task.succeeded", taskId: "chatting" }]);
+    expect((await set.chat.nextNotices({ timeoutMs: 0 }))?.notices).toMatchObject([
+      { type: "task.succeeded", taskId: "chatting" },
+    ]);
   });
 
   test.each([true, false])(
@@ -238,6 +241,7 @@ describe.each(outages)("W2 while the store %s,", (_outage, fail) => {
       get_task: { task_id: "chatting" },
       await_tasks: { task_ids: ["chatting"], timeout_ms: 10 },
       cancel_task: { task_id: "chatting", wait_ms: 10 },
+      message_task: { task_id: "asked", message: "hello" },
     };
     for (const tool of set.chat.tools()) {
       const { name } = tool;
@@ -249,7 +253,8 @@ describe.each(outages)("W2 while the store %s,", (_outage, fail) => {
       await set.pass(5_000);
       const seen = await peek(answer);
       expect(seen).toMatchObject({ is: "fulfilled" });
-      if (name === "cancel_task") expect(seen).toMatchObject({ value: { error: /store accepts no writes/ } });
+      if (["cancel_task", "message_task"].includes(name))
+        expect(seen).toMatchObject({ value: { error: /store accepts no writes/ } });
       else expect(seen).not.toHaveProperty("value.error");
     }
   });

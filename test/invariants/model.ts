@@ -141,7 +141,12 @@ export class Model extends ModelInbox {
     if (refused !== "") return refused;
     const lane = this.slots.lane(options.lane ?? "default");
     const { maxQueued = 10_000 } = this.rules.limits ?? {};
-    if (this.slots.starts >= maxQueued && !this.slots.isFree(lane)) return "QUEUE_FULL"; // L6
+    if (this.slots.starts >= maxQueued && !this.slots.isFree(lane)) {
+      // L6: each owner has one place, as many of them as the line is long.
+      const standing = this.slots.lanes.flatMap(({ line }) => line).filter(({ place }) => place?.isResume === false);
+      const hasPlace = standing.some((each) => each.isOfSession === isOfSession);
+      if (hasPlace || standing.length >= 2 * maxQueued) return "QUEUE_FULL";
+    }
     const task: ModelTask = {
       name,
       parent,

@@ -6,6 +6,7 @@ import { thrownInWords } from "../../core/failure.js";
 import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
 import type { Sent, Steered } from "../../core/messages.js";
+import { handled } from "../../core/pending-wait.js";
 import type { InboxRequest } from "../../core/request.js";
 import { follow, reasonOf } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";
@@ -19,7 +20,7 @@ import { advice } from "./names.js";
 import { questionsOf } from "./questions.js";
 import { Refused } from "./refusals.js";
 import { idOf } from "./task-facts.js";
-import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
+import { type Calling, type Setting, storeMs, type TaskTool, taskTool, Unstored } from "./tool.js";
 import { optional, text } from "./tool-schema.js";
 
 /** Kept in the journal, with every other message of the task. */
@@ -60,10 +61,11 @@ async function send(task: Task, message: string, { host, maxBytes, signal }: Cal
     const hint = advice(host.tools, "get_task shows how it stands", "spawn_task starts other work", "Do without it");
     return { task_id: idOf(task), outcome: "not_delivered", reason, hint };
   }
-  await sent.stored;
+  await stored(host, signal, sent.stored);
   // A loop that waits for notices is woken by the message, and has it in its next batch.
   const isTaken = sent.isTaken || waitsFor.has("notice");
-  const steered = isTaken || sent.steered === undefined ? undefined : await within(host, signal, sent.steered);
+  const steered =
+    isTaken || sent.steered === undefined ? undefined : await within(host, signal, sent.steered, LONGEST_STEER_MS);
   // It may have ended by the message.
   const questions = questionsOf(host, task.isOver ? [] : [task]);
   const isDelivered = isTaken || steered?.is === "taken";
@@ -107,15 +109,23 @@ function keptInWords({ tools }: Host, { hasSteer, steered, isLookedOut }: Kept):
 }
 const MOST_OF_REASON = 120;
 
-/** A `deliver` of the program may take its time, and may never end: then it is not known how it went. */
-async function within(
+/** D1: while the store accepts no writes the model gets a refusal that says this. */
+async function stored(host: Host, signal: AbortSignal | undefined, written: Promise<unknown>): Promise<void> {
+  const isStored = written.then(() => true);
+  if ((await within(host, signal, isStored, storeMs(host.core))) === undefined)
+    throw new Unstored(host.core.committer?.failure);
+}
+
+/** `undefined` when `ms` pass first: a `deliver` of the program, and a store, may take their time, and may never end. */
+async function within<T>(
   { core }: Host,
   signal: AbortSignal | undefined,
-  steered: Promise<Steered>,
-): Promise<Steered | undefined> {
+  work: Promise<T>,
+  ms: number,
+): Promise<T | undefined> {
   let stop = (): void => {};
   const late = new Promise<undefined>((resolve, reject) => {
-    const alarm = new Alarm(core.loop.clock, LONGEST_STEER_MS, () => resolve(undefined));
+    const alarm = new Alarm(core.loop.clock, ms, () => resolve(undefined));
     const unfollow = signal === undefined ? undefined : follow(signal, () => reject(reasonOf(signal)));
     stop = () => {
       alarm.cancel();
@@ -123,14 +133,14 @@ async function within(
     };
   });
   try {
-    return await Promise.race([steered, late]);
+    return await Promise.race([handled(work), late]);
   } finally {
     stop();
   }
 }
 const LONGEST_STEER_MS = 2_000;
 
-async function answer(task: Task, message: string, requestId: string, { host }: Calling): Promise<Result> {
+async function answer(task: Task, message: string, requestId: string, { host, signal }: Calling): Promise<Result> {
   const request = host.core.requests.get(requestId);
   if (request?.taskId !== task.id)
     throw new Refused(
@@ -142,7 +152,7 @@ async function answer(task: Task, message: string, requestId: string, { host }: 
       `${idInWords(request.id)} is an approval: only a person can give it`,
       advice(host.tools, "Wait with await_tasks, or do something else", "Do something else"),
     );
-  await host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId });
+  await stored(host, signal, host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId }));
   return { task_id: idOf(task), outcome: "delivered", note: "It has its answer and goes on" };
 }
 

@@ -85,35 +85,40 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools,
       if (core.isClosed) throw new ManagerClosedError(`${name} does nothing any more`);
       const calling = { host, maxBytes, callId: callId === "" ? undefined : callId, signal };
       let result: Result;
+      // A read and a refusal change nothing: while the store accepts no writes they are given as they are.
+      let isChange = !isRead;
       try {
         result = await answer(given, calling);
       } catch (error) {
         if (signal?.aborted) throw error;
+        isChange = false;
         result = refusalFor(error, tools, maxBytes);
         // It tells of nothing that is decided, and of the store that would be waited for.
-        if (isErrandError(error, "STORE_UNAVAILABLE")) return visibleJson(result);
+        if (isErrandError(error, "STORE_UNAVAILABLE") || error instanceof Unstored) return visibleJson(result);
       }
       // §12: the one way out to a model, whichever tool it is.
       const shown = visibleJson(result);
-      const unstored = { value: isRead ? shown : visibleJson(notStored(core.committer?.failure, tools, maxBytes)) };
-      const ms = core.committer?.failure === undefined ? STORE_MS : 0;
-      const limit = { ms, late: () => unstored };
+      const late = () => ({
+        value: isChange ? visibleJson(refusalFor(new Unstored(core.committer?.failure), tools, maxBytes)) : shown,
+      });
+      const limit = { ms: storeMs(core), late };
       return core.waits.answer(undefined, () => shown, { needs: core.loop.seq, signal, limit });
     },
   });
 }
 
-/** So long a tool waits for the store, which may have stopped answering. */
+/** How long a tool waits for the store, which may have stopped answering: not at all for one that fails (D1). */
+export function storeMs({ committer }: Host["core"]): number {
+  return committer?.failure === undefined ? STORE_MS : 0;
+}
 const STORE_MS = 5_000;
 
-function notStored(failure: Error | undefined, tools: ToolSet, maxBytes: number): Result {
-  const why = failure === undefined ? `it has not answered for ${STORE_MS} ms` : failure.message;
-  return refusalFor(
-    new Refused(
-      `The store accepts no writes now: ${why}`,
+/** What the call did is decided, and the store does not take it. */
+export class Unstored extends Refused {
+  constructor(failure: Error | undefined) {
+    super(
+      `The store accepts no writes now: ${failure === undefined ? `it has not answered for ${STORE_MS} ms` : failure.message}`,
       "The call has taken effect, and is stored as soon as the store accepts writes. A crash before that undoes it. Try reading again later",
-    ),
-    tools,
-    maxBytes,
-  );
+    );
+  }
 }
