@@ -11,11 +11,14 @@ export class Held {
   delivery: Delivery | undefined;
   /** The `seq` that must be stored first. */
   readonly needs: number;
+  /** Of queueing. */
+  readonly order: number;
   readonly #list: HeldDeliveries;
 
-  constructor(delivery: Delivery, needs: number, list: HeldDeliveries) {
+  constructor(delivery: Delivery, needs: number, order: number, list: HeldDeliveries) {
     this.delivery = delivery;
     this.needs = needs;
+    this.order = order;
     this.#list = list;
   }
 
@@ -36,9 +39,10 @@ export class HeldDeliveries {
   /** Those that need less than one before them. */
   #apart: Held[] = [];
   #cancelled = 0;
+  #added = 0;
 
   add(delivery: Delivery, needs: number): Held {
-    const held = new Held(delivery, needs, this);
+    const held = new Held(delivery, needs, ++this.#added, this);
     const last = this.#places.at(-1);
     if (last !== undefined && needs < last.needs) this.#apart.push(held);
     else this.#places.push(held);
@@ -52,12 +56,13 @@ export class HeldDeliveries {
     if (this.#apart.length > 0) {
       for (const held of this.#apart) if (held.needs <= seq) taken.push(held);
       this.#apart = this.#apart.filter(({ needs }) => needs > seq);
+      taken.sort((a, b) => a.order - b.order);
     }
     return this.#deliveriesOf(taken);
   }
 
   takeAll(): Delivery[] {
-    return this.#deliveriesOf([...this.#places.splice(0), ...this.#apart.splice(0)]);
+    return this.take(Number.POSITIVE_INFINITY);
   }
 
   #deliveriesOf(taken: readonly Held[]): Delivery[] {
