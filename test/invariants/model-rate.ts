@@ -42,7 +42,7 @@ export class RateModel {
   readonly #isStoredAtOnce: boolean;
   /** Calls of functions that are to come. One of a job that was taken back calls it all the same, once that is granted again. */
   #calls: Job[] = [];
-  /** Calls that wait for a commit, in order: none passes one that waits longer. */
+  /** Calls that wait for the commit of their own spawn (L9), in order. */
   #held: Job[] = [];
   /** Jobs that end by themselves, and have begun. */
   #ending: Job[] = [];
@@ -107,8 +107,8 @@ export class RateModel {
   /** The spawns of these jobs are stored. */
   stored(names: readonly string[]): void {
     for (const job of this.jobs) if (names.includes(job.name)) job.isStored = true;
-    const waiting = this.#held.findIndex(({ isStored }) => !isStored);
-    this.#calls.push(...this.#held.splice(0, waiting < 0 ? this.#held.length : waiting));
+    this.#calls.push(...this.#held.filter(({ isStored }) => isStored));
+    this.#held = this.#held.filter(({ isStored }) => !isStored);
   }
 
   /** Whatever follows at this instant: functions are called, then those that end by themselves end, one after the other. */
