@@ -73,7 +73,7 @@ export function aligned(rows: readonly Row[], right: readonly number[] = []): Ro
   );
 }
 
-/** Its own blanks, at its beginning and its end, are the row's layout; a longer run inside it could wrap into a false row. */
+/** The blanks at the beginning and the end of `text` are the row's layout; a longer run inside it could wrap into a false row. */
 function shown(text: string): string {
   return printable(text).replaceAll(/(?<=\S) {3,}(?=\S)/g, "  ");
 }

@@ -12,7 +12,7 @@ export function printable(text: string): string {
   return text.replaceAll(BROKEN, "\uFFFD").replaceAll(LINE_ENDS, " ").replaceAll(UNSEEN, "").replaceAll(BLANK, " ");
 }
 
-/** As `printable`, without runs of blanks, by which a terminal that wraps would show the words behind them as a line of their own. */
+/** Same as `printable`, without runs of blanks: a terminal that wraps would show the words behind a run as a line by themselves. */
 export function words(text: string): string {
   return printable(text).replaceAll(/ {2,}/g, " ").trim();
 }

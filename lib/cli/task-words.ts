@@ -15,7 +15,7 @@ export interface Setting {
 }
 
 export function phrase(text: string): string {
-  // What is left out of it needs no room: a bounded part is enough, however long the text is.
+  // A bounded part of the text is enough, however long the text is: no more of it is shown.
   const looked = text.slice(0, PHRASE * 4);
   const said = words(looked);
   return looked.length < text.length && said.length <= PHRASE ? `${said}…` : shortened(said, PHRASE);

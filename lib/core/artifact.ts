@@ -20,7 +20,7 @@ export function takeArtifact(artifact: ArtifactInput): Artifact {
   if (path !== undefined) return Object.freeze({ name, type, path, ...(url === undefined ? {} : { url }) });
   if (url !== undefined) return Object.freeze({ name, type, url });
   if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
-  // Of any realm.
+  // Bytes of any realm.
   if (types.isUint8Array(data)) {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
     return Object.freeze({ name, type, data: text, encoding: "base64" });

@@ -63,7 +63,7 @@ export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>
   if (targets.size > 0) refuseCycle(attempt, (task) => targets.has(task));
 }
 
-/** As `refuseCycles`, for targets that are known when they are met. */
+/** Same as `refuseCycles`, for targets that are known when they are met. */
 export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
   // A stopped task's wait rejects with its own cancel (C3), and reports no cycle.
   if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
@@ -81,7 +81,7 @@ class Group implements Watcher {
   /** Those that had not ended when the wait began, by the order given. */
   readonly #awaited: Task[] = [];
   readonly #links: Link[] = [];
-  /** Those that the wait stopped when it was done, and that have not ended. */
+  /** Tasks that the wait stopped when it was done, and that have not ended. */
   #stopped: Set<Task> | undefined;
   #succeeded = 0;
   #ended = 0;
@@ -189,7 +189,7 @@ class Group implements Watcher {
     return this.result(this.#isDoneBy(stored.length, succeeded) ? "done" : "timeout", stored);
   }
 
-  /** Of the tasks `ended`; the remaining ones are pending. */
+  /** The result with the outcomes of the tasks `ended`; the remaining ones are pending. */
   result(reason: Awaited["reason"], ended: readonly Task[] = this.ended): Awaited {
     const reported = new Set(ended);
     const pending = [...this.#distinct].filter((task) => !reported.has(task));

@@ -29,7 +29,7 @@ export function takeBudget(budget: Budget | undefined): Readonly<Budget> | undef
   return limits.length === 0 ? undefined : Object.freeze(Object.fromEntries(limits));
 }
 
-/** What a report left over a budget, in words; `undefined`: nothing. */
+/** The amount by which the usage is over `budget`, in words; `undefined`: it is not over. */
 export function overspending({ inputTokens, outputTokens, costUsd }: Usage, budget: Budget): string | undefined {
   const tokens = inputTokens + outputTokens;
   if (budget.tokens !== undefined && tokens > budget.tokens)

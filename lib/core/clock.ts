@@ -69,7 +69,7 @@ export class Timekeeper {
     this.#clock.clearTimeout(timer);
   }
 
-  /** Of a clock that has only `now`: a step back is no step. */
+  /** The reading of a clock that has only `now`: a step back counts as no step. */
   #stepped(): number {
     const now = this.#clock.now();
     this.#steps += Math.max(0, now - this.#lastNow);
@@ -87,7 +87,7 @@ export class Alarm {
   readonly #fn: () => void;
   /** The instant that fires it; `undefined` for a duration. */
   readonly #at: number | undefined;
-  /** Its instant alone decides: a timer that fires before it is set again. */
+  /** The instant alone decides: a timer that fires before that instant is set again. */
   readonly #isInstant: boolean;
   #timer: unknown;
   /** Leaves the instants that are looked at. */
@@ -137,7 +137,7 @@ export class Alarm {
     this.#fn();
   }
 
-  /** It does not fire after this. Calling it twice, or after it fired, has no effect. */
+  /** The alarm does not fire after this. Calling `cancel` twice, or after the alarm fired, has no effect. */
   cancel(): void {
     this.#isOver = true;
     if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);

@@ -35,7 +35,7 @@ export type Command =
       readonly type: "lose";
       readonly id: string;
       readonly process: Runtime | undefined;
-      /** Its attempts are used up: so many. */
+      /** Number of attempts that were used up, where that is the reason of the end. */
       readonly attemptsUsed?: number | undefined;
     }
   /** After a restart: its kind goes on with it, in this process. */

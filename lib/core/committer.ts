@@ -17,7 +17,7 @@ import type { Cut } from "./snapshot.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 import { nextTurn } from "./turn.js";
 
-/** Whose ids go with an append. */
+/** The ids that go with an append. */
 interface IdRoom {
   changesIn(
     events: readonly TaskEvent[],
@@ -36,9 +36,9 @@ interface CommitterRooms {
   readonly onLost: (error: StoreLockedError) => void;
   /** Outputs that nobody wants any more, by task; those that are deleted leave it. */
   readonly evictedOutputs: Set<string>;
-  /** Of a shared store whose ids are one space. */
+  /** Present with a shared store whose ids are one space. */
   readonly standbys: IdRoom | undefined;
-  /** Given ids of tasks whose records are not kept any more. */
+  /** Given ids of tasks whose records were evicted. */
   readonly evictedIds: Set<string>;
   /** Of the state that the newest fact made. */
   readonly snapshot: () => Cut;
@@ -117,7 +117,7 @@ export class Committer {
     this.#schedule();
   }
 
-  /** As `durable`, for those who read what is stored: resolves as well while the store fails. */
+  /** Same as `durable`, for readers of what is stored: resolves also while the store fails. */
   readable(seq: number): Promise<void> {
     return this.#failure === undefined ? this.#untilStored(seq, true) : Promise.resolve();
   }

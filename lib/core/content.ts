@@ -29,7 +29,7 @@ function takePart(part: unknown, place: string): Part {
   throw new TypeError(`${place} must be { type: "text", text } or { type: "data", data }`);
 }
 
-/** What a message says as an answer: its one data part, or its text. */
+/** The answer that a message gives: its one data part, or its text. */
 export function toAnswer(content: readonly Part[]): Json {
   const [first] = content;
   if (content.length === 1 && first?.type === "data") return first.data;

@@ -26,7 +26,7 @@ export class Brand<T extends object> {
     Object.defineProperty(target, this.#symbol, { get });
   }
 
-  /** What the brand of `value` carries; `undefined` without a brand. `TypeError`: it is the brand of another version. */
+  /** The value that the brand of `value` carries; `undefined` without a brand. `TypeError`: it is the brand of another version. */
   read(option: string, value: object): T | undefined {
     const branded: unknown = Reflect.get(value, this.#symbol);
     if (typeof branded !== "object" || branded === null) return undefined;

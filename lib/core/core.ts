@@ -131,17 +131,17 @@ export class Core {
   /** Kinds, by name, of which the logger was warned. */
   readonly #unregistered = new Set<string>();
   readonly #parking = new Parking(() => this.#gone());
-  /** Of its store, when it has one. Written by `open-store.ts`. */
+  /** The committer of the store, when there is a store. Written by `open-store.ts`. */
   committer: Committer | undefined;
-  /** Of a parked task, whose kind a spawn has brought. Written by `open-store.ts`. */
+  /** Resumes a parked task whose kind a spawn has brought. Written by `open-store.ts`. */
   resume: ((task: Task, kind: KindParts) => void) | undefined;
-  /** Of a store that is shared. */
+  /** Present with a shared store. Written by `open-store.ts`. */
   lease: Lease | undefined;
   /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
   evictedOutputs: Set<string> | undefined;
-  /** Given ids of tasks that are not kept any more. The committer frees them in a store where ids are shared. */
+  /** Given ids of tasks that were evicted. The committer frees them in a store where ids are shared. */
   readonly evictedIds = new Set<string>();
-  /** Of a shared store. Written by `open-store.ts`. */
+  /** Present with a shared store. Written by `open-store.ts`. */
   standbys: Standbys | undefined;
   isClosed = false;
   #closing: Promise<void> | undefined;
@@ -258,7 +258,7 @@ export class Core {
         if (this.#parking.has(task)) this.resume?.(task, kind);
       },
       onReplaced: (task) => {
-        // Its end is no news: the work is done once more.
+        // The old end is no news: the work is done once more.
         this.notices.acknowledge([...(task.noticed ?? [])]);
         this.#retainer.replaced(task);
       },
@@ -422,7 +422,7 @@ export class Core {
     return this.#living === 0 ? this.#known(signal) : this.#forSlots(signal, (wait) => this.#idler(wait));
   }
 
-  /** What is so already: reported once everything that is decided by now is stored (D1). */
+  /** Resolves once everything that is decided by now is stored (D1): what is awaited is so already. */
   #known(signal: AbortSignal | undefined): Promise<void> {
     return this.waits.answer<void>(waiterOf(undefined), () => undefined, { needs: this.loop.seq, signal });
   }
@@ -509,7 +509,7 @@ export class Core {
     this.slots.setConcurrency(concurrency, this.#follower, granted);
   }
 
-  /** Those that have a slot and have not started: few, and asked for seldom. */
+  /** Tasks that have a slot and have not started: few, and asked for seldom. */
   #granted(lane: Lane<Task> | undefined): Task[] {
     const isGranted = (task: Task) => task.holdsSlot && task.state.status === "queued";
     return [...this.registry.all()].filter((task) => isGranted(task) && (lane === undefined || task.lane === lane));
@@ -632,7 +632,7 @@ export class Core {
 
   // ── with a store ─────────────────────────────────────────────────────────
 
-  /** For what another process left; `beside`: its tasks join those of this one. */
+  /** The replay of what another process left. With `beside`, the tasks of that process join the tasks of this one. */
   replay(beside: Beside | undefined): Replay {
     const { loop, registry, requests, ledger, slots, runner } = this;
     const rooms: ReplayRooms = {

@@ -12,7 +12,7 @@ interface DeadlineOptions {
   readonly timeoutMs: number | undefined;
   readonly stallTimeoutMs: number | undefined;
   readonly elapsedTimeoutMs: number | undefined;
-  /** What is left of `totalTimeoutMs`, and the instant at which nothing is. */
+  /** The remaining part of `totalTimeoutMs`, and the instant at which nothing remains. */
   readonly total: { readonly ms: number; readonly at: number } | undefined;
 }
 
@@ -23,7 +23,7 @@ export class Deadlines {
   readonly #total: Alarm | undefined;
   #timeout: Alarm | undefined;
   #stall: Alarm | undefined;
-  /** Of this attempt, from its start on. */
+  /** The alarm of `elapsedTimeoutMs`, which runs from the start of this attempt on. */
   #elapsed: Alarm | undefined;
   /** Of `timeoutMs`, not yet used up. */
   #left: number;
@@ -74,7 +74,7 @@ export class Deadlines {
   #watchStall(ms: number, left: number): void {
     const signs = this.#signs;
     this.#stall = new Alarm(this.#clock, left, () => {
-      // Without a sign the timer itself was the silence, whatever a clock says.
+      // Where no sign came, the timer itself measured the silence, whatever a clock says.
       const quietFor = signs === this.#signs ? ms : this.#clock.monotonic() - this.#lastSignAt;
       if (quietFor >= ms) this.#pass("stalled");
       else this.#watchStall(ms, Math.max(1, ms - quietFor));

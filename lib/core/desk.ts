@@ -17,7 +17,7 @@ export interface Desk {
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
   requests?: TaskRequests;
-  /** Of a spawn's `retry`. */
+  /** The hooks of the spawn's `retry`. */
   retryHooks?: RetryHooks;
   /** A process died with it: from now on its start is stored before its function is called. */
   startsStored?: true;

@@ -19,7 +19,7 @@ interface Kept {
 
 export class Emitted {
   #kept: Kept[] = [];
-  /** Of `#kept`, in front: evicted. */
+  /** Number of evicted events at the front of `#kept`. */
   #gone = 0;
   #newest = 0;
   #chars = 0;

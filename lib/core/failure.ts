@@ -8,12 +8,12 @@ import type { FailureCause, TaskFailure } from "./record.js";
 import type { FailureCode } from "./status.js";
 
 const MOST_CAUSES = 8;
-/** Of one cause. */
+/** Characters kept of the message of one cause. */
 const MOST_OF_MESSAGE = 500;
 const MOST_OF_NAME = 80;
-/** Of a message, for words that it says already. */
+/** Characters of a message that are searched for words that it says already. */
 const MOST_SEARCHED = 4_000;
-/** Of those that are the same as one before, or a cycle. */
+/** Causes that are read in all; those that repeat an earlier one, or close a cycle, count too. */
 const MOST_READ = 64;
 
 /** Whatever was thrown, told faithfully: an error by its words, anything else as it prints. */
@@ -45,7 +45,7 @@ export function thrownInWords(thrown: unknown): string {
   return failureInWords(toFailure("error", thrown));
 }
 
-/** What a thrown value says. */
+/** The message of a thrown value. */
 export function messageOf(thrown: unknown): string {
   const message = readText(() => fieldOf(thrown, "message"));
   if (message !== undefined) return message;
@@ -127,7 +127,7 @@ function gathered(first: readonly unknown[], seen: Set<unknown>): readonly Failu
 
 function toCause(thrown: unknown): FailureCause {
   const content = fieldOf(thrown, CONTENT);
-  // What an object that is no error has, though its message is only a part of it.
+  // An object that is no error is quoted whole, because its message is only a part of it.
   if (isObject(content)) return causeOf(brief(content, MOST_OF_MESSAGE), undefined, codeOf(content));
   return causeOf(messageOf(thrown), nameOf(thrown), codeOf(thrown));
 }
@@ -160,7 +160,7 @@ function below(thrown: unknown): readonly unknown[] {
 }
 const NOTHING: readonly unknown[] = Object.freeze([]);
 
-/** Of any realm. */
+/** An error of any realm. */
 function isError(thrown: object): boolean {
   if (read(() => thrown instanceof Error)) return true;
   const tag = readText(() => Object.prototype.toString.call(thrown));

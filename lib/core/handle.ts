@@ -87,7 +87,7 @@ export class Handle<T> implements TaskHandle<T> {
     BRAND.mark(this.prototype, (handle: Handle<unknown>) => handle.#held());
   }
 
-  /** What a handle of any copy holds; `undefined`: it is none. `TypeError`: `option` is a handle that a copy of another version made. */
+  /** The task that a handle of any copy holds; `undefined`: `handle` is not a handle. `TypeError`: a copy of another version made it. */
   static heldBy(option: string, handle: object): Held | undefined {
     return #task in handle ? handle.#held() : BRAND.read(option, handle);
   }

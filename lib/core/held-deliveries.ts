@@ -11,7 +11,7 @@ export class Held {
   delivery: Delivery | undefined;
   /** The `seq` that must be stored first. */
   readonly needs: number;
-  /** Of queueing. */
+  /** Place in the order of queueing. */
   readonly order: number;
   readonly #list: HeldDeliveries;
 
@@ -34,9 +34,9 @@ export class Held {
 const FEW = 1_000;
 
 export class HeldDeliveries {
-  /** By what they need. */
+  /** Deliveries in the order of what they need. */
   #places: Held[] = [];
-  /** Those that need less than one before them. */
+  /** Deliveries that need less than one before them. */
   #apart: Held[] = [];
   #cancelled = 0;
   #added = 0;
@@ -75,7 +75,7 @@ export class HeldDeliveries {
     return deliveries;
   }
 
-  /** For a place alone. */
+  /** Called by a place alone. */
   cancelled(): void {
     this.#cancelled++;
     if (this.#cancelled <= FEW || this.#cancelled * 2 <= this.#places.length + this.#apart.length) return;

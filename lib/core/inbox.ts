@@ -97,7 +97,7 @@ interface RequestRooms {
   readonly waits: Waits;
   readonly ids: Ids;
   readonly isClosed: () => boolean;
-  /** Its kind is not known here: its function asks nothing in this process. */
+  /** The kind of the task is not known here: its function asks nothing in this process. */
   readonly isKindMissing: (task: Task) => boolean;
   /** The task with this id, while its record is kept. */
   readonly taskOf: (id: string) => Task | undefined;
@@ -270,7 +270,7 @@ export class Requests implements Inbox {
     return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
   }
 
-  /** Those of one task are found without a walk over all others. */
+  /** The requests of one task are found without a walk over all others. */
   #among(isOpen: boolean, taskId: string | undefined): Iterable<Asked> {
     if (taskId === undefined) return isOpen ? this.#open : this.#asked.values();
     const requests = this.#taskOf(taskId)?.desk?.requests;
@@ -393,7 +393,7 @@ export class Requests implements Inbox {
     checkRequestFilter("watch", options, "signal");
     const { signal, ...who } = options;
     checkSignal("signal", signal);
-    // Those that are open now, and then each that is opened after them: none is looked at twice.
+    // First the requests that are open now, then each that is opened after them: no request is read twice.
     const open = [...this.#open].reverse();
     let last = this.#newest;
     const following = (): Asked | undefined => {
@@ -441,7 +441,7 @@ export class Requests implements Inbox {
     yield* this.#open;
   }
 
-  /** Those that are open when it is asked: each may be closed meanwhile. */
+  /** The requests that are open at the call: each may be closed meanwhile. */
   #openOf(task: Task): readonly Asked[] {
     return this.#withIds(task.desk?.requests?.open);
   }
@@ -520,7 +520,7 @@ export class Requests implements Inbox {
     const close = () => this.#close(asked, { status: "expired" });
     const left = expiresAt - clock.now();
     asked.expiry?.cancel();
-    // Of a restart: it ran out while no process was there. Otherwise at most the whole of it is left (C7).
+    // After a restart: the time ran out while no process was there. Otherwise at most the whole time remains (C7).
     if (left < 0) close();
     else asked.expiry = Alarm.within(clock, Math.min(left, expiresAt - asked.request.createdAt), expiresAt, close);
   }

@@ -7,7 +7,7 @@
 import { AsyncResource } from "node:async_hooks";
 import { Heap, type Ranked } from "./heap.js";
 
-/** What is asked of a clock. */
+/** The part of a clock that is read here. */
 interface WallClock {
   now(): number;
   monotonic(): number;
@@ -19,7 +19,7 @@ interface WallClock {
 /** How late an instant may be noticed. */
 export const LOOK_MS = 30_000;
 
-/** By how much the two clocks may drift apart between two looks before the wall clock counts as set. */
+/** Milliseconds by which the two clocks may drift apart between two readings before the wall clock counts as set. */
 const DRIFT_MS = 1_000;
 
 export class Instants {

@@ -54,7 +54,7 @@ export class Items<A> {
       const closed: unknown = this.#iterator.return?.();
       if (isPromise(closed)) void handled(Promise.resolve(closed));
     } catch {
-      // What stopped the reader is reported.
+      // The fault that stopped the reader is reported, and not this one.
     }
   }
 }

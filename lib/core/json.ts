@@ -16,7 +16,7 @@ class NotJson extends Error {}
 
 /** Deeper than any record needs, and far from the end of the stack. */
 const MAX_DEPTH = 1_000;
-/** Of objects and lists, each as often as it is reached: forty objects that hold each other twice are a million millions in JSON. */
+/** Objects and lists in one value, each as often as it is reached: forty objects that hold each other twice are a million millions in JSON. */
 const MAX_CONTAINERS = 2_000_000;
 
 /** One value being copied. */

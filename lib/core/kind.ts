@@ -42,7 +42,7 @@ export class Kind implements AnyTaskKind {
     BRAND.mark(this.prototype, (kind: Kind) => kind.#parts);
   }
 
-  /** Of any copy. `TypeError`: `option` is a kind that a copy of another version made. */
+  /** The parts of a kind that any copy made. `TypeError`: a copy of another version made it. */
   static partsOf(option: string, kind: unknown): KindParts | undefined {
     if (typeof kind !== "object" || kind === null) return undefined;
     const parts = #parts in kind ? kind.#parts : BRAND.read(option, kind);
@@ -117,7 +117,7 @@ function parse({ name, input: schema }: KindParts, input: Json | undefined): nev
   return valid(schema, input, `The input of kind ${show(name)}`) as never;
 }
 
-/** What `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that checks later is a `TypeError`. */
+/** The value that `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that checks later is a `TypeError`. */
 export function valid(schema: StandardSchemaV1, value: Json | undefined, what: string): unknown {
   // Some change in place what they are given: theirs is a copy, and the record keeps its own.
   return valueOf(judgeNow(schema, structuredClone(value), what), what);

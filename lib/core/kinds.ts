@@ -8,7 +8,7 @@ import { hasDiedRunning } from "./state.js";
 import type { Task } from "./task.js";
 import type { KindParts } from "./work.js";
 
-/** Without `retry`: attempts that may die with their process before no other begins (§10). */
+/** Attempts that may die with their process before no other begins, for a task without `retry` (§10). */
 const MOST_DEATHS = 3;
 
 /** The kinds of one manager, by name. */

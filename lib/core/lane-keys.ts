@@ -7,7 +7,7 @@ import { Fifo, type Placed } from "./fifo.js";
 import { RateLimiter, type Start, type WindowRule } from "./rate-limiter.js";
 import type { Weight } from "./record.js";
 
-/** What bounds each key of a lane. */
+/** The bounds of each key of a lane. */
 export interface KeyRules {
   readonly concurrency: number;
   readonly windows: readonly WindowRule[];

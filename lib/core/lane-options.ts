@@ -9,7 +9,7 @@ import type { Rate } from "./rate-limiter.js";
 export interface PerKey {
   /** Started tasks of one key without a pending wait: an integer ≥ 1. No limit unless set. */
   concurrency?: number | undefined;
-  /** What may start of one key: one window, or several. */
+  /** Bounds how often tasks of one key start: one window or several, as the `rate` of the lane. No limit unless set. */
   rate?: Rate | readonly Rate[] | undefined;
 }
 
@@ -25,19 +25,19 @@ export interface LaneOptions {
   rate?: Rate | readonly Rate[] | undefined;
   /** Bounds each `laneKey` by itself (a host, a tenant). Tasks without a `laneKey` are bounded by the lane alone. */
   perKey?: PerKey | undefined;
-  /** What one step of priority is worth; default the manager's. */
+  /** Milliseconds in line that one step of priority is worth; default the manager's `agingMs`. */
   agingMs?: number | undefined;
   /** An abandoned function keeps its slot until it really ends. */
   holdAbandoned?: boolean | undefined;
 }
 
-/** What `setLane` changes. A field that is left out, or `undefined`, stays as it is; `null` takes the bound away. */
+/** The change that `setLane` makes. A field that is left out, or `undefined`, stays as it is; `null` removes the bound. */
 export interface LaneChange {
   /** An integer ≥ 1, or `Infinity`. */
   concurrency?: number | undefined;
   /** Replaces all windows of the lane. The starts that the old windows still knew count in the new ones. */
   rate?: Rate | readonly Rate[] | null | undefined;
-  /** As `rate`, for each key. A field that is left out stays as it is. */
+  /** Changes the bounds of each key, with the same meaning of a field that is left out and of `null`. `null` in place of the object removes both. */
   perKey?:
     | { concurrency?: number | null | undefined; rate?: Rate | readonly Rate[] | null | undefined }
     | null

@@ -16,7 +16,7 @@ export interface WindowStats {
   readonly unit: string;
   readonly limit: number;
   readonly periodMs: number;
-  /** What counts in it now, tasks that are about to start included. More than `limit` when more was reported than was expected. */
+  /** Amount that counts in the window now, tasks that are about to start included. More than `limit` when tasks reported more than was expected. */
   readonly used: number;
 }
 
@@ -31,7 +31,7 @@ export interface LaneStats {
   readonly paused: boolean;
   /** When the lane resumes by itself; of a lane that is paused until an instant. */
   readonly resumesAt?: number;
-  /** Of a lane with a rate, of its own or for each key. */
+  /** Present for a lane that has a rate, or a rate for each key. */
   readonly rate?: {
     /** The lane's own windows, in the order given. */
     readonly windows: readonly WindowStats[];
@@ -53,7 +53,7 @@ export interface Slotted extends Standing {
   /** `undefined`: of no session. */
   readonly account: Queuing | undefined;
   readonly weight: Weight | undefined;
-  /** Of a lane with a rate: its newest start, granted or happened. */
+  /** The newest start in a lane with a rate, granted or happened. */
   start: Start | undefined;
 }
 
@@ -67,7 +67,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   held = 0;
   /** Something counts its starts. */
   isRated = false;
-  /** Its keys have bounds. */
+  /** The keys of the lane have bounds. */
   isBounding = false;
   readonly #clock: Timekeeper;
   #limiter: RateLimiter | undefined;
@@ -121,7 +121,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── may it start? ────────────────────────────────────────────────────────
 
-  /** Who may have the next slot of this lane, were one free in the manager. */
+  /** The item that may have the next slot of this lane, if a slot of the manager is free. */
   next(): S | undefined {
     if (this.held >= this.concurrency) return undefined;
     const isOpen = !this.paused;
@@ -209,7 +209,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (key !== undefined && this.isBounding) this.line.changed(key);
   }
 
-  /** What the attempt of `start` has used so far. */
+  /** Records the tokens that the attempt of `start` has used so far. */
   used(start: Start, tokens: number): void {
     const now = this.#now();
     this.#limiter?.correct(start, tokens, now);
@@ -228,7 +228,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return false;
   }
 
-  /** Until the later of two, if it is paused already. */
+  /** Pauses the lane; if it is paused already, until the later of the two instants. */
   pause(untilAt: number): void {
     this.#pausedUntil = this.paused ? Math.max(untilAt, this.#pausedUntil ?? untilAt) : untilAt;
   }
@@ -250,7 +250,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.#ring(this.#dueAt() ?? Number.POSITIVE_INFINITY, false);
   }
 
-  /** As `arm`, for a caller who waits for a place, until `unseek`. */
+  /** Same as `arm`, for a caller who waits for a place, until `unseek`. */
   seek(): void {
     this.#isSought = true;
     this.arm();
@@ -302,7 +302,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return this.isRated && this.line.starts > 0;
   }
 
-  /** Until when the rate holds `item` back, in epoch milliseconds; `undefined`: it does not, or `item` stands in no line. */
+  /** Instant until which the rate holds `item` back, in epoch milliseconds; `undefined`: it does not, or `item` stands in no line. */
   heldUntil(item: S): number | undefined {
     if (!this.isRated || item.place < 0 || item.isResume || this.paused) return undefined;
     const keyAt = this.line.heldUntil(item.laneKey);
@@ -374,7 +374,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   }
 }
 
-/** By which two clocks may come apart unseen. */
+/** Milliseconds by which the two clocks may drift apart unseen. */
 const DRIFT_MS = 1_000;
 
 function changed(before: KeyRules, change: NonNullable<LaneChange["perKey"]> | null): KeyRules {

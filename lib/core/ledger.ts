@@ -10,7 +10,7 @@ import { NOTHING_USED, SessionAccount } from "./session-account.js";
 import type { Task } from "./task.js";
 import { plus } from "./usage.js";
 
-/** What a snapshot keeps of a session. */
+/** The part of a session that a snapshot keeps. */
 export interface StoredSession extends Usage {
   /** Since when no record of it is kept; epoch milliseconds. */
   readonly idleSince?: number;
@@ -18,7 +18,7 @@ export interface StoredSession extends Usage {
 
 export class Ledger {
   readonly #accounts = new Map<string, SessionAccount>();
-  /** Without kept tasks, the longest idle first. */
+  /** Accounts without kept tasks, the longest idle first. */
   readonly #idle = new Fifo<SessionAccount>();
   readonly #clock: Timekeeper;
   readonly #ttlMs: number;
@@ -64,7 +64,7 @@ export class Ledger {
     return Object.fromEntries(all);
   }
 
-  /** What was used in another process, too. */
+  /** Restores the accounts of a snapshot: usage of earlier processes counts too. */
   restore(sessions: { readonly [id: string]: StoredSession }): void {
     const now = this.#clock.now();
     const byAge = Object.entries(sessions).toSorted(([, a], [, b]) => (a.idleSince ?? now) - (b.idleSince ?? now));
@@ -123,7 +123,7 @@ export class Ledger {
     if (this.#sweep === undefined) this.#sweepLater(account);
   }
 
-  /** By what has passed or by the wall clock, whichever is more (C7): the machine may have slept, or another process may have begun the time. */
+  /** Milliseconds until the account may be forgotten. The larger of the measured time and the wall-clock time counts (C7): the machine may have slept, or another process may have begun the time. */
   #leftOf({ idleAt, idleSince }: SessionAccount): number {
     return this.#ttlMs - Math.max(this.#clock.monotonic() - idleAt, this.#clock.now() - idleSince);
   }
@@ -135,7 +135,7 @@ export class Ledger {
 
   readonly #sweepIdle = (): void => {
     this.#sweep = undefined;
-    // Those that something still wants are idle anew, behind the others.
+    // Accounts that are still needed become idle anew, behind the others.
     for (let left = this.#idle.size; left > 0; left--) {
       const account = this.#idle.first();
       if (account === undefined) return;

@@ -14,7 +14,7 @@ export interface Standing extends Ranked {
   readonly isResume: boolean;
 }
 
-/** What bounds the keys of a lane, beside the lane itself. */
+/** The bounds of the keys of a lane, beside those of the lane itself. */
 export interface KeyBounds<S extends Standing> {
   /** Some key may be at a bound. */
   readonly isBounding: boolean;
@@ -41,9 +41,9 @@ class Turn<S extends Standing> {
   readonly key: string | undefined;
   readonly starts = new RankQueue<S>();
   readonly resumes = new RankQueue<S>();
-  /** Its place among all turns: the smallest is next. */
+  /** Place among all turns: the smallest is next. */
   turn: number;
-  /** Its first start may go, so far as its key is asked. */
+  /** The first start may go, as far as its key decides. */
   mayStart = false;
   /** While its key's rate holds its first start back: until when, so far as is known. */
   dueAt: number | undefined;
@@ -60,7 +60,7 @@ class Turn<S extends Standing> {
     return isResume ? this.resumes : this.starts;
   }
 
-  /** Of those that may go. */
+  /** The first of those that may go. */
   first(startsToo: boolean): S | undefined {
     const resume = this.resumes.first();
     const start = startsToo && this.mayStart ? this.starts.first() : undefined;
@@ -134,13 +134,13 @@ export class Line<S extends Standing> {
 
   // ── the bounds of its keys ───────────────────────────────────────────────
 
-  /** What bounds `key` has changed. */
+  /** Called when the bounds of `key` have changed. */
   changed(key: string | undefined): void {
     const turn = this.#turns.get(key);
     if (turn !== undefined) this.#settle(turn);
   }
 
-  /** What bounds every key has changed. */
+  /** Called when the bounds of every key have changed. */
   allChanged(): void {
     for (const turn of this.#turns.values()) this.#settle(turn);
   }
@@ -150,7 +150,7 @@ export class Line<S extends Standing> {
     return this.#due.first()?.rank;
   }
 
-  /** It is `now`: keys whose instant has come are asked again. */
+  /** Asks the keys whose instant has come by `now` again. */
   wake(now: number): void {
     for (let due = this.#due.first(); due !== undefined && due.rank <= now; due = this.#due.first()) {
       const before = due.rank;
@@ -160,7 +160,7 @@ export class Line<S extends Standing> {
     }
   }
 
-  /** Until when the rate of its key holds `key` back, so far as is known; `undefined`: it does not. */
+  /** Instant until which the rate of `key` holds it back, as far as is known; `undefined`: it does not. */
   heldUntil(key: string | undefined): number | undefined {
     return this.#turns.get(key)?.dueAt;
   }

@@ -13,7 +13,7 @@ type EventType = keyof ManagerEventMap;
 interface Added {
   readonly listener: unknown;
   readonly hear: (event: unknown) => void;
-  /** Of adding: one that is added while an event is delivered does not hear it. */
+  /** Order of adding: a listener that is added while an event is delivered does not hear that event. */
   readonly number: number;
   isOff: boolean;
 }

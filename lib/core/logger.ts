@@ -20,7 +20,7 @@ export interface Logger {
   error(message: string, fields?: object): void;
 }
 
-/** Those that errand calls. */
+/** The levels that errand calls. */
 const LEVELS = ["warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
 
@@ -45,7 +45,7 @@ export class GuardedLogger {
   /** Lines were delivered in this macrotask. */
   #isResting = false;
 
-  /** Without a logger every line is dropped. */
+  /** Every line is dropped when there is no logger. */
   constructor(logger: Logger | undefined) {
     this.#logger = logger;
   }
@@ -91,7 +91,7 @@ export class GuardedLogger {
   #say({ level, message, fields }: Line): void {
     try {
       const logger: Logger | undefined = this.#logger;
-      // As a method: most loggers need their `this`. `void` is what the port says; many return a promise.
+      // Called as a method: most loggers need their `this`. `void` is what the port says; many return a promise.
       const answer: unknown = fields === undefined ? logger?.[level](message) : logger?.[level](message, fields);
       if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
         Promise.resolve(answer).then(ignore, ignore);

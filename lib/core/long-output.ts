@@ -77,7 +77,7 @@ export async function readOutput(store: OutputKeeper, taskId: string): Promise<O
   }
 }
 
-/** For those who read history: with its output, or with why it has none. */
+/** The event for readers of history: with its output, or with the reason why it has none. */
 export async function wholeOf(event: TaskEvent, store: OutputKeeper): Promise<TaskEvent> {
   if (!isApart(event)) return event;
   const output = await readOutput(store, event.taskId);

@@ -117,7 +117,7 @@ export class Loop {
     return false;
   }
 
-  /** As `write`, for the function of `attempt`, which may be over though the record is still that of a task that runs (D8). */
+  /** Same as `write`, for the function of `attempt`, which may be over though the record is still that of a task that runs (D8). */
   writeOf(attempt: Attempt, command: Command): boolean {
     if (attempt.phase === "open") return this.write(attempt.task, command);
     this.droppedWrites++;

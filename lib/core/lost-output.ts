@@ -9,13 +9,13 @@ import type { TaskOutcome } from "./record.js";
 export interface LostOutput {
   /** The place that the store names: a file, a row of a table. */
   readonly where: string;
-  /** What is wrong there. */
+  /** The fault that was found there. */
   readonly why: string;
-  /** What the store said. */
+  /** The error of the store. */
   readonly cause?: unknown;
 }
 
-/** For a record, which says why it has no output. */
+/** Words for a record, which says why it has no output. */
 export function lostInWords({ where, why }: LostOutput): string {
   return `it is lost: ${where}: ${why}`;
 }

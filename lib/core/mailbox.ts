@@ -22,7 +22,7 @@ export interface Unread extends Ranked {
 
 export class Mailbox {
   readonly #messages: Message[] = [];
-  /** Of each message, its place in `#messages`. */
+  /** The place of each message in `#messages`. */
   readonly #places = new Map<string, number>();
   #inbound = 0;
   readonly #unread = new RankQueue<Unread>();
@@ -69,7 +69,7 @@ export class Mailbox {
     this.#unread.remove(unread);
   }
 
-  /** It is unread again, in its old place. */
+  /** Makes the message unread again, in its old place. */
   putBack(taken: Unread): void {
     this.#unread.add(taken);
     this.#unreadOf.set(taken.message, taken);

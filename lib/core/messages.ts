@@ -75,7 +75,7 @@ export class Messages {
     }
   }
 
-  /** As `send`, of a message that answers nothing, for a caller that wants to know how far it has come. */
+  /** Same as `send`, for a message that answers nothing and a caller that wants to know how far it has come. */
   pass(task: Task, content: Content): Sent {
     return this.#put(task, this.#make(task, "inbound", content, {}));
   }
@@ -140,7 +140,7 @@ export class Messages {
     });
   }
 
-  /** From the task to its owner. Resolves when stored; from a function that is over it is dropped, and rejects (S2). */
+  /** Sends a message from the task to its owner. Resolves when stored. The message of a function that is over is dropped, and the call rejects (S2). */
   post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
     const { task } = attempt;
     let message: Message;

@@ -13,12 +13,12 @@ export class PendingNotice<T> implements Ranked {
   readonly id: string;
   readonly task: T;
   readonly at: number;
-  /** Its number among all notices: breaks ties of `rank`. */
+  /** Number among all notices: breaks ties of `rank`. */
   readonly order: number;
   /** The notice is delivered once this is stored (D1). */
   readonly seq: number;
   readonly what: Happening;
-  /** Its time; in the queue where it was made never before an earlier one, whatever the clock does (C7). */
+  /** Time of the notice; in the queue where it was made never before an earlier one, whatever the clock does (C7). */
   rank: number;
   place = -1;
 
@@ -51,7 +51,7 @@ export interface NoticeReader<T> {
 /** The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, also when they are evicted (N1). */
 export interface LastBatch<T> {
   readonly tasks: ReadonlyMap<string, T>;
-  /** Those that the text only counts, and the number by which it names them. */
+  /** Notices that the text only counts, and the number by which it names them. */
   readonly counted: ReadonlyMap<string, T>;
   readonly number: number | undefined;
 }
@@ -86,12 +86,12 @@ export class NoticeQueue<T> {
     return this.#size;
   }
 
-  /** It has no notices, nothing can add one, and nothing waits for one. */
+  /** The queue has no notices, nothing can add one, and nothing waits for one. */
   get isIdle(): boolean {
     return this.#size === 0 && this.sources.size === 0 && this.readers.size === 0;
   }
 
-  /** Those of one precedence, oldest first. */
+  /** The notices of one precedence, oldest first. */
   *of(precedence: Precedence): Generator<PendingNotice<T>> {
     const pending = this.#pending.get(precedence);
     if (pending !== undefined) yield* pending.inOrder();
@@ -128,12 +128,12 @@ export class Noticed<T> {
   queue: NoticeQueue<T>;
   /** How many it has made: they are numbered, so that a replay numbers them alike. */
   made = 0;
-  /** Its newest custom events. */
+  /** The newest custom events of the task. */
   emitted: Emitted | undefined;
   /** Most tasks have one notice, and need no index. */
   #only: PendingNotice<T> | undefined;
   #many: Map<string, PendingNotice<T>> | undefined;
-  /** Those of its ends: of a task that was tried again after its end, more than one. */
+  /** The notices of the task's ends: more than one when it was tried again after its end. */
   ends: readonly PendingNotice<T>[] = NONE;
 
   constructor(queue: NoticeQueue<T>) {

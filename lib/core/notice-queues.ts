@@ -11,7 +11,7 @@ export type Queue = NoticeQueue<Task>;
 
 export class NoticeQueues {
   readonly #ofSessions = new Map<string, Queue>();
-  /** Of tasks whose functions are not over. */
+  /** Queues of tasks whose functions are not over. */
   readonly #ofTasks = new Map<Task, Queue>();
   /** The queues of tasks, by family. */
   readonly #families = new Map<string | Task, Set<Queue>>();
@@ -63,7 +63,7 @@ export class NoticeQueues {
     for (const [id, { isIdle, usedAt }] of this.#ofSessions) if (isIdle && usedAt < before) this.#ofSessions.delete(id);
   }
 
-  /** Those to which the queue of `owner` could be passed on, the nearest first (N3). */
+  /** Queues to which that of `owner` could be passed on, the nearest first (N3). */
   *above(owner: NoticeOwner): Generator<Queue> {
     if (typeof owner === "string") return;
     for (let task = owner.parent; task !== undefined; task = task.parent) {
@@ -74,7 +74,7 @@ export class NoticeQueues {
     if (session !== undefined) yield session;
   }
 
-  /** Those that could be passed on to `owner`. */
+  /** Queues that could be passed on to `owner`. */
   *below(owner: NoticeOwner): Generator<Queue> {
     const family = this.#families.get(typeof owner === "string" ? owner : kinOf(owner));
     for (const queue of family ?? []) if (isBelow(queue.owner, owner)) yield queue;

@@ -37,7 +37,7 @@ interface NoticeRooms {
   readonly isClosed: () => boolean;
   /** Something that whoever wrote the loop should know. */
   readonly warn: (what: string) => void;
-  /** It waits for another process: nothing here makes it wake a loop. */
+  /** The task waits for another process: nothing here makes it wake a loop. */
   readonly isParked: (task: Task) => boolean;
   /** Nothing more of it is to be told: its record need not be kept for that. */
   readonly onTold: (task: Task) => void;
@@ -100,7 +100,7 @@ export class Notices {
     const batch = () => this.#given(queue, choose(this.#ready(queue)));
     const limit: Limit<C | undefined> | undefined =
       timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: batch() }) };
-    // What is ready is stored, and an empty batch reports nothing: neither waits for the store (D1, W2).
+    // Ready notices are stored, and an empty batch reports nothing: neither waits for the store (D1, W2).
     const isReady = !this.#ready(queue).isEmpty;
     if (isReady && (coalesceMs === 0 || timeoutMs === 0)) return Promise.resolve(batch());
     if (!this.#mayWake(queue, attempt?.task))

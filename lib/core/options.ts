@@ -121,7 +121,7 @@ export function checkSignal(option: string, value: unknown): void {
   throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);
 }
 
-/** By what a signal does: its class may be that of another realm, or of a library that replaces the platform's. */
+/** Tests what a signal does: its class may be that of another realm, or of a library that replaces the platform's. */
 function isSignal(value: unknown): boolean {
   if (typeof value !== "object" || value === null || !("aborted" in value) || typeof value.aborted !== "boolean")
     return false;

@@ -19,7 +19,7 @@ export class Parking {
     return this.#parked.has(task);
   }
 
-  /** It is this process's again, or over. `false`: it was not parked. */
+  /** The task is this process's again, or over. `false`: it was not parked. */
   leave(task: Task): boolean {
     return this.#parked.delete(task);
   }

@@ -4,7 +4,7 @@ import { Alarm, type Timekeeper } from "./clock.js";
 import type { Link, Task, Watcher } from "./task.js";
 import { unwatch, watch } from "./watchers.js";
 
-/** Until the next attempt may stand in line: `ms` have passed or it is `at` (C7), and `below` are over. */
+/** Lasts until the next attempt may stand in line: `ms` have passed or it is `at` (C7), and `below` are over. */
 export class Pause implements Watcher {
   readonly waiting = undefined;
   readonly #alarm: Alarm;

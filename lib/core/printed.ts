@@ -91,5 +91,5 @@ function shown(value: unknown, most: number, depth: number): string {
   return body === "" ? `a ${tag}` : `a ${tag} {${body}}`;
 }
 const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS }, (_, index) => String(index));
-/** Of a Response, an Event, and the like, whose fields are not their own. */
+/** Fields shown of a Response, an Event, and the like, which have them from their prototype. */
 const WORDS_OF_OTHERS = ["status", "statusText", "url", "code", "type", "message"] as const;

@@ -39,7 +39,7 @@ export class Start {
   readonly key: string | undefined;
   readonly weight: Weight | undefined;
   at: number | undefined;
-  /** What was reported in place of the weight's tokens. */
+  /** Tokens that were reported, in place of the weight's. */
   tokens: number | undefined;
 
   constructor(key: string | undefined, weight: Weight | undefined, at?: number) {
@@ -60,9 +60,9 @@ class Window {
   readonly rule: WindowRule;
   /** In the log: the oldest start that counts. */
   head = 0;
-  /** Of the starts that count. */
+  /** Sum of the starts that count. */
   sum = 0;
-  /** Of the starts that are granted. */
+  /** Sum of the starts that are granted. */
   granted = 0;
   /** Every start that had left by then has left. */
   slidTo = Number.NEGATIVE_INFINITY;
@@ -75,7 +75,7 @@ class Window {
     return at + this.rule.periodMs > this.slidTo;
   }
 
-  /** By how much a start of `weight` is too much. One that is larger than the limit starts when nothing else counts. */
+  /** Amount by which a start of `weight` is too much. A start that is larger than the limit starts when nothing else counts. */
   excess(weight: Weight | undefined): number {
     const { limit, unit } = this.rule;
     return this.sum + this.granted + Math.min(weightIn(weight, unit), limit) - limit;
@@ -206,7 +206,7 @@ export class RateLimiter {
     for (const window of this.#windows) window.sum += start.in(window.rule.unit);
   }
 
-  /** What `start` used is `tokens`, and not what it said before. */
+  /** Replaces what `start` is known to have used by `tokens`. */
   correct(start: Start, tokens: number, now: number): void {
     this.#slide(now);
     const change = tokens - start.in(TOKENS);
@@ -230,7 +230,7 @@ export class RateLimiter {
     return this.#head < this.#log.length;
   }
 
-  /** Of each window: what counts in it, granted starts included. */
+  /** The amount that counts in each window, granted starts included. */
   used(now: number): readonly (WindowRule & { readonly used: number })[] {
     this.#slide(now);
     return this.#windows.map(({ rule, sum, granted }) => ({ ...rule, used: sum + granted }));

@@ -10,11 +10,11 @@ import type { Task } from "./task.js";
 
 export type TaskNotice = PendingNotice<Task>;
 
-/** What one batch has of them (N1). */
+/** The notices of one batch (N1). */
 export interface ChosenNotices {
-  /** Those that its text shows or counts, oldest first: what `ack` acknowledges. */
+  /** Notices that the text shows or counts, oldest first: what `ack` acknowledges. */
   readonly covered: readonly TaskNotice[];
-  /** Those of them that it only counts, and the number by which it names them. */
+  /** Notices among them that the text only counts, and the number by which it names them. */
   readonly counted: readonly TaskNotice[];
   readonly number: number | undefined;
 }
@@ -33,7 +33,7 @@ export class ReadyNotices {
     return true;
   }
 
-  /** Those of one precedence, oldest first; read one at a time. */
+  /** The notices of one precedence, oldest first; read one at a time. */
   *of(precedence: Precedence): Generator<TaskNotice> {
     const pending = this.#queue.of(precedence);
     const among = precedence === "message" ? merged(pending, messagesFor(this.#queue)) : pending;

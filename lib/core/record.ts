@@ -127,7 +127,7 @@ export interface LinksInput {
   readonly resourceIds?: readonly string[] | undefined;
 }
 
-/** What one start takes from the windows of its lane, by unit. */
+/** Amounts that one start takes from the windows of its lane, by unit. */
 export interface Weight {
   /** A finite number ≥ 0. Default 1 for `starts`, 0 for every other unit. */
   readonly [unit: string]: number;
@@ -194,7 +194,7 @@ export interface TaskRecord {
   readonly summary?: string;
   readonly usage: Usage;
   readonly budget?: Readonly<Budget>;
-  /** What a start of it takes from the windows of its lane, if its spawn or its kind says so. */
+  /** Amounts that each start of the task takes from the windows of its lane, if its spawn or its kind says so. */
   readonly weight?: Weight;
   readonly artifacts: readonly Artifact[];
   readonly links: TaskLinks;

@@ -52,7 +52,7 @@ export interface Reattached {
   readonly task: Task;
   /** `undefined`: it has the function of its spawn, in this process. */
   readonly kind: KindParts | undefined;
-  /** Its process died before `close()` said that it would end. */
+  /** The process died before `close()` said that it would end. */
   readonly isSudden: boolean;
 }
 
@@ -160,7 +160,7 @@ function stopLate({ loop }: RecoveryRooms, task: Task, now: number): void {
   for (const below of attachedDescendantsOf(task)) stop(below, "cancel");
 }
 
-/** What becomes of each that is not over, parents before children; those that are missing in it are over. */
+/** The fate of each task that is not over, parents before children; a task that is missing in it is over. */
 export function fatesOf(rooms: FateRooms, living: readonly Task[]): ReadonlyMap<Task, Fate> {
   const fates = new Map<Task, Fate>();
   for (const task of living) {
@@ -184,7 +184,7 @@ function fateOf({ kinds, isDeclared }: FateRooms, task: Task, fates: ReadonlyMap
   return isDeclared(lane) ? { kind } : { wait: Object.freeze({ on: "lane", lane: lane.name }) };
 }
 
-/** Of one that is resumed by no process. */
+/** Ends a task that no process resumes. */
 function lose({ kinds, runner, logger }: RecoveryRooms, task: Task, process: Runtime | undefined): void {
   const { state } = task;
   const isExhausted = !isStopped(state) && state.outcome === undefined && kinds.of(task)?.canReattach !== undefined;
@@ -248,7 +248,7 @@ class Asking {
   readonly #replay: Pick<Replay, "processOf">;
   readonly #verdicts = new Map<Task, Promise<boolean>>();
   readonly #kinds = new Map<Task, KindParts>();
-  /** Of each kind by itself. */
+  /** The limit of each kind by itself. */
   readonly #limits = new Map<string, LimitFunction>();
   readonly #undecided = new Set<Task>();
   readonly #reattached: Reattached[] = [];
@@ -268,7 +268,7 @@ class Asking {
     this.#verdicts.set(task, this.#verdict(task, kind, above));
   }
 
-  /** Those that go on by now. */
+  /** The tasks that are resumed by now. */
   async answers(): Promise<readonly Reattached[]> {
     if (this.#undecided.size === 0) return this.#reattached;
     const { loop, patienceMs } = this.#rooms;
@@ -327,7 +327,7 @@ class Asking {
     return false;
   }
 
-  /** It was parked meanwhile, and may have been stopped. */
+  /** The task was parked meanwhile, and may have been stopped. */
   #decideLate(task: Task, kind: KindParts, goesOn: boolean): boolean {
     const { unpark, isClosed, durable } = this.#rooms;
     if (task.isOver || isClosed()) return false;

@@ -42,11 +42,11 @@ export interface ReplayRooms {
   readonly report: (task: Task, usage: UsageReport) => void;
 }
 
-/** Of a journal whose tasks join those of this process. */
+/** A journal whose tasks join those of this process. */
 export interface Beside {
   /** Ids of the tasks that stay in it. */
   readonly left: ReadonlySet<string>;
-  /** Who had it. */
+  /** The process that had the journal. */
   readonly writer: Runtime;
   /** A task of this process that waits for the one of this record, which has not ended: it takes its place (D9). */
   readonly standbyFor?: (record: TaskRecord) => Task | undefined;
@@ -84,7 +84,7 @@ export class Replay {
     return this.#renamed;
   }
 
-  /** It has lost its id to a task of this process, which does its work. */
+  /** The task has lost its id to a task of this process, which does its work. */
   isRenamed({ id }: Task): boolean {
     return this.#renamedTo.has(id);
   }
@@ -214,7 +214,7 @@ export class Replay {
     return task;
   }
 
-  /** From where the other process left it: with its checkpoint, its attempts and its words. */
+  /** Continues from where the other process left the task: with its checkpoint, its attempts and its words. */
   #takePlace(task: Task, state: TaskState): Task {
     task.state = state;
     task.touch();
@@ -223,7 +223,7 @@ export class Replay {
     return task;
   }
 
-  /** Its own, unless a task of this process has that. */
+  /** The task's own id, unless a task of this process has that id. */
   #idFor(id: string, { instanceId }: Runtime): string {
     const { registry } = this.#rooms;
     const known = this.#renamed.get(id) ?? id;
@@ -259,7 +259,7 @@ export class Replay {
   }
 }
 
-/** As it is, unless its task was renamed. */
+/** The item as it is, unless its task was renamed. */
 function ofTask<T extends { readonly taskId: string }>({ id }: Task, what: T): T {
   return what.taskId === id ? what : { ...what, taskId: id };
 }

@@ -171,7 +171,7 @@ function outputOf(of: {
   return of.outputOmitted === undefined ? undefined : { outputOmitted: of.outputOmitted };
 }
 
-/** What a store said of one that is lost is not JSON, and stays as it is. */
+/** The error that a store gave for a lost output is not JSON, and stays as it is. */
 function freezeOutput(output: Output | undefined): Output | undefined {
   return output !== undefined && "outputLost" in output ? Object.freeze(output) : freezeJson(output);
 }

@@ -70,7 +70,7 @@ export class Retainer {
     if (this.#pinned.has(task)) this.#drop(task);
   }
 
-  /** Those below `parent`, which has ended, whose turn has come. */
+  /** The pinned tasks directly below `parent`, which has ended. */
   #kept(parent: Task): readonly Task[] {
     return this.#pinned.size === 0 ? [] : [...childrenOf(parent)].filter((child) => this.#pinned.has(child));
   }

@@ -39,7 +39,7 @@ export interface RetryPolicy extends RetryHooks {
   readonly limits: RetryLimits;
 }
 
-/** What no journal can carry. */
+/** The functions of a `retry`, which no journal can carry. */
 export interface RetryHooks {
   readonly retryIf: RetryOptions["retryIf"];
   readonly backoffOf: BackoffOf | undefined;
@@ -68,7 +68,7 @@ export function takeRetry(retry: RetryOptions | undefined): RetryPolicy | undefi
 
 const DEFAULT_BACKOFF_MS = 1_000;
 
-/** What `backoffOf` said, if it can be waited for. `undefined`: it leaves it to the default. */
+/** The pause that `backoffOf` returned, if it can be waited for. `undefined`: the default applies. */
 export function checkedBackoff(said: unknown): number | undefined {
   if (said === undefined) return undefined;
   refusePromise("backoffMs", said);
@@ -78,7 +78,7 @@ export function checkedBackoff(said: unknown): number | undefined {
   return Math.min(Number(said), Number.MAX_SAFE_INTEGER);
 }
 
-/** What `retryIf` said. A promise is true whatever it gives, and no caller handles its rejection (C5). */
+/** The answer of `retryIf`. A promise is refused: it would be true whatever it gives, and no caller handles its rejection (C5). */
 export function checkedAnswer(said: unknown): boolean {
   refusePromise("retryIf", said);
   return Boolean(said);

@@ -59,7 +59,7 @@ interface RunnerRooms {
   readonly staysActive: (task: Task) => boolean;
   /** It stays active, and is nothing of this process any more. */
   readonly onParked: (task: Task) => void;
-  /** It is active, and this process cannot run it (D4). */
+  /** The task is active, and this process cannot run it (D4). */
   readonly isParked: (task: Task) => boolean;
   /** Resolves once every fact up to `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
@@ -95,7 +95,7 @@ export class Runner {
     const { work, context } = task;
     // Over, or stopped since and waiting for its children alone: its slot is gone.
     if (work === undefined || context === undefined || task.state.stop !== undefined) return;
-    // Its lane has other bounds by now (L10): it stands in line again.
+    // The lane has other bounds by now (L10): the task stands in line again.
     if (!task.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
     const isRetry = task.state.details.notBeforeAt !== undefined;
@@ -197,7 +197,7 @@ export class Runner {
     return loop.clock.now() + (this.#backoffSaid(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
   }
 
-  /** What a user's function says of the pause; `undefined`: nothing, or nothing that can be waited for. */
+  /** The pause that the user's function returned; `undefined`: none, or none that can be waited for. */
   #backoffSaid(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
     if (retry.backoffOf === undefined) return undefined;
     try {

@@ -21,7 +21,7 @@ export type Verdict =
 /** A schema that checks later has this long. */
 const LATER_MS = 10_000;
 
-/** What `schema` makes of `value`; at once, unless the schema takes its time. Never throws and never rejects. */
+/** The verdict of `schema` on `value`; at once, unless the schema checks later. Never throws and never rejects. */
 export function judge(schema: StandardSchemaV1, value: unknown, clock: Timekeeper): Verdict | Promise<Verdict> {
   try {
     const result: unknown = schema["~standard"].validate(value);
@@ -31,7 +31,7 @@ export function judge(schema: StandardSchemaV1, value: unknown, clock: Timekeepe
   }
 }
 
-/** As `judge`, for what must be known within the call. `TypeError`: the schema checks later. */
+/** Same as `judge`, for a verdict that must be known within the call. `TypeError`: the schema checks later. */
 export function judgeNow(schema: StandardSchemaV1, value: unknown, what: string): Verdict {
   try {
     const result: unknown = schema["~standard"].validate(value);
@@ -78,7 +78,7 @@ function noResult(): Verdict {
   return { fits: false, issues: [{ message: "its schema returned neither a value nor a list of issues" }] };
 }
 
-/** As the library made it, where it is one. */
+/** The issue as the library made it, where it is one. */
 function issueOf(issue: unknown): StandardSchemaV1.Issue {
   const isObject = typeof issue === "object" && issue !== null;
   const { message, path } = isObject ? (issue as { readonly message?: unknown; readonly path?: unknown }) : {};

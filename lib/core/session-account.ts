@@ -8,7 +8,7 @@ import { NOTHING_SPENT } from "./usage.js";
 
 export const NOTHING_USED: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 0 });
 
-/** What the tasks of one session may take together. */
+/** The bounds on what the tasks of one session take together. */
 export interface SessionBounds {
   readonly maxLiving?: number | undefined;
   readonly maxQueued?: number | undefined;
@@ -27,7 +27,7 @@ export class SessionAccount implements Placed {
   /** Tasks whose records are kept, the living ones included. */
   kept = 0;
   bounds: SessionBounds = NO_BOUNDS;
-  /** Its living tasks were stopped because its budget was spent. */
+  /** The living tasks were stopped because the budget was spent. */
   isSpent = false;
   /** In the queue of the accounts that may be forgotten. */
   place = -1;

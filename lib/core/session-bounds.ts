@@ -17,7 +17,7 @@ export interface SessionLimits {
   maxQueued?: number | undefined;
 }
 
-/** What one session may take of its manager, for all its tasks together. A field that is left out keeps the value that it had. */
+/** Bounds on what all tasks of one session take of their manager together. A field that is left out keeps the value that it had. */
 export interface SessionOptions {
   limits?: SessionLimits | undefined;
   /**

@@ -20,7 +20,7 @@ export interface Threw {
   readonly error: unknown;
   /** Left out where nobody asks: how a stopped task ended is said by what stopped it. */
   readonly failure: TaskFailure | undefined;
-  /** What it threw, and what is below, of a task that a limit stopped; left out where that is the stop itself. */
+  /** The error that a task threw after a limit stopped it, with the causes below; left out where that error is the stop itself. */
   readonly causes?: readonly FailureCause[];
 }
 /** `silent`: it did not end, within the grace. `unstarted`: it never began. */
@@ -34,7 +34,7 @@ export function threw(error: unknown): Threw & { readonly failure: TaskFailure }
   return { how: "threw", error, failure: toFailure(codeOfThrown(error), error) };
 }
 
-/** Of a task that was stopped before: a sweep of thousands reads no stack. One that a limit stopped may have had a reason to be late. */
+/** The words of a task that was stopped before. A sweep of thousands reads no stack; a task that a limit stopped may have had a reason to be late. */
 export function threwStopped(error: unknown, stop: StopReason): Threw {
   const isSwept = stop === "cancel" || stop === "shutdown" || read(() => isErrandError(error, "TASK_CANCELLED"));
   return { how: "threw", error, failure: undefined, ...(isSwept === false ? { causes: reasonsOf(error) } : {}) };

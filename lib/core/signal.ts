@@ -33,7 +33,7 @@ function controllerFor(): AbortController {
   }
 }
 
-/** What an aborted signal aborted with. Some that libraries make say nothing. */
+/** The reason of an aborted signal. Some signals that libraries make have none. */
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason === undefined ? new DOMException("This operation was aborted", "AbortError") : signal.reason;
 }

@@ -25,7 +25,7 @@ export class Slots<S extends Slotted> {
   #concurrency: number;
   #held = 0;
   #queued = 0;
-  /** Those that belong to no session. */
+  /** Tasks in line that belong to no session. */
   #queuedOfNone = 0;
   #arrived = 0;
 
@@ -234,5 +234,5 @@ export class Slots<S extends Slotted> {
   }
 }
 
-/** What has a slot: a task, or an attempt of it that another has followed. */
+/** A holder of a slot: a task, or an attempt of it that another has followed. */
 export type Holder = Pick<Slotted, "laneKey" | "holdsSlot" | "start">;

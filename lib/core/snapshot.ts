@@ -48,7 +48,7 @@ export interface Snapshot {
   readonly requests: readonly InboxRequest[];
   /** What named sessions have used, tasks that are not kept any more included. */
   readonly sessions: { readonly [id: string]: StoredSession };
-  /** What the windows of rated lanes count. */
+  /** The starts that the windows of rated lanes count. */
   readonly starts?: StoredStarts;
 }
 

@@ -104,7 +104,7 @@ export const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefin
 export const NO_OPTIONS: SpawnOptions = Object.freeze({});
 
 interface Beside {
-  /** Of its parent. */
+  /** The traits of the parent. */
   readonly inherited: TaskTraits | undefined;
   /** When its spawner says nothing of that. */
   readonly wake: Wake | undefined;
@@ -182,7 +182,7 @@ export function checkSpawnNames(options: object): void {
   checkKnown("spawn", options, SPAWN_OPTIONS);
 }
 
-/** What `checkSpawnNames` has let through. */
+/** Checks the values of options whose names `checkSpawnNames` has accepted. */
 export function checkSpawnOptions(options: SpawnOptions): void {
   checkText("id", options.id);
   checkText("name", options.name);

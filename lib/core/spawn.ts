@@ -85,7 +85,7 @@ interface SpawnRooms {
   /** Why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
   readonly onCreated: (task: Task) => void;
-  /** Of a session that has tasks, or bounds. */
+  /** The account of a session that has tasks, or bounds. */
   readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
   /** A new attempt takes the place of a task that has ended. */
   readonly onReplaced: (task: Task) => void;
@@ -95,7 +95,7 @@ interface SpawnRooms {
   readonly cancelling: ReadonlyMap<Task | string, number>;
 }
 
-/** Whose a spawn is: a session's, which has an account once it has tasks or bounds, or the program's. */
+/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
 interface Owner {
   readonly sessionId: string | undefined;
   readonly account: SessionAccount | undefined;
@@ -300,7 +300,7 @@ export class Spawner {
     deskOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
 
-  /** Of a task that is parked: its total time passes all the same. */
+  /** Sets the total limit of a parked task: its total time passes all the same. */
   limitTotal(task: Task): void {
     const totalDeadlineAt = task.traits.limits?.totalDeadlineAt;
     if (totalDeadlineAt !== undefined) this.#limit(task, { totalDeadlineAt });
@@ -327,7 +327,7 @@ export class Spawner {
     if (limits !== undefined) this.#limit(task, limits);
     if (isSudden) deskOf(task).startsStored = true;
     const { clock } = loop;
-    // It is as old as it was: its age counts, and not what the wall clock was set to before or since.
+    // The task is as old as it was: its age counts, and not what the wall clock was set to before or since.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
     const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
     const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();

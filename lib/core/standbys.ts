@@ -56,7 +56,7 @@ export class Standbys {
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
   }
 
-  /** It is this process's to run now. */
+  /** The task is this process's to run now. */
   leave(task: Task): void {
     this.#waiting.delete(task);
   }
@@ -191,7 +191,7 @@ interface Content {
   readonly traits: { readonly kind: string | undefined; readonly input: Json | undefined };
 }
 
-/** As `isSameJson` compares: the order of fields says nothing. */
+/** Fields in one order, because `isSameJson` ignores their order too. */
 function sorted(json: Json): Json {
   if (typeof json !== "object" || json === null) return json;
   if (Array.isArray(json)) return json.map(sorted);

@@ -60,7 +60,7 @@ export interface TaskTraits {
   /** `undefined`: as its parent's loop reads notices, or does not. */
   readonly wake: Wake | undefined;
   readonly budget: Readonly<Budget> | undefined;
-  /** What a start of it takes from the windows of its lane. */
+  /** Amounts that each start of the task takes from the windows of its lane. */
   readonly weight: Weight | undefined;
 }
 export const NO_TRAITS: TaskTraits = Object.freeze({
@@ -277,7 +277,7 @@ function inOrder(newest: Made): readonly Artifact[] {
   return Object.freeze(artifacts.reverse());
 }
 
-/** As a record has it. */
+/** The output in the form of a record. */
 function shown(output: Output): Pick<TaskRecord, "output" | "outputOmitted"> {
   return "outputLost" in output ? { outputOmitted: lostInWords(output.outputLost) } : output;
 }
@@ -295,7 +295,7 @@ export function hasDiedRunning({ status, stop }: TaskState): boolean {
   return status === "running" && stop === undefined;
 }
 
-/** It waits for a process that can resume it; this one cannot (D4). */
+/** The task waits for a process that can resume it; this one cannot (D4). */
 export function isParked({ blockedOn }: TaskState): boolean {
   if (!Array.isArray(blockedOn)) return false;
   const [wait] = blockedOn as readonly Wait[];

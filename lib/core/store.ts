@@ -90,7 +90,7 @@ export interface TaskStore {
 export interface SharedJournals {
   /** How long a sign of life counts. */
   readonly leaseMs: number;
-  /** Without it, each journal has ids of its own. */
+  /** The ids of the whole store. In a store without this field each journal has its own ids. */
   readonly ids?: SharedIds;
   /** The name of the journal that `peek` and `read` of the store are of; `undefined`: there is none. Without this, a view shows its tasks twice when the store is not open. */
   own?(): Promise<string | undefined>;
@@ -102,14 +102,14 @@ export interface SharedJournals {
   seize(name: string): Promise<SeizedJournal | undefined>;
 }
 
-/** What stays in a journal of which the other tasks are taken. */
+/** The part that stays in a journal of which the other tasks are taken. */
 export interface LeftBehind {
   readonly snapshot: Json;
-  /** It stands for every event of that journal up to this one: there is none behind it. */
+  /** The snapshot stands for every event of that journal up to this `seq`: there is none behind it. */
   readonly seq: number;
   /** Tasks whose outputs stay too, by id. */
   readonly outputs: readonly string[];
-  /** Its tasks whose ids were given by a spawner. */
+  /** Ids of the tasks in it whose ids a spawner gave. */
   readonly ids: readonly string[];
 }
 
@@ -129,11 +129,11 @@ export interface IdEnd {
 export interface HeldId extends IdClaim {
   /** The writer's own. */
   readonly isOwn: boolean;
-  /** Who has that journal, or had it last. */
+  /** The process that has that journal, or had it last. */
   readonly writer: Runtime;
-  /** Of a task that has ended: the last event that was given with its id. */
+  /** The last event that was given with the id, when the task has ended. */
   readonly end?: TaskEvent;
-  /** Of an end that has its output apart. */
+  /** The output of an end that has its output apart. */
   readonly output?: Json;
 }
 
@@ -147,7 +147,7 @@ export interface SharedIds {
    * another journal has, unless their task was interrupted; then nothing is kept, and the same events may be appended again.
    */
   append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
-  /** Those of them that some journal has. */
+  /** The ids among them that some journal has. */
   find(ids: readonly string[]): Promise<readonly HeldId[]>;
   /** The records of the writer's own tasks are not kept any more: their ids are free. */
   forget(ids: readonly string[]): Promise<void>;

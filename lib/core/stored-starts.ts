@@ -10,17 +10,17 @@ import type { Task } from "./task.js";
 
 /** One start that a window counts. */
 export interface StoredStart {
-  /** By the wall clock. */
+  /** Instant of the start by the wall clock, in epoch milliseconds. */
   readonly at: number;
   readonly key?: string;
   readonly weight?: Weight;
-  /** What was reported in place of the weight's tokens. */
+  /** Tokens that were reported, in place of the weight's. */
   readonly tokens?: number;
   /** While its task lives: what it reports from now on is this start's. */
   readonly taskId?: string;
 }
 
-/** By lane. */
+/** The starts of each lane. */
 export type StoredStarts = { readonly [lane: string]: readonly StoredStart[] };
 
 type Lanes = ReadonlyMap<string, Lane<Task>>;
@@ -61,7 +61,7 @@ export class ReplayedStarts {
     this.#lanes = lanes;
   }
 
-  /** Of a snapshot; one from before there were windows has none. */
+  /** Takes the starts of a snapshot; a snapshot from before there were windows has none. */
   stored(starts: StoredStarts | undefined): void {
     for (const [name, ofLane] of Object.entries(starts ?? {})) {
       const lane = this.#lanes.get(name);

@@ -24,7 +24,7 @@ interface Asked<T> {
   reject(error: unknown): void;
 }
 
-/** Its interfaces have one form in every version of TypeScript from 5.4 on; that of `AsyncIterableIterator` has changed. */
+/** The two interfaces have one form in every version of TypeScript from 5.4 on; that of `AsyncIterableIterator` has changed. */
 export class Stream<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> {
   readonly #source: Source<T>;
   readonly #signal: AbortSignal | undefined;

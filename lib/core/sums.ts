@@ -13,21 +13,21 @@ interface Summed {
   readonly parent: Summed | undefined;
   readonly root: Summed;
   readonly family: Sums;
-  /** What the record shows has changed. */
+  /** Called when what the record shows has changed. */
   touch(): void;
 }
 
 export class Sums {
   /** All that were ever spawned below the task. */
   tasksBelow = 0;
-  /** By the task and everything below it; `ownSpent` is the part of the task itself. */
+  /** Usage of the task and everything below it; `ownSpent` is the part of the task itself. */
   spent: Spent = NOTHING_SPENT;
   ownSpent: Spent = NOTHING_SPENT;
   /** Not added to the parent yet. */
   owedTasks = 0;
   owedSpent: Spent = NOTHING_SPENT;
   isOwing = false;
-  /** Of a root: the tasks below it that owe, by depth. */
+  /** The tasks below a root that owe, by depth. */
   owing: Summed[][] | undefined;
 }
 
@@ -66,7 +66,7 @@ export function settle({ root }: Summed): void {
       family.owedTasks = 0;
       family.owedSpent = NOTHING_SPENT;
       family.isOwing = false;
-      // What it owes the parent, the parent may owe in its turn.
+      // The parent may owe the same amount in its turn.
       if (parent !== undefined) add(parent, owedTasks, owedSpent === NOTHING_SPENT ? undefined : owedSpent);
     }
   }

@@ -16,7 +16,7 @@ import { unref } from "./instants.js";
 /** Compared, never called: whether something else is there by now. */
 const atImport = { Date, setTimeout, performanceNow: performanceNow() };
 
-/** What `passedMs` was last read from, and its reading. */
+/** The platform's function that was read last, and its reading. */
 let source: unknown;
 let lastAt = 0;
 let passedMs = 0;
@@ -38,7 +38,7 @@ function monotonic(): number {
   return passedMs;
 }
 
-/** Of a fake timer. Afterwards: what happened before it fired may have happened at any time since it was set. */
+/** Counts the time of a fake timer after `fn` has run: whatever happened before it fired may have happened at any time since it was set. */
 function counted(fn: () => void, ms: number): () => void {
   const dueAt = monotonic() + ms;
   return () => {

@@ -17,11 +17,11 @@ import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "./
 import type { Task } from "./task.js";
 import { viewCore } from "./view-core.js";
 
-/** What is to become of a journal. */
+/** The plan for a journal. */
 interface Plan {
   /** Tasks that stay in it, by id. */
   readonly ids: ReadonlySet<string>;
-  /** That journal as it is given back; `undefined`: nothing stays. */
+  /** The journal as it is given back; `undefined`: nothing stays. */
   readonly left: LeftBehind | undefined;
   /** Whether there is anything to take. */
   readonly takes: boolean;
@@ -38,7 +38,7 @@ export class Takeover {
   readonly #committer: Committer;
   /** Made, and not stored yet: that is tried again. */
   readonly #made = new WeakMap<SeizedJournal, Made>();
-  /** By name of a journal in which there is nothing to take: its version then. */
+  /** Versions of the journals in which there was nothing to take, by name. */
   readonly #passedOver = new Map<string, string>();
 
   constructor(core: Core, rooms: RecoveryRooms, committer: Committer) {
@@ -50,7 +50,7 @@ export class Takeover {
   /** Whether a free journal has anything that this process can resume. Asked again, it reads nothing until the journal has changed. */
   async isWanted(journal: OtherJournal): Promise<boolean> {
     const { name, version } = journal;
-    // With a kind that a waiting task has brought, there may be more to take.
+    // A kind that a waiting task has brought may allow to take more.
     if (this.#passedOver.get(name) === version && !this.#core.standbys?.isAnyWaiting) return false;
     const stored = await journal.peek();
     const { takes } = this.#plan(await readJournal(journal, stored), journal);
@@ -183,7 +183,7 @@ export async function unwantedIn(core: Core, shared: SharedJournals): Promise<re
     try {
       if (!(await isLacking(core, journal))) break;
     } catch {
-      // It was taken meanwhile, or is broken: that is for `open` to find.
+      // The journal was taken meanwhile, or is broken: `open` finds out which.
       break;
     }
     unwanted.push(journal.name);

@@ -113,7 +113,7 @@ export class Task implements TaskSpec, Slotted {
   /** Another object only when a new attempt takes the place of an ended parent. */
   parent: Task | undefined;
   readonly root: Task;
-  /** Of a root: it, or a task below it, has or had a budget. */
+  /** True for a root when it, or a task below it, has or had a budget. */
   hasBudgets = false;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
@@ -130,7 +130,7 @@ export class Task implements TaskSpec, Slotted {
   start: Start | undefined;
 
   // ── the ledger ──
-  /** Of its session; `undefined` in no session. */
+  /** The account of the task's session; `undefined` in no session. */
   account: SessionAccount | undefined;
 
   // ── who waits for it ──
@@ -275,7 +275,7 @@ export interface OpenWait<T> {
   reject(error: unknown, handing?: Handing): void;
 }
 
-/** What ends a wait before what it waits for (W2). Its value reports only what is stored. */
+/** A limit that ends a wait before what the wait is for (W2). The value reports only what is stored. */
 export interface Limit<T> {
   /** Milliseconds. */
   readonly ms: number;
@@ -302,7 +302,7 @@ export interface Pending extends Delivery, OpenWait<never> {
   readonly tells: boolean;
   /** The other managers whose store it waits for as well (D1). */
   homes: StoredIn[] | undefined;
-  /** Its delivery waits for the store, at this place. */
+  /** The delivery of the wait waits for the store, at this place. */
   hold(held: Held): void;
   /** The signal that may withdraw it has aborted. */
   abort(reason: unknown): void;

@@ -27,9 +27,9 @@ interface UnreadRooms {
   readonly logger: GuardedLogger;
   /** A listener of `task.failed` hears of each: it is the caller's report. */
   readonly isHeard: () => boolean;
-  /** Its end is stored: callers are given it from then on. */
+  /** The end of the task is stored: callers receive it from then on. */
   readonly hasStored: (task: Task) => boolean;
-  /** What is not told now is told by the next process. */
+  /** There is a store: what is not reported now, the next process reports. */
   readonly hasStore: () => boolean;
 }
 
@@ -37,7 +37,7 @@ export class UnreadFailures {
   readonly #rooms: UnreadRooms;
   /** When each ended, on the monotonic clock; the oldest first. */
   readonly #since = new Map<Task, number>();
-  /** Those that a loop is still to be told of. */
+  /** Failures that are still a notice for a loop. */
   readonly #noticed = new Set<Task>();
   #alarm: Alarm | undefined;
 
@@ -86,7 +86,7 @@ export class UnreadFailures {
     this.#rest();
   };
 
-  /** No caller reads any more: the manager is closed, or the process exits. */
+  /** No caller reads from now on: the manager is closed, or the process exits. */
   close(): void {
     for (const task of [...this.#since.keys(), ...this.#noticed]) {
       this.forget(task);
@@ -114,7 +114,7 @@ function isNoticed({ noticed }: Task): boolean {
   return noticed !== undefined && noticed.ends.length > 0;
 }
 
-/** Managers with failures that nobody has read: a program that only spawns ends before any alarm. */
+/** Managers with failures that no caller has read: a program that only spawns ends before any alarm. */
 const unread = new Set<UnreadFailures>();
 
 function awaitExit(room: UnreadFailures): void {

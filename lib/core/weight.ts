@@ -31,7 +31,7 @@ export function weightIn(weight: Weight | undefined, unit: string): number {
   return weight?.[unit] ?? (unit === STARTS ? 1 : 0);
 }
 
-/** What a window of a lane is declared with. */
+/** The part of a window's declaration that is read here. */
 interface Limited {
   readonly limit: number;
   readonly periodMs: number;

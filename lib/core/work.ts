@@ -22,7 +22,7 @@ export interface KindParts {
   readonly name: string;
   readonly description: string | undefined;
   readonly input: StandardSchemaV1 | undefined;
-  /** What a model, or a form, is told of the input, where its schema cannot say it. */
+  /** JSON Schema of the input for a model, or a form, where the input's own schema cannot say it. */
   readonly inputJsonSchema: Json | undefined;
   readonly output: StandardSchemaV1 | undefined;
   readonly checkpoint: StandardSchemaV1 | undefined;

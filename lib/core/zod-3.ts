@@ -113,7 +113,7 @@ function choicesOf(values: unknown): readonly Json[] {
     .map(([, value]) => (isScalar(value) ? value : null));
 }
 
-/** What a method of it gives. */
+/** The value that the method returns. */
 function called(parts: Parts, method: string): unknown {
   const found = parts[method];
   return typeof found === "function" ? Reflect.apply(found, parts, []) : found;

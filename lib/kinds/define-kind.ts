@@ -74,13 +74,13 @@ export interface KindDefinition<In, I, R, T, C> {
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
   /** When its spawn says none. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
   retry?: RetryOptions | undefined;
-  /** As the spawn option, for spawns without it. */
+  /** Same as the spawn option, for spawns that leave it out. */
   timeoutMs?: number | undefined;
-  /** As the spawn option, for spawns without it. */
+  /** Same as the spawn option, for spawns that leave it out. */
   elapsedTimeoutMs?: number | undefined;
   /** When its spawn says none. */
   lane?: string | undefined;
-  /** What each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
+  /** Amounts that each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 

@@ -4,7 +4,7 @@
 // needed; and always the cause. The call that loads it is written out where it is needed, so that a bundler finds the package by its name.
 
 import * as nodeModule from "node:module";
-// As a whole: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
+// The whole module is imported: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
 import { messageOf } from "../core/failure.js";
 import { fieldOf } from "../core/printed.js";
 
@@ -12,15 +12,15 @@ export interface Peer {
   readonly name: string;
   /** The versions that errand is tested with, in words. */
   readonly versions: string;
-  /** What it is for, as a clause: "A process is started by". */
+  /** The purpose of the package, as a clause: "A process is started by". */
   readonly use: string;
-  /** What `npm install` takes on this runtime. */
+  /** The argument of `npm install` on this runtime. */
   readonly install: string;
   /** Why a version that is installed may not load. */
   readonly hint?: string;
 }
 
-/** For a load that failed. A module that is missing below the package is a package that fails. */
+/** The error for a load that failed. A module that is missing below the package is a package that fails. */
 export function peerError(peer: Peer, cause: unknown): Error {
   const { name, use, install, hint } = peer;
   const why = firstLineOf(cause);
@@ -30,7 +30,7 @@ export function peerError(peer: Peer, cause: unknown): Error {
   return new Error(`${use} the package ${name}, which is installed and could not be loaded: ${why}${more}`, { cause });
 }
 
-/** For a version that loads and has not what errand needs. */
+/** The error for a version that loads and has not what errand needs. */
 export function unfitError({ name, versions, use, install }: Peer, missing: string): Error {
   return new Error(
     `${use} the package ${name}, and the version that is installed has no ${missing}: errand needs ${name} ${versions}: npm install ${install}`,

@@ -139,7 +139,7 @@ class Answers<R> {
     }
   }
 
-  /** It is its turn. */
+  /** The task's turn has come. */
   async #ask(): Promise<unknown> {
     const ctx = this.#ctx;
     const { clock } = Context.coreOf(ctx).loop;

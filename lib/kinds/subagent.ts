@@ -39,7 +39,7 @@ export interface SubagentDefinition<In, I> {
   timeoutMs?: number | undefined;
   elapsedTimeoutMs?: number | undefined;
   retry?: RetryOptions | undefined;
-  /** What each start takes from the windows of its lane, when its spawn does not say. */
+  /** Amounts that each start takes from the windows of its lane, when its spawn does not say. */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 

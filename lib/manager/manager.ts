@@ -213,7 +213,7 @@ export class TaskManager extends Scope {
     return this.core.events(from, matches, signal);
   }
 
-  /** Of the first event that a reader wants; `undefined`: the oldest kept. */
+  /** `seq` of the first event that a reader wants; `undefined`: the oldest kept. */
   #firstSeq(from: unknown): number | undefined {
     const { nextSeq } = this.core.loop;
     if (from === "now") return nextSeq;

@@ -208,14 +208,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     BRAND.mark(this.prototype, (context: Context) => context.core);
   }
 
-  /** Of the context of any copy: a kind that another one made runs here. */
+  /** The core of the context of any copy: a kind that another copy made runs here. */
   static coreOf(ctx: object): Core {
     const core = ctx instanceof Context ? ctx.core : BRAND.read("ctx", ctx);
     if (core === undefined) throw new TypeError("ctx must be the context of a task");
     return core;
   }
 
-  /** For what is built of a context: waits as `ctx.sleep`, until an instant, and no longer than until the wall clock is found to be set. */
+  /** Waits as `ctx.sleep` does, until an instant, and no longer than until the wall clock is found to be set. Used by kinds that are built on a context. */
   static sleepUntil(ctx: object, at: number): Promise<void> {
     if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
     return ctx.core.sleepUntil(ctx.caller, at);

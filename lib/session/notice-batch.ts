@@ -14,7 +14,7 @@ import { chooseNotices, type NoticeChoice, type Say } from "./notice-choice.js";
 import { noticeInWords } from "./notice-words.js";
 import { toolsGiven } from "./tools/given.js";
 
-/** As many of the notices that a loop has not acknowledged as one text has room for: the others are the next batch, which is there at once. */
+/** One batch: as many of the notices that a loop has not acknowledged as one text has room for. The others are the next batch, which is there at once. */
 export interface NoticeBatch {
   /**
    * The notices, ready for a prompt: at most 8 000 characters, escaped, whatever the tasks say; `""` when there are none. When not all fit,
@@ -81,7 +81,7 @@ function byNow(core: Core, what: Happening): Happening {
 function toNotice(core: Core, { id, task, at, what: happened }: TaskNotice): Notice {
   const what = byNow(core, happened);
   const about = { id, taskId: task.id, at };
-  // Of the thousands that a text may count, few are read one by one.
+  // A text may count thousands, of which few are read one by one.
   let words: string | undefined;
   const inWords = (): string => (words ??= noticeInWords(task, what));
   if (what.type === "message.sent" || what.type === "custom" || what.type === "request.opened") {

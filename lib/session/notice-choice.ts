@@ -84,7 +84,7 @@ class Page {
   }
 }
 
-/** Of more than fits. */
+/** The choice where there is more than fits. */
 class Choice {
   readonly #ready: ReadyNotices;
   readonly #say: Say;

@@ -239,7 +239,7 @@ export abstract class Scope {
     return refs.map((ref: unknown, index) => this.#taskAt(`tasks[${index}]`, ref));
   }
 
-  /** By handle, by id or by name: §9 names are unique among the living tasks of a session. An id comes first. */
+  /** Finds a task by handle, by id or by name: §9 names are unique among the living tasks of a session. An id comes first. */
   #taskAt(option: string, ref: unknown): Task {
     const isName = typeof ref === "string" && this.core.registry.byId(ref) === undefined;
     return (isName ? this.#byName(ref) : undefined) ?? taskOf(this.core, option, ref);

@@ -37,7 +37,7 @@ export class NamedSession extends Scope implements Session {
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
     const acting = this.#acting();
     if (acting !== undefined) return acting.nextNotices(options);
-    // Its queue is kept as long as its account.
+    // The queue of the session is kept as long as its account.
     this.core.ledger.use(this.id);
     return nextBatch(this.core, this.id, undefined, options);
   }

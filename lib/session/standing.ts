@@ -18,13 +18,13 @@ const MOST_OF_CHOICE = 40;
 /** Of waits, of tasks in one, of choices: what follows is read with `get_task`. */
 const MOST_NAMED = 4;
 
-/** What may be said beside a task: its questions, and other tasks. */
+/** Words that may stand beside a task: its questions, and other tasks. */
 interface Beside extends Pick<Requests, "get"> {
   /** Whether the reader may know of the task with this id; left out, of all. */
   readonly knows?: (taskId: string) => boolean;
 }
 
-/** As it stands in the view and in notices, without quotes. */
+/** The form that the view and notices show, without quotes. */
 export function shownId(id: string): string {
   return escaped(id, MOST_OF_ID);
 }

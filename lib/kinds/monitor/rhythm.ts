@@ -20,7 +20,7 @@ export interface Rhythm {
   next(): Promise<Due | undefined>;
 }
 
-/** From the start of the task, or the tick `lastAt`, on. Throws when no tick has come and none ever will. */
+/** Counts from the start of the task, or from the tick `lastAt`, on. Throws when no tick has come and none ever will. */
 export function rhythmOf(plan: Plan, ctx: TaskContext, lastAt: number | undefined): Rhythm {
   const { clock } = Context.coreOf(ctx).loop;
   const startedAt = ctx.record.startedAt ?? clock.now();
@@ -60,7 +60,7 @@ class Interval implements Rhythm {
   async next(): Promise<Due> {
     const next = Math.max(this.#last, this.#reached()) + 1;
     await this.#ctx.sleep(Math.max(0, this.#base + next * this.#ms - this.#clock.monotonic()));
-    // It may come late, for want of a slot; or a moment early, by its timer.
+    // A tick may come late, for want of a slot; or a moment early, by its timer.
     const due = Math.max(next, this.#reached());
     const missed = Math.max(0, due - this.#last - 1);
     this.#last = due;
@@ -79,7 +79,7 @@ class Interval implements Rhythm {
   }
 }
 
-/** As cron does it: a clock that was set back by more was wrong before, and its instants are no measure for those to come. */
+/** Same limit as in cron: a clock that was set back by more was wrong before, and its instants are no measure for those to come. */
 const CORRECTION_MS = 3 * 60 * 60 * 1_000;
 
 class Pattern implements Rhythm {

@@ -20,9 +20,9 @@ export class ProcessSession {
   /** Asked when they are ended. */
   readonly #killAfterMs: () => number;
   #killing: Alarm | undefined;
-  /** Those with a member at the last reading of the table, from which members are found. */
+  /** Sessions with a member at the last reading of the table, from which members are found. */
   #groups: ReadonlySet<number>;
-  /** Those that were sent SIGTERM. */
+  /** Processes that were sent SIGTERM. */
   readonly #asked = new Set<number>();
   #hasExited = false;
   #phase: "running" | "ending" | "killing" | "over" = "running";

@@ -56,7 +56,7 @@ export async function loadStart(): Promise<(input: ProcessInput) => Started> {
   };
 }
 
-/** Of execa 10 a promise that holds the child process, of execa 9 the child process itself. */
+/** execa 10 returns a promise that holds the child process, execa 9 the child process itself. */
 function childOf(subprocess: object): Pick<Started, "once"> | undefined {
   const child = "nodeChildProcess" in subprocess ? subprocess.nodeChildProcess : subprocess;
   return isChild(child) ? child : undefined;

@@ -134,7 +134,7 @@ export function readPs(): Promise<Table> {
 interface Entry {
   readonly pid: number;
   readonly group: number;
-  /** It leads a session: what does so below the program has left it, with all below. */
+  /** The process leads a session: one that does so below the program has left it, with all below. */
   readonly leads: boolean;
 }
 

@@ -9,7 +9,7 @@ import { Context, type TaskContext } from "../../session/context.js";
 
 /** More at once helps no remote, and one manager may have thousands. */
 const AT_A_TIME = 16;
-/** Until a task that waits for its turn looks again: its poll wakes it before. */
+/** Milliseconds until a task that waits for its turn asks again: its poll wakes it before. */
 const LOOK_MS = 60_000;
 
 const queues = new WeakMap<Core, PQueue>();

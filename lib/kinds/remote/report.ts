@@ -118,7 +118,7 @@ export class News {
     return isFurther || isSaid || isLinked || added.length > 0 || usage !== undefined;
   }
 
-  /** Those that are new, by place. A chunk of data always is: chunks of one name may be equal. Each is checked before the first is written. */
+  /** The new artifacts, by place. A chunk of data always is: chunks of one name may be equal. Each is checked before the first is written. */
   #added(artifacts: readonly ArtifactInput[]): readonly (readonly [place: string | undefined, ArtifactInput])[] {
     if (artifacts.length === 0) return [];
     this.#made ??= new Set(this.#ctx.record.artifacts.map(placeOf));

@@ -38,7 +38,7 @@ function taskAt(host: Host, given: string): Task | undefined {
   return shownAs(host, given);
 }
 
-/** Those that are over keep their names until another has them; an id may be shown otherwise than it is. */
+/** Tasks that are over keep their names until another has them; an id may be shown otherwise than it is. */
 function shownAs(host: Host, given: string): Task | undefined {
   const byId: Task[] = [];
   let byName: Task | undefined;

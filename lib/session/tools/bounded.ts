@@ -39,9 +39,9 @@ export function bytesOf(json: Json): number {
   return Buffer.byteLength(JSON.stringify(json));
 }
 
-/** What is seen of it, at most so many bytes, with a mark where it was cut; `undefined` when that is too little to say anything. */
+/** The visible part of the text, at most so many bytes, with a mark where it was cut; `undefined` when that is too little to say anything. */
 export function cut(text: string, bytes: number): string | undefined {
-  // What is not seen needs no room: a bounded part is enough, however long the text is.
+  // A bounded part of the text is enough, however long the text is: no more of it is seen.
   const looked = startOf(text, Math.floor(bytes) * 4);
   const seen = visible(looked);
   const head = headOf(seen, bytes);

@@ -25,7 +25,7 @@ export function toolsGiven(core: Core, owner: NoticeOwner): ToolSet {
   return given.get(place)?.get(name) ?? ALL;
 }
 
-/** What is known of a task goes with the task, and of a named session with its manager. */
+/** The memory of a task goes with the task, that of a named session with its manager. */
 function placeOf(core: Core, owner: NoticeOwner): readonly [place: Core | Task, name: string] {
   return typeof owner === "string" ? [core, owner] : [owner, ""];
 }

@@ -27,14 +27,14 @@ export interface Host extends Loop {
   readonly tools: ToolSet;
 }
 
-/** As `loop`, for a model that has these tools, and to which the tasks of other kinds are unknown. */
+/** The same as `loop`, for a model that has these tools, and to which the tasks of other kinds are unknown. */
 export function hostFor(loop: Loop, tools: ToolSet, kinds: ReadonlySet<string> | undefined): Host {
   if (kinds === undefined) return { ...loop, tools };
   const isOffered = ({ traits: { kind } }: Task): boolean => kind !== undefined && kinds.has(kind);
   return { ...loop, tools, owns: (task) => isOffered(task) && loop.owns(task) };
 }
 
-/** By creation. */
+/** The tasks, in the order of their creation. */
 export function* tasksOf({ core, owns }: Host): Generator<Task> {
   for (const task of core.registry.all()) if (owns(task)) yield task;
 }

@@ -58,7 +58,7 @@ function questionOf(request: InboxRequest, room: number): Result {
   });
 }
 
-/** Those that fit: an answer must be one of them as it is shown, so none is cut. */
+/** The choices that fit: an answer must be one of them as it is shown, so none is cut. */
 function choicesOf(choices: readonly string[], room: number): readonly string[] | undefined {
   const shown: string[] = [];
   let left = room;

@@ -46,13 +46,13 @@ const MOST_OF_NAME = 60;
 function saidBy(error: AnyErrandError): string {
   if (error.code === "QUEUE_FULL") return `${error.maxQueued} tasks are in line already`;
   if (error.code === "ID_CONFLICT") return "Another task has this id";
-  // Who has it may be a task that the model does not know of.
+  // The task that has it may be unknown to the model.
   if (error.code === "NAME_TAKEN") return `A living task has the name ${quoted(error.taskName, MOST_OF_NAME)} already`;
   if (error.code !== "INVALID_INPUT") return error.message;
   return `It does not fit: ${issuesInWords(error.issues)}`;
 }
 
-/** What to do next, the best first: the last names no tool. `undefined`: it is no answer to a model. */
+/** Advice on what to do next, the best first: the last names no tool. `undefined`: the error is no answer to a model. */
 function hintsFor(error: AnyErrandError): readonly string[] | undefined {
   switch (error.code) {
     case "LIMIT_EXCEEDED":

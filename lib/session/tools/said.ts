@@ -12,14 +12,14 @@ import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";
 import { Refused } from "./refusals.js";
 
 const MOST_OF_NAME = 60;
-/** What stands around the text of one. */
+/** Bytes for the fields around the text of one item. */
 const AROUND = 60;
 
-/** What is numbered: messages, or events. */
+/** The word for what is numbered: messages, or events. */
 interface Said {
   readonly oldest: number;
   readonly newest: number;
-  /** What it is, without its text. */
+  /** The item without its text. */
   readonly about: (number: number) => Result;
   readonly textOf: (number: number) => string;
 }

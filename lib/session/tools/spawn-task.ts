@@ -20,7 +20,7 @@ const LONGEST_WAIT_MS = 600_000;
 /** A name is shown whole, so that it is an address. */
 const LONGEST_NAME = 60;
 const LONGEST_TITLE = 200;
-/** Of the JSON of an input: a record and its journal keep it. */
+/** Bytes of the JSON of an input: a record and its journal keep it. */
 const LONGEST_INPUT = 1_000_000;
 
 export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setting: Setting): TaskTool {

@@ -18,20 +18,20 @@ import { advice, type ToolSet } from "./names.js";
 const MOST_OF_ID = 96;
 const MOST_OF_NAME = 60;
 
-/** As a result has it. */
+/** The form that a result has. */
 export function idOf({ id }: { readonly id: string }): string {
   return cut(id, MOST_OF_ID) ?? "";
 }
 
-/** As a result has it. */
+/** The form that a result has. */
 export function nameOf({ traits: { name } }: Task, room = MOST_OF_NAME): string | undefined {
   return name === undefined ? undefined : cut(name, Math.min(room, MOST_OF_NAME));
 }
 
-/** What stands beside a task in its own words: what it asks, unless that is told `apart`. */
+/** Words beside a task: what it asks, unless the result has that `apart`. */
 type Telling = "questions" | "questions apart";
 
-/** Who it is and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name. */
+/** The task and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name. */
 export function inBrief(host: Host, task: Task, telling: Telling, room: number): Result {
   const { state, traits, parent } = task;
   const { progress } = state.details;

@@ -31,7 +31,7 @@ export interface Field<T> {
   readonly json: (target: Target) => JsonSchema;
   /** What it must be, when it is not; `undefined`: it is. */
   readonly wrong: (value: Json) => string | undefined;
-  /** What there is to say when it is missing. */
+  /** The words for a field that is missing. */
   readonly missing?: string;
   /** For the compiler alone. */
   readonly "~gives"?: T;

@@ -52,12 +52,12 @@ interface ToolParts<F extends Fields> {
   readonly run: (input: Taken<F>, calling: Calling) => Result | Promise<Result>;
 }
 
-/** What the tools of one set have in common. */
+/** The parts that the tools of one set have in common. */
 export interface Setting {
   /** Asked at each call: inside a task of a named session the loop is that task's. */
   readonly hostOf: () => Host;
   readonly tools: ToolSet;
-  /** Of one result. */
+  /** The parts of one result. */
   readonly maxBytes: number;
 }
 
@@ -113,7 +113,7 @@ export function storeMs({ committer }: Host["core"]): number {
 }
 const STORE_MS = 5_000;
 
-/** What the call did is decided, and the store does not take it. */
+/** The effect of the call is decided, and the store does not take it. */
 export class Unstored extends Refused {
   constructor(failure: Error | undefined) {
     super(

@@ -34,11 +34,11 @@ export interface Disk {
   rename(from: string, to: string): Promise<void>;
   /** What isn't there is no error. */
   remove(file: string): Promise<void>;
-  /** With those above it, which anybody may read. Gives the topmost one that was made; `undefined` when all were there. */
+  /** Makes the directory and those above it, which any user may read. Gives the topmost one that was made; `undefined` when all were there. */
   makeDirectory(directory: string): Promise<string | undefined>;
   /** Takes what others may do with a file or directory that is there. */
   makePrivate(file: string): Promise<void>;
-  /** Without symbolic links. */
+  /** The path without symbolic links. */
   realPath(directory: string): Promise<string>;
   /** Resolves when the names in it survive a power cut. */
   syncDirectory(directory: string): Promise<void>;
@@ -109,7 +109,7 @@ function called<T>(call: (done: Done<T>) => void): Promise<T> {
   });
 }
 
-/** Of a call that gives nothing: what it is called back with is `null`, or nothing at all. */
+/** The callback of a call that gives nothing: it receives `null`, or nothing at all. */
 function voided(done: Done<void>): (error?: Error | null) => void {
   return (error) => done(error ?? null, undefined);
 }

@@ -43,7 +43,7 @@ const EMPTY: JournalEnd = { segments: [], lastSeq: 0, bytes: 0 };
 
 export class FileStore implements TaskStore {
   readonly #disk: Disk;
-  /** As it was given; and where that led when it was opened: a symbolic link may be turned meanwhile. */
+  /** The path as it was given, and where that led when it was opened: a symbolic link may be turned meanwhile. */
   readonly #given: string;
   #directory: string;
   #results: Results;
@@ -228,7 +228,7 @@ export class FileStore implements TaskStore {
     await this.#makeResults();
     await open.lock.release();
     open.lock = await WriterLock.take(this.#disk, this.#directory, open.writer);
-    // Without a lock for a while: what is there now is of a process that has come and gone.
+    // The directory was without a lock for a while: its journal is that of a process that has come and gone.
     const segments = await listSegments(this.#disk, this.#directory);
     if (!wasHeld && (segments.length > 0 || this.#disk.idAt(snapshotFile(this.#directory)) !== undefined)) {
       await open.lock.release();

@@ -18,7 +18,7 @@ export function signOf({ instanceId, pid, startedAt }: Runtime, file: string): B
 /** Written over a sign, which may be longer. */
 export const RELEASED_SIGN: Uint8Array = Buffer.from(RELEASED);
 
-/** What a lock says of itself. Both absent: nothing that is known, as while its owner writes it. */
+/** The words of a lock about itself. Both absent: nothing is known, for example while its owner writes it. */
 export interface LockSign {
   readonly isReleased: boolean;
   /** The file in which the sign was written. */
@@ -49,12 +49,12 @@ export async function readSign(disk: Disk, file: string): Promise<LockSign> {
   }
 }
 
-/** Of a process of this machine: another file system has other numbers, and so has another directory. */
+/** Whether a lock is a copy, for a lock of this machine: another file system has other numbers, and so has another directory. */
 export function isCopy({ writtenIn, standsIn }: LockSign): boolean {
   return writtenIn !== undefined && writtenIn !== standsIn;
 }
 
-/** Of a process that may see the file system under another number: it knows a file by its own number alone. */
+/** Whether a lock may be a copy, for a process that may see the file system under another number: it knows a file by its own number alone. */
 export function mayBeCopy({ writtenIn, standsIn }: LockSign): boolean {
   return writtenIn !== undefined && numberOf(writtenIn) !== numberOf(standsIn ?? "");
 }

@@ -26,7 +26,7 @@ export interface Sealed {
   readonly value: Json;
 }
 
-/** It is whole, as far as this errand can say, and made by another one. */
+/** The file is whole, as far as this version can say, and another version made it. */
 export class OtherVersionError extends JournalCorruptError {
   override get name(): string {
     return "JournalCorruptError";
@@ -83,7 +83,7 @@ function* bytesOf({ what, about, value }: Sealed): Generator<Buffer, void, undef
   yield Buffer.concat([last, Buffer.from(markOf(crc32(last, crc)))]);
 }
 
-/** What a sealed file has, or `undefined` when there is no file. `JournalCorruptError` when it is not whole, or cannot be read. */
+/** The content of a sealed file, or `undefined` when there is no file. `JournalCorruptError` when it is not whole, or cannot be read. */
 export async function readSealed(
   disk: Disk,
   file: string,
@@ -112,7 +112,7 @@ function isObject(value: unknown): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Of the process, and not of a file: the same file may be read later. */
+/** Errors of the process, and not of a file: the same file may be read later. */
 const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
 
 /** `undefined`: there is none. A file that the disk refuses is as good as one that is not whole. */

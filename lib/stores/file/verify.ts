@@ -54,7 +54,7 @@ export interface Verified {
   readonly bytes: number;
   /** How many outputs are kept in files of their own, and are whole. */
   readonly outputs: number;
-  /** Those that are lost: the store opens without them. Empty where something is broken: the outputs were not looked at. */
+  /** The outputs that are lost: the store opens without them. Empty where something is broken: the outputs were not looked at. */
   readonly lostOutputs: readonly LostOutputFile[];
   /** The snapshot is broken, and the journal has all that it stood for: the store opens, and the next snapshot replaces it. */
   readonly brokenSnapshot?: { readonly file: string; readonly why: string };
@@ -128,7 +128,7 @@ async function verifyJournal(
     if (segment.firstSeq > seq && segment.firstSeq > snapshotSeq + 1) throw missing(segment, seq, segment.firstSeq - 1);
     if (index > 0 && segment.firstSeq < seq) throw missing(segment, seq, segment.firstSeq - 1);
     const { whole, torn, hasHeader } = await verifySegment(disk, segment, (event) => {
-      // What the snapshot stands for may have been evicted since.
+      // A task of the snapshot may have been evicted since.
       if (event.seq > snapshotSeq && isApart(event)) apart.add(event.taskId);
     });
     const isCut = torn !== undefined || !hasHeader;

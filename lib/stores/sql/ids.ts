@@ -98,7 +98,7 @@ export class Ids {
     };
   }
 
-  /** Those of one journal become another's, but for those that stay. */
+  /** Gives the ids of one journal to another, except for those that stay. */
   *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
     yield {
       sql: `update ${this.#table} set journal = $1 where journal = $3 and task not in ${this.#keys}`,

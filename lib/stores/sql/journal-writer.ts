@@ -13,7 +13,7 @@ import type { JournalState } from "./journal-state.js";
 import type { Held } from "./journals.js";
 import type { Tables } from "./tables.js";
 
-/** What an append says of the ids of tasks. */
+/** The changes to the ids of tasks that go with an append. */
 export interface IdChanges {
   readonly claims: readonly IdClaim[];
   readonly ends: readonly IdEnd[];
@@ -124,7 +124,7 @@ export class JournalWriter {
     const { number } = this.#held;
     // One generation of history stays readable.
     yield* events.deleteCovered(number);
-    // It may have been absorbed here already, by a commit whose answer was lost: then it may be another's by now.
+    // The journal may have been absorbed here already, by a commit whose answer was lost: then it may be another's by now.
     const isNew = absorbed !== undefined && !(yield* snapshots.hasAbsorbed(number, absorbed.held));
     yield* snapshots.put(number, seq, text, absorbed?.held);
     if (absorbed !== undefined && isNew) yield* this.#takeFrom(absorbed);

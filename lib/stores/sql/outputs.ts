@@ -48,7 +48,7 @@ export class Outputs {
     };
   }
 
-  /** Those of one journal become another's, but for those of the tasks that stay. One that both have stays the other's. */
+  /** Gives the outputs of one journal to another, except for those of the tasks that stay. An output that both have stays the other's. */
   *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
     const keys = JSON.stringify(stay.map(keyOf));
     yield {

@@ -26,7 +26,7 @@ const MIGRATIONS: readonly Migration[] = [
        primary key (journal, task))`,
   ],
   (namespace) => [
-    // With `absorbed`, the epoch in which that journal was seized: one of which tasks were left is seized again under its number.
+    // The epoch stands with `absorbed`: a journal of which tasks were left is seized again under its number, in a later epoch.
     `alter table ${namespace}_snapshots add column absorbed_epoch bigint`,
   ],
   (namespace) => [

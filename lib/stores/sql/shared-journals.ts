@@ -104,7 +104,7 @@ class SqlIds implements SharedIds {
     if (ids.length > 0) await this.#own.write((writer) => writer.forgetIds(ids));
   }
 
-  /** With the outputs that are kept by themselves. */
+  /** The ids that are held, with the outputs that are kept by themselves. */
   #whole(rows: readonly Row[], writer: JournalWriter): Promise<readonly HeldId[]> {
     return Promise.all(
       rows.map(async ({ journal, ...held }) => {

@@ -8,7 +8,7 @@ import { performance } from "node:perf_hooks";
 import { checkMethod, show } from "../../core/options.js";
 import { codeOf, pause, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
-/** What is needed of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`. */
+/** The parts that errand uses of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`. */
 export interface SqliteDatabase {
   prepare(sql: string): SqlitePrepared;
   exec(sql: string): unknown;
@@ -110,7 +110,7 @@ export class SqliteConnection implements SqlConnection {
 
 interface Prepared {
   readonly statement: SqlitePrepared;
-  /** Of each question mark, which of the values is its own: one may stand in a text twice. */
+  /** The value of each question mark, by place: one value may stand in a text twice. */
   readonly order: readonly number[];
 }
 
