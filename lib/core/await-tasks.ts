@@ -56,7 +56,7 @@ export interface AwaitCaller {
 }
 
 /** L3, for a wait about to begin for one of `tasks`, or for all of them. */
-export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
+function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
   if (attempt === undefined) return;
   const targets = new Set<Task>();
   for (const task of tasks) if (!needsNoSearch(attempt.task, task)) targets.add(task);

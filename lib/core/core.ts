@@ -99,7 +99,7 @@ export interface Stats {
   readonly blocked: number;
   /** Given up, but their function has not ended yet. */
   readonly abandoned: number;
-  /** Writes of functions that were over, superseded or abandoned (S2). */
+  /** Writes of functions that were over, superseded or abandoned; such a write changes nothing. */
   readonly droppedWrites: number;
   readonly lanes: { readonly [lane: string]: LaneStats };
 }

@@ -86,7 +86,7 @@ interface Facts {
   "task.progressed": { readonly progress: Progress };
   /** Something a task is said to be changed; may also come after its end. */
   "task.updated": { readonly patch: TaskPatch };
-  /** A stop was asked for, of this task or of one above it; the first one only (S5). */
+  /** A stop was asked for, of this task or of one above it; the first one only. */
   "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
   /** The function has settled and its outcome is final; the task ends when its last attached child has. */
   "task.returned": {

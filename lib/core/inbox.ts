@@ -41,7 +41,7 @@ import type { Attempt, OpenWait, Task } from "./task.js";
 import { TaskRequests } from "./task-requests.js";
 import { keeperOf, type Waits } from "./waits.js";
 
-/** Where people answer. A pending question holds no slot; a model never answers an approval (A5). */
+/** Where people answer. A pending question holds no slot; a model never answers an approval. */
 export interface Inbox {
   /** The open ones, oldest first, unless `status` asks for others. */
   list(filter?: RequestFilter): readonly InboxRequest[];

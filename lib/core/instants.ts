@@ -20,7 +20,7 @@ interface WallClock {
 export const LOOK_MS = 30_000;
 
 /** Milliseconds by which the two clocks may drift apart between two readings before the wall clock counts as set. */
-const DRIFT_MS = 1_000;
+export const DRIFT_MS = 1_000;
 
 export class Instants {
   readonly #clock: WallClock;

@@ -27,7 +27,7 @@ export interface LaneOptions {
   perKey?: PerKey | undefined;
   /** Milliseconds in line that one step of priority is worth; default the manager's `agingMs`. */
   agingMs?: number | undefined;
-  /** An abandoned function keeps its slot until it really ends. */
+  /** True: an abandoned function keeps its slot until it really ends. Default false: the slot is free once its grace is over. */
   holdAbandoned?: boolean | undefined;
 }
 

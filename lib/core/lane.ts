@@ -5,6 +5,7 @@
 // L1, L6: held <= concurrency, and per key as `perKey` says. L7: a start is counted when its function is called. L10: all of it may change.
 
 import { Alarm, type Timekeeper } from "./clock.js";
+import { DRIFT_MS } from "./instants.js";
 import { type KeyRules, LaneKeys, NO_KEY_RULES } from "./lane-keys.js";
 import type { LaneChange, LaneOptions } from "./lane-options.js";
 import { type KeyBounds, Line, type Standing } from "./line.js";
@@ -373,9 +374,6 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.line.allChanged();
   }
 }
-
-/** Milliseconds by which the two clocks may drift apart unseen. */
-const DRIFT_MS = 1_000;
 
 function changed(before: KeyRules, change: NonNullable<LaneChange["perKey"]> | null): KeyRules {
   if (change === null) return NO_KEY_RULES;

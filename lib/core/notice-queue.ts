@@ -73,8 +73,6 @@ export class NoticeQueue<T> {
   /** The newest of the last batch that was asked for, and how often it came again. */
   lastGiven: string | undefined;
   timesGiven = 0;
-  /** When something came to it, or was asked of it, last. */
-  usedAt = 0;
   /** The owner has asked for its notices. */
   isRead = false;
 

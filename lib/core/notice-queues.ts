@@ -58,11 +58,6 @@ export class NoticeQueues {
     return true;
   }
 
-  /** Sessions whose queues have nothing to lose, and were last used before `before`. */
-  forgetIdle(before: number): void {
-    for (const [id, { isIdle, usedAt }] of this.#ofSessions) if (isIdle && usedAt < before) this.#ofSessions.delete(id);
-  }
-
   /** Queues to which that of `owner` could be passed on, the nearest first (N3). */
   *above(owner: NoticeOwner): Generator<Queue> {
     if (typeof owner === "string") return;

@@ -65,11 +65,6 @@ export class Notices {
     return this.#queues.find(owner)?.lastBatch;
   }
 
-  /** Keeps nothing of the sessions whose queues have been idle, and unasked, since `before` (D6). */
-  forgetIdle(before: number): void {
-    this.#queues.forgetIdle(before);
-  }
-
   /** Keeps nothing of a session that has no notices, no living task, and no reader (D6). `false`: it has. */
   forget(sessionId: string): boolean {
     return this.#queues.forget(sessionId);
@@ -96,7 +91,6 @@ export class Notices {
     if (refused !== undefined) return refused;
     this.#beginReading(owner, context);
     const queue = this.#queues.of(owner);
-    queue.usedAt = loop.clock.now();
     const batch = () => this.#given(queue, choose(this.#ready(queue)));
     const limit: Limit<C | undefined> | undefined =
       timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: batch() }) };
@@ -230,7 +224,6 @@ export class Notices {
       if (acknowledged !== undefined) this.#told(task, noticed, acknowledged);
       else {
         if (task.isOver) noticed.queue.sources.delete(task);
-        noticed.queue.usedAt = at;
         const what = happeningOf(fact, task.wake);
         if (what !== undefined) noticed.add(this.#make(task, noticed, what, seq, at));
         if (what !== undefined || task.isOver) this.#lookAbove(noticed.queue);

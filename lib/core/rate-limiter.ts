@@ -8,14 +8,14 @@
 import type { Weight } from "./record.js";
 import { STARTS, TOKENS, weightIn } from "./weight.js";
 
-/** At most `limit` of `unit` in any `periodMs`. */
+/** One window of a rate: at most `limit` of `unit` in any `periodMs`. */
 export interface Rate {
   /** An integer ≥ 1. */
   limit: number;
   /** Milliseconds, ≥ 1 and finite. */
   periodMs: number;
   /**
-   * What is counted. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each start counts what its `weight` says, and 0
+   * The unit that is counted. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each start counts what its `weight` says, and 0
    * without one. `ctx.reportUsage` replaces the `tokens` of its attempt by what was really used.
    */
   unit?: "starts" | "tokens" | (string & {}) | undefined;

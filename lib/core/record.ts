@@ -5,7 +5,18 @@
 import type { Json } from "./json.js";
 import type { FailureCode, InterruptReason, StopReason, TaskStatus } from "./status.js";
 
-/** One pending wait of a blocked task. `children` are those that lived when the function returned. `slot` is the way back: the wait is over and a slot is not free yet, or `room()` waits for the line. `untilAt` of a sleep without an end is `Number.MAX_SAFE_INTEGER`. `rate` is of a `queued` task alone: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one in line may start. It is made when the record is read, and is in no event. `kind` and `lane` are of a parked task, `queued` or `blocked`: this manager has not registered the kind (or it has not answered `canReattach` yet), or has not declared the lane. `process` is of a `queued` task whose id another process of a shared store has: that process runs it. */
+/**
+ * One pending wait of a blocked task, or the reason why a queued task cannot start. By `on`:
+ *
+ * - `children`: the children that lived when the function returned.
+ * - `time`: `untilAt` in epoch milliseconds; of a sleep without an end it is `Number.MAX_SAFE_INTEGER`.
+ * - `slot`: the wait is over and a slot is not free yet, or `room()` waits for the line.
+ * - `rate`, of a `queued` task: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest instant at which the next one
+ *   in line may start. Computed when the record is read, and part of no event.
+ * - `kind` and `lane`, of a parked task, `queued` or `blocked`: this manager has not registered the kind (or the kind has not answered `canReattach`
+ *   yet), or has not declared the lane.
+ * - `process`, of a `queued` task whose id another process of a shared store has: that process runs it.
+ */
 export type Wait =
   | { readonly on: "input"; readonly requestId: string }
   | { readonly on: "tasks"; readonly taskIds: readonly string[] }
@@ -115,7 +126,7 @@ export type ArtifactInput = { readonly name: string; readonly type: string } & (
   | { readonly path?: undefined; readonly url?: undefined; readonly data: string | Uint8Array }
 );
 
-/** Where else this task lives. Merged field by field, `resourceIds` without duplicates (S7). */
+/** Where else this task lives. Merged field by field, `resourceIds` without duplicates. */
 export interface TaskLinks {
   readonly childSessionId?: string;
   readonly remoteTaskId?: string;

@@ -11,9 +11,11 @@ import type { Task } from "./task.js";
 
 /** Which ended tasks are kept: never at the cost of live ones, of notices that their owner has not acknowledged, or of a handle in hand. */
 export interface Retention {
-  /** Default 1 000. */
+  /** How many ended tasks are kept, the newest: an integer ≥ 0. Default 1 000. */
   maxFinished?: number | undefined;
-  /** Default 30 days. */
+  /**
+   * How long an ended task is kept, and how long a session without kept tasks keeps its usage and its bounds. Milliseconds ≥ 0; default 30 days.
+   */
   ttlMs?: number | undefined;
 }
 

@@ -19,6 +19,7 @@ export interface SessionLimits {
 
 /** Bounds on what all tasks of one session take of their manager together. A field that is left out keeps the value that it had. */
 export interface SessionOptions {
+  /** Bounds the number of tasks. No limit unless set. */
   limits?: SessionLimits | undefined;
   /**
    * What all tasks of the session may use together, evicted ones included. A spawn beyond it is refused with `LimitExceededError`. The report that

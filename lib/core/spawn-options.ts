@@ -20,9 +20,13 @@ import type { RetryOptions, RetryPolicy } from "./retry.js";
 import { NO_DETAILS, NO_TRAITS, type TaskDetails, type TaskLimits, type TaskTraits, WAKING_TRAITS } from "./state.js";
 import type { KindParts } from "./work.js";
 
-/** What may be said of a task when it is spawned. `R` is how a parent may be named. */
+/** Options of one spawn. `R` is the type by which a parent may be named. A field that errand does not know is a `TypeError`. */
 export interface SpawnOptions<R = unknown> {
-  /** The same id gives the same task, running or ended, as long as it is kept; the function given with it is then not looked at. */
+  /**
+   * The same id gives the same task, running or ended, as long as its record is kept; the function given with it is then ignored. The same id with
+   * another kind, input, parent or session is an `IdConflictError`. Over a store that several processes share, an id is one for all of them:
+   * a second process that spawns it waits for the first.
+   */
   id?: string | undefined;
   /**
    * A second address beside the id, within the session: `session.get`, `awaitTasks` and the tools of a model take it while the task lives.
@@ -33,24 +37,24 @@ export interface SpawnOptions<R = unknown> {
   agent?: string | undefined;
   /** Who has it started, for those who read the record: `"user"`, an agent's name. Default the `agent` of the task it is a child of. */
   createdBy?: string | undefined;
-  /** Must be declared: `UnknownLaneError`. Default `"default"`, the lane of the manager's own `concurrency`. */
+  /** A declared lane, or `UnknownLaneError`. Default the kind's, else `"default"`, the lane of the manager's own `concurrency`. */
   lane?: string | undefined;
-  /** Keys with waiters take turns in a lane, e.g. one key per user. */
+  /** Keys with tasks in line take turns in a lane, for example one key for each user. `perKey` of the lane bounds each of them. */
   laneKey?: string | undefined;
   /** Higher goes earlier, by `agingMs` a step; nothing starves. Default 0. */
   priority?: number | undefined;
   /**
-   * When its owner is told of it. Default: `onTerminal` for spawns of a named session, and for the children of a task whose loop reads notices,
+   * Which events of the task become notices of its owner's loop. Default: `onTerminal` for spawns of a named session, and for the children of a task whose loop reads notices,
    * before or after the spawn; `silent` elsewhere.
    */
   wake?: Wake | undefined;
-  /** Whose child it is; inside a task's function the default is that task. */
+  /** The parent of the new task; inside a task's function the default is that task. `TaskNotFoundError`, `TaskTerminatedError`. */
   parent?: R | undefined;
-  /** Be nobody's child, even inside a task. With `parent` it is a `TypeError`. */
+  /** Makes a root, also inside a task. Default false. With `parent` it is a `TypeError`. */
   root?: boolean | undefined;
   /** A child on its own: its parent neither waits for it nor cancels it. Usage and budgets still pass through. */
   detached?: boolean | undefined;
-  /** Default `"await"`. */
+  /** What happens to the children that still live when the function has returned: they are awaited (default), cancelled or detached. */
   children?: ChildrenPolicy | undefined;
   /** The run of the agent loop; children inherit it, and `agent`. */
   runId?: string | undefined;
@@ -69,23 +73,31 @@ export interface SpawnOptions<R = unknown> {
   /**
    * How long each attempt may take from its start to the end of its function: its waits and the time on the way back to a slot count too, the
    * time in line before the start does not. Otherwise as `timeoutMs`: the code is `timeout`, and `reason` of the record is `elapsed_timeout`.
+   * Milliseconds ≥ 0; default no limit.
    */
   elapsedTimeoutMs?: number | undefined;
-  /** From spawn on, whatever happens: `failed` with `total_timeout`, and everything below is swept; `graceMs` as for `timeoutMs`. */
+  /**
+   * How long the task may take from its spawn to its end, over all attempts, retries and restarts, time in line included. When the time is over, the
+   * task fails with `total_timeout`, is not retried, and everything below it is cancelled; `graceMs` as for `timeoutMs`. Milliseconds ≥ 0; default
+   * no limit.
+   */
   totalTimeoutMs?: number | undefined;
-  /** No sign of life for that long in `running` (heartbeat, progress, output, message): `failed` with `stalled`. */
+  /**
+   * How long the task may be `running` without a sign of life (`ctx.heartbeat()`, progress, output, a message). When the time is over, it
+   * fails with `stalled`, or is retried. Milliseconds ≥ 0; default no limit.
+   */
   stallTimeoutMs?: number | undefined;
-  /** From the stop on; a function that has not settled by then is abandoned. Default the manager's. */
+  /** How long the function may take to settle after a stop; afterwards it is abandoned. Milliseconds ≥ 0; default the manager's. */
   graceMs?: number | undefined;
   /**
-   * What each start of it takes from the windows of its lane: `{ tokens: 2_000 }`. Default 1 for `starts`, 0 for every other unit, or the kind's.
+   * Amounts that each start takes from the windows of its lane: `{ tokens: 2_000 }`. Default 1 for `starts`, 0 for every other unit, or the kind's.
    * `ctx.reportUsage` replaces its `tokens` by the input and output tokens that the attempt has reported so far. More than the limit of a window can
    * never start: `RangeError`. A unit that no window of the manager counts is a `TypeError`, unless there is no window at all.
    */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
-  /** Run it again when it fails. Default the kind's. */
+  /** Runs the task again when it fails. Default the kind's, else no retry. */
   retry?: RetryOptions | undefined;
-  /** What it and everything below it may use. Overspending fails it with `budget_exceeded`. */
+  /** Amounts that the task and everything below it may use. Overspending fails the task with `budget_exceeded`. Default no limit. */
   budget?: Budget | undefined;
   tags?: readonly string[] | undefined;
   metadata?: { readonly [key: string]: unknown } | undefined;

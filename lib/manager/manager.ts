@@ -38,30 +38,34 @@ import { Scope, type SpawnOptions } from "../session/scope.js";
 import { NamedSession } from "../session/session.js";
 
 export interface TaskManagerOptions {
-  /** Durable; use `TaskManager.open`. Without one everything is in memory. One manager at a time has it, unless it is one that processes share. */
+  /** Keeps tasks over restarts; use `TaskManager.open`. Without a store everything is in memory. One manager at a time has a store, unless processes can share it. */
   store?: TaskStore | undefined;
-  /** What can be started by name, and gone on with after a restart. Two of one name are a `TypeError`. */
+  /** The kinds that can be started by name, and resumed after a restart. Two kinds of one name are a `TypeError`. */
   kinds?: readonly AnyTaskKind[] | undefined;
   /**
-   * `"strict"` (default): what adds waits for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may lose what was
-   * given out in the last moments. `handle.stored()` tells the truth either way.
+   * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may
+   * lose what was delivered in the last moments. `handle.stored()` resolves once the state is stored either way.
    */
   durability?: "strict" | "relaxed" | undefined;
   /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
   concurrency?: number | undefined;
-  /** By name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
+  /** The lanes, by name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
   lanes?: { readonly [lane: string]: LaneOptions } | undefined;
+  /** Bounds the number of tasks: depth, children, descendants, the line. A spawn above one is `LimitExceededError` or `QueueFullError`. */
   limits?: Limits | undefined;
+  /** Which ended tasks are kept, and for how long. Default the newest 1 000, for 30 days. */
   retention?: Retention | undefined;
+  /** Where time comes from. Default the platform's; `manualClock` of `errand/testing` for tests. */
   clock?: Clock | undefined;
+  /** Where ids come from. Default random ids; `countedIds` of `errand/testing` for tests. */
   ids?: Ids | undefined;
   /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores, and failed roots whose outcome no caller has read within 5 s. A logger that fails changes nothing. */
   logger?: Logger | undefined;
-  /** How long a stopped function may take to settle before it is abandoned (C2). Default 5 000. */
+  /** How long a stopped function may take to settle before it is abandoned. Milliseconds ≥ 0; default 5 000. */
   graceMs?: number | undefined;
   /** Default true: inside a task's function, `manager.spawn` makes its child and any wait is its wait. */
   ambient?: boolean | undefined;
-  /** What one step of priority, and being a resume or a started task's child, is worth in the line; default 1 000. */
+  /** Milliseconds in line that one step of priority is worth, and that a resume or a child of a started task is ahead. Finite, ≥ 0; default 1 000. */
   agingMs?: number | undefined;
 }
 
@@ -96,10 +100,10 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Restores what the store has, then goes on with, or ends, what a process left that is gone (D4): a task whose kind `canReattach` is
+   * Restores the state of the store, then resumes or ends each task that a process left which is gone: a task whose kind `canReattach` is
    * `queued` again as its next attempt; one that was asked to stop ends as if it had; every other is `interrupted`, which names the process. A task
    * whose kind or lane this manager does not know is parked: it stays active, `blockedOn` names what is missing, and `logger.warn` names the task.
-   * All of it is stored when this resolves, and what goes on starts after the turn in which it did. Without a `store` it is the constructor.
+   * All of it is stored when this resolves, and resumed tasks start after the turn in which it did. Without a `store` it is the constructor.
    * Rejects with `StoreLockedError` (another process has it open), `JournalCorruptError`, `StoreUnavailableError`, or as the constructor throws.
    */
   static async open(options: TaskManagerOptions): Promise<TaskManager> {
@@ -113,7 +117,7 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9).
+   * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call.
    * Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise; outside it makes a root.
    * Throws what `Spawn` says, and starts nothing then.
    */
@@ -151,8 +155,9 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * One owner loop by its name: the same id is the same session in each call. `options` bound what all its tasks together may take; they count from
-   * this call on, for each handle of the session, and are no part of the store. A session of which no record is kept is forgotten
+   * One owner loop by its name: the same id is the same session in each call. `options` bound what all tasks of the session take together. They
+   * count from this call on, for each handle of the session; a later call changes the fields that it names. They are not stored: give them
+   * again after a restart. A session of which no record is kept is forgotten
    * `retention.ttlMs` later, its usage included. `TypeError`, `RangeError`: an option does not fit.
    */
   session(id: string, options?: SessionOptions): Session {
@@ -162,8 +167,8 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * The context of the task whose function makes this call: for code that was not handed it, such as a tool deep in another library. `undefined`
-   * outside tasks, in a task of another manager, with `ambient: false`, and once that function is over (H0).
+   * The context of the task whose function makes this call: for code that did not receive it, such as a tool deep in another library. `undefined`
+   * outside tasks, in a task of another manager, with `ambient: false`, and once that function is over.
    */
   get current(): TaskContext | undefined {
     const attempt = ambientAttempt();
@@ -171,14 +176,17 @@ export class TaskManager extends Scope {
     return new Context(this.core, attempt);
   }
 
-  /** Called after the event is stored, outside any task. Returns its own off. A listener that throws hurts nobody: `listener.failed`. */
+  /**
+   * Calls `listener` with each event of that type once the event is stored, outside any task. Returns a function that removes the listener; calling
+   * it twice has no further effect. A listener that throws changes nothing else: its error is the event `listener.failed`.
+   */
   on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
     checkOneOf("type", type, EVENT_TYPES);
     checkType("listener", listener, "function");
     return this.core.loop.listeners.on(type, listener, this.core.loop.nextSeq);
   }
 
-  /** Takes off what `on` put there. Nothing when it is not there. */
+  /** Removes a listener that `on` added. No effect when it is not there. */
   off<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
     checkOneOf("type", type, EVENT_TYPES);
     this.core.loop.listeners.off(type, listener);
@@ -238,7 +246,7 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is told to one that asks.
+   * Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is reported to one caller.
    * `UnknownLaneError`; `ManagerClosedError`, also when it closes meanwhile.
    */
   room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
@@ -276,7 +284,7 @@ export class TaskManager extends Scope {
     checkFinite("untilAt", options.untilAt);
     this.core.slots.pause(this.#laneNamed(lane), options.untilAt ?? Number.POSITIVE_INFINITY);
   }
-  /** Starts go on, of one lane or all, however they were paused. `UnknownLaneError`. */
+  /** Resumes starts, of one lane or all, however they were paused. No effect when nothing is paused. `UnknownLaneError`. */
   resume(lane?: string): void {
     this.core.slots.resume(this.#laneNamed(lane));
   }
@@ -312,7 +320,7 @@ export class TaskManager extends Scope {
 
   /**
    * Refuses new work, aborts every signal with `shutdown`, and gives it `graceMs`: a return is `succeeded`, a rejection or silence `interrupted`.
-   * Then promises still out reject with `ManagerClosedError`. Twice is once. To let work finish, `await manager.idle()` first.
+   * Then promises still out reject with `ManagerClosedError`. Calling it twice has no further effect. To let work finish, `await manager.idle()` first.
    * Inside a task it is `AwaitCycleError`, and closes nothing.
    */
   close(options: { graceMs?: number | undefined } = {}): Promise<void> {

@@ -50,10 +50,10 @@ export interface SpawnInput<I> {
 }
 
 /**
- * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call (L9); with a
+ * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call; with a
  * store, once its spawn is stored. Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`,
  * `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`, `NameTakenError`, `ReservedNameError`, `TaskNotFoundError`
- * (a parent nobody has), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
+ * (an unknown parent), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
  */
 export interface Spawn {
   /** By name: the input is checked against the registered kind's schema. */
@@ -73,13 +73,13 @@ export type SpawnArguments<I> = undefined extends I
   : [options: SpawnOptions & SpawnInput<I>];
 
 export interface MapOptions extends WaitOptions {
-  /** Children at a time: an integer ≥ 1. */
+  /** Children at a time: an integer ≥ 1, or `Infinity`. Required. */
   concurrency: number;
 }
 
-/** One owner loop: what it spawned, and what it and its model are told about it. */
+/** One owner loop: the tasks that it spawned, and what it and its model read about them. */
 export interface Session {
-  /** Of a context: the task's id. */
+  /** The id of the session; for a context, the task's id. */
   readonly id: string;
   readonly spawn: Spawn;
   readonly awaitTasks: AwaitTasks;
@@ -90,14 +90,22 @@ export interface Session {
   readonly get: Get;
   /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
   cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
-  /** Of all its tasks, whether their records are still kept or not. Of a context: of its children and everything below them. */
+  /**
+   * Usage of all tasks of this session, including tasks whose records were evicted; a session that was forgotten starts at 0. For a context: usage
+   * of the task's children and everything below them.
+   */
   usage(): Usage;
   /**
-   * What this loop has not acknowledged yet, as soon as there is something to tell. Which doings of a task are told is its `wake`; what a wait
-   * gave this loop (an outcome that it awaited) is told already. What the loop's own task is sent comes with them, unless `receive` has it first. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop,
-   * so it may end. What happens in one turn is one batch, as far as the batch's text has room for it; the other notices are the next batch, which is
-   * there at once. An owner that is gone hands what it had to its nearest living ancestor, else its
-   * named session. Inside a task of the session, a named session's is that task's.
+   * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task says which of its events become
+   * notices; an outcome that this loop has awaited does not. Messages to the loop's own task come with them, unless `receive` reads them first.
+   *
+   * One turn is one batch, as far as its text has room; the other notices are the next batch, which is there at once. Without `ack` the same
+   * notices come again. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop, so it may end. When an owner is
+   * gone, its notices pass to its nearest living ancestor, else to its named session. Called inside a task of the named session, it delivers the
+   * notices of that task.
+   *
+   * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, and with
+   * `ManagerClosedError`. The notices stay then.
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
   /**
@@ -108,8 +116,8 @@ export interface Session {
   view(options?: ViewOptions): string;
   /**
    * The six tools for a model. They act for this loop; those of a named session, called inside one of its tasks, for that task. What they start
-   * wakes this loop by all it does, questions too, unless `spawn.wake` says otherwise. An outcome that one of them has shown is told no more by `nextNotices`. `TypeError`, `RangeError`: an option does
-   * not fit; `UnknownKindError`.
+   * wakes this loop by all it does, questions too, unless `spawn.wake` says otherwise. An outcome that one of them has shown is not delivered again
+   * by `nextNotices`. `TypeError`, `RangeError`: an option does not fit; `UnknownKindError`.
    */
   tools(options?: ToolOptions): readonly TaskTool[];
 }
@@ -122,7 +130,7 @@ export interface Session {
 export interface TaskContext<C = unknown> extends Session {
   readonly attempt: number;
   readonly record: TaskRecord;
-  /** When `totalTimeoutMs`, its own or that of one above it, will have passed; `undefined` when there is none, or not any more. */
+  /** The instant at which `totalTimeoutMs`, its own or that of a task above it, will have passed, in epoch milliseconds; `undefined` when there is no such limit. */
   readonly totalDeadlineAt: number | undefined;
   /** The platform's own. Aborts with `TaskCancelledError` when the task is stopped, for whatever reason. */
   readonly signal: AbortSignal;
@@ -184,7 +192,7 @@ export interface TaskContext<C = unknown> extends Session {
    * return.
    */
   checkpoint(value: C): Promise<void>;
-  /** `undefined` in a task that never stored one. `InvalidInputError`: what was stored does not fit the kind's schema any more. */
+  /** The newest checkpoint; `undefined` in a task that never stored one. `InvalidInputError`: the stored value no longer fits the kind's schema. */
   readonly lastCheckpoint: C | undefined;
 }
 

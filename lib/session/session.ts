@@ -58,7 +58,7 @@ export class NamedSession extends Scope implements Session {
     return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
   }
 
-  /** Inside a task of this session its loop is meant, and not this one: the context of that task. */
+  /** The context of the task whose function makes the call: inside a task of this session, that task's loop is meant. */
   #acting(): Context | undefined {
     const attempt = ambientAttempt();
     if (attempt?.phase !== "open" || attempt.waits !== this.core.waits || !this.owns(attempt.task)) return undefined;
