@@ -15,18 +15,20 @@ import type { Weight } from "./record.js";
 /** One window of a lane, as it is now. */
 export interface WindowStats {
   readonly unit: string;
-  readonly limit: number;
+  /** Absent of a window without a limit. */
+  readonly limit?: number;
   readonly periodMs: number;
   /** Amount that counts in the window now, tasks that are about to start included. More than `limit` when tasks reported more than was expected. */
   readonly used: number;
 }
 
 export interface LaneStats {
-  readonly concurrency: number;
+  /** Absent of a lane without a limit, as `free` is: JSON has no `Infinity`. */
+  readonly concurrency?: number;
   /** Slots out, those of tasks about to start too. */
   readonly held: number;
   /** `concurrency` less `held`, at least 0; the manager's own `concurrency` may leave less. */
-  readonly free: number;
+  readonly free?: number;
   /** Tasks in line for a first slot of their attempt. */
   readonly queued: number;
   readonly paused: boolean;
@@ -326,9 +328,9 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   stats(): LaneStats {
     const { concurrency, held, paused } = this;
     return {
-      concurrency,
+      ...(concurrency === Infinity ? {} : { concurrency }),
       held,
-      free: Math.max(0, concurrency - held),
+      ...(concurrency === Infinity ? {} : { free: Math.max(0, concurrency - held) }),
       queued: this.line.starts,
       paused,
       ...(paused && this.#pausedUntil !== Infinity && this.#pausedUntil !== undefined
@@ -345,7 +347,9 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     const waiting = this.paused ? 0 : isHeld ? this.line.starts : this.line.heldBack;
     const nextAt = waiting === 0 ? undefined : this.#dueAt();
     return {
-      windows: this.#limiter?.used(now) ?? [],
+      windows: (this.#limiter?.used(now) ?? []).map(({ limit, ...window }) =>
+        limit === Infinity ? window : { ...window, limit },
+      ),
       waiting,
       ...(waiting === 0 ? {} : { nextAt: this.#instant(nextAt ?? Infinity, now, this.allWindows) }),
     };

@@ -79,7 +79,10 @@ export function slots(manager: TaskManager, lane = "default"): LaneStats {
   const stats = manager.stats().lanes[lane];
   if (stats === undefined) throw new Error(`no lane ${lane} in stats()`);
   const { concurrency, free, held } = stats;
-  if (held < 0 || free < 0 || (Number.isFinite(concurrency) && free + held !== concurrency)) {
+  if (concurrency === undefined || free === undefined) {
+    if (held < 0 || free !== concurrency)
+      throw new Error(`L8: held ${held}, free ${free} of ${concurrency} in lane ${lane}`);
+  } else if (held < 0 || free < 0 || free + held !== concurrency) {
     throw new Error(`L8: free ${free} + held ${held} is not ${concurrency} in lane ${lane}`);
   }
   return stats;

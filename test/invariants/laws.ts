@@ -94,7 +94,7 @@ export const WHEN_QUIET: { readonly [law: string]: (quiet: Quiet) => Breach } = 
     for (const [name, { concurrency, free, held }] of Object.entries(manager.stats().lanes)) {
       const running = records.filter(({ lane, status }) => lane === name && status === "running").length;
       const mayHold = lanesOf(rules)[name]?.holdAbandoned ? manager.stats().abandoned : 0;
-      const isWhole = free + held === concurrency || concurrency === Infinity;
+      const isWhole = concurrency === undefined || (free ?? 0) + held === concurrency;
       if (!isWhole || held < running || held > running + mayHold)
         return `${name}: ${free} free, ${held} held, ${running} run`;
     }

@@ -120,4 +120,18 @@ describe("the numbers of stats()", () => {
     await clock.advance(500);
     expect(manager.stats()).toMatchObject({ queued: 3, starting: 0, retrying: 0 });
   });
+
+  test("L6 are whole in JSON, also of a lane without a limit", async () => {
+    const lanes = {
+      free: { concurrency: Infinity, rate: { limit: Infinity, periodMs: 1_000 } },
+      api: { concurrency: 2 },
+    };
+    for (const options of [{}, { lanes }, { concurrency: 3, lanes }]) {
+      const manager = new TaskManager(options);
+      const stats = manager.stats();
+      expect(JSON.parse(JSON.stringify(stats))).toEqual(stats);
+      expect(JSON.stringify(stats)).not.toContain("null");
+      await manager.close();
+    }
+  });
 });
