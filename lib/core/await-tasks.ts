@@ -381,7 +381,7 @@ export function awaitOne<R>(
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
   const wait = new EndWait(keeper, notices, attempt, task, asked);
-  if (keeper !== waits) wait.homes = [waits];
+  if (keeper !== waits) wait.alsoStoredIn([waits]);
   keeper.begin(wait, signal);
   if (limit !== undefined) wait.limitTo(limit);
   return wait.promise;

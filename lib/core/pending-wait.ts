@@ -13,25 +13,29 @@ import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, WaitKeeper }
 
 export type Given<T> = { readonly value: T } | { readonly error: unknown };
 
+/** What few waits have: a limit, other managers that must have stored what the wait reports, a place among what is held for a store. */
+class Terms<T> {
+  limit: Limit<T> | undefined;
+  alarm: Alarm | undefined;
+  /** The limit passed while the answer was decided and the task waited for its slot. */
+  isLate = false;
+  homes: StoredIn[] | undefined;
+  held: Held | undefined;
+  wasHeld = false;
+}
+
 export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
   readonly promise: Promise<T>;
   readonly keeper: WaitKeeper;
   readonly attempt: Attempt | undefined;
   unfollow: (() => void) | undefined;
   tells = true;
-  held: Held | undefined;
-  /** The other managers that must have stored what the wait reports (D1). */
-  homes: StoredIn[] | undefined;
-  #limit: Limit<T> | undefined;
-  #alarm: Alarm | undefined;
-  /** The limit passed while the answer was decided and the task waited for its slot. */
-  #isLate = false;
+  #terms: Terms<T> | undefined;
   /** Of what it gives, until that is given. */
   #handing: Handing | undefined;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #given: Given<T> | undefined;
-  #wasHeld = false;
   #isDelivered = false;
 
   constructor(keeper: WaitKeeper, attempt: Attempt | undefined) {
@@ -51,8 +55,15 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   /** The wait ends with what `limit` gives, `limit.ms` from now, unless its answer is delivered before. */
   limitTo(limit: Limit<T>): void {
     if (this.#isDelivered) return;
-    this.#limit = limit;
-    this.#alarm = new Alarm(this.keeper.clock, limit.ms, () => this.#expire(limit));
+    const terms = (this.#terms ??= new Terms());
+    terms.limit = limit;
+    terms.alarm = new Alarm(this.keeper.clock, limit.ms, () => this.#expire(terms, limit));
+  }
+
+  /** D1: these managers must have stored what the wait reports, too. */
+  alsoStoredIn(homes: StoredIn[]): void {
+    this.#terms ??= new Terms();
+    this.#terms.homes = homes;
   }
 
   resolve(value: T, handing?: Handing): void {
@@ -70,11 +81,11 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 
   /** Decided for good: by its source, and nothing keeps that from being delivered. */
   get #isDecided(): boolean {
-    return this.#isDelivered || (this.#given !== undefined && this.held === undefined);
+    return this.#isDelivered || (this.#given !== undefined && this.#terms?.held === undefined);
   }
 
-  #expire(limit: Limit<T>): void {
-    this.#isLate = true;
+  #expire(terms: Terms<T>, limit: Limit<T>): void {
+    terms.isLate = true;
     if (this.#isDecided) return;
     const { value, handing } = limit.late();
     this.#override({ value }, handing);
@@ -82,12 +93,12 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 
   /** The store does not have what the wait reports. A limit that passed while the task waited for its slot counts once more from here. */
   hold(held: Held): void {
-    this.held = held;
-    this.#wasHeld = true;
-    const limit = this.#limit;
-    if (!this.#isLate || limit === undefined) return;
-    this.#isLate = false;
-    this.limitTo(limit);
+    const terms = (this.#terms ??= new Terms());
+    terms.held = held;
+    terms.wasHeld = true;
+    if (!terms.isLate || terms.limit === undefined) return;
+    terms.isLate = false;
+    this.limitTo(terms.limit);
   }
 
   #decide(given: Given<T>, handing?: Handing): void {
@@ -95,7 +106,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.fix(given, handing);
     this.unhook();
     // No store can hold the answer back: neither the limit nor the signal has anything left to end.
-    if (!this.keeper.hasStore && this.homes === undefined) this.#release();
+    if (!this.keeper.hasStore && this.#terms?.homes === undefined) this.#release();
     this.keeper.over(this);
   }
 
@@ -130,10 +141,11 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   #release(): void {
     this.unfollow?.();
     this.unfollow = undefined;
-    this.#alarm?.cancel();
-    this.#alarm = undefined;
-    this.held?.cancel();
-    this.held = undefined;
+    const terms = this.#terms;
+    if (terms === undefined) return;
+    terms.alarm?.cancel();
+    terms.held?.cancel();
+    terms.held = undefined;
   }
 
   override drop(why: Error): void {
@@ -147,11 +159,10 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 
   deliver(): void {
     if (this.#given === undefined || this.#isDelivered) return;
-    this.held = undefined;
-    if (this.tells && this.#isHeldElsewhere()) return;
+    if (this.#terms !== undefined && this.#isHeldElsewhere(this.#terms)) return;
     this.#isDelivered = true;
     this.#release();
-    if (this.#wasHeld) this.keeper.delivered(this);
+    if (this.#terms?.wasHeld) this.keeper.delivered(this);
     // A function that is over since has no use for it, and its loop is not told by it (S2).
     if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.given();
     else this.#handing?.lost();
@@ -161,8 +172,10 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   }
 
   /** D1: the managers of the tasks have stored what they decided by now, or the wait is held until they have. */
-  #isHeldElsewhere(): boolean {
-    for (let home = this.homes?.pop(); home !== undefined; home = this.homes?.pop()) {
+  #isHeldElsewhere(terms: Terms<T>): boolean {
+    terms.held = undefined;
+    if (!this.tells) return false;
+    for (let home = terms.homes?.pop(); home !== undefined; home = terms.homes?.pop()) {
       const held = home.deliverWhenStored(this);
       if (held === undefined) continue;
       this.keeper.remember(this, held);

@@ -40,7 +40,8 @@ export class Retainer {
   }
 
   ended(task: Task): void {
-    task.endedAt = this.#clock.monotonic();
+    // Whole milliseconds: a number with a fraction is an object of its own.
+    task.endedAt = Math.trunc(this.#clock.monotonic());
     for (const child of this.#kept(task)) this.#drop(child);
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();

@@ -300,9 +300,7 @@ export interface Pending extends Delivery, OpenWait<never> {
   unfollow: (() => void) | undefined;
   /** What it gives tells of facts. One that is stopped tells of none, and is not kept waiting for the store (D1). */
   readonly tells: boolean;
-  /** The other managers whose store it waits for as well (D1). */
-  homes: StoredIn[] | undefined;
-  /** The delivery of the wait waits for the store, at this place. */
+  /** Its delivery waits for the store, at this place. */
   hold(held: Held): void;
   /** The signal that may withdraw it has aborted. */
   abort(reason: unknown): void;

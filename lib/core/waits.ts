@@ -78,7 +78,7 @@ export class Waits implements WaitKeeper, StoredIn {
     const refused = this.refusal(attempt, signal);
     if (refused !== undefined) return refused;
     const wait = new ArrangedWait<T>(this, attempt, describe, arrange);
-    wait.homes = homes;
+    if (homes !== undefined) wait.alsoStoredIn(homes);
     if (attempt === undefined) this.#ofNobody.add(wait);
     this.begin(wait, signal);
     if (limit !== undefined) wait.limitTo(limit);
@@ -111,7 +111,7 @@ export class Waits implements WaitKeeper, StoredIn {
     }
     const keeper = keeperOf(attempt, this);
     const answer = new Answer<T>(keeper, attempt);
-    answer.homes = homes;
+    if (homes !== undefined) answer.alsoStoredIn(homes);
     answer.known(given(read), handing);
     const held = this.#loop.deliver(answer, needs);
     if (held !== undefined) keeper.remember(answer, held);
