@@ -19,7 +19,7 @@ import { unwatch, watch } from "./watchers.js";
 export interface AwaitOptions extends WaitOptions {
   /** `"all"` ended (default) · `"any"` one ended · that many ended · `"success"` one succeeded, or none can · `"failure"` one ended otherwise, or all succeeded. */
   until?: "all" | "any" | "success" | "failure" | number | undefined;
-  /** Passing it is a result (`reason: "timeout"`), not an error. */
+  /** Milliseconds ≥ 0; default no limit. When they have passed, the call resolves with `reason: "timeout"`; the tasks continue. */
   timeoutMs?: number | undefined;
   /** Also return when one of them, or a task below, asks a question: once per request. */
   stopOnRequest?: boolean | undefined;

@@ -457,7 +457,7 @@ export class Core {
     this.ledger.add(task, usage);
   }
 
-  /** H6: whoever it leaves over its budget is stopped in this call. */
+  /** H6: each task that the report leaves over its budget is stopped in this call. */
   report(task: Task, usage: UsageReport): void {
     const { account } = task;
     this.#addUp(task, usage);
@@ -566,7 +566,7 @@ export class Core {
     void over.then(open, open);
   }
 
-  /** D8. Twice is once. */
+  /** D8. A second call has no further effect. */
   close(graceMs: number): Promise<void> {
     const refused = this.#refuseInside(undefined);
     if (refused !== undefined) return refused;

@@ -255,7 +255,7 @@ export class RequestExpiredError extends ErrandError {
   readonly code = "REQUEST_EXPIRED";
   readonly requestId: string;
   constructor(requestId: string) {
-    super(`Request ${idInWords(requestId)} expired: nobody answered in time`);
+    super(`Request ${idInWords(requestId)} expired: no answer came in time`);
     this.requestId = requestId;
   }
 }

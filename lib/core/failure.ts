@@ -16,7 +16,7 @@ const MOST_SEARCHED = 4_000;
 /** Causes that are read in all; those that repeat an earlier one, or close a cycle, count too. */
 const MOST_READ = 64;
 
-/** Whatever was thrown, told faithfully: an error by its words, anything else as it prints. */
+/** Any thrown value, reported faithfully: an error by its words, anything else as it prints. */
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   const name = nameOf(thrown);
   const stack = readText(() => fieldOf(thrown, "stack"));

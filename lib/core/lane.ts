@@ -1,7 +1,7 @@
 // Lane: one line of tasks with its own limit, rates and pause.
 //
 // Owns what is held in it, who stands in its line, its windows, until when it is paused, and one alarm: for the instant at which the first in
-// line may start, set only while somebody waits for that and a slot of the lane is free. Grants nothing: `slots.ts` does.
+// line may start, set only while a task or a caller waits for that and a slot of the lane is free. Grants nothing: `slots.ts` does.
 // L1, L6: held <= concurrency, and per key as `perKey` says. L7: a start is counted when its function is called. L10: all of it may change.
 
 import { Alarm, type Timekeeper } from "./clock.js";
@@ -76,7 +76,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   #limiter: RateLimiter | undefined;
   /** `Infinity`: until it is resumed. */
   #pausedUntil: number | undefined;
-  /** Somebody waits for a place in it, and may be told when the rate lets one start. */
+  /** A caller waits for a place in the lane, and is woken when the rate lets a task start. */
   #isSought = false;
   #alarm: { readonly at: number; readonly isPause: boolean; readonly alarm: Alarm } | undefined;
   /** Between the wall clock and the one that cannot be set, as it was said last. */
@@ -193,7 +193,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (this.line.starts > 0) this.arm();
   }
 
-  /** `item` has no slot any more. What was granted and did not start counts for nothing. */
+  /** `item` has given its slot back. A grant that did not start counts for nothing. */
   freed(item: Pick<Slotted, "laneKey" | "start" | "holdsSlot">): void {
     const { laneKey, start } = item;
     item.holdsSlot = false;
@@ -300,7 +300,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── what is said of it ───────────────────────────────────────────────────
 
-  /** Somebody in line may wait for the rate: what is said of that changes by itself. */
+  /** An item in line may wait for the rate: what its record says of that changes by itself. */
   get isTimed(): boolean {
     return this.isRated && this.line.starts > 0;
   }

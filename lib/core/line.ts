@@ -92,7 +92,7 @@ export class Line<S extends Standing> {
     return this.#starts + this.#resumes;
   }
 
-  /** Nobody stands in it who may go, and nobody of `key`. */
+  /** The line has no item that may go, and none of `key`. */
   isClear(key: string | undefined): boolean {
     return this.size === 0 || (this.#open.size === 0 && !this.#turns.has(key));
   }

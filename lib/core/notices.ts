@@ -27,7 +27,7 @@ type Reader = NoticeReader<Task>;
 export interface NoticeOptions extends WaitOptions {
   /** Milliseconds ≥ 0 until an empty batch; 0 drains what is there. Default: no end. */
   timeoutMs?: number | undefined;
-  /** Milliseconds ≥ 0 to wait for company after the first one. Default 0: all of one turn come together anyhow. */
+  /** Milliseconds ≥ 0 to wait for more notices after the first one. Default 0: all notices of one turn come together anyhow. */
   coalesceMs?: number | undefined;
 }
 
@@ -35,7 +35,7 @@ interface NoticeRooms {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly isClosed: () => boolean;
-  /** Something that whoever wrote the loop should know. */
+  /** Warns the author of the loop. */
   readonly warn: (what: string) => void;
   /** The task waits for another process: nothing here makes it wake a loop. */
   readonly isParked: (task: Task) => boolean;
@@ -46,7 +46,7 @@ interface NoticeRooms {
 export class Notices {
   readonly #rooms: NoticeRooms;
   readonly #queues = new NoticeQueues();
-  /** Those that somebody waits at. */
+  /** Queues at which a caller waits. */
   readonly #read = new Set<Queue>();
   #order = 0;
   /** Of a takeover that is under way. */
@@ -56,7 +56,7 @@ export class Notices {
     this.#rooms = rooms;
   }
 
-  /** Somebody asks, or has asked, for the notices of `owner`. */
+  /** A caller asks, or has asked, for the notices of `owner`. */
   isRead(owner: NoticeOwner): boolean {
     return this.#queues.find(owner)?.isRead ?? false;
   }

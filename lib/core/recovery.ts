@@ -374,7 +374,7 @@ class Asking {
 
 function ignore(): void {}
 
-/** D4: a stop that was asked for is carried out, also where the work goes on outside. Nobody waits for it. */
+/** D4: a stop that was asked for is carried out, also where the work continues outside. No caller waits for it. */
 export async function windDown({ kinds, logger }: Pick<RecoveryRooms, "kinds" | "logger">, task: Task): Promise<void> {
   const { record } = task;
   const kind = kinds.of(task);

@@ -17,7 +17,7 @@ export class Room {
   /** In order of asking. */
   readonly #seekers = new Map<OpenWait<void>, Wanted>();
   readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
-  /** Nobody that is known seeks a place in the lane. */
+  /** No known caller seeks a place in the lane. */
   readonly #onLeft: (lane: Lane<Task>) => void;
   /** Places told of in this turn. */
   #told = 0;

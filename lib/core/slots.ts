@@ -52,7 +52,7 @@ export class Slots<S extends Slotted> {
     return account === undefined ? this.#queuedOfNone : account.queued;
   }
 
-  /** Somebody in line may wait for a rate: what is said of that changes without a fact. */
+  /** An item in line may wait for a rate: what its record says of that changes without a fact. */
   get isTimed(): boolean {
     return this.#order.some((lane) => lane.isTimed);
   }
@@ -69,7 +69,7 @@ export class Slots<S extends Slotted> {
     for (const { unit } of lane.allWindows) this.#units.add(unit);
   }
 
-  /** How many starts would get a slot at once, and need no place in line; whoever waits for one is told when that changes. */
+  /** How many starts would get a slot at once, and need no place in line; a caller that waits for one is woken when that changes. */
   startable(lane: Lane<S>): number {
     const free = Math.min(lane.startable, this.#concurrency - this.#held);
     if (free > 0) return free;
@@ -77,7 +77,7 @@ export class Slots<S extends Slotted> {
     return 0;
   }
 
-  /** Nobody waits for a place in `lane`, so far as is known. */
+  /** No caller waits for a place in `lane`, as far as is known. */
   unsought(lane: Lane<S>): void {
     lane.unseek();
   }

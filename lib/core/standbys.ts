@@ -1,6 +1,6 @@
 // Standbys: tasks whose id another process of a shared store has (D9). They do not start: they wait for that process.
 //
-// Owns which they are, and what becomes of them: the outcome of the other process's task is theirs, or the work is theirs once nobody has the id. An
+// Owns which they are, and what becomes of them: the outcome of the other process's task is theirs, or the work is theirs once no process has the id. An
 // id is claimed in the transaction that stores its task, so two processes never run the same id at once.
 
 import { createHash } from "node:crypto";
@@ -155,7 +155,7 @@ export class Standbys {
     }
   }
 
-  /** Nobody has its id: its work is done here. Another that was first has it, and then it waits again. */
+  /** No process has its id: its work is done here. Another that was first has it, and then it waits again. */
   #start(task: Task): void {
     const { loop, runtime, spawner, kinds, durable } = this.#rooms;
     const kind = kinds.of(task);

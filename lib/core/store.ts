@@ -84,7 +84,7 @@ export interface TaskStore {
 
 /**
  * Several processes use one store, each with a journal of its own, which is leased: it is its writer's for so long after each sign of life.
- * `open` goes on with a journal that nobody has, where there is one, and begins one otherwise. Every write of a writer whose journal another has
+ * `open` continues a journal that no process has, where there is one, and begins one otherwise. Every write of a writer whose journal another has
  * taken is `StoreLockedError`, and keeps nothing (the fence of a zombie).
  */
 export interface SharedJournals {
@@ -98,7 +98,7 @@ export interface SharedJournals {
   heartbeat(): Promise<void>;
   /** The journals of others, by age: of living processes, and those that nobody has. */
   others(): Promise<readonly OtherJournal[]>;
-  /** Takes one that nobody has. `undefined`: its writer lives, or somebody else was first. */
+  /** Takes one that nobody has. `undefined`: its writer lives, or another process was first. */
   seize(name: string): Promise<SeizedJournal | undefined>;
 }
 
@@ -149,7 +149,7 @@ export interface SharedIds {
   append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
   /** The ids among them that some journal has. */
   find(ids: readonly string[]): Promise<readonly HeldId[]>;
-  /** The records of the writer's own tasks are not kept any more: their ids are free. */
+  /** The records of these tasks of the writer were evicted: their ids are free. */
   forget(ids: readonly string[]): Promise<void>;
 }
 
@@ -167,7 +167,7 @@ export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutp
 export interface SeizedJournal extends OtherJournal {
   /**
    * As `compact` of the first one, with a snapshot that has the tasks of both; and in the same transaction this one is gone, and its outputs
-   * are the first one's. With `left` it is not gone: it has that snapshot and those outputs, and nobody has it.
+   * are the first one's. With `left` it stays: it has that snapshot and those outputs, and no process has it.
    */
   absorb(snapshot: Json, seq: number, left?: LeftBehind): Promise<void>;
 }

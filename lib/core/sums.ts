@@ -1,6 +1,6 @@
 // Sums: what each task and everything below it used, and how many tasks that is (§8, H6).
 //
-// A sum is added to the parent when somebody reads one, and not at each report and each spawn: in a deep tree each of those would walk up to the
+// A sum is added to the parent when a reader asks for one, and not at each report and each spawn: in a deep tree each of those would walk up to the
 // root. Until then a task owes its parent; all that owe in one tree are kept at its root, by depth. Whoever reads a sum, or a record, calls
 // `settle` first.
 

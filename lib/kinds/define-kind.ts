@@ -38,7 +38,7 @@ export interface KindDefinition<In, I, R, T, C> {
   /** Without an `input` schema, annotate `input`: nothing checks it, and the kind takes what you say. */
   run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | PromiseLike<R>;
   /**
-   * Steers: handed each message that is sent to the task, once it is stored, one after the other; those from before its start when it starts.
+   * Steers: receives each message that is sent to the task, once it is stored, one after the other; those from before its start when it starts.
    * `ctx.receive` gets them all the same. A throw is logged.
    */
   deliver?: ((record: TaskRecord, message: Message) => void | PromiseLike<void>) | undefined;
@@ -72,19 +72,19 @@ export interface KindDefinition<In, I, R, T, C> {
    * logger is warned; a later answer still counts. A kind is found again by its name: register it in `TaskManagerOptions.kinds`.
    */
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  /** When its spawn says none. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
+  /** The retry of spawns that leave it out. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
   retry?: RetryOptions | undefined;
   /** Same as the spawn option, for spawns that leave it out. */
   timeoutMs?: number | undefined;
   /** Same as the spawn option, for spawns that leave it out. */
   elapsedTimeoutMs?: number | undefined;
-  /** When its spawn says none. */
+  /** The lane of spawns that leave it out. */
   lane?: string | undefined;
   /** Amounts that each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
-/** As `KindDefinition`, of work that goes on elsewhere: `run` has started it, or found it again, when it gives nothing. */
+/** A `KindDefinition` of work that runs elsewhere: `run` has started it, or found it again, when it gives nothing. */
 export interface RemoteKindDefinition<In, I, R, T, C>
   extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
   run: (
@@ -94,7 +94,7 @@ export interface RemoteKindDefinition<In, I, R, T, C>
   reconcile: (record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>;
 }
 
-/** A value: it registers nothing. Hand it to `TaskManagerOptions.kinds` to start it by name, or after a restart. */
+/** Makes a kind, and registers nothing: give it to `TaskManagerOptions.kinds` to start it by name, or to resume it after a restart. */
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: RemoteKindDefinition<In, I, R, T, C>,
 ): TaskKind<I, T>;

@@ -33,9 +33,9 @@ export interface ToolOptions {
    * results name no other tool.
    */
   only?: readonly TaskToolName[] | undefined;
-  /** What every task that is started here has besides what the model says: when it wakes its owner (default `onActivity`: a question of it is told, too), a budget, limits, a lane. */
+  /** Options of every task that `spawn_task` starts, besides those that the model gives: `wake` (default `onActivity`: its questions wake the loop too), a budget, limits, a lane. */
   spawn?: ToolSpawnOptions | undefined;
-  /** Of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer one is cut and says how to read on. */
+  /** Bytes of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer one is cut and says how to read on. */
   maxResultBytes?: number | undefined;
 }
 

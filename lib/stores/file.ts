@@ -26,7 +26,7 @@ export function fileStore(directory: string): TaskStore {
 }
 
 /**
- * Reads all that is in `directory`, also beside a living writer, and changes nothing. What is broken is told, not thrown; rejects when the
+ * Reads all that is in `directory`, also beside a living writer, and changes nothing. Faults are reported in the result, not thrown; the call rejects when the
  * directory is not there or the disk refuses.
  */
 export async function verifyJournal(directory: string): Promise<Verified> {

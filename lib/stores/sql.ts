@@ -50,7 +50,7 @@ export function sqlStore(options: SqlStoreOptions): TaskStore {
 }
 
 /**
- * A pool of `pg`. It should have an `error` listener, as every pool: without one a connection that breaks while nobody uses it ends the process.
+ * A pool of `pg`. It should have an `error` listener, as every pool: without one a connection that breaks while it is idle ends the process.
  * `append` takes one client at a time, and resolves after a commit that the server has on its disk; `synchronous_commit = off` is refused.
  */
 export function postgres(pool: PostgresPool): SqlConnection {

@@ -24,12 +24,12 @@ export interface AskingReport {
   schema?: StandardSchemaV1 | undefined;
   /** Any value that JSON can carry, for the person who answers. */
   details?: unknown;
-  /** The request expires this long after the first report of it. */
+  /** The request expires this long after the first report of it. Milliseconds ≥ 0; default never. */
   timeoutMs?: number | undefined;
 }
 
 /**
- * What a poll of a remote found: news, a question, or the end. `usage` and `artifacts` are what was used and made since the last report; an
+ * The result of one poll of a remote: news, a question, or the end. `usage` and `artifacts` are what was used and made since the last report; an
  * artifact by path or url that the task already has is not added again. A report that does not fit is logged, and the remote is polled again.
  */
 export type ReconcileReport<R> = {

@@ -57,7 +57,7 @@ export interface Setting {
   /** Asked at each call: inside a task of a named session the loop is that task's. */
   readonly hostOf: () => Host;
   readonly tools: ToolSet;
-  /** The parts of one result. */
+  /** The most bytes of one result. */
   readonly maxBytes: number;
 }
 

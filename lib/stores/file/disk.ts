@@ -133,7 +133,7 @@ export function isMissing(error: unknown): boolean {
   return fieldOf(error, "code") === "ENOENT";
 }
 
-/** The file is open and has no name any more, or the directory is gone: somebody deleted it. */
+/** The file is open and has lost its name, or the directory is gone: both were deleted. */
 export class DeletedError extends Error {
   readonly code = "ENOENT";
 }

@@ -151,7 +151,7 @@ export class FileStore implements TaskStore {
     try {
       this.#mustStand(open);
       await open.journal.append(events, open.snapshotSeq);
-      // Before anybody is told: a writer that came meanwhile has read no more than was there.
+      // Before the call resolves: a writer that came meanwhile has read no more than was there.
       this.#mustStand(open);
     } catch (error) {
       if (isMissing(error) && this.#stands(open)) open.isLost = true;
@@ -278,7 +278,7 @@ export class FileStore implements TaskStore {
     return deleted;
   }
 
-  /** `mayWrite` throws when the directory is not this writer's any more. */
+  /** `mayWrite` throws once the directory belongs to another writer. */
   async #write(work: (results: Results, mayWrite: () => void) => Promise<void>): Promise<void> {
     const open = this.#mustBeOpen();
     const mayWrite = (): void => this.#mustStand(open);

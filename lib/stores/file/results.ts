@@ -57,7 +57,7 @@ export class Results {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Deletes what a crash left unfinished. What is not the store's may be there too, and what cannot be deleted is in nobody's way. */
+  /** Deletes what a crash left unfinished. What is not the store's may be there too, and what cannot be deleted does no harm. */
   async clear(): Promise<void> {
     const names = await this.#disk.list(this.#directory).catch(() => []);
     for (const name of names) {

@@ -1,7 +1,7 @@
 // Verify: reads everything a directory has, and says how it is. Changes nothing, takes no lock.
 //
-// A journal that is broken is not opened; an output that is lost costs itself alone, so the two are told apart (D2). Only what snapshot and journal
-// refer to counts: another file in `results/` is nobody's output.
+// A journal that is broken is not opened; an output that is lost costs itself alone, so the two are reported apart (D2). Only what snapshot and journal
+// refer to counts: another file in `results/` is no output of a task.
 
 import path from "node:path";
 import { isErrandError } from "../../core/errors.js";
@@ -40,7 +40,7 @@ export interface LostOutputFile {
 
 /** What was found in a directory. */
 export interface Verified {
-  /** Nothing is broken, and no output is lost. A torn tail is no breach: the next writer cuts it off, and nobody was told of it. */
+  /** Nothing is broken, and no output is lost. A torn tail is no breach: the next writer cuts it off, and no caller had its contents confirmed. */
   readonly ok: boolean;
   /** Oldest first, up to what is broken. */
   readonly segments: readonly VerifiedSegment[];

@@ -47,7 +47,7 @@ export class Journals {
     return row === undefined ? undefined : numberIn(row, "number");
   }
 
-  /** Takes the oldest one that nobody has, but for those that are not wanted. The row is as it was until then, with the new epoch. */
+  /** Takes the oldest journal that no process has, except those that are not wanted. The row is as it was until then, with the new epoch. */
   takeOldest(writer: Runtime, unwanted: readonly number[]): SqlWork<JournalRow | undefined> {
     const elements = this.#dialect.elements("$1");
     const isWanted = `number not in (select cast(value as bigint) from ${elements})`;

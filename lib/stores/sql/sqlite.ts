@@ -2,7 +2,7 @@
 // BEGIN IMMEDIATE on.
 //
 // Only what the three have in common is used: values are passed one by one, for plain question marks.
-// Whoever finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
+// A writer that finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
 
 import { performance } from "node:perf_hooks";
 import { checkMethod, show } from "../../core/options.js";
