@@ -70,8 +70,11 @@ export function failureInWords({ message, errorCode, causes = [] }: TaskFailure)
     const reason = withCode(cause.message, cause.code);
     if (reason !== "" && !says(said, reason) && !reasons.includes(reason)) reasons.push(reason);
   }
-  return [said, reasons.join("; ")].filter((words) => words !== "").join(": ");
+  // A long message leaves room for the reasons, wherever the line is cut.
+  const first = reasons.length === 0 ? said : cutTo(said, MOST_BEFORE_REASONS);
+  return [first, reasons.join("; ")].filter((words) => words !== "").join(": ");
 }
+const MOST_BEFORE_REASONS = 300;
 
 function withCode(message: string, code: string | undefined): string {
   if (code === undefined || says(message, code)) return message;

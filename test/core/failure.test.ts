@@ -179,6 +179,20 @@ describe("§12 what is thrown and is no Error of this realm", () => {
 });
 
 describe("§12 the causes are shown", () => {
+  test("also behind a message that is longer than what is shown of it, in the notice and by get_task", async () => {
+    const { manager } = world();
+    const session = manager.session("chat");
+    const task = session.spawn(() => {
+      throw new Error("long ".repeat(100_000), { cause: new Error("connect ECONNREFUSED") });
+    });
+    await manager.idle();
+    expect(given(await session.nextNotices()).text).toContain("ECONNREFUSED");
+    const getTask = given(session.tools({ only: ["get_task"] })[0]);
+    expect(JSON.stringify(await getTask.execute({ task_id: task.id }))).toContain("ECONNREFUSED");
+    // The record keeps the whole message.
+    expect(task.record.error?.message).toHaveLength(500_000);
+  });
+
   const step = (): never => {
     throw new Error("step failed", { cause: new Error("connect ECONNREFUSED 10.0.0.1:5432") });
   };
