@@ -578,6 +578,7 @@ export class Core {
 
   async #shutDown(graceMs: number): Promise<void> {
     this.#room.close(new ManagerClosedError("there will be no room"));
+    for (const task of this.#parking.all) this.#stopTimers(task);
     const living = [...this.registry.all()].filter((task) => !task.isOver && !this.#parking.has(task));
     this.runner.shutDown(living);
     this.slots.rest();
@@ -603,6 +604,13 @@ export class Core {
       this.loop.closeJournal();
       this.#unread.close();
     }
+  }
+
+  /** Of a parked task, whose limits and questions the next process counts. */
+  #stopTimers(task: Task): void {
+    task.desk?.deadlines?.cancel();
+    task.desk?.pause?.cancel();
+    this.requests.park(task);
   }
 
   // ── events ───────────────────────────────────────────────────────────────

@@ -15,6 +15,10 @@ export class Parking {
     this.#onParked = onParked;
   }
 
+  get all(): readonly Task[] {
+    return [...this.#parked];
+  }
+
   has(task: Task): boolean {
     return this.#parked.has(task);
   }

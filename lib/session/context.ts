@@ -289,6 +289,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]> {
+    const attempt = waiterOf(this.caller) ?? this.caller;
     let reader: Items<A>;
     let first: Read<A>;
     try {
@@ -297,13 +298,16 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);
+      // A call that is refused reads nothing.
+      const refused = attempt.waits.refusal(attempt, options.signal);
+      if (refused !== undefined) return refused;
       reader = new Items(items);
       first = reader.read();
     } catch (error) {
       return Promise.reject(error);
     }
     if (!("then" in first) && first.done) return Promise.resolve([]);
-    const values = fanOut(waiterOf(this.caller) ?? this.caller, options.signal, {
+    const values = fanOut(attempt, options.signal, {
       items: reader,
       first,
       concurrency: options.concurrency,

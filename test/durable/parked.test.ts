@@ -240,3 +240,21 @@ describe("D4 a kind that can reattach and is not registered", () => {
     expect(warnings).toEqual([expect.stringMatching(/"review".*not registered/)]);
   });
 });
+
+test("D8 C5 a manager that closes leaves no timer of a task that is parked: of its total time, of its question", async () => {
+  const waits = defineKind({
+    name: "waits",
+    canReattach: () => true,
+    run: (ctx) => ctx.ask({ question: "Which?", key: "k", timeoutMs: 1_000_000 }),
+  });
+  const first = await started({ kinds: [waits] });
+  first.manager.spawn(waits, { id: "parked", totalTimeoutMs: 1_000_000 });
+  await settled();
+  const next = await first.restart({ kinds: [] });
+  expect(task(next, "parked").record.blockedOn).toContainEqual({ on: "kind", kind: "waits" });
+  expect(next.clock.nextAt).toBeDefined();
+  const closed = next.manager.close({ graceMs: 0 });
+  await next.pass(1_000);
+  await closed;
+  expect(next.clock.nextAt).toBeUndefined();
+});
