@@ -4,7 +4,6 @@
 // S3, S4 (leaving `blocked`), S5 and S7 are kept here.
 
 import type { Fact, TaskPatch } from "./events.js";
-import type { LinksInput, TaskLinks } from "./record.js";
 import { hasDiedRunning, isPausing, NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
@@ -129,17 +128,6 @@ function left(state: TaskState): TaskDetails {
   return detailed(state, { isLeft: true, used: state.details.used + (hasDiedRunning(state) ? 1 : 0) });
 }
 
-function patched(details: TaskDetails, patch: TaskPatch): Partial<TaskDetails> {
-  return patch.links === undefined ? patch : { ...patch, links: mergeLinks(details.links, patch.links) };
-}
-
-/** S7: field by field, `resourceIds` without duplicates. */
-function mergeLinks(old: TaskLinks, added: LinksInput): TaskLinks {
-  const { childSessionId = old.childSessionId, remoteTaskId = old.remoteTaskId, resourceIds } = added;
-  const resources = [...new Set([...(old.resourceIds ?? []), ...(resourceIds ?? [])])];
-  return Object.freeze({
-    ...(childSessionId === undefined ? {} : { childSessionId }),
-    ...(remoteTaskId === undefined ? {} : { remoteTaskId }),
-    ...(resources.length === 0 ? {} : { resourceIds: Object.freeze(resources) }),
-  });
+function patched({ linked }: TaskDetails, { links, ...rest }: TaskPatch): Partial<TaskDetails> {
+  return links === undefined ? rest : { ...rest, linked: Object.freeze({ added: links, before: linked }) };
 }

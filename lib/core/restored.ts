@@ -133,19 +133,19 @@ function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
     return NO_DETAILS;
   let made: Made | undefined;
   for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
+  const linked = isEmpty(links) ? undefined : Object.freeze({ added: freezeJson(links), before: undefined });
   const kept = freezeJson({
     title,
     detached,
     progress,
     summary,
-    links,
     tags,
     metadata,
     heartbeatAt,
     checkpoint,
     lastError,
   });
-  return Object.freeze({ ...NO_DETAILS, ...kept, made, readsNotices, isLeft, notBeforeAt, used });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, linked, readsNotices, isLeft, notBeforeAt, used });
 }
 
 function isEmpty(object: object): boolean {

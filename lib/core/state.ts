@@ -10,6 +10,7 @@ import type {
   Artifact,
   Budget,
   ChildrenPolicy,
+  LinksInput,
   Progress,
   Runtime,
   TaskFailure,
@@ -105,6 +106,12 @@ export interface Made {
   readonly before: Made | undefined;
 }
 
+/** Where else a task lives, the newest first, merged when the record is read: adding one copies nothing either (S7). */
+export interface Linked {
+  readonly added: LinksInput;
+  readonly before: Linked | undefined;
+}
+
 /** What a task says of itself, or is said of it, on the way. One shared object for a task that says nothing. */
 export interface TaskDetails {
   readonly title: string | undefined;
@@ -112,7 +119,7 @@ export interface TaskDetails {
   readonly progress: Progress | undefined;
   readonly summary: string | undefined;
   readonly made: Made | undefined;
-  readonly links: TaskLinks;
+  readonly linked: Linked | undefined;
   readonly tags: readonly string[];
   readonly metadata: { readonly [key: string]: Json };
   readonly heartbeatAt: number | undefined;
@@ -134,7 +141,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   progress: undefined,
   summary: undefined,
   made: undefined,
-  links: Object.freeze({}),
+  linked: undefined,
   tags: Object.freeze([]),
   metadata: Object.freeze({}),
   heartbeatAt: undefined,
@@ -226,7 +233,7 @@ export function toRecord(
     wake,
     usage,
     artifacts: details.made === undefined ? NO_ARTIFACTS : inOrder(details.made),
-    links: details.links,
+    links: details.linked === undefined ? NO_LINKS : linksOf(details.linked),
     tags: details.tags,
     metadata: details.metadata,
     createdAt,
@@ -270,6 +277,23 @@ function interruptedInWords({ reason, attemptsUsed }: Extract<TaskOutcome, { sta
 }
 
 const NO_ARTIFACTS: readonly Artifact[] = Object.freeze([]);
+
+const NO_LINKS: TaskLinks = Object.freeze({});
+
+/** S7: field by field, `resourceIds` without duplicates, in order of arrival. */
+export function linksOf(newest: Linked): TaskLinks {
+  const chain: LinksInput[] = [];
+  for (let linked: Linked | undefined = newest; linked !== undefined; linked = linked.before) chain.push(linked.added);
+  const childSessionId = chain.find((added) => added.childSessionId !== undefined)?.childSessionId;
+  const remoteTaskId = chain.find((added) => added.remoteTaskId !== undefined)?.remoteTaskId;
+  const resources = new Set<string>();
+  for (const { resourceIds = [] } of chain.reverse()) for (const id of resourceIds) resources.add(id);
+  return Object.freeze({
+    ...(childSessionId === undefined ? {} : { childSessionId }),
+    ...(remoteTaskId === undefined ? {} : { remoteTaskId }),
+    ...(resources.size === 0 ? {} : { resourceIds: Object.freeze([...resources]) }),
+  });
+}
 
 function inOrder(newest: Made): readonly Artifact[] {
   const artifacts: Artifact[] = [];

@@ -9,7 +9,7 @@ import type { Fact } from "../../lib/core/events.js";
 import { evolve } from "../../lib/core/evolve.js";
 import type { LinksInput, TaskLinks } from "../../lib/core/record.js";
 import type { Settled } from "../../lib/core/settled.js";
-import { isParked, isPausing, NO_WAITS, type TaskState } from "../../lib/core/state.js";
+import { isParked, isPausing, linksOf, NO_WAITS, type TaskState } from "../../lib/core/state.js";
 import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
 import {
   COMMAND_NAMES,
@@ -275,10 +275,11 @@ describe("a fact", () => {
   test("S7 merges links field by field, and resource ids without duplicates in order of arrival", () => {
     fc.assert(
       fc.property(fc.array(links, { maxLength: 6 }), (patches) => {
-        const merged = patches.reduce(
+        const { linked } = patches.reduce(
           (state, patch) => play(state, { type: "update", patch: { links: patch } }),
           created,
-        ).details.links;
+        ).details;
+        const merged = linked === undefined ? {} : linksOf(linked);
         const last = (field: "childSessionId" | "remoteTaskId"): string | undefined =>
           patches.map((patch) => patch[field]).findLast((value) => value !== undefined);
         const resourceIds = [...new Set(patches.flatMap((patch) => patch.resourceIds ?? []))];
@@ -292,6 +293,12 @@ describe("a fact", () => {
         expect(Object.values(merged)).not.toContain(undefined);
       }),
     );
+  });
+
+  test("S7 adding links copies none of those before, however many there are", () => {
+    const first = play(created, { type: "update", patch: { links: { resourceIds: ["a"] } } });
+    const second = play(first, { type: "update", patch: { links: { resourceIds: ["b"] } } });
+    expect(second.details.linked?.before).toBe(first.details.linked);
   });
 
   test("S7 leaves what an update does not name", () => {
