@@ -50,10 +50,10 @@ function typed(parts: Parts, depth: number): JsonSchema {
       return { enum: choicesOf(parts.values) };
     case "ZodArray":
       return { type: "array", items: inner(parts.type) };
-    case "ZodSet":
-      return {};
-    case "ZodTuple":
-      return { type: "array", items: { anyOf: listOf(parts.items).map(inner) } };
+    case "ZodTuple": {
+      const items = listOf(parts.items).map(inner);
+      return items.length === 0 ? { type: "array" } : { type: "array", items: { anyOf: items } };
+    }
     case "ZodRecord":
       return { type: "object", additionalProperties: inner(parts.valueType) };
     case "ZodObject":
@@ -102,15 +102,13 @@ function mayBeLeftOut(field: unknown): boolean {
   return isParts(field) && called(field, "isOptional") === true;
 }
 
-/** An enum of numbers names each of them in both directions. */
+/** An enum of numbers names each of them in both directions: a name that leads back to a number is no choice. */
 function choicesOf(values: unknown): readonly Json[] {
   if (!isParts(values)) return [];
-  return Object.entries(values)
-    .filter(
-      ([key, value]) =>
-        isScalar(value) && !(typeof value === "string" && typeof values[value] === "number" && /^\d/.test(key)),
-    )
-    .map(([, value]) => (isScalar(value) ? value : null));
+  return Object.values(values).flatMap((value) => {
+    const isReverse = typeof value === "string" && typeof values[value] === "number";
+    return isScalar(value) && !isReverse ? [value] : [];
+  });
 }
 
 /** The value that the method returns. */

@@ -147,7 +147,7 @@ describe("§9 what a kind takes", () => {
 
   test("of zod 3 is read from its schema, which cannot say it", async () => {
     const Speed = { slow: "slow", fast: "fast" } as const;
-    const Level = { low: 0, high: 1, 0: "low", 1: "high" } as const;
+    const Level = { low: -1, high: 1, "-1": "low", 1: "high" } as const;
     interface Tree {
       of: Tree[];
     }
@@ -163,6 +163,7 @@ describe("§9 what a kind takes", () => {
         same: z3.literal(true),
         list: z3.array(z3.union([z3.string(), z3.number()])),
         pair: z3.tuple([z3.string(), z3.boolean()]),
+        none: z3.tuple([]),
         any: z3.discriminatedUnion("k", [z3.object({ k: z3.literal("x") }), z3.object({ k: z3.literal("y") })]),
         both: z3.intersection(z3.object({ a: z3.string() }), z3.object({ b: z3.string() })),
         named: z3.record(z3.number()),
@@ -184,10 +185,10 @@ describe("§9 what a kind takes", () => {
         share: { type: "number" },
         mode: { type: "string", enum: ["a", "b"] },
         speed: { anyOf: [{ enum: ["slow", "fast"] }, { type: "null" }] },
-        level: { enum: [0, 1] },
+        level: { enum: [-1, 1] },
         same: { const: true },
         list: { type: "array", items: { anyOf: [{ type: "string" }, { type: "number" }] } },
-        pair: { type: "array" },
+        pair: { type: "array", items: { anyOf: [{ type: "string" }, { type: "boolean" }] } },
         any: { anyOf: [{ properties: { k: { const: "x" } } }, { properties: { k: { const: "y" } } }] },
         both: { allOf: [{ properties: { a: {} } }, { properties: { b: {} } }] },
         named: { type: "object", additionalProperties: { type: "number" } },
@@ -198,6 +199,8 @@ describe("§9 what a kind takes", () => {
         tree: { properties: { of: { items: { properties: { of: { type: "array" } } } } } },
       },
     });
+    // JSON Schema has no `anyOf` of nothing.
+    expect(schema).toHaveProperty("properties.none", { type: "array" });
     const { required } = schema as { required: readonly string[] };
     expect(required).toContain("url");
     for (const name of ["depth", "share", "unknown"]) expect(required).not.toContain(name);
