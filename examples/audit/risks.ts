@@ -1,5 +1,6 @@
 // What in a package needs a person's yes: code that npm runs while installing, terms nobody has read or that bind the whole product,
-// files that are not those the lockfile names, and a manifest that does not say which package was installed. Everything else the audit finds is only noted.
+// files that are not those the lockfile names, and a manifest that does not say which package was installed. Everything else the audit finds is
+// only noted.
 
 import type { Verification } from "./integrity.js";
 import type { Licence } from "./licence.js";

@@ -21,6 +21,7 @@ import { ManagerClosedError, type StoreLockedError } from "./errors.js";
 import { newestEvents, readEvents } from "./event-reader.js";
 import type { TaskEvent } from "./events.js";
 import { fits } from "./filter.js";
+import { handled } from "./handled.js";
 import type { Receiver } from "./handout.js";
 import { addUsage, forget } from "./hierarchy.js";
 import { type Ids, instanceIds } from "./ids.js";
@@ -41,7 +42,6 @@ import { Notices } from "./notices.js";
 import { show } from "./options.js";
 import { OutcomeReader } from "./outcome-reader.js";
 import { isGoneOnWith, Parking } from "./parking.js";
-import { handled } from "./pending-wait.js";
 import { idInWords } from "./printed.js";
 import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
 import { windDown } from "./recovery.js";
@@ -606,7 +606,7 @@ export class Core {
     }
   }
 
-  /** Of a parked task, whose limits and questions the next process counts. */
+  /** A parked task has no timers here: the next process counts its limits and questions. */
   #stopTimers(task: Task): void {
     task.desk?.deadlines?.cancel();
     task.desk?.pause?.cancel();

@@ -3,7 +3,7 @@
 // Reads errors by their fields and not by their class, because those of another realm, and of libraries, are of other classes. Reading never
 // throws (S8), and what is kept is bounded (§12): a cause is often the whole reason, and may be a cycle, or have a million errors below it.
 
-import { brief, cutTo, fieldOf, isObject, printed, read, readText } from "./printed.js";
+import { brief, cutTo, fieldOf, isObject, printed, read, readText, tagOf } from "./printed.js";
 import type { FailureCause, TaskFailure } from "./record.js";
 import type { FailureCode } from "./status.js";
 
@@ -166,8 +166,8 @@ const NOTHING: readonly unknown[] = Object.freeze([]);
 /** An error of any realm. */
 function isError(thrown: object): boolean {
   if (read(() => thrown instanceof Error)) return true;
-  const tag = readText(() => Object.prototype.toString.call(thrown));
-  return tag === "[object Error]" || tag === "[object DOMException]" || typeof fieldOf(thrown, "stack") === "string";
+  const tag = readText(() => tagOf(thrown));
+  return tag === "Error" || tag === "DOMException" || typeof fieldOf(thrown, "stack") === "string";
 }
 
 function nameOf(thrown: unknown): string | undefined {
@@ -180,7 +180,7 @@ function codeOf(thrown: unknown): string | undefined {
   if (!isObject(thrown) || read(() => ERRAND in thrown) === true) return undefined;
   const code = fieldOf(thrown, "code");
   if (typeof code === "string" && code !== "") return cutTo(code, MOST_OF_NAME);
-  const isPlatforms = readText(() => Object.prototype.toString.call(thrown)) === "[object DOMException]";
+  const isPlatforms = readText(() => tagOf(thrown)) === "DOMException";
   const numbers = [isPlatforms ? undefined : code, fieldOf(thrown, "status"), fieldOf(thrown, "statusCode")];
   const number = numbers.find((each) => typeof each === "number");
   return number === undefined ? undefined : String(number);

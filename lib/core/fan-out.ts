@@ -1,7 +1,8 @@
 // Fan-out: one child for each item, so many at a time (`ctx.map`).
 //
-// An item is read when there is room for its child, so reading is what bounds them. The mapping task has one wait for all of them. The first child that does not succeed stops new ones and cancels the others, and the wait lasts until those have ended (W4). A wait that
-// is given up starts no more, closes the items, and leaves no link on the children that continue (W3).
+// An item is read when there is room for its child, so reading is what bounds them. The mapping task has one wait for all of them. The first child
+// that does not succeed stops new ones and cancels the others, and the wait lasts until those have ended (W4). A wait that is given up starts no
+// more, closes the items, and leaves no link on the children that continue (W3).
 
 import { outcomeOf } from "./await-tasks.js";
 import { TaskOutcomeError } from "./errors.js";

@@ -1,8 +1,8 @@
 // Held deliveries: what reports facts that the store does not have yet (D1), delivered in the order in which it was queued.
 //
 // Most need the newest fact of their time, so the places stand in the order of what they need. A start needs the fact of its spawn alone (L9): one
-// that needs less than the place before it stands apart, so that it waits for no later commit. Owns the lists alone: the loop says when facts are stored. One that is cancelled leaves nothing behind, so that a loop which polls while its
-// store fails does not fill the memory.
+// that needs less than the place before it stands apart, so that it waits for no later commit. A delivery that is cancelled leaves nothing behind, so
+// that a loop which polls while its store fails does not fill the memory. Owns the lists alone: the loop says when facts are stored.
 
 import type { Delivery } from "./delivery.js";
 

@@ -19,11 +19,11 @@ import {
   UnknownKindError,
 } from "./errors.js";
 import { checkRequestFilter } from "./filter.js";
+import { handled } from "./handled.js";
 import type { Ids } from "./ids.js";
 import { freezeJson } from "./json.js";
 import type { Loop } from "./loop.js";
 import { checkFields, checkSignal, checkText, checkType, show } from "./options.js";
-import { handled } from "./pending-wait.js";
 import { idInWords } from "./printed.js";
 import { type AskInput, answerTo, checkAnswer, takeQuestion } from "./question.js";
 import {
@@ -357,7 +357,6 @@ export class Requests implements Inbox {
     // A closed manager refuses the wait: the rejection of the schema is then handled here (C5).
     void handled(parsed);
     const describe = () => ({ on: "input" as const, requestId: request.id });
-    // Refused when the manager is closed: the schema's own rejection is then nobody's to handle (C5).
     return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
       parsed.then(
         (given) => wait.resolve(given),

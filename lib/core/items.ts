@@ -3,8 +3,8 @@
 // Owns the iterator of the user's iterable, sync or async. One read is under way at a time, and the iterator is closed once. What the iterator
 // throws or rejects with is the reader's; what closing it gives is ignored, as its reader has gone.
 
+import { handled, isThenable } from "./handled.js";
 import { show } from "./options.js";
-import { handled } from "./pending-wait.js";
 
 /** A read that is settled, or one that is under way. */
 export type Read<A> = IteratorResult<A> | Promise<IteratorResult<A>>;
@@ -22,7 +22,7 @@ export class Items<A> {
   read(): Read<A> {
     try {
       const read = this.#iterator.next();
-      if (!isPromise(read)) return this.#taken(read);
+      if (!isThenable(read)) return this.#taken(read);
       const taken = Promise.resolve(read).then(
         (step) => this.#taken(step),
         (error: unknown) => this.#failed(error),
@@ -52,7 +52,7 @@ export class Items<A> {
     this.#isOver = true;
     try {
       const closed: unknown = this.#iterator.return?.();
-      if (isPromise(closed)) void handled(Promise.resolve(closed));
+      if (isThenable(closed)) void handled(Promise.resolve(closed));
     } catch {
       // The fault that stopped the reader is reported, and not this one.
     }
@@ -65,8 +65,4 @@ function iteratorOf<A>(items: Iterable<A> | AsyncIterable<A>): Iterator<A> | Asy
     if (Symbol.iterator in Object(items)) return items[Symbol.iterator]();
   }
   throw new TypeError(`items must be an iterable or an async iterable, got ${show(items)}`);
-}
-
-function isPromise<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -5,7 +5,7 @@
 // §12: bytes are refused at once, wherever they are, before their `toJSON` is asked: that of a Buffer makes a list of numbers, at a hundred times
 // the size. A `toJSON` is believed otherwise: that of a Date or URL gives a text, which its constructor takes, and a user's what the user says.
 
-import { printed, readText } from "./printed.js";
+import { printed, readText, tagOf } from "./printed.js";
 
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -86,10 +86,6 @@ function copyObject(value: object, path: string, copying: Copying): Json {
 }
 
 const BOXED: ReadonlySet<string> = new Set(["String", "Number", "Boolean"]);
-
-function tagOf(value: object): string {
-  return Object.prototype.toString.call(value).slice("[object ".length, -1);
-}
 
 /** A stream, a socket, an object of a class that shows no field: what such an object is, it holds where no field shows it. */
 function isElsewhere(value: object, shown: number): boolean {

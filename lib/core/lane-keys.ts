@@ -31,7 +31,7 @@ export class LaneKeys {
   #rules = NO_KEY_RULES;
   readonly #held = new Map<string, number>();
   readonly #limiters = new Map<string, KeyLimiter>();
-  /** In the order of their newest starts, so that the first is the first to be forgotten. */
+  /** The limiters in the order of their newest starts, so that the first is the first to be forgotten. */
   readonly #byAge = new Fifo<KeyLimiter>();
 
   get rules(): KeyRules {

@@ -79,7 +79,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   /** A caller waits for a place in the lane, and is woken when the rate lets a task start. */
   #isSought = false;
   #alarm: { readonly at: number; readonly isPause: boolean; readonly alarm: Alarm } | undefined;
-  /** Between the wall clock and the one that cannot be set, as it was said last. */
+  /** The difference between the wall clock and the one that cannot be set, as it was shown last. */
   #apart = 0;
 
   /** The options are checked. */

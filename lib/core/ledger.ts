@@ -123,7 +123,10 @@ export class Ledger {
     if (this.#sweep === undefined) this.#sweepLater(account);
   }
 
-  /** Milliseconds until the account may be forgotten. The larger of the measured time and the wall-clock time counts (C7): the machine may have slept, or another process may have begun the time. */
+  /**
+   * Milliseconds until the account may be forgotten. The larger of the measured time and the wall-clock time counts (C7): the machine may have
+   * slept, or another process may have begun the time.
+   */
   #leftOf({ idleAt, idleSince }: SessionAccount): number {
     return this.#ttlMs - Math.max(this.#clock.monotonic() - idleAt, this.#clock.now() - idleSince);
   }

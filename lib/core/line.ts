@@ -19,9 +19,7 @@ export interface KeyBounds<S extends Standing> {
   /** Some key may be at a bound. */
   readonly isBounding: boolean;
   hasSlot(key: string | undefined): boolean;
-  /**
-   * When the rate of its key lets `start` start: `undefined` now, `Infinity` when that is not known yet.
-   */
+  /** When the rate of its key lets `start` start: `undefined` now, `Infinity` when that is not known yet. */
   startsAt(start: S): number | undefined;
 }
 
@@ -45,7 +43,7 @@ class Turn<S extends Standing> {
   turn: number;
   /** The first start may go, as far as its key decides. */
   mayStart = false;
-  /** While its key's rate holds its first start back: until when, so far as is known. */
+  /** The instant until which the key's rate holds its first start back, so far as is known. */
   dueAt: number | undefined;
   readonly open = new Place<Turn<S>>(this);
   readonly back = new Place<Turn<S>>(this);

@@ -6,6 +6,7 @@
 
 import { setImmediate } from "node:timers";
 import { runOutside } from "./ambient.js";
+import { ignore } from "./handled.js";
 import { checkMethod, checkType } from "./options.js";
 
 /**
@@ -102,4 +103,3 @@ export class GuardedLogger {
 }
 
 const RESOLVED = Promise.resolve();
-function ignore(): void {}

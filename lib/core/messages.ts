@@ -7,13 +7,13 @@ import { ambientAttempt, waiterOf } from "./ambient.js";
 import { checkSendOptions, takeContent, toAnswer } from "./content.js";
 import { deskOf } from "./desk.js";
 import { InvalidInputError, TaskTerminatedError } from "./errors.js";
+import { handled, ignore } from "./handled.js";
 import type { Ids } from "./ids.js";
 import type { Requests } from "./inbox.js";
 import type { Loop } from "./loop.js";
 import { Mailbox, type Receiver, type Unread } from "./mailbox.js";
 import type { Content, Message, SendOptions } from "./message.js";
 import { checkMs, checkOptions, checkSignal } from "./options.js";
-import { handled } from "./pending-wait.js";
 import type { InboxRequest } from "./request.js";
 import type { Attempt, Task } from "./task.js";
 import { keeperOf, type WaitOptions, type Waits } from "./waits.js";
@@ -224,8 +224,6 @@ export class Messages {
     return this.#loop.told(message);
   }
 }
-
-function ignore(): void {}
 
 export function mailboxOf(task: Task): Mailbox {
   const desk = deskOf(task);

@@ -5,9 +5,9 @@
 import { Committer } from "./committer.js";
 import type { Core } from "./core.js";
 import { ManagerClosedError } from "./errors.js";
+import { handled } from "./handled.js";
 import type { Lane } from "./lane.js";
 import { Lease } from "./lease.js";
-import { handled } from "./pending-wait.js";
 import { readInto } from "./read-journal.js";
 import { goOn, patienceOf, recover, resume } from "./recovery.js";
 import { takeSnapshot } from "./snapshot.js";

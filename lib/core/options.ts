@@ -5,7 +5,7 @@
 
 import { type Json, takeJson } from "./json.js";
 import { didYouMean } from "./nearest-name.js";
-import { printed, readText } from "./printed.js";
+import { cutTo, printed, readText, tagOf } from "./printed.js";
 
 export function checkType(
   option: string,
@@ -60,14 +60,14 @@ function namesIn(what: string, value: object): readonly string[] {
   checkType(what, value, "object");
   const isList = Array.isArray(value) || ArrayBuffer.isView(value);
   const names = isList ? NO_NAMES : Object.keys(value);
-  if (isList || (names.length === 0 && Object.prototype.toString.call(value) !== "[object Object]"))
-    throw new TypeError(`${what} must be an object, got ${Array.isArray(value) ? show(value) : tagOf(value)}`);
+  if (isList || (names.length === 0 && tagOf(value) !== "Object"))
+    throw new TypeError(`${what} must be an object, got ${Array.isArray(value) ? show(value) : `a ${tagOf(value)}`}`);
   return names;
 }
 const NO_NAMES: readonly string[] = [];
 
 function unknownName(what: string, noun: string, name: string, from: object, known: readonly string[]): TypeError {
-  const value = shortened(readText(() => show(Reflect.get(from, name))) ?? "a value that cannot be read");
+  const value = cutTo(readText(() => show(Reflect.get(from, name))) ?? "a value that cannot be read", MOST_SHOWN);
   return new TypeError(
     `${what} has no ${noun} ${show(name)}${didYouMean(name, known)}, got ${value}; it has ${known.join(", ")}`,
   );
@@ -143,15 +143,7 @@ export function takeObject(option: string, value: unknown): { readonly [key: str
   return json as { readonly [key: string]: Json };
 }
 
-/** `a Promise`, `a Uint8Array`. */
-function tagOf(value: object): string {
-  return `a ${Object.prototype.toString.call(value).slice("[object ".length, -1)}`;
-}
-
-/** Enough of a value to find it by. */
-function shortened(words: string): string {
-  return words.length > MOST_SHOWN ? `${words.slice(0, MOST_SHOWN)}…` : words;
-}
+/** Characters of a value: enough to find it by. */
 const MOST_SHOWN = 60;
 
 /** A value as an error message shows it. */

@@ -7,6 +7,7 @@
 
 import { Alarm } from "./clock.js";
 import { Delivery } from "./delivery.js";
+import { handled, ignore } from "./handled.js";
 import type { Held } from "./held-deliveries.js";
 import type { Wait } from "./record.js";
 import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, WaitKeeper } from "./task.js";
@@ -116,7 +117,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     handing?.taken();
   }
 
-  /** In place of what was decided, if anything was. Reports nothing that would have to be stored, and so waits for no store (D1, W2). */
+  /** Replaces what was decided, if anything was. Reports nothing that would have to be stored, and so waits for no store (D1, W2). */
   #override(given: Given<T>, handing?: Handing): void {
     const wasDecided = this.#given !== undefined;
     this.#lose();
@@ -192,6 +193,7 @@ export class Answer<T> extends PendingWait<T> {
     this.fix(given, handing);
   }
 
+  /** An answer is no wait of its task: no record shows this. */
   describe(): Wait {
     return { on: "time", untilAt: this.keeper.clock.now() };
   }
@@ -224,11 +226,3 @@ export class ArrangedWait<T> extends PendingWait<T> {
     this.#unhook();
   }
 }
-
-/** A rejection that nobody may be there to see (C5). */
-export function handled<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore);
-  return promise;
-}
-
-function ignore(): void {}

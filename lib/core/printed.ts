@@ -24,6 +24,11 @@ export function printed(value: unknown): string {
   );
 }
 
+/** The platform's word for what an object is: `Date`, `Map`, `DOMException`. Throws what reading it throws. */
+export function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice("[object ".length, -1);
+}
+
 /** Nothing in it could be taken for another word of a sentence. */
 export function isPlainId(id: string): boolean {
   return /^[\w.:/@-]+$/.test(id);
@@ -52,21 +57,26 @@ export function brief(value: unknown, most: number): string {
   return cutTo(shown(value, most, 0), most);
 }
 
-/** At most `most` characters, of which none is half a pair. */
+/** The text, or as much of it as `most` characters have room for, with a mark. */
 export function cutTo(text: string, most: number): string {
   return text.length > most ? `${startOf(text, most - 1)}…` : text;
 }
 
-function startOf(text: string, most: number): string {
-  const end = text.charCodeAt(most - 1);
-  const isSplit = text.length > most && end >= 0xd800 && end <= 0xdbff;
-  return text.slice(0, isSplit ? most - 1 : most);
+/** At most so many characters of the beginning, and no half of a character that is two. */
+export function startOf(text: string, most: number): string {
+  const end = Math.max(0, most);
+  return text.slice(0, isInside(text, end) ? end - 1 : end);
+}
+
+/** Whether `place` is between the two halves of one character. */
+export function isInside(text: string, place: number): boolean {
+  return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(Math.max(0, place - 1), place + 1));
 }
 
 function shown(value: unknown, most: number, depth: number): string {
   if (typeof value === "string") return JSON.stringify(startOf(value, most));
   if (!isObject(value)) return printed(value);
-  const tag = readText(() => Object.prototype.toString.call(value).slice("[object ".length, -1)) ?? "";
+  const tag = readText(() => tagOf(value)) ?? "";
   if (typeof value === "function") return "a function";
   const message = readText(() => fieldOf(value, "message"));
   // An error shows its message in no field of its own.

@@ -58,7 +58,7 @@ type Stamped = Start & { at: number };
 
 class Window {
   readonly rule: WindowRule;
-  /** In the log: the oldest start that counts. */
+  /** The place in the log of the oldest start that counts. */
   head = 0;
   /** Sum of the starts that count. */
   sum = 0;
@@ -84,7 +84,7 @@ class Window {
 
 export class RateLimiter {
   #windows: readonly Window[];
-  /** In order of time. Those before every window's head are cut off now and then. */
+  /** The starts in order of time. Those before every window's head are cut off now and then. */
   #log: Stamped[] = [];
   /** Counts what lets something start earlier than was computed. */
   #eased = 0;

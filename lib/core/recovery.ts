@@ -8,6 +8,7 @@ import pLimit, { type LimitFunction } from "p-limit";
 import { runOutside } from "./ambient.js";
 import { Alarm } from "./clock.js";
 import { isStopped } from "./decide.js";
+import { ignore } from "./handled.js";
 import { attachedDescendantsOf } from "./hierarchy.js";
 import type { Requests } from "./inbox.js";
 import { workAgain } from "./kind.js";
@@ -214,10 +215,14 @@ function parkAll(rooms: RecoveryRooms, left: readonly Left[]): void {
     else ids.push(task.id);
   }
   for (const [what, ids] of missing) {
-    const named = ids.slice(0, MOST_NAMED).map(show).join(", ");
-    const more = ids.length > MOST_NAMED ? ` and ${ids.length - MOST_NAMED} more` : "";
-    rooms.logger.warn(`${what}: parked until a process can resume them: ${named}${more}`, { taskIds: ids });
+    rooms.logger.warn(`${what}: parked until a process can resume them: ${idsInWords(ids)}`, { taskIds: ids });
   }
+}
+
+/** `"a", "b", "c", "d" and 3 more`. */
+function idsInWords(ids: readonly string[]): string {
+  const named = ids.slice(0, MOST_NAMED).map(show).join(", ");
+  return ids.length > MOST_NAMED ? `${named} and ${ids.length - MOST_NAMED} more` : named;
 }
 const MOST_NAMED = 4;
 
@@ -260,7 +265,7 @@ class Asking {
     this.#replay = replay;
   }
 
-  /** After its parent. */
+  /** Asks the kind of `task`, once its parent has its answer. */
   ask(task: Task, kind: KindParts): void {
     this.#undecided.add(task);
     this.#kinds.set(task, kind);
@@ -293,10 +298,8 @@ class Asking {
     }
     for (const name of names) {
       const taskIds = [...this.#undecided].filter((task) => this.#nameOf(task) === name).map(({ id }) => id);
-      const named = taskIds.slice(0, MOST_NAMED).map(show).join(", ");
-      const more = taskIds.length > MOST_NAMED ? ` and ${taskIds.length - MOST_NAMED} more` : "";
       logger.warn(
-        `canReattach of kind ${show(name)} has not answered within ${patienceMs} ms: parked until it answers: ${named}${more}`,
+        `canReattach of kind ${show(name)} has not answered within ${patienceMs} ms: parked until it answers: ${idsInWords(taskIds)}`,
         { taskIds },
       );
     }
@@ -371,8 +374,6 @@ class Asking {
     }
   }
 }
-
-function ignore(): void {}
 
 /** D4: a stop that was asked for is carried out, also where the work continues outside. No caller waits for it. */
 export async function windDown({ kinds, logger }: Pick<RecoveryRooms, "kinds" | "logger">, task: Task): Promise<void> {

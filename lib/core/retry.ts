@@ -2,6 +2,7 @@
 //
 // Owns what a `retry` may say. The pause itself is in `pause.ts`.
 
+import { handled, isThenable } from "./handled.js";
 import { checkCount, checkFinite, checkMs, checkOptions, checkType } from "./options.js";
 import type { TaskFailure } from "./record.js";
 import type { RetryLimits } from "./state.js";
@@ -18,9 +19,9 @@ export interface RetryOptions {
   maxAttempts: number;
   /**
    * Milliseconds before the second run (default 1 000); or a function that is asked after each attempt that is tried again, with its error and
-   * the number of attempts that are used up by then, and returns the milliseconds before the next one, for example from the `Retry-After` of `error.cause`. What it returns is kept as it is:
-   * `factor` and `jitter` are not applied. `undefined` gives the default pause. So does a throw, a promise, or anything else that is no finite number
-   * ≥ 0; `logger.warn` says so. Given at `spawn`, the function is of this process: a pause goes on after a restart, and the pauses of later
+   * the number of attempts that are used up by then, and returns the milliseconds before the next one, for example from the `Retry-After` of
+   * `error.cause`. What it returns is kept as it is: `factor` and `jitter` are not applied. `undefined` gives the default pause. So does a throw, a
+   * promise, or anything else that is no finite number ≥ 0; `logger.warn` says so. Given at `spawn`, the function is of this process: a pause goes on after a restart, and the pauses of later
    * attempts are the default ones. A kind keeps its function.
    */
   backoffMs?: number | BackoffOf | undefined;
@@ -85,8 +86,8 @@ export function checkedAnswer(said: unknown): boolean {
 }
 
 function refusePromise(option: string, said: unknown): void {
-  if (typeof said !== "object" || said === null || !("then" in said)) return;
-  Promise.resolve(said).catch(() => {});
+  if (!isThenable(said)) return;
+  void handled(Promise.resolve(said));
   throw new TypeError(`${option} must answer at once, got a promise`);
 }
 

@@ -7,7 +7,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Alarm, type Timekeeper } from "./clock.js";
 import { InvalidInputError } from "./errors.js";
 import { messageOf } from "./failure.js";
-import { handled } from "./pending-wait.js";
+import { handled, isThenable } from "./handled.js";
 import { printed } from "./printed.js";
 
 export type Verdict =
@@ -129,8 +129,4 @@ function attempted(verdict: () => Verdict): Verdict {
   } catch (error) {
     return threw(error);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -29,7 +29,7 @@ export class SessionAccount implements Placed {
   bounds: SessionBounds = NO_BOUNDS;
   /** The living tasks were stopped because the budget was spent. */
   isSpent = false;
-  /** In the queue of the accounts that may be forgotten. */
+  /** The place in the queue of the accounts that may be forgotten. */
   place = -1;
   /** Since when no record is kept: on the monotonic clock, and on the wall clock. */
   idleAt = 0;

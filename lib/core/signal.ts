@@ -8,7 +8,7 @@ import { transferableAbortController } from "node:util";
 import { isAbortError } from "abort-controller-x";
 import { cancelledError, type TaskCancelledError } from "./errors.js";
 import { messageOf } from "./failure.js";
-import { read, readText } from "./printed.js";
+import { read, readText, tagOf } from "./printed.js";
 import type { Attempt } from "./task.js";
 
 /** The attempt's signal; already aborted when it was stopped before anyone looked. */
@@ -83,7 +83,7 @@ export function follow(signal: AbortSignal, onAbort: () => void): () => void {
 
 /** What an abort reason says, as the words of a cancel. */
 export function wordsOf(reason: unknown): string {
-  const isPlatforms = readText(() => Object.prototype.toString.call(reason)) === "[object DOMException]";
+  const isPlatforms = readText(() => tagOf(reason)) === "DOMException";
   if (isPlatforms && read(() => isAbortError(reason))) return "aborted";
   return messageOf(reason);
 }

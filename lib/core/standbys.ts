@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { Alarm } from "./clock.js";
 import type { TaskEvent } from "./events.js";
-import type { Json } from "./json.js";
+import { canonicalText, type Json } from "./json.js";
 import { workAgain } from "./kind.js";
 import type { Kinds } from "./kinds.js";
 import type { Loop } from "./loop.js";
@@ -182,19 +182,11 @@ export function isEnd(event: TaskEvent): event is End {
 
 /** §10: its owner, its kind and its input; of a plain function its owner alone. */
 export function contentOf({ sessionId, parentId, traits: { kind, input } }: Content): string {
-  const whole = JSON.stringify([sessionId ?? null, parentId ?? null, kind ?? null, sorted(input ?? null)]);
+  const whole = canonicalText([sessionId ?? null, parentId ?? null, kind ?? null, input ?? null]);
   return createHash("sha256").update(whole).digest("base64");
 }
 interface Content {
   readonly sessionId: string | undefined;
   readonly parentId: string | undefined;
   readonly traits: { readonly kind: string | undefined; readonly input: Json | undefined };
-}
-
-/** Fields in one order, because `isSameJson` ignores their order too. */
-function sorted(json: Json): Json {
-  if (typeof json !== "object" || json === null) return json;
-  if (Array.isArray(json)) return json.map(sorted);
-  const fields = Object.entries(json).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(fields.map(([name, value]) => [name, sorted(value)]));
 }

@@ -157,7 +157,7 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
 export type Output =
   | { readonly output: Json }
   | { readonly outputOmitted: string }
-  /** In a store, and not to be had from there. */
+  /** The store has it, and cannot give it. */
   | { readonly outputLost: LostOutput };
 
 /** What stopped a task: the first stop, kept (S5). */

@@ -16,7 +16,7 @@ export interface StoredStart {
   readonly weight?: Weight;
   /** Tokens that were reported, in place of the weight's. */
   readonly tokens?: number;
-  /** While its task lives: what it reports from now on is this start's. */
+  /** The task of the start, while it lives: its later reports count for this start. */
   readonly taskId?: string;
 }
 

@@ -40,6 +40,8 @@ export class Takeover {
   readonly #made = new WeakMap<SeizedJournal, Made>();
   /** Versions of the journals in which there was nothing to take, by name. */
   readonly #passedOver = new Map<string, string>();
+  /** Lacks that were reported. */
+  readonly #warned = new Set<string>();
 
   constructor(core: Core, rooms: RecoveryRooms, committer: Committer) {
     this.#core = core;
@@ -101,17 +103,9 @@ export class Takeover {
     return task;
   }
 
-  readonly #warned = new Set<string>();
-
   #plan(read: ReadJournal, { name, writer }: OtherJournal): Plan {
-    if (
-      !mayLack(
-        this.#core,
-        read.snapshot,
-        read.events.map(([event]) => event),
-      )
-    )
-      return { ids: new Set(), left: undefined, takes: true };
+    const events = read.events.map(([event]) => event);
+    if (!mayLack(this.#core, read.snapshot, events)) return { ids: new Set(), left: undefined, takes: true };
     const view = viewCore();
     const replay = view.replay(undefined);
     replayAll(replay, read);

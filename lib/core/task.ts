@@ -92,7 +92,7 @@ export class Task implements TaskSpec, Slotted {
   /** `seq` of the fact that made it, or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
   #record: TaskRecord | undefined;
-  /** While it waits for its rate. */
+  /** The record of a task that waits for its rate. */
   #waitingRecord: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord } | undefined;
 
   // ── the runner ──
@@ -104,7 +104,7 @@ export class Task implements TaskSpec, Slotted {
   attempt: Attempt | undefined;
   /** Of all ends in this process: tells which of two tasks ended first. */
   endOrder = 0;
-  /** On the monotonic clock of this process, also when it ended in an earlier one. Written by retention. */
+  /** The instant of its end on the monotonic clock of this process, also when it ended in an earlier one. Written by retention. */
   endedAt = 0;
   /** `seq` of the fact that ended it: its outcome is delivered once that is stored (D1). 0 when an earlier process stored it. */
   endSeq = 0;
@@ -126,7 +126,7 @@ export class Task implements TaskSpec, Slotted {
   /** Of an ended task: in the retention's queue. */
   place = -1;
   holdsSlot = false;
-  /** In a lane with a rate: its newest start, as the windows count it. */
+  /** The newest start, as the windows of a lane with a rate count it. */
   start: Start | undefined;
 
   // ── the ledger ──

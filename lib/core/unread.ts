@@ -41,8 +41,8 @@ export class UnreadFailures {
   readonly #noticed = new Set<Task>();
   #alarm: Alarm | undefined;
 
-  constructor(around: UnreadRooms) {
-    this.#rooms = around;
+  constructor(rooms: UnreadRooms) {
+    this.#rooms = rooms;
   }
 
   /** `task` has ended in this process. */

@@ -7,9 +7,10 @@
 
 import type { Timekeeper } from "./clock.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "./errors.js";
+import { handled } from "./handled.js";
 import type { Held } from "./held-deliveries.js";
 import type { Loop } from "./loop.js";
-import { Answer, ArrangedWait, type Given, handled } from "./pending-wait.js";
+import { Answer, ArrangedWait, type Given } from "./pending-wait.js";
 import type { Wait } from "./record.js";
 import { cancelErrorOf, follow, reasonOf } from "./signal.js";
 import { rankOf, type Slots } from "./slots.js";

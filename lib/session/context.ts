@@ -10,6 +10,7 @@ import type { Core } from "../core/core.js";
 import { deskOf } from "../core/desk.js";
 import { fanOut } from "../core/fan-out.js";
 import type { TaskHandle } from "../core/handle.js";
+import { handled } from "../core/handled.js";
 import { isWithin } from "../core/hierarchy.js";
 import { Items, type Read } from "../core/items.js";
 import { type Json, takeJson } from "../core/json.js";
@@ -18,7 +19,6 @@ import type { Content, Message, SendOptions } from "../core/message.js";
 import type { NoticeOptions } from "../core/notices.js";
 import { checkCount, checkFields, checkMs, checkOptions, checkSignal, checkText, checkType } from "../core/options.js";
 import { OutputRing } from "../core/output-ring.js";
-import { handled } from "../core/pending-wait.js";
 import type { Ask, AskInput, AskOptions } from "../core/question.js";
 import type {
   ArtifactInput,

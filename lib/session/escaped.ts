@@ -4,7 +4,7 @@
 // its line, its quotes and its fence, shows nothing that a person cannot see, and is cut at a length. Says nothing of where it stands.
 
 import type { Json } from "../core/json.js";
-import { isPlainId } from "../core/printed.js";
+import { isPlainId, startOf } from "../core/printed.js";
 import { visible } from "./visible.js";
 
 /** One line of at most `most` characters, without quotes around it: for a text that stands alone. */
@@ -33,17 +33,6 @@ export function quoted(text: string, most: number): string {
 /** As `quoted`: a text as it is, and any other value as JSON, with single quotes for double ones. */
 export function quotedJson(json: Json, most: number): string {
   return quoted(typeof json === "string" ? json : startOfJson(json, most * 4 + 1), most);
-}
-
-/** At most so many characters of the beginning, and no half of a character that is two. */
-export function startOf(text: string, most: number): string {
-  const end = Math.max(0, most);
-  return text.slice(0, isInside(text, end) ? end - 1 : end);
-}
-
-/** Whether `place` is between the two halves of one character. */
-export function isInside(text: string, place: number): boolean {
-  return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(Math.max(0, place - 1), place + 1));
 }
 
 /** As much of the JSON text as anybody will look at: a result may be long. */

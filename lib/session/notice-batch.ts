@@ -1,11 +1,11 @@
 // Notice batch: what a loop is given of its notices: for a program as values, for a prompt as text.
 
 import type { Core } from "../core/core.js";
+import { handled } from "../core/handled.js";
 import type { Happening, Notice } from "../core/notice.js";
 import type { NoticeOwner } from "../core/notice-owner.js";
 import type { NoticeOptions } from "../core/notices.js";
 import { checkMs, checkOptions, checkSignal } from "../core/options.js";
-import { handled } from "../core/pending-wait.js";
 import type { ReadyNotices, TaskNotice } from "../core/ready-notices.js";
 import type { TaskOutcome } from "../core/record.js";
 import type { Attempt, Task } from "../core/task.js";

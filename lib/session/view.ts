@@ -6,8 +6,9 @@
 import { budgetFor, leftOf } from "../core/budget.js";
 import type { Core } from "../core/core.js";
 import { checkCount, checkOptions } from "../core/options.js";
+import { startOf } from "../core/printed.js";
 import type { Task } from "../core/task.js";
-import { quoted, startOf } from "./escaped.js";
+import { quoted } from "./escaped.js";
 import { idOf, nameInWords, progressInWords, standingInWords } from "./standing.js";
 
 export interface ViewOptions {

@@ -171,6 +171,15 @@ describe.each([
     await Promise.all([one.close(), two.close()]);
   });
 
+  test("the same content is the same, in whatever order its fields were written", async ({ skip }) => {
+    const open = await opened(skip);
+    const kind = defineKind({ name: "page", run: (_ctx, { of }: { n: number; of: { a: string; b: string } }) => of.a });
+    const [one, two] = [await open({ kinds: [kind] }), await open({ kinds: [kind] })];
+    await one.spawn(kind, { id: "a", input: { n: 1, of: { a: "x", b: "y" } } }).result();
+    expect(await two.spawn(kind, { id: "a", input: { of: { b: "y", a: "x" }, n: 1 } }).result()).toBe("x");
+    await Promise.all([one.close(), two.close()]);
+  });
+
   test("a cancel of the stand-by withdraws it alone; a close leaves it, and a record that is evicted frees its id", async ({
     skip,
   }) => {

@@ -74,7 +74,7 @@ export class ProcessSession {
     void this.#sweep();
   }
 
-  /** In the same call. Once the leader was collected its number may be another's: then the table is read first. */
+  /** Signals the leader's group in the same call. Once the leader was collected its number may be another's: then the table is read first. */
   #signalLeader(): void {
     if (!this.#hasExited) this.#signal(this.#leader.pid);
   }

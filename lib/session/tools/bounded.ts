@@ -4,7 +4,7 @@
 // the most room that fits is found. No text is cut inside a character.
 
 import type { Json } from "../../core/json.js";
-import { isInside, startOf } from "../escaped.js";
+import { isInside, startOf } from "../../core/printed.js";
 import { visible } from "../visible.js";
 
 /** What a tool gives: an object of plain JSON. */

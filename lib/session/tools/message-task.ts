@@ -3,10 +3,10 @@
 import { Alarm } from "../../core/clock.js";
 import { isErrandError } from "../../core/errors.js";
 import { thrownInWords } from "../../core/failure.js";
+import { handled } from "../../core/handled.js";
 import { copyJson } from "../../core/json.js";
 import type { Content } from "../../core/message.js";
 import type { Sent, Steered } from "../../core/messages.js";
-import { handled } from "../../core/pending-wait.js";
 import type { InboxRequest } from "../../core/request.js";
 import { follow, reasonOf } from "../../core/signal.js";
 import type { Task } from "../../core/task.js";

@@ -5,8 +5,8 @@
 
 import type { Json } from "../../core/json.js";
 import type { Message } from "../../core/message.js";
+import { isInside } from "../../core/printed.js";
 import type { Task } from "../../core/task.js";
-import { isInside } from "../escaped.js";
 import { visible, visibleText } from "../visible.js";
 import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";
 import { Refused } from "./refusals.js";

@@ -6,9 +6,10 @@
 import { failureInWords } from "../../core/failure.js";
 import type { Json } from "../../core/json.js";
 import { lostInWords } from "../../core/lost-output.js";
+import { isInside } from "../../core/printed.js";
 import type { Output } from "../../core/state.js";
 import type { Task } from "../../core/task.js";
-import { escaped, isInside } from "../escaped.js";
+import { escaped } from "../escaped.js";
 import { progressInWords, standingInWords } from "../standing.js";
 import { visibleJson } from "../visible.js";
 import { bytesOf, cut, headOf, present, type Result } from "./bounded.js";

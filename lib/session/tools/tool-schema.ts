@@ -6,7 +6,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson, type Json } from "../../core/json.js";
 import { didYouMean } from "../../core/nearest-name.js";
-import { startOf } from "../escaped.js";
+import { cutTo } from "../../core/printed.js";
 
 type JsonSchema = { readonly [key: string]: Json };
 /**
@@ -181,6 +181,6 @@ function shown(json: Json): string {
   if (Array.isArray(json)) return "a list";
   if (typeof json === "object" && json !== null) return "an object";
   const words = JSON.stringify(json);
-  return words.length > MOST_SHOWN ? `${startOf(words, MOST_SHOWN)}…` : words;
+  return cutTo(words, MOST_SHOWN);
 }
 const MOST_SHOWN = 40;

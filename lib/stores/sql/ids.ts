@@ -28,14 +28,19 @@ export interface Row extends Omit<HeldId, "isOwn"> {
 export class Ids {
   readonly #table: string;
   readonly #journals: string;
-  readonly #keys: string;
+  readonly #dialect: Dialect;
   readonly #pairs: string;
 
   constructor(dialect: Dialect, namespace: string) {
     this.#table = `${namespace}_ids`;
     this.#journals = `${namespace}_journals`;
-    this.#keys = `(select value from ${dialect.elements("$2")})`;
+    this.#dialect = dialect;
     this.#pairs = `(select value, position from ${dialect.elements("$2")}) as keys join (select value as content, position from ${dialect.elements("$3")}) as contents on contents.position = keys.position`;
+  }
+
+  /** The list of keys that a value holds. */
+  #listIn(value: string): string {
+    return `(select value from ${this.#dialect.elements(value)})`;
   }
 
   /** Throws `IdsHeld`. */
@@ -67,7 +72,7 @@ export class Ids {
     const interrupted = ends.filter(({ event }) => event.type === "task.interrupted").map(({ id }) => keyOf(id));
     if (interrupted.length === 0) return;
     yield {
-      sql: `update ${this.#table} set is_free = 1 where journal = $1 and task in ${this.#keys}`,
+      sql: `update ${this.#table} set is_free = 1 where journal = $1 and task in ${this.#listIn("$2")}`,
       values: [journal, JSON.stringify(interrupted)],
     };
   }
@@ -75,8 +80,8 @@ export class Ids {
   *find(ids: readonly string[]): SqlWork<readonly Row[]> {
     const byKey = new Map(ids.map((id) => [keyOf(id), id]));
     const rows = yield {
-      sql: `select task, journal, content, ended, writer from ${this.#table} join ${this.#journals} on number = journal where $1 = 0 and task in ${this.#keys}`,
-      values: [0, JSON.stringify([...byKey.keys()])],
+      sql: `select task, journal, content, ended, writer from ${this.#table} join ${this.#journals} on number = journal where task in ${this.#listIn("$1")}`,
+      values: [JSON.stringify([...byKey.keys()])],
     };
     return rows.map((row) => {
       const ended = maybeTextIn(row, "ended");
@@ -93,7 +98,7 @@ export class Ids {
 
   *forget(journal: number, ids: readonly string[]): SqlWork<void> {
     yield {
-      sql: `delete from ${this.#table} where journal = $1 and task in ${this.#keys}`,
+      sql: `delete from ${this.#table} where journal = $1 and task in ${this.#listIn("$2")}`,
       values: [journal, JSON.stringify(ids.map(keyOf))],
     };
   }
@@ -101,7 +106,7 @@ export class Ids {
   /** Gives the ids of one journal to another, except for those that stay. */
   *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
     yield {
-      sql: `update ${this.#table} set journal = $1 where journal = $3 and task not in ${this.#keys}`,
+      sql: `update ${this.#table} set journal = $1 where journal = $3 and task not in ${this.#listIn("$2")}`,
       values: [to, JSON.stringify(stay.map(keyOf)), from],
     };
   }
