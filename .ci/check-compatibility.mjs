@@ -152,7 +152,8 @@ try {
   const yarn = made(base, "yarn", {
     "package.json": { name: "yarn-user", private: true, dependencies: { errand: `file:../${filename}` } },
     // Yarn forbids a new lockfile where it finds that it runs in CI.
-    ".yarnrc.yml": "nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\nenableImmutableInstalls: false\n",
+    ".yarnrc.yml":
+      "nodeLinker: pnp\nenableTelemetry: false\nenableGlobalCache: false\nenableImmutableInstalls: false\n",
     "yarn.lock": "",
     "main.mjs": PNP,
   });

@@ -1,6 +1,6 @@
 // Mutation testing: is there a line of the library that may be wrong without a test of the core, or of the session, noticing?
 //
-//   npm run mutants -- lib/core/slots.ts lib/core/line.ts
+//   npm run mutants -- lib/core/lanes/slots.ts lib/core/lanes/lane-queue.ts
 //
 // Stryker changes one thing at a time in the given files and runs those tests of test/core and test/session that reach it. A mutant that no test kills
 // is told with its line: it wants a law, or shows code that nobody needs. Ends with an error when fewer than nine in ten are killed.
@@ -17,7 +17,9 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const files = process.argv.slice(2);
 const unknown = files.filter((file) => !existsSync(join(root, file)));
 if (files.length === 0 || unknown.length > 0) {
-  console.error(unknown.length > 0 ? `no such file: ${unknown.join(", ")}` : "npm run mutants -- lib/core/slots.ts …");
+  console.error(
+    unknown.length > 0 ? `no such file: ${unknown.join(", ")}` : "npm run mutants -- lib/core/lanes/slots.ts …",
+  );
   process.exit(2);
 }
 

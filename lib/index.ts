@@ -1,8 +1,19 @@
 // errand: the front door. Every public name of the core, spelled out.
 
-export type { AwaitOptions } from "./core/await-tasks.js";
-export type { Clock } from "./core/clock.js";
 export type { Stats } from "./core/core.js";
+export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/durable/store.js";
+export type { Ask, AskOptions } from "./core/inbox/question.js";
+export type { Inbox } from "./core/inbox/requests.js";
+export type { AnyTaskKind, TaskKind } from "./core/kinds/kind.js";
+export type { LaneStats, WindowStats } from "./core/lanes/lane.js";
+export type { LaneChange, LaneOptions, PerKey } from "./core/lanes/lane-options.js";
+export type { Rate } from "./core/lanes/rate-limiter.js";
+export type { OutputChunk } from "./core/live/output-ring.js";
+export type { NoticeOptions } from "./core/notices/notices.js";
+export type { AwaitOptions } from "./core/outcomes/await-tasks.js";
+export type { Retention } from "./core/run/retention.js";
+export type { SessionLimits, SessionOptions } from "./core/spawn/session-bounds.js";
+export type { Limits } from "./core/spawn/spawn.js";
 export {
   AlreadyAnsweredError,
   type AnyErrandError,
@@ -32,23 +43,11 @@ export {
   TaskTerminatedError,
   UnknownKindError,
   UnknownLaneError,
-} from "./core/errors.js";
-export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/events.js";
-export { failureInWords } from "./core/failure.js";
-export type { TaskHandle, TaskRef } from "./core/handle.js";
-export type { Ids } from "./core/ids.js";
-export type { Inbox } from "./core/inbox.js";
-export type { Json } from "./core/json.js";
-export type { AnyTaskKind, TaskKind } from "./core/kind.js";
-export type { LaneStats, WindowStats } from "./core/lane.js";
-export type { LaneChange, LaneOptions, PerKey } from "./core/lane-options.js";
-export type { Logger } from "./core/logger.js";
-export type { Content, Message, Part, SendOptions } from "./core/message.js";
-export type { Notice } from "./core/notice.js";
-export type { NoticeOptions } from "./core/notices.js";
-export type { OutputChunk } from "./core/output-ring.js";
-export type { Ask, AskOptions } from "./core/question.js";
-export type { Rate } from "./core/rate-limiter.js";
+} from "./core/task/errors.js";
+export type { ManagerEventMap, TaskEvent, TaskEventMap, TaskPatch } from "./core/task/events.js";
+export { failureInWords } from "./core/task/failure.js";
+export type { Content, Message, Part, SendOptions } from "./core/task/message.js";
+export type { Notice } from "./core/task/notice.js";
 export type {
   Artifact,
   ArtifactInput,
@@ -69,12 +68,9 @@ export type {
   Wait,
   Wake,
   Weight,
-} from "./core/record.js";
-export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/request.js";
-export type { Retention } from "./core/retention.js";
-export type { RetryOptions } from "./core/retry.js";
-export type { SessionLimits, SessionOptions } from "./core/session-bounds.js";
-export type { Limits } from "./core/spawn.js";
+} from "./core/task/record.js";
+export type { InboxRequest, RequestFilter, RequestKind, RequestStatus } from "./core/task/request.js";
+export type { RetryOptions } from "./core/task/retry.js";
 export type {
   ActiveStatus,
   FailureCode,
@@ -83,13 +79,20 @@ export type {
   TaskStatus,
   TerminalStatus,
   WaitingStatus,
-} from "./core/status.js";
-export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/store.js";
-export { type StoreView, viewStore } from "./core/store-view.js";
-export type { WaitOptions } from "./core/waits.js";
+} from "./core/task/status.js";
+export type { Clock } from "./core/time/clock.js";
+export type { Ids } from "./core/values/ids.js";
+export type { Json } from "./core/values/json.js";
+export type { Logger } from "./core/values/logger.js";
+export type { WaitOptions } from "./core/waits/waits.js";
 export { defineKind, type KindDefinition, type RemoteKindDefinition } from "./kinds/define-kind.js";
 export type { AskingReport, ReconcileReport } from "./kinds/remote/report.js";
 export { TaskManager, type TaskManagerOptions } from "./manager/manager.js";
+export { type StoreView, viewStore } from "./manager/store-view.js";
+export type { TaskToolName } from "./model/prompt/tool-names.js";
+export type { ViewOptions } from "./model/prompt/view.js";
+export type { ToolOptions, ToolSpawnOptions } from "./model/tools/session-tools.js";
+export type { TaskTool, TaskToolCall } from "./model/tools/tool.js";
 export type {
   MapOptions,
   Session,
@@ -99,9 +102,6 @@ export type {
   TaskContext,
   TaskFunction,
 } from "./session/context.js";
+export type { TaskHandle, TaskRef } from "./session/handle.js";
 export type { NoticeBatch } from "./session/notice-batch.js";
 export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";
-export type { TaskToolName } from "./session/tools/names.js";
-export type { TaskTool, TaskToolCall } from "./session/tools/tool.js";
-export type { ToolOptions, ToolSpawnOptions } from "./session/tools.js";
-export type { ViewOptions } from "./session/view.js";

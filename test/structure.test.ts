@@ -11,7 +11,8 @@ import manifest from "../package.json" with { type: "json" };
 /** Each room of lib/, and the rooms it may import by path. A room that is not here does not exist. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  session: ["core"],
+  model: ["core", "session"],
+  session: ["core", "model"],
   kinds: ["core", "session"],
   stores: ["core"],
   manager: ["core", "session"],
@@ -28,25 +29,9 @@ const outside = ["integrations", "engines", "inspector", "cli"];
 /** Rooms with an entry point of their own, so that nobody loads them who did not ask. */
 const entrances = ["testing", ...outside];
 
-/** Inside core/: the words, then the pure rules over them, then the moving parts (every other file), then the manager. */
-const words = [
-  "copies",
-  "printed",
-  "failure",
-  "json",
-  "record",
-  "state",
-  "status",
-  "usage",
-  "message",
-  "request",
-  "events",
-  "commands",
-  "errors",
-  "settled",
-  "lost-output",
-];
-const rules = ["decide", "evolve"];
+/** The rules of a task and the words they are written in: pure, and on top of plain values alone. */
+const pure = "core/task";
+const belowPure = ["core/values"];
 
 /** core/ knows no disk and no network. */
 const diskAndNetwork = [
@@ -105,8 +90,7 @@ const packageOf = (specifier: string): string =>
     .split("/")
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
-/** "core/slots.ts" and "core/slots/line.ts" are both the part "slots". */
-const partOf = (path: string): string => (path.split("/")[1] ?? "").replace(/\.ts$/, "");
+const folderOf = (path: string): string => posix.dirname(path);
 const roomOf = (path: string): string => (path.includes("/") ? (path.split("/")[0] ?? "") : "");
 
 // ── what breaks it ─────────────────────────────────────────────────────────
@@ -169,14 +153,8 @@ function importBreaches(file: string, found: Import, sources: Sources): readonly
   if (room !== "" && target !== room && !(rooms[room] ?? []).includes(target)) {
     return [`${room}/ may not know ${target}/`];
   }
-  return room === "core" ? coreBreaches(file, found.path) : [];
-}
-
-function coreBreaches(file: string, path: string): readonly string[] {
-  const part = partOf(file);
-  const target = partOf(path);
-  if ([...words, ...rules].includes(part) && !words.includes(target) && target !== part) {
-    return [`core/${part} may know the words only (${words.join(", ")})`];
+  if (folderOf(file) === pure && ![pure, ...belowPure].includes(folderOf(found.path))) {
+    return [`${pure}/ is pure, and may know ${belowPure.join(", ")} only`];
   }
   return [];
 }
@@ -186,8 +164,8 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
     if (room !== "core") {
       return [];
     }
-    if ([...words, ...rules].includes(partOf(file))) {
-      return ["words and rules are pure, and import nothing of Node"];
+    if (folderOf(file) === pure) {
+      return [`${pure}/ is pure, and imports nothing of Node`];
     }
     const builtin = found.specifier.replace(/^node:/, "").split("/")[0] ?? "";
     return diskAndNetwork.includes(builtin) ? ["core/ knows no disk and no network"] : [];
@@ -200,12 +178,7 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
   if (!(name in manifest.dependencies) && !(optional.includes(name) && room !== "core")) {
     return ["package.json does not declare it for this room"];
   }
-  if (room === "core" && rules.includes(partOf(file))) {
-    return ["the rules are pure, and import no package"];
-  }
-  return room === "core" && words.includes(partOf(file)) && !found.typeOnly
-    ? ["of a package, words import types only"]
-    : [];
+  return folderOf(file) === pure && !found.typeOnly ? [`${pure}/ is pure, and imports types only of a package`] : [];
 }
 
 /** Every ring of imports, once each, by its files. */
@@ -257,7 +230,7 @@ describe("lib/", () => {
 
   test("has no room of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
     const plan = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
-    const named = [...plan.matchAll(/`lib\/(core\/[\w-]+\.ts)`/g)].map(([, path]) => path);
+    const named = [...plan.matchAll(/`lib\/(core\/(?:[\w-]+\/)?[\w-]+\.ts)`/g)].map(([, path]) => path);
     const there = [...sources.keys()].filter((path) => path.startsWith("core/"));
     expect(new Set(named)).toEqual(new Set(there));
   });
@@ -311,10 +284,13 @@ describe("the floor plan", () => {
       { "core/a.ts": 'export { b } from "../stores/b.js";', "stores/b.ts": "" },
       /core\/ may not know stores\//,
     ],
-    ["keeps words from moving parts", { "core/record.ts": 'import "./slots.js";', "core/slots.ts": "" }, /words only/],
-    ["keeps rules from moving parts", { "core/decide.ts": 'import "./slots.js";', "core/slots.ts": "" }, /words only/],
-    ["keeps rules from Node", { "core/decide.ts": 'import { inspect } from "node:util";' }, /nothing of Node/],
-    ["keeps rules from packages", { "core/evolve.ts": 'import { nanoid } from "nanoid";' }, /import no package/],
+    [
+      "keeps the rules from moving parts",
+      { "core/task/decide.ts": 'import "../lanes/slots.js";', "core/lanes/slots.ts": "" },
+      /may know core\/values only/,
+    ],
+    ["keeps the rules from Node", { "core/task/decide.ts": 'import { inspect } from "node:util";' }, /nothing of Node/],
+    ["keeps the rules from packages", { "core/task/evolve.ts": 'import { nanoid } from "nanoid";' }, /types only/],
     ["keeps core from the disk", { "core/loop.ts": 'import { open } from "node:fs/promises";' }, /no disk/],
     [
       "keeps parts from the manager",

@@ -3,7 +3,29 @@
 // Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
 // and in the rooms.
 
-import { runOutside, waiterOf } from "./ambient.js";
+import { type Committer, NOT_STORED } from "./durable/committer.js";
+import { newestEvents, readEvents } from "./durable/event-reader.js";
+import { isLong } from "./durable/large-outputs.js";
+import type { Lease } from "./durable/lease.js";
+import { ReplayedStarts } from "./durable/stored-starts.js";
+import { Listeners } from "./events/listeners.js";
+import { Messages } from "./inbox/messages.js";
+import { Requests } from "./inbox/requests.js";
+import { type AnyTaskKind } from "./kinds/kind.js";
+import { Kinds } from "./kinds/kind-registry.js";
+import { Lane, type LaneStats } from "./lanes/lane.js";
+import type { LaneChange, LaneOptions } from "./lanes/lane-options.js";
+import { Slots } from "./lanes/slots.js";
+import { addUsage, forget } from "./live/family.js";
+import { fits } from "./live/filter.js";
+import { Registry } from "./live/registry.js";
+import { NO_BOUNDS, type SessionAccount, type SessionBounds } from "./live/session-account.js";
+import { Ledger } from "./live/session-usage.js";
+import type { Attempt, OpenWait, Task } from "./live/task.js";
+import { UnreadFailures } from "./live/unread.js";
+import { Loop } from "./loop.js";
+import { Notices } from "./notices/notices.js";
+import type { Receiver } from "./notices/outcome-claims.js";
 import {
   type AwaitCaller,
   type Awaited,
@@ -13,55 +35,33 @@ import {
   type EndAsked,
   outcomeOf,
   refuseCycle,
-} from "./await-tasks.js";
-import { overspenders } from "./budget.js";
-import { Alarm, type Clock, Timekeeper } from "./clock.js";
-import { type Committer, NOT_STORED } from "./committer.js";
-import { ManagerClosedError, type StoreLockedError } from "./errors.js";
-import { newestEvents, readEvents } from "./event-reader.js";
-import type { TaskEvent } from "./events.js";
-import { fits } from "./filter.js";
-import { handled } from "./handled.js";
-import type { Receiver } from "./handout.js";
-import { addUsage, forget } from "./hierarchy.js";
-import { type Ids, instanceIds } from "./ids.js";
-import { Requests } from "./inbox.js";
-import { LOOK_MS } from "./instants.js";
-import { type AnyTaskKind } from "./kind.js";
-import { Kinds } from "./kinds.js";
-import { Lane, type LaneStats } from "./lane.js";
-import type { LaneChange, LaneOptions } from "./lane-options.js";
-import type { Lease } from "./lease.js";
-import { Ledger } from "./ledger.js";
-import { Listeners } from "./listeners.js";
-import { GuardedLogger, type Logger } from "./logger.js";
-import { isLong } from "./long-output.js";
-import { Loop } from "./loop.js";
-import { Messages } from "./messages.js";
-import { Notices } from "./notices.js";
-import { show } from "./options.js";
-import { OutcomeReader } from "./outcome-reader.js";
-import { isGoneOnWith, Parking } from "./parking.js";
-import { idInWords } from "./printed.js";
-import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./record.js";
-import { windDown } from "./recovery.js";
-import { Registry } from "./registry.js";
-import { type Beside, Replay, type ReplayRooms } from "./replay.js";
-import { Retainer, type Retention } from "./retention.js";
-import { Room } from "./room.js";
-import { Runner } from "./runner.js";
-import { NO_BOUNDS, type SessionAccount, type SessionBounds } from "./session-account.js";
-import { isOverspent, type SessionOptions, takeBounds } from "./session-bounds.js";
-import { Slots } from "./slots.js";
-import { DEFAULT_LANE, type Limits, Spawner } from "./spawn.js";
-import type { Standbys } from "./standbys.js";
-import type { StopReason } from "./status.js";
-import { ReplayedStarts } from "./stored-starts.js";
-import { systemClock } from "./system-clock.js";
-import type { Attempt, OpenWait, Task } from "./task.js";
-import { UnreadFailures } from "./unread.js";
-import { keeperOf, type WaitOptions, Waits } from "./waits.js";
-import type { KindParts, Work } from "./work.js";
+} from "./outcomes/await-tasks.js";
+import { OutcomeReader } from "./outcomes/outcome-stream.js";
+import { windDown } from "./recovery/recovery.js";
+import { type Beside, Replay, type ReplayRooms } from "./recovery/replay.js";
+import type { Standbys } from "./recovery/standbys.js";
+import { isGoneOnWith, Parking } from "./run/handoff.js";
+import { Retainer, type Retention } from "./run/retention.js";
+import { Runner } from "./run/runner.js";
+import { overspenders } from "./spawn/budget.js";
+import { Room } from "./spawn/line-capacity.js";
+import { isOverspent, type SessionOptions, takeBounds } from "./spawn/session-bounds.js";
+import { DEFAULT_LANE, type Limits, Spawner } from "./spawn/spawn.js";
+import { ManagerClosedError, type StoreLockedError } from "./task/errors.js";
+import type { TaskEvent } from "./task/events.js";
+import type { KindParts, Work } from "./task/kind-parts.js";
+import type { Runtime, TaskFilter, TaskOutcome, UsageReport } from "./task/record.js";
+import type { StopReason } from "./task/status.js";
+import { Alarm, type Clock, Timekeeper } from "./time/clock.js";
+import { LOOK_MS } from "./time/instants.js";
+import { systemClock } from "./time/system-clock.js";
+import { show } from "./values/checks.js";
+import { handled } from "./values/handled.js";
+import { type Ids, instanceIds } from "./values/ids.js";
+import { GuardedLogger, type Logger } from "./values/logger.js";
+import { idInWords } from "./values/safe-read.js";
+import { runOutside, waiterOf } from "./waits/ambient.js";
+import { keeperOf, type WaitOptions, Waits } from "./waits/waits.js";
 
 /** Through what tasks are asked for: `undefined` of one that is not of another manager, or of no session. */
 interface Asking {

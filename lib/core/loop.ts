@@ -5,19 +5,19 @@
 // microtask, never inside the call. Each fact has a `seq`; the event of a fact is made only when somebody will read it.
 // With a store, what is delivered waits until the facts it tells of are stored (D1); what only stops waits for nothing.
 
-import { runOutside } from "./ambient.js";
-import type { Timekeeper } from "./clock.js";
-import type { Command, Refusal } from "./commands.js";
-import type { Committer } from "./committer.js";
-import { decide, isRefusal } from "./decide.js";
-import { Call, Delivery, Told } from "./delivery.js";
-import { type Fact, type TaskEvent, toEvent } from "./events.js";
-import { evolve } from "./evolve.js";
-import { type Held, HeldDeliveries } from "./held-deliveries.js";
-import { Journal } from "./journal.js";
-import type { Listeners } from "./listeners.js";
-import type { Runtime } from "./record.js";
-import type { Attempt, Task } from "./task.js";
+import type { Committer } from "./durable/committer.js";
+import { Call, Delivery, Told } from "./events/delivery.js";
+import { type Held, HeldDeliveries } from "./events/held-deliveries.js";
+import type { Listeners } from "./events/listeners.js";
+import { Journal } from "./events/recent-events.js";
+import type { Attempt, Task } from "./live/task.js";
+import type { Command, Refusal } from "./task/commands.js";
+import { decide, isRefusal } from "./task/decide.js";
+import { type Fact, type TaskEvent, toEvent } from "./task/events.js";
+import { evolve } from "./task/evolve.js";
+import type { Runtime } from "./task/record.js";
+import type { Timekeeper } from "./time/clock.js";
+import { runOutside } from "./waits/ambient.js";
 
 const RESOLVED = Promise.resolve();
 

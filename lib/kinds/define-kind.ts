@@ -1,14 +1,14 @@
 // defineKind: a kind, with its types.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { Kind, type TaskKind } from "../core/kind.js";
-import type { Message } from "../core/message.js";
-import { checkKnown, checkMs, checkSchema, checkText, checkType, takeObject } from "../core/options.js";
-import type { TaskRecord } from "../core/record.js";
-import type { InboxRequest } from "../core/request.js";
-import { type RetryOptions, takeRetry } from "../core/retry.js";
-import { takeWeight } from "../core/weight.js";
-import type { KindLimits } from "../core/work.js";
+import { Kind, type TaskKind } from "../core/kinds/kind.js";
+import { takeWeight } from "../core/lanes/weight.js";
+import type { KindLimits } from "../core/task/kind-parts.js";
+import type { Message } from "../core/task/message.js";
+import type { TaskRecord } from "../core/task/record.js";
+import type { InboxRequest } from "../core/task/request.js";
+import { type RetryOptions, takeRetry } from "../core/task/retry.js";
+import { checkKnown, checkMs, checkSchema, checkText, checkType, takeObject } from "../core/values/checks.js";
 import type { TaskContext } from "../session/context.js";
 import type { ReconcileReport } from "./remote/report.js";
 import { remoteRun } from "./remote.js";

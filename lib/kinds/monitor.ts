@@ -4,8 +4,8 @@
 // a question to its rhythm (lib/kinds/monitor/); how far it has come is its checkpoint, so that a restart goes on counting.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
-import type { TaskKind } from "../core/kind.js";
-import { checkCount, checkKnown, checkType } from "../core/options.js";
+import type { TaskKind } from "../core/kinds/kind.js";
+import { checkCount, checkKnown, checkType } from "../core/values/checks.js";
 import type { TaskContext } from "../session/context.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { rhythmOf } from "./monitor/rhythm.js";

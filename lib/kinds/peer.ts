@@ -5,8 +5,8 @@
 
 import * as nodeModule from "node:module";
 // The whole module is imported: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
-import { messageOf } from "../core/failure.js";
-import { fieldOf } from "../core/printed.js";
+import { messageOf } from "../core/task/failure.js";
+import { fieldOf } from "../core/values/safe-read.js";
 
 export interface Peer {
   readonly name: string;

@@ -3,8 +3,8 @@
 // Its output streams into the task's, its end is the task's result, and nothing that it started outlives the task. Owns the order of these;
 // how a program is started, read and ended is told in lib/kinds/process/.
 
-import type { TaskKind } from "../core/kind.js";
-import { checkKnown, checkType } from "../core/options.js";
+import type { TaskKind } from "../core/kinds/kind.js";
+import { checkKnown, checkType } from "../core/values/checks.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { type ProcessInput, processInput } from "./process/input.js";

@@ -2,10 +2,10 @@
 //
 // Made of what a context can do, so that it holds no slot while it waits, and everything it tells is fenced like any write of a function.
 
-import { runOutside } from "../core/ambient.js";
-import { Alarm } from "../core/clock.js";
-import type { TaskRecord } from "../core/record.js";
-import { FailureError } from "../core/settled.js";
+import type { TaskRecord } from "../core/task/record.js";
+import { FailureError } from "../core/task/settled.js";
+import { Alarm } from "../core/time/clock.js";
+import { runOutside } from "../core/waits/ambient.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { type AnswerHook, Asking } from "./remote/asking.js";
 import { inTurn } from "./remote/polls.js";

@@ -5,11 +5,11 @@
 // of tasks down to who asks.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
-import type { TaskKind } from "../core/kind.js";
-import { didYouMean } from "../core/nearest-name.js";
-import { checkCount, checkKnown, checkType } from "../core/options.js";
-import type { RetryOptions } from "../core/retry.js";
-import { FailureError } from "../core/settled.js";
+import type { TaskKind } from "../core/kinds/kind.js";
+import type { RetryOptions } from "../core/task/retry.js";
+import { FailureError } from "../core/task/settled.js";
+import { checkCount, checkKnown, checkType } from "../core/values/checks.js";
+import { didYouMean } from "../core/values/nearest-name.js";
 import type { TaskContext } from "../session/context.js";
 import { limitedKind } from "./define-kind.js";
 

@@ -1,17 +1,20 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
-import { ambientAttempt, runOutside } from "../core/ambient.js";
-import type { Clock } from "../core/clock.js";
 import { Core, type Stats } from "../core/core.js";
-import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/events.js";
-import { treeOf } from "../core/hierarchy.js";
-import type { Ids } from "../core/ids.js";
-import type { Inbox } from "../core/inbox.js";
-import type { AnyTaskKind } from "../core/kind.js";
-import type { Lane } from "../core/lane.js";
-import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lane-options.js";
-import { checkLogger, type Logger } from "../core/logger.js";
-import { openStore } from "../core/open-store.js";
+import type { TaskStore } from "../core/durable/store.js";
+import { checkStore } from "../core/durable/store-methods.js";
+import type { Inbox } from "../core/inbox/requests.js";
+import type { AnyTaskKind } from "../core/kinds/kind.js";
+import type { Lane } from "../core/lanes/lane.js";
+import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lanes/lane-options.js";
+import { treeOf } from "../core/live/family.js";
+import type { Task } from "../core/live/task.js";
+import type { Retention } from "../core/run/retention.js";
+import type { SessionOptions } from "../core/spawn/session-bounds.js";
+import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn/spawn.js";
+import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
+import type { Runtime, TaskTree } from "../core/task/record.js";
+import type { Clock } from "../core/time/clock.js";
 import {
   checkCount,
   checkFinite,
@@ -24,18 +27,15 @@ import {
   checkText,
   checkType,
   show,
-} from "../core/options.js";
-import type { Runtime, TaskTree } from "../core/record.js";
-import type { Retention } from "../core/retention.js";
-import type { SessionOptions } from "../core/session-bounds.js";
-import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn.js";
-import type { TaskStore } from "../core/store.js";
-import { checkStore } from "../core/store-methods.js";
-import type { Task } from "../core/task.js";
-import type { WaitOptions } from "../core/waits.js";
+} from "../core/values/checks.js";
+import type { Ids } from "../core/values/ids.js";
+import { checkLogger, type Logger } from "../core/values/logger.js";
+import { ambientAttempt, runOutside } from "../core/waits/ambient.js";
+import type { WaitOptions } from "../core/waits/waits.js";
 import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
 import { Scope, type SpawnOptions } from "../session/scope.js";
 import { NamedSession } from "../session/session.js";
+import { openStore } from "./open-store.js";
 
 export interface TaskManagerOptions {
   /** Keeps tasks over restarts; use `TaskManager.open`. Without a store everything is in memory. One manager at a time has a store, unless processes can share it. */

@@ -2,24 +2,18 @@
 //
 // A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
 
-import { waiterOf } from "../core/ambient.js";
-import { takeArtifact } from "../core/artifact.js";
-import type { Command } from "../core/commands.js";
-import { Brand } from "../core/copies.js";
 import type { Core } from "../core/core.js";
-import { deskOf } from "../core/desk.js";
-import { fanOut } from "../core/fan-out.js";
-import type { TaskHandle } from "../core/handle.js";
-import { handled } from "../core/handled.js";
-import { isWithin } from "../core/hierarchy.js";
-import { Items, type Read } from "../core/items.js";
-import { type Json, takeJson } from "../core/json.js";
-import { type TaskKind, valid } from "../core/kind.js";
-import type { Content, Message, SendOptions } from "../core/message.js";
-import type { NoticeOptions } from "../core/notices.js";
-import { checkCount, checkFields, checkMs, checkOptions, checkSignal, checkText, checkType } from "../core/options.js";
-import { OutputRing } from "../core/output-ring.js";
-import type { Ask, AskInput, AskOptions } from "../core/question.js";
+import type { Ask, AskInput, AskOptions } from "../core/inbox/question.js";
+import { type TaskKind, valid } from "../core/kinds/kind.js";
+import { deskOf } from "../core/live/extras.js";
+import { isWithin } from "../core/live/family.js";
+import { OutputRing } from "../core/live/output-ring.js";
+import type { Attempt, Task } from "../core/live/task.js";
+import type { NoticeOptions } from "../core/notices/notices.js";
+import type { SpawnScope } from "../core/spawn/spawn.js";
+import type { Command } from "../core/task/commands.js";
+import type { Work } from "../core/task/kind-parts.js";
+import type { Content, Message, SendOptions } from "../core/task/message.js";
 import type {
   ArtifactInput,
   LinksInput,
@@ -29,19 +23,33 @@ import type {
   TaskRecord,
   Usage,
   UsageReport,
-} from "../core/record.js";
-import { takeLinks, takeProgress, takeUsage } from "../core/report.js";
-import { signalOf } from "../core/signal.js";
-import type { SpawnScope } from "../core/spawn.js";
-import type { Attempt, Task } from "../core/task.js";
-import { closedError, type WaitOptions } from "../core/waits.js";
-import type { Work } from "../core/work.js";
+} from "../core/task/record.js";
+import {
+  checkCount,
+  checkFields,
+  checkMs,
+  checkOptions,
+  checkSignal,
+  checkText,
+  checkType,
+} from "../core/values/checks.js";
+import { Brand } from "../core/values/copies.js";
+import { handled } from "../core/values/handled.js";
+import { type Json, takeJson } from "../core/values/json.js";
+import { waiterOf } from "../core/waits/ambient.js";
+import { signalOf } from "../core/waits/attempt-signal.js";
+import { closedError, type WaitOptions } from "../core/waits/waits.js";
+import { View, type ViewOptions } from "../model/prompt/view.js";
+import type { Loop } from "../model/tools/caller.js";
+import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
+import type { TaskTool } from "../model/tools/tool.js";
+import { takeArtifact } from "./artifact.js";
+import { fanOut } from "./fan-out.js";
+import type { TaskHandle } from "./handle.js";
+import { Items, type Read } from "./items.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
+import { takeLinks, takeProgress, takeUsage } from "./report.js";
 import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
-import type { Loop } from "./tools/host.js";
-import type { TaskTool } from "./tools/tool.js";
-import { sessionTools, type ToolOptions } from "./tools.js";
-import { View, type ViewOptions } from "./view.js";
 
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 

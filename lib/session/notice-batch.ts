@@ -1,18 +1,18 @@
 // Notice batch: what a loop is given of its notices: for a program as values, for a prompt as text.
 
 import type { Core } from "../core/core.js";
-import { handled } from "../core/handled.js";
-import type { Happening, Notice } from "../core/notice.js";
-import type { NoticeOwner } from "../core/notice-owner.js";
-import type { NoticeOptions } from "../core/notices.js";
-import { checkMs, checkOptions, checkSignal } from "../core/options.js";
-import type { ReadyNotices, TaskNotice } from "../core/ready-notices.js";
-import type { TaskOutcome } from "../core/record.js";
-import type { Attempt, Task } from "../core/task.js";
-import { outcomeRead } from "../core/unread.js";
-import { chooseNotices, type NoticeChoice, type Say } from "./notice-choice.js";
-import { noticeInWords } from "./notice-words.js";
-import { toolsGiven } from "./tools/given.js";
+import type { Attempt, Task } from "../core/live/task.js";
+import { outcomeRead } from "../core/live/unread.js";
+import type { NoticeOwner } from "../core/notices/notice-owner.js";
+import type { NoticeOptions } from "../core/notices/notices.js";
+import type { ReadyNotices, TaskNotice } from "../core/notices/ready-notices.js";
+import type { Happening, Notice } from "../core/task/notice.js";
+import type { TaskOutcome } from "../core/task/record.js";
+import { checkMs, checkOptions, checkSignal } from "../core/values/checks.js";
+import { handled } from "../core/values/handled.js";
+import { chooseNotices, type NoticeChoice, type Say } from "../model/prompt/notice-choice.js";
+import { noticeInWords } from "../model/prompt/notice-text.js";
+import { toolsGiven } from "../model/tools/known-tools.js";
 
 /** One batch: as many of the notices that a loop has not acknowledged as one text has room for. The others are the next batch, which is there at once. */
 export interface NoticeBatch {

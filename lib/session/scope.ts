@@ -2,12 +2,16 @@
 //
 // Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
 
-import type { AwaitOptions } from "../core/await-tasks.js";
 import type { Core } from "../core/core.js";
-import { checkFilter } from "../core/filter.js";
-import { Handle, type TaskHandle, type TaskRef, taskOf } from "../core/handle.js";
-import type { Owner } from "../core/inbox.js";
-import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "../core/kind.js";
+import type { Owner } from "../core/inbox/requests.js";
+import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "../core/kinds/kind.js";
+import { checkFilter } from "../core/live/filter.js";
+import type { Attempt, Task } from "../core/live/task.js";
+import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
+import type { SpawnScope } from "../core/spawn/spawn.js";
+import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn/spawn-options.js";
+import type { Work } from "../core/task/kind-parts.js";
+import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/task/record.js";
 import {
   checkCount,
   checkMs,
@@ -17,14 +21,10 @@ import {
   checkText,
   checkType,
   show,
-} from "../core/options.js";
-import { idInWords } from "../core/printed.js";
-import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/record.js";
-import type { SpawnScope } from "../core/spawn.js";
-import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn-options.js";
-import type { Attempt, Task } from "../core/task.js";
-import type { WaitOptions } from "../core/waits.js";
-import type { Work } from "../core/work.js";
+} from "../core/values/checks.js";
+import { idInWords } from "../core/values/safe-read.js";
+import type { WaitOptions } from "../core/waits/waits.js";
+import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
 
 export type SpawnOptions = AnySpawnOptions<TaskRef>;
 

@@ -1,20 +1,20 @@
 // Session: one owner loop, by name: what it spawned, and all that came of it.
 
-import { ambientAttempt } from "../core/ambient.js";
 import type { Core } from "../core/core.js";
-import type { NoticeOptions } from "../core/notices.js";
-import type { Usage, Wake } from "../core/record.js";
-import { NO_BOUNDS, type SessionBounds } from "../core/session-account.js";
-import type { SessionOptions } from "../core/session-bounds.js";
-import type { SpawnScope } from "../core/spawn.js";
-import type { Task } from "../core/task.js";
+import { NO_BOUNDS, type SessionBounds } from "../core/live/session-account.js";
+import type { Task } from "../core/live/task.js";
+import type { NoticeOptions } from "../core/notices/notices.js";
+import type { SessionOptions } from "../core/spawn/session-bounds.js";
+import type { SpawnScope } from "../core/spawn/spawn.js";
+import type { Usage, Wake } from "../core/task/record.js";
+import { ambientAttempt } from "../core/waits/ambient.js";
+import { View, type ViewOptions } from "../model/prompt/view.js";
+import type { Loop } from "../model/tools/caller.js";
+import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
+import type { TaskTool } from "../model/tools/tool.js";
 import { Context, type Session, type Spawn } from "./context.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope, type SpawnOptions } from "./scope.js";
-import type { Loop } from "./tools/host.js";
-import type { TaskTool } from "./tools/tool.js";
-import { sessionTools, type ToolOptions } from "./tools.js";
-import { View, type ViewOptions } from "./view.js";
 
 export class NamedSession extends Scope implements Session {
   readonly id: string;

@@ -2,8 +2,8 @@
 //
 // What is in it, and how each file is written and read back, is told in lib/stores/file/.
 
-import { show } from "../core/options.js";
-import type { TaskStore } from "../core/store.js";
+import type { TaskStore } from "../core/durable/store.js";
+import { show } from "../core/values/checks.js";
 import { nodeDisk } from "./file/disk.js";
 import { FileStore } from "./file/file-store.js";
 import type { Verified } from "./file/verify.js";

@@ -3,11 +3,11 @@
 // Keeps texts, so that what it was given and what it gives are nobody else's. Like the file store it keeps one generation of history:
 // the events since the snapshot before the newest one.
 
-import { EventsCompactedError, StoreLockedError, StoreUnavailableError } from "../core/errors.js";
-import type { TaskEvent } from "../core/events.js";
-import type { Json } from "../core/json.js";
-import { throwIfAborted } from "../core/signal.js";
-import type { ReadOptions, Stored, TaskStore } from "../core/store.js";
+import type { ReadOptions, Stored, TaskStore } from "../core/durable/store.js";
+import { EventsCompactedError, StoreLockedError, StoreUnavailableError } from "../core/task/errors.js";
+import type { TaskEvent } from "../core/task/events.js";
+import type { Json } from "../core/values/json.js";
+import { throwIfAborted } from "../core/waits/attempt-signal.js";
 
 /** Survives its `close`, and may be opened again. */
 export function memoryStore(): TaskStore {

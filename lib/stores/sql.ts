@@ -2,8 +2,8 @@
 //
 // What is in it, and how it is asked for, is told in lib/stores/sql/. Neither driver is imported: the connection is the user's own.
 
-import { checkCount, checkFinite, checkMethod, checkOneOf, checkOptions, checkType } from "../core/options.js";
-import type { TaskStore } from "../core/store.js";
+import type { TaskStore } from "../core/durable/store.js";
+import { checkCount, checkFinite, checkMethod, checkOneOf, checkOptions, checkType } from "../core/values/checks.js";
 import type { SqlConnection } from "./sql/connection.js";
 import { PostgresConnection, type PostgresPool } from "./sql/postgres.js";
 import { SqlStore } from "./sql/sql-store.js";

@@ -4,9 +4,9 @@
 // set apart from the time that passes, as a system's can (C7).
 
 import { setImmediate } from "node:timers";
-import type { Clock } from "../core/clock.js";
-import { Heap, type Ranked } from "../core/heap.js";
-import { checkFinite, checkType } from "../core/options.js";
+import type { Clock } from "../core/time/clock.js";
+import { checkFinite, checkType } from "../core/values/checks.js";
+import { Heap, type Ranked } from "../core/values/heap.js";
 
 export interface ManualClock extends Clock {
   /** When the next timer is due; `undefined` when none is set. */

@@ -1,7 +1,7 @@
 // Scripted answers: the people at the inbox, played by a test.
 
-import { checkFields, checkText, checkType, show } from "../core/options.js";
-import type { InboxRequest } from "../core/request.js";
+import type { InboxRequest } from "../core/task/request.js";
+import { checkFields, checkText, checkType, show } from "../core/values/checks.js";
 import type { TaskManager } from "../manager/manager.js";
 
 /** What is said to a question whose text is, or contains, `to`. One of `answer` and `reject`. */

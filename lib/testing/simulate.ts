@@ -2,9 +2,9 @@
 //
 // Whenever nothing can go on, the clock jumps to the next timer. Real I/O that is under way is waited for before time moves.
 
-import { messageOf } from "../core/failure.js";
-import { checkFinite, checkMs, checkOptions } from "../core/options.js";
-import type { TaskRecord, Wait } from "../core/record.js";
+import { messageOf } from "../core/task/failure.js";
+import type { TaskRecord, Wait } from "../core/task/record.js";
+import { checkFinite, checkMs, checkOptions } from "../core/values/checks.js";
 import { MANAGER_OPTIONS, TaskManager, type TaskManagerOptions } from "../manager/manager.js";
 import { countedIds } from "./counted-ids.js";
 import { type ManualClock, manualClock, quiet } from "./manual-clock.js";

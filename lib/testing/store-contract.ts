@@ -4,12 +4,12 @@
 // rule it protects (D1, D2, D3, D6, D7).
 
 import assert from "node:assert/strict";
-import { type ErrandErrorCode, isErrandError } from "../core/errors.js";
-import type { TaskEvent } from "../core/events.js";
-import type { Json } from "../core/json.js";
-import { checkType } from "../core/options.js";
-import type { Runtime } from "../core/record.js";
-import type { ReadOptions, TaskStore } from "../core/store.js";
+import type { ReadOptions, TaskStore } from "../core/durable/store.js";
+import { type ErrandErrorCode, isErrandError } from "../core/task/errors.js";
+import type { TaskEvent } from "../core/task/events.js";
+import type { Runtime } from "../core/task/record.js";
+import { checkType } from "../core/values/checks.js";
+import type { Json } from "../core/values/json.js";
 
 /** A store under test, on a place of its own. */
 export interface StoreUnderTest {

@@ -2,7 +2,7 @@
 
 import { defineKind, isErrandError, type TaskHandle, TaskManager } from "errand";
 import { describe, expect, test, vi } from "vitest";
-import { VERSION } from "../../lib/core/copies.js";
+import { VERSION } from "../../lib/core/values/copies.js";
 import manifest from "../../package.json" with { type: "json" };
 import { refusalOf, world } from "./program.js";
 import { allFree, peek, settled, slots } from "./support.js";

@@ -3,8 +3,8 @@
 import { type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { needsNoSearch } from "../../lib/core/cycles.js";
-import { Handle } from "../../lib/core/handle.js";
+import { needsNoSearch } from "../../lib/core/live/wait-cycles.js";
+import { Handle } from "../../lib/session/handle.js";
 import { given } from "./program.js";
 import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
 

@@ -3,9 +3,9 @@
 // How a task ended has a file of its own, outcome.test.ts; what the facts make of it over a whole life, evolve.test.ts.
 
 import { describe, expect, test } from "vitest";
-import { decide, isRefusal } from "../../lib/core/decide.js";
-import { evolve } from "../../lib/core/evolve.js";
-import { isTerminal, TASK_STATUSES } from "../../lib/core/status.js";
+import { decide, isRefusal } from "../../lib/core/task/decide.js";
+import { evolve } from "../../lib/core/task/evolve.js";
+import { isTerminal, TASK_STATUSES } from "../../lib/core/task/status.js";
 import {
   COMMAND_NAMES,
   cellOf,

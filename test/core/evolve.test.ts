@@ -3,14 +3,14 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Command } from "../../lib/core/commands.js";
-import { decide, isRefusal } from "../../lib/core/decide.js";
-import type { Fact } from "../../lib/core/events.js";
-import { evolve } from "../../lib/core/evolve.js";
-import type { LinksInput, TaskLinks } from "../../lib/core/record.js";
-import type { Settled } from "../../lib/core/settled.js";
-import { isParked, isPausing, linksOf, NO_WAITS, type TaskState } from "../../lib/core/state.js";
-import { isTerminal, type TaskStatus } from "../../lib/core/status.js";
+import type { Command } from "../../lib/core/task/commands.js";
+import { decide, isRefusal } from "../../lib/core/task/decide.js";
+import type { Fact } from "../../lib/core/task/events.js";
+import { evolve } from "../../lib/core/task/evolve.js";
+import type { LinksInput, TaskLinks } from "../../lib/core/task/record.js";
+import type { Settled } from "../../lib/core/task/settled.js";
+import { isParked, isPausing, linksOf, NO_WAITS, type TaskState } from "../../lib/core/task/state.js";
+import { isTerminal, type TaskStatus } from "../../lib/core/task/status.js";
 import {
   COMMAND_NAMES,
   CREATED_AT,

@@ -5,7 +5,7 @@ import { Readable } from "node:stream";
 import { runInNewContext } from "node:vm";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { copyJson, type Json, takeJson } from "../../lib/core/json.js";
+import { copyJson, type Json, takeJson } from "../../lib/core/values/json.js";
 
 function carried(value: unknown): Json {
   const copy = copyJson(value);

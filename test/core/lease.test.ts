@@ -3,9 +3,9 @@
 import { StoreLockedError } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { Timekeeper } from "../../lib/core/clock.js";
-import { Lease } from "../../lib/core/lease.js";
-import type { OtherJournal, SeizedJournal, SharedJournals } from "../../lib/core/store.js";
+import { Lease } from "../../lib/core/durable/lease.js";
+import type { OtherJournal, SeizedJournal, SharedJournals } from "../../lib/core/durable/store.js";
+import { Timekeeper } from "../../lib/core/time/clock.js";
 
 const LEASE_MS = 3_000;
 const PASS_MS = LEASE_MS / 3;

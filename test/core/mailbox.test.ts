@@ -2,8 +2,8 @@
 
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Mailbox, type Unread } from "../../lib/core/mailbox.js";
-import type { Message } from "../../lib/core/message.js";
+import { Mailbox, type Unread } from "../../lib/core/live/mailbox.js";
+import type { Message } from "../../lib/core/task/message.js";
 
 function messageOf(n: number, direction: Message["direction"]): Message {
   return { id: `message_${n}`, taskId: "task_1", direction, content: [], createdAt: n };

@@ -1,13 +1,13 @@
 // How a task ended: the rules that make its outcome (C1, H1, A4), and that no value, however made, breaks them.
 
 import { describe, expect, test } from "vitest";
-import type { Command } from "../../lib/core/commands.js";
-import { decide, isRefusal } from "../../lib/core/decide.js";
-import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../lib/core/errors.js";
-import type { Fact } from "../../lib/core/events.js";
-import type { TaskOutcome } from "../../lib/core/record.js";
-import { returned, type Settled, threw } from "../../lib/core/settled.js";
-import type { TaskState } from "../../lib/core/state.js";
+import type { Command } from "../../lib/core/task/commands.js";
+import { decide, isRefusal } from "../../lib/core/task/decide.js";
+import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../lib/core/task/errors.js";
+import type { Fact } from "../../lib/core/task/events.js";
+import type { TaskOutcome } from "../../lib/core/task/record.js";
+import { returned, type Settled, threw } from "../../lib/core/task/settled.js";
+import type { TaskState } from "../../lib/core/task/state.js";
 import {
   cellOf,
   cellsOf,

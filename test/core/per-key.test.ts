@@ -3,10 +3,10 @@
 import { type SpawnOptions, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { Timekeeper } from "../../lib/core/clock.js";
-import { Lane, type Slotted } from "../../lib/core/lane.js";
-import type { Start } from "../../lib/core/rate-limiter.js";
-import { Slots } from "../../lib/core/slots.js";
+import { Lane, type Slotted } from "../../lib/core/lanes/lane.js";
+import type { Start } from "../../lib/core/lanes/rate-limiter.js";
+import { Slots } from "../../lib/core/lanes/slots.js";
+import { Timekeeper } from "../../lib/core/time/clock.js";
 import { allFree, settled } from "./support.js";
 
 function world(lane: NonNullable<TaskManagerOptions["lanes"]>[string], limits: TaskManagerOptions["limits"] = {}) {

@@ -2,9 +2,9 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Fifo } from "../../lib/core/fifo.js";
-import { Heap } from "../../lib/core/heap.js";
-import { RankQueue } from "../../lib/core/rank-queue.js";
+import { RankQueue } from "../../lib/core/lanes/rank-queue.js";
+import { Fifo } from "../../lib/core/values/fifo.js";
+import { Heap } from "../../lib/core/values/heap.js";
 
 interface Item {
   rank: number;

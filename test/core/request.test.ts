@@ -1,7 +1,7 @@
 // A request closes once, and two questions with one key are the same only when they say the same (A1, A3).
 
 import { describe, expect, test } from "vitest";
-import { closeRequest, isSameQuestion, type Question } from "../../lib/core/request.js";
+import { closeRequest, isSameQuestion, type Question } from "../../lib/core/task/request.js";
 import { openRequest } from "./rules.js";
 
 test("A1 the first closing of a request is kept: a closed one cannot be closed again", () => {

@@ -4,15 +4,15 @@
 // made by hand: its attempt is the second one, while the commands come from the first. Everything here is frozen to
 // its leaves: a rule that changed its input would throw.
 
-import type { Command, Refusal } from "../../lib/core/commands.js";
-import { decide, isRefusal } from "../../lib/core/decide.js";
-import type { EndFact, Fact } from "../../lib/core/events.js";
-import { evolve } from "../../lib/core/evolve.js";
-import type { Message } from "../../lib/core/message.js";
-import { type Closing, closeRequest, type InboxRequest } from "../../lib/core/request.js";
-import { returned, type Settled, threw } from "../../lib/core/settled.js";
-import { NO_DETAILS, newState, type TaskState } from "../../lib/core/state.js";
-import type { StopReason, TaskStatus } from "../../lib/core/status.js";
+import type { Command, Refusal } from "../../lib/core/task/commands.js";
+import { decide, isRefusal } from "../../lib/core/task/decide.js";
+import type { EndFact, Fact } from "../../lib/core/task/events.js";
+import { evolve } from "../../lib/core/task/evolve.js";
+import type { Message } from "../../lib/core/task/message.js";
+import { type Closing, closeRequest, type InboxRequest } from "../../lib/core/task/request.js";
+import { returned, type Settled, threw } from "../../lib/core/task/settled.js";
+import { NO_DETAILS, newState, type TaskState } from "../../lib/core/task/state.js";
+import type { StopReason, TaskStatus } from "../../lib/core/task/status.js";
 
 export function deepFreeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;

@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addSpent, addTask, Sums, settle } from "../../lib/core/sums.js";
+import { addSpent, addTask, Sums, settle } from "../../lib/core/live/sums.js";
 
 class Node {
   readonly parent: Node | undefined;

@@ -3,11 +3,11 @@
 import { AsyncResource } from "node:async_hooks";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { Timekeeper } from "../../lib/core/clock.js";
-import { Lane } from "../../lib/core/lane.js";
-import { NO_DETAILS, NO_TRAITS, newState } from "../../lib/core/state.js";
-import { Task } from "../../lib/core/task.js";
-import { tellWatchers, unwatch, watch } from "../../lib/core/watchers.js";
+import { Lane } from "../../lib/core/lanes/lane.js";
+import { Task } from "../../lib/core/live/task.js";
+import { tellWatchers, unwatch, watch } from "../../lib/core/live/watchers.js";
+import { NO_DETAILS, NO_TRAITS, newState } from "../../lib/core/task/state.js";
+import { Timekeeper } from "../../lib/core/time/clock.js";
 
 function task(): Task {
   return new Task({

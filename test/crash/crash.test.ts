@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { type TaskEvent, TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { EVENT_TYPES, type TaskEventMap } from "../../lib/core/events.js";
+import { EVENT_TYPES, type TaskEventMap } from "../../lib/core/task/events.js";
 import { pictureOf, place } from "../stores/place.js";
 import { Book } from "./book.js";
 import { campaign, type Report } from "./campaign.js";

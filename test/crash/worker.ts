@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import { TaskManager } from "errand";
-import { EVENT_TYPES, type TaskEventMap } from "../../lib/core/events.js";
+import { EVENT_TYPES, type TaskEventMap } from "../../lib/core/task/events.js";
 import { FileStore } from "../../lib/stores/file/file-store.js";
 import { seeded } from "../../lib/testing/seeded.js";
 import { type Death, KillingDisk } from "./killing-disk.js";

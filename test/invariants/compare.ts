@@ -1,7 +1,7 @@
 // Compare: where the model and the manager differ, each difference in one line.
 
 import type { TaskEvent } from "errand";
-import { Handle } from "../../lib/core/handle.js";
+import { Handle } from "../../lib/session/handle.js";
 import type { Model } from "./model.js";
 import { blockedOn, deadlineOf, textOf } from "./model-state.js";
 import type { Puppets } from "./puppets.js";

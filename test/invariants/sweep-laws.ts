@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import type { TaskManager } from "errand";
-import type { Task } from "../../lib/core/task.js";
+import type { Task } from "../../lib/core/live/task.js";
 import { isTerminal } from "../core/program.js";
 import { breachesOfGiven } from "./sweep-given.js";
 import { breachesOfHistory, isMistake } from "./sweep-history.js";

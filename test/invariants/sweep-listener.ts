@@ -3,7 +3,7 @@
 // It was added before the witness of the run, so that a failure that were not isolated would hide events from that witness.
 
 import type { ManagerEventMap, TaskManager } from "errand";
-import { EVENT_TYPES } from "../../lib/core/events.js";
+import { EVENT_TYPES } from "../../lib/core/task/events.js";
 
 export class FailingListener {
   #how: "throws" | "rejects" | undefined;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { TaskManager } from "errand";
 import { type ProcessInput, process as processKind } from "errand/kinds";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { outsideTimers } from "../../lib/core/outside-time.js";
+import { outsideTimers } from "../../lib/core/time/outside-time.js";
 import { unhandled } from "../core/support.js";
 import { IDLE, script, until } from "./programs.js";
 

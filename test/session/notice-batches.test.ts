@@ -3,11 +3,11 @@
 import type { Notice, NoticeBatch, Session, TaskContext } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { PendingNotice } from "../../lib/core/notice-queue.js";
-import { NoticeQueues } from "../../lib/core/notice-queues.js";
-import { ReadyNotices } from "../../lib/core/ready-notices.js";
-import { chooseNotices } from "../../lib/session/notice-choice.js";
-import { TOOL_NAMES } from "../../lib/session/tools/names.js";
+import { PendingNotice } from "../../lib/core/live/notice-queue.js";
+import { NoticeQueues } from "../../lib/core/notices/notice-queues.js";
+import { ReadyNotices } from "../../lib/core/notices/ready-notices.js";
+import { chooseNotices } from "../../lib/model/prompt/notice-choice.js";
+import { TOOL_NAMES } from "../../lib/model/prompt/tool-names.js";
 import { given, hold, untilStopped } from "../core/program.js";
 import { settled } from "../core/support.js";
 import { started } from "../durable/process.js";

@@ -5,7 +5,7 @@ import { manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { TaskManager } from "../../lib/index.js";
-import { visible, visibleJson } from "../../lib/session/visible.js";
+import { visible, visibleJson } from "../../lib/model/prompt/visible.js";
 import { untilStopped } from "../core/program.js";
 import { settled } from "../core/support.js";
 import { bytesOf, kinds, type Result, textIn, toolsOf } from "./agent.js";

@@ -4,7 +4,7 @@ import { defineKind, TaskManager } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Core } from "../../lib/core/core.js";
-import { View } from "../../lib/session/view.js";
+import { View } from "../../lib/model/prompt/view.js";
 import { given, hold, refusalOf, untilStopped, world } from "../core/program.js";
 import { settled } from "../core/support.js";
 

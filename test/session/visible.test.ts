@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { visible, visibleJson } from "../../lib/session/visible.js";
+import { visible, visibleJson } from "../../lib/model/prompt/visible.js";
 import { hold, untilStopped } from "../core/program.js";
 import { settled } from "../core/support.js";
 import { agent, bytesOf, refusalIn, textIn, toolsOf } from "./agent.js";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Json, TaskEvent } from "errand";
 import { onTestFinished } from "vitest";
-import type { ReadOptions, TaskStore } from "../../lib/core/store.js";
+import type { ReadOptions, TaskStore } from "../../lib/core/durable/store.js";
 
 export const WRITER = { instanceId: "test", pid: process.pid, startedAt: 1 };
 

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import type { SeizedJournal, TaskStore } from "../../lib/core/store.js";
+import type { SeizedJournal, TaskStore } from "../../lib/core/durable/store.js";
 import { eventsOf, note, notes, place, WRITER } from "./place.js";
 import { FaultyConnection } from "./sql-faults.js";
 import { lapse, type SqlPlace, sqlKinds } from "./sql-place.js";

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { type SqlConnection, sqlStore } from "errand/stores/sql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { SeizedJournal, SharedJournals, TaskStore } from "../../lib/core/store.js";
+import type { SeizedJournal, SharedJournals, TaskStore } from "../../lib/core/durable/store.js";
 import { eventsOf, notes } from "./place.js";
 import { lapse, type SqlPlace, sqlKinds } from "./sql-place.js";
 

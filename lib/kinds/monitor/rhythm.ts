@@ -4,7 +4,7 @@
 // shows there. A cron pattern names instants: they come when the wall clock shows them. Owns how far an attempt has come; sleeps through the
 // context of its task, so that no slot is held meanwhile.
 
-import type { Timekeeper } from "../../core/clock.js";
+import type { Timekeeper } from "../../core/time/clock.js";
 import { Context, type TaskContext } from "../../session/context.js";
 import type { Plan, Schedule } from "./schedule.js";
 

@@ -4,8 +4,8 @@
 // when the first pattern is given. An interval names no instants: lib/kinds/monitor/rhythm.ts.
 
 import type * as Croner from "croner";
-import { messageOf } from "../../core/failure.js";
-import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/options.js";
+import { messageOf } from "../../core/task/failure.js";
+import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/values/checks.js";
 import { type Peer, requirePeer, unfitError } from "../peer.js";
 
 export type Every =

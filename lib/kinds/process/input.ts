@@ -3,8 +3,8 @@
 // Knows nothing of processes. What an operating system would cut short or misread (a NUL, an `=` in a name) is refused before anything starts (§12).
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
-import { didYouMean } from "../../core/nearest-name.js";
-import { show } from "../../core/options.js";
+import { show } from "../../core/values/checks.js";
+import { didYouMean } from "../../core/values/nearest-name.js";
 
 export interface ProcessInput {
   /** A name that is looked up in the `PATH`, or a path. No shell reads it: `*`, `|` and `$HOME` mean themselves. */

@@ -3,8 +3,8 @@
 // Keeps nothing but the end of it, and ends with the processes of the task: whoever else holds a stream open is not waited for.
 
 import type { Readable } from "node:stream";
-import { outsideTimers } from "../../core/outside-time.js";
-import { nextTurn } from "../../core/turn.js";
+import { outsideTimers } from "../../core/time/outside-time.js";
+import { nextTurn } from "../../core/time/turn.js";
 
 /** A character whose bytes come in two pieces is one character. */
 export function readText(stream: Readable, onText: (text: string) => void): void {

@@ -6,8 +6,8 @@
 // A process that makes a session of its own (`setsid`: a daemon) has left the task. When this process exits, so do all sessions.
 
 import { execFile, spawnSync } from "node:child_process";
-import { Alarm, type Timekeeper } from "../../core/clock.js";
-import { outsidePause } from "../../core/outside-time.js";
+import { Alarm, type Timekeeper } from "../../core/time/clock.js";
+import { outsidePause } from "../../core/time/outside-time.js";
 import { type Leader, leaderOf, readTable, readTableNow, type Table } from "./table.js";
 
 const IS_WINDOWS = process.platform === "win32";

@@ -4,10 +4,10 @@
 // a report that asks it no more withdraws it. The closed request goes back to the remote through `answer` of its kind, until one call of it
 // succeeds. Waiting for the answer is a wait of the task, so that it holds no slot (A5).
 
-import { runOutside } from "../../core/ambient.js";
-import { isErrandError } from "../../core/errors.js";
-import type { TaskRecord } from "../../core/record.js";
-import type { InboxRequest } from "../../core/request.js";
+import { isErrandError } from "../../core/task/errors.js";
+import type { TaskRecord } from "../../core/task/record.js";
+import type { InboxRequest } from "../../core/task/request.js";
+import { runOutside } from "../../core/waits/ambient.js";
 import { Context, type TaskContext } from "../../session/context.js";
 import { type AskingReport, questionOf, type ReconcileReport } from "./report.js";
 

@@ -4,11 +4,11 @@
 // that names the field (§12). Knows no clock and no request.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { takeArtifact } from "../../core/artifact.js";
-import { checkKnown, checkOneOf, checkText, checkType } from "../../core/options.js";
-import { takeQuestion } from "../../core/question.js";
-import type { Artifact, ArtifactInput, LinksInput, Progress, TaskRecord, UsageReport } from "../../core/record.js";
-import { FAILURE_CODES, type FailureCode } from "../../core/status.js";
+import { takeQuestion } from "../../core/inbox/question.js";
+import type { Artifact, ArtifactInput, LinksInput, Progress, TaskRecord, UsageReport } from "../../core/task/record.js";
+import { FAILURE_CODES, type FailureCode } from "../../core/task/status.js";
+import { checkKnown, checkOneOf, checkText, checkType } from "../../core/values/checks.js";
+import { takeArtifact } from "../../session/artifact.js";
 import type { TaskContext } from "../../session/context.js";
 
 /** The remote waits for a person. One request of the task in the inbox stands for the question, however often the remote is polled. */

@@ -4,9 +4,9 @@
 // of the batch. So a batch is there whole or it is not; and one whose lines are all there but whose mark is not was not cut off, but broken.
 
 import { crc32 } from "node:zlib";
-import type { TaskEvent } from "../../core/events.js";
-import { lean, whole } from "./lean-event.js";
-import { MARK_LENGTH, markOf } from "./mark.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import { MARK_LENGTH, markOf } from "./checksum.js";
+import { lean, whole } from "./compact-event.js";
 
 /** How many characters are put together before they become bytes: one long text would be copied whole. */
 const PIECE = 16 * 1024;

@@ -6,7 +6,7 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { fieldOf } from "../../core/printed.js";
+import { fieldOf } from "../../core/values/safe-read.js";
 
 /** `change` wants the file to be there, `create` wants it not to be there, `replace` begins it anew. */
 export type OpenFor = "read" | "change" | "create" | "replace";

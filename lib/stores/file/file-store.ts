@@ -9,12 +9,12 @@
 // the same: the place of a writer is a path.
 
 import path from "node:path";
-import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import type { Json } from "../../core/json.js";
-import { fieldOf, readText } from "../../core/printed.js";
-import type { Runtime } from "../../core/record.js";
-import type { ReadOptions, Stored, TaskStore } from "../../core/store.js";
+import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
+import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import type { Runtime } from "../../core/task/record.js";
+import type { Json } from "../../core/values/json.js";
+import { fieldOf, readText } from "../../core/values/safe-read.js";
 import { DeletedError, type Disk, isMissing, makeDurableDirectory } from "./disk.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";

@@ -3,8 +3,8 @@
 // Reads the newest segment alone; one without a whole header was being made when its process died, and then the one before it. Changes
 // nothing: what is torn is named, and cut off by the first append.
 
-import { JournalCorruptError } from "../../core/errors.js";
-import type { TornTail } from "../../core/store.js";
+import type { TornTail } from "../../core/durable/store.js";
+import { JournalCorruptError } from "../../core/task/errors.js";
 import { type Disk, isMissing } from "./disk.js";
 import { SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";

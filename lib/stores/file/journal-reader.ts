@@ -3,9 +3,9 @@
 // Holds no lock and one open file. A writer may be at work: its half-written batch is the end, a segment that it begins is gone on with,
 // and one that it compacts away is read to its end when it is open, and otherwise EventsCompactedError.
 
-import { EventsCompactedError, JournalCorruptError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import { throwIfAborted } from "../../core/signal.js";
+import { EventsCompactedError, JournalCorruptError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import { throwIfAborted } from "../../core/waits/attempt-signal.js";
 import { type Batch, lineOf, readEvent } from "./batch.js";
 import { type Disk, isMissing } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";

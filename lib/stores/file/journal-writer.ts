@@ -4,7 +4,7 @@
 // to what holds, at once where that can be done, and always before anything else is written. After an fsync that failed, what the page
 // cache says is not believed: the batch is written again.
 
-import type { TaskEvent } from "../../core/events.js";
+import type { TaskEvent } from "../../core/task/events.js";
 import { BatchEncoder } from "./batch.js";
 import { DeletedError, type Disk, isMissing, writeAll } from "./disk.js";
 import type { JournalEnd } from "./journal-end.js";

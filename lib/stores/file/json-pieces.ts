@@ -2,7 +2,7 @@
 //
 // An object's fields, and the items of a field that is a list, come one by one; what is below them comes whole.
 
-import type { Json } from "../../core/json.js";
+import type { Json } from "../../core/values/json.js";
 
 export function* jsonPieces(value: Json): Generator<string, void, undefined> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {

@@ -4,7 +4,7 @@
 // the original and another number, so it is known as a copy (D3). A writer that closes marks the file before it removes it: where the directory
 // was moved meanwhile, the lock that stays in it says that it locks nothing.
 
-import type { Runtime } from "../../core/record.js";
+import type { Runtime } from "../../core/task/record.js";
 import type { Disk } from "./disk.js";
 
 /** Longer than any sign. */

@@ -7,7 +7,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
-import { fieldOf } from "../../core/printed.js";
+import { fieldOf } from "../../core/values/safe-read.js";
 
 export interface Owner {
   readonly place: string;

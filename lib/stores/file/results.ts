@@ -3,8 +3,8 @@
 // D2: what is wrong with one file, or with the directory, is said of the outputs that were in it, and of nothing else.
 
 import path from "node:path";
-import { JournalCorruptError } from "../../core/errors.js";
-import type { Json } from "../../core/json.js";
+import { JournalCorruptError } from "../../core/task/errors.js";
+import type { Json } from "../../core/values/json.js";
 import type { Disk } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";

@@ -4,12 +4,12 @@
 // or torn. What cannot be the work of a crash is a JournalCorruptError; whether a torn end is one, the caller knows: only the newest
 // segment may have one.
 
-import { JournalCorruptError } from "../../core/errors.js";
+import { JournalCorruptError } from "../../core/task/errors.js";
 import { type Batch, beginOf, countIn, lineOf } from "./batch.js";
+import { isMarked, MARK_LENGTH, readMark } from "./checksum.js";
 import type { Disk } from "./disk.js";
-import { isMarked, MARK_LENGTH, readMark } from "./mark.js";
 import { type Segment, whyNoHeader } from "./segment.js";
-import { brokenLine, isCutShort, isZeroed } from "./torn.js";
+import { brokenLine, isCutShort, isZeroed } from "./torn-tail.js";
 
 /** How much is read at once. */
 const CHUNK = 64 * 1024;

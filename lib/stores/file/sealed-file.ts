@@ -6,12 +6,12 @@
 import { constants } from "node:buffer";
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { JournalCorruptError } from "../../core/errors.js";
-import type { Json } from "../../core/json.js";
-import { fieldOf, readText } from "../../core/printed.js";
+import { JournalCorruptError } from "../../core/task/errors.js";
+import type { Json } from "../../core/values/json.js";
+import { fieldOf, readText } from "../../core/values/safe-read.js";
+import { isMarked, MARK_LENGTH, markOf } from "./checksum.js";
 import { type Disk, isMissing, writeAll } from "./disk.js";
 import { jsonPieces } from "./json-pieces.js";
-import { isMarked, MARK_LENGTH, markOf } from "./mark.js";
 
 const VERSION = 1;
 const PIECE = 64 * 1024;

@@ -4,8 +4,8 @@
 
 import path from "node:path";
 import { crc32 } from "node:zlib";
+import { markOf } from "./checksum.js";
 import type { Disk } from "./disk.js";
-import { markOf } from "./mark.js";
 
 const VERSION = 1;
 const NAME = /^events\.(\d{16})\.jsonl$/;

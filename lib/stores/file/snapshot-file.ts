@@ -1,8 +1,8 @@
 // Snapshot file: `snapshot.json`, the newest snapshot and the `seq` it stands for.
 
 import path from "node:path";
-import { JournalCorruptError } from "../../core/errors.js";
-import type { Json } from "../../core/json.js";
+import { JournalCorruptError } from "../../core/task/errors.js";
+import type { Json } from "../../core/values/json.js";
 import type { Disk } from "./disk.js";
 import { OtherVersionError, readSealed, writeSealed } from "./sealed-file.js";
 import { listSegments } from "./segment.js";

@@ -4,11 +4,11 @@
 // refer to counts: another file in `results/` is no output of a task.
 
 import path from "node:path";
-import { isErrandError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import { isApart } from "../../core/long-output.js";
-import { tasksApartIn } from "../../core/snapshot.js";
-import type { TornTail } from "../../core/store.js";
+import { isApart } from "../../core/durable/large-outputs.js";
+import type { TornTail } from "../../core/durable/store.js";
+import { tasksApartIn } from "../../core/recovery/snapshot.js";
+import { isErrandError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
 import { lineOf, readEvent } from "./batch.js";
 import type { Disk } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";

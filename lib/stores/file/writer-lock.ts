@@ -9,9 +9,9 @@
 
 import path from "node:path";
 import { performance } from "node:perf_hooks";
-import { StoreLockedError } from "../../core/errors.js";
-import { outsidePause, outsideTimers } from "../../core/outside-time.js";
-import type { Runtime } from "../../core/record.js";
+import { StoreLockedError } from "../../core/task/errors.js";
+import type { Runtime } from "../../core/task/record.js";
+import { outsidePause, outsideTimers } from "../../core/time/outside-time.js";
 import { type Disk, isMissing, writeAll } from "./disk.js";
 import { isCopy, mayBeCopy, RELEASED_SIGN, readSign, signOf } from "./lock-sign.js";
 import { isAlive, LOCK, lockName, type Owner, ownerOf, thisProcess } from "./owner.js";

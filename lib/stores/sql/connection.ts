@@ -4,7 +4,7 @@
 // once and on one that answers later; and on the first it is over before anybody else has a turn: stores that share a synchronous connection,
 // and the program that owns it, never stand in each other's transaction.
 
-import { outsidePause } from "../../core/outside-time.js";
+import { outsidePause } from "../../core/time/outside-time.js";
 import type { DialectName } from "./dialect.js";
 
 /** `$1` in the text is the first of the values. A value is never put into the text. */

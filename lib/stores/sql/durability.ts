@@ -3,7 +3,7 @@
 // The connection is the user's, and so are its settings: none is changed here. One that would lose what was committed is refused, in words that
 // say what to set.
 
-import { StoreUnavailableError } from "../../core/errors.js";
+import { StoreUnavailableError } from "../../core/task/errors.js";
 import type { SqlWork } from "./connection.js";
 import type { DialectName } from "./dialect.js";
 import { numberIn, textIn } from "./row.js";

@@ -1,6 +1,6 @@
 // Events: the rows of the journals' events, each the JSON of one.
 
-import type { TaskEvent } from "../../core/events.js";
+import type { TaskEvent } from "../../core/task/events.js";
 import type { SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { numberIn, textIn } from "./row.js";

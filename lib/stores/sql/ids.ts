@@ -3,11 +3,11 @@
 // One row for each such id. It is written in the transaction that stores the task, so an id is held exactly while a journal has its task. Once the task
 // has ended, the row has the event that says how; an interrupted one holds its id no longer.
 
-import type { TaskEvent } from "../../core/events.js";
-import type { HeldId, IdClaim, IdEnd } from "../../core/store.js";
+import type { HeldId, IdClaim, IdEnd } from "../../core/durable/store.js";
+import type { TaskEvent } from "../../core/task/events.js";
 import type { SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
-import { toRuntime } from "./journals.js";
+import { toRuntime } from "./journal-leases.js";
 import { keyOf } from "./outputs.js";
 import { maybeTextIn, numberIn, textIn } from "./row.js";
 

@@ -3,11 +3,11 @@
 // The events come in pages, so what is held is a page, however long the journal is. Between two pages anything may happen to it: what is
 // compacted away before it was read is EventsCompactedError.
 
-import { EventsCompactedError, JournalCorruptError, StoreUnavailableError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import type { Json } from "../../core/json.js";
-import { throwIfAborted } from "../../core/signal.js";
-import type { ReadOptions, Stored, TaskStore } from "../../core/store.js";
+import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
+import { EventsCompactedError, JournalCorruptError, StoreUnavailableError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import type { Json } from "../../core/values/json.js";
+import { throwIfAborted } from "../../core/waits/attempt-signal.js";
 import type { EventRow } from "./events.js";
 import type { JournalState } from "./journal-state.js";
 import type { Tables } from "./tables.js";

@@ -4,13 +4,13 @@
 // so after each failure the next append cuts off what is behind the last event that it knows of.
 // Transactions lock this journal before a seized one.
 
-import type { TaskEvent } from "../../core/events.js";
-import type { Json } from "../../core/json.js";
-import type { IdClaim, IdEnd, LeftBehind } from "../../core/store.js";
+import type { IdClaim, IdEnd, LeftBehind } from "../../core/durable/store.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import type { Json } from "../../core/values/json.js";
 import type { SqlWork } from "./connection.js";
 import { chunksOf, type EventChunk } from "./events.js";
+import type { Held } from "./journal-leases.js";
 import type { JournalState } from "./journal-state.js";
-import type { Held } from "./journals.js";
 import type { Tables } from "./tables.js";
 
 /** The changes to the ids of tasks that go with an append. */

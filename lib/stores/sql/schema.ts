@@ -3,7 +3,7 @@
 // A migration that was published is never changed: what is to be different is another one. They are applied under a lock, all that are
 // missing in one transaction, so of many that open an empty database at once one makes the tables and the others find them.
 
-import { StoreUnavailableError } from "../../core/errors.js";
+import { StoreUnavailableError } from "../../core/task/errors.js";
 import type { SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { numberIn } from "./row.js";

@@ -1,9 +1,5 @@
 // Shared journals: the journals of other processes, to look at and to take over.
 
-import { StoreUnavailableError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import type { Json } from "../../core/json.js";
-import type { Runtime } from "../../core/record.js";
 import type {
   HeldId,
   IdClaim,
@@ -13,11 +9,15 @@ import type {
   SeizedJournal,
   SharedIds,
   SharedJournals,
-} from "../../core/store.js";
+} from "../../core/durable/store.js";
+import { StoreUnavailableError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import type { Runtime } from "../../core/task/record.js";
+import type { Json } from "../../core/values/json.js";
 import { IdsHeld, type Row } from "./ids.js";
+import type { JournalRow } from "./journal-leases.js";
 import { JournalView } from "./journal-view.js";
 import type { JournalWriter } from "./journal-writer.js";
-import type { JournalRow } from "./journals.js";
 import type { Tables } from "./tables.js";
 
 /** What is asked of the store whose journal is not another's. */

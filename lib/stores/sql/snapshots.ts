@@ -1,7 +1,7 @@
 // Snapshots: the rows of the newest snapshot of each journal, with the journal that it has taken up.
 
 import type { SqlWork } from "./connection.js";
-import type { Held } from "./journals.js";
+import type { Held } from "./journal-leases.js";
 import { maybeNumberIn } from "./row.js";
 
 export class Snapshots {

@@ -3,16 +3,16 @@
 // Puts the rooms together: the tables, the writer of the journal that is open, the view of it, and those of others. Owns how the store stands:
 // closed or open, and what is under way, for `close` to wait for.
 
-import { StoreLockedError, StoreUnavailableError } from "../../core/errors.js";
-import type { TaskEvent } from "../../core/events.js";
-import type { Json } from "../../core/json.js";
-import type { Runtime } from "../../core/record.js";
-import type { ReadOptions, SharedJournals, Stored, TaskStore } from "../../core/store.js";
+import type { ReadOptions, SharedJournals, Stored, TaskStore } from "../../core/durable/store.js";
+import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
+import type { TaskEvent } from "../../core/task/events.js";
+import type { Runtime } from "../../core/task/record.js";
+import type { Json } from "../../core/values/json.js";
 import type { SqlConnection, SqlWork } from "./connection.js";
 import { checkDurability } from "./durability.js";
+import type { JournalRow } from "./journal-leases.js";
 import { JournalView } from "./journal-view.js";
 import { JournalWriter } from "./journal-writer.js";
-import type { JournalRow } from "./journals.js";
 import { LeasedJournals } from "./shared-journals.js";
 import { Tables } from "./tables.js";
 

@@ -5,7 +5,7 @@
 // A writer that finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
 
 import { performance } from "node:perf_hooks";
-import { checkMethod, show } from "../../core/options.js";
+import { checkMethod, show } from "../../core/values/checks.js";
 import { codeOf, pause, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
 /** The parts that errand uses of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`. */

@@ -1,13 +1,13 @@
 // Tables: one namespace of one database, and everything that is asked of it.
 
-import { isErrandError, StoreUnavailableError } from "../../core/errors.js";
-import { thrownInWords } from "../../core/failure.js";
+import { isErrandError, StoreUnavailableError } from "../../core/task/errors.js";
+import { thrownInWords } from "../../core/task/failure.js";
 import { look, type SqlConnection, type SqlWork } from "./connection.js";
 import { DIALECTS } from "./dialect.js";
 import { Events } from "./events.js";
 import { Ids, IdsHeld } from "./ids.js";
+import { Journals } from "./journal-leases.js";
 import { JournalStates } from "./journal-state.js";
-import { Journals } from "./journals.js";
 import { Outputs } from "./outputs.js";
 import { Schema } from "./schema.js";
 import { Snapshots } from "./snapshots.js";

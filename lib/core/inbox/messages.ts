@@ -1,0 +1,232 @@
+// Messages: notes to and from a running task (DESIGN §8).
+//
+// Sending and posting are commands to the loop; receiving is a wait. Who answers a question by message is sent to the inbox: only an
+// answer to the request resumes an asker, and an approval is never answered here (A5).
+
+import { deskOf } from "../live/extras.js";
+import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
+import type { Attempt, Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import { checkSendOptions, takeContent, toAnswer } from "../task/content.js";
+import { InvalidInputError, TaskTerminatedError } from "../task/errors.js";
+import type { KindParts } from "../task/kind-parts.js";
+import type { Content, Message, SendOptions } from "../task/message.js";
+import type { InboxRequest } from "../task/request.js";
+import { checkMs, checkOptions, checkSignal } from "../values/checks.js";
+import { handled, ignore } from "../values/handled.js";
+import type { Ids } from "../values/ids.js";
+import { ambientAttempt, waiterOf } from "../waits/ambient.js";
+import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
+import type { Requests } from "./requests.js";
+
+interface MessageRooms {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly requests: Requests;
+  readonly ids: Ids;
+  readonly kindOf: (task: Task) => KindParts | undefined;
+  /** A message is there that nobody was waiting for. */
+  readonly onSent: (task: Task) => void;
+  /** A kind's `deliver` threw: the task goes on. */
+  readonly onFailed: (what: string, error: unknown) => void;
+}
+
+/** How far a message to a task has come. */
+export interface Sent {
+  /** Resolves when it is stored. */
+  readonly stored: Promise<Message>;
+  /** A `receive` that waited has it. */
+  readonly isTaken: boolean;
+  /** How its kind's `deliver` ended; `undefined`: there is none, or it is called when the function runs. */
+  readonly steered: Promise<Steered> | undefined;
+}
+/** `over`: the task ended first. */
+export type Steered = { readonly is: "taken" | "over" } | { readonly is: "failed"; readonly error: unknown };
+
+export class Messages {
+  readonly #loop: Loop;
+  readonly #waits: Waits;
+  readonly #requests: Requests;
+  readonly #ids: Ids;
+  readonly #kindOf: (task: Task) => KindParts | undefined;
+  readonly #onSent: (task: Task) => void;
+  readonly #onFailed: (what: string, error: unknown) => void;
+
+  constructor({ loop, waits, requests, ids, kindOf, onSent, onFailed }: MessageRooms) {
+    this.#onSent = onSent;
+    this.#kindOf = kindOf;
+    this.#onFailed = onFailed;
+    this.#loop = loop;
+    this.#waits = waits;
+    this.#requests = requests;
+    this.#ids = ids;
+  }
+
+  /** To the task. Resolves when stored. */
+  send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
+    try {
+      checkSendOptions("send", options);
+      const message = this.#make(task, "inbound", content, options);
+      const request = options.inReplyTo === undefined ? undefined : this.#requests.get(options.inReplyTo);
+      if (request?.taskId === task.id) return this.#answer(task, message, request);
+      return this.#put(task, message).stored;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Same as `send`, for a message that answers nothing and a caller that wants to know how far it has come. */
+  pass(task: Task, content: Content): Sent {
+    return this.#put(task, this.#make(task, "inbound", content, {}));
+  }
+
+  #put(task: Task, message: Message): Sent {
+    const refused = this.#loop.apply(task, { type: "send", message });
+    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+    const isTaken = mailboxOf(task).add(message, this.#loop.seq);
+    this.#onSent(task);
+    const steered = this.#steer(task, message);
+    // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
+    return { stored: handled(this.#delivered(message)), isTaken, steered };
+  }
+
+  /** The message with the answer: the task may end by it. */
+  async #answer(task: Task, message: Message, { id, kind }: InboxRequest): Promise<Message> {
+    if (kind === "approval") {
+      throw new InvalidInputError(`A message cannot answer request ${id}`, [
+        { message: "an approval is answered through the inbox" },
+      ]);
+    }
+    const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
+    await this.#requests.answerBy(id, toAnswer(message.content), by, () => {
+      if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
+    });
+    return this.#delivered(message);
+  }
+
+  /** What was sent before its function ran is handed to its kind. */
+  started(task: Task): void {
+    const { unsteered } = task.desk ?? {};
+    if (unsteered === undefined || task.desk === undefined) return;
+    task.desk.unsteered = undefined;
+    for (const message of unsteered) void this.#steer(task, message);
+  }
+
+  /** §10: a kind that steers is handed each message once it is stored, one after the other. */
+  #steer(task: Task, message: Message): Promise<Steered> | undefined {
+    const deliver = this.#kindOf(task)?.deliver;
+    if (deliver === undefined) return undefined;
+    const desk = deskOf(task);
+    if (task.attempt === undefined) {
+      desk.unsteered ??= [];
+      desk.unsteered.push(message);
+      return undefined;
+    }
+    const steer = async (): Promise<Steered> => {
+      if (task.isOver) return { is: "over" };
+      try {
+        await deliver(task.record, message);
+        return { is: "taken" };
+      } catch (error) {
+        this.#onFailed(`deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`, error);
+        return { is: "failed", error };
+      }
+    };
+    return new Promise((resolve) => {
+      this.#loop.call(() => {
+        const before = desk.steering ?? Promise.resolve();
+        desk.steering = before.then(steer).then(resolve);
+      });
+    });
+  }
+
+  /** Sends a message from the task to its owner. Resolves when stored. The message of a function that is over is dropped, and the call rejects (S2). */
+  post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
+    const { task } = attempt;
+    let message: Message;
+    try {
+      checkSendOptions("post", options);
+      message = this.#make(task, "outbound", content, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const command = { type: "post", attempt: attempt.number, message } as const;
+    if (!this.#loop.writeOf(attempt, command)) return this.#waits.dropped(attempt);
+    mailboxOf(task).add(message);
+    task.desk?.deadlines?.sign();
+    return handled(this.#delivered(message));
+  }
+
+  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
+  receive(
+    attempt: Attempt,
+    options: WaitOptions & { timeoutMs?: number | undefined } = {},
+  ): Promise<Message | undefined> {
+    let timeoutMs: number | undefined;
+    let signal: AbortSignal | undefined;
+    try {
+      checkOptions("receive", options, "timeoutMs", "signal");
+      ({ timeoutMs, signal } = options);
+      checkMs("timeoutMs", timeoutMs);
+      checkSignal("signal", signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const mailbox = mailboxOf(attempt.task);
+    const waiter = waiterOf(attempt);
+    const refused = this.#waits.refusalThrough(attempt, waiter, signal);
+    if (refused !== undefined) return refused;
+    const unread = mailbox.takeUnread();
+    const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: undefined }) };
+    // Taken, and not delivered because its function was over, or the limit passed, first: it is unread.
+    const handingOf = (taken: Unread) => ({ taken: ignore, given: ignore, lost: () => mailbox.putBack(taken) });
+    if (unread !== undefined) {
+      const { message, seq } = unread;
+      return this.#waits.answer<Message | undefined>(waiter, () => message, {
+        needs: seq,
+        handing: handingOf(unread),
+        signal,
+        limit,
+      });
+    }
+    if (timeoutMs === 0) return Promise.resolve(undefined);
+    const keeper = keeperOf(waiter, this.#waits);
+    return keeper.open<Message | undefined>(
+      waiter,
+      () => ({ on: "message" }),
+      signal,
+      (wait) => {
+        const receiver: Receiver = {
+          place: -1,
+          resolve: (taken: Unread) => wait.resolve(taken.message, handingOf(taken)),
+          reject: (error: Error) => wait.reject(error),
+        };
+        mailbox.receivers.push(receiver);
+        return () => mailbox.receivers.remove(receiver);
+      },
+      { limit },
+    );
+  }
+
+  #make(task: Task, direction: Message["direction"], content: Content, options: SendOptions): Message {
+    const { inReplyTo } = options;
+    return Object.freeze({
+      id: this.#ids.next("message"),
+      taskId: task.id,
+      direction,
+      content: takeContent(content),
+      ...(inReplyTo === undefined ? {} : { inReplyTo }),
+      createdAt: this.#loop.clock.now(),
+    });
+  }
+
+  #delivered(message: Message): Promise<Message> {
+    return this.#loop.told(message);
+  }
+}
+
+export function mailboxOf(task: Task): Mailbox {
+  const desk = deskOf(task);
+  desk.mailbox ??= new Mailbox();
+  return desk.mailbox;
+}

@@ -1,0 +1,195 @@
+// Line: who waits for a slot of one lane, and who is next (L4).
+//
+// Keys with waiters take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in two queues, so that
+// a paused or rated lane can pass over its starts and still let started tasks come back. A key that is at its own bound (L6 `perKey`) is not
+// met at all: keys that may go stand in heaps by their turn, so nothing is searched. Knows no slot count, no clock, no promise.
+
+import { Heap, isBefore, type Ranked } from "../values/heap.js";
+import { RankQueue } from "./rank-queue.js";
+
+/** Anything that can stand in a line. */
+export interface Standing extends Ranked {
+  readonly laneKey: string | undefined;
+  /** A started task on its way back from a wait. */
+  readonly isResume: boolean;
+}
+
+/** The bounds of the keys of a lane, beside those of the lane itself. */
+export interface KeyBounds<S extends Standing> {
+  /** Some key may be at a bound. */
+  readonly isBounding: boolean;
+  hasSlot(key: string | undefined): boolean;
+  /** When the rate of its key lets `start` start: `undefined` now, `Infinity` when that is not known yet. */
+  startsAt(start: S): number | undefined;
+}
+
+/** The place of a turn in one heap. */
+class Place<T> implements Ranked {
+  readonly of: T;
+  rank = 0;
+  order = 0;
+  place = -1;
+
+  constructor(of: T) {
+    this.of = of;
+  }
+}
+
+class Turn<S extends Standing> {
+  readonly key: string | undefined;
+  readonly starts = new RankQueue<S>();
+  readonly resumes = new RankQueue<S>();
+  /** Place among all turns: the smallest is next. */
+  turn: number;
+  /** The first start may go, as far as its key decides. */
+  mayStart = false;
+  /** The instant until which the key's rate holds its first start back, so far as is known. */
+  dueAt: number | undefined;
+  readonly open = new Place<Turn<S>>(this);
+  readonly back = new Place<Turn<S>>(this);
+  readonly due = new Place<Turn<S>>(this);
+
+  constructor(key: string | undefined, turn: number) {
+    this.key = key;
+    this.turn = turn;
+  }
+
+  queueOf(isResume: boolean): RankQueue<S> {
+    return isResume ? this.resumes : this.starts;
+  }
+
+  /** The first of those that may go. */
+  first(startsToo: boolean): S | undefined {
+    const resume = this.resumes.first();
+    const start = startsToo && this.mayStart ? this.starts.first() : undefined;
+    if (resume === undefined || start === undefined) return resume ?? start;
+    return isBefore(start, resume) ? start : resume;
+  }
+}
+
+export class Line<S extends Standing> {
+  readonly #turns = new Map<string | undefined, Turn<S>>();
+  readonly #bounds: KeyBounds<S>;
+  /** Turns of which something may go; those of which something may come back; those that wait for their key's rate, by instant. */
+  readonly #open = new Heap<Place<Turn<S>>>();
+  readonly #back = new Heap<Place<Turn<S>>>();
+  readonly #due = new Heap<Place<Turn<S>>>();
+  #lastTurn = 0;
+  #starts = 0;
+  #resumes = 0;
+
+  constructor(bounds: KeyBounds<S>) {
+    this.#bounds = bounds;
+  }
+
+  /** First starts in line: what `maxQueued` counts (L6). */
+  get starts(): number {
+    return this.#starts;
+  }
+  get size(): number {
+    return this.#starts + this.#resumes;
+  }
+
+  /** The line has no item that may go, and none of `key`. */
+  isClear(key: string | undefined): boolean {
+    return this.size === 0 || (this.#open.size === 0 && !this.#turns.has(key));
+  }
+
+  add(item: S): void {
+    const key = item.laneKey;
+    let turn = this.#turns.get(key);
+    if (turn === undefined) this.#turns.set(key, (turn = new Turn(key, ++this.#lastTurn)));
+    turn.queueOf(item.isResume).add(item);
+    if (item.isResume) this.#resumes++;
+    else this.#starts++;
+    this.#settle(turn);
+  }
+
+  remove(item: S): void {
+    const turn = this.#turns.get(item.laneKey);
+    if (turn === undefined) return;
+    turn.queueOf(item.isResume).remove(item);
+    if (item.isResume) this.#resumes--;
+    else this.#starts--;
+    if (turn.starts.size === 0 && turn.resumes.size === 0) this.#turns.delete(item.laneKey);
+    this.#settle(turn);
+  }
+
+  /** Whose turn it is; with `startsToo: false` the first on its way back. */
+  first(startsToo: boolean): S | undefined {
+    return (startsToo ? this.#open : this.#back).first()?.of.first(startsToo);
+  }
+
+  /** Takes out whose turn it is; its key goes to the back. */
+  take(item: S): void {
+    this.remove(item);
+    if (this.#turns.size < 2) return;
+    const turn = this.#turns.get(item.laneKey);
+    if (turn === undefined) return;
+    turn.turn = ++this.#lastTurn;
+    this.#settle(turn);
+  }
+
+  // ── the bounds of its keys ───────────────────────────────────────────────
+
+  /** Called when the bounds of `key` have changed. */
+  changed(key: string | undefined): void {
+    const turn = this.#turns.get(key);
+    if (turn !== undefined) this.#settle(turn);
+  }
+
+  /** Called when the bounds of every key have changed. */
+  allChanged(): void {
+    for (const turn of this.#turns.values()) this.#settle(turn);
+  }
+
+  /** The rate of the first key that it holds back lets a start go at this instant. */
+  get dueAt(): number | undefined {
+    return this.#due.first()?.rank;
+  }
+
+  /** Asks the keys whose instant has come by `now` again. */
+  wake(now: number): void {
+    for (let due = this.#due.first(); due !== undefined && due.rank <= now; due = this.#due.first()) {
+      const before = due.rank;
+      this.#settle(due.of);
+      // Whatever its bounds say, one that is due is not asked twice in a call.
+      if (this.#due.first() === due && due.rank <= before) return;
+    }
+  }
+
+  /** Instant until which the rate of `key` holds it back, as far as is known; `undefined`: it does not. */
+  heldUntil(key: string | undefined): number | undefined {
+    return this.#turns.get(key)?.dueAt;
+  }
+
+  /** Starts that wait for the rate of their key. */
+  get heldBack(): number {
+    let held = 0;
+    for (const turn of this.#turns.values()) if (turn.dueAt !== undefined) held += turn.starts.size;
+    return held;
+  }
+
+  #settle(turn: Turn<S>): void {
+    const { key, resumes } = turn;
+    const { isBounding } = this.#bounds;
+    const isOpen = !isBounding || this.#bounds.hasSlot(key);
+    const start = isBounding && isOpen ? turn.starts.first() : undefined;
+    turn.dueAt = start === undefined ? undefined : this.#bounds.startsAt(start);
+    turn.mayStart = turn.dueAt === undefined && (isBounding ? start !== undefined : turn.starts.size > 0);
+    const mayReturn = isOpen && resumes.size > 0;
+    put(this.#open, turn.open, mayReturn || turn.mayStart ? turn.turn : undefined);
+    put(this.#back, turn.back, mayReturn ? turn.turn : undefined);
+    put(this.#due, turn.due, turn.dueAt === Number.POSITIVE_INFINITY ? undefined : turn.dueAt);
+  }
+}
+
+/** Out of its heap without a rank. */
+function put<T>(heap: Heap<Place<T>>, place: Place<T>, rank: number | undefined): void {
+  const isIn = place.place >= 0;
+  if (isIn && place.rank === rank) return;
+  if (isIn) heap.remove(place);
+  if (rank === undefined) return;
+  place.rank = rank;
+  heap.add(place);
+}

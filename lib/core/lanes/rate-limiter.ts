@@ -1,0 +1,277 @@
+// Rate limiter: the windows of one lane, or of one key of a lane, over the starts that really happened (L7).
+//
+// Owns a log of starts and, for each window, the running sum of what still counts in it, beside what is granted and has not started yet.
+// Instants are of the clock that cannot be set, and are passed in: it knows no timer, no task and no line.
+// L7: for each window, what counts in it and what is granted never exceed the limit by a grant; a start counts from the call of its
+// function until `periodMs` later, and a grant that starts nothing counts for nothing.
+
+import type { Weight } from "../task/record.js";
+import { STARTS, TOKENS, weightIn } from "./weight.js";
+
+/** One window of a rate: at most `limit` of `unit` in any `periodMs`. */
+export interface Rate {
+  /** An integer ≥ 1. */
+  limit: number;
+  /** Milliseconds, ≥ 1 and finite. */
+  periodMs: number;
+  /**
+   * The unit that is counted. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each start counts what its `weight` says, and 0
+   * without one. `ctx.reportUsage` replaces the `tokens` of its attempt by what was really used.
+   */
+  unit?: "starts" | "tokens" | (string & {}) | undefined;
+}
+
+/** One window, as it is declared. */
+export interface WindowRule {
+  readonly limit: number;
+  readonly periodMs: number;
+  readonly unit: string;
+}
+
+/** Checked before. */
+export function rulesOf(rate: Rate | readonly Rate[]): readonly WindowRule[] {
+  const rates: readonly Rate[] = Array.isArray(rate) ? rate : [rate];
+  return rates.map(({ limit, periodMs, unit = STARTS }) => ({ limit, periodMs, unit }));
+}
+
+/** One start of a function, as the windows count it. Granted first, and without a time until the function is called. */
+export class Start {
+  readonly key: string | undefined;
+  readonly weight: Weight | undefined;
+  at: number | undefined;
+  /** Tokens that were reported, in place of the weight's. */
+  tokens: number | undefined;
+
+  constructor(key: string | undefined, weight: Weight | undefined, at?: number) {
+    this.key = key;
+    this.weight = weight;
+    this.at = at;
+  }
+
+  in(unit: string): number {
+    return unit === TOKENS && this.tokens !== undefined ? this.tokens : weightIn(this.weight, unit);
+  }
+}
+
+/** A start that is in the log. */
+type Stamped = Start & { at: number };
+
+class Window {
+  readonly rule: WindowRule;
+  /** The place in the log of the oldest start that counts. */
+  head = 0;
+  /** Sum of the starts that count. */
+  sum = 0;
+  /** Sum of the starts that are granted. */
+  granted = 0;
+  /** Every start that had left by then has left. */
+  slidTo = Number.NEGATIVE_INFINITY;
+
+  constructor(rule: WindowRule) {
+    this.rule = rule;
+  }
+
+  has({ at }: Stamped): boolean {
+    return at + this.rule.periodMs > this.slidTo;
+  }
+
+  /** Amount by which a start of `weight` is too much. A start that is larger than the limit starts when nothing else counts. */
+  excess(weight: Weight | undefined): number {
+    const { limit, unit } = this.rule;
+    return this.sum + this.granted + Math.min(weightIn(weight, unit), limit) - limit;
+  }
+}
+
+export class RateLimiter {
+  #windows: readonly Window[];
+  /** The starts in order of time. Those before every window's head are cut off now and then. */
+  #log: Stamped[] = [];
+  /** Counts what lets something start earlier than was computed. */
+  #eased = 0;
+  #grants = 0;
+  #known: { readonly weight: Weight | undefined; readonly eased: number; readonly at: number } | undefined;
+
+  constructor(rules: readonly WindowRule[]) {
+    this.#windows = rules.map((rule) => new Window(rule));
+  }
+
+  get rules(): readonly WindowRule[] {
+    return this.#windows.map(({ rule }) => rule);
+  }
+
+  /** Other windows over the same starts, so far as they are known. Nothing is granted at this moment. */
+  setRules(rules: readonly WindowRule[], now: number): void {
+    this.#windows = rules.map((rule) => new Window(rule));
+    this.#refill(now);
+  }
+
+  /** Starts from before this process, in any order. */
+  restore(starts: readonly Start[], now: number): void {
+    for (const start of starts) if (isStamped(start)) this.#log.push(start);
+    this.#log.sort((a, b) => a.at - b.at);
+    this.#refill(now);
+  }
+
+  #refill(now: number): void {
+    this.#eased++;
+    for (const window of this.#windows) {
+      window.head = 0;
+      window.sum = this.#log.reduce((sum, start) => sum + start.in(window.rule.unit), 0);
+      window.slidTo = Number.NEGATIVE_INFINITY;
+    }
+    this.#slide(now);
+  }
+
+  // ── may it start? ────────────────────────────────────────────────────────
+
+  /** Whether a start of `weight` fits into every window now. */
+  allows(weight: Weight | undefined, now: number): boolean {
+    this.#slide(now);
+    return this.#windows.every((window) => window.excess(weight) <= 0);
+  }
+
+  /** How many starts that say no weight fit now. */
+  room(now: number): number {
+    this.#slide(now);
+    let room = Number.POSITIVE_INFINITY;
+    for (const window of this.#windows) {
+      const left = -window.excess(NOTHING);
+      if (window.rule.unit === STARTS) room = Math.min(room, Math.max(0, Math.floor(left)));
+      else if (left < 0) return 0;
+    }
+    return room;
+  }
+
+  /**
+   * The earliest instant at which a start of `weight` that does not fit now may fit; `undefined` while that depends on when a granted start
+   * happens. Asked often and computed seldom: a start that happened since may make it later, which shows when the instant has come.
+   */
+  dueAt(weight: Weight | undefined, now: number): number | undefined {
+    this.#slide(now);
+    const known = this.#known;
+    if (known !== undefined && known.weight === weight && known.eased === this.#eased && known.at > now)
+      return known.at;
+    let latest = now;
+    for (const window of this.#windows) {
+      const at = this.#fitsAt(window, weight);
+      if (at === undefined) return undefined;
+      latest = Math.max(latest, at);
+    }
+    this.#known = { weight, eased: this.#eased, at: latest };
+    return latest;
+  }
+
+  #fitsAt(window: Window, weight: Weight | undefined): number | undefined {
+    const { unit, periodMs } = window.rule;
+    const excess = window.excess(weight);
+    if (excess <= 0) return Number.NEGATIVE_INFINITY;
+    if (excess > window.sum && window.granted > 0) return undefined;
+    let freed = 0;
+    let at = Number.NEGATIVE_INFINITY;
+    for (let index = window.head; index < this.#log.length && freed < excess; index++) {
+      const start = this.#log[index];
+      if (start === undefined) break;
+      freed += start.in(unit);
+      at = start.at + periodMs;
+    }
+    return at;
+  }
+
+  // ── what happens ─────────────────────────────────────────────────────────
+
+  /** `start` is going to happen. */
+  grant(start: Start): void {
+    this.#grants++;
+    for (const window of this.#windows) window.granted += start.in(window.rule.unit);
+  }
+
+  /** `start`, which was granted, does not happen. */
+  refund(start: Start): void {
+    this.#eased++;
+    this.#ungrant(start);
+  }
+
+  #ungrant(start: Start): void {
+    this.#grants--;
+    // Sums of fractions drift: nothing granted is nothing.
+    for (const window of this.#windows)
+      window.granted = this.#grants === 0 ? 0 : window.granted - start.in(window.rule.unit);
+  }
+
+  /** `start`, which was granted, happened at its `at`: now, and after every one before it. */
+  happened(start: Start): void {
+    if (!isStamped(start)) return;
+    this.#ungrant(start);
+    this.#log.push(start);
+    for (const window of this.#windows) window.sum += start.in(window.rule.unit);
+  }
+
+  /** Replaces what `start` is known to have used by `tokens`. */
+  correct(start: Start, tokens: number, now: number): void {
+    this.#slide(now);
+    const change = tokens - start.in(TOKENS);
+    if (!isStamped(start) || change === 0) return;
+    if (change < 0) this.#eased++;
+    for (const window of this.#windows)
+      if (window.rule.unit === TOKENS && window.has(start)) window.sum = Math.max(0, window.sum + change);
+  }
+
+  // ── what counts ──────────────────────────────────────────────────────────
+
+  /** Nothing counts, and nothing is granted: it is as a new one. */
+  isEmpty(now: number): boolean {
+    this.#slide(now);
+    return this.#log.length === 0 && this.#grants === 0;
+  }
+
+  /** Some start counts. */
+  isCounting(now: number): boolean {
+    this.#slide(now);
+    return this.#head < this.#log.length;
+  }
+
+  /** The amount that counts in each window, granted starts included. */
+  used(now: number): readonly (WindowRule & { readonly used: number })[] {
+    this.#slide(now);
+    return this.#windows.map(({ rule, sum, granted }) => ({ ...rule, used: sum + granted }));
+  }
+
+  /** The starts that count in some window, in order of time. */
+  starts(now: number): readonly Stamped[] {
+    this.#slide(now);
+    return this.#log.slice(this.#head);
+  }
+
+  get #head(): number {
+    return this.#windows.reduce((least, { head }) => Math.min(least, head), this.#log.length);
+  }
+
+  #slide(now: number): void {
+    const log = this.#log;
+    for (const window of this.#windows) {
+      const { unit } = window.rule;
+      window.slidTo = now;
+      for (let start = log[window.head]; start !== undefined && !window.has(start); start = log[window.head]) {
+        window.sum -= start.in(unit);
+        window.head++;
+      }
+      // Sums of fractions drift: nothing that counts is nothing.
+      if (window.head === log.length) window.sum = 0;
+    }
+    this.#cut();
+  }
+
+  /** O(1) a start: as many have left since the last time as stay. */
+  #cut(): void {
+    const head = this.#head;
+    if (head === 0 || (head < this.#log.length && head * 2 < this.#log.length)) return;
+    this.#log = this.#log.slice(head);
+    for (const window of this.#windows) window.head -= head;
+  }
+}
+
+const NOTHING: Weight = Object.freeze({ [STARTS]: 0 });
+
+function isStamped(start: Start): start is Stamped {
+  return start.at !== undefined;
+}

@@ -1,0 +1,33 @@
+// Desk: what only some tasks have. Made when the first of it is needed, so that a plain task does not carry the places for it.
+
+import type { Message } from "../task/message.js";
+import type { RetryHooks } from "../task/retry.js";
+import type { Deadlines } from "./deadlines.js";
+import type { Mailbox } from "./mailbox.js";
+import type { OutputRing } from "./output-ring.js";
+import type { TaskRequests } from "./task-requests.js";
+
+export interface Desk {
+  mailbox?: Mailbox;
+  /** Messages that its kind is handed when its function runs. */
+  unsteered?: Message[] | undefined;
+  /** Until its kind has been handed all before. */
+  steering?: Promise<void>;
+  output?: OutputRing;
+  deadlines?: Deadlines;
+  /** The open and closed questions it asked. */
+  requests?: TaskRequests;
+  /** The hooks of the spawn's `retry`. */
+  retryHooks?: RetryHooks;
+  /** A process died with it: from now on its start is stored before its function is called. */
+  startsStored?: true;
+  /** Until its next attempt stands in line. */
+  pause?: { cancel(): void } | undefined;
+  /** Stops following the signal given to `spawn`. */
+  unfollow?: () => void;
+}
+
+export function deskOf(task: { desk: Desk | undefined }): Desk {
+  task.desk ??= {};
+  return task.desk;
+}

@@ -1,0 +1,45 @@
+// Filter: which tasks, and whose requests, a caller asks for.
+
+import type { TaskFilter } from "../task/record.js";
+import { REQUEST_STATUSES, type RequestFilter } from "../task/request.js";
+import { TASK_STATUSES } from "../task/status.js";
+import { checkFields, checkOneOf, checkTags, checkType } from "../values/checks.js";
+import type { Task } from "./task.js";
+
+export function checkFilter(filter: TaskFilter): void {
+  checkFields("filter", filter, FIELDS);
+  const { status, tags } = filter;
+  // A list alone: it is read again for each task.
+  for (const each of Array.isArray(status) ? status : [status]) checkOneOf("filter.status", each, TASK_STATUSES);
+  checkTags("filter.tags", tags);
+  for (const field of TEXT_FIELDS)
+    if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
+}
+
+const TEXT_FIELDS = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"] as const;
+const FIELDS = ["status", ...TEXT_FIELDS, "tags"] as const satisfies readonly (keyof TaskFilter)[];
+
+/** `more`: the field beside those that say whose requests are asked for. */
+export function checkRequestFilter(what: string, filter: RequestFilter, more: "status" | "signal"): void {
+  checkFields(what, filter, [more, "taskId", "sessionId"]);
+  checkOneOf("filter.status", filter.status, REQUEST_STATUSES);
+  for (const field of ["taskId", "sessionId"] as const)
+    if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
+}
+
+export function fits(task: Task, filter: TaskFilter): boolean {
+  const { state, traits } = task;
+  const { status, kind, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;
+  return (
+    (status === undefined || (typeof status === "string" ? status === state.status : status.includes(state.status))) &&
+    (kind === undefined || kind === traits.kind) &&
+    (name === undefined || name === traits.name) &&
+    (agent === undefined || agent === traits.agent) &&
+    (sessionId === undefined || sessionId === task.sessionId) &&
+    (parentId === undefined || parentId === task.parentId) &&
+    (rootId === undefined || rootId === task.rootId) &&
+    (runId === undefined || runId === traits.runId) &&
+    (lane === undefined || lane === task.laneName) &&
+    (tags === undefined || tags.every((tag) => state.details.tags.includes(tag)))
+  );
+}

@@ -1,0 +1,157 @@
+// Outcome reader: tasks read one by one, in order of ending (`outcomes`).
+//
+// Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
+// that is withdrawn, leaves no link behind (W3).
+
+import type { Attempt, Link, OpenWait, Task, Watcher } from "../live/task.js";
+import { unwatch, watch } from "../live/watchers.js";
+import { Handout, type Receiver } from "../notices/outcome-claims.js";
+import type { TaskOutcome, Wait } from "../task/record.js";
+import { keeperOf, type Waits } from "../waits/waits.js";
+import { othersOf, outcomeOf, refuseCycle } from "./await-tasks.js";
+
+type Step = IteratorResult<TaskOutcome, undefined>;
+
+/** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
+export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
+  readonly #waits: Waits;
+  /** The waits of the manager that has a task. */
+  readonly #homeOf: (task: Task) => Waits;
+  readonly #find: () => readonly Task[];
+  readonly #waiterOf: () => Attempt | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #receiverFor: (attempt: Attempt | undefined) => Receiver;
+  readonly #ended: Task[] = [];
+  #links: Map<Task, Link> | undefined;
+  /** How many of the watched tasks each manager has: asked at each step, so it is counted and not gathered. */
+  readonly #homes = new Map<Waits, number>();
+  #read = 0;
+  #step: OpenWait<Step> | undefined;
+  /** Whose step it is. */
+  #stepper: Attempt | undefined;
+  waiting: Task | undefined;
+
+  constructor(
+    waits: Waits,
+    homeOf: (task: Task) => Waits,
+    find: () => readonly Task[],
+    waiterOf: () => Attempt | undefined,
+    signal: AbortSignal | undefined,
+    receiverFor: (attempt: Attempt | undefined) => Receiver,
+  ) {
+    this.#receiverFor = receiverFor;
+    this.#waits = waits;
+    this.#homeOf = homeOf;
+    this.#find = find;
+    this.#waiterOf = waiterOf;
+    this.#signal = signal;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Step> {
+    let links: Map<Task, Link>;
+    try {
+      links = this.#links ??= this.#begin();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (this.#read < this.#ended.length) {
+      const task = this.#take();
+      const attempt = this.#waiterOf();
+      const handing = new Handout(this.#receiverFor(attempt), task === undefined ? [] : [task]);
+      const home = task === undefined ? this.#waits : this.#homeOf(task);
+      const needs = task?.endSeq ?? 0;
+      return home.answer(attempt, () => stepOf(task), { needs, handing, signal: this.#signal });
+    }
+    if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
+    if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
+    const attempt = this.#waiterOf();
+    try {
+      refuseCycle(attempt, (task) => links.has(task));
+    } catch (error) {
+      this.#unwatch();
+      return Promise.reject(error);
+    }
+    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
+    const keeper = keeperOf(attempt, this.#waits);
+    const homes = othersOf(keeper, this.#homes.keys());
+    const arrange = (wait: OpenWait<Step>) => {
+      this.#step = wait;
+      this.#stepper = attempt;
+      this.waiting = attempt?.task;
+      return () => {
+        // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
+        if (this.#step === wait) this.#unwatch();
+        this.#step = undefined;
+        this.waiting = undefined;
+      };
+    };
+    const step = keeper.open<Step>(attempt, describe, this.#signal, arrange, { homes });
+    // Refused: the step never began.
+    if (this.#step === undefined) this.#unwatch();
+    return step;
+  }
+
+  /** Leaving the loop withdraws it. */
+  return(): Promise<Step> {
+    this.#unwatch();
+    this.#settle();
+    return Promise.resolve({ done: true, value: undefined });
+  }
+
+  taskEnded(task: Task): void {
+    this.#links?.delete(task);
+    this.#count(task, -1);
+    this.#ended.push(task);
+    this.#settle();
+  }
+
+  /** The step that is waited for, if any, gets what there is. */
+  #settle(): void {
+    const step = this.#step;
+    if (step === undefined) return;
+    this.#step = undefined;
+    const task = this.#take();
+    const handing = task === undefined ? undefined : new Handout(this.#receiverFor(this.#stepper), [task]);
+    step.resolve(stepOf(task), handing);
+  }
+
+  #unwatch(): void {
+    for (const link of this.#links?.values() ?? []) unwatch(link);
+    this.#links = new Map();
+    this.#read = this.#ended.length;
+  }
+
+  #begin(): Map<Task, Link> {
+    const links = new Map<Task, Link>();
+    for (const task of new Set(this.#find())) {
+      if (task.isOver) this.#ended.push(task);
+      else {
+        links.set(task, watch(task, this));
+        this.#count(task, 1);
+      }
+    }
+    this.#ended.sort((a, b) => a.endOrder - b.endOrder);
+    return links;
+  }
+
+  #count(task: Task, more: number): void {
+    const home = this.#homeOf(task);
+    const count = (this.#homes.get(home) ?? 0) + more;
+    if (count === 0) this.#homes.delete(home);
+    else this.#homes.set(home, count);
+  }
+
+  #take(): Task | undefined {
+    const task = this.#ended[this.#read];
+    if (task !== undefined) this.#read++;
+    return task;
+  }
+}
+
+function stepOf(task: Task | undefined): Step {
+  return task === undefined ? { done: true, value: undefined } : { done: false, value: outcomeOf(task) };
+}

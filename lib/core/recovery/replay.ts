@@ -1,0 +1,308 @@
+// Replay: the tasks of an earlier process, made anew from what its store kept.
+//
+// A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (DESIGN §2). What
+// follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
+
+import type { ReplayedStarts } from "../durable/stored-starts.js";
+import { mailboxOf } from "../inbox/messages.js";
+import type { Requests } from "../inbox/requests.js";
+import type { Lane } from "../lanes/lane.js";
+import { deskOf } from "../live/extras.js";
+import { adopt, buryIn, inherit, letGo } from "../live/family.js";
+import type { Registry } from "../live/registry.js";
+import type { Ledger } from "../live/session-usage.js";
+import { settle } from "../live/sums.js";
+import { familyOf, Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import type { Notices } from "../notices/notices.js";
+import type { TaskEvent } from "../task/events.js";
+import { toFact, toState } from "../task/from-stored.js";
+import type { Message } from "../task/message.js";
+import type { StoredNotice } from "../task/notice.js";
+import type { Runtime, TaskRecord, UsageReport } from "../task/record.js";
+import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "../task/state.js";
+import { freezeJson } from "../values/json.js";
+import type { Snapshot, StoredTask } from "./snapshot.js";
+
+export interface ReplayRooms {
+  readonly loop: Loop;
+  readonly registry: Registry;
+  readonly requests: Requests;
+  readonly ledger: Ledger;
+  readonly notices: Notices;
+  readonly starts: ReplayedStarts;
+  /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
+  readonly laneOf: (name: string) => Lane<Task>;
+  /** A task was made. */
+  readonly onMade: (task: Task) => void;
+  /** Another has its id by now: it was not kept when that was made. */
+  readonly onReplaced: (task: Task) => void;
+  /** A task is over: its name is free, and it is kept as long as others. */
+  readonly onOver: (task: Task) => void;
+  readonly report: (task: Task, usage: UsageReport) => void;
+}
+
+/** A journal whose tasks join those of this process. */
+export interface Beside {
+  /** Ids of the tasks that stay in it. */
+  readonly left: ReadonlySet<string>;
+  /** The process that had the journal. */
+  readonly writer: Runtime;
+  /** A task of this process that waits for the one of this record, which has not ended: it takes its place (D9). */
+  readonly standbyFor?: (record: TaskRecord) => Task | undefined;
+}
+
+export class Replay {
+  readonly #rooms: ReplayRooms;
+  /** That makes the tasks which come next. */
+  #process: Runtime | undefined;
+  /** Of those that have not started: the process that made them. */
+  readonly #makers = new Map<Task, Runtime>();
+  /** Beside tasks of this process: an id that one of them has is not taken from it. */
+  readonly #beside: Beside | undefined;
+  readonly #renamed = new Map<string, string>();
+  readonly #renamedTo = new Set<string>();
+  /** Made beside others. */
+  readonly #mine = new Map<string, Task>();
+  /** Made, and not over yet: parents before children. */
+  readonly #living = new Set<Task>();
+
+  constructor(rooms: ReplayRooms, beside: Beside | undefined) {
+    this.#rooms = rooms;
+    this.#beside = beside;
+  }
+
+  get living(): readonly Task[] {
+    return [...this.#living];
+  }
+  /** Of all that were made beside others. */
+  get ids(): Iterable<string> {
+    return this.#mine.keys();
+  }
+  /** Ids that tasks of this process had, and under which each task of the other journal is kept (D9: no task vanishes). */
+  get renamed(): ReadonlyMap<string, string> {
+    return this.#renamed;
+  }
+
+  /** The task has lost its id to a task of this process, which does its work. */
+  isRenamed({ id }: Task): boolean {
+    return this.#renamedTo.has(id);
+  }
+
+  /** That made it, where it has not started. */
+  processOf(task: Task): Runtime | undefined {
+    return this.#makers.get(task);
+  }
+
+  // ── the snapshot ─────────────────────────────────────────────────────────
+
+  /** `apart`: the outputs that the store kept by themselves. */
+  snapshot({ tasks, requests, sessions, starts, runtime }: Snapshot, apart: ReadonlyMap<string, Output>): void {
+    this.#process = runtime;
+    const made = tasks.flatMap((stored) => {
+      const output = stored.outputApart ? apart.get(stored.record.id) : undefined;
+      const beside = output === undefined ? stored : { ...stored, output };
+      const task = this.#make(stored.record, stored, toState(stored.record, beside));
+      return task === undefined ? [] : { task, stored };
+    });
+    for (const { task, stored } of made) restoreSums(task, stored);
+    for (const request of requests) {
+      const task = this.#find(request.taskId);
+      if (task !== undefined) this.#rooms.requests.restore(task, ofTask(task, request));
+    }
+    for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
+    const { notices } = this.#rooms;
+    for (const { task, stored } of made) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
+    const ended = made.filter(({ task }) => task.isOver);
+    ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
+    for (const { task } of ended) this.#over(task);
+    this.#rooms.ledger.restore(sessions);
+    this.#rooms.starts.stored(starts);
+  }
+
+  // ── the events ───────────────────────────────────────────────────────────
+
+  /** `output`: of an event that has it apart. */
+  event(event: TaskEvent, output?: Output): void {
+    if (event.type === "task.created") {
+      this.#process = event.runtime ?? this.#process;
+      const made = this.#make(event.record, event, toState(event.record, { used: 0 }));
+      if (made !== undefined) this.#rooms.ledger.count(made);
+      return;
+    }
+    const task = this.#find(event.taskId);
+    // Not kept any more: what came after its end is nobody's.
+    if (task === undefined) return;
+    const wasAttached = task.isAttached;
+    this.#rooms.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
+    switch (event.type) {
+      case "task.started":
+        this.#makers.delete(task);
+        this.#rooms.starts.started(task, event.at);
+        // It had them when its function began.
+        if (task.desk !== undefined) task.desk.unsteered = undefined;
+        return;
+      case "task.reattached":
+        this.#makers.delete(task);
+        return;
+      case "task.updated":
+        if (wasAttached && !task.isAttached) letGo(task);
+        return;
+      case "task.succeeded":
+      case "task.failed":
+      case "task.cancelled":
+      case "task.interrupted":
+        this.#over(task);
+        return;
+      case "message.sent":
+        this.#keep(task, event.message);
+        return;
+      case "usage.reported":
+        this.#rooms.report(task, event.usage);
+        this.#rooms.starts.reported(task, event.usage);
+        return;
+      case "request.opened":
+      case "request.answered":
+      case "request.rejected":
+      case "request.expired":
+      case "request.withdrawn":
+        this.#rooms.requests.restore(task, ofTask(task, event.request));
+        return;
+      default:
+    }
+  }
+
+  /** There is no more to come. */
+  done(): void {
+    this.#rooms.starts.done();
+  }
+
+  // ── making ───────────────────────────────────────────────────────────────
+
+  #find(id: string): Task | undefined {
+    return this.#beside?.left.has(id) === true ? undefined : this.#rooms.registry.byId(this.#renamed.get(id) ?? id);
+  }
+
+  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task | undefined {
+    const { sessionId, createdAt, parentId, lane } = record;
+    const { registry, laneOf, onReplaced } = this.#rooms;
+    if (this.#beside?.left.has(record.id) === true) return undefined;
+    const standby = this.#beside?.standbyFor?.(record);
+    if (standby !== undefined) return this.#takePlace(standby, state);
+    const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
+    const before = registry.byId(id);
+    if (before !== undefined) onReplaced(before);
+    const task = new Task({
+      id,
+      sessionId,
+      createdAt,
+      traits: toTraits(record, spawned),
+      state,
+      lane: laneOf(lane),
+      parent: parentId === undefined ? undefined : this.#find(parentId),
+      work: undefined,
+      context: undefined,
+    });
+    registry.add(task);
+    adopt(task);
+    if (before !== undefined) inherit(before, task);
+    if (this.#beside !== undefined) this.#mine.set(id, task);
+    if (!task.isOver) this.#living.add(task);
+    this.#rooms.onMade(task);
+    if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
+      this.#makers.set(task, this.#process);
+    return task;
+  }
+
+  /** Continues from where the other process left the task: with its checkpoint, its attempts and its words. */
+  #takePlace(task: Task, state: TaskState): Task {
+    task.state = state;
+    task.touch();
+    this.#mine.set(task.id, task);
+    this.#living.add(task);
+    return task;
+  }
+
+  /** The task's own id, unless a task of this process has that id. */
+  #idFor(id: string, { instanceId }: Runtime): string {
+    const { registry } = this.#rooms;
+    const known = this.#renamed.get(id) ?? id;
+    const before = registry.byId(known);
+    if (before === undefined || this.#mine.get(known) === before) return known;
+    let free = `${id}~${instanceId}`;
+    for (let n = 2; registry.byId(free) !== undefined; n++) free = `${id}~${instanceId}~${n}`;
+    this.#renamed.set(id, free);
+    this.#renamedTo.add(free);
+    return free;
+  }
+
+  #over(task: Task): void {
+    this.#rooms.starts.over(task);
+    this.#makers.delete(task);
+    this.#living.delete(task);
+    buryIn(task);
+    this.#rooms.onOver(task);
+  }
+
+  /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */
+  #keep(task: Task, stored: Message): void {
+    const message = ofTask(task, stored);
+    const { inReplyTo } = message;
+    const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
+    if (isAnswer) mailboxOf(task).keep(message);
+    else mailboxOf(task).add(message);
+    if (isAnswer || message.direction === "outbound" || task.state.startedAt !== undefined) return;
+    // It waits for its function to begin, as when it was sent.
+    const desk = deskOf(task);
+    desk.unsteered ??= [];
+    desk.unsteered.push(message);
+  }
+}
+
+/** The item as it is, unless its task was renamed. */
+function ofTask<T extends { readonly taskId: string }>({ id }: Task, what: T): T {
+  return what.taskId === id ? what : { ...what, taskId: id };
+}
+
+/** The id of a notice begins with that of its task. */
+function noticeId({ id }: Task, was: string, notice: string): string {
+  return was === id ? notice : `${id}${notice.slice(was.length)}`;
+}
+
+function noticesOf(task: Task, { record, notices }: StoredTask): readonly StoredNotice[] {
+  return (notices?.pending ?? []).map((notice) => ({ ...notice, id: noticeId(task, record.id, notice.id) }));
+}
+
+type Later = Exclude<TaskEvent, { type: "task.created" }>;
+function acknowledgedOf(task: Task, event: Later): Later {
+  if (event.type !== "task.updated" || event.patch.acknowledged === undefined || event.taskId === task.id) return event;
+  const acknowledged = event.patch.acknowledged.map((id) => noticeId(task, event.taskId, id));
+  return { ...event, patch: { ...event.patch, acknowledged } };
+}
+
+/** Its own sums, of tasks below it that are not kept any more too. */
+function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
+  const { tasks, ...spent } = record.usage;
+  if (tasks === 1 && ownSpent === undefined && task.family.firstChild === undefined) return;
+  const family = familyOf(task);
+  settle(task);
+  family.tasksBelow = tasks - 1;
+  family.spent = Object.freeze(spent);
+  if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);
+}
+
+/** What a spawn said that its record does not. */
+type SpawnedWith = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
+
+function toTraits(record: TaskRecord, spawned: SpawnedWith): TaskTraits {
+  const { limits } = spawned;
+  const hasGivenId = spawned.hasGivenId === true;
+  const wake = spawned.hasGivenWake ? record.wake : undefined;
+  const { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children, budget, weight } = record;
+  const isPlain = kind === undefined && name === undefined && agent === undefined && runId === undefined;
+  const isUsual = callId === undefined && laneKey === undefined && priority === 0 && children === "await";
+  const isFree = limits === undefined && budget === undefined && createdBy === undefined && weight === undefined;
+  if (isPlain && isUsual && isFree && !hasGivenId && wake === undefined) return NO_TRAITS;
+  const said = { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children };
+  return { ...said, limits, hasGivenId, wake, budget: freezeJson(budget), weight: freezeJson(weight) };
+}

@@ -1,0 +1,192 @@
+// Standbys: tasks whose id another process of a shared store has (D9). They do not start: they wait for that process.
+//
+// Owns which they are, and what becomes of them: the outcome of the other process's task is theirs, or the work is theirs once no process has the id. An
+// id is claimed in the transaction that stores its task, so two processes never run the same id at once.
+
+import { createHash } from "node:crypto";
+import type { HeldId, IdClaim, IdEnd, SharedIds } from "../durable/store.js";
+import { workAgain } from "../kinds/kind.js";
+import type { Kinds } from "../kinds/kind-registry.js";
+import type { Registry } from "../live/registry.js";
+import type { Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import type { Runner } from "../run/runner.js";
+import type { Spawner } from "../spawn/spawn.js";
+import type { TaskEvent } from "../task/events.js";
+import { toFact } from "../task/from-stored.js";
+import type { Runtime } from "../task/record.js";
+import { Alarm } from "../time/clock.js";
+import { show } from "../values/checks.js";
+import { canonicalText, type Json } from "../values/json.js";
+
+export interface StandbyRooms {
+  readonly loop: Loop;
+  readonly registry: Registry;
+  readonly runner: Runner;
+  readonly spawner: Spawner;
+  readonly kinds: Kinds;
+  readonly runtime: Runtime;
+  readonly ids: SharedIds;
+  /** How often it is asked how their tasks stand. */
+  readonly everyMs: number;
+  readonly durable: () => Promise<void>;
+  readonly isClosed: () => boolean;
+}
+
+export class Standbys {
+  readonly #rooms: StandbyRooms;
+  readonly #waiting = new Set<Task>();
+  #alarm: Alarm | undefined;
+
+  constructor(rooms: StandbyRooms) {
+    this.#rooms = rooms;
+  }
+
+  has(task: Task): boolean {
+    return this.#waiting.has(task);
+  }
+
+  get isAnyWaiting(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  /** One that waits for the task of this id in another process. */
+  waitingFor(id: string): Task | undefined {
+    const task = this.#rooms.registry.byId(id);
+    return task !== undefined && this.#waiting.has(task) ? task : undefined;
+  }
+
+  /** The task is this process's to run now. */
+  leave(task: Task): void {
+    this.#waiting.delete(task);
+  }
+
+  close(): void {
+    this.#alarm?.cancel();
+  }
+
+  // ── what goes with an append ─────────────────────────────────────────────
+
+  /** The ids that `events` need, but for those of `refused`, and how tasks with such ids ended. */
+  changesIn(
+    events: readonly TaskEvent[],
+    refused: ReadonlySet<string>,
+  ): { readonly claims: readonly IdClaim[]; readonly ends: readonly IdEnd[] } {
+    const claims = new Map<string, IdClaim>();
+    const ends = new Map<string, IdEnd>();
+    for (const event of events) {
+      const id = event.taskId;
+      if (event.type === "task.created" || event.type === "task.reattached") {
+        const task = this.#rooms.registry.byId(id);
+        if (task?.traits.hasGivenId !== true || refused.has(id) || this.#waiting.has(task)) continue;
+        claims.set(id, { id, content: contentOf(task) });
+        ends.delete(id);
+      } else if (isEnd(event) && this.#rooms.registry.byId(id)?.traits.hasGivenId === true) ends.set(id, { id, event });
+    }
+    return { claims: [...claims.values()], ends: [...ends.values()] };
+  }
+
+  /** Other journals have these ids, so nothing of the append was kept. */
+  held(all: readonly HeldId[]): void {
+    for (const held of all) {
+      const task = this.#rooms.registry.byId(held.id);
+      // Over already, or, relaxed, it runs: then it is too late.
+      if (task !== undefined && !task.isOver && task.attempt === undefined) this.#held(task, held);
+    }
+    this.#wait();
+  }
+
+  #held(task: Task, { content, writer, end, output }: HeldId): void {
+    const { runner } = this.#rooms;
+    if (content !== contentOf(task)) return this.#refuse(task);
+    if (end !== undefined) return this.#deliver(task, end, output);
+    this.#waiting.add(task);
+    runner.standBy(task, Object.freeze({ on: "process", instanceId: writer.instanceId }));
+  }
+
+  /** §10: the same id is the same task only with the same content. */
+  #refuse(task: Task): void {
+    const { id } = task;
+    const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
+    const error = Object.freeze({ code: "error", name: "IdConflictError", message } as const);
+    this.#waiting.delete(task);
+    this.#rooms.runner.deliver(task, Object.freeze({ id, status: "failed", error }), undefined);
+  }
+
+  #deliver(task: Task, end: TaskEvent, json: Json | undefined): void {
+    if (!isEnd(end)) return;
+    const fact = toFact(end, json === undefined ? undefined : { output: json });
+    this.#waiting.delete(task);
+    if ("outcome" in fact) this.#rooms.runner.deliver(task, fact.outcome, fact.output);
+  }
+
+  // ── waiting ──────────────────────────────────────────────────────────────
+
+  #wait(): void {
+    const { loop, everyMs, isClosed } = this.#rooms;
+    if (this.#waiting.size === 0 || this.#alarm !== undefined || isClosed()) return;
+    this.#alarm = new Alarm(loop.clock, everyMs, () => {
+      void this.#look().finally(() => {
+        this.#alarm = undefined;
+        this.#wait();
+      });
+    }).unref();
+  }
+
+  /** Never rejects: the signs of life of this process report a store that fails. */
+  async #look(): Promise<void> {
+    for (const task of [...this.#waiting]) if (task.isOver) this.#waiting.delete(task);
+    const asked = [...this.#waiting];
+    if (asked.length === 0) return;
+    let found: ReadonlyMap<string, HeldId>;
+    try {
+      const all = await this.#rooms.ids.find(asked.map(({ id }) => id));
+      found = new Map(all.map((held) => [held.id, held]));
+    } catch {
+      return;
+    }
+    if (this.#rooms.isClosed()) return;
+    for (const task of asked) {
+      if (task.isOver || !this.#waiting.has(task)) continue;
+      const held = found.get(task.id);
+      const isFree = held === undefined || held.isOwn || held.end?.type === "task.interrupted";
+      if (isFree) this.#start(task);
+      else if (held.end !== undefined) this.#held(task, held);
+    }
+  }
+
+  /** No process has its id: its work is done here. Another that was first has it, and then it waits again. */
+  #start(task: Task): void {
+    const { loop, runtime, spawner, kinds, durable } = this.#rooms;
+    const kind = kinds.of(task);
+    const work = task.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
+    if (work === undefined) return;
+    this.#waiting.delete(task);
+    if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;
+    durable().then(
+      () => {
+        if (!task.isOver && !this.#waiting.has(task)) spawner.again(task, work, false);
+      },
+      () => undefined,
+    );
+  }
+}
+
+type End = Extract<TaskEvent, { type: "task.succeeded" | "task.failed" | "task.cancelled" | "task.interrupted" }>;
+export function isEnd(event: TaskEvent): event is End {
+  const { type } = event;
+  return (
+    type === "task.succeeded" || type === "task.failed" || type === "task.cancelled" || type === "task.interrupted"
+  );
+}
+
+/** §10: its owner, its kind and its input; of a plain function its owner alone. */
+export function contentOf({ sessionId, parentId, traits: { kind, input } }: Content): string {
+  const whole = canonicalText([sessionId ?? null, parentId ?? null, kind ?? null, input ?? null]);
+  return createHash("sha256").update(whole).digest("base64");
+}
+interface Content {
+  readonly sessionId: string | undefined;
+  readonly parentId: string | undefined;
+  readonly traits: { readonly kind: string | undefined; readonly input: Json | undefined };
+}

@@ -1,0 +1,130 @@
+// Zod 3: what a schema of that library says, as JSON Schema.
+//
+// zod 3 speaks Standard Schema, and no Standard JSON Schema: a model would not learn what a kind takes. Only the description that each of its
+// schemas holds is read, nothing of zod is imported. What JSON Schema has no word for is left open: the check itself is the schema's.
+
+import type { Json } from "../values/json.js";
+
+type JsonSchema = { readonly [key: string]: Json };
+type Parts = { readonly [key: string]: unknown };
+
+/** `undefined`: it is no schema of zod 3. */
+export function zod3JsonSchema(schema: object): JsonSchema | undefined {
+  return partsOf(schema) === undefined ? undefined : read(schema, 0);
+}
+
+function partsOf(schema: unknown): Parts | undefined {
+  if (!isParts(schema) || !isParts(schema._def)) return undefined;
+  return typeof schema._def.typeName === "string" && schema._def.typeName.startsWith("Zod") ? schema._def : undefined;
+}
+
+/** A lazy schema may hold itself. */
+const DEEPEST = 8;
+
+function read(schema: unknown, depth: number): JsonSchema {
+  const parts = partsOf(schema);
+  if (parts === undefined || depth > DEEPEST) return {};
+  const { description } = parts;
+  const json = typed(parts, depth);
+  return typeof description === "string" ? { ...json, description } : json;
+}
+
+function typed(parts: Parts, depth: number): JsonSchema {
+  const inner = (schema: unknown): JsonSchema => read(schema, depth + 1);
+  switch (parts.typeName) {
+    case "ZodString":
+      return { type: "string" };
+    case "ZodNumber":
+      return {
+        type: listOf(parts.checks).some((check) => isParts(check) && check.kind === "int") ? "integer" : "number",
+      };
+    case "ZodBoolean":
+      return { type: "boolean" };
+    case "ZodNull":
+      return { type: "null" };
+    case "ZodLiteral":
+      return isScalar(parts.value) ? { const: parts.value } : {};
+    case "ZodEnum":
+      return { type: "string", enum: listOf(parts.values).filter(isScalar) };
+    case "ZodNativeEnum":
+      return { enum: choicesOf(parts.values) };
+    case "ZodArray":
+      return { type: "array", items: inner(parts.type) };
+    case "ZodTuple": {
+      const items = listOf(parts.items).map(inner);
+      return items.length === 0 ? { type: "array" } : { type: "array", items: { anyOf: items } };
+    }
+    case "ZodRecord":
+      return { type: "object", additionalProperties: inner(parts.valueType) };
+    case "ZodObject":
+      return objectOf(parts, inner);
+    case "ZodUnion":
+    case "ZodDiscriminatedUnion": {
+      const options = parts.options instanceof Map ? [...parts.options.values()] : listOf(parts.options);
+      return { anyOf: options.map(inner) };
+    }
+    case "ZodIntersection":
+      return { allOf: [inner(parts.left), inner(parts.right)] };
+    case "ZodNullable":
+      return { anyOf: [inner(parts.innerType), { type: "null" }] };
+    case "ZodOptional":
+    case "ZodDefault":
+    case "ZodCatch":
+    case "ZodReadonly":
+      return inner(parts.innerType);
+    case "ZodBranded":
+      return inner(parts.type);
+    case "ZodEffects":
+      return inner(parts.schema);
+    case "ZodPipeline":
+      return inner(parts.in);
+    case "ZodLazy":
+      return inner(called(parts, "getter"));
+    default:
+      return {};
+  }
+}
+
+function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSchema {
+  const shape = called(parts, "shape");
+  const fields = isParts(shape) ? Object.entries(shape) : [];
+  const required = fields.filter(([, field]) => !mayBeLeftOut(field)).map(([name]) => name);
+  return {
+    type: "object",
+    properties: Object.fromEntries(fields.map(([name, field]) => [name, inner(field)])),
+    ...(required.length === 0 ? {} : { required }),
+    ...(parts.unknownKeys === "strict" ? { additionalProperties: false } : {}),
+  };
+}
+
+/** Asked of the schema itself, as zod asks it. */
+function mayBeLeftOut(field: unknown): boolean {
+  return isParts(field) && called(field, "isOptional") === true;
+}
+
+/** An enum of numbers names each of them in both directions: a name that leads back to a number is no choice. */
+function choicesOf(values: unknown): readonly Json[] {
+  if (!isParts(values)) return [];
+  return Object.values(values).flatMap((value) => {
+    const isReverse = typeof value === "string" && typeof values[value] === "number";
+    return isScalar(value) && !isReverse ? [value] : [];
+  });
+}
+
+/** The value that the method returns. */
+function called(parts: Parts, method: string): unknown {
+  const found = parts[method];
+  return typeof found === "function" ? Reflect.apply(found, parts, []) : found;
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isScalar(value: unknown): value is string | number | boolean | null {
+  return value === null || ["string", "number", "boolean"].includes(typeof value);
+}
+
+function isParts(value: unknown): value is Parts {
+  return typeof value === "object" && value !== null;
+}

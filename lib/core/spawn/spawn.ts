@@ -1,0 +1,393 @@
+// Spawn: what a task must pass to come into being, and what it is then.
+//
+// Checks everything first and starts nothing that fails a check (§12): closed manager, stopped scope (H3), limits (H4), lane, names,
+// the bound of the line (L6). Then the task is created, adopted by its parent, and asks for its slot; its function starts later in
+// the same turn, never in this call (L9).
+
+import { AsyncResource } from "node:async_hooks";
+import type { Kinds } from "../kinds/kind-registry.js";
+import type { Lane, Slotted } from "../lanes/lane.js";
+import { rankOf, type Slots } from "../lanes/slots.js";
+import { checkFits, takeWeight } from "../lanes/weight.js";
+import { Deadlines } from "../live/deadlines.js";
+import { deskOf } from "../live/extras.js";
+import { adopt, inherit } from "../live/family.js";
+import type { Registry } from "../live/registry.js";
+import { Pause } from "../live/retry-delay.js";
+import type { SessionAccount } from "../live/session-account.js";
+import { Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import {
+  IdConflictError,
+  LimitExceededError,
+  ManagerClosedError,
+  QueueFullError,
+  ScopeCancelledError,
+  type StoreUnavailableError,
+  TaskTerminatedError,
+  UnknownLaneError,
+} from "../task/errors.js";
+import type { KindParts, Work } from "../task/kind-parts.js";
+import type { Wake, Weight } from "../task/record.js";
+import { takeRetry } from "../task/retry.js";
+import { newState, type TaskLimits } from "../task/state.js";
+import type { StopReason } from "../task/status.js";
+import { checkCount, checkOptions, show } from "../values/checks.js";
+import type { Ids } from "../values/ids.js";
+import { isSameJson } from "../values/json.js";
+import { idInWords } from "../values/safe-read.js";
+import { ambientAttempt } from "../waits/ambient.js";
+import { follow, reasonOf, wordsOf } from "../waits/attempt-signal.js";
+import { checkBudgets } from "./budget.js";
+import { checkAccount, checkQueued } from "./session-bounds.js";
+import {
+  checkSpawnOptions,
+  detailsOf,
+  type KindWork,
+  NO_KIND,
+  NO_OPTIONS,
+  type SpawnOptions,
+  traitsOf,
+} from "./spawn-options.js";
+
+/** How many tasks there may be. */
+export interface Limits {
+  /** Default 8. A root has depth 0. */
+  maxDepth?: number | undefined;
+  /** Living children per parent. No limit unless set. */
+  maxChildren?: number | undefined;
+  /** Living tasks below one root. No limit unless set. */
+  maxDescendants?: number | undefined;
+  /**
+   * Tasks in line, over all lanes; default 10 000. When the line is full, an owner that has no task in it still gets one place: a session, or the
+   * program itself. So the line holds at most twice as many, and one session cannot fill it for the others.
+   */
+  maxQueued?: number | undefined;
+}
+
+/** Where a spawn was called: under which task, in which session. */
+export interface SpawnScope {
+  readonly parent: Task | undefined;
+  readonly sessionId: string | undefined;
+  /** When its spawns wake their owner, unless they say so themselves. */
+  readonly wake?: Wake | undefined;
+}
+
+interface SpawnRooms {
+  readonly loop: Loop;
+  readonly slots: Slots<Task>;
+  readonly registry: Registry;
+  readonly ids: Ids;
+  readonly limits: Limits;
+  readonly kinds: Kinds;
+  readonly stop: (task: Task, reason: StopReason, words: string) => void;
+  readonly isClosed: () => boolean;
+  /** Why the store takes nothing new (D5). */
+  readonly storeFailure: () => StoreUnavailableError | undefined;
+  readonly onCreated: (task: Task) => void;
+  /** The account of a session that has tasks, or bounds. */
+  readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
+  /** A new attempt takes the place of a task that has ended. */
+  readonly onReplaced: (task: Task) => void;
+  /** A spawn names a task that there is: it has brought its kind with it. */
+  readonly onFound: (task: Task, kind: KindParts) => void;
+  /** Sessions and tasks whose `cancelAll()` is under way (H3). */
+  readonly cancelling: ReadonlyMap<Task | string, number>;
+}
+
+/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
+interface Owner {
+  readonly sessionId: string | undefined;
+  readonly account: SessionAccount | undefined;
+}
+
+export const DEFAULT_LANE = "default";
+
+export class Spawner {
+  readonly #rooms: SpawnRooms;
+  readonly #maxDepth: number;
+  readonly #maxChildren: number;
+  readonly #maxDescendants: number;
+  readonly #maxQueued: number;
+
+  constructor(rooms: SpawnRooms) {
+    this.#rooms = rooms;
+    this.#maxDepth = rooms.limits.maxDepth ?? 8;
+    this.#maxChildren = rooms.limits.maxChildren ?? Number.POSITIVE_INFINITY;
+    this.#maxDescendants = rooms.limits.maxDescendants ?? Number.POSITIVE_INFINITY;
+    this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
+  }
+
+  /** How many tasks more the line takes; with no place in it, those that need none (L6), less the slots `lent` that are wanted back. */
+  roomIn(lane: Lane<Task>, lent = 0): number {
+    const places = this.#maxQueued - this.#rooms.slots.queued;
+    return places > 0 ? places : Math.max(0, this.#rooms.slots.startable(lane) - lent);
+  }
+
+  /** L6: there is a place in line, or this start needs none. */
+  #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
+    const { slots } = this.#rooms;
+    const { sessionId, account } = owner;
+    const hasPlace = slots.queued < this.#maxQueued;
+    if (hasPlace && account?.bounds.maxQueued === undefined) return;
+    if (slots.isStartable(lane, { ...start, isResume: false })) return;
+    if (account !== undefined) checkQueued(account);
+    // One owner cannot fill the line for the others: each that has nothing in it gets a place, as many of them as the line is long.
+    const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
+    const isOthers = queued === 0 && slots.queued < 2 * this.#maxQueued;
+    if (!hasPlace && !isOthers) throw new QueueFullError(this.#maxQueued);
+  }
+
+  /** L7: what it weighs is counted, and is not too much for ever. */
+  #checkWeight(weight: Weight, lane: Lane<Task>, laneKey: string | undefined): void {
+    checkFits(weight, lane.name, lane.windowsFor(laneKey));
+    const unknown = this.#rooms.slots.unknownUnit(weight);
+    if (unknown === undefined) return;
+    const units = unknown.units.join(", ");
+    throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
+  }
+
+  /** `made`: what a kind made of its input. */
+  spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
+    const { loop, registry } = this.#rooms;
+    if (options !== NO_OPTIONS) checkSpawnOptions(options);
+    // Taken before the checks of what there is: taking metadata may run code of its own.
+    const details = detailsOf(options);
+    const retry = takeRetry(options.retry);
+    const weight = takeWeight(options.weight);
+    if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    const { parent, sessionId } = scope;
+    const known = this.#known(scope, options, made);
+    if (known !== undefined) {
+      refuseOther(known, scope, options, made);
+      if (made.parts !== undefined) this.#rooms.onFound(known, made.parts);
+      if (!isToRunAgain(known, parent)) return known;
+    }
+    const failure = this.#rooms.storeFailure();
+    if (failure !== undefined) throw failure;
+
+    const account = this.#rooms.accountOf(sessionId);
+    if (sessionId !== undefined) this.#refuseCancelling(sessionId);
+    if (account !== undefined) checkAccount(account);
+    if (parent !== undefined) this.#checkFamily(parent, made.parts);
+    const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
+    if (options.name !== undefined) registry.checkName(sessionId, options.name);
+    if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
+    this.#checkLine({ sessionId, account }, lane, { laneKey: options.laneKey, weight });
+
+    const now = loop.clock.now();
+    if (options.id !== undefined) registry.hasGivenIds = true;
+    const task = new Task({
+      id: known?.id ?? options.id ?? this.#newId(),
+      sessionId,
+      createdAt: now,
+      traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
+      state: newState(details, known === undefined ? 1 : known.state.attempt + 1),
+      lane,
+      parent,
+      work,
+      kind: made.parts,
+      context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
+    });
+    if (known !== undefined) this.#rooms.onReplaced(known);
+    registry.add(task);
+    adopt(task);
+    if (known !== undefined) inherit(known, task);
+    loop.created(task);
+    this.#rooms.onCreated(task);
+    if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
+    if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) deskOf(task).retryHooks = retry;
+    if (options.signal !== undefined) this.#follow(task, options.signal);
+    if (!task.isOver) this.enter(task);
+    return task;
+  }
+
+  /** Asks for its slot, as one that starts. A child of a started task is ahead (L4). */
+  enter(task: Task): void {
+    const { lane, parent, traits } = task;
+    const { slots, loop } = this.#rooms;
+    const hasHead = parent?.state.startedAt !== undefined;
+    slots.enter(lane, task, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
+  }
+
+  /** One that no task was given by its spawner. */
+  #newId(): string {
+    const { ids, registry } = this.#rooms;
+    let id = ids.next("task");
+    while (registry.hasGivenIds && registry.byId(id) !== undefined) id = ids.next("task");
+    return id;
+  }
+
+  laneOf(name: string): Lane<Task> {
+    const { lanes } = this.#rooms.slots;
+    const lane = lanes.get(name);
+    if (lane === undefined) throw new UnknownLaneError(name, [...lanes.keys()]);
+    return lane;
+  }
+
+  /** The task that the same `id`, or the same call with the same content, spawned before (§10). */
+  #known({ parent, sessionId }: SpawnScope, options: SpawnOptions, made: KindWork): Task | undefined {
+    const { registry } = this.#rooms;
+    const { id, callId, runId = parent?.traits.runId } = options;
+    const byId = id === undefined ? undefined : registry.byId(id);
+    if (byId !== undefined) return byId;
+    if (callId === undefined) return undefined;
+    const { kind, input } = made;
+    return registry.byCall({ parentId: parent?.id, sessionId, runId, callId, kind, input });
+  }
+
+  #refuseCancelling(scope: Task | string): void {
+    if (!this.#rooms.cancelling.has(scope)) return;
+    throw new ScopeCancelledError(
+      typeof scope === "string" ? scope : scope.id,
+      "it spawns nothing until its tasks have ended",
+    );
+  }
+
+  /** H3, H4. */
+  #checkFamily(parent: Task, kind: KindParts | undefined): void {
+    const { id, state, root } = parent;
+    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+    if (state.outcome !== undefined) {
+      if (state.outcome.status !== "succeeded")
+        throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+      throw new TaskTerminatedError(id, "nothing is spawned under it any more");
+    }
+    this.#refuseCancelling(parent);
+    const depth = parent.depth + 1;
+    if (depth > this.#maxDepth) {
+      throw new LimitExceededError(
+        "maxDepth",
+        this.#maxDepth,
+        `A task under ${idInWords(id)} would be ${depth} levels deep: do this work in ${idInWords(id)} itself`,
+      );
+    }
+    const nested = kind?.limits === undefined ? 0 : countAbove(parent, kind.name);
+    if (kind?.limits !== undefined && nested >= kind.limits.maxDepth) {
+      throw new LimitExceededError(
+        "maxDepth",
+        kind.limits.maxDepth,
+        `${nested} tasks of kind ${show(kind.name)} are above one another at ${idInWords(id)}: do this work in ${idInWords(id)} itself`,
+      );
+    }
+    const maxChildren = Math.min(this.#maxChildren, this.#rooms.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
+    if (parent.family.living >= maxChildren) {
+      throw new LimitExceededError(
+        "maxChildren",
+        maxChildren,
+        `Task ${idInWords(id)} has ${parent.family.living} living children: wait for one to end`,
+      );
+    }
+    if (root.family.descendants >= this.#maxDescendants) {
+      throw new LimitExceededError(
+        "maxDescendants",
+        this.#maxDescendants,
+        `${root.family.descendants} tasks live below root ${idInWords(root.id)}: wait for one to end`,
+      );
+    }
+    checkBudgets(parent);
+  }
+
+  /** Its timers, and what of its total time is left. */
+  #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
+    if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
+    const { loop, stop } = this.#rooms;
+    // After a restart at most the whole of it is left, whatever the wall clock was set to meanwhile.
+    const total =
+      at === undefined ? undefined : { at, ms: Math.max(0, Math.min(at - loop.clock.now(), at - task.createdAt)) };
+    const onPassed = (reason: StopReason, words: string) => stop(task, reason, words);
+    const options = { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, total };
+    deskOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
+  }
+
+  /** Sets the total limit of a parked task: its total time passes all the same. */
+  limitTotal(task: Task): void {
+    const totalDeadlineAt = task.traits.limits?.totalDeadlineAt;
+    if (totalDeadlineAt !== undefined) this.#limit(task, { totalDeadlineAt });
+  }
+
+  #follow(task: Task, signal: AbortSignal): void {
+    const { stop } = this.#rooms;
+    if (signal.aborted) stop(task, "cancel", wordsOf(reasonOf(signal)));
+    else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
+  }
+
+  /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
+  again(task: Task, work: Work, isSudden: boolean): void {
+    // Stopped since it was decided, or left for yet another process.
+    if (task.state.stop !== undefined) return;
+    const { loop, slots } = this.#rooms;
+    const { limits, priority } = task.traits;
+    const { notBeforeAt } = task.state.details;
+    task.work = work;
+    // One that waited for another process has the context of its spawn.
+    task.context ??= new AsyncResource("errand.task", CONTEXT_OPTIONS);
+    task.madeSeq = loop.seq;
+    task.desk?.deadlines?.cancel();
+    if (limits !== undefined) this.#limit(task, limits);
+    if (isSudden) deskOf(task).startsStored = true;
+    const { clock } = loop;
+    // The task is as old as it was: its age counts, and not what the wall clock was set to before or since.
+    const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
+    const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
+    const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();
+    if (notBeforeAt !== undefined && left > 0)
+      deskOf(task).pause = new Pause(clock, { ms: left, at: notBeforeAt }, [], enter);
+    else enter();
+  }
+}
+
+function countAbove(parent: Task, kind: string): number {
+  let count = 0;
+  for (let task: Task | undefined = parent; task !== undefined; task = task.parent)
+    if (task.traits.kind === kind) count++;
+  return count;
+}
+
+/** §10: the same id is the same task only for the same owner and with the same content. A plain function has no content to compare. */
+function refuseOther(
+  task: Task,
+  { parent, sessionId }: SpawnScope,
+  { id = task.id }: SpawnOptions,
+  made: KindWork,
+): void {
+  const { kind, input } = task.traits;
+  const isOwners = task.sessionId === sessionId && task.parentId === parent?.id;
+  if (isOwners && kind === made.kind && (kind === undefined || isSameJson(input, made.input))) return;
+  throw new IdConflictError(
+    id,
+    `Task ${idInWords(task.id)} was spawned with the id ${show(id)} ${isOwners ? "and other content" : "by another owner"}: use an id for each piece of work`,
+  );
+}
+
+/**
+ * A child that an earlier attempt of its parent left has a new attempt when it is not done: when its process ended first (D6), and in a retry
+ * when it did not succeed (§10). A parent that a restart resumes finds its other children as they ended (H7).
+ */
+function isToRunAgain({ isOver, endSeq, state: { status } }: Task, parent: Task | undefined): boolean {
+  const attempt = parent?.attempt;
+  if (attempt === undefined || !isOver || endSeq > attempt.startSeq) return false;
+  return status === "interrupted" || (attempt.isRetry && status !== "succeeded");
+}
+
+/** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */
+export function ambientParent(): Task | undefined {
+  const attempt = ambientAttempt();
+  if (attempt === undefined) return undefined;
+  const { task, phase } = attempt;
+  if (phase === "open") return task;
+  if (phase === "settled" && attempt.hasReturned) return undefined;
+  throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
+}
+
+/** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
+const CONTEXT_OPTIONS = { requireManualDestroy: true };
+
+/** Of a manager's options. */
+export function checkLimits(limits: Limits): void {
+  checkOptions("limits", limits, "maxDepth", "maxChildren", "maxDescendants", "maxQueued");
+  checkCount("limits.maxDepth", limits.maxDepth, 0);
+  checkCount("limits.maxChildren", limits.maxChildren, 0);
+  checkCount("limits.maxDescendants", limits.maxDescendants, 0);
+  checkCount("limits.maxQueued", limits.maxQueued, 0);
+}

@@ -1,0 +1,188 @@
+// Failure: what was thrown, as a record keeps it, and in words.
+//
+// Reads errors by their fields and not by their class, because those of another realm, and of libraries, are of other classes. Reading never
+// throws (S8), and what is kept is bounded (§12): a cause is often the whole reason, and may be a cycle, or have a million errors below it.
+
+import { brief, cutTo, fieldOf, isObject, printed, read, readText, tagOf } from "../values/safe-read.js";
+import type { FailureCause, TaskFailure } from "./record.js";
+import type { FailureCode } from "./status.js";
+
+const MOST_CAUSES = 8;
+/** Characters kept of the message of one cause. */
+const MOST_OF_MESSAGE = 500;
+const MOST_OF_NAME = 80;
+/** Characters of a message that are searched for words that it says already. */
+const MOST_SEARCHED = 4_000;
+/** Causes that are read in all; those that repeat an earlier one, or close a cycle, count too. */
+const MOST_READ = 64;
+
+/** Any thrown value, reported faithfully: an error by its words, anything else as it prints. */
+export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
+  const name = nameOf(thrown);
+  const stack = readText(() => fieldOf(thrown, "stack"));
+  const errorCode = codeOf(thrown);
+  const causes = causesOf(thrown);
+  return withCause(
+    {
+      code,
+      message: messageOf(thrown),
+      ...(name === undefined ? {} : { name }),
+      ...(errorCode === undefined ? {} : { errorCode }),
+      ...(causes.length === 0 ? {} : { causes }),
+      ...(stack === undefined ? {} : { stack }),
+    },
+    thrown,
+  );
+}
+
+/** The thrown value is there to be read and not to be written out, as the cause of an `Error`: JSON could seldom carry it. */
+export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
+  return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
+}
+
+/** Any thrown value in one line: as `failureInWords`. */
+export function thrownInWords(thrown: unknown): string {
+  return failureInWords(toFailure("error", thrown));
+}
+
+/** The message of a thrown value. */
+export function messageOf(thrown: unknown): string {
+  const message = readText(() => fieldOf(thrown, "message"));
+  if (message !== undefined) return message;
+  if (isContent(thrown)) return brief(thrown, MOST_OF_MESSAGE);
+  const text = printed(thrown);
+  return isObject(thrown) && text.startsWith("[object ") ? brief(thrown, MOST_OF_MESSAGE) : text;
+}
+
+/** A list, or bytes: its text would be that of each item. */
+function isContent(thrown: unknown): boolean {
+  return read(() => Array.isArray(thrown) || ArrayBuffer.isView(thrown)) === true;
+}
+
+/**
+ * A failure in one line, for people and models: its message, and the messages and codes of `errorCode` and `causes` that the message does not
+ * contain: `fetch failed: connect ECONNREFUSED 10.0.0.1:443`. The text is that of the errors: a reader must quote and escape it.
+ */
+export function failureInWords({ message, errorCode, causes = [] }: TaskFailure): string {
+  const said = withCode(message, errorCode);
+  const reasons: string[] = [];
+  for (const cause of causes) {
+    const reason = withCode(cause.message, cause.code);
+    if (reason !== "" && !says(said, reason) && !reasons.includes(reason)) reasons.push(reason);
+  }
+  // A long message leaves room for the reasons, wherever the line is cut.
+  const first = reasons.length === 0 ? said : cutTo(said, MOST_BEFORE_REASONS);
+  return [first, reasons.join("; ")].filter((words) => words !== "").join(": ");
+}
+const MOST_BEFORE_REASONS = 300;
+
+function withCode(message: string, code: string | undefined): string {
+  if (code === undefined || says(message, code)) return message;
+  return message === "" ? code : `${message} (${code})`;
+}
+
+/** Whether `words` are in the text, and not only a part of longer ones. */
+function says(whole: string, words: string): boolean {
+  const text = whole.slice(0, MOST_SEARCHED);
+  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1)) {
+    const isCut = /\w\w/.test(text.slice(at - 1, at + 1)) && at > 0;
+    const end = at + words.length;
+    if (!isCut && !/\w\w/.test(text.slice(end - 1, end + 1))) return true;
+  }
+  return false;
+}
+
+/** An error and what is below it: the reason of a failure that has a message of its own. */
+export function reasonsOf(thrown: unknown): readonly FailureCause[] {
+  return gathered([thrown], new Set());
+}
+
+/** Below what was thrown. An object that is no error is among them: its message says seldom all that it has. */
+function causesOf(thrown: unknown): readonly FailureCause[] {
+  if (!isObject(thrown)) return NO_CAUSES;
+  const content = isError(thrown) || !/[{[]/.test(brief(thrown, MOST_OF_MESSAGE)) ? [] : [{ [CONTENT]: thrown }];
+  const first = [...content, ...below(thrown)];
+  return first.length === 0 ? NO_CAUSES : gathered(first, new Set([thrown]));
+}
+const NO_CAUSES: readonly FailureCause[] = Object.freeze([]);
+/** Stands for the fields of an object that is no error. */
+const CONTENT = Symbol("content");
+
+/** The nearest first, each once, however deep and however many. */
+function gathered(first: readonly unknown[], seen: Set<unknown>): readonly FailureCause[] {
+  const causes: FailureCause[] = [];
+  const queue = [...first];
+  for (let next = 0; next < queue.length && next < MOST_READ && causes.length < MOST_CAUSES; next++) {
+    const thrown = queue[next];
+    if (isObject(thrown)) {
+      if (seen.has(thrown)) continue;
+      seen.add(thrown);
+    }
+    const cause = toCause(thrown);
+    const isNew = !causes.some(
+      ({ message, name, code }) => message === cause.message && name === cause.name && code === cause.code,
+    );
+    if (isNew) causes.push(cause);
+    queue.push(...below(thrown));
+  }
+  return Object.freeze(causes);
+}
+
+function toCause(thrown: unknown): FailureCause {
+  const content = fieldOf(thrown, CONTENT);
+  // An object that is no error is quoted whole, because its message is only a part of it.
+  if (isObject(content)) return causeOf(brief(content, MOST_OF_MESSAGE), undefined, codeOf(content));
+  return causeOf(messageOf(thrown), nameOf(thrown), codeOf(thrown));
+}
+
+function causeOf(message: string, name: string | undefined, code: string | undefined): FailureCause {
+  return Object.freeze({
+    message: cutTo(message, MOST_OF_MESSAGE),
+    ...(name === undefined ? {} : { name }),
+    ...(code === undefined ? {} : { code }),
+  });
+}
+
+/** Fields in which errors carry errors: `cause` of all, `errors` of an AggregateError, `error` and `suppressed` of a SuppressedError and of events. */
+function below(thrown: unknown): readonly unknown[] {
+  if (!isObject(thrown)) return NOTHING;
+  const found: unknown[] = [];
+  const cause = fieldOf(thrown, "cause");
+  if (cause !== undefined && cause !== null) found.push(cause);
+  const errors = fieldOf(thrown, "errors");
+  if (read(() => Array.isArray(errors)) && isObject(errors))
+    for (let index = 0; index < MOST_READ; index++) {
+      const each = fieldOf(errors, index);
+      if (each !== undefined) found.push(each);
+    }
+  for (const field of ["error", "suppressed", "reason"] as const) {
+    const each = fieldOf(thrown, field);
+    if (isObject(each) && readText(() => fieldOf(each, "message")) !== undefined) found.push(each);
+  }
+  return found;
+}
+const NOTHING: readonly unknown[] = Object.freeze([]);
+
+/** An error of any realm. */
+function isError(thrown: object): boolean {
+  if (read(() => thrown instanceof Error)) return true;
+  const tag = readText(() => tagOf(thrown));
+  return tag === "Error" || tag === "DOMException" || typeof fieldOf(thrown, "stack") === "string";
+}
+
+function nameOf(thrown: unknown): string | undefined {
+  const name = readText(() => fieldOf(thrown, "name"));
+  return name === undefined || name === "" ? undefined : cutTo(name, MOST_OF_NAME);
+}
+
+/** `ECONNREFUSED`; of what has none the status of an HTTP answer. Those of errand, and the numbers of a DOMException, say no more than the name. */
+function codeOf(thrown: unknown): string | undefined {
+  if (!isObject(thrown) || read(() => ERRAND in thrown) === true) return undefined;
+  const code = fieldOf(thrown, "code");
+  if (typeof code === "string" && code !== "") return cutTo(code, MOST_OF_NAME);
+  const isPlatforms = readText(() => tagOf(thrown)) === "DOMException";
+  const numbers = [isPlatforms ? undefined : code, fieldOf(thrown, "status"), fieldOf(thrown, "statusCode")];
+  const number = numbers.find((each) => typeof each === "number");
+  return number === undefined ? undefined : String(number);
+}
+const ERRAND = Symbol.for("errand.error");

@@ -1,0 +1,181 @@
+// Restored: what a store kept, as the rules work on it. The way back of `toEvent` and `toRecord`.
+//
+// Pure. What comes from a store is plain JSON: it is frozen here, because records and events hand it out as it is.
+
+import { freezeJson, type Json } from "../values/json.js";
+import type { Fact, TaskEvent } from "./events.js";
+import { outcomeWithout } from "./lost-output.js";
+import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
+import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
+
+/** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. `apart`: the output that the event has not in it. */
+export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apart?: Output): Fact {
+  const { taskId: id } = event;
+  switch (event.type) {
+    case "task.blocked":
+    case "task.parked":
+      return { type: event.type, blockedOn: toWaits(event.blockedOn) };
+    case "task.cancelRequested":
+      return {
+        type: event.type,
+        stop: Object.freeze({ reason: event.stopReason, words: event.reason, at: event.at }),
+      };
+    case "task.returned": {
+      const outcome = unabandoned(event.outcome);
+      if (outcome.status !== "succeeded") return { type: event.type, outcome, output: undefined };
+      const { outputOmitted } = event;
+      const output = freezeOutput(apart ?? outputOf({ output: outcome.value, outputOmitted }));
+      return { type: event.type, outcome: succeeded(id, output), output };
+    }
+    case "task.succeeded": {
+      const output = freezeOutput(apart ?? outputOf(event));
+      return { type: event.type, outcome: succeeded(id, output), output };
+    }
+    case "task.failed":
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "failed", error: freezeJson(event.error) }),
+        output: undefined,
+      };
+    case "task.cancelled":
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "cancelled", reason: event.reason }),
+        output: undefined,
+      };
+    case "task.interrupted": {
+      const { reason, instanceId, pid, attemptsUsed } = event;
+      const process = { ...(instanceId === undefined ? {} : { instanceId }), ...(pid === undefined ? {} : { pid }) };
+      const used = attemptsUsed === undefined ? {} : { attemptsUsed };
+      return {
+        type: event.type,
+        outcome: Object.freeze({ id, status: "interrupted", reason, ...process, ...used }),
+        output: undefined,
+      };
+    }
+    case "task.retried":
+      return { type: event.type, error: freezeJson(event.error), notBeforeAt: event.notBeforeAt };
+    case "task.updated":
+      return { type: event.type, patch: freezeJson(event.patch) };
+    case "task.progressed":
+      return { type: event.type, progress: freezeJson(event.progress) };
+    case "artifact.added":
+      return { type: event.type, artifact: freezeJson(event.artifact) };
+    default:
+      return event;
+  }
+}
+
+/** The function of a dead process does not run on. */
+function unabandoned<T>(outcome: TaskOutcome<T>): TaskOutcome<T> {
+  if (outcome.status === "succeeded" || outcome.abandoned === undefined) return freezeJson(outcome);
+  const { abandoned: _, ...rest } = outcome;
+  return freezeJson(rest);
+}
+
+/** What else than its record makes a task what it is. */
+export interface BesideRecord {
+  /** Of a task that has returned, or is over. Without the value, which `output` has. */
+  readonly outcome?: TaskOutcome<undefined>;
+  /** Of a task that has returned and waits for its children: its record shows none yet. */
+  readonly output?: Output;
+  readonly checkpoint?: TaskDetails["checkpoint"];
+  readonly readsNotices?: true;
+  readonly isLeft?: true;
+  /** Attempts used up. Absent in what an earlier version stored, where each attempt before this one had been. */
+  readonly used?: number;
+}
+
+export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
+  // As most are when they are made: they share one state.
+  const isUntouched = record.attempt === 1 && record.updatedAt === record.createdAt && record.stopReason === undefined;
+  if (record.status === "queued" && isUntouched && record.blockedOn.length === 0)
+    return newState(toDetails(record, beside));
+  const { stopReason, reason, cancelRequestedAt } = record;
+  const output = beside.output ?? outputOf(record);
+  return {
+    status: record.status,
+    attempt: record.attempt,
+    blockedOn: toWaits(record.blockedOn),
+    stop:
+      stopReason === undefined || cancelRequestedAt === undefined
+        ? undefined
+        : Object.freeze({ reason: stopReason, words: reason ?? stopReason, at: cancelRequestedAt }),
+    outcome: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
+    output: freezeOutput(output),
+    runtime: freezeJson(record.runtime),
+    startedAt: record.startedAt,
+    finishedAt: record.finishedAt,
+    updatedAt: record.updatedAt,
+    details: toDetails(record, beside),
+  };
+}
+
+function toDetails(record: TaskRecord, beside: BesideRecord): TaskDetails {
+  const { checkpoint, used = record.attempt - 1 } = beside;
+  const readsNotices = beside.readsNotices === true;
+  const isLeft = beside.isLeft === true;
+  const { notBeforeAt } = record;
+  const lastError = beside.outcome === undefined ? record.error : undefined;
+  const { title, detached, progress, summary, links, tags, metadata, heartbeatAt } = record;
+  const isPlain = title === undefined && !detached && tags.length === 0 && isEmpty(metadata) && isEmpty(links);
+  const isNew = progress === undefined && summary === undefined && heartbeatAt === undefined;
+  if (
+    isPlain &&
+    isNew &&
+    record.artifacts.length === 0 &&
+    checkpoint === undefined &&
+    !readsNotices &&
+    !isLeft &&
+    used === 0 &&
+    lastError === undefined
+  )
+    return NO_DETAILS;
+  let made: Made | undefined;
+  for (const artifact of freezeJson(record.artifacts)) made = Object.freeze({ artifact, before: made });
+  const linked = isEmpty(links) ? undefined : Object.freeze({ added: freezeJson(links), before: undefined });
+  const kept = freezeJson({
+    title,
+    detached,
+    progress,
+    summary,
+    tags,
+    metadata,
+    heartbeatAt,
+    checkpoint,
+    lastError,
+  });
+  return Object.freeze({ ...NO_DETAILS, ...kept, made, linked, readsNotices, isLeft, notBeforeAt, used });
+}
+
+function isEmpty(object: object): boolean {
+  for (const _ in object) return false;
+  return true;
+}
+
+function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): TaskOutcome {
+  return outcome.status === "succeeded" ? succeeded(outcome.id, output) : freezeJson(outcome);
+}
+
+function succeeded(id: string, output: Output | undefined): TaskOutcome {
+  if (output !== undefined && "outputLost" in output) return outcomeWithout(id, output.outputLost);
+  const value = output !== undefined && "output" in output ? output.output : undefined;
+  return Object.freeze({ id, status: "succeeded", value });
+}
+
+function outputOf(of: {
+  readonly output?: Json | undefined;
+  readonly outputOmitted?: string | undefined;
+}): Output | undefined {
+  if (of.output !== undefined) return { output: of.output };
+  return of.outputOmitted === undefined ? undefined : { outputOmitted: of.outputOmitted };
+}
+
+/** The error that a store gave for a lost output is not JSON, and stays as it is. */
+function freezeOutput(output: Output | undefined): Output | undefined {
+  return output !== undefined && "outputLost" in output ? Object.freeze(output) : freezeJson(output);
+}
+
+function toWaits(waits: readonly Wait[]): readonly Wait[] {
+  return waits.length === 0 ? NO_WAITS : freezeJson(waits);
+}

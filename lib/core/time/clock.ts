@@ -1,0 +1,155 @@
+// Clock: what time it is, how much has passed, and alarms, so that time can be made by hand in a test (C7).
+//
+// Owns the port, a manager's own clock (`Timekeeper`) and the alarm. Every timer of errand's own is an `Alarm`: it fires once, whatever the
+// distance, and is cancelled by its owner. C7 knows three sorts of limit, and each alarm is one of them:
+//
+// - A duration, `new Alarm(clock, ms, fn)`: timeoutMs, stallTimeoutMs, elapsedTimeoutMs, graceMs, the timeoutMs of a wait, coalesceMs, `sleep`,
+//   the interval of a monitor, the heartbeat of a lease. The timer alone measures it: no setting of the wall clock makes it longer or shorter,
+//   and time in which the machine slept does not count.
+// - An instant, `Alarm.at(clock, at, fn)`: a cron tick, `untilAt` of a paused lane. It never fires before the wall clock has reached the instant.
+// - A duration that the record keeps as an instant, because it outlives its process, `Alarm.within(clock, ms, at, fn)`: totalTimeoutMs
+//   (`totalDeadlineAt`), the timeoutMs of a question (`expiresAt`), the backoff of a retry (`notBeforeAt`), the ttlMs of retention. It fires at
+//   whichever comes first: a wall clock that was set back does not hold it up, and time in which the machine slept counts.
+//
+// The last two look at the wall clock at least every 30 s (lib/core/time/instants.ts).
+
+import { Instants, LOOK_MS, unref } from "./instants.js";
+
+/**
+ * Where errand takes its time from. Any object with `now`, `setTimeout` and `clearTimeout` is one; `manualClock` of `errand/testing` is one
+ * that a test moves.
+ */
+export interface Clock {
+  /** The wall clock, in epoch milliseconds. It may be set, forward and back. */
+  now(): number;
+  /**
+   * Milliseconds since any fixed moment, which no setting of the wall clock changes: only differences mean something. Durations and the order
+   * in a line are measured with it. Default: the steps forward of `now`.
+   */
+  monotonic?(): number;
+  /** Calls `fn` once, `ms` later; errand asks for at most 2^31−1 ms. A timer with an `unref` method is unreferenced where errand does housekeeping. */
+  setTimeout(fn: () => void, ms: number): unknown;
+  /** Takes what `setTimeout` returned. */
+  clearTimeout(timer: unknown): void;
+  /**
+   * Calls `fn` whenever the wall clock is set, until the returned function is called. Default: errand compares instants with `now` at least
+   * every 30 s instead.
+   */
+  onSet?(fn: () => void): () => void;
+}
+
+/** The clock of one manager: a `Clock` with a `monotonic`, and the instants that are awaited on it. */
+export class Timekeeper {
+  readonly instants: Instants;
+  readonly #clock: Clock;
+  readonly onSet?: NonNullable<Clock["onSet"]>;
+  #lastNow: number;
+  #steps = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#lastNow = clock.now();
+    if (clock.onSet !== undefined) this.onSet = (fn) => clock.onSet?.(fn) ?? (() => {});
+    this.instants = new Instants(this);
+  }
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  monotonic(): number {
+    return this.#clock.monotonic?.() ?? this.#stepped();
+  }
+
+  setTimeout(fn: () => void, ms: number): unknown {
+    return this.#clock.setTimeout(fn, ms);
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#clock.clearTimeout(timer);
+  }
+
+  /** The reading of a clock that has only `now`: a step back counts as no step. */
+  #stepped(): number {
+    const now = this.#clock.now();
+    this.#steps += Math.max(0, now - this.#lastNow);
+    this.#lastNow = now;
+    return this.#steps;
+  }
+}
+
+/** The longest a platform timer can take; a longer one fires at once. */
+export const LONGEST_MS = 2 ** 31 - 1;
+
+/** Calls `fn` once, `ms` from now; `Infinity` never. */
+export class Alarm {
+  readonly #clock: Timekeeper;
+  readonly #fn: () => void;
+  /** The instant that fires it; `undefined` for a duration. */
+  readonly #at: number | undefined;
+  /** The instant alone decides: a timer that fires before that instant is set again. */
+  readonly #isInstant: boolean;
+  #timer: unknown;
+  /** Leaves the instants that are looked at. */
+  #unlook: (() => void) | undefined;
+  #isUnrefed = false;
+  #isOver = false;
+
+  constructor(clock: Timekeeper, ms: number, fn: () => void, at?: number, isInstant = false) {
+    this.#clock = clock;
+    this.#fn = fn;
+    this.#at = at;
+    this.#isInstant = isInstant;
+    this.#arm(ms);
+  }
+
+  /** Calls `fn` once the wall clock has reached `at`, at most 30 s late when it was set or the machine slept. */
+  static at(clock: Timekeeper, at: number, fn: () => void): Alarm {
+    return new Alarm(clock, at - clock.now(), fn, at, true);
+  }
+
+  /** Calls `fn` once `ms` have passed, or the wall clock has reached `at`, whichever is first. */
+  static within(clock: Timekeeper, ms: number, at: number, fn: () => void): Alarm {
+    return new Alarm(clock, ms, fn, at);
+  }
+
+  #arm(ms: number): void {
+    if (ms === Number.POSITIVE_INFINITY) return;
+    const step = Math.min(Math.max(0, ms), LONGEST_MS);
+    // The timer that fires is the time that has passed: no second clock is asked whether it agrees.
+    this.#timer = this.#clock.setTimeout(() => this.#passed(ms - step), step);
+    if (this.#isUnrefed) this.unref();
+    // A nearer one is not late by more than that anyway.
+    if (this.#at !== undefined && ms > LOOK_MS) this.#unlook ??= this.#clock.instants.add(this.#at, () => this.#fire());
+  }
+
+  #passed(left: number): void {
+    if (this.#isOver) return;
+    this.#timer = undefined;
+    const more = this.#isInstant && this.#at !== undefined ? this.#at - this.#clock.now() : left;
+    if (more > 0) this.#arm(more);
+    else this.#fire();
+  }
+
+  #fire(): void {
+    if (this.#isOver) return;
+    this.cancel();
+    this.#fn();
+  }
+
+  /** The alarm does not fire after this. Calling `cancel` twice, or after the alarm fired, has no effect. */
+  cancel(): void {
+    this.#isOver = true;
+    if (this.#timer !== undefined) this.#clock.clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#unlook?.();
+    this.#unlook = undefined;
+  }
+
+  /** Lets the process end before it fires: for housekeeping that nobody waits for. */
+  unref(): this {
+    this.#isUnrefed = true;
+    unref(this.#timer);
+    return this;
+  }
+}

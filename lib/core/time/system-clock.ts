@@ -1,0 +1,79 @@
+// System clock: the platform's own time, looked up at each use (C7).
+//
+// Nothing that errand found when it was imported is used later: what a test installs in its place takes effect, and what the test takes away
+// again has no more. Fake timers differ in what they replace, and errand has to do with all of them:
+//
+// - A timer is cleared by the platform that set it.
+// - When the timers and `Date` are fake and `performance` is not, the fake `Date` moves with the timers, so it measures durations.
+// - When the timers alone are fake, a timer that fires is the time that has passed.
+// - A clock that is exchanged starts from another number. What was counted stays, and the difference between the two is not counted.
+//
+// A turn of the event loop is no time: lib/core/time/turn.ts.
+
+import type { Clock } from "./clock.js";
+import { unref } from "./instants.js";
+
+/** Compared, never called: whether something else is there by now. */
+const atImport = { Date, setTimeout, performanceNow: performanceNow() };
+
+/** The platform's function that was read last, and its reading. */
+let source: unknown;
+let lastAt = 0;
+let passedMs = 0;
+
+/** The function, not its time. */
+function performanceNow(): unknown {
+  const from: { readonly now: unknown } = performance;
+  return from.now;
+}
+
+/** Milliseconds on the clock that the platform's timers follow. */
+function monotonic(): number {
+  const isDateFake =
+    Date !== atImport.Date && setTimeout !== atImport.setTimeout && performanceNow() === atImport.performanceNow;
+  const from = isDateFake ? Date : performanceNow();
+  const at = isDateFake ? Date.now() : performance.now();
+  if (from === source) passedMs += Math.max(0, at - lastAt);
+  source = from;
+  lastAt = at;
+  return passedMs;
+}
+
+/** Counts the time of a fake timer after `fn` has run: whatever happened before it fired may have happened at any time since it was set. */
+function counted(fn: () => void, ms: number): () => void {
+  const dueAt = monotonic() + ms;
+  return () => {
+    fn();
+    passedMs = Math.max(monotonic(), dueAt);
+  };
+}
+
+class SystemTimer {
+  readonly #clear: (timer: NodeJS.Timeout) => void;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(fn: () => void, ms: number) {
+    this.#clear = clearTimeout;
+    // The platform cuts a fraction off and would fire early; what binary fractions add is none.
+    const whole = Math.ceil(ms - 0.001);
+    this.#timer = setTimeout === atImport.setTimeout ? setTimeout(fn, whole) : setTimeout(counted(fn, ms), whole);
+  }
+
+  clear(): void {
+    this.#clear(this.#timer);
+  }
+
+  unref(): void {
+    // A fake one may be a number.
+    unref(this.#timer);
+  }
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic,
+  setTimeout: (fn, ms) => new SystemTimer(fn, ms),
+  clearTimeout: (timer) => {
+    if (timer instanceof SystemTimer) timer.clear();
+  },
+};

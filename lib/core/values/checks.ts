@@ -1,0 +1,156 @@
+// Options: what comes in is checked at the door (DESIGN §12).
+//
+// Each check names the option, the value and what would be right: a wrong type is a `TypeError`, a number out of range a `RangeError`.
+// Nothing is started before every option has been looked at.
+
+import { type Json, takeJson } from "./json.js";
+import { didYouMean } from "./nearest-name.js";
+import { cutTo, printed, readText, tagOf } from "./safe-read.js";
+
+export function checkType(
+  option: string,
+  value: unknown,
+  type: "string" | "number" | "function" | "boolean" | "object",
+): void {
+  // oxlint-disable-next-line valid-typeof -- `type` is one of typeof's own answers
+  if (typeof value !== type || value === null)
+    throw new TypeError(`${option} must be ${type === "object" ? "an" : "a"} ${type}, got ${show(value)}`);
+}
+
+/** An object that does what its port asks for. */
+export function checkMethod(option: string, value: object, method: string): void {
+  if (typeof value !== "function") checkType(option, value, "object");
+  let found: unknown;
+  try {
+    found = Reflect.get(value, method);
+  } catch (cause) {
+    throw new TypeError(`${option}.${method} must be a function, and reading it threw: ${printed(cause)}`, { cause });
+  }
+  if (typeof found !== "function") throw new TypeError(`${option}.${method} must be a function, got ${show(found)}`);
+}
+
+/** A non-empty string, or left out. */
+export function checkText(option: string, value: unknown): void {
+  if (value === undefined) return;
+  checkType(option, value, "string");
+  if (value === "") throw new RangeError(`${option} must not be empty`);
+}
+
+/** A misspelt option is refused by name, and never ignored. The refusal names the nearest right one, and ends with the list of all. */
+export function checkKnown(what: string, options: object, known: ReadonlySet<string>): void {
+  const given = namesIn(`the options of ${what}`, options);
+  for (const name of given) if (!known.has(name)) throw unknownName(what, "option", name, options, [...known]);
+}
+
+/** An object with these options alone; or left out. */
+export function checkOptions(what: string, options: object | undefined, ...known: readonly string[]): void {
+  if (options === undefined) return;
+  const given = namesIn(`the options of ${what}`, options);
+  for (const name of given) if (!known.includes(name)) throw unknownName(what, "option", name, options, known);
+}
+
+/** Data with these fields alone, such as a report: as `checkOptions`, and it must be there. Makes no set: reports are frequent. */
+export function checkFields(what: string, value: object, known: readonly string[]): void {
+  const given = namesIn(what, value);
+  for (const name of given) if (!known.includes(name)) throw unknownName(what, "field", name, value, known);
+}
+
+/** `TypeError`: no object, a list, bytes, or an object that holds its content elsewhere (a Promise, a Map) and would be read as empty. */
+function namesIn(what: string, value: object): readonly string[] {
+  checkType(what, value, "object");
+  const isList = Array.isArray(value) || ArrayBuffer.isView(value);
+  const names = isList ? NO_NAMES : Object.keys(value);
+  if (isList || (names.length === 0 && tagOf(value) !== "Object"))
+    throw new TypeError(`${what} must be an object, got ${Array.isArray(value) ? show(value) : `a ${tagOf(value)}`}`);
+  return names;
+}
+const NO_NAMES: readonly string[] = [];
+
+function unknownName(what: string, noun: string, name: string, from: object, known: readonly string[]): TypeError {
+  const value = cutTo(readText(() => show(Reflect.get(from, name))) ?? "a value that cannot be read", MOST_SHOWN);
+  return new TypeError(
+    `${what} has no ${noun} ${show(name)}${didYouMean(name, known)}, got ${value}; it has ${known.join(", ")}`,
+  );
+}
+
+/** Milliseconds, 0 or more; `Infinity` is never. */
+export function checkMs(option: string, value: unknown): void {
+  if (value !== undefined) checkNumber(option, value, 0, "a number of milliseconds ≥ 0");
+}
+
+/** A whole number from `least` on; `Infinity` is no limit. */
+export function checkCount(option: string, value: unknown, least: number): void {
+  if (value === undefined) return;
+  const range = `an integer ≥ ${least}`;
+  checkNumber(option, value, least, range);
+  if (value !== Number.POSITIVE_INFINITY && !Number.isInteger(value))
+    throw new RangeError(`${option} must be ${range}, got ${value}`);
+}
+
+function checkNumber(option: string, value: unknown, least: number, range: string): asserts value is number {
+  if (typeof value !== "number") throw new TypeError(`${option} must be ${range}, got ${show(value)}`);
+  if (Number.isNaN(value) || value < least) throw new RangeError(`${option} must be ${range}, got ${value}`);
+}
+
+/** Any finite number. */
+export function checkFinite(option: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== "number") throw new TypeError(`${option} must be a finite number, got ${show(value)}`);
+  if (!Number.isFinite(value)) throw new RangeError(`${option} must be a finite number, got ${value}`);
+}
+
+export function checkOneOf(option: string, value: unknown, choices: readonly string[]): void {
+  if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
+  throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
+}
+
+/** A schema of any library that speaks Standard Schema, or left out. */
+export function checkSchema(option: string, value: unknown): void {
+  if (value === undefined) return;
+  const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
+  if (!isObject || !("~standard" in value))
+    throw new TypeError(`${option} must be a Standard Schema, got ${show(value)}`);
+  const standard = value["~standard"];
+  const isStandard = (typeof standard === "object" && standard !== null) || typeof standard === "function";
+  if (!isStandard || !("validate" in standard) || typeof standard.validate !== "function")
+    throw new TypeError(`${option} must be a Standard Schema, whose "~standard".validate is a function`);
+}
+
+export function checkSignal(option: string, value: unknown): void {
+  if (value === undefined || isSignal(value)) return;
+  throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);
+}
+
+/** Tests what a signal does: its class may be that of another realm, or of a library that replaces the platform's. */
+function isSignal(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || !("aborted" in value) || typeof value.aborted !== "boolean")
+    return false;
+  return ["addEventListener", "removeEventListener"].every((name) => typeof Reflect.get(value, name) === "function");
+}
+
+export function checkTags(option: string, value: unknown): void {
+  if (value === undefined) return;
+  if (Array.isArray(value) && value.every((tag) => typeof tag === "string")) return;
+  throw new TypeError(`${option} must be a list of strings, got ${show(value)}`);
+}
+
+/** A frozen plain object that JSON can carry. */
+export function takeObject(option: string, value: unknown): { readonly [key: string]: Json } {
+  checkType(option, value, "object");
+  const json = takeJson(option, value);
+  if (typeof json !== "object" || json === null || Array.isArray(json))
+    throw new TypeError(`${option} must be a plain object, got ${show(value)}`);
+  return json as { readonly [key: string]: Json };
+}
+
+/** Characters of a value: enough to find it by. */
+const MOST_SHOWN = 60;
+
+/** A value as an error message shows it. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return "a function";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (typeof value === "object" && value !== null) return "an object";
+  return String(value);
+}

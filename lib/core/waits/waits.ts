@@ -1,0 +1,278 @@
+// Waits: a task that waits lends its slot (L2).
+//
+// Owns the pending waits of each attempt and the way back to a slot. A task wants a slot exactly while its function is unfinished
+// and it has no pending wait: the first wait to begin gives the slot back (or the place in line for one), the last one to end
+// returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
+// its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
+
+import type { Held } from "../events/held-deliveries.js";
+import { rankOf, type Slots } from "../lanes/slots.js";
+import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
+import type { Wait } from "../task/record.js";
+import type { Timekeeper } from "../time/clock.js";
+import { nextTurn } from "../time/turn.js";
+import { handled } from "../values/handled.js";
+import { cancelErrorOf, follow, reasonOf } from "./attempt-signal.js";
+import { Answer, ArrangedWait, type Given } from "./pending-wait.js";
+
+/** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
+export interface WaitOptions {
+  signal?: AbortSignal | undefined;
+}
+
+export class Waits implements WaitKeeper, StoredIn {
+  readonly clock: Timekeeper;
+  readonly #loop: Loop;
+  readonly #slots: Slots<Task>;
+  /** Pending and no task's, and what they wait for may outlive the manager. */
+  readonly #ofNobody = new Set<Pending>();
+  /** Decided, and held until the store has what they report (D1): a stop ends these too (C3). */
+  readonly #held = new WeakMap<Attempt, Set<Pending>>();
+  #closed: ManagerClosedError | undefined;
+
+  constructor(loop: Loop, slots: Slots<Task>) {
+    this.clock = loop.clock;
+    this.#loop = loop;
+    this.#slots = slots;
+  }
+
+  get hasStore(): boolean {
+    return this.#loop.hasStore;
+  }
+
+  refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
+    if (attempt !== undefined) {
+      // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).
+      if (attempt.phase === "abandoned") {
+        // It does no work any more: a lane that held its slot for it (`holdAbandoned`) has it back.
+        this.#slots.release(attempt.task.lane, attempt.holder);
+        return new Promise<never>(() => {});
+      }
+      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
+      if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
+    } else if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
+  }
+
+  /** As `refusal`, for a wait of `waiter` on what the task of `attempt` has: its questions, its messages. */
+  refusalThrough(
+    attempt: Attempt,
+    waiter: Attempt | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<never> | undefined {
+    const refused = keeperOf(waiter, this).refusal(waiter, signal);
+    if (refused !== undefined || waiter === attempt) return refused;
+    // Another's cancel is not one's own (C4), and another's end is no reason to wait for ever.
+    if (attempt.phase === "open" && attempt.task.state.stop === undefined) return undefined;
+    return handled(Promise.reject(closedError(attempt, "nothing is asked and received through it any more")));
+  }
+
+  open<T>(
+    attempt: Attempt | undefined,
+    describe: () => Wait,
+    signal: AbortSignal | undefined,
+    arrange: (wait: OpenWait<T>) => () => void,
+    { limit, homes }: { readonly limit?: Limit<T> | undefined; readonly homes?: StoredIn[] | undefined } = {},
+  ): Promise<T> {
+    const refused = this.refusal(attempt, signal);
+    if (refused !== undefined) return refused;
+    const wait = new ArrangedWait<T>(this, attempt, describe, arrange);
+    if (homes !== undefined) wait.alsoStoredIn(homes);
+    if (attempt === undefined) this.#ofNobody.add(wait);
+    this.begin(wait, signal);
+    if (limit !== undefined) wait.limitTo(limit);
+    return wait.promise;
+  }
+
+  begin(wait: Pending, signal: AbortSignal | undefined): void {
+    // Without a store every task ends with its manager, and every wait for one with it.
+    if (wait.attempt === undefined && this.#loop.hasStore) this.#ofNobody.add(wait);
+    if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(reasonOf(signal)));
+    if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
+    wait.hook();
+  }
+
+  /**
+   * An answer that is known when it is asked for: no wait (L2), and delivered once the facts up to `needs` are stored (D1). The signal and the
+   * limit of the caller end it before that (W2), and so does a stop of the caller (C3).
+   */
+  answer<T>(attempt: Attempt | undefined, read: () => T, options: AnswerOptions<T>): Promise<T> {
+    const { needs, handing, signal, limit, homes } = options;
+    if (needs <= this.#loop.storedSeq && homes === undefined) return givenNow(read, handing);
+    if (signal?.aborted) {
+      handing?.lost();
+      return Promise.reject(reasonOf(signal));
+    }
+    if (limit?.ms === 0) {
+      handing?.lost();
+      const late = limit.late();
+      return givenNow(() => late.value, late.handing);
+    }
+    const keeper = keeperOf(attempt, this);
+    const answer = new Answer<T>(keeper, attempt);
+    if (homes !== undefined) answer.alsoStoredIn(homes);
+    answer.known(given(read), handing);
+    const held = this.#loop.deliver(answer, needs);
+    if (held !== undefined) keeper.remember(answer, held);
+    if (signal !== undefined) answer.unfollow = follow(signal, () => answer.abort(reasonOf(signal)));
+    if (limit !== undefined) answer.limitTo(limit);
+    return answer.promise;
+  }
+
+  /** S2: what a promise of storage gives for a write that was dropped. A write of a function that is over is counted by its caller. */
+  dropped(attempt: Attempt): Promise<never> {
+    return rejectLater(closedError(attempt, "nothing that it writes is stored"));
+  }
+
+  /** Whether the end of a task of this manager is stored. */
+  hasStored(task: Task): boolean {
+    return task.endSeq <= this.#loop.storedSeq;
+  }
+
+  /** `seq` of the newest fact of this manager. */
+  get seq(): number {
+    return this.#loop.seq;
+  }
+
+  deliverWhenStored(wait: Pending): Held | undefined {
+    const { seq, storedSeq } = this.#loop;
+    return seq <= storedSeq ? undefined : this.#loop.deliver(wait, seq);
+  }
+
+  changed(attempt: Attempt): void {
+    if (attempt.pending !== undefined && attempt.pending.size > 0) this.#block(attempt);
+  }
+
+  #lend(attempt: Attempt, wait: Pending): void {
+    const { task, returning } = attempt;
+    attempt.pending ??= new Set();
+    attempt.pending.add(wait);
+    attempt.returning = undefined;
+    this.#block(attempt);
+    this.#slots.leave(task.lane, task);
+    this.#slots.release(task.lane, task);
+    if (returning !== undefined) this.#deliver(returning);
+  }
+
+  over(wait: Pending): void {
+    const { attempt } = wait;
+    if (attempt === undefined) this.#ofNobody.delete(wait);
+    if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
+      this.#deliver(wait);
+      return;
+    }
+    if (attempt.pending.size > 0) {
+      this.#block(attempt);
+      this.#deliver(wait);
+      return;
+    }
+    attempt.returning = wait;
+    const { task } = attempt;
+    this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.monotonic()));
+    // Not granted in the call: the record says that it is on its way back.
+    if (attempt.returning !== undefined) this.#block(attempt);
+  }
+
+  /** The task has its slot again: its last wait returns. */
+  resume(attempt: Attempt): void {
+    const { returning } = attempt;
+    attempt.returning = undefined;
+    this.#loop.apply(attempt.task, { type: "resume", attempt: attempt.number });
+    attempt.task.desk?.deadlines?.run();
+    if (returning !== undefined) this.#deliver(returning);
+  }
+
+  /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
+  rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
+    const held = this.#held.get(attempt);
+    this.#held.delete(attempt);
+    if (!attempt.isWaiting && held === undefined) return;
+    const waits = [...(attempt.pending ?? []), ...(held ?? [])];
+    if (attempt.returning !== undefined) waits.push(attempt.returning);
+    attempt.pending = undefined;
+    attempt.returning = undefined;
+    this.#slots.leave(attempt.task.lane, attempt.task);
+    const error = errorOf(attempt);
+    for (const wait of waits) wait.withdraw(error);
+  }
+
+  /** D8: the tasks of this manager are over; what nobody's waits still wait for is another manager's, or another's code. */
+  close(): void {
+    this.#closed = new ManagerClosedError("it waits for nothing any more");
+    for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
+  }
+
+  #deliver(wait: Pending): void {
+    const held = this.#loop.deliver(wait, wait.tells ? this.#loop.seq : 0);
+    if (held !== undefined) this.remember(wait, held);
+  }
+
+  remember(wait: Pending, held: Held): void {
+    wait.hold(held);
+    const { attempt } = wait;
+    if (attempt === undefined) return;
+    const known = this.#held.get(attempt);
+    if (known === undefined) this.#held.set(attempt, new Set([wait]));
+    else known.add(wait);
+  }
+
+  delivered(wait: Pending): void {
+    if (wait.attempt !== undefined) this.#held.get(wait.attempt)?.delete(wait);
+  }
+
+  #block(attempt: Attempt): void {
+    this.#loop.apply(attempt.task, { type: "block", attempt: attempt.number, blockedOn: attempt });
+    attempt.task.desk?.deadlines?.hold();
+  }
+}
+
+interface AnswerOptions<T> {
+  /** The newest fact that the answer reports. */
+  readonly needs: number;
+  readonly handing?: Handing | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly limit?: Limit<T> | undefined;
+  /** The other managers whose facts it reports. */
+  readonly homes?: StoredIn[] | undefined;
+}
+
+function givenNow<T>(read: () => T, handing: Handing | undefined): Promise<T> {
+  handing?.taken();
+  handing?.given();
+  return new Promise((resolve) => resolve(read()));
+}
+
+function given<T>(read: () => T): Given<T> {
+  try {
+    return { value: read() };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Who keeps a call's wait: the manager of the task whose code made it, else the one that was asked. */
+export function keeperOf(attempt: Attempt | undefined, asked: Waits): WaitKeeper {
+  return attempt?.waits ?? asked;
+}
+
+/** What a call through a context whose function is over is refused with. */
+export function closedError(attempt: Attempt, refused: string): Error {
+  return overError(attempt.task.id, attempt.hasReturned, refused);
+}
+
+/** Of a function that returned, or that was stopped or failed. */
+export function overError(taskId: string, hasReturned: boolean, refused: string): Error {
+  return hasReturned ? new TaskTerminatedError(taskId, refused) : new ScopeCancelledError(taskId, refused);
+}
+
+/** C3: in a later macrotask, so that a loop that swallows the error cannot freeze the process. */
+function rejectLater(error: Error): Promise<never> {
+  const promise = new Promise<never>((_, reject) => {
+    nextTurn(() => {
+      reject(error);
+    });
+  });
+  return handled(promise);
+}

@@ -1,0 +1,131 @@
+// Open store: what an earlier process left is taken up, before anything else happens (D4).
+//
+// Reads, decides and stores, in this order; nothing runs until all of it is stored and whoever opened has had a turn to listen.
+
+import type { Core } from "../core/core.js";
+import { Committer } from "../core/durable/committer.js";
+import { Lease } from "../core/durable/lease.js";
+import type { OtherJournal, SeizedJournal, TaskStore } from "../core/durable/store.js";
+import { toStoredStarts } from "../core/durable/stored-starts.js";
+import type { Lane } from "../core/lanes/lane.js";
+import type { Task } from "../core/live/task.js";
+import { readInto } from "../core/recovery/read-journal.js";
+import { goOn, patienceOf, recover, resume } from "../core/recovery/recovery.js";
+import { takeSnapshot } from "../core/recovery/snapshot.js";
+import { Standbys } from "../core/recovery/standbys.js";
+import { ManagerClosedError } from "../core/task/errors.js";
+import { nextTurn } from "../core/time/turn.js";
+import { handled } from "../core/values/handled.js";
+import { Takeover, unwantedIn } from "./takeover.js";
+
+/** How long the end of a task in another process may be unknown here. */
+const LONGEST_LOOK_MS = 1_000;
+
+/** Called once, on a core of which nobody knows yet. Rejects with what the store rejects with, and gives the writer's place back. */
+export async function openStore(core: Core, store: TaskStore, isStrict: boolean): Promise<void> {
+  const { loop, registry, requests, runner, spawner, slots, ledger, kinds, runtime, logger } = core;
+  const unwanted = store.shared === undefined ? [] : await unwantedIn(core, store.shared);
+  const stored = await store.open(runtime, unwanted);
+  try {
+    if (stored.brokenSnapshot !== undefined)
+      logger.warn("The snapshot is broken: everything was read from the journal instead", stored.brokenSnapshot);
+    if (stored.torn !== undefined) logger.warn("The end of the journal was torn: it is left out", stored.torn);
+    const evictedOutputs = new Set<string>();
+    // Nobody could hear of it yet: a store that takes nothing is not opened.
+    let failed: (error: unknown) => void = () => {};
+    const failure = handled(new Promise<never>((_, reject) => (failed = reject)));
+    core.evictedOutputs = evictedOutputs;
+    /** Once what this process left is decided. */
+    const later: { takeover?: Takeover } = {};
+    if (store.shared !== undefined) {
+      core.lease = new Lease({
+        shared: store.shared,
+        clock: loop.clock,
+        isWanted: async (journal: OtherJournal) => later.takeover?.isWanted(journal) ?? false,
+        takeOver: async (journal: SeizedJournal) => later.takeover?.take(journal),
+        onFailed: (error) => core.storeFailed(error),
+        onLost: (error) => {
+          failed(error);
+          core.lost(error);
+        },
+      });
+      await core.lease.keep();
+    }
+    const replay = core.replay(undefined);
+    const { snapshotSeq, seq } = await readInto(replay, store, stored);
+    const ids = store.shared?.ids;
+    if (ids !== undefined && store.shared !== undefined) {
+      core.standbys = new Standbys({
+        loop,
+        registry,
+        runner,
+        spawner,
+        kinds,
+        runtime,
+        ids,
+        everyMs: Math.min(LONGEST_LOOK_MS, store.shared.leaseMs / 3),
+        durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
+        isClosed: () => core.isClosed,
+      });
+    }
+    const committer = new Committer(
+      {
+        store,
+        clock: loop.clock,
+        onStored: (storedSeq) => {
+          if (isStrict) loop.stored(storedSeq);
+        },
+        onFailed: (error) => {
+          core.storeFailed(error);
+          failed(error);
+        },
+        onLost: (error) => core.lost(error),
+        evictedOutputs,
+        evictedIds: core.evictedIds,
+        standbys: core.standbys,
+        snapshot: () =>
+          takeSnapshot(
+            loop.seq,
+            runtime,
+            registry.all(),
+            requests.all,
+            ledger.all,
+            toStoredStarts(slots.lanes, registry.all()),
+          ),
+      },
+      seq,
+      seq - snapshotSeq,
+    );
+    core.committer = committer;
+    loop.attach(committer, seq, isStrict, runtime);
+    registry.hasGivenIds = true;
+    const rooms = {
+      loop,
+      kinds,
+      requests,
+      runner,
+      spawner,
+      runtime,
+      logger,
+      isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
+      park: (task: Task) => core.park(task),
+      unpark: (task: Task) => core.unpark(task),
+      isParked: (task: Task) => core.isParked(task),
+      isClosed: () => core.isClosed,
+      patienceMs: patienceOf(core.graceMs),
+      durable: () => committer.durable(loop.seq),
+      isStandby: (task: Task) => core.standbys?.has(task) === true,
+    };
+    core.resume = (task, kind) => resume(rooms, task, kind);
+    const reattached = await recover(rooms, replay);
+    await Promise.race([committer.durable(loop.seq), failure]);
+    nextTurn(() => goOn(rooms, reattached));
+    later.takeover = new Takeover(core, rooms, committer);
+    await core.lease?.begin();
+  } catch (error) {
+    core.lease?.close();
+    core.committer?.lose(new ManagerClosedError("it was never open"));
+    await store.close();
+    throw error;
+  }
+}

@@ -1,0 +1,29 @@
+// Artifact: something a task made, as it is taken from its function: by path, by url, by both, or a chunk of its data.
+
+import { types } from "node:util";
+import type { Artifact, ArtifactInput } from "../core/task/record.js";
+import { checkFields, checkText, checkType, show } from "../core/values/checks.js";
+
+const FIELDS = ["name", "type", "path", "url", "data"] as const;
+
+/** A frozen copy; bytes as base64. `TypeError`: a field that is none, no name, no type, nothing that it is, or data beside a path or url. */
+export function takeArtifact(artifact: ArtifactInput): Artifact {
+  checkFields("artifact", artifact, FIELDS);
+  const { name, type, path, url, data } = artifact;
+  checkType("artifact.name", name, "string");
+  checkType("artifact.type", type, "string");
+  checkText("artifact.path", path);
+  checkText("artifact.url", url);
+  const isPlaced = path !== undefined || url !== undefined;
+  if (isPlaced && data !== undefined)
+    throw new TypeError("artifact.data excludes artifact.path and artifact.url: give the data, or where it is");
+  if (path !== undefined) return Object.freeze({ name, type, path, ...(url === undefined ? {} : { url }) });
+  if (url !== undefined) return Object.freeze({ name, type, url });
+  if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
+  // Bytes of any realm.
+  if (types.isUint8Array(data)) {
+    const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+    return Object.freeze({ name, type, data: text, encoding: "base64" });
+  }
+  throw new TypeError(`artifact must have a path, a url, or data that is a string or bytes, got ${show(data)}`);
+}
