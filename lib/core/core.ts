@@ -59,8 +59,9 @@ import { show } from "./values/checks.js";
 import { handled } from "./values/handled.js";
 import { type Ids, instanceIds } from "./values/ids.js";
 import { GuardedLogger, type Logger } from "./values/logger.js";
+import { runOutside } from "./values/outside.js";
 import { idInWords } from "./values/safe-read.js";
-import { runOutside, waiterOf } from "./waits/ambient.js";
+import { waiterOf } from "./waits/ambient.js";
 import { keeperOf, type WaitOptions, Waits } from "./waits/waits.js";
 
 /** Through what tasks are asked for: `undefined` of one that is not of another manager, or of no session. */

@@ -17,7 +17,7 @@ import { type Fact, type TaskEvent, toEvent } from "./task/events.js";
 import { evolve } from "./task/evolve.js";
 import type { Runtime } from "./task/record.js";
 import type { Timekeeper } from "./time/clock.js";
-import { runOutside } from "./waits/ambient.js";
+import { runOutside } from "./values/outside.js";
 
 const RESOLVED = Promise.resolve();
 

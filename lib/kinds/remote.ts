@@ -5,7 +5,7 @@
 import type { TaskRecord } from "../core/task/record.js";
 import { FailureError } from "../core/task/settled.js";
 import { Alarm } from "../core/time/clock.js";
-import { runOutside } from "../core/waits/ambient.js";
+import { runOutside } from "../core/values/outside.js";
 import { Context, type TaskContext } from "../session/context.js";
 import { type AnswerHook, Asking } from "./remote/asking.js";
 import { inTurn } from "./remote/polls.js";

@@ -30,7 +30,8 @@ import {
 } from "../core/values/checks.js";
 import type { Ids } from "../core/values/ids.js";
 import { checkLogger, type Logger } from "../core/values/logger.js";
-import { ambientAttempt, runOutside } from "../core/waits/ambient.js";
+import { runOutside } from "../core/values/outside.js";
+import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
 import { Scope, type SpawnOptions } from "../session/scope.js";

@@ -6,8 +6,8 @@
 import type { ReadOptions, Stored, TaskStore } from "../core/durable/store.js";
 import { EventsCompactedError, StoreLockedError, StoreUnavailableError } from "../core/task/errors.js";
 import type { TaskEvent } from "../core/task/events.js";
+import { throwIfAborted } from "../core/values/abort-signal.js";
 import type { Json } from "../core/values/json.js";
-import { throwIfAborted } from "../core/waits/attempt-signal.js";
 
 /** Survives its `close`, and may be opened again. */
 export function memoryStore(): TaskStore {

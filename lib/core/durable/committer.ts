@@ -5,7 +5,6 @@
 // are stored nothing new is spawned. Now and then, when the journal has grown long beside what it tells, it is compacted (D6).
 
 import pLimit from "p-limit";
-import type { Cut } from "../recovery/snapshot.js";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
 import { thrownInWords } from "../task/failure.js";
@@ -13,7 +12,7 @@ import { Alarm, type Timekeeper } from "../time/clock.js";
 import { nextTurn } from "../time/turn.js";
 import { handled } from "../values/handled.js";
 import type { Json } from "../values/json.js";
-import { runOutside } from "../waits/ambient.js";
+import { runOutside } from "../values/outside.js";
 import { longOutputOf, withoutOutput } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 
@@ -24,6 +23,16 @@ interface IdRoom {
     refused: ReadonlySet<string>,
   ): { readonly claims: readonly IdClaim[]; readonly ends: readonly IdEnd[] };
   held(held: readonly HeldId[]): void;
+}
+
+/** A snapshot, and what a store needs with it. */
+export interface Cut {
+  readonly json: Json;
+  /** It stands for every event up to this one. */
+  readonly seq: number;
+  readonly tasks: number;
+  /** Outputs that are too long for it, by task. */
+  readonly apart: ReadonlyMap<string, Json>;
 }
 
 interface CommitterRooms {

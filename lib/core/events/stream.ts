@@ -3,7 +3,7 @@
 // Holds nothing but the steps that are asked for and not given yet, in order of asking: what there is to read stays with its source.
 // Leaving the loop, the end of the source and an aborted signal end every step, and nothing stays hooked to the source (W3).
 
-import { follow } from "../waits/attempt-signal.js";
+import { follow } from "../values/abort-signal.js";
 
 type Step<T> = IteratorResult<T, undefined>;
 

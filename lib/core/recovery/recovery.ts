@@ -22,7 +22,7 @@ import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { ignore } from "../values/handled.js";
 import type { GuardedLogger } from "../values/logger.js";
-import { runOutside } from "../waits/ambient.js";
+import { runOutside } from "../values/outside.js";
 import type { Replay } from "./replay.js";
 
 export interface RecoveryRooms {

@@ -3,6 +3,7 @@
 // Owns the form. Taken in one call, so it is of one instant; `replay.ts` makes tasks of it again. An output that is too long for the
 // journal is too long for the snapshot too: it stays where it is, and the task says so.
 
+import type { Cut } from "../durable/committer.js";
 import { isLong } from "../durable/large-outputs.js";
 import type { StoredStarts } from "../durable/stored-starts.js";
 import type { Noticed } from "../live/notice-queue.js";
@@ -50,16 +51,6 @@ export interface Snapshot {
   readonly sessions: { readonly [id: string]: StoredSession };
   /** The starts that the windows of rated lanes count. */
   readonly starts?: StoredStarts;
-}
-
-/** A snapshot, and what a store needs with it. */
-export interface Cut {
-  readonly json: Json;
-  /** It stands for every event up to this one. */
-  readonly seq: number;
-  readonly tasks: number;
-  /** Outputs that are too long for it, by task. */
-  readonly apart: ReadonlyMap<string, Json>;
 }
 
 /** The tasks whose outputs the store keeps beside a snapshot; none in one of another version. */

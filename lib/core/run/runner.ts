@@ -24,7 +24,8 @@ import { type Returned, returned, type Settled, type Threw, threw, threwStopped 
 import type { Output } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { shared } from "../values/copies.js";
-import { runInside, runOutside, runUnowned } from "../waits/ambient.js";
+import { runOutside } from "../values/outside.js";
+import { runInside, runUnowned } from "../waits/ambient.js";
 import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
 import { overError, type Waits } from "../waits/waits.js";
 

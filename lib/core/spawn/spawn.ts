@@ -32,12 +32,13 @@ import type { Wake, Weight } from "../task/record.js";
 import { takeRetry } from "../task/retry.js";
 import { newState, type TaskLimits } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
+import { follow, reasonOf } from "../values/abort-signal.js";
 import { checkCount, checkOptions, show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
 import { isSameJson } from "../values/json.js";
 import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
-import { follow, reasonOf, wordsOf } from "../waits/attempt-signal.js";
+import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
 import { checkAccount, checkQueued } from "./session-bounds.js";
 import {

@@ -5,9 +5,9 @@
 // in each macrotask: those that the delivered lines caused wait for the next one, so a logger that causes lines cannot freeze the process.
 
 import { setImmediate } from "node:timers";
-import { runOutside } from "../waits/ambient.js";
 import { checkMethod, checkType } from "./checks.js";
 import { ignore } from "./handled.js";
+import { runOutside } from "./outside.js";
 
 /**
  * Where errand reports faults for which no caller waits: `warn` and `error` are required, errand calls no other method. `console` is a logger.

@@ -1,9 +1,9 @@
 // Ambient: which task's function is running this code (H0).
 //
 // One storage for all managers, of all copies of errand, so that a wait is found to be the wait of the task whose code made the call, whichever
-// manager that task is of. Listeners, hooks and stores are called outside any task.
+// manager that task is of.
 
-import { AsyncLocalStorage, AsyncResource } from "node:async_hooks";
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { Attempt } from "../live/task.js";
 import type { Work } from "../task/kind-parts.js";
 import { shared } from "../values/copies.js";
@@ -29,9 +29,3 @@ export function runInside(attempt: Attempt, work: Work, call: (attempt: Attempt,
 export function runUnowned<R>(fn: () => R): R {
   return storage.getStore() === undefined ? fn() : storage.run(undefined, fn);
 }
-
-/** In no task, and in nobody's trace (but that in which errand was loaded, if it was loaded in one): that of whoever happened to set it going is none of its affair. */
-export function runOutside<R>(fn: () => R): R {
-  return nowhere.runInAsyncScope(fn);
-}
-const nowhere = new AsyncResource("errand.outside", { requireManualDestroy: true });

@@ -1,7 +1,6 @@
-// Signal: the platform's AbortSignal, on both sides of a task.
+// Attempt signal: the AbortSignal that the function of an attempt reads (C4, C5).
 //
-// A task's own signal is made when it is first read, because most are not (C5). A user's signal is followed with one listener
-// for all that follow it, so that no fan-out warns, and the listener goes with the last follower.
+// Made when it is first read, because most are not.
 
 import { setMaxListeners } from "node:events";
 import { transferableAbortController } from "node:util";
@@ -33,15 +32,6 @@ function controllerFor(): AbortController {
   }
 }
 
-/** The reason of an aborted signal. Some signals that libraries make have none. */
-export function reasonOf(signal: AbortSignal): unknown {
-  return signal.reason === undefined ? new DOMException("This operation was aborted", "AbortError") : signal.reason;
-}
-
-export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) throw reasonOf(signal);
-}
-
 /** Aborts the signal, if anybody has it. */
 export function abortSignal(attempt: Attempt): void {
   attempt.controller?.abort(cancelErrorOf(attempt));
@@ -51,34 +41,6 @@ export function abortSignal(attempt: Attempt): void {
 export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
   attempt.cancelError ??= cancelledError(attempt.task.id, attempt.stop?.words ?? "cancel");
   return attempt.cancelError;
-}
-
-interface Followed {
-  readonly followers: Set<() => void>;
-  readonly listener: () => void;
-}
-const followed = new WeakMap<AbortSignal, Followed>();
-
-/** Calls `onAbort` when the signal aborts, until the returned off is called. The signal is not aborted yet. */
-export function follow(signal: AbortSignal, onAbort: () => void): () => void {
-  let entry = followed.get(signal);
-  if (entry === undefined) {
-    const followers = new Set<() => void>();
-    const listener = () => {
-      followed.delete(signal);
-      for (const follower of followers) follower();
-    };
-    entry = { followers, listener };
-    followed.set(signal, entry);
-    signal.addEventListener("abort", listener, { once: true });
-  }
-  const { followers, listener } = entry;
-  followers.add(onAbort);
-  return () => {
-    if (!followers.delete(onAbort) || followers.size > 0 || followed.get(signal)?.followers !== followers) return;
-    followed.delete(signal);
-    signal.removeEventListener("abort", listener);
-  };
 }
 
 /** What an abort reason says, as the words of a cancel. */

@@ -13,8 +13,9 @@ import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "..
 import type { Wait } from "../task/record.js";
 import type { Timekeeper } from "../time/clock.js";
 import { nextTurn } from "../time/turn.js";
+import { follow, reasonOf } from "../values/abort-signal.js";
 import { handled } from "../values/handled.js";
-import { cancelErrorOf, follow, reasonOf } from "./attempt-signal.js";
+import { cancelErrorOf } from "./attempt-signal.js";
 import { Answer, ArrangedWait, type Given } from "./pending-wait.js";
 
 /** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */

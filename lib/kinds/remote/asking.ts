@@ -7,7 +7,7 @@
 import { isErrandError } from "../../core/task/errors.js";
 import type { TaskRecord } from "../../core/task/record.js";
 import type { InboxRequest } from "../../core/task/request.js";
-import { runOutside } from "../../core/waits/ambient.js";
+import { runOutside } from "../../core/values/outside.js";
 import { Context, type TaskContext } from "../../session/context.js";
 import { type AskingReport, questionOf, type ReconcileReport } from "./report.js";
 

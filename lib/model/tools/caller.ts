@@ -9,7 +9,6 @@ import { type NoticeOwner, ownerOf } from "../../core/notices/notice-owner.js";
 import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/outcomes/await-tasks.js";
 import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import { waiterOf } from "../../core/waits/ambient.js";
-import type { TaskHandle } from "../../session/handle.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 
 export interface Loop {
@@ -19,7 +18,7 @@ export interface Loop {
   /** Of the task whose loop it is, if it is one. */
   readonly context: Attempt | undefined;
   readonly owns: (task: Task) => boolean;
-  readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => TaskHandle;
+  readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => { readonly id: string };
 }
 
 export interface Host extends Loop {

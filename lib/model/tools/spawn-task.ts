@@ -5,7 +5,6 @@ import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import { isErrandError, issuesInWords } from "../../core/task/errors.js";
 import type { KindParts } from "../../core/task/kind-parts.js";
 import type { Json } from "../../core/values/json.js";
-import type { TaskHandle } from "../../session/handle.js";
 import { taskOf } from "./address.js";
 import { handed, wait, wakeInWords } from "./caller.js";
 import { fitted, present, type Result } from "./fit-to-bytes.js";
@@ -60,8 +59,12 @@ interface Spawned {
   readonly hasWaited: boolean;
 }
 
+interface Id {
+  readonly id: string;
+}
+
 /** A refusal says what the kind takes: its description was long ago, in the model's time. */
-function spawned(parts: KindParts, input: Json | undefined, spawn: (input: unknown) => TaskHandle): TaskHandle {
+function spawned(parts: KindParts, input: Json | undefined, spawn: (input: unknown) => Id): Id {
   try {
     return spawn(unwrapped(parts, input));
   } catch (error) {

@@ -3,9 +3,9 @@
 // Checks the input, says for whom it acts, turns a refusal into a result, and gives nothing before it is stored (D1).
 
 import { isErrandError, ManagerClosedError } from "../../core/task/errors.js";
+import { throwIfAborted } from "../../core/values/abort-signal.js";
 import { checkSignal } from "../../core/values/checks.js";
 import type { Json } from "../../core/values/json.js";
-import { throwIfAborted } from "../../core/waits/attempt-signal.js";
 import type { WaitOptions } from "../../core/waits/waits.js";
 import type { TaskToolName, ToolSet } from "../prompt/tool-names.js";
 import { visible, visibleJson } from "../prompt/visible.js";

@@ -6,8 +6,8 @@ import { mailboxOf } from "../../core/inbox/messages.js";
 import type { Mailbox } from "../../core/live/mailbox.js";
 import type { Task } from "../../core/live/task.js";
 import type { AwaitOptions } from "../../core/outcomes/await-tasks.js";
+import { follow, reasonOf } from "../../core/values/abort-signal.js";
 import { waiterOf } from "../../core/waits/ambient.js";
-import { follow, reasonOf } from "../../core/waits/attempt-signal.js";
 import { type Host, wait } from "./caller.js";
 
 type Waited = Awaited<ReturnType<typeof wait>>;

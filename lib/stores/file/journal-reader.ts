@@ -5,7 +5,7 @@
 
 import { EventsCompactedError, JournalCorruptError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
-import { throwIfAborted } from "../../core/waits/attempt-signal.js";
+import { throwIfAborted } from "../../core/values/abort-signal.js";
 import { type Batch, lineOf, readEvent } from "./batch.js";
 import { type Disk, isMissing } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";
