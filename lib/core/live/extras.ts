@@ -1,6 +1,8 @@
 // Desk: what only some tasks have. Made when the first of it is needed, so that a plain task does not carry the places for it.
 
+import type { Start } from "../lanes/rate-limiter.js";
 import type { Message } from "../task/message.js";
+import type { TaskRecord } from "../task/record.js";
 import type { RetryHooks } from "../task/retry.js";
 import type { Deadlines } from "./deadlines.js";
 import type { Mailbox } from "./mailbox.js";
@@ -14,6 +16,10 @@ export interface Desk {
   /** Until its kind has been handed all before. */
   steering?: Promise<void>;
   output?: OutputRing;
+  /** The newest start, as the windows of a lane with a rate count it. */
+  start?: Start | undefined;
+  /** The record while the task waits for its rate. */
+  rateRecord?: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord };
   deadlines?: Deadlines;
   /** The open and closed questions it asked. */
   requests?: TaskRequests;

@@ -25,10 +25,12 @@ export function adopt(task: Task): void {
 /** `next` takes the place of `task`, which has ended: what is kept below the one is below the other. */
 export function inherit(task: Task, next: Task): void {
   settle(task);
+  const hasBudgets = task.root.family.hasBudgets || next.root.family.hasBudgets;
   next.family = task.family;
-  const hasBudgets = task.root.hasBudgets || next.root.hasBudgets;
-  task.root.hasBudgets = hasBudgets;
-  next.root.hasBudgets = hasBudgets;
+  if (hasBudgets) {
+    familyOf(task.root).hasBudgets = true;
+    familyOf(next.root).hasBudgets = true;
+  }
   for (const child of childrenOf(task)) child.parent = next;
 }
 

@@ -15,7 +15,7 @@ import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
 import type { Timekeeper } from "../time/clock.js";
-import type { Desk } from "./extras.js";
+import { type Desk, deskOf } from "./extras.js";
 import type { Grace } from "./grace.js";
 import type { Noticed } from "./notice-queue.js";
 import type { SessionAccount } from "./session-account.js";
@@ -53,6 +53,8 @@ class Family extends Sums {
   living = 0;
   /** Of a root: tasks below it that live. */
   descendants = 0;
+  /** Of a root: it, or a task below it, has or had a budget. */
+  hasBudgets = false;
 }
 const NO_FAMILY: Family = Object.freeze(new Family());
 const ONE_TASK: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 1 });
@@ -92,8 +94,6 @@ export class Task implements TaskSpec, Slotted {
   /** `seq` of the fact that made it, or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
   #record: TaskRecord | undefined;
-  /** The record of a task that waits for its rate. */
-  #waitingRecord: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord } | undefined;
 
   // ── the runner ──
   /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
@@ -113,8 +113,6 @@ export class Task implements TaskSpec, Slotted {
   /** Another object only when a new attempt takes the place of an ended parent. */
   parent: Task | undefined;
   readonly root: Task;
-  /** True for a root when it, or a task below it, has or had a budget. */
-  hasBudgets = false;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
   family: Family = NO_FAMILY;
@@ -126,9 +124,6 @@ export class Task implements TaskSpec, Slotted {
   /** Of an ended task: in the retention's queue. */
   place = -1;
   holdsSlot = false;
-  /** The newest start, as the windows of a lane with a rate count it. */
-  start: Start | undefined;
-
   // ── the ledger ──
   /** The account of the task's session; `undefined` in no session. */
   account: SessionAccount | undefined;
@@ -158,7 +153,7 @@ export class Task implements TaskSpec, Slotted {
     this.lane = lane;
     this.parent = parent;
     this.root = parent === undefined ? this : parent.root;
-    if (traits.budget !== undefined) this.root.hasBudgets = true;
+    if (traits.budget !== undefined) familyOf(this.root).hasBudgets = true;
   }
 
   get parentId(): string | undefined {
@@ -175,6 +170,12 @@ export class Task implements TaskSpec, Slotted {
   }
   get weight(): Weight | undefined {
     return this.traits.weight;
+  }
+  get start(): Start | undefined {
+    return this.desk?.start;
+  }
+  set start(start: Start | undefined) {
+    if (start !== undefined || this.desk !== undefined) deskOf(this).start = start;
   }
   /** A started task stands in line for the way back from its wait. */
   get isResume(): boolean {
@@ -202,12 +203,13 @@ export class Task implements TaskSpec, Slotted {
   get record(): TaskRecord {
     const untilAt = this.heldUntil;
     if (untilAt === undefined) return this.decidedRecord;
-    if (this.#waitingRecord?.untilAt !== untilAt || this.#waitingRecord.of !== this.decidedRecord) {
+    const { decidedRecord } = this;
+    const extras = deskOf(this);
+    if (extras.rateRecord?.untilAt !== untilAt || extras.rateRecord.of !== decidedRecord) {
       const blockedOn = Object.freeze([Object.freeze({ on: "rate", untilAt } as const)]);
-      const record = Object.freeze({ ...this.decidedRecord, blockedOn });
-      this.#waitingRecord = { untilAt, of: this.decidedRecord, record };
+      extras.rateRecord = { untilAt, of: decidedRecord, record: Object.freeze({ ...decidedRecord, blockedOn }) };
     }
-    return this.#waitingRecord.record;
+    return extras.rateRecord.record;
   }
 
   /** The newest snapshot, as facts made it: without what only time changes. */

@@ -45,7 +45,7 @@ export function overspending({ inputTokens, outputTokens, costUsd }: Usage, budg
  */
 export function overspenders(reporter: Task): readonly { readonly task: Task; readonly words: string }[] {
   // A deep tree without a budget is not walked up at each report.
-  if (!reporter.root.hasBudgets) return NOBODY;
+  if (!reporter.root.family.hasBudgets) return NOBODY;
   const found: { readonly task: Task; readonly words: string }[] = [];
   const apart: Task[] = [];
   for (let task: Task | undefined = reporter; task !== undefined; task = task.parent) {
@@ -65,7 +65,7 @@ const NOBODY: readonly never[] = Object.freeze([]);
 
 /** Before a spawn under `parent`. `LimitExceededError`: a budget above has no room for one more, or nothing left for it to use. */
 export function checkBudgets(parent: Task): void {
-  if (!parent.root.hasBudgets) return;
+  if (!parent.root.family.hasBudgets) return;
   for (let task: Task | undefined = parent; task !== undefined; task = task.parent) {
     const { budget } = task.traits;
     if (budget === undefined) continue;

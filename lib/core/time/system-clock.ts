@@ -22,17 +22,19 @@ let lastAt = 0;
 let passedMs = 0;
 
 /** The function, not its time. */
-function performanceNow(): unknown {
-  const from: { readonly now: unknown } = performance;
+function performanceNow(from: { readonly now: unknown } = performance): unknown {
   return from.now;
 }
 
 /** Milliseconds on the clock that the platform's timers follow. */
 function monotonic(): number {
+  // Read once: it is a getter of the global object.
+  const platform = performance;
+  const measured = performanceNow(platform);
   const isDateFake =
-    Date !== atImport.Date && setTimeout !== atImport.setTimeout && performanceNow() === atImport.performanceNow;
-  const from = isDateFake ? Date : performanceNow();
-  const at = isDateFake ? Date.now() : performance.now();
+    Date !== atImport.Date && setTimeout !== atImport.setTimeout && measured === atImport.performanceNow;
+  const from = isDateFake ? Date : measured;
+  const at = isDateFake ? Date.now() : platform.now();
   if (from === source) passedMs += Math.max(0, at - lastAt);
   source = from;
   lastAt = at;
