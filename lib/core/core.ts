@@ -5,7 +5,7 @@
 
 import { type Committer, NOT_STORED } from "./durable/committer.js";
 import { newestEvents, readEvents } from "./durable/event-reader.js";
-import { isLong } from "./durable/large-outputs.js";
+import { isKeptApart } from "./durable/large-outputs.js";
 import type { Lease } from "./durable/lease.js";
 import { ReplayedStarts } from "./durable/stored-starts.js";
 import { Listeners } from "./events/listeners.js";
@@ -319,9 +319,7 @@ export class Core {
   }
 
   #forget(task: Task): void {
-    const { output } = task.state;
-    const isApart = output !== undefined && ("outputLost" in output || ("output" in output && isLong(output.output)));
-    if (isApart) this.evictedOutputs?.add(task.id);
+    if (this.evictedOutputs !== undefined && isKeptApart(task.state.output)) this.evictedOutputs.add(task.id);
     if (this.standbys !== undefined && task.traits.hasGivenId) this.evictedIds.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);

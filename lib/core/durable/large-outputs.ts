@@ -39,6 +39,12 @@ export function isLong(output: Json): boolean {
   return left < 0;
 }
 
+/** Whether the store keeps the output of an ended task by itself, or kept it and has lost it. */
+export function isKeptApart(output: Output | undefined): boolean {
+  if (output === undefined) return false;
+  return "outputLost" in output || ("output" in output && isLong(output.output));
+}
+
 /** As the journal has it. */
 export function withoutOutput(event: TaskEvent): TaskEvent {
   if (event.type === "task.succeeded") {

@@ -191,8 +191,9 @@ class Group implements Watcher {
 
   /** The result with the outcomes of the tasks `ended`; the remaining ones are pending. */
   result(reason: Awaited["reason"], ended: readonly Task[] = this.ended): Awaited {
-    const reported = new Set(ended);
-    const pending = [...this.#distinct].filter((task) => !reported.has(task));
+    const isAll = ended.length === this.#distinct.size;
+    const reported: ReadonlySet<Task> = isAll ? this.#distinct : new Set(ended);
+    const pending = isAll ? [] : [...this.#distinct].filter((task) => !reported.has(task));
     return {
       reason,
       outcomes: this.#tasks.map((task) => (reported.has(task) ? task.state.outcome : undefined)),
@@ -224,8 +225,9 @@ export function awaitTasks(
   };
   const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
   const answer = (given: Awaited, needs: number) => {
-    const homes = othersOf(waits, group.ended.map(homeOf));
-    const handing = new Handout(receiver, group.ended);
+    const { ended } = group;
+    const homes = othersOf(waits, homesOf(ended, homeOf));
+    const handing = new Handout(receiver, ended);
     return waits.answer(attempt, () => given, { needs, homes, handing, signal, limit });
   };
   if (group.isDone) {
@@ -273,7 +275,7 @@ export function awaitTasks(
         for (const off of offs) off();
       };
     },
-    { limit, homes: othersOf(keeper, [waits, ...tasks.map(homeOf)]) },
+    { limit, homes: othersOf(keeper, homesOf(tasks, homeOf).add(waits)) },
   );
 }
 
@@ -282,6 +284,12 @@ export function othersOf(keeper: WaitKeeper, homes: Iterable<Waits>): StoredIn[]
   const others = new Set<Waits>();
   for (const home of homes) if (home !== keeper) others.add(home);
   return others.size === 0 ? undefined : [...others];
+}
+
+function homesOf(tasks: readonly Task[], homeOf: (task: Task) => Waits): Set<Waits> {
+  const homes = new Set<Waits>();
+  for (const task of tasks) homes.add(homeOf(task));
+  return homes;
 }
 
 // ── one ────────────────────────────────────────────────────────────────────

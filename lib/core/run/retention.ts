@@ -42,7 +42,7 @@ export class Retainer {
   ended(task: Task): void {
     // Whole milliseconds: a number with a fraction is an object of its own.
     task.endedAt = Math.trunc(this.#clock.monotonic());
-    for (const child of this.#kept(task)) this.#drop(child);
+    if (this.#pinned.size > 0) for (const child of this.#pinnedBelow(task)) this.#drop(child);
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
     if (this.#sweep !== undefined) return;
@@ -74,8 +74,8 @@ export class Retainer {
   }
 
   /** The pinned tasks directly below `parent`, which has ended. */
-  #kept(parent: Task): readonly Task[] {
-    return this.#pinned.size === 0 ? [] : [...childrenOf(parent)].filter((child) => this.#pinned.has(child));
+  #pinnedBelow(parent: Task): readonly Task[] {
+    return [...childrenOf(parent)].filter((child) => this.#pinned.has(child));
   }
 
   #dropOldest(): void {
