@@ -20,7 +20,7 @@ import { addUsage, forget } from "./live/family.js";
 import { fits } from "./live/filter.js";
 import { Registry } from "./live/registry.js";
 import { NO_BOUNDS, type SessionAccount, type SessionBounds } from "./live/session-account.js";
-import { Ledger } from "./live/session-usage.js";
+import { SessionUsage } from "./live/session-usage.js";
 import type { Attempt, OpenWait, Task } from "./live/task.js";
 import { UnreadFailures } from "./live/unread.js";
 import { Loop } from "./loop.js";
@@ -38,13 +38,13 @@ import {
 } from "./outcomes/await-tasks.js";
 import { OutcomeReader } from "./outcomes/outcome-stream.js";
 import { windDown } from "./recovery/recovery.js";
-import { type Beside, Replay, type ReplayRooms } from "./recovery/replay.js";
+import { type Beside, Replay, type ReplayDeps } from "./recovery/replay.js";
 import type { Standbys } from "./recovery/standbys.js";
-import { isGoneOnWith, Parking } from "./run/handoff.js";
+import { Handoff, isResumable } from "./run/handoff.js";
 import { Retainer, type Retention } from "./run/retention.js";
 import { Runner } from "./run/runner.js";
 import { overspenders } from "./spawn/budget.js";
-import { Room } from "./spawn/line-capacity.js";
+import { LineCapacity } from "./spawn/line-capacity.js";
 import { isOverspent, type SessionOptions, takeBounds } from "./spawn/session-bounds.js";
 import { DEFAULT_LANE, type Limits, Spawner } from "./spawn/spawn.js";
 import { ManagerClosedError, type StoreLockedError } from "./task/errors.js";
@@ -124,14 +124,14 @@ export class Core {
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
   readonly #cancelling = new Map<Task | string, number>();
   readonly #idlers = new Set<Pick<OpenWait<void>, "resolve">>();
-  readonly ledger: Ledger;
-  readonly #room: Room;
+  readonly sessions: SessionUsage;
+  readonly #capacity: LineCapacity;
   /** The default lane, while its concurrency is that of the manager. */
   #follower: Lane<Task> | undefined;
   #living = 0;
   /** Kinds, by name, of which the logger was warned. */
   readonly #unregistered = new Set<string>();
-  readonly #parking = new Parking(() => this.#gone());
+  readonly #handoff = new Handoff(() => this.#gone());
   /** The committer of the store, when there is a store. Written by `open-store.ts`. */
   committer: Committer | undefined;
   /** Resumes a parked task whose kind a spawn has brought. Written by `open-store.ts`. */
@@ -169,7 +169,7 @@ export class Core {
       options.concurrency,
       lanes,
       (task) => this.runner.granted(task),
-      () => this.#room.look(),
+      () => this.#capacity.look(),
     );
     this.waits = new Waits(this.loop, this.slots);
     this.requests = new Requests({
@@ -210,11 +210,11 @@ export class Core {
       call: (attempt, work) => options.call(this, attempt, work),
       parkDesk: (task, errorOf) => {
         this.requests.park(task);
-        task.desk?.mailbox?.close(errorOf);
+        task.extras?.mailbox?.close(errorOf);
       },
       clearDesk: (task, errorOf) => {
         this.requests.handOver(task);
-        task.desk?.mailbox?.close(errorOf);
+        task.extras?.mailbox?.close(errorOf);
       },
       retryOf: (task) => this.kinds.retryOf(task),
       onRetryFailed: (task, error) => this.logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
@@ -224,17 +224,17 @@ export class Core {
       onStarted: (task) => this.messages.started(task),
       closeDesk: (task, errorOf) => {
         this.requests.withdraw(task);
-        task.desk?.mailbox?.close(errorOf);
+        task.extras?.mailbox?.close(errorOf);
       },
       onEnd: (task) => {
         this.#unread.ended(task);
         this.#ended(task);
       },
-      staysActive: (task) => this.committer !== undefined && isGoneOnWith(task, this.kinds),
-      onParked: (task) => this.#parking.park(task),
+      staysActive: (task) => this.committer !== undefined && isResumable(task, this.kinds),
+      onParked: (task) => this.#handoff.handOff(task),
       isParked: (task) => this.isParked(task),
       durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
-      onReturned: (task) => this.#parking.look(task),
+      onReturned: (task) => this.#handoff.look(task),
     });
     this.spawner = new Spawner({
       loop: this.loop,
@@ -247,16 +247,16 @@ export class Core {
       stop: (task, reason, words) => this.stop(task, reason, words),
       isClosed: () => this.isClosed,
       storeFailure: () => this.committer?.failure,
-      accountOf: (sessionId) => this.ledger.find(sessionId),
+      accountOf: (sessionId) => this.sessions.find(sessionId),
       onCreated: (task) => {
         this.#living++;
-        this.ledger.made(task);
-        this.ledger.count(task);
+        this.sessions.spawned(task);
+        this.sessions.count(task);
         this.notices.made(task);
         if (task.kind !== undefined && this.committer !== undefined) this.#warnOfUnregistered(task.kind);
       },
       onFound: (task, kind) => {
-        if (this.#parking.has(task)) this.resume?.(task, kind);
+        if (this.#handoff.has(task)) this.resume?.(task, kind);
       },
       onReplaced: (task) => {
         // The old end is no news: the work is done once more.
@@ -264,7 +264,7 @@ export class Core {
         this.#retainer.replaced(task);
       },
     });
-    this.#room = new Room(
+    this.#capacity = new LineCapacity(
       (lane, lent) => this.spawner.roomIn(lane, lent),
       (lane) => this.slots.unsought(lane),
     );
@@ -276,7 +276,7 @@ export class Core {
       hasStore: () => this.committer !== undefined,
     });
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
-    this.ledger = new Ledger(clock, this.#retainer.ttlMs, (sessionId) => this.notices.forget(sessionId));
+    this.sessions = new SessionUsage(clock, this.#retainer.ttlMs, (sessionId) => this.notices.forget(sessionId));
   }
 
   /** D4: what it starts could be resumed, and no restart will know it. */
@@ -292,24 +292,24 @@ export class Core {
   #ended(task: Task): void {
     if (task.state.details.isLeft && task.state.stop !== undefined) void runOutside(() => windDown(this, task));
     this.registry.freeName(task);
-    this.ledger.ended(task);
+    this.sessions.ended(task);
     this.#retainer.ended(task);
     // One that was parked was nothing of this process before.
-    if (!this.#parking.leave(task)) this.#gone();
-    if (task.isAttached) this.#parking.look(task.parent);
+    if (!this.#handoff.leave(task)) this.#gone();
+    if (task.isAttached) this.#handoff.look(task.parent);
   }
 
   /** D4: it stays active, and nothing here waits for it. */
   park(task: Task): void {
-    this.#parking.park(task);
+    this.#handoff.handOff(task);
   }
 
   unpark(task: Task): void {
-    if (this.#parking.leave(task)) this.#living++;
+    if (this.#handoff.leave(task)) this.#living++;
   }
 
   isParked(task: Task): boolean {
-    return this.#parking.has(task);
+    return this.#handoff.has(task);
   }
 
   /** One less that this process has to do with. */
@@ -323,7 +323,7 @@ export class Core {
     if (this.standbys !== undefined && task.traits.hasGivenId) this.evictedIds.add(task.id);
     this.registry.remove(task);
     this.requests.forget(task);
-    this.ledger.forgot(task);
+    this.sessions.forgot(task);
     forget(task);
   }
 
@@ -410,9 +410,9 @@ export class Core {
 
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    if (this.#room.take(lane)) return this.#known(signal);
+    if (this.#capacity.take(lane)) return this.#known(signal);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
-    return this.#forSlots(signal, (wait) => this.#room.seek({ lane, lent }, wait));
+    return this.#forSlots(signal, (wait) => this.#capacity.seek({ lane, lent }, wait));
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {
@@ -453,7 +453,7 @@ export class Core {
   /** §8: a report adds up along the ancestors, and in the session. */
   #addUp(task: Task, usage: UsageReport): void {
     addUsage(task, usage);
-    this.ledger.add(task, usage);
+    this.sessions.add(task, usage);
   }
 
   /** H6: each task that the report leaves over its budget is stopped in this call. */
@@ -467,8 +467,8 @@ export class Core {
 
   /** L6: from now on. */
   boundSession(sessionId: string, options: SessionOptions): SessionBounds {
-    const bounds = takeBounds(options, this.ledger.find(sessionId)?.bounds ?? NO_BOUNDS);
-    const account = this.ledger.use(sessionId);
+    const bounds = takeBounds(options, this.sessions.find(sessionId)?.bounds ?? NO_BOUNDS);
+    const account = this.sessions.use(sessionId);
     account.bounds = bounds;
     account.isSpent = false;
     return bounds;
@@ -485,7 +485,7 @@ export class Core {
   /** D8: were this manager closed now, the next process could go on with it. */
   staysActive(id: string): boolean {
     const task = this.registry.byId(id);
-    return task !== undefined && this.committer !== undefined && isGoneOnWith(task, this.kinds);
+    return task !== undefined && this.committer !== undefined && isResumable(task, this.kinds);
   }
 
   /** How long its function may take to settle, were it stopped now (C2, D8). */
@@ -516,13 +516,13 @@ export class Core {
 
   // ── stopping ─────────────────────────────────────────────────────────────
 
-  stop(task: Task, reason: StopReason, words: string): void {
-    this.runner.stop(task, reason, words);
+  stop(task: Task, code: StopReason, reason: string): void {
+    this.runner.stop(task, code, reason);
   }
 
   /** Asks it to stop, and waits for its actual outcome. */
-  cancel<R>(task: Task, words: string, asked: EndAsked<R>): Promise<R> {
-    this.stop(task, "cancel", words);
+  cancel<R>(task: Task, reason: string, asked: EndAsked<R>): Promise<R> {
+    this.stop(task, "cancel", reason);
     return handled(this.awaitOne(task, asked));
   }
 
@@ -531,11 +531,11 @@ export class Core {
     context: Attempt | undefined,
     tasks: readonly Task[],
     scope: Task | string | undefined,
-    words: string,
+    reason: string,
     asking: Asking,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
-    for (const task of tasks) this.stop(task, "cancel", words);
+    for (const task of tasks) this.stop(task, "cancel", reason);
     const attempt = waiterOf(context);
     const caller = {
       owner: this,
@@ -576,9 +576,9 @@ export class Core {
   }
 
   async #shutDown(graceMs: number): Promise<void> {
-    this.#room.close(new ManagerClosedError("there will be no room"));
-    for (const task of this.#parking.all) this.#stopTimers(task);
-    const living = [...this.registry.all()].filter((task) => !task.isOver && !this.#parking.has(task));
+    this.#capacity.close(new ManagerClosedError("there will be no room"));
+    for (const task of this.#handoff.all) this.#stopTimers(task);
+    const living = [...this.registry.all()].filter((task) => !task.isOver && !this.#handoff.has(task));
     this.runner.shutDown(living);
     this.slots.rest();
     if (this.#living > 0) {
@@ -592,7 +592,7 @@ export class Core {
     this.waits.close();
     this.requests.close();
     this.#retainer.close();
-    this.ledger.close();
+    this.sessions.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
     this.lease?.close();
     this.standbys?.close();
@@ -600,15 +600,15 @@ export class Core {
       await (this.committer === undefined ? this.loop.told(undefined) : this.committer.close(graceMs));
     } finally {
       this.loop.drop(new ManagerClosedError(NOT_STORED));
-      this.loop.closeJournal();
+      this.loop.closeRecentEvents();
       this.#unread.close();
     }
   }
 
   /** A parked task has no timers here: the next process counts its limits and questions. */
   #stopTimers(task: Task): void {
-    task.desk?.deadlines?.cancel();
-    task.desk?.pause?.cancel();
+    task.extras?.deadlines?.cancel();
+    task.extras?.retryDelay?.cancel();
     this.requests.park(task);
   }
 
@@ -620,19 +620,19 @@ export class Core {
     matches: (event: TaskEvent) => boolean,
     signal: AbortSignal | undefined,
   ): AsyncIterable<TaskEvent> {
-    const { journal } = this.loop;
+    const recent = this.loop.recentEvents();
     const { committer } = this;
-    if (committer === undefined) return journal.read(from ?? journal.oldest, matches, signal);
+    if (committer === undefined) return recent.read(from ?? recent.oldest, matches, signal);
     const { store } = committer;
     const durable = (seq: number) => committer.durable(seq);
-    const rooms = { store, recent: journal, storedSeq: committer.storedSeq, durable, isClosed: () => journal.isClosed };
-    return readEvents(rooms, from, matches, signal);
+    const deps = { store, recent, storedSeq: committer.storedSeq, durable, isClosed: () => recent.isClosed };
+    return readEvents(deps, from, matches, signal);
   }
 
   /** The newest `limit` of one task. */
   async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
     const matches = (event: TaskEvent) => event.taskId === task.id;
-    if (this.committer === undefined) return this.loop.journal.newest(matches, limit);
+    if (this.committer === undefined) return this.loop.recentEvents().newest(matches, limit);
     await this.committer.readable(this.loop.seq);
     return newestEvents(this.committer.store, matches, limit);
   }
@@ -641,8 +641,8 @@ export class Core {
 
   /** The replay of what another process left. With `beside`, the tasks of that process join the tasks of this one. */
   replay(beside: Beside | undefined): Replay {
-    const { loop, registry, requests, ledger, slots, runner } = this;
-    const rooms: ReplayRooms = {
+    const { loop, registry, requests, sessions: ledger, slots, runner } = this;
+    const deps: ReplayDeps = {
       loop,
       registry,
       requests,
@@ -651,7 +651,7 @@ export class Core {
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
       onMade: (task) => {
         this.#living++;
-        this.ledger.made(task);
+        this.sessions.spawned(task);
         this.notices.made(task);
       },
       notices: this.notices,
@@ -663,7 +663,7 @@ export class Core {
       },
       report: (task, usage) => this.#addUp(task, usage),
     };
-    return new Replay(rooms, beside);
+    return new Replay(deps, beside);
   }
 
   /** The store is another's by now: this manager is closed, and tells of nothing any more that it could not store. */

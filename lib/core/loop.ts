@@ -9,7 +9,7 @@ import type { Committer } from "./durable/committer.js";
 import { Call, Delivery, Told } from "./events/delivery.js";
 import { type Held, HeldDeliveries } from "./events/held-deliveries.js";
 import type { Listeners } from "./events/listeners.js";
-import { Journal } from "./events/recent-events.js";
+import { RecentEvents } from "./events/recent-events.js";
 import type { Attempt, Task } from "./live/task.js";
 import type { Command, Refusal } from "./task/commands.js";
 import { decide, isRefusal } from "./task/decide.js";
@@ -24,7 +24,7 @@ const RESOLVED = Promise.resolve();
 export class Loop {
   readonly clock: Timekeeper;
   readonly listeners: Listeners;
-  #journal: Journal | undefined;
+  #recent: RecentEvents | undefined;
   #committer: Committer | undefined;
   /** This process, until the store knows of it: it is told with the first task. */
   #untold: Runtime | undefined;
@@ -82,18 +82,18 @@ export class Loop {
     this.drain();
   }
 
-  /** From now on events are kept. */
-  get journal(): Journal {
-    if (this.#journal === undefined) {
-      this.#journal = new Journal(this.nextSeq);
-      if (this.#isClosed) this.#journal.close();
+  /** The newest events. The first call begins to keep them. */
+  recentEvents(): RecentEvents {
+    if (this.#recent === undefined) {
+      this.#recent = new RecentEvents(this.nextSeq);
+      if (this.#isClosed) this.#recent.close();
     }
-    return this.#journal;
+    return this.#recent;
   }
 
-  closeJournal(): void {
+  closeRecentEvents(): void {
     this.#isClosed = true;
-    this.#journal?.close();
+    this.#recent?.close();
   }
 
   /** Decides `command` and evolves the task by its facts, in this call. A refusal changes nothing. */
@@ -147,11 +147,11 @@ export class Loop {
 
   #record(task: Task, fact: Fact, at: number): void {
     this.#seq++;
-    const isHeard = this.#journal !== undefined || this.listeners.has(fact.type);
+    const isHeard = this.#recent !== undefined || this.listeners.has(fact.type);
     if (!isHeard && this.#committer === undefined) return;
     const event = toEvent(fact, task, this.#seq, at);
     this.#committer?.add(event);
-    if (isHeard) this.deliver(new Announcement(event, this.listeners, this.#journal));
+    if (isHeard) this.deliver(new Announcement(event, this.listeners, this.#recent));
   }
 
   /** A promise of `value`, once everything that is decided by now is stored. */
@@ -231,17 +231,17 @@ export class Loop {
 class Announcement extends Delivery {
   readonly #event: TaskEvent;
   readonly #listeners: Listeners;
-  readonly #journal: Journal | undefined;
+  readonly #recent: RecentEvents | undefined;
 
-  constructor(event: TaskEvent, listeners: Listeners, journal: Journal | undefined) {
+  constructor(event: TaskEvent, listeners: Listeners, recent: RecentEvents | undefined) {
     super();
     this.#event = event;
     this.#listeners = listeners;
-    this.#journal = journal;
+    this.#recent = recent;
   }
 
   deliver(): void {
-    this.#journal?.add(this.#event);
+    this.#recent?.add(this.#event);
     this.#listeners.emit(this.#event);
   }
 }

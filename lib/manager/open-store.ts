@@ -23,7 +23,7 @@ const LONGEST_LOOK_MS = 1_000;
 
 /** Called once, on a core of which nobody knows yet. Rejects with what the store rejects with, and gives the writer's place back. */
 export async function openStore(core: Core, store: TaskStore, isStrict: boolean): Promise<void> {
-  const { loop, registry, requests, runner, spawner, slots, ledger, kinds, runtime, logger } = core;
+  const { loop, registry, requests, runner, spawner, slots, sessions: ledger, kinds, runtime, logger } = core;
   const unwanted = store.shared === undefined ? [] : await unwantedIn(core, store.shared);
   const stored = await store.open(runtime, unwanted);
   try {
@@ -99,7 +99,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     core.committer = committer;
     loop.attach(committer, seq, isStrict, runtime);
     registry.hasGivenIds = true;
-    const rooms = {
+    const deps = {
       loop,
       kinds,
       requests,
@@ -116,11 +116,11 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       durable: () => committer.durable(loop.seq),
       isStandby: (task: Task) => core.standbys?.has(task) === true,
     };
-    core.resume = (task, kind) => resume(rooms, task, kind);
-    const reattached = await recover(rooms, replay);
+    core.resume = (task, kind) => resume(deps, task, kind);
+    const reattached = await recover(deps, replay);
     await Promise.race([committer.durable(loop.seq), failure]);
-    nextTurn(() => goOn(rooms, reattached));
-    later.takeover = new Takeover(core, rooms, committer);
+    nextTurn(() => goOn(deps, reattached));
+    later.takeover = new Takeover(core, deps, committer);
     await core.lease?.begin();
   } catch (error) {
     core.lease?.close();

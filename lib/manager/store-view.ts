@@ -65,7 +65,7 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
       return tops.map(treeOf);
     },
     requests: (filter?: RequestFilter) => requests.list(filter),
-    messages: (taskId: string) => registry.byId(taskId)?.desk?.mailbox?.list() ?? [],
+    messages: (taskId: string) => registry.byId(taskId)?.extras?.mailbox?.list() ?? [],
     history: async (taskId: string, query: { limit?: number | undefined } = {}) => {
       checkOptions("history", query, "limit");
       checkCount("limit", query.limit, 0);

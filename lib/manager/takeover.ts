@@ -8,7 +8,7 @@ import type { Committer } from "../core/durable/committer.js";
 import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "../core/durable/store.js";
 import type { Task } from "../core/live/task.js";
 import { type ReadJournal, readJournal, replayAll } from "../core/recovery/read-journal.js";
-import { fatesOf, goOn, type RecoveryRooms, recover } from "../core/recovery/recovery.js";
+import { fatesOf, goOn, type RecoveryDeps, recover } from "../core/recovery/recovery.js";
 import type { Replay } from "../core/recovery/replay.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "../core/recovery/snapshot.js";
 import { contentOf, isEnd } from "../core/recovery/standbys.js";
@@ -34,7 +34,7 @@ interface Made {
 
 export class Takeover {
   readonly #core: Core;
-  readonly #rooms: RecoveryRooms;
+  readonly #deps: RecoveryDeps;
   readonly #committer: Committer;
   /** Made, and not stored yet: that is tried again. */
   readonly #made = new WeakMap<SeizedJournal, Made>();
@@ -43,9 +43,9 @@ export class Takeover {
   /** Lacks that were reported. */
   readonly #warned = new Set<string>();
 
-  constructor(core: Core, rooms: RecoveryRooms, committer: Committer) {
+  constructor(core: Core, deps: RecoveryDeps, committer: Committer) {
     this.#core = core;
-    this.#rooms = rooms;
+    this.#deps = deps;
     this.#committer = committer;
   }
 
@@ -64,10 +64,10 @@ export class Takeover {
   async take(journal: SeizedJournal): Promise<void> {
     const { replay, left } = this.#made.get(journal) ?? (await this.#replay(journal));
     await this.#committer.absorb(journal, left);
-    const reattached = await recover(this.#rooms, replay);
+    const reattached = await recover(this.#deps, replay);
     await this.#committer.durable(this.#core.loop.seq);
     this.#core.notices.tookOver();
-    goOn(this.#rooms, reattached);
+    goOn(this.#deps, reattached);
   }
 
   /** Read first: what is live already goes on meanwhile, and sees all of it at once. */
@@ -87,7 +87,7 @@ export class Takeover {
     this.#made.set(journal, made);
     replayAll(replay, read);
     for (const [id, kept] of replay.renamed)
-      this.#rooms.logger.warn(
+      this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
       );
     return made;
@@ -111,10 +111,10 @@ export class Takeover {
     replayAll(replay, read);
     for (const task of replay.living) task.kind = this.#core.standbys?.waitingFor(task.id)?.kind;
     const { slots } = this.#core;
-    const rooms = { ...this.#rooms, isDeclared: (lane: { readonly name: string }) => slots.lanes.has(lane.name) };
+    const deps = { ...this.#deps, isDeclared: (lane: { readonly name: string }) => slots.lanes.has(lane.name) };
     const roots = new Set<Task>();
     const missing = new Set<string>();
-    for (const [task, fate] of fatesOf(rooms, replay.living)) {
+    for (const [task, fate] of fatesOf(deps, replay.living)) {
       if (!("wait" in fate)) continue;
       roots.add(task.root);
       missing.add(fate.wait.on === "kind" ? `kind ${show(fate.wait.kind)}` : `lane ${show(task.laneName)}`);
@@ -138,7 +138,7 @@ export class Takeover {
     if (this.#warned.has(what)) return;
     this.#warned.add(what);
     const living = tasks.filter((task) => !task.isOver).map(({ id }) => id);
-    this.#rooms.logger.warn(
+    this.#deps.logger.warn(
       `Journal ${name} has tasks of which this manager lacks the ${what}: they stay in it until a process can resume them`,
       { taskIds: living },
     );

@@ -5,7 +5,7 @@
 import type { Core } from "../core/core.js";
 import type { Ask, AskInput, AskOptions } from "../core/inbox/question.js";
 import { type TaskKind, valid } from "../core/kinds/kind.js";
-import { deskOf } from "../core/live/extras.js";
+import { extrasOf } from "../core/live/extras.js";
 import { isWithin } from "../core/live/family.js";
 import { OutputRing } from "../core/live/output-ring.js";
 import type { Attempt, Task } from "../core/live/task.js";
@@ -431,7 +431,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       return;
     }
     this.#sign();
-    const desk = deskOf(this.#task);
+    const desk = extrasOf(this.#task);
     desk.output ??= new OutputRing();
     desk.output.write(stream, text);
   }
@@ -469,7 +469,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   /** Of life: of a function that is over there is none. */
   #sign(): void {
-    if (this.caller.phase === "open") this.#task.desk?.deadlines?.sign();
+    if (this.caller.phase === "open") this.#task.extras?.deadlines?.sign();
   }
 
   #write(command: Command): boolean {

@@ -140,13 +140,13 @@ export class Handle<T> implements TaskHandle<T> {
     checkOptions("messages", query, "after", "limit");
     checkText("after", query.after);
     checkCount("limit", query.limit, 0);
-    return this.#task.desk?.mailbox?.list(query) ?? [];
+    return this.#task.extras?.mailbox?.list(query) ?? [];
   }
 
   output(query: { after?: number | undefined } = {}): OutputChunk {
     checkOptions("output", query, "after");
     checkCount("after", query.after, 0);
-    return this.#task.desk?.output?.read(query.after) ?? NO_OUTPUT;
+    return this.#task.extras?.output?.read(query.after) ?? NO_OUTPUT;
   }
 
   async history(query: { limit?: number | undefined } = {}): Promise<readonly TaskEvent[]> {

@@ -225,7 +225,7 @@ export abstract class Scope {
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
       isChild: (task: Task) => !homes.has(task) && this.isChild(task),
-      cancel: (task: Task, words: string) => (homes.get(task) ?? this.core).stop(task, "cancel", words),
+      cancel: (task: Task, reason: string) => (homes.get(task) ?? this.core).stop(task, "cancel", reason),
     };
   }
 

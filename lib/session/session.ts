@@ -38,7 +38,7 @@ export class NamedSession extends Scope implements Session {
     const acting = this.#acting();
     if (acting !== undefined) return acting.nextNotices(options);
     // The queue of the session is kept as long as its account.
-    this.core.ledger.use(this.id);
+    this.core.sessions.use(this.id);
     return nextBatch(this.core, this.id, undefined, options);
   }
 
@@ -66,7 +66,7 @@ export class NamedSession extends Scope implements Session {
   }
 
   usage(): Usage {
-    return this.core.ledger.of(this.id);
+    return this.core.sessions.of(this.id);
   }
 
   /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
@@ -78,7 +78,7 @@ export class NamedSession extends Scope implements Session {
   }
   /** D6: a session that was forgotten has lost its bounds. */
   #bound(bounds: SessionBounds): void {
-    const account = this.core.ledger.find(this.id) ?? this.core.ledger.use(this.id);
+    const account = this.core.sessions.find(this.id) ?? this.core.sessions.use(this.id);
     if (account.bounds === NO_BOUNDS) account.bounds = bounds;
   }
   protected override get homeSession(): string {

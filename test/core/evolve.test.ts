@@ -150,8 +150,8 @@ describe("any sequence of commands", () => {
       const goesOn = facts.some(({ type }) => type === "task.reattached");
       const isParked = facts.some(({ type }) => type === "task.parked");
       const triesAgain = facts.some(({ type }) => type === "task.retried");
-      if (goesOn || isParked) expect(before.stop.reason).toBe("shutdown");
-      if (triesAgain) expect(["timeout", "stalled"]).toContain(before.stop.reason);
+      if (goesOn || isParked) expect(before.stop.code).toBe("shutdown");
+      if (triesAgain) expect(["timeout", "stalled"]).toContain(before.stop.code);
       expect(after.stop).toBe(goesOn || isParked || triesAgain ? undefined : before.stop);
     });
   });

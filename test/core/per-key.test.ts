@@ -136,7 +136,7 @@ describe("many keys", () => {
         () => undefined,
       );
       for (let n = 0; n < keys; n++) for (const _ of ["runs", "waits"]) slots.enter(lane, new Item(`key ${n}`), 0);
-      expect([lane.held, lane.line.starts]).toEqual([keys, keys]);
+      expect([lane.held, lane.queue.starts]).toEqual([keys, keys]);
       const [runs, waits] = [new Item("other"), new Item("other")];
       Item.looks = 0;
       slots.enter(lane, runs, 0);

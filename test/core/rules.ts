@@ -51,7 +51,7 @@ export const block: Command = { type: "block", attempt: 1, blockedOn: [{ on: "me
 export const end: Command = { type: "end" };
 export const stop = (reason: StopReason, words = "enough"): Command => ({
   type: "stop",
-  stop: { reason, words, at: 1_500 },
+  stop: { code: reason, reason: words, at: 1_500 },
 });
 export const settle = (settled: Settled, living: readonly string[] = []): Command => ({
   type: "settle",

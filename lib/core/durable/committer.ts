@@ -35,7 +35,7 @@ export interface Cut {
   readonly apart: ReadonlyMap<string, Json>;
 }
 
-interface CommitterRooms {
+interface CommitterDeps {
   readonly store: TaskStore;
   readonly clock: Timekeeper;
   /** Every event up to `seq` is stored. */
@@ -75,7 +75,7 @@ interface Waiting {
 }
 
 export class Committer {
-  readonly #rooms: CommitterRooms;
+  readonly #deps: CommitterDeps;
   #pending: TaskEvent[] = [];
   #stored: number;
   /** `seq` of the newest event that was added. */
@@ -98,15 +98,15 @@ export class Committer {
   #deleting: Promise<void> | undefined;
 
   /** `seq` is the last one that is stored, `sinceSnapshot` how many events are behind the newest snapshot. */
-  constructor(rooms: CommitterRooms, seq: number, sinceSnapshot: number) {
-    this.#rooms = rooms;
+  constructor(deps: CommitterDeps, seq: number, sinceSnapshot: number) {
+    this.#deps = deps;
     this.#stored = seq;
     this.#added = seq;
     this.#sinceSnapshot = sinceSnapshot;
   }
 
   get store(): TaskStore {
-    return this.#rooms.store;
+    return this.#deps.store;
   }
 
   /** `seq` of the newest event that is stored. */
@@ -159,13 +159,13 @@ export class Committer {
     this.#isClosed = true;
     this.#hurry?.();
     for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
-    await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#rooms.store.close());
+    await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#deps.store.close());
   }
 
   async #within(ms: number, work: Promise<unknown>): Promise<void> {
     let alarm: Alarm | undefined;
     const isLate = new Promise<void>((resolve) => {
-      alarm = new Alarm(this.#rooms.clock, ms, resolve);
+      alarm = new Alarm(this.#deps.clock, ms, resolve);
     });
     try {
       await Promise.race([handled(work), isLate]);
@@ -189,7 +189,7 @@ export class Committer {
     try {
       await this.#commit(batch);
     } catch (error) {
-      if (isErrandError(error, "STORE_LOCKED")) return this.#rooms.onLost(error);
+      if (isErrandError(error, "STORE_LOCKED")) return this.#deps.onLost(error);
       this.#pending = batch.concat(this.#pending);
       await this.#failed(error);
     }
@@ -199,7 +199,7 @@ export class Committer {
   }
 
   async #commit(batch: readonly TaskEvent[]): Promise<void> {
-    const { store, snapshot, onStored } = this.#rooms;
+    const { store, snapshot, onStored } = this.#deps;
     const last = batch.at(-1);
     if (last === undefined) return;
     if (this.#isLost) {
@@ -220,7 +220,7 @@ export class Committer {
 
   /** D9: with its ids. Those that another journal has are not asked for again: their tasks wait for it. */
   async #append(batch: readonly TaskEvent[]): Promise<void> {
-    const { store, standbys, evictedIds } = this.#rooms;
+    const { store, standbys, evictedIds } = this.#deps;
     const ids = store.shared?.ids;
     if (ids === undefined || standbys === undefined) return store.append(batch);
     const refused = new Set<string>();
@@ -252,11 +252,11 @@ export class Committer {
 
   /** An id that was used again has an output that is wanted, whatever was to become of the one before. */
   async #putOutputs(outputs: ReadonlyMap<string, Json>): Promise<void> {
-    for (const id of outputs.keys()) this.#rooms.evictedOutputs.delete(id);
+    for (const id of outputs.keys()) this.#deps.evictedOutputs.delete(id);
     await this.#deleting;
     const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
     await Promise.all(
-      Array.from(outputs, ([taskId, output]) => limit(() => this.#rooms.store.putOutput(taskId, output))),
+      Array.from(outputs, ([taskId, output]) => limit(() => this.#deps.store.putOutput(taskId, output))),
     );
   }
 
@@ -269,7 +269,7 @@ export class Committer {
 
   /** D5: nothing is dropped. Tries again after a pause, which grows. */
   async #failed(error: unknown): Promise<void> {
-    const { clock, onFailed } = this.#rooms;
+    const { clock, onFailed } = this.#deps;
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
       ? error
       : new StoreUnavailableError(thrownInWords(error), { cause: error });
@@ -292,7 +292,7 @@ export class Committer {
   /** A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and before the next. */
   async absorb(journal: SeizedJournal, left: LeftBehind | undefined): Promise<void> {
     await this.#compacting;
-    const { json, seq } = this.#rooms.snapshot();
+    const { json, seq } = this.#deps.snapshot();
     const absorbed = journal.absorb(json, seq, left);
     this.#compacting = absorbed.then(
       () => undefined,
@@ -326,7 +326,7 @@ export class Committer {
   }
 
   async #compact(): Promise<void> {
-    const { store, snapshot, onFailed, onLost, evictedOutputs, evictedIds } = this.#rooms;
+    const { store, snapshot, onFailed, onLost, evictedOutputs, evictedIds } = this.#deps;
     this.#sinceSnapshot = 0;
     try {
       const evicted = [...evictedOutputs];
@@ -351,7 +351,7 @@ export class Committer {
   }
 
   async #delete(outputs: readonly string[], ids: readonly string[]): Promise<void> {
-    const { store } = this.#rooms;
+    const { store } = this.#deps;
     if (outputs.length > 0) await store.deleteOutputs(outputs);
     if (ids.length > 0) await store.shared?.ids?.forget(ids);
   }

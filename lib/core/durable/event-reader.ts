@@ -3,7 +3,7 @@
 // Owns a place in the journal. What the store keeps is read from it, a page ahead at most; from where the events of the recent past are
 // in memory, they are read there. A reader that falls behind goes back to the store.
 
-import type { Journal } from "../events/recent-events.js";
+import type { RecentEvents } from "../events/recent-events.js";
 import { type Source, Stream } from "../events/stream.js";
 import type { TaskEvent } from "../task/events.js";
 import { isApart, wholeOf } from "./large-outputs.js";
@@ -11,9 +11,9 @@ import type { TaskStore } from "./store.js";
 
 const PAGE = 256;
 
-interface ReaderRooms {
+interface ReaderDeps {
   readonly store: TaskStore;
-  readonly recent: Journal;
+  readonly recent: RecentEvents;
   /** `seq` of the newest that is stored. */
   readonly storedSeq: number;
   /** Resolves when the event of `seq` is stored. */
@@ -24,12 +24,12 @@ interface ReaderRooms {
 type Matches = (event: TaskEvent) => boolean;
 
 export function readEvents(
-  rooms: ReaderRooms,
+  deps: ReaderDeps,
   from: number | undefined,
   matches: Matches,
   signal: AbortSignal | undefined,
 ): Stream<TaskEvent> {
-  return new Stream(new EventReader(rooms, from, matches), signal);
+  return new Stream(new EventReader(deps, from, matches), signal);
 }
 
 /** The newest `limit` events of those that match, oldest first. */
@@ -48,7 +48,7 @@ export async function newestEvents(
 }
 
 class EventReader implements Source<TaskEvent> {
-  readonly #rooms: ReaderRooms;
+  readonly #deps: ReaderDeps;
   readonly #matches: Matches;
   /** The next one; not known before the first, when the oldest kept is wanted. */
   #seq: number | undefined;
@@ -59,14 +59,14 @@ class EventReader implements Source<TaskEvent> {
   #failure: { readonly error: unknown } | undefined;
   readonly #wakes = new Set<() => void>();
 
-  constructor(rooms: ReaderRooms, from: number | undefined, matches: Matches) {
-    this.#rooms = rooms;
+  constructor(deps: ReaderDeps, from: number | undefined, matches: Matches) {
+    this.#deps = deps;
     this.#seq = from;
     this.#matches = matches;
   }
 
   next(): { readonly value: TaskEvent } | undefined {
-    const { recent } = this.#rooms;
+    const { recent } = this.#deps;
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error;
       const isRecent = this.#page.length === 0 && this.#seq !== undefined && this.#seq >= recent.oldest;
@@ -82,12 +82,12 @@ class EventReader implements Source<TaskEvent> {
   }
 
   isOver(): boolean {
-    return this.#isLeft || (this.#rooms.isClosed() && !this.#isFetching);
+    return this.#isLeft || (this.#deps.isClosed() && !this.#isFetching);
   }
 
   listen(wake: () => void): () => void {
     this.#wakes.add(wake);
-    const unlisten = this.#rooms.recent.listen(wake);
+    const unlisten = this.#deps.recent.listen(wake);
     return () => {
       this.#wakes.delete(wake);
       unlisten();
@@ -121,7 +121,7 @@ class EventReader implements Source<TaskEvent> {
 
   /** Where the store has no more, and memory not yet, it is being stored; or it never will be, and the reader is done. */
   async #fetchPage(): Promise<void> {
-    const { store, recent, durable } = this.#rooms;
+    const { store, recent, durable } = this.#deps;
     this.#reading ??= store.read({ from: this.#seq })[Symbol.asyncIterator]();
     const page: TaskEvent[] = [];
     while (page.length < PAGE) {
@@ -136,7 +136,7 @@ class EventReader implements Source<TaskEvent> {
     if (page.length > 0) return;
     // A store that keeps nothing yet: the first is what was being stored when it was asked for.
     const { oldest } = recent;
-    this.#seq ??= Math.min(oldest, this.#rooms.storedSeq + 1);
+    this.#seq ??= Math.min(oldest, this.#deps.storedSeq + 1);
     if (this.#seq < oldest) await durable(oldest - 1).catch(() => (this.#isLeft = true));
   }
 }

@@ -8,7 +8,7 @@ import { isErrandError, type StoreLockedError } from "../task/errors.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
 import type { OtherJournal, SeizedJournal, SharedJournals } from "./store.js";
 
-interface LeaseRooms {
+interface LeaseDeps {
   readonly shared: SharedJournals;
   readonly clock: Timekeeper;
   /** Whether a free one has anything for this manager. */
@@ -24,7 +24,7 @@ const SIGNS_A_LEASE = 3;
 const TAKEN_A_PASS = 4;
 
 export class Lease {
-  readonly #rooms: LeaseRooms;
+  readonly #deps: LeaseDeps;
   readonly #everyMs: number;
   /** Seized, and not taken over yet. */
   #seized: SeizedJournal[] = [];
@@ -35,9 +35,9 @@ export class Lease {
   #isPassing = false;
   #isClosed = false;
 
-  constructor(rooms: LeaseRooms) {
-    this.#rooms = rooms;
-    this.#everyMs = rooms.shared.leaseMs / SIGNS_A_LEASE;
+  constructor(deps: LeaseDeps) {
+    this.#deps = deps;
+    this.#everyMs = deps.shared.leaseMs / SIGNS_A_LEASE;
   }
 
   /** Signs of life alone, from now on: reading a long journal, or asking kinds, may take longer than a lease. */
@@ -63,7 +63,7 @@ export class Lease {
 
   #wait(): void {
     if (this.#isClosed) return;
-    this.#alarm = new Alarm(this.#rooms.clock, this.#everyMs, () => {
+    this.#alarm = new Alarm(this.#deps.clock, this.#everyMs, () => {
       void this.#beat().then((isAlive) => {
         if (isAlive && this.#takes) void this.#pass();
         this.#wait();
@@ -74,7 +74,7 @@ export class Lease {
   /** Never rejects. Whether the journal of this process is still its own. */
   async #beat(): Promise<boolean> {
     try {
-      await this.#rooms.shared.heartbeat();
+      await this.#deps.shared.heartbeat();
       return !this.#isClosed;
     } catch (error) {
       this.#failed(error);
@@ -97,7 +97,7 @@ export class Lease {
   }
 
   #failed(error: unknown): void {
-    const { onFailed, onLost } = this.#rooms;
+    const { onFailed, onLost } = this.#deps;
     if (!isErrandError(error, "STORE_LOCKED")) onFailed(error);
     else if (!this.#isClosed) {
       this.close();
@@ -106,7 +106,7 @@ export class Lease {
   }
 
   async #seizeFree(): Promise<void> {
-    const { shared, isWanted } = this.#rooms;
+    const { shared, isWanted } = this.#deps;
     const isSeized = (name: string) => this.#seized.some((journal) => journal.name === name);
     const free = (await shared.others()).filter(({ name, isFree }) => isFree && !isSeized(name));
     for (const journal of free) {
@@ -118,7 +118,7 @@ export class Lease {
 
   async #takeOverSeized(): Promise<void> {
     for (let next = this.#seized[0]; next !== undefined && !this.#isClosed; next = this.#seized[0]) {
-      await this.#rooms.takeOver(next);
+      await this.#deps.takeOver(next);
       this.#seized.shift();
     }
   }

@@ -9,7 +9,7 @@ import { Stream } from "./stream.js";
 
 const EVENTS_KEPT = 10_000;
 
-export class Journal {
+export class RecentEvents {
   #events: TaskEvent[] = [];
   /** `seq` of the first of `#events`. */
   #oldest: number;

@@ -3,7 +3,7 @@
 // Sending and posting are commands to the loop; receiving is a wait. Who answers a question by message is sent to the inbox: only an
 // answer to the request resumes an asker, and an approval is never answered here (A5).
 
-import { deskOf } from "../live/extras.js";
+import { extrasOf } from "../live/extras.js";
 import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
 import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -19,7 +19,7 @@ import { ambientAttempt, waiterOf } from "../waits/ambient.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
 import type { Requests } from "./requests.js";
 
-interface MessageRooms {
+interface MessageDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
@@ -52,7 +52,7 @@ export class Messages {
   readonly #onSent: (task: Task) => void;
   readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor({ loop, waits, requests, ids, kindOf, onSent, onFailed }: MessageRooms) {
+  constructor({ loop, waits, requests, ids, kindOf, onSent, onFailed }: MessageDeps) {
     this.#onSent = onSent;
     this.#kindOf = kindOf;
     this.#onFailed = onFailed;
@@ -106,9 +106,9 @@ export class Messages {
 
   /** What was sent before its function ran is handed to its kind. */
   started(task: Task): void {
-    const { unsteered } = task.desk ?? {};
-    if (unsteered === undefined || task.desk === undefined) return;
-    task.desk.unsteered = undefined;
+    const { unsteered } = task.extras ?? {};
+    if (unsteered === undefined || task.extras === undefined) return;
+    task.extras.unsteered = undefined;
     for (const message of unsteered) void this.#steer(task, message);
   }
 
@@ -116,7 +116,7 @@ export class Messages {
   #steer(task: Task, message: Message): Promise<Steered> | undefined {
     const deliver = this.#kindOf(task)?.deliver;
     if (deliver === undefined) return undefined;
-    const desk = deskOf(task);
+    const desk = extrasOf(task);
     if (task.attempt === undefined) {
       desk.unsteered ??= [];
       desk.unsteered.push(message);
@@ -153,7 +153,7 @@ export class Messages {
     const command = { type: "post", attempt: attempt.number, message } as const;
     if (!this.#loop.writeOf(attempt, command)) return this.#waits.dropped(attempt);
     mailboxOf(task).add(message);
-    task.desk?.deadlines?.sign();
+    task.extras?.deadlines?.sign();
     return handled(this.#delivered(message));
   }
 
@@ -179,12 +179,12 @@ export class Messages {
     const unread = mailbox.takeUnread();
     const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: undefined }) };
     // Taken, and not delivered because its function was over, or the limit passed, first: it is unread.
-    const handingOf = (taken: Unread) => ({ taken: ignore, given: ignore, lost: () => mailbox.putBack(taken) });
+    const claimsOf = (taken: Unread) => ({ claim: ignore, commit: ignore, release: () => mailbox.putBack(taken) });
     if (unread !== undefined) {
       const { message, seq } = unread;
       return this.#waits.answer<Message | undefined>(waiter, () => message, {
         needs: seq,
-        handing: handingOf(unread),
+        handing: claimsOf(unread),
         signal,
         limit,
       });
@@ -198,7 +198,7 @@ export class Messages {
       (wait) => {
         const receiver: Receiver = {
           place: -1,
-          resolve: (taken: Unread) => wait.resolve(taken.message, handingOf(taken)),
+          resolve: (taken: Unread) => wait.resolve(taken.message, claimsOf(taken)),
           reject: (error: Error) => wait.reject(error),
         };
         mailbox.receivers.push(receiver);
@@ -226,7 +226,7 @@ export class Messages {
 }
 
 export function mailboxOf(task: Task): Mailbox {
-  const desk = deskOf(task);
+  const desk = extrasOf(task);
   desk.mailbox ??= new Mailbox();
   return desk.mailbox;
 }

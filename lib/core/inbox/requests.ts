@@ -6,7 +6,7 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Stream } from "../events/stream.js";
-import { deskOf } from "../live/extras.js";
+import { extrasOf } from "../live/extras.js";
 import { checkRequestFilter } from "../live/filter.js";
 import type { Attempt, OpenWait, Task } from "../live/task.js";
 import { TaskRequests } from "../live/task-requests.js";
@@ -92,7 +92,7 @@ interface Asked extends Opened {
   unasked: Set<() => void> | undefined;
 }
 
-interface RequestRooms {
+interface RequestDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly ids: Ids;
@@ -117,7 +117,7 @@ export class Requests implements Inbox {
   readonly #isKindMissing: (task: Task) => boolean;
   readonly #taskOf: (id: string) => Task | undefined;
 
-  constructor({ loop, waits, ids, isClosed, isKindMissing, taskOf }: RequestRooms) {
+  constructor({ loop, waits, ids, isClosed, isKindMissing, taskOf }: RequestDeps) {
     this.#isClosed = isClosed;
     this.#isKindMissing = isKindMissing;
     this.#taskOf = taskOf;
@@ -184,7 +184,7 @@ export class Requests implements Inbox {
 
   #findKeyed(task: Task, question: Question): Asked | undefined {
     if (question.key === undefined) return undefined;
-    const asked = this.#asked.get(task.desk?.requests?.ofKey(question.key) ?? "");
+    const asked = this.#asked.get(task.extras?.requests?.ofKey(question.key) ?? "");
     if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
     throw new IdConflictError(
       question.key,
@@ -273,7 +273,7 @@ export class Requests implements Inbox {
   /** The requests of one task are found without a walk over all others. */
   #among(isOpen: boolean, taskId: string | undefined): Iterable<Asked> {
     if (taskId === undefined) return isOpen ? this.#open : this.#asked.values();
-    const requests = this.#taskOf(taskId)?.desk?.requests;
+    const requests = this.#taskOf(taskId)?.extras?.requests;
     return this.#withIds(isOpen ? requests?.open : requests?.all);
   }
 
@@ -442,7 +442,7 @@ export class Requests implements Inbox {
 
   /** The requests that are open at the call: each may be closed meanwhile. */
   #openOf(task: Task): readonly Asked[] {
-    return this.#withIds(task.desk?.requests?.open);
+    return this.#withIds(task.extras?.requests?.open);
   }
 
   /** The attempt of `task` is over: nobody is there any more to hear an answer (A3, S4). */
@@ -460,7 +460,7 @@ export class Requests implements Inbox {
 
   /** The request of `task` that has this key, unless it was withdrawn. */
   keyed(task: Task, key: string): InboxRequest | undefined {
-    return this.#asked.get(task.desk?.requests?.ofKey(key) ?? "")?.request;
+    return this.#asked.get(task.extras?.requests?.ofKey(key) ?? "")?.request;
   }
 
   /** Withdraws what a remote asks no more: the request with the key `was`, and each that was left by an earlier process; not the one with `key`. */
@@ -531,7 +531,7 @@ export class Requests implements Inbox {
 
   /** The record of `task` is not kept any more. */
   forget(task: Task): void {
-    for (const id of task.desk?.requests?.all ?? []) this.#asked.delete(id);
+    for (const id of task.extras?.requests?.all ?? []) this.#asked.delete(id);
   }
 
   /** The manager is closed: who watches stops. */
@@ -548,7 +548,7 @@ function askedAgain(asked: Asked, schema: StandardSchemaV1 | undefined): void {
 }
 
 function requestsOf(task: Task): TaskRequests {
-  const desk = deskOf(task);
+  const desk = extrasOf(task);
   desk.requests ??= new TaskRequests();
   return desk.requests;
 }

@@ -59,7 +59,7 @@ export class Kinds {
   retryOf(task: Task): RetryPolicy | undefined {
     const { retry } = task.traits.limits ?? {};
     if (retry === undefined) return this.of(task)?.retry;
-    const { retryIf, backoffOf } = task.desk?.retryHooks ?? NO_HOOKS;
+    const { retryIf, backoffOf } = task.extras?.retryHooks ?? NO_HOOKS;
     return { limits: retry, retryIf, backoffOf };
   }
 

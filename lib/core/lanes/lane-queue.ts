@@ -8,14 +8,14 @@ import { Heap, isBefore, type Ranked } from "../values/heap.js";
 import { RankQueue } from "./rank-queue.js";
 
 /** Anything that can stand in a line. */
-export interface Standing extends Ranked {
+export interface QueueEntry extends Ranked {
   readonly laneKey: string | undefined;
   /** A started task on its way back from a wait. */
   readonly isResume: boolean;
 }
 
 /** The bounds of the keys of a lane, beside those of the lane itself. */
-export interface KeyBounds<S extends Standing> {
+export interface KeyBounds<S extends QueueEntry> {
   /** Some key may be at a bound. */
   readonly isBounding: boolean;
   hasSlot(key: string | undefined): boolean;
@@ -35,7 +35,7 @@ class Place<T> implements Ranked {
   }
 }
 
-class Turn<S extends Standing> {
+class KeyQueue<S extends QueueEntry> {
   readonly key: string | undefined;
   readonly starts = new RankQueue<S>();
   readonly resumes = new RankQueue<S>();
@@ -45,9 +45,9 @@ class Turn<S extends Standing> {
   mayStart = false;
   /** The instant until which the key's rate holds its first start back, so far as is known. */
   dueAt: number | undefined;
-  readonly open = new Place<Turn<S>>(this);
-  readonly back = new Place<Turn<S>>(this);
-  readonly due = new Place<Turn<S>>(this);
+  readonly open = new Place<KeyQueue<S>>(this);
+  readonly back = new Place<KeyQueue<S>>(this);
+  readonly due = new Place<KeyQueue<S>>(this);
 
   constructor(key: string | undefined, turn: number) {
     this.key = key;
@@ -67,13 +67,13 @@ class Turn<S extends Standing> {
   }
 }
 
-export class Line<S extends Standing> {
-  readonly #turns = new Map<string | undefined, Turn<S>>();
+export class LaneQueue<S extends QueueEntry> {
+  readonly #keys = new Map<string | undefined, KeyQueue<S>>();
   readonly #bounds: KeyBounds<S>;
   /** Turns of which something may go; those of which something may come back; those that wait for their key's rate, by instant. */
-  readonly #open = new Heap<Place<Turn<S>>>();
-  readonly #back = new Heap<Place<Turn<S>>>();
-  readonly #due = new Heap<Place<Turn<S>>>();
+  readonly #open = new Heap<Place<KeyQueue<S>>>();
+  readonly #back = new Heap<Place<KeyQueue<S>>>();
+  readonly #due = new Heap<Place<KeyQueue<S>>>();
   #lastTurn = 0;
   #starts = 0;
   #resumes = 0;
@@ -92,13 +92,13 @@ export class Line<S extends Standing> {
 
   /** The line has no item that may go, and none of `key`. */
   isClear(key: string | undefined): boolean {
-    return this.size === 0 || (this.#open.size === 0 && !this.#turns.has(key));
+    return this.size === 0 || (this.#open.size === 0 && !this.#keys.has(key));
   }
 
   add(item: S): void {
     const key = item.laneKey;
-    let turn = this.#turns.get(key);
-    if (turn === undefined) this.#turns.set(key, (turn = new Turn(key, ++this.#lastTurn)));
+    let turn = this.#keys.get(key);
+    if (turn === undefined) this.#keys.set(key, (turn = new KeyQueue(key, ++this.#lastTurn)));
     turn.queueOf(item.isResume).add(item);
     if (item.isResume) this.#resumes++;
     else this.#starts++;
@@ -106,12 +106,12 @@ export class Line<S extends Standing> {
   }
 
   remove(item: S): void {
-    const turn = this.#turns.get(item.laneKey);
+    const turn = this.#keys.get(item.laneKey);
     if (turn === undefined) return;
     turn.queueOf(item.isResume).remove(item);
     if (item.isResume) this.#resumes--;
     else this.#starts--;
-    if (turn.starts.size === 0 && turn.resumes.size === 0) this.#turns.delete(item.laneKey);
+    if (turn.starts.size === 0 && turn.resumes.size === 0) this.#keys.delete(item.laneKey);
     this.#settle(turn);
   }
 
@@ -123,8 +123,8 @@ export class Line<S extends Standing> {
   /** Takes out whose turn it is; its key goes to the back. */
   take(item: S): void {
     this.remove(item);
-    if (this.#turns.size < 2) return;
-    const turn = this.#turns.get(item.laneKey);
+    if (this.#keys.size < 2) return;
+    const turn = this.#keys.get(item.laneKey);
     if (turn === undefined) return;
     turn.turn = ++this.#lastTurn;
     this.#settle(turn);
@@ -134,13 +134,13 @@ export class Line<S extends Standing> {
 
   /** Called when the bounds of `key` have changed. */
   changed(key: string | undefined): void {
-    const turn = this.#turns.get(key);
+    const turn = this.#keys.get(key);
     if (turn !== undefined) this.#settle(turn);
   }
 
   /** Called when the bounds of every key have changed. */
   allChanged(): void {
-    for (const turn of this.#turns.values()) this.#settle(turn);
+    for (const turn of this.#keys.values()) this.#settle(turn);
   }
 
   /** The rate of the first key that it holds back lets a start go at this instant. */
@@ -160,17 +160,17 @@ export class Line<S extends Standing> {
 
   /** Instant until which the rate of `key` holds it back, as far as is known; `undefined`: it does not. */
   heldUntil(key: string | undefined): number | undefined {
-    return this.#turns.get(key)?.dueAt;
+    return this.#keys.get(key)?.dueAt;
   }
 
   /** Starts that wait for the rate of their key. */
   get heldBack(): number {
     let held = 0;
-    for (const turn of this.#turns.values()) if (turn.dueAt !== undefined) held += turn.starts.size;
+    for (const turn of this.#keys.values()) if (turn.dueAt !== undefined) held += turn.starts.size;
     return held;
   }
 
-  #settle(turn: Turn<S>): void {
+  #settle(turn: KeyQueue<S>): void {
     const { key, resumes } = turn;
     const { isBounding } = this.#bounds;
     const isOpen = !isBounding || this.#bounds.hasSlot(key);

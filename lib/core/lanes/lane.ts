@@ -9,7 +9,7 @@ import { Alarm, type Timekeeper } from "../time/clock.js";
 import { DRIFT_MS } from "../time/instants.js";
 import { type KeyRules, LaneKeys, NO_KEY_RULES } from "./lane-keys.js";
 import type { LaneChange, LaneOptions } from "./lane-options.js";
-import { type KeyBounds, Line, type Standing } from "./lane-queue.js";
+import { type KeyBounds, LaneQueue, type QueueEntry } from "./lane-queue.js";
 import { RateLimiter, rulesOf, Start, type WindowRule } from "./rate-limiter.js";
 
 /** One window of a lane, as it is now. */
@@ -51,7 +51,7 @@ export interface Queuing {
   queued: number;
 }
 
-export interface Slotted extends Standing {
+export interface Slotted extends QueueEntry {
   holdsSlot: boolean;
   /** `undefined`: of no session. */
   readonly account: Queuing | undefined;
@@ -64,7 +64,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   readonly name: string;
   readonly agingMs: number;
   readonly holdAbandoned: boolean;
-  readonly line = new Line<S>(this);
+  readonly queue = new LaneQueue<S>(this);
   readonly keys = new LaneKeys();
   concurrency: number;
   held = 0;
@@ -100,7 +100,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (perKey !== undefined) this.keys.setRules(changed(this.keys.rules, perKey), this.#now());
     this.isRated = this.#limiter !== undefined || this.keys.isRated;
     this.isBounding = this.keys.isBounding;
-    this.line.allChanged();
+    this.queue.allChanged();
   }
 
   #setWindows(rules: readonly WindowRule[]): void {
@@ -128,16 +128,16 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   next(): S | undefined {
     if (this.held >= this.concurrency) return undefined;
     const isOpen = !this.paused;
-    if (this.isRated) this.line.wake(this.#now());
-    const first = this.line.first(isOpen);
+    if (this.isRated) this.queue.wake(this.#now());
+    const first = this.queue.first(isOpen);
     if (first === undefined || first.isResume || this.#allows(first.weight)) return first;
-    return this.line.first(false);
+    return this.queue.first(false);
   }
 
   /** Whether `item`, which stands in no line, goes before everybody who does. Were a slot free in the manager. */
   isFree(item: Pick<Slotted, "laneKey" | "isResume" | "weight">): boolean {
     const { laneKey, isResume, weight } = item;
-    if (this.held >= this.concurrency || !this.line.isClear(laneKey) || !this.keys.hasSlot(laneKey)) return false;
+    if (this.held >= this.concurrency || !this.queue.isClear(laneKey) || !this.keys.hasSlot(laneKey)) return false;
     if (isResume) return true;
     if (this.paused) return false;
     return !this.isRated || (this.#allows(weight) && this.keys.allows(laneKey, weight, this.#now()));
@@ -145,7 +145,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   /** How many starts that say nothing of themselves would go at once. */
   get startable(): number {
-    if (this.paused || this.held >= this.concurrency || !this.line.isClear(undefined)) return 0;
+    if (this.paused || this.held >= this.concurrency || !this.queue.isClear(undefined)) return 0;
     const free = this.concurrency - this.held;
     return this.#limiter === undefined ? free : Math.min(free, this.#limiter.room(this.#now()));
   }
@@ -190,7 +190,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.#limiter?.happened(start);
     this.keys.happened(start);
     this.#keyChanged(start.key);
-    if (this.line.starts > 0) this.arm();
+    if (this.queue.starts > 0) this.arm();
   }
 
   /** `item` has given its slot back. A grant that did not start counts for nothing. */
@@ -209,7 +209,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   }
 
   #keyChanged(key: string | undefined): void {
-    if (key !== undefined && this.isBounding) this.line.changed(key);
+    if (key !== undefined && this.isBounding) this.queue.changed(key);
   }
 
   /** Records the tokens that the attempt of `start` has used so far. */
@@ -248,7 +248,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   /** Whoever is first in line is called for when he may start, and nothing is called for when nobody waits for that. */
   arm(): void {
     if (!this.isRated && this.#pausedUntil === undefined && this.#alarm === undefined) return;
-    if ((this.line.starts === 0 && !this.#isSought) || this.held >= this.concurrency) return this.disarm();
+    if ((this.queue.starts === 0 && !this.#isSought) || this.held >= this.concurrency) return this.disarm();
     if (this.paused) return this.#ring(this.#pausedUntil ?? Number.POSITIVE_INFINITY, true);
     this.#ring(this.#dueAt() ?? Number.POSITIVE_INFINITY, false);
   }
@@ -289,12 +289,12 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   /** When the rate lets the next one start whom it holds back now: `undefined` when it holds nobody, or when that is not known yet. */
   #dueAt(): number | undefined {
-    const first = this.line.first(true);
+    const first = this.queue.first(true);
     const weight = first?.isResume ? undefined : first?.weight;
     const now = this.#now();
     const isHeld = (first !== undefined || this.#isSought) && !this.#allows(weight);
     const laneAt = isHeld ? this.#limiter?.dueAt(weight, now) : undefined;
-    const keyAt = this.line.dueAt;
+    const keyAt = this.queue.dueAt;
     return laneAt === undefined || keyAt === undefined ? (laneAt ?? keyAt) : Math.min(laneAt, keyAt);
   }
 
@@ -302,14 +302,14 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   /** An item in line may wait for the rate: what its record says of that changes by itself. */
   get isTimed(): boolean {
-    return this.isRated && this.line.starts > 0;
+    return this.isRated && this.queue.starts > 0;
   }
 
   /** Instant until which the rate holds `item` back, in epoch milliseconds; `undefined`: it does not, or `item` stands in no line. */
   heldUntil(item: S): number | undefined {
     if (!this.isRated || item.place < 0 || item.isResume || this.paused) return undefined;
-    const keyAt = this.line.heldUntil(item.laneKey);
-    const first = this.line.first(true);
+    const keyAt = this.queue.heldUntil(item.laneKey);
+    const first = this.queue.first(true);
     const now = this.#now();
     if (keyAt !== undefined) return this.#instant(keyAt, now, this.keys.rules.windows);
     if (this.#limiter === undefined || first === undefined || first.isResume || this.#allows(first.weight))
@@ -331,7 +331,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
       ...(concurrency === Infinity ? {} : { concurrency }),
       held,
       ...(concurrency === Infinity ? {} : { free: Math.max(0, concurrency - held) }),
-      queued: this.line.starts,
+      queued: this.queue.starts,
       paused,
       ...(paused && this.#pausedUntil !== Infinity && this.#pausedUntil !== undefined
         ? { resumesAt: this.#pausedUntil }
@@ -342,9 +342,9 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   #rateStats(): NonNullable<LaneStats["rate"]> {
     const now = this.#now();
-    const first = this.line.first(true);
+    const first = this.queue.first(true);
     const isHeld = first !== undefined && !first.isResume && !this.#allows(first.weight);
-    const waiting = this.paused ? 0 : isHeld ? this.line.starts : this.line.heldBack;
+    const waiting = this.paused ? 0 : isHeld ? this.queue.starts : this.queue.heldBack;
     const nextAt = waiting === 0 ? undefined : this.#dueAt();
     return {
       windows: (this.#limiter?.used(now) ?? []).map(({ limit, ...window }) =>
@@ -375,7 +375,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     for (const start of starts) start.at = Math.min((start.at ?? now) - apart, now);
     this.#limiter?.restore(starts, now);
     this.keys.restore(starts, now);
-    this.line.allChanged();
+    this.queue.allChanged();
   }
 }
 

@@ -96,7 +96,7 @@ export class Slots<S extends Slotted> {
       this.#grant(lane, item);
       return;
     }
-    lane.line.add(item);
+    lane.queue.add(item);
     if (!isResume) this.#count(item, 1);
     this.promote();
   }
@@ -110,7 +110,7 @@ export class Slots<S extends Slotted> {
 
   #takeBack(lane: Lane<S>, item: S): void {
     this.#free(lane, item);
-    lane.line.add(item);
+    lane.queue.add(item);
     this.#count(item, 1);
   }
 
@@ -124,13 +124,13 @@ export class Slots<S extends Slotted> {
     const { start } = item;
     if (start === undefined || !lane.isRated) return;
     lane.used(start, (start.tokens ?? 0) + tokens);
-    if (lane.line.starts > 0) this.promote();
+    if (lane.queue.starts > 0) this.promote();
   }
 
   /** Leaves the line without a slot. Nothing when it stands in none. */
   leave(lane: Lane<S>, item: S): void {
     if (item.place < 0) return;
-    lane.line.remove(item);
+    lane.queue.remove(item);
     if (item.isResume) return;
     this.#count(item, -1);
     // The next one may weigh less.
@@ -211,7 +211,7 @@ export class Slots<S extends Slotted> {
         lane.arm();
       } else {
         refused = 0;
-        lane.line.take(item);
+        lane.queue.take(item);
         if (!item.isResume) this.#count(item, -1);
         this.#grant(lane, item);
       }

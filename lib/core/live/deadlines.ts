@@ -19,7 +19,7 @@ interface DeadlineOptions {
 export class Deadlines {
   readonly #clock: Timekeeper;
   readonly #options: DeadlineOptions;
-  readonly #onPassed: (reason: StopReason, words: string) => void;
+  readonly #onPassed: (code: StopReason, reason: string) => void;
   readonly #total: Alarm | undefined;
   #timeout: Alarm | undefined;
   #stall: Alarm | undefined;
@@ -31,7 +31,7 @@ export class Deadlines {
   #signs = 0;
   #lastSignAt = 0;
 
-  constructor(clock: Timekeeper, options: DeadlineOptions, onPassed: (reason: StopReason, words: string) => void) {
+  constructor(clock: Timekeeper, options: DeadlineOptions, onPassed: (code: StopReason, reason: string) => void) {
     this.#clock = clock;
     this.#options = options;
     this.#onPassed = onPassed;
@@ -40,8 +40,8 @@ export class Deadlines {
     if (total !== undefined) this.#total = Alarm.within(clock, total.ms, total.at, () => this.#pass("total_timeout"));
   }
 
-  #pass(reason: StopReason, words: string = reason): void {
-    this.#onPassed(reason, words);
+  #pass(code: StopReason, reason: string = code): void {
+    this.#onPassed(code, reason);
   }
 
   /** The task is `running`, from now on. The first time in an attempt is its start. */

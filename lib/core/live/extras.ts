@@ -9,7 +9,7 @@ import type { Mailbox } from "./mailbox.js";
 import type { OutputRing } from "./output-ring.js";
 import type { TaskRequests } from "./task-requests.js";
 
-export interface Desk {
+export interface Extras {
   mailbox?: Mailbox;
   /** Messages that its kind is handed when its function runs. */
   unsteered?: Message[] | undefined;
@@ -28,12 +28,12 @@ export interface Desk {
   /** A process died with it: from now on its start is stored before its function is called. */
   startsStored?: true;
   /** Until its next attempt stands in line. */
-  pause?: { cancel(): void } | undefined;
+  retryDelay?: { cancel(): void } | undefined;
   /** Stops following the signal given to `spawn`. */
   unfollow?: () => void;
 }
 
-export function deskOf(task: { desk: Desk | undefined }): Desk {
-  task.desk ??= {};
-  return task.desk;
+export function extrasOf(task: { extras: Extras | undefined }): Extras {
+  task.extras ??= {};
+  return task.extras;
 }

@@ -5,7 +5,7 @@ import type { Link, Task, Watcher } from "./task.js";
 import { unwatch, watch } from "./watchers.js";
 
 /** Lasts until the next attempt may stand in line: `ms` have passed or it is `at` (C7), and `below` are over. */
-export class Pause implements Watcher {
+export class RetryDelay implements Watcher {
   readonly waiting = undefined;
   readonly #alarm: Alarm;
   readonly #links: Link[] = [];

@@ -16,7 +16,7 @@ export interface StoredSession extends Usage {
   readonly idleSince?: number;
 }
 
-export class Ledger {
+export class SessionUsage {
   readonly #accounts = new Map<string, SessionAccount>();
   /** Accounts without kept tasks, the longest idle first. */
   readonly #idle = new Fifo<SessionAccount>();
@@ -77,7 +77,7 @@ export class Ledger {
   }
 
   /** The record of `task` is kept, from now on. */
-  made(task: Task): void {
+  spawned(task: Task): void {
     const { sessionId } = task;
     if (sessionId === undefined) return;
     const account = this.#open(sessionId);

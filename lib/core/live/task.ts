@@ -15,7 +15,7 @@ import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
 import type { Timekeeper } from "../time/clock.js";
-import { type Desk, deskOf } from "./extras.js";
+import { type Extras, extrasOf } from "./extras.js";
 import type { Grace } from "./grace.js";
 import type { Noticed } from "./notice-queue.js";
 import type { SessionAccount } from "./session-account.js";
@@ -138,7 +138,7 @@ export class Task implements TaskSpec, Slotted {
   claims = 0;
 
   // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
-  desk: Desk | undefined;
+  extras: Extras | undefined;
 
   constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, kind, context }: Spawned) {
     this.id = id;
@@ -172,10 +172,10 @@ export class Task implements TaskSpec, Slotted {
     return this.traits.weight;
   }
   get start(): Start | undefined {
-    return this.desk?.start;
+    return this.extras?.start;
   }
   set start(start: Start | undefined) {
-    if (start !== undefined || this.desk !== undefined) deskOf(this).start = start;
+    if (start !== undefined || this.extras !== undefined) extrasOf(this).start = start;
   }
   /** A started task stands in line for the way back from its wait. */
   get isResume(): boolean {
@@ -204,7 +204,7 @@ export class Task implements TaskSpec, Slotted {
     const untilAt = this.heldUntil;
     if (untilAt === undefined) return this.decidedRecord;
     const { decidedRecord } = this;
-    const extras = deskOf(this);
+    const extras = extrasOf(this);
     if (extras.rateRecord?.untilAt !== untilAt || extras.rateRecord.of !== decidedRecord) {
       const blockedOn = Object.freeze([Object.freeze({ on: "rate", untilAt } as const)]);
       extras.rateRecord = { untilAt, of: decidedRecord, record: Object.freeze({ ...decidedRecord, blockedOn }) };
@@ -262,26 +262,26 @@ export class Task implements TaskSpec, Slotted {
 }
 
 /** What a wait gives may be news that nobody else need tell of (N2): who keeps account of that is told what becomes of it. */
-export interface Handing {
+export interface Claims {
   /** It is decided. */
-  taken(): void;
+  claim(): void;
   /** It was given. */
-  given(): void;
+  commit(): void;
   /** It was not: the wait was stopped first. */
-  lost(): void;
+  release(): void;
 }
 
 /** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
 export interface OpenWait<T> {
-  resolve(value: T, handing?: Handing): void;
-  reject(error: unknown, handing?: Handing): void;
+  resolve(value: T, handing?: Claims): void;
+  reject(error: unknown, handing?: Claims): void;
 }
 
 /** A limit that ends a wait before what the wait is for (W2). The value reports only what is stored. */
 export interface Limit<T> {
   /** Milliseconds. */
   readonly ms: number;
-  readonly late: () => { readonly value: T; readonly handing?: Handing | undefined };
+  readonly late: () => { readonly value: T; readonly handing?: Claims | undefined };
 }
 
 /** A manager whose tasks a wait reports, which may be another than the one that keeps the wait. */

@@ -22,7 +22,7 @@ export function outcomeRead(task: Task): void {
   if (task.state.status === "failed") keepers.get(task)?.forget(task);
 }
 
-interface UnreadRooms {
+interface UnreadDeps {
   readonly clock: Timekeeper;
   readonly logger: GuardedLogger;
   /** A listener of `task.failed` hears of each: it is the caller's report. */
@@ -34,20 +34,20 @@ interface UnreadRooms {
 }
 
 export class UnreadFailures {
-  readonly #rooms: UnreadRooms;
+  readonly #deps: UnreadDeps;
   /** When each ended, on the monotonic clock; the oldest first. */
   readonly #since = new Map<Task, number>();
   /** Failures that are still a notice for a loop. */
   readonly #noticed = new Set<Task>();
   #alarm: Alarm | undefined;
 
-  constructor(rooms: UnreadRooms) {
-    this.#rooms = rooms;
+  constructor(deps: UnreadDeps) {
+    this.#deps = deps;
   }
 
   /** `task` has ended in this process. */
   ended(task: Task): void {
-    const { clock, logger, isHeard } = this.#rooms;
+    const { clock, logger, isHeard } = this.#deps;
     if (task.state.status !== "failed" || task.isAttached || !logger.isHeard || isHeard()) return;
     keepers.set(task, this);
     this.#since.set(task, clock.monotonic());
@@ -70,16 +70,16 @@ export class UnreadFailures {
 
   readonly #look = (): void => {
     this.#alarm = undefined;
-    const now = this.#rooms.clock.monotonic();
+    const now = this.#deps.clock.monotonic();
     for (const [task, since] of this.#since) {
       const left = since + UNREAD_MS - now;
       if (left > 0) {
-        this.#alarm = new Alarm(this.#rooms.clock, left, this.#look).unref();
+        this.#alarm = new Alarm(this.#deps.clock, left, this.#look).unref();
         return;
       }
       this.#since.delete(task);
       // At the end of the map, where this loop comes to it as to one that has just ended.
-      if (!this.#rooms.hasStored(task)) this.#since.set(task, now);
+      if (!this.#deps.hasStored(task)) this.#since.set(task, now);
       else if (isNoticed(task)) this.#noticed.add(task);
       else this.#report(task);
     }
@@ -90,9 +90,9 @@ export class UnreadFailures {
   close(): void {
     for (const task of [...this.#since.keys(), ...this.#noticed]) {
       this.forget(task);
-      if (!(isNoticed(task) && this.#rooms.hasStore())) this.#report(task);
+      if (!(isNoticed(task) && this.#deps.hasStore())) this.#report(task);
     }
-    this.#rooms.logger.flush();
+    this.#deps.logger.flush();
   }
 
   #report(task: Task): void {
@@ -103,7 +103,7 @@ export class UnreadFailures {
     const name = details.title === undefined ? idInWords(task.id) : `${idInWords(task.id)} (${details.title})`;
     // On one line: whoever threw it chose the text.
     const words = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;
-    this.#rooms.logger.warn(cutTo(words.replaceAll(/\p{Cc}+/gu, " "), MOST_SAID), {
+    this.#deps.logger.warn(cutTo(words.replaceAll(/\p{Cc}+/gu, " "), MOST_SAID), {
       taskId: task.id,
       error: error.cause ?? error,
     });

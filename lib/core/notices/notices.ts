@@ -32,7 +32,7 @@ export interface NoticeOptions extends WaitOptions {
   coalesceMs?: number | undefined;
 }
 
-interface NoticeRooms {
+interface NoticeDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly isClosed: () => boolean;
@@ -45,7 +45,7 @@ interface NoticeRooms {
 }
 
 export class Notices {
-  readonly #rooms: NoticeRooms;
+  readonly #deps: NoticeDeps;
   readonly #queues = new NoticeQueues();
   /** Queues at which a caller waits. */
   readonly #read = new Set<Queue>();
@@ -53,8 +53,8 @@ export class Notices {
   /** Of a takeover that is under way. */
   #untaken: Set<string> | undefined;
 
-  constructor(rooms: NoticeRooms) {
-    this.#rooms = rooms;
+  constructor(deps: NoticeDeps) {
+    this.#deps = deps;
   }
 
   /** A caller asks, or has asked, for the notices of `owner`. */
@@ -83,7 +83,7 @@ export class Notices {
     { timeoutMs, coalesceMs = 0, signal }: NoticeOptions,
     choose: (ready: ReadyNotices) => C,
   ): Promise<C | undefined> {
-    const { loop, waits } = this.#rooms;
+    const { loop, waits } = this.#deps;
     const attempt = waiterOf(context);
     const refused =
       context === undefined
@@ -146,7 +146,7 @@ export class Notices {
     queue.lastGiven = newest;
     if (queue.timesGiven !== STORM) return;
     const whose = typeof queue.owner === "string" ? `session ${queue.owner}` : `task ${queue.owner.id}`;
-    this.#rooms.warn(
+    this.#deps.warn(
       `The loop of ${whose} has had the same notices ${STORM} times: call ack() on a batch once it is used`,
     );
   }
@@ -155,14 +155,14 @@ export class Notices {
   acknowledge(notices: readonly TaskNotice[]): void {
     const ids = new Map<Task, string[]>();
     for (const { task, id, what, place } of notices) {
-      if (what.type === "message.sent") task.desk?.mailbox?.read(what.message);
+      if (what.type === "message.sent") task.extras?.mailbox?.read(what.message);
       if (task.noticed === undefined || place < 0) continue;
       const known = ids.get(task);
       if (known === undefined) ids.set(task, [id]);
       else known.push(id);
     }
-    if (ids.size > 0 && this.#rooms.isClosed()) throw new ManagerClosedError("nothing is acknowledged any more");
-    for (const [task, acknowledged] of ids) this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged } });
+    if (ids.size > 0 && this.#deps.isClosed()) throw new ManagerClosedError("nothing is acknowledged any more");
+    for (const [task, acknowledged] of ids) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
   // ── what a wait has told already (N2) ────────────────────────────────────
@@ -191,9 +191,9 @@ export class Notices {
   handed(task: Task): void {
     task.handed();
     const { noticed } = task;
-    if (noticed === undefined || this.#rooms.isClosed()) return;
+    if (noticed === undefined || this.#deps.isClosed()) return;
     const acknowledged = noticed.ends.map(({ id }) => id);
-    if (acknowledged.length > 0) this.#rooms.loop.apply(task, { type: "update", patch: { acknowledged } });
+    if (acknowledged.length > 0) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
   /** It is for the loop of `task`, should that wait. */
@@ -274,7 +274,7 @@ export class Notices {
 
   #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
-    if (noticed.size === 0) this.#rooms.onTold(task);
+    if (noticed.size === 0) this.#deps.onTold(task);
     this.#lookAbove(noticed.queue);
   }
 
@@ -282,7 +282,7 @@ export class Notices {
   #beginReading(owner: NoticeOwner, context: Attempt | undefined): void {
     this.#queues.of(owner).isRead = true;
     if (typeof owner === "string" || context === undefined || owner.state.details.readsNotices) return;
-    this.#rooms.loop.write(owner, { type: "update", attempt: context.number, patch: { readsNotices: true } });
+    this.#deps.loop.write(owner, { type: "update", attempt: context.number, patch: { readsNotices: true } });
     const handed = [...childrenOf(owner)].filter((child) => child.isHanded);
     for (const child of handed) this.handed(child);
   }
@@ -336,13 +336,13 @@ export class Notices {
   #forget(task: Task): void {
     if (task.noticed === undefined) return;
     task.noticed = undefined;
-    this.#rooms.onTold(task);
+    this.#deps.onTold(task);
   }
 
   // ── telling ──────────────────────────────────────────────────────────────
 
   #ready(queue: Queue): ReadyNotices {
-    const { storedSeq } = this.#rooms.loop;
+    const { storedSeq } = this.#deps.loop;
     return new ReadyNotices(queue, (notice) => notice.seq <= storedSeq && !this.#isKeptBack(notice));
   }
 
@@ -355,7 +355,7 @@ export class Notices {
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
     if (hasAny(queue)) return true;
     for (const source of queue.sources) {
-      if (this.#rooms.isParked(source)) continue;
+      if (this.#deps.isParked(source)) continue;
       if (waiting === undefined || needsNoSearch(waiting, source)) return true;
       if (findCycle(waiting, (task) => task === source) === undefined) return true;
     }
@@ -374,7 +374,7 @@ export class Notices {
   #look(queue: Queue): void {
     if (queue.readers.size === 0 || queue.isLooking) return;
     queue.isLooking = true;
-    this.#rooms.loop.call(() => {
+    this.#deps.loop.call(() => {
       // What comes from now on is stored later, and looked at then.
       queue.isLooking = false;
       if (queue.isTelling) return;
@@ -398,7 +398,7 @@ export class Notices {
 
   #tell(queue: Queue, reader: Reader): void {
     if (reader.coalesceMs === 0) return reader.give();
-    reader.company ??= new Alarm(this.#rooms.loop.clock, reader.coalesceMs, () => {
+    reader.company ??= new Alarm(this.#deps.loop.clock, reader.coalesceMs, () => {
       reader.company = undefined;
       // A wait may have given them meanwhile.
       if (!this.#ready(queue).isEmpty) reader.give();
@@ -415,7 +415,7 @@ function tasksOf(notices: readonly TaskNotice[]): ReadonlyMap<string, Task> {
 
 /** A notice, or a message for the task whose loop it is; delivered or not. */
 function hasAny({ size, owner }: Queue): boolean {
-  return size > 0 || (typeof owner !== "string" && owner.desk?.mailbox?.hasUnread === true);
+  return size > 0 || (typeof owner !== "string" && owner.extras?.mailbox?.hasUnread === true);
 }
 
 function endOf({ state }: Task): Happening {

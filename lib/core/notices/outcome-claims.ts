@@ -2,7 +2,7 @@
 //
 // From the moment a wait is decided until it is over, its owner's notices leave those outcomes out; given, they are acknowledged.
 
-import type { Attempt, Handing, Task } from "../live/task.js";
+import type { Attempt, Claims, Task } from "../live/task.js";
 import { outcomeRead } from "../live/unread.js";
 import type { Notices } from "./notices.js";
 
@@ -16,7 +16,7 @@ export interface Receiver {
   readonly noticesOf: (task: Task) => Notices;
 }
 
-export class Handout implements Handing {
+export class OutcomeClaims implements Claims {
   readonly #receiver: Receiver;
   readonly #ended: readonly Task[];
   #claimed: readonly Task[] = [];
@@ -26,13 +26,13 @@ export class Handout implements Handing {
     this.#ended = ended;
   }
 
-  taken(): void {
+  claim(): void {
     const { attempt, sessionOf, noticesOf } = this.#receiver;
     this.#claimed = this.#ended.filter((task) => noticesOf(task).isOwners(task, attempt, sessionOf(task)));
     for (const task of this.#claimed) noticesOf(task).claim(task);
   }
 
-  given(): void {
+  commit(): void {
     for (const task of this.#ended) outcomeRead(task);
     for (const task of this.#claimed) {
       const notices = this.#receiver.noticesOf(task);
@@ -41,7 +41,7 @@ export class Handout implements Handing {
     }
   }
 
-  lost(): void {
+  release(): void {
     for (const task of this.#claimed) this.#receiver.noticesOf(task).unclaim(task);
   }
 }

@@ -44,7 +44,7 @@ export class ReadyNotices {
 /** Messages to the task whose loop the owner is, that nothing has received. They are kept where messages are kept. */
 function* messagesFor({ owner }: Queue): Generator<TaskNotice> {
   if (typeof owner === "string") return;
-  for (const { message, seq } of owner.desk?.mailbox?.unread() ?? []) {
+  for (const { message, seq } of owner.extras?.mailbox?.unread() ?? []) {
     const what = { type: "message.sent", message } as const;
     yield new PendingNotice({ id: message.id, task: owner, at: message.createdAt, seq, what }, 0);
   }

@@ -5,12 +5,12 @@
 // begins (L3).
 
 import type { Owner, Requests } from "../inbox/requests.js";
-import type { Attempt, Handing, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
+import type { Attempt, Claims, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
 import { outcomeRead } from "../live/unread.js";
 import { findCycle, needsNoSearch } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import type { Notices } from "../notices/notices.js";
-import { Handout, type Receiver } from "../notices/outcome-claims.js";
+import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
 import { AwaitCycleError } from "../task/errors.js";
 import type { TaskOutcome, TaskRecord, Wait } from "../task/record.js";
 import { PendingWait } from "../waits/pending-wait.js";
@@ -50,7 +50,7 @@ export interface AwaitCaller {
   readonly owner: Owner;
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
   readonly isChild: (task: Task) => boolean;
-  readonly cancel: (task: Task, words: string) => void;
+  readonly cancel: (task: Task, reason: string) => void;
   /** N2: who is given the outcomes. */
   readonly receiver: Receiver;
 }
@@ -221,13 +221,13 @@ export function awaitTasks(
   // W2: a passed limit reports the ends that are stored.
   const late = () => {
     const stored = group.ended.filter((task) => homeOf(task).hasStored(task));
-    return { value: group.late(stored), handing: new Handout(receiver, stored) };
+    return { value: group.late(stored), handing: new OutcomeClaims(receiver, stored) };
   };
   const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
   const answer = (given: Awaited, needs: number) => {
     const { ended } = group;
     const homes = othersOf(waits, homesOf(ended, homeOf));
-    const handing = new Handout(receiver, ended);
+    const handing = new OutcomeClaims(receiver, ended);
     return waits.answer(attempt, () => given, { needs, homes, handing, signal, limit });
   };
   if (group.isDone) {
@@ -258,7 +258,7 @@ export function awaitTasks(
     () => group.describe(),
     signal,
     (wait) => {
-      const give = (given: Awaited) => wait.resolve(given, new Handout(receiver, group.ended));
+      const give = (given: Awaited) => wait.resolve(given, new OutcomeClaims(receiver, group.ended));
       group.onDone = () => {
         if (mustWait()) group.watch();
         else give(group.result("done"));
@@ -298,7 +298,7 @@ function homesOf(tasks: readonly Task[], homeOf: (task: Task) => Waits): Set<Wai
 export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 
 /** The wait for one task's end, and its watcher: most waits are this one. */
-class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
+class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   readonly #task: Task;
   readonly #ask: EndAsked<R>;
   /** Of the manager that has the task. */
@@ -337,19 +337,19 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Handing {
     }
   }
 
-  taken(): void {
+  claim(): void {
     this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
     if (this.#isOwners) this.#notices.claim(this.#task);
   }
 
-  given(): void {
+  commit(): void {
     outcomeRead(this.#task);
     if (!this.#isOwners) return;
     this.#notices.handed(this.#task);
     this.#notices.unclaim(this.#task);
   }
 
-  lost(): void {
+  release(): void {
     if (this.#isOwners) this.#notices.unclaim(this.#task);
   }
 }
@@ -376,7 +376,7 @@ export function awaitOne<R>(
   const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
   if (task.isOver) {
     const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
-    const handing = new Handout(receiver, [task]);
+    const handing = new OutcomeClaims(receiver, [task]);
     return waits.answer(attempt, () => read(outcomeOf(task), task), { needs: task.endSeq, handing, signal, limit });
   }
   if (timeout?.ms === 0) return Promise.resolve(timeout.late);

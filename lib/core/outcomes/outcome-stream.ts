@@ -5,7 +5,7 @@
 
 import type { Attempt, Link, OpenWait, Task, Watcher } from "../live/task.js";
 import { unwatch, watch } from "../live/watchers.js";
-import { Handout, type Receiver } from "../notices/outcome-claims.js";
+import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
 import type { TaskOutcome, Wait } from "../task/record.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 import { othersOf, outcomeOf, refuseCycle } from "./await-tasks.js";
@@ -61,7 +61,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     if (this.#read < this.#ended.length) {
       const task = this.#take();
       const attempt = this.#waiterOf();
-      const handing = new Handout(this.#receiverFor(attempt), task === undefined ? [] : [task]);
+      const handing = new OutcomeClaims(this.#receiverFor(attempt), task === undefined ? [] : [task]);
       const home = task === undefined ? this.#waits : this.#homeOf(task);
       const needs = task?.endSeq ?? 0;
       return home.answer(attempt, () => stepOf(task), { needs, handing, signal: this.#signal });
@@ -115,7 +115,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     if (step === undefined) return;
     this.#step = undefined;
     const task = this.#take();
-    const handing = task === undefined ? undefined : new Handout(this.#receiverFor(this.#stepper), [task]);
+    const handing = task === undefined ? undefined : new OutcomeClaims(this.#receiverFor(this.#stepper), [task]);
     step.resolve(stepOf(task), handing);
   }
 

@@ -25,7 +25,7 @@ import type { GuardedLogger } from "../values/logger.js";
 import { runOutside } from "../values/outside.js";
 import type { Replay } from "./replay.js";
 
-export interface RecoveryRooms {
+export interface RecoveryDeps {
   readonly loop: Loop;
   readonly kinds: Kinds;
   readonly requests: Requests;
@@ -57,7 +57,7 @@ export interface Reattached {
   readonly isSudden: boolean;
 }
 
-type FateRooms = Pick<RecoveryRooms, "kinds" | "isDeclared">;
+type FateDeps = Pick<RecoveryDeps, "kinds" | "isDeclared">;
 
 type Fate = { readonly kind: KindParts } | { readonly wait: Wait };
 
@@ -75,71 +75,71 @@ export function patienceOf(graceMs: number): number {
  * Gives the tasks that are to start again.
  */
 export async function recover(
-  rooms: RecoveryRooms,
+  deps: RecoveryDeps,
   replay: Pick<Replay, "living" | "processOf" | "isRenamed">,
 ): Promise<readonly Reattached[]> {
   const { living } = replay;
-  const { loop } = rooms;
+  const { loop } = deps;
   const now = loop.clock.now();
   const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
-  for (const task of living) if (isLate(task, now)) stopLate(rooms, task, now);
-  const own = new Set(living.filter((task) => isOwnWork(rooms, task)));
+  for (const task of living) if (isLate(task, now)) stopLate(deps, task, now);
+  const own = new Set(living.filter((task) => isOwnWork(deps, task)));
   const fates = fatesOf(
-    rooms,
+    deps,
     living.filter((task) => !replay.isRenamed(task) && !own.has(task)),
   );
   // H7: before any kind is asked.
   for (const task of living) {
     if (fates.has(task) || own.has(task)) continue;
-    lose(rooms, task, replay.processOf(task));
-    if (isStopped(task.state) && ran.has(task)) void runOutside(() => windDown(rooms, task));
+    lose(deps, task, replay.processOf(task));
+    if (isStopped(task.state) && ran.has(task)) void runOutside(() => windDown(deps, task));
   }
   const left: Left[] = [];
-  const asking = new Asking(rooms, replay);
+  const asking = new Asking(deps, replay);
   for (const [task, fate] of fates) {
     if ("wait" in fate) left.push({ task, wait: fate.wait });
     else asking.ask(task, fate.kind);
   }
-  parkAll(rooms, left);
-  const resumed = [...own].flatMap((task) => ownWork(rooms, task));
+  parkAll(deps, left);
+  const resumed = [...own].flatMap((task) => ownWork(deps, task));
   return [...resumed, ...(await asking.answers())];
 }
 
 /** D9: it waited here for the process that has died, and has its function with it. */
-function isOwnWork({ kinds }: RecoveryRooms, task: Task): boolean {
+function isOwnWork({ kinds }: RecoveryDeps, task: Task): boolean {
   const { state, work } = task;
   if (work === undefined || isStopped(state) || state.outcome !== undefined) return false;
   return kinds.of(task)?.canReattach === undefined && kinds.usedUp(task) === undefined;
 }
 
-function ownWork({ loop, runtime }: RecoveryRooms, task: Task): readonly Reattached[] {
+function ownWork({ loop, runtime }: RecoveryDeps, task: Task): readonly Reattached[] {
   const isSudden = task.state.stop === undefined;
   if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return [];
   return [{ task, kind: undefined, isSudden }];
 }
 
 /** A spawn has brought the kind of a task that is parked for want of it: it is resumed, and what is parked below it (D4). */
-export function resume(rooms: RecoveryRooms, top: Task, kind: KindParts): void {
-  if (rooms.kinds.of(top) !== undefined || (top.isAttached && top.parent !== undefined && rooms.isParked(top.parent)))
+export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
+  if (deps.kinds.of(top) !== undefined || (top.isAttached && top.parent !== undefined && deps.isParked(top.parent)))
     return;
   top.kind = kind;
   const fates = new Map<Task, Fate>();
   if (top.parent !== undefined) fates.set(top.parent, { kind });
-  const asking = new Asking(rooms, { processOf: () => undefined });
+  const asking = new Asking(deps, { processOf: () => undefined });
   asking.isLate = true;
   for (const task of [top, ...attachedDescendantsOf(top)]) {
-    if (!rooms.isParked(task)) continue;
-    const fate = fateOf(rooms, task, fates);
+    if (!deps.isParked(task)) continue;
+    const fate = fateOf(deps, task, fates);
     if (fate !== undefined) fates.set(task, fate);
     if (fate !== undefined && "kind" in fate) asking.ask(task, fate.kind);
     if (fate !== undefined || task !== top) continue;
-    rooms.unpark(top);
-    lose(rooms, top, undefined);
+    deps.unpark(top);
+    lose(deps, top, undefined);
   }
 }
 
 /** They start, or stand in line, as they did before. */
-export function goOn({ spawner, loop, isStandby }: RecoveryRooms, reattached: readonly Reattached[]): void {
+export function goOn({ spawner, loop, isStandby }: RecoveryDeps, reattached: readonly Reattached[]): void {
   for (const { task, kind, isSudden } of reattached) {
     if (isStandby(task)) continue;
     const work = kind === undefined ? task.work : workAgain(kind, task.traits.input, loop.clock);
@@ -153,26 +153,26 @@ function isLate({ traits, state }: Task, now: number): boolean {
   return dueAt !== undefined && dueAt <= now && state.outcome === undefined;
 }
 
-function stopLate({ loop }: RecoveryRooms, task: Task, now: number): void {
-  const words = "total_timeout";
-  const stop = (each: Task, reason: StopReason) =>
-    loop.apply(each, { type: "stop", stop: Object.freeze({ reason, words, at: now }), isRestart: true });
+function stopLate({ loop }: RecoveryDeps, task: Task, now: number): void {
+  const reason = "total_timeout";
+  const stop = (each: Task, code: StopReason) =>
+    loop.apply(each, { type: "stop", stop: Object.freeze({ code, reason, at: now }), isRestart: true });
   stop(task, "total_timeout");
   for (const below of attachedDescendantsOf(task)) stop(below, "cancel");
 }
 
 /** The fate of each task that is not over, parents before children; a task that is missing in it is over. */
-export function fatesOf(rooms: FateRooms, living: readonly Task[]): ReadonlyMap<Task, Fate> {
+export function fatesOf(deps: FateDeps, living: readonly Task[]): ReadonlyMap<Task, Fate> {
   const fates = new Map<Task, Fate>();
   for (const task of living) {
-    const fate = fateOf(rooms, task, fates);
+    const fate = fateOf(deps, task, fates);
     if (fate !== undefined) fates.set(task, fate);
   }
   return fates;
 }
 
 /** `undefined`: it is over. */
-function fateOf({ kinds, isDeclared }: FateRooms, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
+function fateOf({ kinds, isDeclared }: FateDeps, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
   const { state, lane, traits } = task;
   if (isStopped(state) || state.outcome !== undefined || traits.kind === undefined) return undefined;
   const above = task.isAttached && task.parent !== undefined ? fates.get(task.parent) : undefined;
@@ -186,7 +186,7 @@ function fateOf({ kinds, isDeclared }: FateRooms, task: Task, fates: ReadonlyMap
 }
 
 /** Ends a task that no process resumes. */
-function lose({ kinds, runner, logger }: RecoveryRooms, task: Task, process: Runtime | undefined): void {
+function lose({ kinds, runner, logger }: RecoveryDeps, task: Task, process: Runtime | undefined): void {
   const { state } = task;
   const isExhausted = !isStopped(state) && state.outcome === undefined && kinds.of(task)?.canReattach !== undefined;
   const attemptsUsed = isExhausted ? kinds.usedUp(task) : undefined;
@@ -205,17 +205,17 @@ interface Left {
 }
 
 /** D4: they stay active, with their questions, for a process that can resume them. */
-function parkAll(rooms: RecoveryRooms, left: readonly Left[]): void {
+function parkAll(deps: RecoveryDeps, left: readonly Left[]): void {
   const missing = new Map<string, string[]>();
   for (const { task, wait } of left) {
-    parkOn(rooms, task, wait);
+    parkOn(deps, task, wait);
     const what = missingIn(wait);
     const ids = missing.get(what);
     if (ids === undefined) missing.set(what, [task.id]);
     else ids.push(task.id);
   }
   for (const [what, ids] of missing) {
-    rooms.logger.warn(`${what}: parked until a process can resume them: ${idsInWords(ids)}`, { taskIds: ids });
+    deps.logger.warn(`${what}: parked until a process can resume them: ${idsInWords(ids)}`, { taskIds: ids });
   }
 }
 
@@ -231,7 +231,7 @@ function missingIn(wait: Wait): string {
   return `The lane ${show(wait.on === "lane" ? wait.lane : wait.on)} is not declared in \`lanes\` of this manager`;
 }
 
-function parkOn({ loop, requests, spawner, park }: RecoveryRooms, task: Task, wait: Wait): void {
+function parkOn({ loop, requests, spawner, park }: RecoveryDeps, task: Task, wait: Wait): void {
   if (!isParkedOn(task, wait)) loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   requests.wait(task);
   spawner.limitTotal(task);
@@ -249,7 +249,7 @@ function isParkedOn({ state: { blockedOn } }: Task, wait: Wait): boolean {
 
 /** Asks the kinds, a parent before its children; a kind that does not answer keeps nothing but its own tasks. */
 class Asking {
-  readonly #rooms: RecoveryRooms;
+  readonly #deps: RecoveryDeps;
   readonly #replay: Pick<Replay, "processOf">;
   readonly #verdicts = new Map<Task, Promise<boolean>>();
   readonly #kinds = new Map<Task, KindParts>();
@@ -260,8 +260,8 @@ class Asking {
   /** The time for all of them is over: each that is decided from now on is one by itself. */
   isLate = false;
 
-  constructor(rooms: RecoveryRooms, replay: Pick<Replay, "processOf">) {
-    this.#rooms = rooms;
+  constructor(deps: RecoveryDeps, replay: Pick<Replay, "processOf">) {
+    this.#deps = deps;
     this.#replay = replay;
   }
 
@@ -276,7 +276,7 @@ class Asking {
   /** The tasks that are resumed by now. */
   async answers(): Promise<readonly Reattached[]> {
     if (this.#undecided.size === 0) return this.#reattached;
-    const { loop, patienceMs } = this.#rooms;
+    const { loop, patienceMs } = this.#deps;
     let alarm: Alarm | undefined;
     const isOver = new Promise<void>((resolve) => {
       alarm = new Alarm(loop.clock, patienceMs, resolve);
@@ -289,12 +289,12 @@ class Asking {
   }
 
   #parkUndecided(): void {
-    const { patienceMs, logger } = this.#rooms;
+    const { patienceMs, logger } = this.#deps;
     const names = new Set<string>();
     for (const task of this.#undecided) {
       const name = this.#nameOf(task);
       names.add(name);
-      parkOn(this.#rooms, task, Object.freeze({ on: "kind", kind: name }));
+      parkOn(this.#deps, task, Object.freeze({ on: "kind", kind: name }));
     }
     for (const name of names) {
       const taskIds = [...this.#undecided].filter((task) => this.#nameOf(task) === name).map(({ id }) => id);
@@ -319,32 +319,32 @@ class Asking {
   }
 
   #decide(task: Task, kind: KindParts, goesOn: boolean): boolean {
-    const { loop, requests, runtime } = this.#rooms;
+    const { loop, requests, runtime } = this.#deps;
     const isSudden = task.state.stop === undefined;
     if (goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
       this.#reattached.push({ task, kind, isSudden });
       requests.goOn(task);
       return true;
     }
-    lose(this.#rooms, task, this.#replay.processOf(task));
+    lose(this.#deps, task, this.#replay.processOf(task));
     return false;
   }
 
   /** The task was parked meanwhile, and may have been stopped. */
   #decideLate(task: Task, kind: KindParts, goesOn: boolean): boolean {
-    const { unpark, isClosed, durable } = this.#rooms;
+    const { unpark, isClosed, durable } = this.#deps;
     if (task.isOver || isClosed()) return false;
     unpark(task);
     const before = this.#reattached.length;
     const isResumed = this.#decide(task, kind, goesOn);
     const resumed = this.#reattached.slice(before);
-    if (isResumed) durable().then(() => goOn(this.#rooms, resumed), ignore);
+    if (isResumed) durable().then(() => goOn(this.#deps, resumed), ignore);
     return isResumed;
   }
 
   /** Each asks for no longer than its time before the next one is asked; its answer counts whenever it comes. */
   #answer(task: Task, kind: KindParts): Promise<boolean> {
-    const { loop, patienceMs, isClosed } = this.#rooms;
+    const { loop, patienceMs, isClosed } = this.#deps;
     let limit = this.#limits.get(kind.name);
     if (limit === undefined) {
       limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
@@ -369,14 +369,14 @@ class Asking {
     try {
       return (await kind.canReattach?.(task.record)) === true;
     } catch (error) {
-      this.#rooms.logger.warn(`canReattach of kind ${kind.name} threw: task ${task.id} does not go on`, { error });
+      this.#deps.logger.warn(`canReattach of kind ${kind.name} threw: task ${task.id} does not go on`, { error });
       return false;
     }
   }
 }
 
 /** D4: a stop that was asked for is carried out, also where the work continues outside. No caller waits for it. */
-export async function windDown({ kinds, logger }: Pick<RecoveryRooms, "kinds" | "logger">, task: Task): Promise<void> {
+export async function windDown({ kinds, logger }: Pick<RecoveryDeps, "kinds" | "logger">, task: Task): Promise<void> {
   const { record } = task;
   const kind = kinds.of(task);
   if (kind === undefined && record.kind !== undefined)

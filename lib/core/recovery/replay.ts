@@ -7,10 +7,10 @@ import type { ReplayedStarts } from "../durable/stored-starts.js";
 import { mailboxOf } from "../inbox/messages.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Lane } from "../lanes/lane.js";
-import { deskOf } from "../live/extras.js";
+import { extrasOf } from "../live/extras.js";
 import { adopt, buryIn, inherit, letGo } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
-import type { Ledger } from "../live/session-usage.js";
+import type { SessionUsage } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
 import { familyOf, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -24,11 +24,11 @@ import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "../task
 import { freezeJson } from "../values/json.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 
-export interface ReplayRooms {
+export interface ReplayDeps {
   readonly loop: Loop;
   readonly registry: Registry;
   readonly requests: Requests;
-  readonly ledger: Ledger;
+  readonly ledger: SessionUsage;
   readonly notices: Notices;
   readonly starts: ReplayedStarts;
   /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
@@ -53,7 +53,7 @@ export interface Beside {
 }
 
 export class Replay {
-  readonly #rooms: ReplayRooms;
+  readonly #deps: ReplayDeps;
   /** That makes the tasks which come next. */
   #process: Runtime | undefined;
   /** Of those that have not started: the process that made them. */
@@ -67,8 +67,8 @@ export class Replay {
   /** Made, and not over yet: parents before children. */
   readonly #living = new Set<Task>();
 
-  constructor(rooms: ReplayRooms, beside: Beside | undefined) {
-    this.#rooms = rooms;
+  constructor(deps: ReplayDeps, beside: Beside | undefined) {
+    this.#deps = deps;
     this.#beside = beside;
   }
 
@@ -108,16 +108,16 @@ export class Replay {
     for (const { task, stored } of made) restoreSums(task, stored);
     for (const request of requests) {
       const task = this.#find(request.taskId);
-      if (task !== undefined) this.#rooms.requests.restore(task, ofTask(task, request));
+      if (task !== undefined) this.#deps.requests.restore(task, ofTask(task, request));
     }
     for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
-    const { notices } = this.#rooms;
+    const { notices } = this.#deps;
     for (const { task, stored } of made) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
     const ended = made.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
-    this.#rooms.ledger.restore(sessions);
-    this.#rooms.starts.stored(starts);
+    this.#deps.ledger.restore(sessions);
+    this.#deps.starts.stored(starts);
   }
 
   // ── the events ───────────────────────────────────────────────────────────
@@ -127,20 +127,20 @@ export class Replay {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
       const made = this.#make(event.record, event, toState(event.record, { used: 0 }));
-      if (made !== undefined) this.#rooms.ledger.count(made);
+      if (made !== undefined) this.#deps.ledger.count(made);
       return;
     }
     const task = this.#find(event.taskId);
     // Not kept any more: what came after its end is nobody's.
     if (task === undefined) return;
     const wasAttached = task.isAttached;
-    this.#rooms.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
+    this.#deps.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
-        this.#rooms.starts.started(task, event.at);
+        this.#deps.starts.started(task, event.at);
         // It had them when its function began.
-        if (task.desk !== undefined) task.desk.unsteered = undefined;
+        if (task.extras !== undefined) task.extras.unsteered = undefined;
         return;
       case "task.reattached":
         this.#makers.delete(task);
@@ -158,15 +158,15 @@ export class Replay {
         this.#keep(task, event.message);
         return;
       case "usage.reported":
-        this.#rooms.report(task, event.usage);
-        this.#rooms.starts.reported(task, event.usage);
+        this.#deps.report(task, event.usage);
+        this.#deps.starts.reported(task, event.usage);
         return;
       case "request.opened":
       case "request.answered":
       case "request.rejected":
       case "request.expired":
       case "request.withdrawn":
-        this.#rooms.requests.restore(task, ofTask(task, event.request));
+        this.#deps.requests.restore(task, ofTask(task, event.request));
         return;
       default:
     }
@@ -174,18 +174,18 @@ export class Replay {
 
   /** There is no more to come. */
   done(): void {
-    this.#rooms.starts.done();
+    this.#deps.starts.done();
   }
 
   // ── making ───────────────────────────────────────────────────────────────
 
   #find(id: string): Task | undefined {
-    return this.#beside?.left.has(id) === true ? undefined : this.#rooms.registry.byId(this.#renamed.get(id) ?? id);
+    return this.#beside?.left.has(id) === true ? undefined : this.#deps.registry.byId(this.#renamed.get(id) ?? id);
   }
 
   #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
-    const { registry, laneOf, onReplaced } = this.#rooms;
+    const { registry, laneOf, onReplaced } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
     const standby = this.#beside?.standbyFor?.(record);
     if (standby !== undefined) return this.#takePlace(standby, state);
@@ -208,7 +208,7 @@ export class Replay {
     if (before !== undefined) inherit(before, task);
     if (this.#beside !== undefined) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
-    this.#rooms.onMade(task);
+    this.#deps.onMade(task);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
       this.#makers.set(task, this.#process);
     return task;
@@ -225,7 +225,7 @@ export class Replay {
 
   /** The task's own id, unless a task of this process has that id. */
   #idFor(id: string, { instanceId }: Runtime): string {
-    const { registry } = this.#rooms;
+    const { registry } = this.#deps;
     const known = this.#renamed.get(id) ?? id;
     const before = registry.byId(known);
     if (before === undefined || this.#mine.get(known) === before) return known;
@@ -237,23 +237,23 @@ export class Replay {
   }
 
   #over(task: Task): void {
-    this.#rooms.starts.over(task);
+    this.#deps.starts.over(task);
     this.#makers.delete(task);
     this.#living.delete(task);
     buryIn(task);
-    this.#rooms.onOver(task);
+    this.#deps.onOver(task);
   }
 
   /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */
   #keep(task: Task, stored: Message): void {
     const message = ofTask(task, stored);
     const { inReplyTo } = message;
-    const isAnswer = inReplyTo !== undefined && this.#rooms.requests.get(inReplyTo)?.taskId === task.id;
+    const isAnswer = inReplyTo !== undefined && this.#deps.requests.get(inReplyTo)?.taskId === task.id;
     if (isAnswer) mailboxOf(task).keep(message);
     else mailboxOf(task).add(message);
     if (isAnswer || message.direction === "outbound" || task.state.startedAt !== undefined) return;
     // It waits for its function to begin, as when it was sent.
-    const desk = deskOf(task);
+    const desk = extrasOf(task);
     desk.unsteered ??= [];
     desk.unsteered.push(message);
   }

@@ -90,7 +90,7 @@ export function toSnapshot(json: Json): Snapshot | undefined {
 function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const { decidedRecord: record, state, traits, family, endOrder, isOver } = task;
   const { outcome, output, details } = state;
-  const messages = task.desk?.mailbox?.list() ?? [];
+  const messages = task.extras?.mailbox?.list() ?? [];
   const isKept = output !== undefined && "output" in output && isLong(output.output);
   if (isKept) apart.set(task.id, output.output);
   // D2: whoever reads the snapshot looks for a lost one again.

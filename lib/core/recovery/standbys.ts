@@ -19,7 +19,7 @@ import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { canonicalText, type Json } from "../values/json.js";
 
-export interface StandbyRooms {
+export interface StandbyDeps {
   readonly loop: Loop;
   readonly registry: Registry;
   readonly runner: Runner;
@@ -34,12 +34,12 @@ export interface StandbyRooms {
 }
 
 export class Standbys {
-  readonly #rooms: StandbyRooms;
+  readonly #deps: StandbyDeps;
   readonly #waiting = new Set<Task>();
   #alarm: Alarm | undefined;
 
-  constructor(rooms: StandbyRooms) {
-    this.#rooms = rooms;
+  constructor(deps: StandbyDeps) {
+    this.#deps = deps;
   }
 
   has(task: Task): boolean {
@@ -52,7 +52,7 @@ export class Standbys {
 
   /** One that waits for the task of this id in another process. */
   waitingFor(id: string): Task | undefined {
-    const task = this.#rooms.registry.byId(id);
+    const task = this.#deps.registry.byId(id);
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
   }
 
@@ -77,11 +77,11 @@ export class Standbys {
     for (const event of events) {
       const id = event.taskId;
       if (event.type === "task.created" || event.type === "task.reattached") {
-        const task = this.#rooms.registry.byId(id);
+        const task = this.#deps.registry.byId(id);
         if (task?.traits.hasGivenId !== true || refused.has(id) || this.#waiting.has(task)) continue;
         claims.set(id, { id, content: contentOf(task) });
         ends.delete(id);
-      } else if (isEnd(event) && this.#rooms.registry.byId(id)?.traits.hasGivenId === true) ends.set(id, { id, event });
+      } else if (isEnd(event) && this.#deps.registry.byId(id)?.traits.hasGivenId === true) ends.set(id, { id, event });
     }
     return { claims: [...claims.values()], ends: [...ends.values()] };
   }
@@ -89,7 +89,7 @@ export class Standbys {
   /** Other journals have these ids, so nothing of the append was kept. */
   held(all: readonly HeldId[]): void {
     for (const held of all) {
-      const task = this.#rooms.registry.byId(held.id);
+      const task = this.#deps.registry.byId(held.id);
       // Over already, or, relaxed, it runs: then it is too late.
       if (task !== undefined && !task.isOver && task.attempt === undefined) this.#held(task, held);
     }
@@ -97,7 +97,7 @@ export class Standbys {
   }
 
   #held(task: Task, { content, writer, end, output }: HeldId): void {
-    const { runner } = this.#rooms;
+    const { runner } = this.#deps;
     if (content !== contentOf(task)) return this.#refuse(task);
     if (end !== undefined) return this.#deliver(task, end, output);
     this.#waiting.add(task);
@@ -110,20 +110,20 @@ export class Standbys {
     const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
     const error = Object.freeze({ code: "error", name: "IdConflictError", message } as const);
     this.#waiting.delete(task);
-    this.#rooms.runner.deliver(task, Object.freeze({ id, status: "failed", error }), undefined);
+    this.#deps.runner.deliver(task, Object.freeze({ id, status: "failed", error }), undefined);
   }
 
   #deliver(task: Task, end: TaskEvent, json: Json | undefined): void {
     if (!isEnd(end)) return;
     const fact = toFact(end, json === undefined ? undefined : { output: json });
     this.#waiting.delete(task);
-    if ("outcome" in fact) this.#rooms.runner.deliver(task, fact.outcome, fact.output);
+    if ("outcome" in fact) this.#deps.runner.deliver(task, fact.outcome, fact.output);
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────
 
   #wait(): void {
-    const { loop, everyMs, isClosed } = this.#rooms;
+    const { loop, everyMs, isClosed } = this.#deps;
     if (this.#waiting.size === 0 || this.#alarm !== undefined || isClosed()) return;
     this.#alarm = new Alarm(loop.clock, everyMs, () => {
       void this.#look().finally(() => {
@@ -140,12 +140,12 @@ export class Standbys {
     if (asked.length === 0) return;
     let found: ReadonlyMap<string, HeldId>;
     try {
-      const all = await this.#rooms.ids.find(asked.map(({ id }) => id));
+      const all = await this.#deps.ids.find(asked.map(({ id }) => id));
       found = new Map(all.map((held) => [held.id, held]));
     } catch {
       return;
     }
-    if (this.#rooms.isClosed()) return;
+    if (this.#deps.isClosed()) return;
     for (const task of asked) {
       if (task.isOver || !this.#waiting.has(task)) continue;
       const held = found.get(task.id);
@@ -157,7 +157,7 @@ export class Standbys {
 
   /** No process has its id: its work is done here. Another that was first has it, and then it waits again. */
   #start(task: Task): void {
-    const { loop, runtime, spawner, kinds, durable } = this.#rooms;
+    const { loop, runtime, spawner, kinds, durable } = this.#deps;
     const kind = kinds.of(task);
     const work = task.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
     if (work === undefined) return;

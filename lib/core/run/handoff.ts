@@ -6,7 +6,7 @@ import type { Kinds } from "../kinds/kind-registry.js";
 import { attachedChildrenOf } from "../live/family.js";
 import type { Task } from "../live/task.js";
 
-export class Parking {
+export class Handoff {
   readonly #parked = new Set<Task>();
   /** One less that this process has to do with. */
   readonly #onParked: () => void;
@@ -28,7 +28,7 @@ export class Parking {
     return this.#parked.delete(task);
   }
 
-  park(task: Task): void {
+  handOff(task: Task): void {
     this.#add(task);
     if (task.isAttached) this.look(task.parent);
   }
@@ -52,7 +52,7 @@ export class Parking {
 }
 
 /** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
-export function isGoneOnWith(task: Task, kinds: Kinds): boolean {
+export function isResumable(task: Task, kinds: Kinds): boolean {
   for (let each = task; ; ) {
     if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
     const { parent } = each;

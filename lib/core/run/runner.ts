@@ -7,10 +7,10 @@
 import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
 import type { Slots } from "../lanes/slots.js";
-import { deskOf } from "../live/extras.js";
+import { extrasOf } from "../live/extras.js";
 import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "../live/family.js";
 import { Grace } from "../live/grace.js";
-import { Pause } from "../live/retry-delay.js";
+import { RetryDelay } from "../live/retry-delay.js";
 import { Attempt, type Task } from "../live/task.js";
 import { tellWatchers } from "../live/watchers.js";
 import type { Loop } from "../loop.js";
@@ -29,7 +29,7 @@ import { runInside, runUnowned } from "../waits/ambient.js";
 import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
 import { overError, type Waits } from "../waits/waits.js";
 
-interface RunnerRooms {
+interface RunnerDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
@@ -72,11 +72,11 @@ interface RunnerRooms {
 const ends = shared("ends", () => ({ count: 0 }));
 
 export class Runner {
-  readonly #rooms: RunnerRooms;
+  readonly #deps: RunnerDeps;
   readonly #unsettled = new Set<Attempt>();
 
-  constructor(rooms: RunnerRooms) {
-    this.#rooms = rooms;
+  constructor(deps: RunnerDeps) {
+    this.#deps = deps;
   }
 
   /** Functions that were given up and have not ended yet. */
@@ -86,13 +86,13 @@ export class Runner {
 
   /** A slot is `task`'s: it comes back from its wait, or its function starts. */
   granted(task: Task): void {
-    if (task.isResume && task.attempt !== undefined) this.#rooms.waits.resume(task.attempt);
-    else this.#rooms.loop.deliver(new Start(this, task), task.madeSeq);
+    if (task.isResume && task.attempt !== undefined) this.#deps.waits.resume(task.attempt);
+    else this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
   }
 
   /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
   start(task: Task): void {
-    const { loop, slots, waits, runtime } = this.#rooms;
+    const { loop, slots, waits, runtime } = this.#deps;
     const { work, context } = task;
     // Over, or stopped since and waiting for its children alone: its slot is gone.
     if (work === undefined || context === undefined || task.state.stop !== undefined) return;
@@ -104,13 +104,13 @@ export class Runner {
     slots.started(task.lane, task);
     const attempt = new Attempt(task, loop.seq, isRetry, waits);
     task.attempt = attempt;
-    if (task.desk?.startsStored) this.#runOnceStored(attempt, work, context);
+    if (task.extras?.startsStored) this.#runOnceStored(attempt, work, context);
     else this.#run(attempt, work, context);
   }
 
   /** D4: a function that ends its process at once would leave no trace of its start, and would be started for ever. */
   #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource): void {
-    const { loop, durable } = this.#rooms;
+    const { loop, durable } = this.#deps;
     const run = () => {
       if (attempt.phase === "open" && attempt.stop === undefined) this.#run(attempt, work, context);
       else this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
@@ -121,15 +121,15 @@ export class Runner {
   }
 
   #run(attempt: Attempt, work: Work, context: AsyncResource): void {
-    const { isAmbient } = this.#rooms;
+    const { isAmbient } = this.#deps;
     const { task } = attempt;
-    task.desk?.deadlines?.run();
-    if (task.desk !== undefined) this.#rooms.onStarted(task);
+    task.extras?.deadlines?.run();
+    if (task.extras !== undefined) this.#deps.onStarted(task);
     let value: unknown;
     try {
       value = isAmbient
-        ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#rooms.call)
-        : context.runInAsyncScope(() => runUnowned(() => this.#rooms.call(attempt, work)));
+        ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
+        : context.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // A thenable of any make: `Promise.resolve` calls its `then` once.
         // What it gave is told at once: telling may run code of its own, which may stop the task while it is open yet (H1, S5).
@@ -149,7 +149,7 @@ export class Runner {
   /** At the top of a microtask: what follows is delivered here and now. */
   #settledLater(attempt: Attempt, settled: Returned | Threw): void {
     this.#settled(attempt, settled);
-    this.#rooms.loop.drain();
+    this.#deps.loop.drain();
   }
 
   #settled(attempt: Attempt, settled: Returned | Threw): void {
@@ -164,9 +164,9 @@ export class Runner {
     }
     // Settled before: a thenable of its own make called back twice.
     if (!this.#unsettled.delete(attempt)) return;
-    this.#rooms.slots.release(task.lane, attempt.holder);
+    this.#deps.slots.release(task.lane, attempt.holder);
     const message = settled.how === "threw" ? { message: messageOf(settled.error) } : {};
-    this.#rooms.loop.apply(task, { type: "lateSettle", attempt: attempt.number, settled: settled.how, ...message });
+    this.#deps.loop.apply(task, { type: "lateSettle", attempt: attempt.number, settled: settled.how, ...message });
   }
 
   /** C2: the grace is over and the function has not settled. */
@@ -181,7 +181,7 @@ export class Runner {
 
   /** When the task may run again, if this end of its function is one to try again after (C1, §10). */
   #retryAt(task: Task, settled: Settled): number | undefined {
-    const { loop, retryOf, onRetryFailed } = this.#rooms;
+    const { loop, retryOf, onRetryFailed } = this.#deps;
     const failure = retriable(task.id, task.state, settled);
     const retry = failure === undefined ? undefined : retryOf(task);
     if (failure === undefined || retry === undefined) return undefined;
@@ -204,7 +204,7 @@ export class Runner {
     try {
       return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.details.used + 1)));
     } catch (error) {
-      this.#rooms.onBackoffFailed(task, error);
+      this.#deps.onBackoffFailed(task, error);
       return undefined;
     }
   }
@@ -212,10 +212,10 @@ export class Runner {
   /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
   #retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
     const { task, number, stop } = attempt;
-    const { loop, slots, waits, clearDesk, enter } = this.#rooms;
+    const { loop, slots, waits, clearDesk, enter } = this.#deps;
     const errorOf = () => overError(task.id, false, "its function has settled");
     waits.rejectAll(attempt, errorOf);
-    if (task.desk !== undefined) clearDesk(task, errorOf);
+    if (task.extras !== undefined) clearDesk(task, errorOf);
     const command = { type: "settle", id: task.id, attempt: number, settled, living: NOBODY, notBeforeAt } as const;
     loop.apply(task, command);
     task.madeSeq = loop.seq;
@@ -223,39 +223,39 @@ export class Runner {
     // Whatever the old function still does, it is not with the slot of the next one.
     attempt.past = { stop, holder: slots.handOver(task) };
     if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
-    task.desk?.deadlines?.again();
+    task.extras?.deadlines?.again();
     this.#stopAll(attachedDescendantsOf(task), "cancel", code);
-    const desk = deskOf(task);
+    const desk = extrasOf(task);
     const left = { ms: notBeforeAt - loop.clock.now(), at: notBeforeAt };
-    desk.pause = new Pause(loop.clock, left, attachedChildrenOf(task), () => {
-      desk.pause = undefined;
+    desk.retryDelay = new RetryDelay(loop.clock, left, attachedChildrenOf(task), () => {
+      desk.retryDelay = undefined;
       enter(task);
     });
   }
 
   /** H1: the function is over, so is its context; the task is over when its attached children are. */
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled, notBeforeAt?: number): void {
-    const { loop, slots, waits, staysActive } = this.#rooms;
+    const { loop, slots, waits, staysActive } = this.#deps;
     if (attempt !== undefined && notBeforeAt !== undefined) {
       // Stopped since it was asked whether to try again, it is not.
       const failure = retriable(task.id, task.state, settled);
       if (failure !== undefined) return this.#retry(attempt, settled, notBeforeAt, failure.code);
     }
-    task.desk?.pause?.cancel();
-    const isShutDown = task.state.stop?.reason === "shutdown" && settled.how !== "returned";
+    task.extras?.retryDelay?.cancel();
+    const isShutDown = task.state.stop?.code === "shutdown" && settled.how !== "returned";
     if (isShutDown && staysActive(task)) return this.#park(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
-    task.desk?.deadlines?.settle();
+    task.extras?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
     if (attempt !== undefined && (attempt.isWaiting || loop.hasStore)) waits.rejectAll(attempt, errorOf);
-    if (task.desk !== undefined) this.#rooms.closeDesk(task, errorOf);
+    if (task.extras !== undefined) this.#deps.closeDesk(task, errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
     loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) return this.#ended(task);
-    this.#rooms.onReturned(task);
+    this.#deps.onReturned(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
     if (policy === "cancel" && task.state.stop === undefined)
       this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
@@ -263,12 +263,12 @@ export class Runner {
 
   /** What ran is over, and its record says nothing of it: the next process goes on with the task. */
   #park(task: Task, attempt: Attempt | undefined): void {
-    const { slots, waits, onParked } = this.#rooms;
+    const { slots, waits, onParked } = this.#deps;
     const errorOf = () => overError(task.id, false, "its manager has shut down");
-    task.desk?.deadlines?.cancel();
-    task.desk?.unfollow?.();
+    task.extras?.deadlines?.cancel();
+    task.extras?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
-    if (task.desk !== undefined) this.#rooms.parkDesk(task, errorOf);
+    if (task.extras !== undefined) this.#deps.parkDesk(task, errorOf);
     slots.release(task.lane, task);
     task.work = undefined;
     task.context = undefined;
@@ -279,40 +279,40 @@ export class Runner {
   /** D9: another process has its id, so it does not start: it leaves the line, and gives back a slot that it was granted. */
   standBy(task: Task, wait: Wait): void {
     this.#withdraw(task);
-    this.#rooms.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
+    this.#deps.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   }
 
   /** D9: the work of a task that never started here was done in another process, and ended so. */
   deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
-    this.#rooms.closeDesk(task, () => overError(task.id, false, "it ended in another process"));
-    if (this.#rooms.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
+    this.#deps.closeDesk(task, () => overError(task.id, false, "it ended in another process"));
+    if (this.#deps.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
   }
 
   #withdraw(task: Task): void {
-    task.desk?.pause?.cancel();
-    this.#rooms.slots.leave(task.lane, task);
-    this.#rooms.slots.release(task.lane, task);
+    task.extras?.retryDelay?.cancel();
+    this.#deps.slots.leave(task.lane, task);
+    this.#deps.slots.release(task.lane, task);
   }
 
   /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
-    this.#rooms.closeDesk(task, () => overError(task.id, false, "its process has ended"));
-    this.#rooms.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
+    this.#deps.closeDesk(task, () => overError(task.id, false, "its process has ended"));
+    this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
     this.#ended(task);
   }
 
   /** One more that has ended, after all before it. */
   countEnd(task: Task): void {
     task.endOrder = ++ends.count;
-    task.endSeq = this.#rooms.loop.seq;
+    task.endSeq = this.#deps.loop.seq;
   }
 
   #detachChildren(task: Task): void {
     for (const child of [...attachedChildrenOf(task)]) {
-      this.#rooms.loop.apply(child, { type: "update", patch: { detached: true } });
+      this.#deps.loop.apply(child, { type: "update", patch: { detached: true } });
       letGo(child);
     }
   }
@@ -321,13 +321,13 @@ export class Runner {
    * Asks a task and its living attached descendants to stop (H2): every one of them gets its intent, its signal and its rejected
    * waits in this turn, then those that never started end, leaf first. Over, or stopped before, it changes nothing (S5).
    */
-  stop(task: Task, reason: StopReason, words: string): void {
+  stop(task: Task, code: StopReason, reason: string): void {
     if (task.isOver || task.state.stop !== undefined) return;
     const below = attachedDescendantsOf(task);
-    if (reason === "cancel") this.#stopAll([task, ...below], "cancel", words);
+    if (code === "cancel") this.#stopAll([task, ...below], "cancel", reason);
     else {
-      this.#stopAll([task], reason, words);
-      this.#stopAll(below, "cancel", reason);
+      this.#stopAll([task], code, reason);
+      this.#stopAll(below, "cancel", code);
     }
   }
 
@@ -337,9 +337,9 @@ export class Runner {
   }
 
   /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
-  #stopAll(tasks: readonly Task[], reason: StopReason, words: string): void {
-    const { loop, slots, waits } = this.#rooms;
-    const stop = Object.freeze({ reason, words, at: loop.clock.now() });
+  #stopAll(tasks: readonly Task[], code: StopReason, reason: string): void {
+    const { loop, slots, waits } = this.#deps;
+    const stop = Object.freeze({ code, reason, at: loop.clock.now() });
     const command: Command = { type: "stop", stop };
     const started: Attempt[] = [];
     const unstarted: Task[] = [];
@@ -357,13 +357,13 @@ export class Runner {
     if (started.length > 0) {
       loop.call(() => started.forEach(abortSignal), 0);
       // A manager that shuts down gives all of them one grace of its own (D8).
-      if (reason !== "shutdown") this.#giveGrace(started);
+      if (code !== "shutdown") this.#giveGrace(started);
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {
       const task = unstarted[i];
       if (task === undefined) continue;
       // D4: it may have run in an earlier process, and has no function here.
-      if (this.#rooms.isParked(task)) this.lose(task, undefined);
+      if (this.#deps.isParked(task)) this.lose(task, undefined);
       else this.#finish(task, undefined, { how: "unstarted" });
     }
   }
@@ -371,23 +371,23 @@ export class Runner {
   #giveGrace(attempts: readonly Attempt[]): void {
     const groups = new Map<number, Attempt[]>();
     for (const attempt of attempts) {
-      const ms = attempt.task.traits.limits?.graceMs ?? this.#rooms.graceMs;
+      const ms = attempt.task.traits.limits?.graceMs ?? this.#deps.graceMs;
       const group = groups.get(ms);
       if (group === undefined) groups.set(ms, [attempt]);
       else group.push(attempt);
     }
     for (const [ms, group] of groups) {
       const abandonAll = () => group.toReversed().forEach((attempt) => this.abandon(attempt));
-      const grace = new Grace(this.#rooms.loop.clock, ms, group.length, abandonAll);
+      const grace = new Grace(this.#deps.loop.clock, ms, group.length, abandonAll);
       for (const attempt of group) attempt.grace = grace;
     }
   }
 
   /** `first` is over: so is everyone above it that waited for nothing else. */
   #ended(first: Task): void {
-    const { loop, onEnd } = this.#rooms;
+    const { loop, onEnd } = this.#deps;
     for (let task: Task | undefined = first; task !== undefined; ) {
-      const { parent, isAttached, desk }: Task = task;
+      const { parent, isAttached, extras: desk }: Task = task;
       this.countEnd(task);
       task.work = undefined;
       task.context = undefined;
@@ -425,7 +425,7 @@ class Start extends Delivery {
 
 function thrownBy({ task }: Attempt, error: unknown): Threw {
   const { stop } = task.state;
-  return stop === undefined ? threw(error) : threwStopped(error, stop.reason);
+  return stop === undefined ? threw(error) : threwStopped(error, stop.code);
 }
 
 /** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */

@@ -8,14 +8,14 @@ import type { OpenWait, Task } from "../live/task.js";
 import { nextTurn } from "../time/turn.js";
 
 /** Where somebody wants to spawn. `lent`: slots of that lane that are free only while they wait for room. */
-interface Wanted {
+interface Sought {
   readonly lane: Lane<Task>;
   readonly lent: number;
 }
 
-export class Room {
+export class LineCapacity {
   /** In order of asking. */
-  readonly #seekers = new Map<OpenWait<void>, Wanted>();
+  readonly #seekers = new Map<OpenWait<void>, Sought>();
   readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
   /** No known caller seeks a place in the lane. */
   readonly #onLeft: (lane: Lane<Task>) => void;
@@ -37,7 +37,7 @@ export class Room {
   }
 
   /** `wait` is told when there is a place, until the returned off is called. */
-  seek(wanted: Wanted, wait: OpenWait<void>): () => void {
+  seek(wanted: Sought, wait: OpenWait<void>): () => void {
     this.#seekers.set(wait, wanted);
     this.look();
     return () => {

@@ -10,10 +10,10 @@ import type { Lane, Slotted } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
 import { checkFits, takeWeight } from "../lanes/weight.js";
 import { Deadlines } from "../live/deadlines.js";
-import { deskOf } from "../live/extras.js";
+import { extrasOf } from "../live/extras.js";
 import { adopt, inherit } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
-import { Pause } from "../live/retry-delay.js";
+import { RetryDelay } from "../live/retry-delay.js";
 import type { SessionAccount } from "../live/session-account.js";
 import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -74,14 +74,14 @@ export interface SpawnScope {
   readonly wake?: Wake | undefined;
 }
 
-interface SpawnRooms {
+interface SpawnDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly registry: Registry;
   readonly ids: Ids;
   readonly limits: Limits;
   readonly kinds: Kinds;
-  readonly stop: (task: Task, reason: StopReason, words: string) => void;
+  readonly stop: (task: Task, code: StopReason, reason: string) => void;
   readonly isClosed: () => boolean;
   /** Why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
@@ -105,29 +105,29 @@ interface Owner {
 export const DEFAULT_LANE = "default";
 
 export class Spawner {
-  readonly #rooms: SpawnRooms;
+  readonly #deps: SpawnDeps;
   readonly #maxDepth: number;
   readonly #maxChildren: number;
   readonly #maxDescendants: number;
   readonly #maxQueued: number;
 
-  constructor(rooms: SpawnRooms) {
-    this.#rooms = rooms;
-    this.#maxDepth = rooms.limits.maxDepth ?? 8;
-    this.#maxChildren = rooms.limits.maxChildren ?? Number.POSITIVE_INFINITY;
-    this.#maxDescendants = rooms.limits.maxDescendants ?? Number.POSITIVE_INFINITY;
-    this.#maxQueued = rooms.limits.maxQueued ?? 10_000;
+  constructor(deps: SpawnDeps) {
+    this.#deps = deps;
+    this.#maxDepth = deps.limits.maxDepth ?? 8;
+    this.#maxChildren = deps.limits.maxChildren ?? Number.POSITIVE_INFINITY;
+    this.#maxDescendants = deps.limits.maxDescendants ?? Number.POSITIVE_INFINITY;
+    this.#maxQueued = deps.limits.maxQueued ?? 10_000;
   }
 
   /** How many tasks more the line takes; with no place in it, those that need none (L6), less the slots `lent` that are wanted back. */
   roomIn(lane: Lane<Task>, lent = 0): number {
-    const places = this.#maxQueued - this.#rooms.slots.queued;
-    return places > 0 ? places : Math.max(0, this.#rooms.slots.startable(lane) - lent);
+    const places = this.#maxQueued - this.#deps.slots.queued;
+    return places > 0 ? places : Math.max(0, this.#deps.slots.startable(lane) - lent);
   }
 
   /** L6: there is a place in line, or this start needs none. */
   #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
-    const { slots } = this.#rooms;
+    const { slots } = this.#deps;
     const { sessionId, account } = owner;
     const hasPlace = slots.queued < this.#maxQueued;
     if (hasPlace && account?.bounds.maxQueued === undefined) return;
@@ -142,7 +142,7 @@ export class Spawner {
   /** L7: what it weighs is counted, and is not too much for ever. */
   #checkWeight(weight: Weight, lane: Lane<Task>, laneKey: string | undefined): void {
     checkFits(weight, lane.name, lane.windowsFor(laneKey));
-    const unknown = this.#rooms.slots.unknownUnit(weight);
+    const unknown = this.#deps.slots.unknownUnit(weight);
     if (unknown === undefined) return;
     const units = unknown.units.join(", ");
     throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
@@ -150,24 +150,24 @@ export class Spawner {
 
   /** `made`: what a kind made of its input. */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
-    const { loop, registry } = this.#rooms;
+    const { loop, registry } = this.#deps;
     if (options !== NO_OPTIONS) checkSpawnOptions(options);
     // Taken before the checks of what there is: taking metadata may run code of its own.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
     const weight = takeWeight(options.weight);
-    if (this.#rooms.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    if (this.#deps.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
-      if (made.parts !== undefined) this.#rooms.onFound(known, made.parts);
+      if (made.parts !== undefined) this.#deps.onFound(known, made.parts);
       if (!isToRunAgain(known, parent)) return known;
     }
-    const failure = this.#rooms.storeFailure();
+    const failure = this.#deps.storeFailure();
     if (failure !== undefined) throw failure;
 
-    const account = this.#rooms.accountOf(sessionId);
+    const account = this.#deps.accountOf(sessionId);
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
     if (account !== undefined) checkAccount(account);
     if (parent !== undefined) this.#checkFamily(parent, made.parts);
@@ -190,14 +190,14 @@ export class Spawner {
       kind: made.parts,
       context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
-    if (known !== undefined) this.#rooms.onReplaced(known);
+    if (known !== undefined) this.#deps.onReplaced(known);
     registry.add(task);
     adopt(task);
     if (known !== undefined) inherit(known, task);
     loop.created(task);
-    this.#rooms.onCreated(task);
+    this.#deps.onCreated(task);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
-    if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) deskOf(task).retryHooks = retry;
+    if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) extrasOf(task).retryHooks = retry;
     if (options.signal !== undefined) this.#follow(task, options.signal);
     if (!task.isOver) this.enter(task);
     return task;
@@ -206,21 +206,21 @@ export class Spawner {
   /** Asks for its slot, as one that starts. A child of a started task is ahead (L4). */
   enter(task: Task): void {
     const { lane, parent, traits } = task;
-    const { slots, loop } = this.#rooms;
+    const { slots, loop } = this.#deps;
     const hasHead = parent?.state.startedAt !== undefined;
     slots.enter(lane, task, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
   }
 
   /** One that no task was given by its spawner. */
   #newId(): string {
-    const { ids, registry } = this.#rooms;
+    const { ids, registry } = this.#deps;
     let id = ids.next("task");
     while (registry.hasGivenIds && registry.byId(id) !== undefined) id = ids.next("task");
     return id;
   }
 
   laneOf(name: string): Lane<Task> {
-    const { lanes } = this.#rooms.slots;
+    const { lanes } = this.#deps.slots;
     const lane = lanes.get(name);
     if (lane === undefined) throw new UnknownLaneError(name, [...lanes.keys()]);
     return lane;
@@ -228,7 +228,7 @@ export class Spawner {
 
   /** The task that the same `id`, or the same call with the same content, spawned before (§10). */
   #known({ parent, sessionId }: SpawnScope, options: SpawnOptions, made: KindWork): Task | undefined {
-    const { registry } = this.#rooms;
+    const { registry } = this.#deps;
     const { id, callId, runId = parent?.traits.runId } = options;
     const byId = id === undefined ? undefined : registry.byId(id);
     if (byId !== undefined) return byId;
@@ -238,7 +238,7 @@ export class Spawner {
   }
 
   #refuseCancelling(scope: Task | string): void {
-    if (!this.#rooms.cancelling.has(scope)) return;
+    if (!this.#deps.cancelling.has(scope)) return;
     throw new ScopeCancelledError(
       typeof scope === "string" ? scope : scope.id,
       "it spawns nothing until its tasks have ended",
@@ -271,7 +271,7 @@ export class Spawner {
         `${nested} tasks of kind ${show(kind.name)} are above one another at ${idInWords(id)}: do this work in ${idInWords(id)} itself`,
       );
     }
-    const maxChildren = Math.min(this.#maxChildren, this.#rooms.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
+    const maxChildren = Math.min(this.#maxChildren, this.#deps.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
     if (parent.family.living >= maxChildren) {
       throw new LimitExceededError(
         "maxChildren",
@@ -292,13 +292,13 @@ export class Spawner {
   /** Its timers, and what of its total time is left. */
   #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
     if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
-    const { loop, stop } = this.#rooms;
+    const { loop, stop } = this.#deps;
     // After a restart at most the whole of it is left, whatever the wall clock was set to meanwhile.
     const total =
       at === undefined ? undefined : { at, ms: Math.max(0, Math.min(at - loop.clock.now(), at - task.createdAt)) };
-    const onPassed = (reason: StopReason, words: string) => stop(task, reason, words);
+    const onPassed = (code: StopReason, reason: string) => stop(task, code, reason);
     const options = { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, total };
-    deskOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
+    extrasOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
 
   /** Sets the total limit of a parked task: its total time passes all the same. */
@@ -308,32 +308,32 @@ export class Spawner {
   }
 
   #follow(task: Task, signal: AbortSignal): void {
-    const { stop } = this.#rooms;
+    const { stop } = this.#deps;
     if (signal.aborted) stop(task, "cancel", wordsOf(reasonOf(signal)));
-    else deskOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
+    else extrasOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
   }
 
   /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
   again(task: Task, work: Work, isSudden: boolean): void {
     // Stopped since it was decided, or left for yet another process.
     if (task.state.stop !== undefined) return;
-    const { loop, slots } = this.#rooms;
+    const { loop, slots } = this.#deps;
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
     task.work = work;
     // One that waited for another process has the context of its spawn.
     task.context ??= new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
-    task.desk?.deadlines?.cancel();
+    task.extras?.deadlines?.cancel();
     if (limits !== undefined) this.#limit(task, limits);
-    if (isSudden) deskOf(task).startsStored = true;
+    if (isSudden) extrasOf(task).startsStored = true;
     const { clock } = loop;
     // The task is as old as it was: its age counts, and not what the wall clock was set to before or since.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
     const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
     const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();
     if (notBeforeAt !== undefined && left > 0)
-      deskOf(task).pause = new Pause(clock, { ms: left, at: notBeforeAt }, [], enter);
+      extrasOf(task).retryDelay = new RetryDelay(clock, { ms: left, at: notBeforeAt }, [], enter);
     else enter();
   }
 }

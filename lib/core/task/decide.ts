@@ -165,7 +165,7 @@ function outcomeOf(
   settled: Settled,
   runtime: Runtime | undefined,
 ): TaskOutcome | undefined {
-  const mayReturn = stop === undefined || stop.reason === "cancel" || stop.reason === "shutdown";
+  const mayReturn = stop === undefined || stop.code === "cancel" || stop.code === "shutdown";
   if (settled.how === "returned" && mayReturn) return Object.freeze({ id, status: "succeeded", value: settled.value });
   if (stop === undefined) {
     const failure = settled.how === "threw" ? settled.failure : undefined;
@@ -177,7 +177,7 @@ function outcomeOf(
 
 /** A process that shuts down stops what runs in it, and for that process alone. */
 export function isStopped({ stop }: TaskState): boolean {
-  return stop !== undefined && stop.reason !== "shutdown";
+  return stop !== undefined && stop.code !== "shutdown";
 }
 
 /** D4: a stop that was asked for before is carried out; what nobody stopped was interrupted. */
@@ -199,8 +199,8 @@ function lost({ id, process, attemptsUsed }: Extract<Command, { type: "lose" }>,
 type Unsuccessful = Exclude<TaskOutcome, { readonly status: "succeeded" }>;
 
 function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | undefined): Unsuccessful {
-  const reason = stop.words;
-  switch (stop.reason) {
+  const reason = stop.reason;
+  switch (stop.code) {
     case "cancel":
       if (settled.how !== "threw") return { id, status: "cancelled", reason };
       return { id, status: "cancelled", reason, cause: settled.error };
@@ -208,7 +208,7 @@ function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | un
       if (runtime === undefined) return { id, status: "interrupted", reason: "shutdown" };
       return { id, status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
     default:
-      return { id, status: "failed", error: limited(stop.reason, reason, settled) };
+      return { id, status: "failed", error: limited(stop.code, reason, settled) };
   }
 }
 

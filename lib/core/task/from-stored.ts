@@ -18,7 +18,7 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
     case "task.cancelRequested":
       return {
         type: event.type,
-        stop: Object.freeze({ reason: event.stopReason, words: event.reason, at: event.at }),
+        stop: Object.freeze({ code: event.stopReason, reason: event.reason, at: event.at }),
       };
     case "task.returned": {
       const outcome = unabandoned(event.outcome);
@@ -100,7 +100,7 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
     stop:
       stopReason === undefined || cancelRequestedAt === undefined
         ? undefined
-        : Object.freeze({ reason: stopReason, words: reason ?? stopReason, at: cancelRequestedAt }),
+        : Object.freeze({ code: stopReason, reason: reason ?? stopReason, at: cancelRequestedAt }),
     outcome: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
     output: freezeOutput(output),
     runtime: freezeJson(record.runtime),

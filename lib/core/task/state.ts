@@ -162,8 +162,8 @@ export type Output =
 
 /** What stopped a task: the first stop, kept (S5). */
 export interface Stop {
-  readonly reason: StopReason;
-  readonly words: string;
+  readonly code: StopReason;
+  readonly reason: string;
   readonly at: number;
 }
 
@@ -261,8 +261,8 @@ export function toRecord(
   if (state.startedAt !== undefined) record.startedAt = state.startedAt;
   if (state.finishedAt !== undefined) record.finishedAt = state.finishedAt;
   if (stop !== undefined) {
-    record.stopReason = stop.reason;
-    record.reason = stop.words;
+    record.stopReason = stop.code;
+    record.reason = stop.reason;
     record.cancelRequestedAt = stop.at;
   }
   const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;

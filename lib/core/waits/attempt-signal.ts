@@ -39,7 +39,7 @@ export function abortSignal(attempt: Attempt): void {
 
 /** What the signal aborts with and the waits of the stopped task reject with (C4): one error for all of them. */
 export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
-  attempt.cancelError ??= cancelledError(attempt.task.id, attempt.stop?.words ?? "cancel");
+  attempt.cancelError ??= cancelledError(attempt.task.id, attempt.stop?.reason ?? "cancel");
   return attempt.cancelError;
 }
 

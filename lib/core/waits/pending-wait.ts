@@ -7,7 +7,7 @@
 
 import { Delivery } from "../events/delivery.js";
 import type { Held } from "../events/held-deliveries.js";
-import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, WaitKeeper } from "../live/task.js";
+import type { Attempt, Claims, Limit, OpenWait, Pending, StoredIn, WaitKeeper } from "../live/task.js";
 import type { Wait } from "../task/record.js";
 import { Alarm } from "../time/clock.js";
 import { handled, ignore } from "../values/handled.js";
@@ -33,7 +33,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   tells = true;
   #terms: Terms<T> | undefined;
   /** Of what it gives, until that is given. */
-  #handing: Handing | undefined;
+  #handing: Claims | undefined;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
   #given: Given<T> | undefined;
@@ -67,11 +67,11 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.#terms.homes = homes;
   }
 
-  resolve(value: T, handing?: Handing): void {
+  resolve(value: T, handing?: Claims): void {
     this.#decide({ value }, handing);
   }
 
-  reject(error: unknown, handing?: Handing): void {
+  reject(error: unknown, handing?: Claims): void {
     this.#decide({ error }, handing);
   }
 
@@ -102,7 +102,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.limitTo(terms.limit);
   }
 
-  #decide(given: Given<T>, handing?: Handing): void {
+  #decide(given: Given<T>, handing?: Claims): void {
     if (this.#given !== undefined) return;
     this.fix(given, handing);
     this.unhook();
@@ -111,14 +111,14 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.keeper.over(this);
   }
 
-  protected fix(given: Given<T>, handing: Handing | undefined): void {
+  protected fix(given: Given<T>, handing: Claims | undefined): void {
     this.#given = given;
     this.#handing = handing;
-    handing?.taken();
+    handing?.claim();
   }
 
   /** Replaces what was decided, if anything was. Reports nothing that would have to be stored, and so waits for no store (D1, W2). */
-  #override(given: Given<T>, handing?: Handing): void {
+  #override(given: Given<T>, handing?: Claims): void {
     const wasDecided = this.#given !== undefined;
     this.#lose();
     this.#release();
@@ -135,7 +135,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   }
 
   #lose(): void {
-    this.#handing?.lost();
+    this.#handing?.release();
     this.#handing = undefined;
   }
 
@@ -165,8 +165,8 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.#release();
     if (this.#terms?.wasHeld) this.keeper.delivered(this);
     // A function that is over since has no use for it, and its loop is not told by it (S2).
-    if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.given();
-    else this.#handing?.lost();
+    if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.commit();
+    else this.#handing?.release();
     this.#handing = undefined;
     if ("error" in this.#given) this.#reject(this.#given.error);
     else this.#resolve(this.#given.value);
@@ -189,7 +189,7 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
 /** An answer that is known when it is asked for, and whose facts the store does not have yet. No slot changes for it (L2). */
 export class Answer<T> extends PendingWait<T> {
   /** Fixes what it gives. Its keeper holds it until the facts are stored. */
-  known(given: Given<T>, handing: Handing | undefined): void {
+  known(given: Given<T>, handing: Claims | undefined): void {
     this.fix(given, handing);
   }
 

@@ -7,7 +7,7 @@
 
 import type { Held } from "../events/held-deliveries.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
-import type { Attempt, Handing, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
+import type { Attempt, Claims, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
 import type { Wait } from "../task/record.js";
@@ -103,11 +103,11 @@ export class Waits implements WaitKeeper, StoredIn {
     const { needs, handing, signal, limit, homes } = options;
     if (needs <= this.#loop.storedSeq && homes === undefined) return givenNow(read, handing);
     if (signal?.aborted) {
-      handing?.lost();
+      handing?.release();
       return Promise.reject(reasonOf(signal));
     }
     if (limit?.ms === 0) {
-      handing?.lost();
+      handing?.release();
       const late = limit.late();
       return givenNow(() => late.value, late.handing);
     }
@@ -181,7 +181,7 @@ export class Waits implements WaitKeeper, StoredIn {
     const { returning } = attempt;
     attempt.returning = undefined;
     this.#loop.apply(attempt.task, { type: "resume", attempt: attempt.number });
-    attempt.task.desk?.deadlines?.run();
+    attempt.task.extras?.deadlines?.run();
     if (returning !== undefined) this.#deliver(returning);
   }
 
@@ -225,23 +225,23 @@ export class Waits implements WaitKeeper, StoredIn {
 
   #block(attempt: Attempt): void {
     this.#loop.apply(attempt.task, { type: "block", attempt: attempt.number, blockedOn: attempt });
-    attempt.task.desk?.deadlines?.hold();
+    attempt.task.extras?.deadlines?.hold();
   }
 }
 
 interface AnswerOptions<T> {
   /** The newest fact that the answer reports. */
   readonly needs: number;
-  readonly handing?: Handing | undefined;
+  readonly handing?: Claims | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly limit?: Limit<T> | undefined;
   /** The other managers whose facts it reports. */
   readonly homes?: StoredIn[] | undefined;
 }
 
-function givenNow<T>(read: () => T, handing: Handing | undefined): Promise<T> {
-  handing?.taken();
-  handing?.given();
+function givenNow<T>(read: () => T, handing: Claims | undefined): Promise<T> {
+  handing?.claim();
+  handing?.commit();
   return new Promise((resolve) => resolve(read()));
 }
 

@@ -90,7 +90,7 @@ function textOf({ core, own, sessionId, owns }: Shown, maxChars: number): string
 }
 
 /** L6: what is left for all tasks of the session. */
-function sessionBudget({ ledger }: Core, sessionId: string | undefined): string | undefined {
+function sessionBudget({ sessions: ledger }: Core, sessionId: string | undefined): string | undefined {
   const account = ledger.find(sessionId);
   return account?.bounds.budget === undefined ? undefined : leftOf(account.usage, account.bounds.budget);
 }

@@ -139,7 +139,7 @@ function newestMessages(task: Task, room: number): { readonly [field: string]: J
   let firstCut: number | undefined;
   const shown: Result[] = [];
   for (let number = first; number <= newest; number++) {
-    const message = task.desk?.mailbox?.at(number - 1);
+    const message = task.extras?.mailbox?.at(number - 1);
     const said = messageText(message);
     const words = cut(said, room / limit) ?? "…";
     if (words !== visible(said)) firstCut ??= number;
@@ -173,7 +173,7 @@ function artifactOf(artifact: Artifact, room: number): Result {
 }
 
 function outputOf(task: Task, after?: number) {
-  return task.desk?.output?.read(after) ?? NO_OUTPUT;
+  return task.extras?.output?.read(after) ?? NO_OUTPUT;
 }
 
 /** The newest of it; or, after a cursor, what comes next, so that nothing is passed over. */

@@ -49,7 +49,7 @@ export function messageTask(setting: Setting): TaskTool {
 async function send(task: Task, message: string, { host, maxBytes, signal }: Calling): Promise<Result> {
   const { status } = task.state;
   const waitsFor = new Set([...task.state.blockedOn].map(({ on }) => on));
-  const isLookedOut = (task.desk?.mailbox?.lookouts.size ?? 0) > 0;
+  const isLookedOut = (task.extras?.mailbox?.lookouts.size ?? 0) > 0;
   let sent: Sent;
   try {
     sent = host.core.messages.pass(task, message);

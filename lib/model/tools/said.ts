@@ -24,7 +24,7 @@ interface Said {
   readonly textOf: (number: number) => string;
 }
 
-export function messagesOf({ desk }: Task): Said {
+export function messagesOf({ extras: desk }: Task): Said {
   const mailbox = desk?.mailbox;
   const at = (number: number) => mailbox?.at(number - 1);
   return {
