@@ -296,7 +296,7 @@ describe("a stop", () => {
   test.each(STOP_REASONS)("S5 is kept when it is the first: %s", (first) => {
     const stopped = play(playAll(start), stop(first, "first"), 2_000);
     for (const second of STOP_REASONS) expect(decide(stopped, stop(second, "second"))).toEqual({ refused: "stopped" });
-    expect(stopped.stop).toEqual({ reason: first, words: "first", at: 1_500 });
+    expect(stopped.stop).toEqual({ code: first, reason: "first", at: 1_500 });
   });
 
   test("S5 comes too late for a function that has settled, whose outcome is final (H1)", () => {

@@ -212,7 +212,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
         sessionId,
       );
     case "task.cancelRequested": {
-      const { code: stopReason, reason: reason } = fact.stop;
+      const { code: stopReason, reason } = fact.stop;
       return seal({ type: fact.type, seq, at, taskId, attempt, stopReason, reason }, sessionId);
     }
     case "task.returned": {
