@@ -1,6 +1,5 @@
 // errand: the front door. Every public name of the core, spelled out.
 
-export type { Stats } from "./core/core.js";
 export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/durable/store.js";
 export type { Ask, AskOptions } from "./core/inbox/question.js";
 export type { Inbox } from "./core/inbox/requests.js";
@@ -12,6 +11,7 @@ export type { OutputChunk } from "./core/live/output-ring.js";
 export type { NoticeOptions } from "./core/notices/notices.js";
 export type { AwaitOptions } from "./core/outcomes/await-tasks.js";
 export type { Retention } from "./core/run/retention.js";
+export type { Stats } from "./core/run/stats.js";
 export type { SessionLimits, SessionOptions } from "./core/spawn/session-bounds.js";
 export type { Limits } from "./core/spawn/spawn.js";
 export {

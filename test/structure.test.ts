@@ -26,6 +26,7 @@ const order = [
   "core/spawn",
   "core/outcomes",
   "core/run",
+  "core/consequences.ts",
   "core/recovery",
   "core/core.ts",
   "model/prompt",

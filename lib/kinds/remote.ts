@@ -163,7 +163,7 @@ class Answers<R> {
 async function cancelled(ctx: TaskContext, reason: string): Promise<never> {
   const core = Context.coreOf(ctx);
   const task = core.registry.byId(ctx.id);
-  if (task !== undefined) core.stop(task, "cancel", reason);
+  if (task !== undefined) core.runner.stop(task, "cancel", reason);
   await ctx.cancelled();
   throw ctx.signal.reason;
 }

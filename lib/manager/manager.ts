@@ -1,6 +1,6 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
-import { Core, type Stats } from "../core/core.js";
+import { Core } from "../core/core.js";
 import type { TaskStore } from "../core/durable/store.js";
 import { checkStore } from "../core/durable/store-methods.js";
 import type { Inbox } from "../core/inbox/requests.js";
@@ -10,6 +10,7 @@ import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from ".
 import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
 import type { Retention } from "../core/run/retention.js";
+import { type Stats } from "../core/run/stats.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
 import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";

@@ -38,6 +38,7 @@ import { handled } from "../core/values/handled.js";
 import { type Json, takeJson } from "../core/values/json.js";
 import { waiterOf } from "../core/waits/ambient.js";
 import { signalOf } from "../core/waits/attempt-signal.js";
+import { sleep, sleepUntil } from "../core/waits/sleep.js";
 import { closedError, type WaitOptions } from "../core/waits/waits.js";
 import { View, type ViewOptions } from "../model/prompt/view.js";
 import type { Loop } from "../model/tools/caller.js";
@@ -234,7 +235,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   /** Waits as `ctx.sleep` does, until an instant, and no longer than until the wall clock is found to be set. Used by kinds that are built on a context. */
   static sleepUntil(ctx: object, at: number): Promise<void> {
     if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
-    return ctx.core.sleepUntil(ctx.caller, at);
+    return sleepUntil(ctx.core.waits, ctx.caller, at);
   }
 
   // ── the session of its children ──────────────────────────────────────────
@@ -322,7 +323,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       // What it gives is what its loop is told of them.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
-      cancel: (child) => this.core.stop(child, "cancel", "not needed any more"),
+      cancel: (child) => this.core.runner.stop(child, "cancel", "not needed any more"),
     });
     // What `fn` gave, as it came out of its child.
     return values as Promise<B[]>;
@@ -383,7 +384,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.core.sleep(this.caller, ms, options.signal);
+    return sleep(this.core.waits, this.caller, ms, options.signal);
   }
 
   // ── writes ───────────────────────────────────────────────────────────────
@@ -412,7 +413,8 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   reportUsage(report: UsageReport): void {
     const usage = takeUsage(report);
-    if (this.#write({ type: "reportUsage", attempt: this.attempt, usage })) this.core.report(this.#task, usage);
+    if (this.#write({ type: "reportUsage", attempt: this.attempt, usage }))
+      this.core.budgets.reported(this.#task, usage);
   }
 
   artifact(artifact: ArtifactInput): void {

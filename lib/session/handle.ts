@@ -109,7 +109,7 @@ export class Handle<T> implements TaskHandle<T> {
   result(options: WaitOptions = {}): Promise<T> {
     return this.#checked(
       () => signalOf("result", options),
-      (signal) => this.#core.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
+      (signal) => this.#core.awaiter.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
     );
   }
 
@@ -127,7 +127,7 @@ export class Handle<T> implements TaskHandle<T> {
       ({ signal, timeoutMs }) => {
         const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
         const asked = { read: typed<T>, signal, timeout, sessionId: this.#sessionId };
-        return this.#core.awaitOne<TaskOutcome<T> | undefined>(this.#task, asked);
+        return this.#core.awaiter.awaitOne<TaskOutcome<T> | undefined>(this.#task, asked);
       },
     );
   }
@@ -165,7 +165,7 @@ export class Handle<T> implements TaskHandle<T> {
         checkText("reason", reason);
         return signalOf("cancel", options);
       },
-      (signal) => this.#core.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
+      (signal) => this.#core.awaiter.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
     );
   }
 

@@ -155,7 +155,7 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     // The outcomes stand at the positions of their handles, so each has the type that its handle has.
-    return this.core.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
+    return this.core.awaiter.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
   }
 
   #outcomes<const H extends readonly TaskRef[]>(
@@ -164,9 +164,12 @@ export abstract class Scope {
   ): AsyncIterable<OutcomeOf<H[number]>> {
     checkOptions("outcomes", options, "signal");
     checkSignal("signal", options.signal);
-    return this.core.outcomes(this.caller, this.#awaiting(tasks), () => this.#tasksOf(tasks), options) as AsyncIterable<
-      OutcomeOf<H[number]>
-    >;
+    return this.core.awaiter.outcomes(
+      this.caller,
+      this.#awaiting(tasks),
+      () => this.#tasksOf(tasks),
+      options,
+    ) as AsyncIterable<OutcomeOf<H[number]>>;
   }
 
   /** Its tasks and those below them, by creation: the newest snapshots. Every given field must fit. `TypeError`: a field that is none. */
@@ -202,7 +205,7 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     const scope = filter === undefined ? this.closes : undefined;
-    return this.core.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
+    return this.core.awaiter.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
   }
 
   #awaiting(refs: readonly TaskRef[]) {
@@ -221,11 +224,11 @@ export abstract class Scope {
     }
     return {
       sessionOf: (task: Task) => sessions.get(task) ?? this.told,
-      coreOf: (task: Task) => homes.get(task),
+      homeOf: (task: Task) => homes.get(task),
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
       isChild: (task: Task) => !homes.has(task) && this.isChild(task),
-      cancel: (task: Task, reason: string) => (homes.get(task) ?? this.core).stop(task, "cancel", reason),
+      cancel: (task: Task, reason: string) => (homes.get(task) ?? this.core).runner.stop(task, "cancel", reason),
     };
   }
 

@@ -27,7 +27,7 @@ export class NamedSession extends Scope implements Session {
     super(core);
     this.id = id;
     this.#ambientParent = ambientParent;
-    this.#bounds = options === undefined ? undefined : core.boundSession(id, options);
+    this.#bounds = options === undefined ? undefined : core.budgets.bound(id, options);
   }
 
   get spawn(): Spawn {

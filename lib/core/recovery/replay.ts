@@ -3,12 +3,12 @@
 // A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (DESIGN §2). What
 // follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
 
+import type { Consequences } from "../consequences.js";
 import type { ReplayedStarts } from "../durable/stored-starts.js";
 import { mailboxOf } from "../inbox/messages.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Lane } from "../lanes/lane.js";
 import { extrasOf } from "../live/extras.js";
-import { adopt, buryIn, inherit, letGo } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
@@ -19,7 +19,7 @@ import type { TaskEvent } from "../task/events.js";
 import { toFact, toState } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
-import type { Runtime, TaskRecord, UsageReport } from "../task/record.js";
+import type { Runtime, TaskRecord } from "../task/record.js";
 import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "../task/state.js";
 import { freezeJson } from "../values/json.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
@@ -28,18 +28,14 @@ export interface ReplayDeps {
   readonly loop: Loop;
   readonly registry: Registry;
   readonly requests: Requests;
-  readonly ledger: SessionUsage;
+  readonly sessions: SessionUsage;
   readonly notices: Notices;
+  readonly consequences: Consequences;
   readonly starts: ReplayedStarts;
   /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
   readonly laneOf: (name: string) => Lane<Task>;
-  /** A task was made. */
-  readonly onMade: (task: Task) => void;
   /** Another has its id by now: it was not kept when that was made. */
   readonly onReplaced: (task: Task) => void;
-  /** A task is over: its name is free, and it is kept as long as others. */
-  readonly onOver: (task: Task) => void;
-  readonly report: (task: Task, usage: UsageReport) => void;
 }
 
 /** A journal whose tasks join those of this process. */
@@ -102,7 +98,7 @@ export class Replay {
     const made = tasks.flatMap((stored) => {
       const output = stored.outputApart ? apart.get(stored.record.id) : undefined;
       const beside = output === undefined ? stored : { ...stored, output };
-      const task = this.#make(stored.record, stored, toState(stored.record, beside));
+      const task = this.#make(stored.record, stored, toState(stored.record, beside), false);
       return task === undefined ? [] : { task, stored };
     });
     for (const { task, stored } of made) restoreSums(task, stored);
@@ -116,7 +112,7 @@ export class Replay {
     const ended = made.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
-    this.#deps.ledger.restore(sessions);
+    this.#deps.sessions.restore(sessions);
     this.#deps.starts.stored(starts);
   }
 
@@ -126,14 +122,12 @@ export class Replay {
   event(event: TaskEvent, output?: Output): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
-      const made = this.#make(event.record, event, toState(event.record, { used: 0 }));
-      if (made !== undefined) this.#deps.ledger.count(made);
+      this.#make(event.record, event, toState(event.record, { used: 0 }), true);
       return;
     }
     const task = this.#find(event.taskId);
     // Not kept any more: what came after its end is nobody's.
     if (task === undefined) return;
-    const wasAttached = task.isAttached;
     this.#deps.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
     switch (event.type) {
       case "task.started":
@@ -145,9 +139,6 @@ export class Replay {
       case "task.reattached":
         this.#makers.delete(task);
         return;
-      case "task.updated":
-        if (wasAttached && !task.isAttached) letGo(task);
-        return;
       case "task.succeeded":
       case "task.failed":
       case "task.cancelled":
@@ -158,7 +149,6 @@ export class Replay {
         this.#keep(task, event.message);
         return;
       case "usage.reported":
-        this.#deps.report(task, event.usage);
         this.#deps.starts.reported(task, event.usage);
         return;
       case "request.opened":
@@ -183,9 +173,10 @@ export class Replay {
     return this.#beside?.left.has(id) === true ? undefined : this.#deps.registry.byId(this.#renamed.get(id) ?? id);
   }
 
-  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState): Task | undefined {
+  /** `isNew`: the record is that of its creation, and no snapshot counts the task. */
+  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState, isNew: boolean): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
-    const { registry, laneOf, onReplaced } = this.#deps;
+    const { registry, consequences, laneOf, onReplaced } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
     const standby = this.#beside?.standbyFor?.(record);
     if (standby !== undefined) return this.#takePlace(standby, state);
@@ -203,12 +194,10 @@ export class Replay {
       work: undefined,
       context: undefined,
     });
-    registry.add(task);
-    adopt(task);
-    if (before !== undefined) inherit(before, task);
+    consequences.placed(task, before);
     if (this.#beside !== undefined) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
-    this.#deps.onMade(task);
+    consequences.created(task, isNew);
     if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
       this.#makers.set(task, this.#process);
     return task;
@@ -240,8 +229,7 @@ export class Replay {
     this.#deps.starts.over(task);
     this.#makers.delete(task);
     this.#living.delete(task);
-    buryIn(task);
-    this.#deps.onOver(task);
+    this.#deps.consequences.ended(task);
   }
 
   /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */

@@ -8,11 +8,10 @@ import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
 import type { Slots } from "../lanes/slots.js";
 import { extrasOf } from "../live/extras.js";
-import { attachedChildrenOf, attachedDescendantsOf, buryIn, letGo } from "../live/family.js";
+import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
 import { Grace } from "../live/grace.js";
 import { RetryDelay } from "../live/retry-delay.js";
 import { Attempt, type Task } from "../live/task.js";
-import { tellWatchers } from "../live/watchers.js";
 import type { Loop } from "../loop.js";
 import type { Command } from "../task/commands.js";
 import { retriable } from "../task/decide.js";
@@ -23,7 +22,6 @@ import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "../t
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "../task/settled.js";
 import type { Output } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
-import { shared } from "../values/copies.js";
 import { runOutside } from "../values/outside.js";
 import { runInside, runUnowned } from "../waits/ambient.js";
 import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
@@ -67,9 +65,6 @@ interface RunnerDeps {
   /** Its function has returned, and it waits for its children. */
   readonly onReturned: (task: Task) => void;
 }
-
-/** Of all ends in this process: `Task.endOrder`. */
-const ends = shared("ends", () => ({ count: 0 }));
 
 export class Runner {
   readonly #deps: RunnerDeps;
@@ -304,16 +299,9 @@ export class Runner {
     this.#ended(task);
   }
 
-  /** One more that has ended, after all before it. */
-  countEnd(task: Task): void {
-    task.endOrder = ++ends.count;
-    task.endSeq = this.#deps.loop.seq;
-  }
-
   #detachChildren(task: Task): void {
     for (const child of [...attachedChildrenOf(task)]) {
       this.#deps.loop.apply(child, { type: "update", patch: { detached: true } });
-      letGo(child);
     }
   }
 
@@ -388,14 +376,11 @@ export class Runner {
     const { loop, onEnd } = this.#deps;
     for (let task: Task | undefined = first; task !== undefined; ) {
       const { parent, isAttached, extras: desk }: Task = task;
-      this.countEnd(task);
       task.work = undefined;
       task.context = undefined;
       task.attempt = undefined;
       desk?.deadlines?.cancel();
       desk?.unfollow?.();
-      buryIn(task);
-      tellWatchers(task);
       onEnd(task);
       task = undefined;
       if (parent === undefined || !isAttached) continue;

@@ -11,7 +11,6 @@ import { rankOf, type Slots } from "../lanes/slots.js";
 import { checkFits, takeWeight } from "../lanes/weight.js";
 import { Deadlines } from "../live/deadlines.js";
 import { extrasOf } from "../live/extras.js";
-import { adopt, inherit } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
 import { RetryDelay } from "../live/retry-delay.js";
 import type { SessionAccount } from "../live/session-account.js";
@@ -85,6 +84,9 @@ interface SpawnDeps {
   readonly isClosed: () => boolean;
   /** Why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
+  /** A task is made, and has its place among the others. `before`: the ended task with its id, which it replaces. */
+  readonly onPlaced: (task: Task, before: Task | undefined) => void;
+  /** The task is created: its first fact is recorded. */
   readonly onCreated: (task: Task) => void;
   /** The account of a session that has tasks, or bounds. */
   readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
@@ -93,7 +95,7 @@ interface SpawnDeps {
   /** A spawn names a task that there is: it has brought its kind with it. */
   readonly onFound: (task: Task, kind: KindParts) => void;
   /** Sessions and tasks whose `cancelAll()` is under way (H3). */
-  readonly cancelling: ReadonlyMap<Task | string, number>;
+  readonly closedScopes: ReadonlyMap<Task | string, number>;
 }
 
 /** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
@@ -191,9 +193,7 @@ export class Spawner {
       context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
     if (known !== undefined) this.#deps.onReplaced(known);
-    registry.add(task);
-    adopt(task);
-    if (known !== undefined) inherit(known, task);
+    this.#deps.onPlaced(task, known);
     loop.created(task);
     this.#deps.onCreated(task);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
@@ -238,7 +238,7 @@ export class Spawner {
   }
 
   #refuseCancelling(scope: Task | string): void {
-    if (!this.#deps.cancelling.has(scope)) return;
+    if (!this.#deps.closedScopes.has(scope)) return;
     throw new ScopeCancelledError(
       typeof scope === "string" ? scope : scope.id,
       "it spawns nothing until its tasks have ended",

@@ -30,7 +30,7 @@ export function cancelTask(setting: Setting): TaskTool {
         const task = taskOf(host, task_id);
         if (task.isOver) return told(task, [], "It had ended before: nothing was stopped", calling);
         const swept = attachedDescendantsOf(task).filter(host.owns);
-        host.core.stop(task, "cancel", reason);
+        host.core.runner.stop(task, "cancel", reason);
         await wait(host, [task], { timeoutMs, signal });
         return told(task, swept, noteFor(task, calling), calling);
       },

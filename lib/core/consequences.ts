@@ -1,0 +1,94 @@
+// Consequences: what follows from a fact, inside the call that decides it. Written once, for live and for replayed facts.
+//
+// Owns no state: it calls the parts that do (registry, family, sessions, requests, notices, retention, handoff, idle).
+// Called by the loop with each fact, by the spawner and the replay with each task that is made, by the runner and the
+// replay with each task that has ended, and by retention with each task whose record is evicted.
+
+import type { Requests } from "./inbox/requests.js";
+import { addUsage, adopt, buryIn, forget, inherit, letGo } from "./live/family.js";
+import type { Registry } from "./live/registry.js";
+import type { SessionUsage } from "./live/session-usage.js";
+import type { Task } from "./live/task.js";
+import { tellWatchers } from "./live/watchers.js";
+import type { Loop } from "./loop.js";
+import type { Notices } from "./notices/notices.js";
+import type { Handoff } from "./run/handoff.js";
+import type { Idle } from "./run/idle.js";
+import type { Retainer } from "./run/retention.js";
+import type { Fact } from "./task/events.js";
+import { shared } from "./values/copies.js";
+
+interface ConsequencesDeps {
+  readonly loop: Loop;
+  readonly registry: Registry;
+  readonly sessions: SessionUsage;
+  readonly requests: Requests;
+  readonly notices: Notices;
+  readonly retainer: Retainer;
+  readonly handoff: Handoff;
+  readonly idle: Idle;
+  /** A task of an earlier process was stopped and has ended: its kind may have work to clean up. */
+  readonly windDown: (task: Task) => void;
+}
+
+/** All ends in this process, of all managers: `Task.endOrder`. */
+const ends = shared("ends", () => ({ count: 0 }));
+
+export class Consequences {
+  readonly #deps: ConsequencesDeps;
+
+  constructor(deps: ConsequencesDeps) {
+    this.#deps = deps;
+  }
+
+  /** A task is made: it has its place among the others. `before`: the ended task with its id, which it replaces. */
+  placed(task: Task, before: Task | undefined): void {
+    this.#deps.registry.add(task);
+    adopt(task);
+    if (before !== undefined) inherit(before, task);
+  }
+
+  /** The task is created: `isNew` unless a snapshot counts it already. */
+  created(task: Task, isNew: boolean): void {
+    const { idle, sessions, notices } = this.#deps;
+    idle.began();
+    sessions.spawned(task);
+    if (isNew) sessions.count(task);
+    notices.made(task);
+  }
+
+  /** The state of `task` has followed `fact`. `seq`: 0 for a fact of an earlier process. */
+  follow(task: Task, fact: Fact, seq: number, at: number): void {
+    const { sessions, notices } = this.#deps;
+    if (fact.type === "usage.reported") {
+      addUsage(task, fact.usage);
+      sessions.add(task, fact.usage);
+    } else if (fact.type === "task.updated" && fact.patch.detached === true) letGo(task);
+    if (notices.hears(task, fact)) notices.hear(task, fact, seq, at);
+  }
+
+  /** The task is over, after all that ended before it. */
+  ended(task: Task): void {
+    const { loop, registry, sessions, retainer, handoff, idle, windDown } = this.#deps;
+    task.endOrder = ++ends.count;
+    task.endSeq = loop.seq;
+    buryIn(task);
+    tellWatchers(task);
+    if (task.state.details.isLeft && task.state.stop !== undefined) windDown(task);
+    registry.freeName(task);
+    sessions.ended(task);
+    retainer.ended(task);
+    // A task that was handed off was none of this process before.
+    if (!handoff.leave(task)) idle.ended();
+    if (task.isAttached) handoff.look(task.parent);
+  }
+
+  /** The record of `task` is evicted. */
+  forgotten(task: Task): void {
+    const { registry, requests, sessions } = this.#deps;
+    registry.remove(task);
+    requests.forget(task);
+    sessions.forgot(task);
+    forget(task);
+  }
+}

@@ -1,0 +1,163 @@
+// Awaiter: who waits for which tasks, whichever manager they are of, and which scopes spawn nothing meanwhile (W1-W4, H3).
+//
+// Owns the scopes that a `cancelAll` has closed. Called by scopes and handles; the waits are those of `await-tasks.ts` and
+// `outcome-stream.ts`.
+
+import type { Requests } from "../inbox/requests.js";
+import type { Registry } from "../live/registry.js";
+import type { Attempt, Task } from "../live/task.js";
+import type { Notices } from "../notices/notices.js";
+import type { Receiver } from "../notices/outcome-claims.js";
+import type { TaskOutcome } from "../task/record.js";
+import type { StopReason } from "../task/status.js";
+import { handled } from "../values/handled.js";
+import { waiterOf } from "../waits/ambient.js";
+import type { WaitOptions, Waits } from "../waits/waits.js";
+import {
+  type AwaitCaller,
+  type Awaited,
+  type AwaitOptions,
+  awaitOne,
+  awaitTasks,
+  type EndAsked,
+  outcomeOf,
+  refuseCycle,
+} from "./await-tasks.js";
+import { OutcomeReader } from "./outcome-stream.js";
+
+/** The parts of a task's manager that a wait for it needs. */
+export interface Home {
+  readonly waits: Waits;
+  readonly notices: Notices;
+}
+
+/** How a caller knows tasks: `undefined` for a task of this manager, or of no session. */
+export interface Asking {
+  readonly sessionOf: (task: Task) => string | undefined;
+  readonly homeOf: (task: Task) => Home | undefined;
+}
+
+interface AwaiterDeps extends Home {
+  readonly registry: Registry;
+  readonly stop: (task: Task, code: StopReason, reason: string) => void;
+}
+
+const NO_INBOXES: ReadonlySet<Requests> = new Set();
+const NO_CALLER: Asking = { sessionOf: () => undefined, homeOf: () => undefined };
+
+export class Awaiter {
+  /** Sessions and tasks whose `cancelAll()` is under way, with the number of such calls. */
+  readonly closedScopes = new Map<Task | string, number>();
+  readonly #deps: AwaiterDeps;
+
+  constructor(deps: AwaiterDeps) {
+    this.#deps = deps;
+  }
+
+  /** `context`: the attempt of the `ctx` through which the call came, if there is one. Inside a task the caller is that task. */
+  awaitTasks(
+    context: Attempt | undefined,
+    scope: Omit<AwaitCaller, "waits" | "receiver" | "homeOf"> & Asking,
+    tasks: readonly Task[],
+    options: AwaitOptions,
+  ): Promise<Awaited> {
+    const { waits } = this.#deps;
+    const attempt = waiterOf(context);
+    const { owner, isChild } =
+      attempt === undefined ? scope : { owner: attempt.task, isChild: (task: Task) => task.parent === attempt.task };
+    const receiver = this.#receiver(attempt, scope);
+    return awaitTasks(
+      { ...scope, waits, homeOf: this.#waitsOf(scope), owner, isChild, receiver },
+      attempt,
+      tasks,
+      options,
+    );
+  }
+
+  outcomes(
+    context: Attempt | undefined,
+    asking: Asking,
+    find: () => readonly Task[],
+    options: WaitOptions,
+  ): OutcomeReader {
+    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, asking);
+    const waitsOf = this.#waitsOf(asking);
+    return new OutcomeReader(this.#deps.waits, waitsOf, find, () => waiterOf(context), options.signal, receiverFor);
+  }
+
+  awaitOne<R>(task: Task, asked: EndAsked<R>): Promise<R> {
+    const { waits, notices } = this.#deps;
+    return awaitOne(waits, notices, waiterOf(undefined), task, asked);
+  }
+
+  /** Asks `task` to stop, and waits for its actual outcome. */
+  cancel<R>(task: Task, reason: string, asked: EndAsked<R>): Promise<R> {
+    this.#deps.stop(task, "cancel", reason);
+    return handled(this.awaitOne(task, asked));
+  }
+
+  /**
+   * Asks all tasks to stop, each with what is below it, and waits for how each ended. With a `scope`, that session or task
+   * spawns nothing until then.
+   */
+  cancelAll(
+    context: Attempt | undefined,
+    tasks: readonly Task[],
+    scope: Task | string | undefined,
+    reason: string,
+    asking: Asking,
+    options: WaitOptions,
+  ): Promise<readonly TaskOutcome[]> {
+    const { waits, stop } = this.#deps;
+    for (const task of tasks) stop(task, "cancel", reason);
+    const attempt = waiterOf(context);
+    const caller = {
+      owner: this,
+      isChild: () => false,
+      inboxes: NO_INBOXES,
+      homeOf: () => waits,
+      cancel: () => {},
+      waits,
+      receiver: this.#receiver(attempt, asking),
+    };
+    // A wait of no task: a caller that is stopped, or gives up, leaves the scope closed until all have ended, and no longer.
+    if (scope !== undefined)
+      this.#closeScope(
+        scope,
+        awaitTasks({ ...caller, receiver: this.#receiver(undefined, NO_CALLER) }, undefined, tasks, {}),
+      );
+    return handled(awaitTasks(caller, attempt, tasks, options).then(() => tasks.map(outcomeOf)));
+  }
+
+  /** The rejection of a wait for all tasks, inside a task that they need (L3); `undefined` where such a wait may begin. */
+  refusalInside(signal: AbortSignal | undefined): Promise<never> | undefined {
+    const { waits, registry } = this.#deps;
+    const attempt = waiterOf(undefined);
+    if (attempt === undefined) return undefined;
+    try {
+      refuseCycle(attempt, (task) => registry.byId(task.id) === task);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return attempt.waits === waits ? waits.refusal(attempt, signal) : undefined;
+  }
+
+  #closeScope(scope: Task | string, over: Promise<unknown>): void {
+    const { closedScopes } = this;
+    closedScopes.set(scope, (closedScopes.get(scope) ?? 0) + 1);
+    const open = () => {
+      const left = (closedScopes.get(scope) ?? 0) - 1;
+      if (left > 0) closedScopes.set(scope, left);
+      else closedScopes.delete(scope);
+    };
+    void over.then(open, open);
+  }
+
+  #waitsOf({ homeOf }: Asking): (task: Task) => Waits {
+    return (task) => (homeOf(task) ?? this.#deps).waits;
+  }
+
+  #receiver(attempt: Attempt | undefined, { sessionOf, homeOf }: Asking): Receiver {
+    return { attempt, sessionOf, noticesOf: (task) => (homeOf(task) ?? this.#deps).notices };
+  }
+}
