@@ -8,7 +8,7 @@ export type { LaneStats, WindowStats } from "./core/lanes/lane.js";
 export type { LaneChange, LaneOptions, PerKey } from "./core/lanes/lane-options.js";
 export type { Rate } from "./core/lanes/rate-limiter.js";
 export type { OutputChunk } from "./core/live/output-ring.js";
-export type { NoticeOptions } from "./core/notices/notices.js";
+export type { NoticeOptions } from "./core/notices/notice-reading.js";
 export type { AwaitOptions } from "./core/outcomes/await-tasks.js";
 export type { Retention } from "./core/run/retention.js";
 export type { Stats } from "./core/run/stats.js";

@@ -14,7 +14,7 @@ import { Messages } from "./inbox/messages.js";
 import { Requests } from "./inbox/requests.js";
 import { type AnyTaskKind } from "./kinds/kind.js";
 import { Kinds } from "./kinds/kind-registry.js";
-import { Lane, type LaneStats } from "./lanes/lane.js";
+import { Lane } from "./lanes/lane.js";
 import type { LaneChange, LaneOptions } from "./lanes/lane-options.js";
 import { Slots } from "./lanes/slots.js";
 import { fits } from "./live/filter.js";

@@ -9,7 +9,7 @@ import { extrasOf } from "../core/live/extras.js";
 import { isWithin } from "../core/live/family.js";
 import { OutputRing } from "../core/live/output-ring.js";
 import type { Attempt, Task } from "../core/live/task.js";
-import type { NoticeOptions } from "../core/notices/notices.js";
+import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { SpawnScope } from "../core/spawn/spawn.js";
 import type { Command } from "../core/task/commands.js";
 import type { Work } from "../core/task/kind-parts.js";

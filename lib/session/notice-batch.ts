@@ -4,7 +4,7 @@ import type { Core } from "../core/core.js";
 import type { Attempt, Task } from "../core/live/task.js";
 import { outcomeRead } from "../core/live/unread.js";
 import type { NoticeOwner } from "../core/notices/notice-owner.js";
-import type { NoticeOptions } from "../core/notices/notices.js";
+import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { ReadyNotices, TaskNotice } from "../core/notices/ready-notices.js";
 import type { Happening, Notice } from "../core/task/notice.js";
 import type { TaskOutcome } from "../core/task/record.js";

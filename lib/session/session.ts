@@ -3,7 +3,7 @@
 import type { Core } from "../core/core.js";
 import { NO_BOUNDS, type SessionBounds } from "../core/live/session-account.js";
 import type { Task } from "../core/live/task.js";
-import type { NoticeOptions } from "../core/notices/notices.js";
+import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
 import type { SpawnScope } from "../core/spawn/spawn.js";
 import type { Usage, Wake } from "../core/task/record.js";

@@ -1,57 +1,37 @@
 // Runner: the life of a task's function, from the slot it was granted to its end.
 //
-// Starts functions (L9), settles them (C1, H1), stops whole subtrees in one command (H2, C3), gives them grace and abandons them
-// (C2), and ends tasks leaf first. It decides nothing: each step is a command to the loop, and what follows from the facts is
-// done here, once.
+// Starts functions (L9), settles them (C1, H1), abandons them (C2), hands them off (D8), and ends tasks leaf first. It decides
+// nothing: each step is a command to the loop. Called by the slots (a grant), by stopping and retrying, and by recovery; what
+// follows from the end of a task is in `consequences.ts`.
 
 import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
-import type { Slots } from "../lanes/slots.js";
-import { extrasOf } from "../live/extras.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
-import { Grace } from "../live/grace.js";
-import { RetryDelay } from "../live/retry-delay.js";
 import { Attempt, type Task } from "../live/task.js";
-import type { Loop } from "../loop.js";
-import type { Command } from "../task/commands.js";
 import { retriable } from "../task/decide.js";
 import { messageOf } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
-import type { Runtime, TaskFailure, TaskOutcome, Wait } from "../task/record.js";
-import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "../task/retry.js";
+import type { Runtime, TaskOutcome, Wait } from "../task/record.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "../task/settled.js";
 import type { Output } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
-import { runOutside } from "../values/outside.js";
 import { runInside, runUnowned } from "../waits/ambient.js";
-import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
-import { overError, type Waits } from "../waits/waits.js";
+import { cancelErrorOf } from "../waits/attempt-signal.js";
+import { overError } from "../waits/waits.js";
+import { NO_CHILDREN, Retrying, type RetryingDeps } from "./retrying.js";
+import { Stopping, type StoppingDeps } from "./stopping.js";
 
-interface RunnerDeps {
-  readonly loop: Loop;
-  readonly slots: Slots<Task>;
-  readonly waits: Waits;
+interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps, "abandon" | "endUnstarted"> {
   readonly runtime: Runtime;
   readonly isAmbient: boolean;
-  readonly graceMs: number;
   /** Calls a task's function with the context of its attempt. */
   readonly call: (attempt: Attempt, work: Work) => unknown;
   /** The attempt of `task` is over: nobody hears answers or messages any more. */
   readonly closeDesk: (task: Task, errorOf: () => Error) => void;
   /** As `closeDesk`, but what was asked stays asked: the next process goes on with it. */
   readonly parkDesk: (task: Task, errorOf: () => Error) => void;
-  /** As `closeDesk`, but the next attempt hears messages, and answers to what has a key (A3). */
-  readonly clearDesk: (task: Task, errorOf: () => Error) => void;
-  /** Whether a failed attempt of it is to be followed by another. */
-  readonly retryOf: (task: Task) => RetryPolicy | undefined;
-  /** `retryIf` threw: the task is not tried again. */
-  readonly onRetryFailed: (task: Task, error: unknown) => void;
-  /** `backoffMs` threw, or said nothing that can be waited for: the task is tried again after the default pause. */
-  readonly onBackoffFailed: (task: Task, error: unknown) => void;
   /** Its function is about to run. */
   readonly onStarted: (task: Task) => void;
-  /** It stands in line again. */
-  readonly enter: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
   readonly onEnd: (task: Task) => void;
   /** D8: this manager shuts down, and the next one may go on with it. */
@@ -70,8 +50,34 @@ export class Runner {
   readonly #deps: RunnerDeps;
   readonly #unsettled = new Set<Attempt>();
 
+  readonly #stopping: Stopping;
+  readonly #retrying: Retrying;
+
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#stopping = new Stopping({
+      ...deps,
+      abandon: (attempt) => this.abandon(attempt),
+      // D4: it may have run in an earlier process, and has no function here.
+      endUnstarted: (task) => {
+        if (deps.isParked(task)) this.lose(task, undefined);
+        else this.#finish(task, undefined, { how: "unstarted" });
+      },
+    });
+    this.#retrying = new Retrying({
+      ...deps,
+      stopBelow: (task, reason) => this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", reason),
+    });
+  }
+
+  /** See `Stopping.stop`. */
+  stop(task: Task, code: StopReason, reason: string): void {
+    this.#stopping.stop(task, code, reason);
+  }
+
+  /** D8: everything that lives. Tasks that were stopped before keep their reason. */
+  shutDown(tasks: readonly Task[]): void {
+    this.#stopping.stopAll(tasks, "shutdown", "shutdown");
   }
 
   /** Functions that were given up and have not ended yet. */
@@ -151,7 +157,7 @@ export class Runner {
     const { task } = attempt;
     if (attempt.phase === "open") {
       // Asked while it is open: `retryIf` is a user's, and may stop it.
-      const notBeforeAt = this.#retryAt(task, settled);
+      const notBeforeAt = this.#retrying.retryAt(task, settled);
       attempt.phase = "settled";
       endGrace(attempt);
       this.#finish(task, attempt, settled, notBeforeAt);
@@ -167,65 +173,11 @@ export class Runner {
   /** C2: the grace is over and the function has not settled. */
   abandon(attempt: Attempt): void {
     if (attempt.phase !== "open") return;
-    const notBeforeAt = this.#retryAt(attempt.task, SILENT);
+    const notBeforeAt = this.#retrying.retryAt(attempt.task, SILENT);
     attempt.phase = "abandoned";
     endGrace(attempt);
     this.#unsettled.add(attempt);
     this.#finish(attempt.task, attempt, SILENT, notBeforeAt);
-  }
-
-  /** When the task may run again, if this end of its function is one to try again after (C1, §10). */
-  #retryAt(task: Task, settled: Settled): number | undefined {
-    const { loop, retryOf, onRetryFailed } = this.#deps;
-    const failure = retriable(task.id, task.state, settled);
-    const retry = failure === undefined ? undefined : retryOf(task);
-    if (failure === undefined || retry === undefined) return undefined;
-    const attempt = task.state.details.used + 1;
-    if (attempt >= retry.limits.maxAttempts) return undefined;
-    try {
-      const isRefused =
-        retry.retryIf !== undefined && !checkedAnswer(runOutside(() => retry.retryIf?.(failure, attempt)));
-      if (isRefused) return undefined;
-    } catch (error) {
-      onRetryFailed(task, error);
-      return undefined;
-    }
-    return loop.clock.now() + (this.#backoffSaid(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
-  }
-
-  /** The pause that the user's function returned; `undefined`: none, or none that can be waited for. */
-  #backoffSaid(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
-    if (retry.backoffOf === undefined) return undefined;
-    try {
-      return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.details.used + 1)));
-    } catch (error) {
-      this.#deps.onBackoffFailed(task, error);
-      return undefined;
-    }
-  }
-
-  /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
-  #retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
-    const { task, number, stop } = attempt;
-    const { loop, slots, waits, clearDesk, enter } = this.#deps;
-    const errorOf = () => overError(task.id, false, "its function has settled");
-    waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) clearDesk(task, errorOf);
-    const command = { type: "settle", id: task.id, attempt: number, settled, living: NOBODY, notBeforeAt } as const;
-    loop.apply(task, command);
-    task.madeSeq = loop.seq;
-    task.attempt = undefined;
-    // Whatever the old function still does, it is not with the slot of the next one.
-    attempt.past = { stop, holder: slots.handOver(task) };
-    if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
-    task.extras?.deadlines?.again();
-    this.#stopAll(attachedDescendantsOf(task), "cancel", code);
-    const desk = extrasOf(task);
-    const left = { ms: notBeforeAt - loop.clock.now(), at: notBeforeAt };
-    desk.retryDelay = new RetryDelay(loop.clock, left, attachedChildrenOf(task), () => {
-      desk.retryDelay = undefined;
-      enter(task);
-    });
   }
 
   /** H1: the function is over, so is its context; the task is over when its attached children are. */
@@ -234,7 +186,7 @@ export class Runner {
     if (attempt !== undefined && notBeforeAt !== undefined) {
       // Stopped since it was asked whether to try again, it is not.
       const failure = retriable(task.id, task.state, settled);
-      if (failure !== undefined) return this.#retry(attempt, settled, notBeforeAt, failure.code);
+      if (failure !== undefined) return this.#retrying.retry(attempt, settled, notBeforeAt, failure.code);
     }
     task.extras?.retryDelay?.cancel();
     const isShutDown = task.state.stop?.code === "shutdown" && settled.how !== "returned";
@@ -246,14 +198,14 @@ export class Runner {
     if (task.extras !== undefined) this.#deps.closeDesk(task, errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
-    const living = task.family.attached === 0 ? NOBODY : Array.from(attachedChildrenOf(task), (child) => child.id);
+    const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
     loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) return this.#ended(task);
     this.#deps.onReturned(task);
     // One that was stopped was swept with it, and nothing was spawned under it since (H3).
     if (policy === "cancel" && task.state.stop === undefined)
-      this.#stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
+      this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
   }
 
   /** What ran is over, and its record says nothing of it: the next process goes on with the task. */
@@ -305,72 +257,6 @@ export class Runner {
     }
   }
 
-  /**
-   * Asks a task and its living attached descendants to stop (H2): every one of them gets its intent, its signal and its rejected
-   * waits in this turn, then those that never started end, leaf first. Over, or stopped before, it changes nothing (S5).
-   */
-  stop(task: Task, code: StopReason, reason: string): void {
-    if (task.isOver || task.state.stop !== undefined) return;
-    const below = attachedDescendantsOf(task);
-    if (code === "cancel") this.#stopAll([task, ...below], "cancel", reason);
-    else {
-      this.#stopAll([task], code, reason);
-      this.#stopAll(below, "cancel", code);
-    }
-  }
-
-  /** D8: everything that lives. Those that were stopped before keep their reason. */
-  shutDown(tasks: readonly Task[]): void {
-    this.#stopAll(tasks, "shutdown", "shutdown");
-  }
-
-  /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
-  #stopAll(tasks: readonly Task[], code: StopReason, reason: string): void {
-    const { loop, slots, waits } = this.#deps;
-    const stop = Object.freeze({ code, reason, at: loop.clock.now() });
-    const command: Command = { type: "stop", stop };
-    const started: Attempt[] = [];
-    const unstarted: Task[] = [];
-    for (const task of tasks) {
-      if (loop.apply(task, command) !== undefined) continue;
-      const { attempt } = task;
-      if (attempt === undefined) {
-        slots.leave(task.lane, task);
-        unstarted.push(task);
-      } else {
-        started.push(attempt);
-        waits.rejectAll(attempt, cancelErrorOf);
-      }
-    }
-    if (started.length > 0) {
-      loop.call(() => started.forEach(abortSignal), 0);
-      // A manager that shuts down gives all of them one grace of its own (D8).
-      if (code !== "shutdown") this.#giveGrace(started);
-    }
-    for (let i = unstarted.length - 1; i >= 0; i--) {
-      const task = unstarted[i];
-      if (task === undefined) continue;
-      // D4: it may have run in an earlier process, and has no function here.
-      if (this.#deps.isParked(task)) this.lose(task, undefined);
-      else this.#finish(task, undefined, { how: "unstarted" });
-    }
-  }
-
-  #giveGrace(attempts: readonly Attempt[]): void {
-    const groups = new Map<number, Attempt[]>();
-    for (const attempt of attempts) {
-      const ms = attempt.task.traits.limits?.graceMs ?? this.#deps.graceMs;
-      const group = groups.get(ms);
-      if (group === undefined) groups.set(ms, [attempt]);
-      else group.push(attempt);
-    }
-    for (const [ms, group] of groups) {
-      const abandonAll = () => group.toReversed().forEach((attempt) => this.abandon(attempt));
-      const grace = new Grace(this.#deps.loop.clock, ms, group.length, abandonAll);
-      for (const attempt of group) attempt.grace = grace;
-    }
-  }
-
   /** `first` is over: so is everyone above it that waited for nothing else. */
   #ended(first: Task): void {
     const { loop, onEnd } = this.#deps;
@@ -419,7 +305,6 @@ function endGrace(attempt: Attempt): void {
   attempt.grace = undefined;
 }
 
-const NOBODY: readonly string[] = Object.freeze([]);
 const SILENT = Object.freeze({ how: "silent" });
 
 /** What the children of a task that nobody stopped are cancelled with when it is over. */

@@ -1,0 +1,92 @@
+// Stopping: one call stops a whole subtree (H2, C3).
+//
+// Every task gets its intent, its rejected waits and its aborted signal in one turn; tasks that never started end, leaf first;
+// functions that run share one grace, and are abandoned after it (C2). Called by the runner; calls back with what it decided.
+
+import type { Slots } from "../lanes/slots.js";
+import { attachedDescendantsOf } from "../live/family.js";
+import { Grace } from "../live/grace.js";
+import type { Attempt, Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import type { Command } from "../task/commands.js";
+import type { StopReason } from "../task/status.js";
+import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
+import type { Waits } from "../waits/waits.js";
+
+export interface StoppingDeps {
+  readonly loop: Loop;
+  readonly slots: Slots<Task>;
+  readonly waits: Waits;
+  /** Milliseconds that a function has to settle, where its spawn does not say. */
+  readonly graceMs: number;
+  /** The grace of `attempt` is over. */
+  readonly abandon: (attempt: Attempt) => void;
+  /** `task` is stopped and has not started: it ends. */
+  readonly endUnstarted: (task: Task) => void;
+}
+
+export class Stopping {
+  readonly #deps: StoppingDeps;
+
+  constructor(deps: StoppingDeps) {
+    this.#deps = deps;
+  }
+
+  /**
+   * Asks a task and its living attached descendants to stop (H2): every one of them gets its intent, its signal and its rejected
+   * waits in this turn, then those that never started end, leaf first. Over, or stopped before, it changes nothing (S5).
+   */
+  stop(task: Task, code: StopReason, reason: string): void {
+    if (task.isOver || task.state.stop !== undefined) return;
+    const below = attachedDescendantsOf(task);
+    if (code === "cancel") this.stopAll([task, ...below], "cancel", reason);
+    else {
+      this.stopAll([task], code, reason);
+      this.stopAll(below, "cancel", code);
+    }
+  }
+
+  /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
+  stopAll(tasks: readonly Task[], code: StopReason, reason: string): void {
+    const { loop, slots, waits } = this.#deps;
+    const stop = Object.freeze({ code, reason, at: loop.clock.now() });
+    const command: Command = { type: "stop", stop };
+    const started: Attempt[] = [];
+    const unstarted: Task[] = [];
+    for (const task of tasks) {
+      if (loop.apply(task, command) !== undefined) continue;
+      const { attempt } = task;
+      if (attempt === undefined) {
+        slots.leave(task.lane, task);
+        unstarted.push(task);
+      } else {
+        started.push(attempt);
+        waits.rejectAll(attempt, cancelErrorOf);
+      }
+    }
+    if (started.length > 0) {
+      loop.call(() => started.forEach(abortSignal), 0);
+      // A manager that shuts down gives all of them one grace of its own (D8).
+      if (code !== "shutdown") this.#giveGrace(started);
+    }
+    for (let i = unstarted.length - 1; i >= 0; i--) {
+      const task = unstarted[i];
+      if (task !== undefined) this.#deps.endUnstarted(task);
+    }
+  }
+
+  #giveGrace(attempts: readonly Attempt[]): void {
+    const groups = new Map<number, Attempt[]>();
+    for (const attempt of attempts) {
+      const ms = attempt.task.traits.limits?.graceMs ?? this.#deps.graceMs;
+      const group = groups.get(ms);
+      if (group === undefined) groups.set(ms, [attempt]);
+      else group.push(attempt);
+    }
+    for (const [ms, group] of groups) {
+      const abandonAll = () => group.toReversed().forEach((attempt) => this.#deps.abandon(attempt));
+      const grace = new Grace(this.#deps.loop.clock, ms, group.length, abandonAll);
+      for (const attempt of group) attempt.grace = grace;
+    }
+  }
+}
