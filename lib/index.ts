@@ -1,8 +1,8 @@
 // errand: the front door. Every public name of the core, spelled out.
 
 export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/durable/store.js";
+export type { Inbox } from "./core/inbox/inbox.js";
 export type { Ask, AskOptions } from "./core/inbox/question.js";
-export type { Inbox } from "./core/inbox/requests.js";
 export type { AnyTaskKind, TaskKind } from "./core/kinds/kind.js";
 export type { LaneStats, WindowStats } from "./core/lanes/lane.js";
 export type { LaneChange, LaneOptions, PerKey } from "./core/lanes/lane-options.js";

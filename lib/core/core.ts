@@ -10,6 +10,9 @@ import { isKeptApart } from "./durable/large-outputs.js";
 import type { Lease } from "./durable/lease.js";
 import { ReplayedStarts } from "./durable/stored-starts.js";
 import { Listeners } from "./events/listeners.js";
+import { Answering } from "./inbox/answering.js";
+import { Asking } from "./inbox/asking.js";
+import { RequestInbox } from "./inbox/inbox.js";
 import { Messages } from "./inbox/messages.js";
 import { Requests } from "./inbox/requests.js";
 import { type AnyTaskKind } from "./kinds/kind.js";
@@ -77,6 +80,8 @@ export class Core {
   readonly waits: Waits;
   readonly registry = new Registry();
   readonly requests: Requests;
+  readonly asking: Asking;
+  readonly inbox: RequestInbox;
   readonly messages: Messages;
   readonly notices: Notices;
   readonly runner: Runner;
@@ -133,18 +138,21 @@ export class Core {
       () => this.#capacity.look(),
     );
     this.waits = new Waits(this.loop, this.slots);
-    this.requests = new Requests({
-      loop: this.loop,
-      waits: this.waits,
-      ids,
-      isClosed: () => this.isClosed,
-      taskOf: (id) => this.registry.byId(id),
+    const { loop, waits } = this;
+    const isClosed = () => this.isClosed;
+    const requests = new Requests({ loop, taskOf: (id) => this.registry.byId(id) });
+    this.requests = requests;
+    this.asking = new Asking({ loop, waits, requests, ids });
+    const answering = new Answering({
+      ...{ loop, waits, requests, isClosed },
       isKindMissing: (task) => task.traits.kind !== undefined && this.kinds.of(task) === undefined,
     });
+    this.inbox = new RequestInbox({ loop, requests, answering, isClosed });
     this.messages = new Messages({
       loop: this.loop,
       waits: this.waits,
-      requests: this.requests,
+      requests,
+      answering,
       ids,
       kindOf: (task) => this.kinds.of(task),
       onSent: (task) => this.notices.messageCame(task),

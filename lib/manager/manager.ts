@@ -3,7 +3,7 @@
 import { Core } from "../core/core.js";
 import type { TaskStore } from "../core/durable/store.js";
 import { checkStore } from "../core/durable/store-methods.js";
-import type { Inbox } from "../core/inbox/requests.js";
+import type { Inbox } from "../core/inbox/inbox.js";
 import type { AnyTaskKind } from "../core/kinds/kind.js";
 import type { Lane } from "../core/lanes/lane.js";
 import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lanes/lane-options.js";
@@ -98,7 +98,7 @@ export class TaskManager extends Scope {
         call: callWork,
       }),
     );
-    this.inbox = this.core.requests;
+    this.inbox = this.core.inbox;
   }
 
   /**

@@ -359,7 +359,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   // ── waits ────────────────────────────────────────────────────────────────
 
   get ask(): Ask {
-    return <const T = string>(request: AskInput<T>) => this.core.requests.ask(this.caller, request, false);
+    return <const T = string>(request: AskInput<T>) => this.core.asking.ask(this.caller, request, false);
   }
 
   approve(question: string, options: AskOptions = {}): Promise<void> {
@@ -368,7 +368,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     } catch (error) {
       return Promise.reject(error);
     }
-    return this.core.requests.ask<void>(this.caller, { ...options, question }, true);
+    return this.core.asking.ask<void>(this.caller, { ...options, question }, true);
   }
 
   receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined> {

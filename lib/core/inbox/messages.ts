@@ -17,12 +17,14 @@ import { handled, ignore } from "../values/handled.js";
 import type { Ids } from "../values/ids.js";
 import { ambientAttempt, waiterOf } from "../waits/ambient.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
+import type { Answering } from "./answering.js";
 import type { Requests } from "./requests.js";
 
 interface MessageDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
+  readonly answering: Answering;
   readonly ids: Ids;
   readonly kindOf: (task: Task) => KindParts | undefined;
   /** A message is there that nobody was waiting for. */
@@ -47,18 +49,20 @@ export class Messages {
   readonly #loop: Loop;
   readonly #waits: Waits;
   readonly #requests: Requests;
+  readonly #answering: Answering;
   readonly #ids: Ids;
   readonly #kindOf: (task: Task) => KindParts | undefined;
   readonly #onSent: (task: Task) => void;
   readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor({ loop, waits, requests, ids, kindOf, onSent, onFailed }: MessageDeps) {
+  constructor({ loop, waits, requests, answering, ids, kindOf, onSent, onFailed }: MessageDeps) {
     this.#onSent = onSent;
     this.#kindOf = kindOf;
     this.#onFailed = onFailed;
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
+    this.#answering = answering;
     this.#ids = ids;
   }
 
@@ -98,7 +102,7 @@ export class Messages {
       ]);
     }
     const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
-    await this.#requests.answerBy(id, toAnswer(message.content), by, () => {
+    await this.#answering.answerBy(id, toAnswer(message.content), by, () => {
       if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
     });
     return this.#delivered(message);

@@ -15,7 +15,7 @@ import { overError } from "../waits/waits.js";
 import { isGone, type NoticeOwner, ownerOf } from "./notice-owner.js";
 import { NoticeQueues, type Queue } from "./notice-queues.js";
 import { type NoticeOptions, NoticeReading, type ReadingDeps } from "./notice-reading.js";
-import { type ChosenNotices, ReadyNotices, type TaskNotice } from "./ready-notices.js";
+import type { ChosenNotices, ReadyNotices, TaskNotice } from "./ready-notices.js";
 
 interface NoticeDeps extends ReadingDeps {
   readonly isClosed: () => boolean;

@@ -77,7 +77,7 @@ export class Shutdown {
     // Without a living task all of this happens in the call.
     if (stopping !== undefined) await stopping;
     waits.close();
-    requests.close();
+    requests.closeAll();
     retainer.close();
     sessions.close();
     // After everything that is still to be delivered, and with a store, stored: within a grace of its own.

@@ -1,0 +1,129 @@
+// Answering: an answer is checked before its command (A2), and the first one wins (A1).
+//
+// Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by a message that answers a question.
+
+import type { Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import { judge, valueOf } from "../schema/schema.js";
+import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError, UnknownKindError } from "../task/errors.js";
+import type { InboxRequest } from "../task/request.js";
+import { checkFields, checkText, checkType, show } from "../values/checks.js";
+import { handled } from "../values/handled.js";
+import type { Waits } from "../waits/waits.js";
+import { answerTo, checkAnswer } from "./question.js";
+import type { Asked, Requests } from "./requests.js";
+
+interface AnsweringDeps {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly requests: Requests;
+  readonly isClosed: () => boolean;
+  /** The kind of the task is not known here: its function asks nothing in this process. */
+  readonly isKindMissing: (task: Task) => boolean;
+}
+
+export class Answering {
+  readonly #loop: Loop;
+  readonly #waits: Waits;
+  readonly #requests: Requests;
+  readonly #isClosed: () => boolean;
+  readonly #isKindMissing: (task: Task) => boolean;
+
+  constructor({ loop, waits, requests, isClosed, isKindMissing }: AnsweringDeps) {
+    this.#loop = loop;
+    this.#waits = waits;
+    this.#requests = requests;
+    this.#isClosed = isClosed;
+    this.#isKindMissing = isKindMissing;
+  }
+
+  /** Answers request `id`. Decided inside the call, unless a schema takes its time. */
+  answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
+    return this.#told(this.#answer(id, value, answered, () => {}));
+  }
+
+  /** `onTaken` is called in the call in which the answer is decided: what it decides is stored with it. */
+  answerBy(id: string, value: unknown, by: string, onTaken: () => void): Promise<InboxRequest> {
+    return this.#told(this.#answer(id, value, { by }, onTaken));
+  }
+
+  async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
+    const asked = this.#find(id, answered);
+    const answer = checkAnswer(asked.request, value);
+    if (asked.unasked !== undefined && asked.request.kind === "json") {
+      // A2: the schema that checks it comes with the function, which no one here can start.
+      const { kind } = asked.task.traits;
+      if (kind !== undefined && this.#isKindMissing(asked.task)) throw new UnknownKindError(kind, []);
+      await this.#unlessClosed(asked.request, untilAsked(asked.unasked));
+      this.#refuseClosed(asked);
+    }
+    let given: unknown = asked.request.kind === "approval" ? undefined : value;
+    if (asked.schema !== undefined) {
+      const verdict = judge(asked.schema, value, this.#loop.clock);
+      given = valueOf(
+        "then" in verdict ? await this.#unlessClosed(asked.request, verdict) : verdict,
+        answerTo(asked.request),
+      );
+      this.#refuseClosed(asked);
+    }
+    asked.value = given;
+    const closed = this.#requests.close(asked, { status: "answered", answer, by: answered.by });
+    onTaken();
+    return closed;
+  }
+
+  reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
+    return this.#told(this.#reject(id, reason, answered));
+  }
+
+  async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
+    checkType("reason", reason, "string");
+    const asked = this.#find(id, answered);
+    return this.#requests.close(asked, { status: "rejected", reason, by: answered.by });
+  }
+
+  /** D1: a reply waits until what it tells of is stored, and so does a refusal. */
+  async #told<T>(reply: Promise<T>): Promise<T> {
+    try {
+      return await reply;
+    } finally {
+      await this.#loop.tell(undefined);
+    }
+  }
+
+  #find(id: string, answered: { by: string }): Asked {
+    if (typeof answered !== "object" || answered === null)
+      throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
+    checkFields("answered", answered, ["by"]);
+    checkType("answered.by", answered.by, "string");
+    checkText("answered.by", answered.by);
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    const asked = this.#requests.find(id);
+    if (asked === undefined) throw new RequestNotFoundError(id);
+    this.#refuseClosed(asked);
+    return asked;
+  }
+
+  /** A schema may take for ever; the manager does not (D8). */
+  #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
+    // A closed manager refuses the wait: the rejection of the schema is then handled here (C5).
+    void handled(parsed);
+    const describe = () => ({ on: "input" as const, requestId: request.id });
+    return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
+      parsed.then(
+        (given) => wait.resolve(given),
+        (error: unknown) => wait.reject(error),
+      );
+      return () => {};
+    });
+  }
+
+  #refuseClosed(asked: Asked): void {
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
+  }
+}
+
+function untilAsked(unasked: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => unasked.add(resolve));
+}

@@ -1,0 +1,153 @@
+// Asking: a task's function opens a question, or finds the one it asked before by its key, and waits for the answer (A1, A3, A5).
+//
+// Owns nothing: the requests are in `requests.ts`. A pending question holds no slot: waiting for it is a wait like any other.
+
+import type { Attempt, OpenWait, Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import { judge, valueOf } from "../schema/schema.js";
+import { IdConflictError, RequestExpiredError, RequestRejectedError, ScopeCancelledError } from "../task/errors.js";
+import { type InboxRequest, isSameQuestion, type Question } from "../task/request.js";
+import { show } from "../values/checks.js";
+import type { Ids } from "../values/ids.js";
+import { idInWords } from "../values/safe-read.js";
+import { waiterOf } from "../waits/ambient.js";
+import { keeperOf, type Waits } from "../waits/waits.js";
+import { type AskInput, answerTo, takeQuestion } from "./question.js";
+import { type Asked, type Asker, askedAgain, type Requests } from "./requests.js";
+
+interface AskingDeps {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly requests: Requests;
+  readonly ids: Ids;
+}
+
+export class Asking {
+  readonly #loop: Loop;
+  readonly #waits: Waits;
+  readonly #requests: Requests;
+  readonly #ids: Ids;
+
+  constructor({ loop, waits, requests, ids }: AskingDeps) {
+    this.#loop = loop;
+    this.#waits = waits;
+    this.#requests = requests;
+    this.#ids = ids;
+  }
+
+  /** Opens the question of `attempt`, or finds it by its key, and waits for the answer; for an approval, for a yes. */
+  ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
+    const waiter = waiterOf(attempt);
+    let asked: Asked;
+    let isNew = false;
+    try {
+      const question = takeQuestion(input, isApproval);
+      const refused = this.#waits.refusalThrough(attempt, waiter, input.signal);
+      if (refused !== undefined) return refused;
+      const known = this.#known(attempt.task, question);
+      isNew = known === undefined;
+      asked = known ?? this.#openNew(attempt, question, input);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const { request } = asked;
+    const onTimeout = input.onTimeout ?? "fail";
+    if (request.status === "answered") return this.#answerAgain<T>(waiter, asked, input);
+    if (request.status !== "open") return this.#resultOf(waiter, request, onTimeout, input.signal);
+    askedAgain(asked, input.schema);
+    const answer = keeperOf(waiter, this.#waits).open<T>(
+      waiter,
+      () => ({ on: "input", requestId: request.id }),
+      input.signal,
+      (wait) => {
+        const asker: Asker = {
+          answered: () => wait.resolve(valueFor<T>(asked)),
+          closed: (closed) => settle(wait, closed, onTimeout),
+        };
+        asked.askers.add(asker);
+        return () => {
+          asked.askers.delete(asker);
+          const isUnwanted = asked.askers.size === 0 && request.key === undefined;
+          if (isUnwanted && asked.request.status === "open") this.#requests.close(asked, { status: "withdrawn" });
+        };
+      },
+    );
+    if (isNew) this.#requests.announce(asked);
+    return answer;
+  }
+
+  /** It was answered before. After a restart its schema makes the value once more of the answer that was kept. */
+  async #answerAgain<T>(waiter: Attempt | undefined, asked: Asked, { schema, signal }: AskInput<T>): Promise<T> {
+    const { request, unasked } = asked;
+    if (unasked !== undefined) {
+      const answer = request.kind === "approval" ? undefined : request.answer;
+      const given = schema === undefined ? undefined : await judge(schema, structuredClone(answer), this.#loop.clock);
+      asked.value = given === undefined ? answer : valueOf(given, answerTo(request));
+      askedAgain(asked, schema);
+    }
+    return this.#waits.answer<T>(waiter, () => valueFor<T>(asked), { needs: this.#loop.seq, signal });
+  }
+
+  #known(task: Task, question: Question): Asked | undefined {
+    if (question.key === undefined) return undefined;
+    const asked = this.#requests.ofKey(task, question.key);
+    if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
+    throw new IdConflictError(
+      question.key,
+      `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
+    );
+  }
+
+  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
+    const { task } = attempt;
+    const { sessionId } = task;
+    const now = this.#loop.clock.now();
+    const request: InboxRequest = Object.freeze({
+      id: this.#ids.next("request"),
+      taskId: task.id,
+      ...(sessionId === undefined ? {} : { sessionId }),
+      ...(task.parent === undefined ? {} : { path: pathTo(task) }),
+      ...question,
+      status: "open",
+      createdAt: now,
+      ...(input.timeoutMs === undefined || input.timeoutMs === Infinity ? {} : { expiresAt: now + input.timeoutMs }),
+    });
+    return this.#requests.open(attempt, request, input.schema);
+  }
+
+  #resultOf<T>(
+    waiter: Attempt | undefined,
+    request: InboxRequest,
+    onTimeout: "fail" | { default: T },
+    signal: AbortSignal | undefined,
+  ): Promise<T> {
+    const read = (): T => {
+      if (request.status === "expired" && onTimeout !== "fail") return onTimeout.default;
+      throw closedBy(request);
+    };
+    return this.#waits.answer(waiter, read, { needs: this.#loop.seq, signal });
+  }
+}
+
+/** The asker's `T` is what its schema, its choices or its text gave: the answer was checked against them. */
+function valueFor<T>(asked: Asked): T {
+  return asked.value as T;
+}
+
+function settle<T>(wait: OpenWait<T>, request: InboxRequest, onTimeout: "fail" | { default: T }): void {
+  if (request.status === "expired" && onTimeout !== "fail") wait.resolve(onTimeout.default);
+  else wait.reject(closedBy(request));
+}
+
+function pathTo(asker: Task): readonly string[] {
+  const path: string[] = [];
+  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) path.push(task.id);
+  return Object.freeze(path.reverse());
+}
+
+function closedBy(request: InboxRequest): Error {
+  const { id, status, reason = "", by = "" } = request;
+  if (status === "rejected") return new RequestRejectedError(id, reason, by);
+  if (status === "expired") return new RequestExpiredError(id);
+  return new ScopeCancelledError(request.taskId, `its request ${idInWords(id)} was withdrawn`);
+}
