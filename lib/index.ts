@@ -12,8 +12,8 @@ export type { NoticeOptions } from "./core/notices/notice-reading.js";
 export type { AwaitOptions } from "./core/outcomes/await-tasks.js";
 export type { Retention } from "./core/run/retention.js";
 export type { Stats } from "./core/run/stats.js";
+export type { Limits } from "./core/spawn/limits.js";
 export type { SessionLimits, SessionOptions } from "./core/spawn/session-bounds.js";
-export type { Limits } from "./core/spawn/spawn.js";
 export {
   AlreadyAnsweredError,
   type AnyErrandError,

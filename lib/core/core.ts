@@ -18,28 +18,30 @@ import { Requests } from "./inbox/requests.js";
 import { type AnyTaskKind } from "./kinds/kind.js";
 import { Kinds } from "./kinds/kind-registry.js";
 import { Lane } from "./lanes/lane.js";
-import type { LaneChange, LaneOptions } from "./lanes/lane-options.js";
+import type { LaneOptions } from "./lanes/lane-options.js";
 import { Slots } from "./lanes/slots.js";
 import { fits } from "./live/filter.js";
 import { Registry } from "./live/registry.js";
 import { SessionUsage } from "./live/session-usage.js";
-import type { Attempt, OpenWait, Task } from "./live/task.js";
+import type { Attempt, Task } from "./live/task.js";
 import { UnreadFailures } from "./live/unread.js";
 import { Loop } from "./loop.js";
 import { Notices } from "./notices/notices.js";
 import { Awaiter } from "./outcomes/awaiter.js";
-import { windDown } from "./recovery/recovery.js";
 import { type Beside, Replay, type ReplayDeps } from "./recovery/replay.js";
 import type { Standbys } from "./recovery/standbys.js";
+import { windDown } from "./recovery/unresumed.js";
 import { Handoff, isResumable } from "./run/handoff.js";
 import { Idle } from "./run/idle.js";
+import { LaneChanges } from "./run/lane-changes.js";
 import { Retainer, type Retention } from "./run/retention.js";
 import { Runner } from "./run/runner.js";
 import { Shutdown, type ShutdownDeps } from "./run/shutdown.js";
 import { type Stats, statsOf } from "./run/stats.js";
 import { BudgetGuard } from "./spawn/budget-guard.js";
+import { type Limits } from "./spawn/limits.js";
 import { LineCapacity } from "./spawn/line-capacity.js";
-import { DEFAULT_LANE, type Limits, Spawner } from "./spawn/spawn.js";
+import { DEFAULT_LANE, Spawner } from "./spawn/spawn.js";
 import { ManagerClosedError, type StoreLockedError } from "./task/errors.js";
 import type { TaskEvent } from "./task/events.js";
 import type { KindParts, Work } from "./task/kind-parts.js";
@@ -53,7 +55,8 @@ import { type Ids, instanceIds } from "./values/ids.js";
 import { GuardedLogger, type Logger } from "./values/logger.js";
 import { runOutside } from "./values/outside.js";
 import { waiterOf } from "./waits/ambient.js";
-import { keeperOf, Waits } from "./waits/waits.js";
+import { metAlready, waitForSlot } from "./waits/slot-wait.js";
+import { Waits } from "./waits/waits.js";
 
 interface CoreOptions {
   readonly concurrency: number;
@@ -77,6 +80,7 @@ export class Core {
   readonly logger: GuardedLogger;
   readonly loop: Loop;
   readonly slots: Slots<Task>;
+  readonly laneChanges: LaneChanges;
   readonly waits: Waits;
   readonly registry = new Registry();
   readonly requests: Requests;
@@ -97,8 +101,6 @@ export class Core {
   readonly #idle = new Idle();
   readonly #handoff = new Handoff(() => this.#idle.ended());
   readonly #shutdown = new Shutdown(() => this.#shutdownDeps());
-  /** The default lane, while its concurrency is that of the manager. */
-  #follower: Lane<Task> | undefined;
   /** Kinds, by name, of which the logger was warned. */
   readonly #unregistered = new Set<string>();
   /** The committer of the store, when there is a store. Written by `open-store.ts`. */
@@ -125,10 +127,10 @@ export class Core {
       startedAt: clock.now(),
     });
     const lanes = Object.entries(options.lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs, clock));
-    if (!Object.hasOwn(options.lanes, DEFAULT_LANE)) {
-      this.#follower = new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs, clock);
-      lanes.unshift(this.#follower);
-    }
+    const follower = Object.hasOwn(options.lanes, DEFAULT_LANE)
+      ? undefined
+      : new Lane<Task>(DEFAULT_LANE, { concurrency: options.concurrency }, agingMs, clock);
+    if (follower !== undefined) lanes.unshift(follower);
     this.graceMs = options.graceMs;
     this.loop = new Loop(clock, new Listeners(() => clock.now(), this.logger));
     this.slots = new Slots<Task>(
@@ -137,32 +139,27 @@ export class Core {
       (task) => this.runner.granted(task),
       () => this.#capacity.look(),
     );
+    this.laneChanges = new LaneChanges(this.slots, this.registry, follower);
     this.waits = new Waits(this.loop, this.slots);
-    const { loop, waits } = this;
+    const { loop, slots, waits, registry, kinds, logger } = this;
     const isClosed = () => this.isClosed;
-    const requests = new Requests({ loop, taskOf: (id) => this.registry.byId(id) });
+    const requests = new Requests({ loop, taskOf: (id) => registry.byId(id) });
     this.requests = requests;
     this.asking = new Asking({ loop, waits, requests, ids });
     const answering = new Answering({
       ...{ loop, waits, requests, isClosed },
-      isKindMissing: (task) => task.traits.kind !== undefined && this.kinds.of(task) === undefined,
+      isKindMissing: (task) => task.traits.kind !== undefined && kinds.of(task) === undefined,
     });
     this.inbox = new RequestInbox({ loop, requests, answering, isClosed });
     this.messages = new Messages({
-      loop: this.loop,
-      waits: this.waits,
-      requests,
-      answering,
-      ids,
-      kindOf: (task) => this.kinds.of(task),
+      ...{ loop, waits, requests, answering, ids },
+      kindOf: (task) => kinds.of(task),
       onSent: (task) => this.notices.messageCame(task),
-      onFailed: (what, error) => this.logger.warn(what, { error }),
+      onFailed: (what, error) => logger.warn(what, { error }),
     });
     this.notices = new Notices({
-      loop: this.loop,
-      waits: this.waits,
-      isClosed: () => this.isClosed,
-      warn: (what) => this.logger.warn(what),
+      ...{ loop, waits, isClosed },
+      warn: (what) => logger.warn(what),
       onTold: (task) => this.#retainer.look(task),
       isParked: (task) => this.isParked(task),
     });
@@ -170,45 +167,34 @@ export class Core {
     this.sessions = new SessionUsage(clock, this.#retainer.ttlMs, (sessionId) => this.notices.forget(sessionId));
     const stop = (task: Task, code: StopReason, reason: string) => this.runner.stop(task, code, reason);
     this.consequences = new Consequences({
-      loop: this.loop,
-      registry: this.registry,
+      ...{ loop, registry },
       sessions: this.sessions,
-      requests: this.requests,
+      requests,
       notices: this.notices,
       retainer: this.#retainer,
       handoff: this.#handoff,
       idle: this.#idle,
       windDown: (task) => void runOutside(() => windDown(this, task)),
     });
-    this.loop.onFact = (task, fact, seq, at) => this.consequences.follow(task, fact, seq, at);
-    this.awaiter = new Awaiter({ waits: this.waits, notices: this.notices, registry: this.registry, stop });
-    this.budgets = new BudgetGuard({ slots: this.slots, registry: this.registry, sessions: this.sessions, stop });
+    loop.onFact = (task, fact, seq, at) => this.consequences.follow(task, fact, seq, at);
+    this.awaiter = new Awaiter({ waits, notices: this.notices, registry, stop });
+    this.budgets = new BudgetGuard({ slots, registry, sessions: this.sessions, stop });
     this.runner = new Runner({
-      loop: this.loop,
-      slots: this.slots,
-      waits: this.waits,
+      ...{ loop, slots, waits },
       runtime: this.runtime,
       isAmbient: options.isAmbient,
       graceMs: options.graceMs,
       call: (attempt, work) => options.call(this, attempt, work),
-      parkDesk: (task, errorOf) => {
-        this.requests.park(task);
+      endCorrespondence: (task, then, errorOf) => {
+        this.requests[then](task);
         task.extras?.mailbox?.close(errorOf);
       },
-      clearDesk: (task, errorOf) => {
-        this.requests.handOver(task);
-        task.extras?.mailbox?.close(errorOf);
-      },
-      retryOf: (task) => this.kinds.retryOf(task),
-      onRetryFailed: (task, error) => this.logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
+      retryOf: (task) => kinds.retryOf(task),
+      onRetryFailed: (task, error) => logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error }),
       onBackoffFailed: (task, error) =>
-        this.logger.warn(`backoffMs gave no pause: task ${task.id} is tried again after the default one`, { error }),
+        logger.warn(`backoffMs gave no pause: task ${task.id} is tried again after the default one`, { error }),
       enter: (task) => this.spawner.enter(task),
       onStarted: (task) => this.messages.started(task),
-      closeDesk: (task, errorOf) => {
-        this.requests.withdraw(task);
-        task.extras?.mailbox?.close(errorOf);
-      },
       onEnd: (task) => {
         this.consequences.ended(task);
         this.#unread.ended(task);
@@ -220,15 +206,9 @@ export class Core {
       onReturned: (task) => this.#handoff.look(task),
     });
     this.spawner = new Spawner({
-      loop: this.loop,
-      slots: this.slots,
-      registry: this.registry,
-      ids,
-      limits,
-      kinds: this.kinds,
+      ...{ loop, slots, registry, ids, limits, kinds },
       closedScopes: this.awaiter.closedScopes,
-      stop,
-      isClosed: () => this.isClosed,
+      ...{ stop, isClosed },
       storeFailure: () => this.committer?.failure,
       accountOf: (sessionId) => this.sessions.find(sessionId),
       onPlaced: (task, before) => this.consequences.placed(task, before),
@@ -247,13 +227,13 @@ export class Core {
     });
     this.#capacity = new LineCapacity(
       (lane, lent) => this.spawner.roomIn(lane, lent),
-      (lane) => this.slots.unsought(lane),
+      (lane) => slots.unsought(lane),
     );
     this.#unread = new UnreadFailures({
-      clock: this.loop.clock,
-      logger: this.logger,
-      isHeard: () => this.loop.listeners.has("task.failed"),
-      hasStored: (task) => task.endSeq <= this.loop.storedSeq,
+      clock: loop.clock,
+      logger,
+      isHeard: () => loop.listeners.has("task.failed"),
+      hasStored: (task) => task.endSeq <= loop.storedSeq,
       hasStore: () => this.committer !== undefined,
     });
   }
@@ -291,25 +271,16 @@ export class Core {
 
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
-    if (this.#capacity.take(lane)) return this.#known(signal);
+    if (this.#capacity.take(lane)) return metAlready(this.waits, signal);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
-    return this.#forSlots(signal, (wait) => this.#capacity.seek({ lane, lent }, wait));
+    return waitForSlot(this.waits, signal, (wait) => this.#capacity.seek({ lane, lent }, wait));
   }
 
   idle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.awaiter.refusalInside(signal);
     if (refused !== undefined) return refused;
-    return this.#idle.isIdle ? this.#known(signal) : this.#forSlots(signal, (wait) => this.#idle.wait(wait));
-  }
-
-  /** Resolves once everything that is decided by now is stored (D1): what is awaited is so already. */
-  #known(signal: AbortSignal | undefined): Promise<void> {
-    return this.waits.answer<void>(waiterOf(undefined), () => undefined, { needs: this.loop.seq, signal });
-  }
-
-  #forSlots(signal: AbortSignal | undefined, arrange: (wait: OpenWait<void>) => () => void): Promise<void> {
-    const attempt = waiterOf(undefined);
-    return keeperOf(attempt, this.waits).open<void>(attempt, () => ({ on: "slot" }), signal, arrange);
+    if (this.#idle.isIdle) return metAlready(this.waits, signal);
+    return waitForSlot(this.waits, signal, (wait) => this.#idle.wait(wait));
   }
 
   // ── closing ──────────────────────────────────────────────────────────────
@@ -350,26 +321,6 @@ export class Core {
         return this.committer === undefined ? loop.told(undefined) : this.committer.close(graceMs);
       },
     };
-  }
-
-  // ── lanes ────────────────────────────────────────────────────────────────
-
-  /** L10. Checked. */
-  setLane(lane: Lane<Task>, change: LaneChange): void {
-    if (this.#follower === lane && change.concurrency !== undefined) this.#follower = undefined;
-    this.slots.setLane(lane, change, this.#granted(lane));
-  }
-
-  /** L10. Checked. */
-  setConcurrency(concurrency: number): void {
-    const granted = this.#granted(undefined).map((item) => ({ lane: item.lane, item }));
-    this.slots.setConcurrency(concurrency, this.#follower, granted);
-  }
-
-  /** Tasks that have a slot and have not started: few, and asked for seldom. */
-  #granted(lane: Lane<Task> | undefined): Task[] {
-    const isGranted = (task: Task) => task.holdsSlot && task.state.status === "queued";
-    return [...this.registry.all()].filter((task) => isGranted(task) && (lane === undefined || task.lane === lane));
   }
 
   // ── events ───────────────────────────────────────────────────────────────

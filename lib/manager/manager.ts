@@ -11,8 +11,9 @@ import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
 import type { Retention } from "../core/run/retention.js";
 import { type Stats } from "../core/run/stats.js";
+import { checkLimits, type Limits } from "../core/spawn/limits.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
-import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn/spawn.js";
+import { ambientParent, DEFAULT_LANE, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
 import type { Runtime, TaskTree } from "../core/task/record.js";
 import type { Clock } from "../core/time/clock.js";
@@ -307,7 +308,7 @@ export class TaskManager extends Scope {
     checkType("name", name, "string");
     const lane = this.core.spawner.laneOf(name);
     checkLaneChange(change);
-    this.core.setLane(lane, change);
+    this.core.laneChanges.setLane(lane, change);
   }
 
   /**
@@ -317,7 +318,7 @@ export class TaskManager extends Scope {
   setConcurrency(concurrency: number): void {
     checkType("concurrency", concurrency, "number");
     checkCount("concurrency", concurrency, 1);
-    this.core.setConcurrency(concurrency);
+    this.core.laneChanges.setConcurrency(concurrency);
   }
 
   /**

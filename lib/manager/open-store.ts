@@ -9,8 +9,9 @@ import type { OtherJournal, SeizedJournal, TaskStore } from "../core/durable/sto
 import { toStoredStarts } from "../core/durable/stored-starts.js";
 import type { Lane } from "../core/lanes/lane.js";
 import type { Task } from "../core/live/task.js";
+import { goOn } from "../core/recovery/asking-kinds.js";
 import { readInto } from "../core/recovery/read-journal.js";
-import { goOn, patienceOf, recover, resume } from "../core/recovery/recovery.js";
+import { patienceOf, recover, resume } from "../core/recovery/recovery.js";
 import { takeSnapshot } from "../core/recovery/snapshot.js";
 import { Standbys } from "../core/recovery/standbys.js";
 import { ManagerClosedError } from "../core/task/errors.js";

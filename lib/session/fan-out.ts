@@ -4,9 +4,10 @@
 // that does not succeed stops new ones and cancels the others, and the wait lasts until those have ended (W4). A wait that is given up starts no
 // more, closes the items, and leaves no link on the children that continue (W3).
 
-import type { Attempt, Link, OpenWait, Task, Watcher } from "../core/live/task.js";
+import type { OpenWait } from "../core/live/open-wait.js";
+import type { Attempt, Link, Task, Watcher } from "../core/live/task.js";
 import { unwatch, watch } from "../core/live/watchers.js";
-import { outcomeOf } from "../core/outcomes/await-tasks.js";
+import { outcomeOf } from "../core/outcomes/await-one.js";
 import { TaskOutcomeError } from "../core/task/errors.js";
 import type { TaskOutcome } from "../core/task/record.js";
 import type { Items, Read } from "./items.js";

@@ -2,7 +2,8 @@
 //
 // Owns nothing: the requests are in `requests.ts`. A pending question holds no slot: waiting for it is a wait like any other.
 
-import type { Attempt, OpenWait, Task } from "../live/task.js";
+import type { OpenWait } from "../live/open-wait.js";
+import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { judge, valueOf } from "../schema/schema.js";
 import { IdConflictError, RequestExpiredError, RequestRejectedError, ScopeCancelledError } from "../task/errors.js";

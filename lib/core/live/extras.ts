@@ -37,3 +37,13 @@ export function extrasOf(task: { extras: Extras | undefined }): Extras {
   task.extras ??= {};
   return task.extras;
 }
+
+/** The record of a task that its rate holds back until `untilAt`: the same object until one of the two changes. */
+export function heldRecord(extras: Extras, of: TaskRecord, untilAt: number): TaskRecord {
+  const { rateRecord } = extras;
+  if (rateRecord?.untilAt === untilAt && rateRecord.of === of) return rateRecord.record;
+  const blockedOn = Object.freeze([Object.freeze({ on: "rate", untilAt } as const)]);
+  const record = Object.freeze({ ...of, blockedOn });
+  extras.rateRecord = { untilAt, of, record };
+  return record;
+}

@@ -1,7 +1,7 @@
 // Task: the live entry of one task, and of the attempt that runs it.
 //
-// A task holds its state, which the loop alone replaces, and its places in the rooms: in the line (slots), in the family
-// (hierarchy), under those who wait for it (watchers). Each group of fields below names the room that writes it.
+// A task holds its state, which the loop alone replaces, and its places among others: in line (slots), in the family, and under
+// those who wait for it (watchers). Each group of fields below names the part that writes it.
 
 import type { AsyncResource } from "node:async_hooks";
 import type { Delivery } from "../events/delivery.js";
@@ -15,11 +15,13 @@ import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
 import type { Timekeeper } from "../time/clock.js";
-import { type Extras, extrasOf } from "./extras.js";
+import { type Extras, extrasOf, heldRecord } from "./extras.js";
+import { Family } from "./family-links.js";
 import type { Grace } from "./grace.js";
 import type { Noticed } from "./notice-queue.js";
+import type { Limit, OpenWait } from "./open-wait.js";
 import type { SessionAccount } from "./session-account.js";
-import { Sums, settle } from "./sums.js";
+import { settle } from "./sums.js";
 
 /** Somebody who waits for tasks to end. */
 export interface Watcher {
@@ -43,25 +45,12 @@ export class Link {
   }
 }
 
-/** What a task has below it. Leaves, which are most, share one that is empty; `family.ts` alone writes it. */
-class Family extends Sums {
-  firstChild: Task | undefined;
-  lastChild: Task | undefined;
-  /** Children that live and are attached: what H1 waits for. */
-  attached = 0;
-  /** Children that live, detached ones too. */
-  living = 0;
-  /** Of a root: tasks below it that live. */
-  descendants = 0;
-  /** Of a root: it, or a task below it, has or had a budget. */
-  hasBudgets = false;
-}
-const NO_FAMILY: Family = Object.freeze(new Family());
+const NO_FAMILY: Family<Task> = Object.freeze(new Family<Task>());
 const ONE_TASK: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 1 });
 
 /** To write: the task's own. */
-export function familyOf(task: Task): Family {
-  if (task.family === NO_FAMILY) task.family = new Family();
+export function familyOf(task: Task): Family<Task> {
+  if (task.family === NO_FAMILY) task.family = new Family<Task>();
   return task.family;
 }
 
@@ -115,7 +104,7 @@ export class Task implements TaskSpec, Slotted {
   readonly root: Task;
   previousSibling: Task | undefined;
   nextSibling: Task | undefined;
-  family: Family = NO_FAMILY;
+  family: Family<Task> = NO_FAMILY;
 
   // ── the slots ──
   readonly lane: Lane<Task>;
@@ -203,13 +192,7 @@ export class Task implements TaskSpec, Slotted {
   get record(): TaskRecord {
     const untilAt = this.heldUntil;
     if (untilAt === undefined) return this.decidedRecord;
-    const { decidedRecord } = this;
-    const extras = extrasOf(this);
-    if (extras.rateRecord?.untilAt !== untilAt || extras.rateRecord.of !== decidedRecord) {
-      const blockedOn = Object.freeze([Object.freeze({ on: "rate", untilAt } as const)]);
-      extras.rateRecord = { untilAt, of: decidedRecord, record: Object.freeze({ ...decidedRecord, blockedOn }) };
-    }
-    return extras.rateRecord.record;
+    return heldRecord(extrasOf(this), this.decidedRecord, untilAt);
   }
 
   /** The newest snapshot, as facts made it: without what only time changes. */
@@ -259,29 +242,6 @@ export class Task implements TaskSpec, Slotted {
     const { spent, ownSpent, tasksBelow } = this.family;
     return Object.freeze({ ...minus(spent, ownSpent), tasks: tasksBelow });
   }
-}
-
-/** What a wait gives may be news that nobody else need tell of (N2): who keeps account of that is told what becomes of it. */
-export interface Claims {
-  /** It is decided. */
-  claim(): void;
-  /** It was given. */
-  commit(): void;
-  /** It was not: the wait was stopped first. */
-  release(): void;
-}
-
-/** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
-export interface OpenWait<T> {
-  resolve(value: T, handing?: Claims): void;
-  reject(error: unknown, handing?: Claims): void;
-}
-
-/** A limit that ends a wait before what the wait is for (W2). The value reports only what is stored. */
-export interface Limit<T> {
-  /** Milliseconds. */
-  readonly ms: number;
-  readonly late: () => { readonly value: T; readonly handing?: Claims | undefined };
 }
 
 /** A manager whose tasks a wait reports, which may be another than the one that keeps the wait. */

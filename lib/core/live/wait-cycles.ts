@@ -1,11 +1,12 @@
-// Cycles: would this wait ever end? (L3)
+// Wait cycles: a wait that could never end is refused before it begins (L3).
 //
-// Every task has an edge to each living attached child and to what it waits for. A new wait of `waiter` closes a cycle when one of
-// its targets already depends on nobody ending before `waiter`: so the search goes backwards, from `waiter` to those who need its
-// end. That is its ancestors and their waiters: few, however much is waited for. Most waits need no search at all: in a deep chain, where each
-// task waits for its child, every search would go up to the root.
+// Every task has an edge to each living attached child and to the tasks for which it waits. A new wait of `waiter` closes a cycle
+// when one of its targets needs the end of `waiter` already. The search goes backwards, from `waiter` to its ancestors and their
+// waiters: these are few, however many tasks are waited for. Most waits need no search: in a deep chain, where each task waits for
+// its child, every search would go up to the root.
 
-import type { Task } from "./task.js";
+import { AwaitCycleError } from "../task/errors.js";
+import type { Attempt, Task } from "./task.js";
 
 /** The cycle that waiting for the targets would close, first and last the waiter; `undefined` when there is none. */
 export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): readonly string[] | undefined {
@@ -49,4 +50,20 @@ function pathOf(from: Task, needs: ReadonlyMap<Task, Task>): string[] {
   const path: string[] = [];
   for (let task: Task | undefined = from; task !== undefined; task = needs.get(task)) path.push(task.id);
   return path;
+}
+
+/** L3, for a wait about to begin for one of `tasks`, or for all of them. */
+export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
+  if (attempt === undefined) return;
+  const targets = new Set<Task>();
+  for (const task of tasks) if (!needsNoSearch(attempt.task, task)) targets.add(task);
+  if (targets.size > 0) refuseCycle(attempt, (task) => targets.has(task));
+}
+
+/** Same as `refuseCycles`, for targets that are known when they are met. */
+export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
+  // A stopped task's wait rejects with its own cancel (C3), and reports no cycle.
+  if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
+  const cycle = findCycle(attempt.task, isTarget);
+  if (cycle !== undefined) throw new AwaitCycleError(cycle);
 }

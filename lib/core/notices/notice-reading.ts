@@ -4,7 +4,8 @@
 // are one batch. Called by `notices.ts` whenever a queue has changed; calls the waits.
 
 import type { NoticeReader } from "../live/notice-queue.js";
-import type { Attempt, Limit, Task } from "../live/task.js";
+import type { Limit } from "../live/open-wait.js";
+import type { Attempt, Task } from "../live/task.js";
 import { findCycle, needsNoSearch } from "../live/wait-cycles.js";
 import type { Loop } from "../loop.js";
 import { isEnd } from "../task/notice.js";

@@ -2,7 +2,8 @@
 //
 // From the moment a wait is decided until it is over, its owner's notices leave those outcomes out; given, they are acknowledged.
 
-import type { Attempt, Claims, Task } from "../live/task.js";
+import type { Claims } from "../live/open-wait.js";
+import type { Attempt, Task } from "../live/task.js";
 import { outcomeRead } from "../live/unread.js";
 import type { Notices } from "./notices.js";
 

@@ -1,20 +1,16 @@
-// awaitTasks: waiting for tasks to end (DESIGN §6).
+// awaitTasks: a wait for several tasks, with a count of those that have ended (W1-W4).
 //
-// Two forms of one thing: a group of tasks with a count (`awaitTasks`), and one task (`result`, `outcome`, `cancel`). State is read,
-// then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is refused before it
-// begins (L3).
+// State is read, then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is
+// refused before it begins (L3). A wait for one task is in `await-one.ts`.
 
 import type { Owner, Requests } from "../inbox/requests.js";
-import type { Attempt, Claims, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
-import { outcomeRead } from "../live/unread.js";
-import { findCycle, needsNoSearch } from "../live/wait-cycles.js";
+import type { Attempt, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
+import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
-import type { Notices } from "../notices/notices.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
-import { AwaitCycleError } from "../task/errors.js";
 import type { TaskOutcome, TaskRecord, Wait } from "../task/record.js";
-import { PendingWait } from "../waits/pending-wait.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
+import { outcomeOf } from "./await-one.js";
 
 export interface AwaitOptions extends WaitOptions {
   /** `"all"` ended (default) · `"any"` one ended · that many ended · `"success"` one succeeded, or none can · `"failure"` one ended otherwise, or all succeeded. */
@@ -54,24 +50,6 @@ export interface AwaitCaller {
   /** N2: who is given the outcomes. */
   readonly receiver: Receiver;
 }
-
-/** L3, for a wait about to begin for one of `tasks`, or for all of them. */
-function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
-  if (attempt === undefined) return;
-  const targets = new Set<Task>();
-  for (const task of tasks) if (!needsNoSearch(attempt.task, task)) targets.add(task);
-  if (targets.size > 0) refuseCycle(attempt, (task) => targets.has(task));
-}
-
-/** Same as `refuseCycles`, for targets that are known when they are met. */
-export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
-  // A stopped task's wait rejects with its own cancel (C3), and reports no cycle.
-  if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;
-  const cycle = findCycle(attempt.task, isTarget);
-  if (cycle !== undefined) throw new AwaitCycleError(cycle);
-}
-
-// ── several ────────────────────────────────────────────────────────────────
 
 class Group implements Watcher {
   readonly waiting: Task | undefined;
@@ -290,114 +268,4 @@ function homesOf(tasks: readonly Task[], homeOf: (task: Task) => Waits): Set<Wai
   const homes = new Set<Waits>();
   for (const task of tasks) homes.add(homeOf(task));
   return homes;
-}
-
-// ── one ────────────────────────────────────────────────────────────────────
-
-/** What is given of one task's end. A throw of it is what the wait rejects with. */
-export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
-
-/** The wait for one task's end, and its watcher: most waits are this one. */
-class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
-  readonly #task: Task;
-  readonly #ask: EndAsked<R>;
-  /** Of the manager that has the task. */
-  readonly #notices: Notices;
-  #link: Link | undefined;
-  #isOwners = false;
-
-  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
-    super(keeper, attempt);
-    this.#notices = notices;
-    this.#task = task;
-    this.#ask = ask;
-  }
-
-  get waiting(): Task | undefined {
-    return this.attempt?.task;
-  }
-
-  describe(): Wait {
-    return { on: "tasks", taskIds: [this.#task.id] };
-  }
-
-  hook(): void {
-    this.#link = watch(this.#task, this);
-  }
-
-  protected unhook(): void {
-    if (this.#link !== undefined) unwatch(this.#link);
-  }
-
-  taskEnded(task: Task): void {
-    try {
-      this.resolve(this.#ask.read(outcomeOf(task), task), this);
-    } catch (error) {
-      this.reject(error, this);
-    }
-  }
-
-  claim(): void {
-    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
-    if (this.#isOwners) this.#notices.claim(this.#task);
-  }
-
-  commit(): void {
-    outcomeRead(this.#task);
-    if (!this.#isOwners) return;
-    this.#notices.handed(this.#task);
-    this.#notices.unclaim(this.#task);
-  }
-
-  release(): void {
-    if (this.#isOwners) this.#notices.unclaim(this.#task);
-  }
-}
-
-/** What is asked of the end of one task. */
-export interface EndAsked<R> {
-  readonly read: ReadEnd<R>;
-  readonly signal: AbortSignal | undefined;
-  /** What to give when `ms` passes first. */
-  readonly timeout?: { readonly ms: number; readonly late: R } | undefined;
-  /** The session through which it was asked for (N2). */
-  readonly sessionId: string | undefined;
-}
-
-/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
-export function awaitOne<R>(
-  waits: Waits,
-  notices: Notices,
-  attempt: Attempt | undefined,
-  task: Task,
-  asked: EndAsked<R>,
-): Promise<R> {
-  const { read, signal, timeout, sessionId } = asked;
-  const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
-  if (task.isOver) {
-    const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
-    const handing = new OutcomeClaims(receiver, [task]);
-    return waits.answer(attempt, () => read(outcomeOf(task), task), { needs: task.endSeq, handing, signal, limit });
-  }
-  if (timeout?.ms === 0) return Promise.resolve(timeout.late);
-  try {
-    refuseCycles(attempt, [task]);
-  } catch (error) {
-    return Promise.reject(error);
-  }
-  const keeper = keeperOf(attempt, waits);
-  const refused = keeper.refusal(attempt, signal);
-  if (refused !== undefined) return refused;
-  const wait = new EndWait(keeper, notices, attempt, task, asked);
-  if (keeper !== waits) wait.alsoStoredIn([waits]);
-  keeper.begin(wait, signal);
-  if (limit !== undefined) wait.limitTo(limit);
-  return wait.promise;
-}
-
-/** The outcome of a task that is over. */
-export function outcomeOf(task: Task): TaskOutcome {
-  const { outcome } = task.state;
-  if (outcome === undefined) throw new TypeError(`Task ${task.id} has not ended`);
-  return outcome;
 }

@@ -6,6 +6,7 @@
 import type { Requests } from "../inbox/requests.js";
 import type { Registry } from "../live/registry.js";
 import type { Attempt, Task } from "../live/task.js";
+import { refuseCycle } from "../live/wait-cycles.js";
 import type { Notices } from "../notices/notices.js";
 import type { Receiver } from "../notices/outcome-claims.js";
 import type { TaskOutcome } from "../task/record.js";
@@ -13,16 +14,8 @@ import type { StopReason } from "../task/status.js";
 import { handled } from "../values/handled.js";
 import { waiterOf } from "../waits/ambient.js";
 import type { WaitOptions, Waits } from "../waits/waits.js";
-import {
-  type AwaitCaller,
-  type Awaited,
-  type AwaitOptions,
-  awaitOne,
-  awaitTasks,
-  type EndAsked,
-  outcomeOf,
-  refuseCycle,
-} from "./await-tasks.js";
+import { awaitOne, type EndAsked, outcomeOf } from "./await-one.js";
+import { type AwaitCaller, type Awaited, type AwaitOptions, awaitTasks } from "./await-tasks.js";
 import { OutcomeReader } from "./outcome-stream.js";
 
 /** The parts of a task's manager that a wait for it needs. */

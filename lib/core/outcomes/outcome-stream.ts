@@ -3,12 +3,15 @@
 // Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
 // that is withdrawn, leaves no link behind (W3).
 
-import type { Attempt, Link, OpenWait, Task, Watcher } from "../live/task.js";
+import type { OpenWait } from "../live/open-wait.js";
+import type { Attempt, Link, Task, Watcher } from "../live/task.js";
+import { refuseCycle } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
 import type { TaskOutcome, Wait } from "../task/record.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
-import { othersOf, outcomeOf, refuseCycle } from "./await-tasks.js";
+import { outcomeOf } from "./await-one.js";
+import { othersOf } from "./await-tasks.js";
 
 type Step = IteratorResult<TaskOutcome, undefined>;
 

@@ -2,7 +2,7 @@
 //
 // Counted by the consequences of facts. A task that is handed off to the next process is none of this process any more.
 
-import type { OpenWait } from "../live/task.js";
+import type { OpenWait } from "../live/open-wait.js";
 
 type Caller = Pick<OpenWait<void>, "resolve">;
 

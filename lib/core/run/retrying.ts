@@ -20,8 +20,11 @@ export interface RetryingDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
-  /** The attempt of `task` is over, and another follows: its messages, and the questions that have a key, stay (A3). */
-  readonly clearDesk: (task: Task, errorOf: () => Error) => void;
+  /**
+   * The attempt of `task` is over: it receives no more messages and answers. Its open questions are withdrawn; or those with a key
+   * stay open for the next attempt (`handOver`); or all stay open for the next process (`park`).
+   */
+  readonly endCorrespondence: (task: Task, then: "withdraw" | "handOver" | "park", errorOf: () => Error) => void;
   /** Whether a failed attempt of it is to be followed by another. */
   readonly retryOf: (task: Task) => RetryPolicy | undefined;
   /** `retryIf` threw: the task is not tried again. */
@@ -76,10 +79,10 @@ export class Retrying {
   /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
   retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
     const { task, number, stop } = attempt;
-    const { loop, slots, waits, clearDesk, enter, stopBelow } = this.#deps;
+    const { loop, slots, waits, endCorrespondence, enter, stopBelow } = this.#deps;
     const errorOf = () => overError(task.id, false, "its function has settled");
     waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) clearDesk(task, errorOf);
+    if (task.extras !== undefined) endCorrespondence(task, "handOver", errorOf);
     const command = {
       type: "settle",
       id: task.id,

@@ -26,10 +26,6 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isAmbient: boolean;
   /** Calls a task's function with the context of its attempt. */
   readonly call: (attempt: Attempt, work: Work) => unknown;
-  /** The attempt of `task` is over: nobody hears answers or messages any more. */
-  readonly closeDesk: (task: Task, errorOf: () => Error) => void;
-  /** As `closeDesk`, but what was asked stays asked: the next process goes on with it. */
-  readonly parkDesk: (task: Task, errorOf: () => Error) => void;
   /** Its function is about to run. */
   readonly onStarted: (task: Task) => void;
   /** Called once for each task that has ended, in the call in which it did. */
@@ -195,7 +191,7 @@ export class Runner {
     task.extras?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
     if (attempt !== undefined && (attempt.isWaiting || loop.hasStore)) waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) this.#deps.closeDesk(task, errorOf);
+    if (task.extras !== undefined) this.#deps.endCorrespondence(task, "withdraw", errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
@@ -215,7 +211,7 @@ export class Runner {
     task.extras?.deadlines?.cancel();
     task.extras?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) this.#deps.parkDesk(task, errorOf);
+    if (task.extras !== undefined) this.#deps.endCorrespondence(task, "park", errorOf);
     slots.release(task.lane, task);
     task.work = undefined;
     task.context = undefined;
@@ -233,7 +229,7 @@ export class Runner {
   deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
-    this.#deps.closeDesk(task, () => overError(task.id, false, "it ended in another process"));
+    this.#deps.endCorrespondence(task, "withdraw", () => overError(task.id, false, "it ended in another process"));
     if (this.#deps.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
   }
 
@@ -246,7 +242,7 @@ export class Runner {
   /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
-    this.#deps.closeDesk(task, () => overError(task.id, false, "its process has ended"));
+    this.#deps.endCorrespondence(task, "withdraw", () => overError(task.id, false, "its process has ended"));
     this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
     this.#ended(task);
   }

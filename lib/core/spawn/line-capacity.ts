@@ -4,7 +4,8 @@
 // not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
 
 import type { Lane } from "../lanes/lane.js";
-import type { OpenWait, Task } from "../live/task.js";
+import type { OpenWait } from "../live/open-wait.js";
+import type { Task } from "../live/task.js";
 import { nextTurn } from "../time/turn.js";
 
 /** Where somebody wants to spawn. `lent`: slots of that lane that are free only while they wait for room. */

@@ -18,7 +18,6 @@ import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import {
   IdConflictError,
-  LimitExceededError,
   ManagerClosedError,
   QueueFullError,
   ScopeCancelledError,
@@ -32,13 +31,14 @@ import { takeRetry } from "../task/retry.js";
 import { newState, type TaskLimits } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
-import { checkCount, checkOptions, show } from "../values/checks.js";
+import { show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
 import { isSameJson } from "../values/json.js";
 import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
+import { FamilyLimits, type Limits } from "./limits.js";
 import { checkAccount, checkQueued } from "./session-bounds.js";
 import {
   checkSpawnOptions,
@@ -49,21 +49,6 @@ import {
   type SpawnOptions,
   traitsOf,
 } from "./spawn-options.js";
-
-/** How many tasks there may be. */
-export interface Limits {
-  /** Default 8. A root has depth 0. */
-  maxDepth?: number | undefined;
-  /** Living children per parent. No limit unless set. */
-  maxChildren?: number | undefined;
-  /** Living tasks below one root. No limit unless set. */
-  maxDescendants?: number | undefined;
-  /**
-   * Tasks in line, over all lanes; default 10 000. When the line is full, an owner that has no task in it still gets one place: a session, or the
-   * program itself. So the line holds at most twice as many, and one session cannot fill it for the others.
-   */
-  maxQueued?: number | undefined;
-}
 
 /** Where a spawn was called: under which task, in which session. */
 export interface SpawnScope {
@@ -108,16 +93,12 @@ export const DEFAULT_LANE = "default";
 
 export class Spawner {
   readonly #deps: SpawnDeps;
-  readonly #maxDepth: number;
-  readonly #maxChildren: number;
-  readonly #maxDescendants: number;
+  readonly #limits: FamilyLimits;
   readonly #maxQueued: number;
 
   constructor(deps: SpawnDeps) {
     this.#deps = deps;
-    this.#maxDepth = deps.limits.maxDepth ?? 8;
-    this.#maxChildren = deps.limits.maxChildren ?? Number.POSITIVE_INFINITY;
-    this.#maxDescendants = deps.limits.maxDescendants ?? Number.POSITIVE_INFINITY;
+    this.#limits = new FamilyLimits(deps.limits, deps.kinds);
     this.#maxQueued = deps.limits.maxQueued ?? 10_000;
   }
 
@@ -172,7 +153,11 @@ export class Spawner {
     const account = this.#deps.accountOf(sessionId);
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
     if (account !== undefined) checkAccount(account);
-    if (parent !== undefined) this.#checkFamily(parent, made.parts);
+    if (parent !== undefined) {
+      this.#refuseOver(parent);
+      this.#limits.check(parent, made.parts);
+      checkBudgets(parent);
+    }
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
@@ -245,9 +230,9 @@ export class Spawner {
     );
   }
 
-  /** H3, H4. */
-  #checkFamily(parent: Task, kind: KindParts | undefined): void {
-    const { id, state, root } = parent;
+  /** A task that is stopped or over has no new children (H3). */
+  #refuseOver(parent: Task): void {
+    const { id, state } = parent;
     if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
     if (state.outcome !== undefined) {
       if (state.outcome.status !== "succeeded")
@@ -255,38 +240,6 @@ export class Spawner {
       throw new TaskTerminatedError(id, "nothing is spawned under it any more");
     }
     this.#refuseCancelling(parent);
-    const depth = parent.depth + 1;
-    if (depth > this.#maxDepth) {
-      throw new LimitExceededError(
-        "maxDepth",
-        this.#maxDepth,
-        `A task under ${idInWords(id)} would be ${depth} levels deep: do this work in ${idInWords(id)} itself`,
-      );
-    }
-    const nested = kind?.limits === undefined ? 0 : countAbove(parent, kind.name);
-    if (kind?.limits !== undefined && nested >= kind.limits.maxDepth) {
-      throw new LimitExceededError(
-        "maxDepth",
-        kind.limits.maxDepth,
-        `${nested} tasks of kind ${show(kind.name)} are above one another at ${idInWords(id)}: do this work in ${idInWords(id)} itself`,
-      );
-    }
-    const maxChildren = Math.min(this.#maxChildren, this.#deps.kinds.of(parent)?.limits?.maxChildren ?? Infinity);
-    if (parent.family.living >= maxChildren) {
-      throw new LimitExceededError(
-        "maxChildren",
-        maxChildren,
-        `Task ${idInWords(id)} has ${parent.family.living} living children: wait for one to end`,
-      );
-    }
-    if (root.family.descendants >= this.#maxDescendants) {
-      throw new LimitExceededError(
-        "maxDescendants",
-        this.#maxDescendants,
-        `${root.family.descendants} tasks live below root ${idInWords(root.id)}: wait for one to end`,
-      );
-    }
-    checkBudgets(parent);
   }
 
   /** Its timers, and what of its total time is left. */
@@ -338,13 +291,6 @@ export class Spawner {
   }
 }
 
-function countAbove(parent: Task, kind: string): number {
-  let count = 0;
-  for (let task: Task | undefined = parent; task !== undefined; task = task.parent)
-    if (task.traits.kind === kind) count++;
-  return count;
-}
-
 /** §10: the same id is the same task only for the same owner and with the same content. A plain function has no content to compare. */
 function refuseOther(
   task: Task,
@@ -383,12 +329,3 @@ export function ambientParent(): Task | undefined {
 
 /** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
-
-/** Of a manager's options. */
-export function checkLimits(limits: Limits): void {
-  checkOptions("limits", limits, "maxDepth", "maxChildren", "maxDescendants", "maxQueued");
-  checkCount("limits.maxDepth", limits.maxDepth, 0);
-  checkCount("limits.maxChildren", limits.maxChildren, 0);
-  checkCount("limits.maxDescendants", limits.maxDescendants, 0);
-  checkCount("limits.maxQueued", limits.maxQueued, 0);
-}

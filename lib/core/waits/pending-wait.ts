@@ -7,7 +7,8 @@
 
 import { Delivery } from "../events/delivery.js";
 import type { Held } from "../events/held-deliveries.js";
-import type { Attempt, Claims, Limit, OpenWait, Pending, StoredIn, WaitKeeper } from "../live/task.js";
+import type { Claims, Limit, OpenWait } from "../live/open-wait.js";
+import type { Attempt, Pending, StoredIn, WaitKeeper } from "../live/task.js";
 import type { Wait } from "../task/record.js";
 import { Alarm } from "../time/clock.js";
 import { handled, ignore } from "../values/handled.js";

@@ -7,7 +7,8 @@
 
 import type { Held } from "../events/held-deliveries.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
-import type { Attempt, Claims, Limit, OpenWait, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
+import type { Claims, Limit, OpenWait } from "../live/open-wait.js";
+import type { Attempt, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
 import type { Wait } from "../task/record.js";

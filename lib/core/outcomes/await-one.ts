@@ -1,0 +1,120 @@
+// Await one: the wait for the end of one task, which most waits are (`result`, `outcome`, `cancel`).
+
+import type { Claims } from "../live/open-wait.js";
+import type { Attempt, Link, Task, WaitKeeper, Watcher } from "../live/task.js";
+import { outcomeRead } from "../live/unread.js";
+import { refuseCycles } from "../live/wait-cycles.js";
+import { unwatch, watch } from "../live/watchers.js";
+import type { Notices } from "../notices/notices.js";
+import { OutcomeClaims } from "../notices/outcome-claims.js";
+import type { TaskOutcome, Wait } from "../task/record.js";
+import { PendingWait } from "../waits/pending-wait.js";
+import { keeperOf, type Waits } from "../waits/waits.js";
+
+/** What is given of one task's end. A throw of it is what the wait rejects with. */
+export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
+
+/** The wait for one task's end, and its watcher: most waits are this one. */
+class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
+  readonly #task: Task;
+  readonly #ask: EndAsked<R>;
+  /** Of the manager that has the task. */
+  readonly #notices: Notices;
+  #link: Link | undefined;
+  #isOwners = false;
+
+  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
+    super(keeper, attempt);
+    this.#notices = notices;
+    this.#task = task;
+    this.#ask = ask;
+  }
+
+  get waiting(): Task | undefined {
+    return this.attempt?.task;
+  }
+
+  describe(): Wait {
+    return { on: "tasks", taskIds: [this.#task.id] };
+  }
+
+  hook(): void {
+    this.#link = watch(this.#task, this);
+  }
+
+  protected unhook(): void {
+    if (this.#link !== undefined) unwatch(this.#link);
+  }
+
+  taskEnded(task: Task): void {
+    try {
+      this.resolve(this.#ask.read(outcomeOf(task), task), this);
+    } catch (error) {
+      this.reject(error, this);
+    }
+  }
+
+  claim(): void {
+    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
+    if (this.#isOwners) this.#notices.claim(this.#task);
+  }
+
+  commit(): void {
+    outcomeRead(this.#task);
+    if (!this.#isOwners) return;
+    this.#notices.handed(this.#task);
+    this.#notices.unclaim(this.#task);
+  }
+
+  release(): void {
+    if (this.#isOwners) this.#notices.unclaim(this.#task);
+  }
+}
+
+/** What is asked of the end of one task. */
+export interface EndAsked<R> {
+  readonly read: ReadEnd<R>;
+  readonly signal: AbortSignal | undefined;
+  /** What to give when `ms` passes first. */
+  readonly timeout?: { readonly ms: number; readonly late: R } | undefined;
+  /** The session through which it was asked for (N2). */
+  readonly sessionId: string | undefined;
+}
+
+/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
+export function awaitOne<R>(
+  waits: Waits,
+  notices: Notices,
+  attempt: Attempt | undefined,
+  task: Task,
+  asked: EndAsked<R>,
+): Promise<R> {
+  const { read, signal, timeout, sessionId } = asked;
+  const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
+  if (task.isOver) {
+    const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
+    const handing = new OutcomeClaims(receiver, [task]);
+    return waits.answer(attempt, () => read(outcomeOf(task), task), { needs: task.endSeq, handing, signal, limit });
+  }
+  if (timeout?.ms === 0) return Promise.resolve(timeout.late);
+  try {
+    refuseCycles(attempt, [task]);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const keeper = keeperOf(attempt, waits);
+  const refused = keeper.refusal(attempt, signal);
+  if (refused !== undefined) return refused;
+  const wait = new EndWait(keeper, notices, attempt, task, asked);
+  if (keeper !== waits) wait.alsoStoredIn([waits]);
+  keeper.begin(wait, signal);
+  if (limit !== undefined) wait.limitTo(limit);
+  return wait.promise;
+}
+
+/** The outcome of a task that is over. */
+export function outcomeOf(task: Task): TaskOutcome {
+  const { outcome } = task.state;
+  if (outcome === undefined) throw new TypeError(`Task ${task.id} has not ended`);
+  return outcome;
+}
