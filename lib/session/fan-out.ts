@@ -10,7 +10,13 @@ import { unwatch, watch } from "../core/live/watchers.js";
 import { outcomeOf } from "../core/outcomes/await-one.js";
 import { TaskOutcomeError } from "../core/task/errors.js";
 import type { TaskOutcome } from "../core/task/record.js";
+import { nextTurn } from "../core/time/turn.js";
 import type { Items, Read } from "./items.js";
+
+/** Items that are read in one turn. */
+const MOST_AT_ONCE = 1_000;
+/** Children that the record of the mapping task lists. */
+const MOST_LISTED = 50;
 
 interface FanOutOptions<A> {
   readonly items: Items<A>;
@@ -65,9 +71,11 @@ class FanOut<A> {
     if (this.#take(first)) this.#more();
   }
 
-  /** Reads as long as there is room for a child. */
+  /** Reads as long as there is room for a child, and lets the children run now and then: the first that fails stops the reading. */
   #more(): void {
+    let reads = 0;
     while (!this.#isOver && !this.#isReading && !this.#isReadToEnd && this.#running < this.#options.concurrency) {
+      if (++reads > MOST_AT_ONCE) return this.#moreLater();
       let read: Read<A>;
       try {
         read = this.#options.items.read();
@@ -76,6 +84,15 @@ class FanOut<A> {
       }
       if (!this.#take(read)) return;
     }
+  }
+
+  #moreLater(): void {
+    this.#isReading = true;
+    nextTurn(() => {
+      this.#isReading = false;
+      this.#more();
+      this.#endWhenIdle();
+    });
   }
 
   /** `false`: the item comes later, and reading continues then. */
@@ -102,22 +119,24 @@ class FanOut<A> {
       this.#endWhenIdle();
       return;
     }
+    const index = this.#count++;
+    let child: Task;
+    try {
+      child = this.#options.spawn(step.value, index);
+    } catch (error) {
+      return this.#failed(error);
+    }
     this.#running++;
-    this.#runOne(step.value, this.#count++).then(this.#ended, this.#failed);
+    void this.#children.endOf(child).then((outcome) => this.#ended(child, index, outcome));
   }
 
-  async #runOne(item: A, index: number): Promise<void> {
-    const child = this.#options.spawn(item, index);
-    const outcome = await this.#children.endOf(child);
-    if (outcome.status !== "succeeded") throw new TaskOutcomeError(outcome, child.state.details.title);
+  #ended(child: Task, index: number, outcome: TaskOutcome): void {
+    if (outcome.status !== "succeeded") return this.#failed(new TaskOutcomeError(outcome, child.state.details.title));
     this.#values[index] = outcome.value;
-  }
-
-  readonly #ended = (): void => {
     this.#running--;
     this.#more();
     this.#endWhenIdle();
-  };
+  }
 
   #endWhenIdle(): void {
     if (!this.#isOver && this.#isReadToEnd && this.#running === 0) this.#wait.resolve(this.#values);
@@ -147,7 +166,7 @@ class FanOut<A> {
 class Children implements Watcher {
   readonly #attempt: Attempt;
   readonly #ends = new Map<Task, { readonly link: Link; readonly resolve: (outcome: TaskOutcome) => void }>();
-  /** The ids of those that lived when the record was last told: it is when some were spawned, those of one turn together. */
+  /** The oldest that lived when the record was last changed, which is after a turn that spawned some. A list of all would be quadratic in their number. */
   told: readonly string[] = [];
   #isTelling = false;
   #onAllEnded: () => void = () => {};
@@ -174,7 +193,10 @@ class Children implements Watcher {
 
   readonly #tell = (): void => {
     this.#isTelling = false;
-    this.told = this.living.map(({ id }) => id);
+    const listed: string[] = [];
+    for (const { id } of this.#ends.keys()) if (listed.push(id) === MOST_LISTED) break;
+    if (listed.length === this.told.length && listed.every((id, index) => id === this.told[index])) return;
+    this.told = listed;
     this.#attempt.waits.changed(this.#attempt);
   };
 

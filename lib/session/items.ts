@@ -5,6 +5,7 @@
 
 import { show } from "../core/values/checks.js";
 import { handled, isThenable } from "../core/values/handled.js";
+import { isObject } from "../core/values/safe-read.js";
 
 /** A read that is settled, or one that is under way. */
 export type Read<A> = IteratorResult<A> | Promise<IteratorResult<A>>;
@@ -60,9 +61,17 @@ export class Items<A> {
 }
 
 function iteratorOf<A>(items: Iterable<A> | AsyncIterable<A>): Iterator<A> | AsyncIterator<A> {
-  if (items !== null && items !== undefined) {
-    if (typeof items === "object" && Symbol.asyncIterator in items) return items[Symbol.asyncIterator]();
-    if (Symbol.iterator in Object(items)) return items[Symbol.iterator]();
+  for (const symbol of [Symbol.asyncIterator, Symbol.iterator] as const) {
+    const begin: unknown =
+      items === null || items === undefined ? undefined : Reflect.get(Object(items), symbol, items);
+    if (typeof begin !== "function") continue;
+    const iterator: unknown = Reflect.apply(begin, items, []);
+    if (isIterator<A>(iterator)) return iterator;
+    throw new TypeError(`items[${String(symbol)}]() must give an iterator, with a method next, got ${show(iterator)}`);
   }
   throw new TypeError(`items must be an iterable or an async iterable, got ${show(items)}`);
+}
+
+function isIterator<A>(value: unknown): value is Iterator<A> | AsyncIterator<A> {
+  return isObject(value) && typeof Reflect.get(value, "next") === "function";
 }

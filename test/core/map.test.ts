@@ -1,6 +1,6 @@
 // ctx.map: one child for each item, read as there is room, and what a failure, an abort and a stop leave behind (W4, W3, §8).
 
-import type { TaskContext, TaskHandle } from "errand";
+import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import { errandError, given, hold, refusalOf, untilStopped, world } from "./program.js";
 import { deferred, peek, settled, unhandled } from "./support.js";
@@ -187,6 +187,103 @@ describe.each(kinds)("W4 map over %s", (kind) => {
 });
 
 describe("W4 map", () => {
+  test("reads no item after the one whose spawn is refused, however many may live at once", async () => {
+    const manager = new TaskManager({ limits: { maxChildren: 3 } });
+    let reads = 0;
+    function* source() {
+      try {
+        for (;;) yield reads++;
+      } finally {
+        reads = -reads;
+      }
+    }
+    const mapping = manager.spawn((ctx) => ctx.map(source(), (each) => each.receive(), { concurrency: Infinity }));
+    expect(await mapping.outcome()).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("3 living") },
+    });
+    expect(reads).toBe(-4);
+    await manager.close();
+  });
+
+  test("over an endless source with room for every child lets them run, and ends with the first failure", async () => {
+    const manager = new TaskManager({ limits: { maxQueued: Infinity } });
+    function* endless() {
+      for (let item = 0; ; item++) yield item;
+    }
+    const fails = (ctx: TaskContext, item: number) => {
+      if (item === 3) throw new Error("no fourth");
+      return ctx.receive();
+    };
+    const mapping = manager.spawn((ctx) => ctx.map(endless(), fails, { concurrency: Infinity }));
+    expect(await mapping.outcome()).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("no fourth") },
+    });
+    await manager.close();
+  });
+
+  test("D6 lists some of its children in its record: the journal of a wide map is not quadratic", async () => {
+    const manager = new TaskManager({ concurrency: 1_000 });
+    let listed = 0;
+    manager.on("task.blocked", ({ blockedOn }) => {
+      for (const wait of blockedOn) if (wait.on === "tasks") listed += wait.taskIds.length;
+    });
+    async function* one() {
+      for (let item = 0; item < 400; item++) {
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+        yield item;
+      }
+    }
+    const mapping = manager.spawn((ctx) =>
+      ctx.map(one(), (each) => each.receive().then(() => 1), { concurrency: 400 }),
+    );
+    while (mapping.usage().tasks < 401) await new Promise<void>((resolve) => void setImmediate(resolve));
+    expect(listed).toBeGreaterThan(0);
+    expect(listed).toBeLessThan(400 * 50);
+    await manager.close({ graceMs: 0 });
+  });
+
+  test.each([
+    [
+      "gives an object without next",
+      { [Symbol.iterator]: () => ({}) },
+      "items[Symbol(Symbol.iterator)]() must give an iterator, with a method next",
+    ],
+    [
+      "gives nothing",
+      { [Symbol.asyncIterator]: () => undefined },
+      "must give an iterator, with a method next, got undefined",
+    ],
+  ])("§12 refuses items whose iterator %s", async (_, items, message) => {
+    const manager = new TaskManager();
+    const mapping = manager.spawn((ctx) => ctx.map(items as unknown as Iterable<number>, () => 1, { concurrency: 1 }));
+    expect(await mapping.outcome()).toMatchObject({
+      status: "failed",
+      error: { name: "TypeError", message: expect.stringContaining(message) },
+    });
+    await manager.close();
+  });
+
+  test("takes the sync iterator of items whose async one is absent, and the iterator of a function", async () => {
+    const manager = new TaskManager();
+    const both = {
+      [Symbol.asyncIterator]: undefined,
+      *[Symbol.iterator]() {
+        yield 1;
+      },
+    };
+    const fn = Object.assign(() => 0, {
+      async *[Symbol.asyncIterator]() {
+        yield 2;
+      },
+    });
+    const map = (items: unknown) =>
+      manager.spawn((ctx) => ctx.map(items as Iterable<number>, (_, item) => item, { concurrency: 1 })).result();
+    expect([await map(both), await map(fn)]).toEqual([[1], [2]]);
+    await manager.close();
+  });
+
   test("of nothing is no wait, and an async source of nothing gives an empty list", async () => {
     const { manager } = world();
     const { items } = sourceOf("an async iterable", 0);

@@ -98,7 +98,6 @@ export class Runner {
     if (task.lane.paused) return slots.putBack(task.lane, task);
     const isRetry = task.state.details.notBeforeAt !== undefined;
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
-    slots.started(task.lane, task);
     const attempt = new Attempt(task, loop.seq, isRetry, waits);
     task.attempt = attempt;
     if (task.extras?.startsStored) this.#runOnceStored(attempt, work, context);
@@ -118,8 +117,10 @@ export class Runner {
   }
 
   #run(attempt: Attempt, work: Work, context: AsyncResource): void {
-    const { isAmbient } = this.#deps;
+    const { isAmbient, slots } = this.#deps;
     const { task } = attempt;
+    // L7: the rate counts calls of functions, and no start whose function is not called yet.
+    slots.started(task.lane, task);
     task.extras?.deadlines?.run();
     if (task.extras !== undefined) this.#deps.onStarted(task);
     let value: unknown;
