@@ -351,6 +351,31 @@ describe("§10 reconcile is asked", () => {
     ]);
   });
 
+  test.each([
+    ["a usage", { usage: { tokens: 5 } }],
+    ["a link", { links: { remoteTaskID: "r" } }],
+    ["a progress", { progress: { curent: 1 } }],
+    ["a summary", { summary: 7 }],
+    ["an artifact", { artifacts: [{ name: "log", type: "text", data: "a" }, { name: "no content" }] }],
+  ])("§12 a report with %s that does not fit writes no part of it, at no poll", async (_, wrong) => {
+    const right = {
+      summary: "half",
+      artifacts: [{ name: "log", type: "text", data: "chunk" }],
+      links: { remoteTaskId: "r-1" },
+    };
+    const { kind } = remote([
+      { ...running, ...right, ...wrong } as never,
+      { ...running, ...right, ...wrong } as never,
+      done,
+    ]);
+    const { manager, pass } = world();
+    const handle = manager.spawn(kind);
+    await pass(30_000);
+    expect(await handle.result()).toBe("done");
+    const { summary, artifacts, links } = handle.record;
+    expect([summary, artifacts, links]).toEqual([undefined, [], {}]);
+  });
+
   test("H0 outside any task", async () => {
     const inside: unknown[] = [];
     const { manager, pass } = world();

@@ -10,6 +10,7 @@ import { FAILURE_CODES, type FailureCode } from "../../core/task/status.js";
 import { checkKnown, checkOneOf, checkText, checkType } from "../../core/values/checks.js";
 import { takeArtifact } from "../../session/artifact.js";
 import type { TaskContext } from "../../session/context.js";
+import { takeLinks, takeProgress, takeUsage } from "../../session/report.js";
 
 /** The remote waits for a person. One request of the task in the inbox stands for the question, however often the remote is polled. */
 export interface AskingReport {
@@ -99,13 +100,18 @@ export class News {
     this.#ctx = ctx;
   }
 
-  /** Whether there was anything. Usage comes last: a report of which one part does not fit is polled again, and its usage counts once. */
+  /** Whether there was anything new. */
   write({ progress, summary, usage, links, artifacts = [] }: ReconcileReport<unknown>): boolean {
     const { record } = this.#ctx;
+    // Each part is checked before the first is written: a report that is polled again must not have been written in part.
+    if (progress !== undefined) takeProgress(progress);
+    if (usage !== undefined) takeUsage(usage);
+    if (links !== undefined) takeLinks(links);
+    if (summary !== undefined) checkType("summary", summary, "string");
+    const added = this.#added(artifacts);
     const isFurther = progress !== undefined && !isSame(progress, record.progress);
     const isSaid = summary !== undefined && summary !== record.summary;
     const isLinked = links !== undefined && !isWithin(links, record.links);
-    const added = this.#added(artifacts);
     if (isFurther) this.#ctx.progress(progress);
     if (isSaid) this.#ctx.summary(summary);
     if (isLinked) this.#ctx.link(links);
