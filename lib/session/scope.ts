@@ -4,12 +4,12 @@
 
 import type { Core } from "../core/core.js";
 import type { Owner } from "../core/inbox/requests.js";
-import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "../core/kinds/kind.js";
+import { type AnyTaskKind, Kind, type KindWork, workOf } from "../core/kinds/kind.js";
 import { checkFilter } from "../core/live/filter.js";
 import type { Attempt, Task } from "../core/live/task.js";
 import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
 import type { SpawnScope } from "../core/spawn/spawn.js";
-import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn/spawn-options.js";
+import { checkSpawnNames } from "../core/spawn/spawn-options.js";
 import type { Work } from "../core/task/kind-parts.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/task/record.js";
 import {
@@ -25,41 +25,7 @@ import {
 import { idInWords } from "../core/values/safe-read.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
-
-export type SpawnOptions = AnySpawnOptions<TaskRef>;
-
-export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
-
-export interface AwaitResult<H extends readonly TaskRef[]> {
-  readonly reason: "done" | "timeout" | "request";
-  /** One place for each task, in the order asked; `undefined` where it has not ended. */
-  readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
-  /** Those that ended, first to end first. */
-  readonly ended: readonly OutcomeOf<H[number]>[];
-  readonly pending: readonly TaskRecord[];
-}
-
-/**
- * Never misses: a task that has already ended counts. A failed task is a result. Inside a task this lends its slot.
- * `TaskNotFoundError`: an id is unknown, and nothing was waited for. `AwaitCycleError`: it could never end. An aborted `signal` rejects with its reason.
- */
-export interface AwaitTasks {
-  <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
-}
-/** Each outcome in order of ending, subscribed once, O(1) a step; every step is a wait. Leaving the loop withdraws it. Same errors as `awaitTasks`. */
-export interface OutcomesOf {
-  <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
-}
-
-/**
- * A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. A task is found by its id, or by
- * its name while it lives: a name is an address within its session. An id comes before a name.
- */
-export interface Get {
-  (id: string): TaskHandle | undefined;
-  /** The kind types the result. A task of another kind is a `TypeError` that names both. */
-  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
-}
+import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session.js";
 
 export abstract class Scope {
   protected readonly core: Core;
