@@ -1,6 +1,7 @@
-// Context: what a task's function receives: the session of its children, and its own line to the outside.
+// Context: the `TaskContext` of one attempt of a task.
 //
-// A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
+// Owns no state of the task. Every write carries the attempt, so the writes of an old attempt are dropped (S2). Every
+// wait is a wait of the task whose code makes the call.
 
 import type { Core } from "../core/core.js";
 import type { Ask, AskInput, AskOptions } from "../core/inbox/question.js";
@@ -46,6 +47,7 @@ const MAP_OPTIONS = ["concurrency", "signal"] as const satisfies readonly (keyof
 
 const BRAND = new Brand<Core>("context");
 
+/** The context that a task's function receives. `TaskContext` documents its public members. */
 export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
   readonly #task: Task;
@@ -62,14 +64,20 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     BRAND.mark(this.prototype, (context: Context) => context.core);
   }
 
-  /** The core of the context of any copy: a kind that another copy made runs here. */
+  /**
+   * The core of a context that any copy of errand made: a kind of one copy may run in a manager of another. Throws a
+   * `TypeError` when `ctx` is not a context.
+   */
   static coreOf(ctx: object): Core {
     const core = ctx instanceof Context ? ctx.core : BRAND.read("ctx", ctx);
     if (core === undefined) throw new TypeError("ctx must be the context of a task");
     return core;
   }
 
-  /** Waits as `ctx.sleep` does, until an instant, and no longer than until the wall clock is found to be set. Used by kinds that are built on a context. */
+  /**
+   * Waits like `ctx.sleep` until the wall clock shows `at`, in epoch milliseconds. Resolves earlier when the wall clock
+   * was set meanwhile. Kinds that follow a schedule use it.
+   */
   static sleepUntil(ctx: object, at: number): Promise<void> {
     if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
     return ctx.core.sleepUntil(ctx.caller, at);
@@ -104,11 +112,11 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   tools(options?: ToolOptions): readonly TaskTool[] {
-    return sessionTools(() => this.toolHost(), options);
+    return sessionTools(() => this.callingLoop(), options);
   }
 
-  /** For whom its tools act. */
-  toolHost(): Loop {
+  /** The loop for which the tools of this context act. */
+  callingLoop(): Loop {
     const { core, caller, spawn } = this;
     return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
   }
@@ -144,7 +152,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);
-      // A call that is refused reads nothing.
+      // A refused call reads no item.
       const refused = attempt.waits.refusal(attempt, options.signal);
       if (refused !== undefined) return refused;
       reader = new Items(items);
@@ -157,16 +165,16 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       items: reader,
       first,
       concurrency: options.concurrency,
-      // What it gives is what its loop is told of them.
+      // The values report the children to the caller, so their ends make no notices.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
       cancel: (child) => this.core.stop(child, "cancel", "not needed any more"),
     });
-    // What `fn` gave, as it came out of its child.
+    // Each value is what `fn` returned in its child; `fanOut` keeps them as unknown.
     return values as Promise<B[]>;
   }
 
-  // ── what it is, and whether it goes on ───────────────────────────────────
+  // ── state of the attempt ─────────────────────────────────────────────────
 
   get attempt(): number {
     return this.caller.number;
@@ -239,7 +247,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   progress(progress: Progress): void {
     const taken = takeProgress(progress);
-    this.#sign();
+    this.#signOfLife();
     this.#write({ type: "progress", attempt: this.attempt, progress: taken });
   }
 
@@ -268,14 +276,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       this.core.loop.droppedWrites++;
       return;
     }
-    this.#sign();
-    const desk = extrasOf(this.#task);
-    desk.output ??= new OutputRing();
-    desk.output.write(stream, text);
+    this.#signOfLife();
+    const extras = extrasOf(this.#task);
+    extras.output ??= new OutputRing();
+    extras.output.write(stream, text);
   }
 
   heartbeat(): void {
-    this.#sign();
+    this.#signOfLife();
     const patch = { heartbeatAt: this.core.loop.clock.now() };
     this.#write({ type: "update", attempt: this.attempt, patch });
   }
@@ -288,7 +296,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#sign();
+    this.#signOfLife();
     if (!this.#write({ type: "update", attempt: this.attempt, patch: { checkpoint } }))
       return this.core.waits.dropped(this.caller);
     return handled(this.core.loop.tell(undefined));
@@ -299,14 +307,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return checkpoint === undefined ? undefined : this.#checked(checkpoint);
   }
 
-  /** What `defineKind` put to the kind as `C` is what its schema gives, or what its `run` says. */
+  /** `C` is the output of the checkpoint schema; without a schema it is the type that `run` of the kind declares. */
   #checked(checkpoint: Json): C {
     const schema = this.core.kinds.of(this.#task)?.checkpoint;
     return (schema === undefined ? checkpoint : valid(schema, checkpoint, "The checkpoint")) as C;
   }
 
-  /** Of life: of a function that is over there is none. */
-  #sign(): void {
+  /** A sign of life. The function of a closed context gives none. */
+  #signOfLife(): void {
     if (this.caller.phase === "open") this.#task.extras?.deadlines?.sign();
   }
 
@@ -315,7 +323,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 }
 
-/** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */
+/** Calls the function of a task with its context. `spawn` has checked that the work is a function. */
 export function callWork(core: Core, attempt: Attempt, work: Work): unknown {
   return (work as TaskFunction<unknown>)(new Context(core, attempt));
 }

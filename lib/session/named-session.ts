@@ -1,4 +1,7 @@
-// Named session: one owner loop, by name: what it spawned, and all that came of it.
+// Named session: the `Session` that `manager.session(id)` returns.
+//
+// Owns its last view and the bounds that its options gave: tasks, usage and notices are in the core. A call inside a
+// task of the session acts for the loop of that task.
 
 import type { Core } from "../core/core.js";
 import { NO_BOUNDS, type SessionBounds } from "../core/live/session-account.js";
@@ -17,6 +20,7 @@ import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope } from "./scope.js";
 import type { Session, Spawn, SpawnOptions } from "./session.js";
 
+/** One owner loop by its name. `Session` documents its public members. */
 export class NamedSession extends Scope implements Session {
   readonly id: string;
   protected readonly caller = undefined;
@@ -36,31 +40,33 @@ export class NamedSession extends Scope implements Session {
   }
 
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
-    const acting = this.#acting();
+    const acting = this.#actingContext();
     if (acting !== undefined) return acting.nextNotices(options);
-    // The queue of the session is kept as long as its account.
+    // The notice queue of a session is kept as long as its account.
     this.core.sessions.use(this.id);
     return nextBatch(this.core, this.id, undefined, options);
   }
 
   view(options?: ViewOptions): string {
-    const acting = this.#acting();
+    const acting = this.#actingContext();
     if (acting !== undefined) return acting.view(options);
     this.#view ??= new View({ core: this.core, own: undefined, sessionId: this.id, owns: (task) => this.owns(task) });
     return this.#view.read(options);
   }
 
   tools(options?: ToolOptions): readonly TaskTool[] {
-    return sessionTools(() => this.#acting()?.toolHost() ?? this.#toolHost(), options);
+    return sessionTools(() => this.#actingContext()?.callingLoop() ?? this.#ownLoop(), options);
   }
 
-  #toolHost(): Loop {
+  #ownLoop(): Loop {
     const { core, id, spawn } = this;
     return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
   }
 
-  /** The context of the task whose function makes the call: inside a task of this session, that task's loop is meant. */
-  #acting(): Context | undefined {
+  /**
+   * The context of the calling task when it is a task of this session: the call then acts for the loop of that task.
+   */
+  #actingContext(): Context | undefined {
     const attempt = ambientAttempt();
     if (attempt?.phase !== "open" || attempt.waits !== this.core.waits || !this.owns(attempt.task)) return undefined;
     return new Context(this.core, attempt);
@@ -70,14 +76,16 @@ export class NamedSession extends Scope implements Session {
     return this.core.sessions.of(this.id);
   }
 
-  /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
+  /**
+   * Inside a task of this session a spawn makes a child of that task. Everywhere else it makes a root of this session.
+   */
   protected spawnScope(): SpawnScope {
     if (this.#bounds !== undefined) this.#bound(this.#bounds);
     const parent = this.#ambientParent();
     if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
     return { parent: undefined, sessionId: this.id, wake: this.rootWake };
   }
-  /** D6: a session that was forgotten has lost its bounds. */
+  /** Sets the bounds again after the session was forgotten (D6). */
   #bound(bounds: SessionBounds): void {
     const account = this.core.sessions.find(this.id) ?? this.core.sessions.use(this.id);
     if (account.bounds === NO_BOUNDS) account.bounds = bounds;
@@ -97,7 +105,7 @@ export class NamedSession extends Scope implements Session {
   protected isChild(task: Task): boolean {
     return task.parent === undefined && this.owns(task);
   }
-  protected override get told(): string {
+  protected override get receivingSession(): string {
     return this.id;
   }
   protected get closes(): string {

@@ -1,6 +1,7 @@
-// Scope: the verbs that a manager, a session and a context share: spawn, list, get, awaitTasks, outcomes, cancelAll, usage.
+// Scope: the verbs that a manager, a session and a context share: spawn, list, get, awaitTasks, outcomes, cancelAll.
 //
-// Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
+// Owns no state. A scope differs from another by the parent of its spawns and by the tasks that are its own. The
+// options of all three are checked here.
 
 import type { Core } from "../core/core.js";
 import type { Owner } from "../core/inbox/requests.js";
@@ -27,6 +28,7 @@ import type { WaitOptions } from "../core/waits/waits.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
 import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session.js";
 
+/** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
   protected readonly core: Core;
 
@@ -34,43 +36,43 @@ export abstract class Scope {
     this.core = core;
   }
 
-  /** The attempt whose context this is, if it is one. */
+  /** The attempt of a context; `undefined` for a session and a manager. */
   protected abstract readonly caller: Attempt | undefined;
-  /** What a spawn here is a child of, and of which session, when its options do not say. */
+  /** The parent and the session of a spawn whose options name no parent. */
   protected abstract spawnScope(): SpawnScope;
-  /** Who is told of a request once (W4), where no task makes the call. */
+  /** The owner that a request is reported to once, for a call outside tasks (W4). */
   protected get owner(): Owner {
     return this;
   }
-  /** Whether `task` is one of this scope's. */
+  /** Whether `task` belongs to this scope. */
   protected abstract owns(task: Task): boolean;
-  /** The session whose names are addresses here; `undefined`: those of tasks of no session. */
+  /** The session whose task names are addresses here; `undefined`: the names of tasks without a session. */
   protected get homeSession(): string | undefined {
     return undefined;
   }
-  /** Whether `task` is one this scope spawned itself. */
+  /** Whether this scope is the direct owner of `task`, and not only of a task above it. */
   protected abstract isChild(task: Task): boolean;
-  /** The session whose loop is told of what is asked here (N2), where no task makes the call. */
-  protected get told(): string | undefined {
+  /** The session whose loop receives the outcomes that are awaited here, for a call outside tasks (N2). */
+  protected get receivingSession(): string | undefined {
     return undefined;
   }
-  /** When a root that is spawned here wakes its owner, unless it says so itself. */
+  /** The `wake` of a root that is spawned here, when its options have none. */
   protected get rootWake(): Wake | undefined {
     return undefined;
   }
-  /** What `cancelAll()` closes to spawns until it resolves (H3). */
+  /** The task or session that refuses spawns while `cancelAll()` without a filter is under way (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
-  /** What is spawned has the type that `Spawn` says: a handle of `never` stands for each. */
+  /** Starts work. `Spawn` types the result: a handle of `never` can be assigned to each of its handle types. */
   protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) {
       checkType("work", work, "function");
       if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
-      // A `TaskFunction`, checked as far as a function can be.
+      // `Work` is a `TaskFunction` without its types; a program cannot check more than that it is a function.
       return this.#spawned(this.#scopeOf(options), work as Work, options);
     }
-    // First of all: what is refused does not parse.
+    // The scope comes first, so that a refused spawn parses no input.
     const scope = this.#scopeOf(options);
     const made = workOf(kind, options?.input, this.core.loop.clock);
     const { input: _, ...rest } = options ?? {};
@@ -80,11 +82,11 @@ export abstract class Scope {
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {
-    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.told);
+    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.receivingSession);
   }
 
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
-    // First of all, and whatever the options say: a function that is over, or was abandoned, spawns nothing (H0).
+    // The scope comes first: a function that is over or was abandoned spawns nothing, whatever the options say (H0).
     const scope = this.spawnScope();
     if (options !== undefined) checkSpawnNames(options);
     if (options?.parent !== undefined) {
@@ -97,17 +99,26 @@ export abstract class Scope {
     return options?.root ? { parent: undefined, sessionId: scope.sessionId, wake: this.rootWake } : scope;
   }
 
-  // The verbs that can be taken off their object, `const { spawn } = ctx`, stay bound to it.
+  // These getters return bound functions, so that `const { awaitTasks } = ctx` works.
 
-  /** Waits until the tasks have ended, as `until` says. A timeout and a failed task are results. See `AwaitTasks` for what it rejects with. */
+  /**
+   * Waits until the tasks have ended, as `until` says. A timeout and a failed task are results. `AwaitTasks` names the
+   * errors.
+   */
   get awaitTasks(): AwaitTasks {
     return (tasks, options) => this.#awaitTasks(tasks, options);
   }
-  /** Each outcome in order of ending, as an async iterable. One step at a time: a second `next()` before the first has settled is a `TypeError`. */
+  /**
+   * Iterates over the outcomes of tasks in the order of their ends. One step at a time: a second `next()` before the
+   * first has settled rejects with a `TypeError`.
+   */
   get outcomes(): OutcomesOf {
     return (tasks, options) => this.#outcomes(tasks, options);
   }
-  /** A handle for one of its tasks, by id or by the name of a living one; `undefined` when it is unknown, evicted, or not one of its own. */
+  /**
+   * Finds a task of this scope by its id, or by its name while it lives. Returns `undefined` when the task is unknown,
+   * was evicted, or is outside this scope.
+   */
   get get(): Get {
     return (id: string, kind?: AnyTaskKind) => this.#get(id, kind);
   }
@@ -120,7 +131,7 @@ export abstract class Scope {
     } catch (error) {
       return Promise.reject(error);
     }
-    // The outcomes stand at the positions of their handles, so each has the type that its handle has.
+    // Each outcome is at the position of its handle, so it has the type of that handle.
     return this.core.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
   }
 
@@ -135,7 +146,10 @@ export abstract class Scope {
     >;
   }
 
-  /** Its tasks and those below them, by creation: the newest snapshots. Every given field must fit. `TypeError`: a field that is none. */
+  /**
+   * The newest records of the tasks of this scope and of the tasks below them, by creation. All given fields must
+   * match. Throws a `TypeError` for an unknown field.
+   */
   list(filter: TaskFilter = {}): readonly TaskRecord[] {
     return this.#find(filter).map((task) => task.record);
   }
@@ -150,12 +164,13 @@ export abstract class Scope {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
       throw new TypeError(`Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}`);
     }
-    return new Handle<never>(this.core, task, this.told);
+    return new Handle<never>(this.core, task, this.receivingSession);
   }
 
   /**
-   * Asks all that fit to stop, each with what is below it, and resolves with how each ended. Without a filter a session, or a context,
-   * spawns nothing until then (`ScopeCancelledError`); a filter is not a scope. Left unread, it never rejects.
+   * Asks the matching tasks to stop, with everything below them, and resolves with their outcomes. Without a filter a
+   * session or a context refuses spawns (`ScopeCancelledError`) until all of them have ended. With a filter it refuses
+   * nothing. A promise that no caller reads causes no unhandled rejection.
    */
   cancelAll(filter?: TaskFilter, reason = "cancel", options: WaitOptions = {}): Promise<readonly TaskOutcome[]> {
     let tasks: Task[];
@@ -171,22 +186,23 @@ export abstract class Scope {
     return this.core.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
   }
 
+  /** The parties of a wait for `refs`: the managers of the tasks, and the session that returned each handle. */
   #awaiting(refs: readonly TaskRef[]) {
-    /** Of the tasks of other managers. */
+    /** The cores of the tasks of other managers. */
     const homes = new Map<Task, Core>();
-    /** Of the tasks that a session gave out. */
+    /** The sessions that returned the handles. */
     const sessions = new Map<Task, string>();
-    const given: readonly unknown[] = Array.isArray(refs) ? refs : [];
-    for (const ref of given) {
+    const list: readonly unknown[] = Array.isArray(refs) ? refs : [];
+    for (const ref of list) {
       if (typeof ref !== "object" || ref === null) continue;
-      const held = Handle.heldBy("tasks", ref);
-      if (held === undefined) continue;
-      const { core: home, task, sessionId } = held;
+      const target = Handle.heldBy("tasks", ref);
+      if (target === undefined) continue;
+      const { core: home, task, sessionId } = target;
       if (home !== this.core) homes.set(task, home);
       if (sessionId !== undefined) sessions.set(task, sessionId);
     }
     return {
-      sessionOf: (task: Task) => sessions.get(task) ?? this.told,
+      sessionOf: (task: Task) => sessions.get(task) ?? this.receivingSession,
       coreOf: (task: Task) => homes.get(task),
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
@@ -205,7 +221,7 @@ export abstract class Scope {
     return refs.map((ref: unknown, index) => this.#taskAt(`tasks[${index}]`, ref));
   }
 
-  /** Finds a task by handle, by id or by name: §9 names are unique among the living tasks of a session. An id comes first. */
+  /** Finds a task by its handle, its id or its name; an id takes precedence over a name (§9). */
   #taskAt(option: string, ref: unknown): Task {
     const isName = typeof ref === "string" && this.core.registry.byId(ref) === undefined;
     return (isName ? this.#byName(ref) : undefined) ?? taskOf(this.core, option, ref);

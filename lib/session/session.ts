@@ -1,6 +1,6 @@
-// Session: the public contract of a loop and of a task's function: what both can start, read and wait for.
+// Session: the public contract of an owner loop and of a task's function.
 //
-// Types alone: `Scope`, `NamedSession` and `Context` keep them.
+// Owns types alone. `NamedSession` and `Context` implement them with the verbs of `Scope`.
 
 import type { Ask, AskOptions } from "../core/inbox/question.js";
 import type { TaskKind } from "../core/kinds/kind.js";
@@ -25,152 +25,219 @@ import type { TaskTool } from "../model/tools/tool.js";
 import type { TaskHandle, TaskRef } from "./handle.js";
 import type { NoticeBatch } from "./notice-batch.js";
 
+/** The options of `spawn`. `parent` is a task id, the name of a living task, or a handle. */
 export type SpawnOptions = AnySpawnOptions<TaskRef>;
 
+/** The outcome of a task that `R` refers to. A handle carries the type of its result, and an id does not. */
 export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
 
+/** The result of `awaitTasks`. */
 export interface AwaitResult<H extends readonly TaskRef[]> {
+  /**
+   * `done`: `until` is met. `timeout`: `timeoutMs` has passed. `request`: a task asked a question (`stopOnRequest`).
+   */
   readonly reason: "done" | "timeout" | "request";
-  /** One place for each task, in the order asked; `undefined` where it has not ended. */
+  /** One outcome for each task, in the order of the call; `undefined` for a task that has not ended. */
   readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
-  /** Those that ended, first to end first. */
+  /** The outcomes of the tasks that have ended, in the order of their ends. */
   readonly ended: readonly OutcomeOf<H[number]>[];
+  /** The records of the tasks that have not ended. */
   readonly pending: readonly TaskRecord[];
 }
 
 /**
- * Never misses: a task that has already ended counts. A failed task is a result. Inside a task this lends its slot.
- * `TaskNotFoundError`: an id is unknown, and nothing was waited for. `AwaitCycleError`: it could never end. An aborted `signal` rejects with its reason.
+ * Waits until the tasks have ended, as `until` says. A task that has already ended counts, and a failed task is a
+ * result. Inside a task the wait lends the slot. Rejects with `TaskNotFoundError` when an id is unknown, with
+ * `AwaitCycleError` when the wait could never end, and with the reason of an aborted `signal`. The tasks continue in
+ * each of these cases.
  */
 export interface AwaitTasks {
+  /** Waits for `tasks`, which are ids, names or handles. Without options it waits until all of them have ended. */
   <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
 }
-/** Each outcome in order of ending, subscribed once, O(1) a step; every step is a wait. Leaving the loop withdraws it. Same errors as `awaitTasks`. */
+
+/**
+ * Iterates over the outcomes of tasks in the order of their ends. Each step is a wait of its own and costs O(1).
+ * Leaving the loop ends the subscription, and the tasks continue. A step rejects with the errors of `awaitTasks`.
+ */
 export interface OutcomesOf {
+  /** One step at a time: a second `next()` before the first has settled rejects with a `TypeError`. */
   <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
 }
 
 /**
- * A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. A task is found by its id, or by
- * its name while it lives: a name is an address within its session. An id comes before a name.
+ * Finds a task by its id, or by its name while the task lives. A name is an address within its session, and an id takes
+ * precedence over a name. Returns `undefined` for an unknown or evicted task, and for a task outside this scope.
  */
 export interface Get {
+  /** Finds a task of any kind. */
   (id: string): TaskHandle | undefined;
-  /** The kind types the result. A task of another kind is a `TypeError` that names both. */
+  /** Finds a task of `kind`, which types the result. Throws a `TypeError` that names both kinds when they differ. */
   <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
 }
 
+/**
+ * The function of a task. A returned value, or the value of a returned promise, is the result. A throw fails the task,
+ * unless it was asked to stop.
+ */
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
 
+/** The part of the spawn options that holds the input of a kind. */
 export interface SpawnInput<I> {
+  /** The input of the kind, as JSON can carry it. The schema of the kind checks it. */
   input: I;
 }
 
 /**
- * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call; with a
- * store, once its spawn is stored. Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`,
- * `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`, `NameTakenError`, `ReservedNameError`, `TaskNotFoundError`
- * (an unknown parent), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
+ * Starts work and returns its handle at once. The function runs later in the same turn, when a slot is free, and never
+ * inside this call. With a store it runs once the spawn is stored.
+ *
+ * Throws and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError` (the scope or the parent was
+ * stopped or has failed), `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`,
+ * `NameTakenError`, `ReservedNameError`, `TaskNotFoundError` (an unknown parent), `TaskTerminatedError` (a parent that
+ * has succeeded), `StoreUnavailableError`, `ManagerClosedError`, and `TypeError` or `RangeError` for a bad option.
  */
 export interface Spawn {
-  /** By name: the input is checked against the registered kind's schema. */
+  /** Starts a registered kind by its name. The schema of the kind checks the input. */
   (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
+  /** Starts a kind that takes an input. */
   <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
+  /** Starts a plain function, or a kind that takes no input. */
   <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
-  /** The three above in one. A compiler explains a call that fits none of them by the last one, so that it names the misspelt option or field. */
+  /**
+   * The three signatures above in one. A compiler explains a call that fits no signature by the last one, so this one
+   * makes it name the misspelt option or field.
+   */
   <T, I = undefined>(
     work: string | TaskFunction<T> | TaskKind<I, T>,
     ...options: SpawnArguments<NoInfer<I>>
   ): TaskHandle<T>;
 }
 
-/** The options of a kind: without an input where it takes none. */
+/** The options argument of a kind. The kind may be started without it when its input may be `undefined`. */
 export type SpawnArguments<I> = undefined extends I
   ? [options?: SpawnOptions & { input?: I | undefined }]
   : [options: SpawnOptions & SpawnInput<I>];
 
+/** The options of `ctx.map`. */
 export interface MapOptions extends WaitOptions {
-  /** Children at a time: an integer ≥ 1, or `Infinity`. Required. */
+  /** How many children may live at a time: an integer ≥ 1, or `Infinity`. Required. */
   concurrency: number;
 }
 
-/** One owner loop: the tasks that it spawned, and what it and its model read about them. */
+/** One owner loop: the tasks that it spawned, and everything that it and its model read about them. */
 export interface Session {
-  /** The id of the session; for a context, the task's id. */
+  /** The id of the session. For a context, the id of the task. */
   readonly id: string;
+  /** Starts work under this session. Inside a task of the session the work is a child of that task. */
   readonly spawn: Spawn;
+  /** Waits until tasks have ended. */
   readonly awaitTasks: AwaitTasks;
+  /** Iterates over the outcomes of tasks in the order of their ends. */
   readonly outcomes: OutcomesOf;
-  /** Its tasks and those below them, by creation. */
+  /**
+   * The newest records of the tasks of this session and of the tasks below them, by creation. All given fields must
+   * match.
+   */
   list(filter?: TaskFilter): readonly TaskRecord[];
-  /** `undefined` when unknown, or not in `list()`. */
+  /** Finds a task of this session; `undefined` for every other task. */
   readonly get: Get;
-  /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
+  /**
+   * Asks the matching tasks to stop, with everything below them, and resolves with their outcomes. Without a filter the
+   * session refuses spawns (`ScopeCancelledError`) until all of them have ended. With a filter it refuses nothing.
+   */
   cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
   /**
-   * Usage of all tasks of this session, including tasks whose records were evicted; a session that was forgotten starts at 0. For a context: usage
-   * of the task's children and everything below them.
+   * Usage of all tasks of this session, including tasks whose records were evicted. A session that was forgotten starts
+   * at 0. For a context: usage of the children of the task and of everything below them.
    */
   usage(): Usage;
   /**
-   * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task says which of its events become
-   * notices; an outcome that this loop has awaited does not. Messages to the loop's own task come with them, unless `receive` reads them first.
+   * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task
+   * decides which of its events become notices. An outcome that this loop has awaited does not become one. Messages to
+   * the task of this loop are in the batch too, unless `receive` has read them first.
    *
-   * One turn is one batch, as far as its text has room; the other notices are the next batch, which is there at once. Without `ack` the same
-   * notices come again. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop, so it may end. When an owner is
-   * gone, its notices pass to its nearest living ancestor, else to its named session. Called inside a task of the named session, it delivers the
-   * notices of that task.
+   * All notices of one turn are one batch, as far as its text can hold them. The other notices are the next batch,
+   * which is available at once. Without `ack` the same notices are delivered again. The batch is empty when `timeoutMs`
+   * passes first. The call resolves with `undefined` when nothing can wake this loop any longer: the loop may end.
    *
-   * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, and with
-   * `ManagerClosedError`. The notices stay then.
+   * When a task ends, the notices of its loop pass to the nearest living ancestor, else to the named session. Inside a
+   * task of a named session, the call on that session delivers the notices of the task.
+   *
+   * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, with
+   * `ManagerClosedError`, and in a task whose function is over with `ScopeCancelledError` or `TaskTerminatedError`. The
+   * notices remain unacknowledged then.
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
   /**
-   * The living tasks as text for a prompt, by creation: how each stands, what it asks, what is left of a budget. `""` when there are none. At most
-   * `maxChars` (default 2 000; below 256 a `RangeError`), and then how many more there are; the same text while nothing has changed. What tasks say
-   * of themselves is quoted, bounded and escaped. Put it after the last message of each step, so that what comes before it stays cached.
+   * The living tasks as text for a prompt, by creation: the state, the open questions and the remaining budget of each.
+   * Returns `""` when no task lives. The text has at most `maxChars` characters (default 2 000; below 256 a
+   * `RangeError`) and then counts the tasks that did not fit. It is the same text while nothing has changed. Texts of
+   * the tasks are quoted, bounded and escaped. Put the view after the last message of each step, so that the prompt
+   * before it stays cached.
    */
   view(options?: ViewOptions): string;
   /**
-   * The six tools for a model. They act for this loop; those of a named session, called inside one of its tasks, for that task. What they start
-   * wakes this loop by all it does, questions too, unless `spawn.wake` says otherwise. An outcome that one of them has shown is not delivered again
-   * by `nextNotices`. `TypeError`, `RangeError`: an option does not fit; `UnknownKindError`.
+   * The six tools for a model. They act for this loop. The tools of a named session, called inside one of its tasks,
+   * act for that task. A task that they start wakes this loop by its questions and messages too, unless `spawn.wake`
+   * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
+   * `RangeError` for an option that does not fit, and `UnknownKindError`.
    */
   tools(options?: ToolOptions): readonly TaskTool[];
 }
 
 /**
- * What a task's function receives: the session of its children, and its own line to the outside.
- * Every wait here lends the slot, and rejects with `TaskCancelledError` in the turn the task is stopped. Once the function has settled, or was
- * abandoned, the context is closed: writes are dropped, spawns are `TaskTerminatedError` (`ScopeCancelledError` if it was stopped or failed).
+ * The context of a task's function: the session of its children, and its connection to the owner of the task.
+ *
+ * Every wait of a context lends the slot and rejects with `TaskCancelledError` in the turn in which the task is
+ * stopped. When the function has settled or was abandoned, the context is closed. A closed context drops writes. Its
+ * spawns throw `TaskTerminatedError`, or `ScopeCancelledError` when the function was stopped or has failed.
  */
 export interface TaskContext<C = unknown> extends Session {
+  /** The number of this execution: 1 for the first one. Retries, and restarts that resume the task, each add 1. */
   readonly attempt: number;
+  /** The newest record of the task. */
   readonly record: TaskRecord;
-  /** The instant at which `totalTimeoutMs`, its own or that of a task above it, will have passed, in epoch milliseconds; `undefined` when there is no such limit. */
+  /**
+   * The instant at which `totalTimeoutMs` of the task, or of a task above it, will have passed, in epoch milliseconds.
+   * `undefined` without such a limit.
+   */
   readonly totalDeadlineAt: number | undefined;
-  /** The platform's own. Aborts with `TaskCancelledError` when the task is stopped, for whatever reason. */
+  /**
+   * The `AbortSignal` of this execution. It aborts with `TaskCancelledError` when the task is stopped, for any reason.
+   */
   readonly signal: AbortSignal;
-  /** A stop was asked for. */
+  /** Whether the task has been asked to stop. */
   readonly isCancelled: boolean;
-  /** Resolves when a stop is asked for; never rejects. Not a wait: keeps the slot. */
+  /** Resolves when the task is asked to stop, and never rejects. The call is not a wait: the task keeps its slot. */
   cancelled(): Promise<void>;
 
-  /** Blocks on `input`. Rejects with `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (same key, another question). */
+  /**
+   * Asks a question and resolves with the answer; the task is blocked on `input` until then. Rejects with
+   * `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (the key belongs to another question).
+   */
   ask: Ask;
-  /** Returns on "yes" and rejects on "no" (`RequestRejectedError`, whose `reason` a model can read): a forgotten `if` is never a silent yes. */
+  /**
+   * Asks a person for an approval. Resolves on "yes", and rejects on "no" with `RequestRejectedError`, whose `reason` a
+   * model can read. So a forgotten `if` never counts as a yes. Rejects with `RequestExpiredError` after `timeoutMs`.
+   */
   approve(question: string, options?: AskOptions): Promise<void>;
-  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first, at once with 0. */
+  /**
+   * The oldest unread inbound message. Resolves with `undefined` when `timeoutMs` passes first; with 0 it never waits.
+   */
   receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
-  /** Blocks on `time` for `ms` ≥ 0; `Infinity` until the task is stopped. */
+  /** Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped. */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**
-   * Runs each item as a child task, at most `concurrency` at a time, and resolves with the values in the order of the items. An item is read when
-   * there is room for its child, so a source of any length works: a list, a generator, an async iterable such as a stream of pages.
-   * The first child that does not succeed stops the reading, closes the source and cancels the other children; when those have ended, within their
-   * grace, the call rejects with the `TaskOutcomeError` of that child. A source that throws, and a spawn that is refused, fail it in the same way.
-   * Aborting `signal` closes the source and rejects with its reason; the children that run continue.
-   * `TypeError`: `items` is no iterable, or an option does not fit.
+   * Runs `fn` for each item as a child task, at most `concurrency` at a time. Resolves with the values in the order of
+   * the items. An item is read when a child for it may start, so a source of any length works: a list, a generator, or
+   * an async iterable such as a stream of pages.
+   *
+   * The first child that does not succeed stops the reading, closes the source and cancels the other children. When
+   * those have ended, within their grace, the call rejects with the `TaskOutcomeError` of that child. A source that
+   * throws and a spawn that is refused fail the call in the same way. An aborted `signal` closes the source and rejects
+   * with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not iterable, or when
+   * an option does not fit.
    */
   map<A, B>(
     items: Iterable<A> | AsyncIterable<A>,
@@ -179,36 +246,52 @@ export interface TaskContext<C = unknown> extends Session {
   ): Promise<B[]>;
 
   /**
-   * A message to the owner; resolves when stored. A function that has settled, was abandoned or was followed by another attempt posts nothing: the
-   * call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return. `TypeError`: content that is none.
+   * Sends a message to the owner and resolves when it is stored. A function that has settled, was abandoned or was
+   * followed by another attempt sends nothing: the call rejects with `ScopeCancelledError`, or with
+   * `TaskTerminatedError` after a return. Rejects with a `TypeError` for bad content.
    */
   post(content: Content, options?: SendOptions): Promise<Message>;
-  /** A `custom` event. `TypeError`: a payload that JSON cannot carry. */
+  /** Records a `custom` event. Throws a `TypeError` for a payload that JSON cannot carry. */
   emit(name: string, payload?: unknown): void;
-  /** Replaces what was there. A sign of life. `TypeError`: a field that progress does not have, or of a wrong type; nothing is replaced then. */
+  /**
+   * Replaces the progress of the task. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
+   * of a wrong type, and replaces nothing then.
+   */
   progress(progress: Progress): void;
-  /** One line for people and models. */
+  /** Replaces the summary of the task: one line for people and models. */
   summary(text: string): void;
   /**
-   * Added up along the ancestors. The report that overspends a budget stops the task that carries it, and what is below, in the same call; it
-   * does not throw. `TypeError`: a field that a report does not have; `RangeError`: an amount below 0. Nothing is added then.
+   * Adds usage to the task and to all tasks above it. A report that overspends a budget stops the task that carries the
+   * budget, with everything below it, in the same call; it does not throw. Throws a `TypeError` for an unknown field
+   * and a `RangeError` for an amount below 0, and adds nothing then.
    */
   reportUsage(report: UsageReport): void;
-  /** Something it made: a path, a url, both, or a chunk of data; appended, never replaced. `TypeError`: none of these, data beside a path or url, or a field that an artifact does not have. */
+  /**
+   * Appends an artifact: a path, a url, both, or a chunk of data. Artifacts are never replaced. Throws a `TypeError`
+   * for an artifact without any of these, for data beside a path or a url, and for an unknown field.
+   */
   artifact(artifact: ArtifactInput): void;
-  /** Merged field by field with what was there. `TypeError`: a field that links do not have. */
+  /** Merges links into the links of the task, field by field. Throws a `TypeError` for an unknown field. */
   link(links: LinksInput): void;
-  /** Frequent and cheap: a ring of 64 KiB, never journalled. A sign of life. */
+  /**
+   * Appends text to the output of the task. Output is cheap: it is kept in memory only, the newest 65 536 characters.
+   * Counts as a sign of life.
+   */
   output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
-  /** A sign of life, for `stallTimeoutMs`; stamped as `heartbeatAt`. */
+  /** Gives a sign of life for `stallTimeoutMs`. The record has its time as `heartbeatAt`. */
   heartbeat(): void;
   /**
-   * Resolves when stored; the next attempt finds it as `lastCheckpoint`. Again replaces. Not a wait: keeps the slot. Rejects with
-   * `InvalidInputError` when it does not fit the kind's schema, `TypeError` when JSON cannot carry it. A function that has settled, was
-   * abandoned or was followed by another attempt stores nothing: the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a
-   * return.
+   * Replaces the checkpoint of the task and resolves when it is stored; the next attempt reads it as `lastCheckpoint`.
+   * The call is not a wait: the task keeps its slot. Counts as a sign of life.
+   *
+   * Rejects with `InvalidInputError` when the value does not fit the schema of the kind, and with a `TypeError` when
+   * JSON cannot carry it. A function that has settled, was abandoned or was followed by another attempt stores nothing:
+   * the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return.
    */
   checkpoint(value: C): Promise<void>;
-  /** The newest checkpoint; `undefined` in a task that never stored one. `InvalidInputError`: the stored value no longer fits the kind's schema. */
+  /**
+   * The newest checkpoint; `undefined` when the task has never stored one. Throws `InvalidInputError` when the stored
+   * value no longer fits the schema of the kind.
+   */
   readonly lastCheckpoint: C | undefined;
 }
