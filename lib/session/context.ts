@@ -32,7 +32,7 @@ import { waiterOf } from "../core/waits/ambient.js";
 import { signalOf } from "../core/waits/attempt-signal.js";
 import { closedError, type WaitOptions } from "../core/waits/waits.js";
 import { View, type ViewOptions } from "../model/prompt/view.js";
-import type { Loop } from "../model/tools/caller.js";
+import type { CallingLoop } from "../model/tools/caller.js";
 import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
 import type { TaskTool } from "../model/tools/tool.js";
 import { takeArtifact } from "./artifact.js";
@@ -116,7 +116,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   /** The loop for which the tools of this context act. */
-  callingLoop(): Loop {
+  callingLoop(): CallingLoop {
     const { core, caller, spawn } = this;
     return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
   }

@@ -12,7 +12,7 @@ import type { SpawnScope } from "../core/spawn/spawn.js";
 import type { Usage, Wake } from "../core/task/record.js";
 import { ambientAttempt } from "../core/waits/ambient.js";
 import { View, type ViewOptions } from "../model/prompt/view.js";
-import type { Loop } from "../model/tools/caller.js";
+import type { CallingLoop } from "../model/tools/caller.js";
 import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
 import type { TaskTool } from "../model/tools/tool.js";
 import { Context } from "./context.js";
@@ -58,7 +58,7 @@ export class NamedSession extends Scope implements Session {
     return sessionTools(() => this.#actingContext()?.callingLoop() ?? this.#ownLoop(), options);
   }
 
-  #ownLoop(): Loop {
+  #ownLoop(): CallingLoop {
     const { core, id, spawn } = this;
     return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
   }

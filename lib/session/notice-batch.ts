@@ -14,9 +14,9 @@ import type { Happening, Notice } from "../core/task/notice.js";
 import type { TaskOutcome } from "../core/task/record.js";
 import { checkMs, checkOptions, checkSignal } from "../core/values/checks.js";
 import { handled } from "../core/values/handled.js";
-import { chooseNotices, type NoticeChoice, type Say } from "../model/prompt/notice-choice.js";
-import { noticeInWords } from "../model/prompt/notice-text.js";
-import { toolsGiven } from "../model/tools/known-tools.js";
+import { chooseNotices, type DescribeNotice, type NoticeChoice } from "../model/prompt/notice-choice.js";
+import { describeNotice } from "../model/prompt/notice-text.js";
+import { knownTools } from "../model/tools/known-tools.js";
 
 /**
  * One batch of the notices that a loop has not acknowledged: as many as one text can hold. The other notices are the
@@ -61,8 +61,8 @@ export function nextBatch(
 }
 
 function choose(core: Core, owner: NoticeOwner, ready: ReadyNotices): NoticeChoice & Pick<NoticeBatch, "notices"> {
-  const describe: Say = ({ task, what }, most) => noticeInWords(task, atPresent(core, what), most);
-  const chosen = chooseNotices(ready, describe, toolsGiven(core, owner));
+  const describe: DescribeNotice = ({ task, what }, most) => describeNotice(task, atPresent(core, what), most);
+  const chosen = chooseNotices(ready, describe, knownTools(core, owner));
   return { ...chosen, notices: Object.freeze(chosen.covered.map((notice) => toNotice(core, notice))) };
 }
 
@@ -92,7 +92,7 @@ function toNotice(core: Core, { id, task, at, what: happened }: TaskNotice): Not
   const about = { id, taskId: task.id, at };
   // The text is made when it is read: a batch may count thousands of notices, and a program reads few of them.
   let text: string | undefined;
-  const readText = (): string => (text ??= noticeInWords(task, what));
+  const readText = (): string => (text ??= describeNotice(task, what));
   if (what.type === "message.sent" || what.type === "custom" || what.type === "request.opened") {
     return Object.freeze({
       ...about,
