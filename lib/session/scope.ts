@@ -23,6 +23,7 @@ import {
   checkType,
   show,
 } from "../core/values/checks.js";
+import { isThenable } from "../core/values/handled.js";
 import { idInWords } from "../core/values/safe-read.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
@@ -67,9 +68,9 @@ export abstract class Scope {
   protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) {
-      checkType("work", work, "function");
+      checkWork(work);
       if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
-      // `Work` is a `TaskFunction` without its types; a program cannot check more than that it is a function.
+      // `Work` is a `TaskFunction` without its types.
       return this.#spawned(this.#scopeOf(options), work as Work, options);
     }
     // The scope comes first, so that a refused spawn parses no input.
@@ -162,7 +163,9 @@ export abstract class Scope {
     if (task === undefined || !this.owns(task)) return undefined;
     if (kind !== undefined && kind.name !== task.traits.kind) {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
-      throw new TypeError(`Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}`);
+      throw new TypeError(
+        `Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}: pass its own kind, or none`,
+      );
     }
     return new Handle<never>(this.core, task, this.receivingSession);
   }
@@ -231,6 +234,14 @@ export abstract class Scope {
     const task = this.core.registry.byName(this.homeSession, name);
     return task !== undefined && this.owns(task) ? task : undefined;
   }
+}
+
+/** A function is the only work without a kind. Its parameters and its result cannot be checked. */
+function checkWork(work: unknown): void {
+  if (isThenable(work))
+    throw new TypeError("spawn got a promise: pass the function that makes it, as in spawn(() => load())");
+  if (typeof work !== "function")
+    throw new TypeError(`spawn needs a function, a kind, or the name of a kind, got ${show(work)}`);
 }
 
 function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void {
