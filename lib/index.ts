@@ -93,15 +93,20 @@ export type { TaskToolName } from "./model/prompt/tool-names.js";
 export type { ViewOptions } from "./model/prompt/view.js";
 export type { ToolOptions, ToolSpawnOptions } from "./model/tools/session-tools.js";
 export type { TaskTool, TaskToolCall } from "./model/tools/tool.js";
+export type { TaskHandle, TaskRef } from "./session/handle.js";
+export type { NoticeBatch } from "./session/notice-batch.js";
 export type {
+  AwaitResult,
+  AwaitTasks,
+  Get,
   MapOptions,
+  OutcomeOf,
+  OutcomesOf,
   Session,
   Spawn,
   SpawnArguments,
   SpawnInput,
+  SpawnOptions,
   TaskContext,
   TaskFunction,
-} from "./session/context.js";
-export type { TaskHandle, TaskRef } from "./session/handle.js";
-export type { NoticeBatch } from "./session/notice-batch.js";
-export type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session/scope.js";
+} from "./session/session.js";

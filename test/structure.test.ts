@@ -1,4 +1,5 @@
-// The floor plan of lib/, held by reading its imports as text. Type-only imports count: knowing a type is knowing.
+// The plan of lib/: the order of its folders, checked by reading imports as text. An import of a type counts as an
+// import.
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, posix } from "node:path";
@@ -8,7 +9,10 @@ import manifest from "../package.json" with { type: "json" };
 
 // ── the floor plan ─────────────────────────────────────────────────────────
 
-/** The places of lib/, from the ground up: an import goes down, or stays in its place. A place that is not here does not exist. */
+/**
+ * The folders and single files of lib/, lowest first. A file imports from its own entry and from lower ones. No other
+ * folder is allowed.
+ */
 const order = [
   "core/values",
   "core/time",
@@ -42,24 +46,24 @@ const order = [
   "cli",
 ];
 
-/** Of those below it, a room may import these alone. Every other room may import all that is below. */
+/** Folders that may import only some of the lower folders. Every other folder may import all lower ones. */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   stores: ["core"],
   manager: ["core", "model", "session"],
   kinds: ["core", "session"],
 };
 
-/** They stand outside: what they import of errand is what a user can import, by its public name. */
+/** Folders that import errand by its public name only, as a user does. */
 const outside = ["integrations", "engines", "inspector", "cli"];
 
-/** Rooms with an entry point of their own, so that nobody loads them who did not ask. */
+/** Folders with an entry point of their own, so that `import "errand"` does not load them. */
 const entrances = ["testing", ...outside];
 
-/** The rules of a task and the words they are written in: pure, and on top of plain values alone. */
+/** The rules of a task and their types. They are pure and import plain values alone. */
 const pure = "core/task";
 const belowPure = ["core/values"];
 
-/** core/ knows no disk and no network. */
+/** Modules of Node that core/ may not import: it uses no disk and no network. */
 const diskAndNetwork = [
   "child_process",
   "cluster",
@@ -75,7 +79,7 @@ const diskAndNetwork = [
   "tls",
 ];
 
-/** Names that say what a file is made of, not what it is about. */
+/** Names of files and folders that name no subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
 
 // ── reading imports ────────────────────────────────────────────────────────
@@ -84,12 +88,15 @@ type Sources = ReadonlyMap<string, string>;
 
 interface Import {
   readonly specifier: string;
-  /** The path in lib/, when it is one of ours by a relative specifier. */
+  /** The path in lib/ of a relative specifier. */
   readonly path?: string;
   readonly typeOnly: boolean;
 }
 
-/** A statement at the start of a line, as the formatter leaves it; its clause holds names only, so it can't run on into code. */
+/**
+ * An import statement at the start of a line, as the formatter writes it. Its clause has names only, so it ends before
+ * other code.
+ */
 const statement = /^(?:import|export)\s+(type\s)?(?:[\w$*,{}\s]*?\sfrom\s+)?["']([^"']+)["']/gm;
 const inline = /\bimport\(\s*["']([^"']+)["']/g;
 
@@ -117,14 +124,14 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 const folderOf = (path: string): string => posix.dirname(path);
-/** The place of a file: the longest beginning of its path that the order has. */
+/** The entry of `order` for a file: the longest one with which its path begins. */
 const placeOf = (path: string): string =>
   order.filter((place) => path === place || path.startsWith(`${place}/`)).toSorted((a, b) => b.length - a.length)[0] ??
   folderOf(path);
 const levelOf = (path: string): number => order.indexOf(placeOf(path));
 const roomOf = (path: string): string => (path.includes("/") ? (path.split("/")[0] ?? "") : "");
 
-// ── what breaks it ─────────────────────────────────────────────────────────
+// ── breaches ───────────────────────────────────────────────────────────────
 
 function breachesOf(sources: Sources): readonly string[] {
   return [...sources].flatMap(([file, text]) => [
@@ -215,7 +222,7 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
   return folderOf(file) === pure && !found.typeOnly ? [`${pure}/ is pure, and imports types only of a package`] : [];
 }
 
-/** Every ring of imports, once each, by its files. */
+/** Every ring of imports, once, by its files. */
 function ringsOf(sources: Sources): readonly string[] {
   const rings = new Map<string, string>();
   const done = new Set<string>();
@@ -282,7 +289,7 @@ describe("lib/", () => {
   });
 });
 
-// A law that cannot be broken holds nothing: each is broken here once.
+// Each law is broken here once, which shows that the test notices it.
 describe("the floor plan", () => {
   const head = "// A room.\n";
   const plan = (files: Readonly<Record<string, string>>): Sources =>

@@ -9,7 +9,7 @@ import type { TaskRecord } from "../core/task/record.js";
 import type { InboxRequest } from "../core/task/request.js";
 import { type RetryOptions, takeRetry } from "../core/task/retry.js";
 import { checkKnown, checkMs, checkSchema, checkText, checkType, takeObject } from "../core/values/checks.js";
-import type { TaskContext } from "../session/context.js";
+import type { TaskContext } from "../session/session.js";
 import type { ReconcileReport } from "./remote/report.js";
 import { remoteRun } from "./remote.js";
 

@@ -6,7 +6,7 @@
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskKind } from "../core/kinds/kind.js";
 import { checkCount, checkKnown, checkType } from "../core/values/checks.js";
-import type { TaskContext } from "../session/context.js";
+import type { TaskContext } from "../session/session.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { rhythmOf } from "./monitor/rhythm.js";
 import { type Every, planOf } from "./monitor/schedule.js";

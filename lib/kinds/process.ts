@@ -5,7 +5,8 @@
 
 import type { TaskKind } from "../core/kinds/kind.js";
 import { checkKnown, checkType } from "../core/values/checks.js";
-import { Context, type TaskContext } from "../session/context.js";
+import { Context } from "../session/context.js";
+import type { TaskContext } from "../session/session.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { type ProcessInput, processInput } from "./process/input.js";
 import { readText, readToEnd, Tail } from "./process/output.js";

@@ -10,7 +10,7 @@ import type { RetryOptions } from "../core/task/retry.js";
 import { FailureError } from "../core/task/settled.js";
 import { checkCount, checkKnown, checkType } from "../core/values/checks.js";
 import { didYouMean } from "../core/values/nearest-name.js";
-import type { TaskContext } from "../session/context.js";
+import type { TaskContext } from "../session/session.js";
 import { limitedKind } from "./define-kind.js";
 
 export interface SubagentInput {

@@ -35,9 +35,10 @@ import { checkLogger, type Logger } from "../core/values/logger.js";
 import { runOutside } from "../core/values/outside.js";
 import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
-import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
-import { Scope, type SpawnOptions } from "../session/scope.js";
-import { NamedSession } from "../session/session.js";
+import { Context, callWork } from "../session/context.js";
+import { NamedSession } from "../session/named-session.js";
+import { Scope } from "../session/scope.js";
+import type { Session, Spawn, SpawnOptions, TaskContext } from "../session/session.js";
 import { openStore } from "./open-store.js";
 
 export interface TaskManagerOptions {

@@ -1,4 +1,4 @@
-// Artifact: something a task made, as it is taken from its function: by path, by url, by both, or a chunk of its data.
+// Artifact: checks an artifact of a task and copies it: a path, a url, both, or a chunk of data.
 
 import { types } from "node:util";
 import type { Artifact, ArtifactInput } from "../core/task/record.js";
@@ -6,7 +6,10 @@ import { checkFields, checkText, checkType, show } from "../core/values/checks.j
 
 const FIELDS = ["name", "type", "path", "url", "data"] as const;
 
-/** A frozen copy; bytes as base64. `TypeError`: a field that is none, no name, no type, nothing that it is, or data beside a path or url. */
+/**
+ * Returns a frozen copy, with bytes as base64. Throws a `TypeError` for an unknown field, for a missing name or type,
+ * for an artifact without path, url and data, and for data beside a path or a url.
+ */
 export function takeArtifact(artifact: ArtifactInput): Artifact {
   checkFields("artifact", artifact, FIELDS);
   const { name, type, path, url, data } = artifact;
@@ -20,7 +23,7 @@ export function takeArtifact(artifact: ArtifactInput): Artifact {
   if (path !== undefined) return Object.freeze({ name, type, path, ...(url === undefined ? {} : { url }) });
   if (url !== undefined) return Object.freeze({ name, type, url });
   if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
-  // Bytes of any realm.
+  // The check accepts bytes of every realm, unlike `instanceof`.
   if (types.isUint8Array(data)) {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
     return Object.freeze({ name, type, data: text, encoding: "base64" });

@@ -1,10 +1,11 @@
-// Context: what a task's function receives: the session of its children, and its own line to the outside.
+// Context: the `TaskContext` of one attempt of a task.
 //
-// A view of one attempt: every write carries the attempt (S2), every wait is the wait of the task whose code makes it. It owns nothing.
+// Owns no state of the task. Every write carries the attempt, so the writes of an old attempt are dropped (S2). Every
+// wait is a wait of the task whose code makes the call.
 
 import type { Core } from "../core/core.js";
 import type { Ask, AskInput, AskOptions } from "../core/inbox/question.js";
-import { type TaskKind, valid } from "../core/kinds/kind.js";
+import { valid } from "../core/kinds/kind.js";
 import { extrasOf } from "../core/live/extras.js";
 import { isWithin } from "../core/live/family.js";
 import { OutputRing } from "../core/live/output-ring.js";
@@ -14,16 +15,7 @@ import type { SpawnScope } from "../core/spawn/spawn.js";
 import type { Command } from "../core/task/commands.js";
 import type { Work } from "../core/task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../core/task/message.js";
-import type {
-  ArtifactInput,
-  LinksInput,
-  Progress,
-  TaskFilter,
-  TaskOutcome,
-  TaskRecord,
-  Usage,
-  UsageReport,
-} from "../core/task/record.js";
+import type { ArtifactInput, LinksInput, Progress, TaskRecord, Usage, UsageReport } from "../core/task/record.js";
 import {
   checkCount,
   checkFields,
@@ -41,174 +33,22 @@ import { signalOf } from "../core/waits/attempt-signal.js";
 import { sleep, sleepUntil } from "../core/waits/sleep.js";
 import { closedError, type WaitOptions } from "../core/waits/waits.js";
 import { View, type ViewOptions } from "../model/prompt/view.js";
-import type { Loop } from "../model/tools/caller.js";
+import type { CallingLoop } from "../model/tools/caller.js";
 import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
 import type { TaskTool } from "../model/tools/tool.js";
 import { takeArtifact } from "./artifact.js";
 import { fanOut } from "./fan-out.js";
-import type { TaskHandle } from "./handle.js";
 import { Items, type Read } from "./items.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { takeLinks, takeProgress, takeUsage } from "./report.js";
-import { type AwaitTasks, type Get, type OutcomesOf, Scope, type SpawnOptions } from "./scope.js";
-
-export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
-
-export interface SpawnInput<I> {
-  input: I;
-}
-
-/**
- * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call; with a
- * store, once its spawn is stored. Throws, and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError`,
- * `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`, `NameTakenError`, `ReservedNameError`, `TaskNotFoundError`
- * (an unknown parent), `TaskTerminatedError` (a parent that is over), `StoreUnavailableError`, `ManagerClosedError`.
- */
-export interface Spawn {
-  /** By name: the input is checked against the registered kind's schema. */
-  (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
-  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
-  <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
-  /** The three above in one. A compiler explains a call that fits none of them by the last one, so that it names the misspelt option or field. */
-  <T, I = undefined>(
-    work: string | TaskFunction<T> | TaskKind<I, T>,
-    ...options: SpawnArguments<NoInfer<I>>
-  ): TaskHandle<T>;
-}
-
-/** The options of a kind: without an input where it takes none. */
-export type SpawnArguments<I> = undefined extends I
-  ? [options?: SpawnOptions & { input?: I | undefined }]
-  : [options: SpawnOptions & SpawnInput<I>];
-
-export interface MapOptions extends WaitOptions {
-  /** Children at a time: an integer ≥ 1, or `Infinity`. Required. */
-  concurrency: number;
-}
-
-/** One owner loop: the tasks that it spawned, and what it and its model read about them. */
-export interface Session {
-  /** The id of the session; for a context, the task's id. */
-  readonly id: string;
-  readonly spawn: Spawn;
-  readonly awaitTasks: AwaitTasks;
-  readonly outcomes: OutcomesOf;
-  /** Its tasks and those below them, by creation. */
-  list(filter?: TaskFilter): readonly TaskRecord[];
-  /** `undefined` when unknown, or not in `list()`. */
-  readonly get: Get;
-  /** Without a filter spawns are refused (`ScopeCancelledError`) until this resolves; a filter is not a scope. */
-  cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
-  /**
-   * Usage of all tasks of this session, including tasks whose records were evicted; a session that was forgotten starts at 0. For a context: usage
-   * of the task's children and everything below them.
-   */
-  usage(): Usage;
-  /**
-   * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task says which of its events become
-   * notices; an outcome that this loop has awaited does not. Messages to the loop's own task come with them, unless `receive` reads them first.
-   *
-   * One turn is one batch, as far as its text has room; the other notices are the next batch, which is there at once. Without `ack` the same
-   * notices come again. An empty batch: `timeoutMs` passed. `undefined`: nothing left can wake this loop, so it may end. When an owner is
-   * gone, its notices pass to its nearest living ancestor, else to its named session. Called inside a task of the named session, it delivers the
-   * notices of that task.
-   *
-   * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, and with
-   * `ManagerClosedError`. The notices stay then.
-   */
-  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
-  /**
-   * The living tasks as text for a prompt, by creation: how each stands, what it asks, what is left of a budget. `""` when there are none. At most
-   * `maxChars` (default 2 000; below 256 a `RangeError`), and then how many more there are; the same text while nothing has changed. What tasks say
-   * of themselves is quoted, bounded and escaped. Put it after the last message of each step, so that what comes before it stays cached.
-   */
-  view(options?: ViewOptions): string;
-  /**
-   * The six tools for a model. They act for this loop; those of a named session, called inside one of its tasks, for that task. What they start
-   * wakes this loop by all it does, questions too, unless `spawn.wake` says otherwise. An outcome that one of them has shown is not delivered again
-   * by `nextNotices`. `TypeError`, `RangeError`: an option does not fit; `UnknownKindError`.
-   */
-  tools(options?: ToolOptions): readonly TaskTool[];
-}
-
-/**
- * What a task's function receives: the session of its children, and its own line to the outside.
- * Every wait here lends the slot, and rejects with `TaskCancelledError` in the turn the task is stopped. Once the function has settled, or was
- * abandoned, the context is closed: writes are dropped, spawns are `TaskTerminatedError` (`ScopeCancelledError` if it was stopped or failed).
- */
-export interface TaskContext<C = unknown> extends Session {
-  readonly attempt: number;
-  readonly record: TaskRecord;
-  /** The instant at which `totalTimeoutMs`, its own or that of a task above it, will have passed, in epoch milliseconds; `undefined` when there is no such limit. */
-  readonly totalDeadlineAt: number | undefined;
-  /** The platform's own. Aborts with `TaskCancelledError` when the task is stopped, for whatever reason. */
-  readonly signal: AbortSignal;
-  /** A stop was asked for. */
-  readonly isCancelled: boolean;
-  /** Resolves when a stop is asked for; never rejects. Not a wait: keeps the slot. */
-  cancelled(): Promise<void>;
-
-  /** Blocks on `input`. Rejects with `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (same key, another question). */
-  ask: Ask;
-  /** Returns on "yes" and rejects on "no" (`RequestRejectedError`, whose `reason` a model can read): a forgotten `if` is never a silent yes. */
-  approve(question: string, options?: AskOptions): Promise<void>;
-  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first, at once with 0. */
-  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
-  /** Blocks on `time` for `ms` ≥ 0; `Infinity` until the task is stopped. */
-  sleep(ms: number, options?: WaitOptions): Promise<void>;
-  /**
-   * Runs each item as a child task, at most `concurrency` at a time, and resolves with the values in the order of the items. An item is read when
-   * there is room for its child, so a source of any length works: a list, a generator, an async iterable such as a stream of pages.
-   * The first child that does not succeed stops the reading, closes the source and cancels the other children; when those have ended, within their
-   * grace, the call rejects with the `TaskOutcomeError` of that child. A source that throws, and a spawn that is refused, fail it in the same way.
-   * Aborting `signal` closes the source and rejects with its reason; the children that run continue.
-   * `TypeError`: `items` is no iterable, or an option does not fit.
-   */
-  map<A, B>(
-    items: Iterable<A> | AsyncIterable<A>,
-    fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
-    options: MapOptions,
-  ): Promise<B[]>;
-
-  /**
-   * A message to the owner; resolves when stored. A function that has settled, was abandoned or was followed by another attempt posts nothing: the
-   * call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return. `TypeError`: content that is none.
-   */
-  post(content: Content, options?: SendOptions): Promise<Message>;
-  /** A `custom` event. `TypeError`: a payload that JSON cannot carry. */
-  emit(name: string, payload?: unknown): void;
-  /** Replaces what was there. A sign of life. `TypeError`: a field that progress does not have, or of a wrong type; nothing is replaced then. */
-  progress(progress: Progress): void;
-  /** One line for people and models. */
-  summary(text: string): void;
-  /**
-   * Added up along the ancestors. The report that overspends a budget stops the task that carries it, and what is below, in the same call; it
-   * does not throw. `TypeError`: a field that a report does not have; `RangeError`: an amount below 0. Nothing is added then.
-   */
-  reportUsage(report: UsageReport): void;
-  /** Something it made: a path, a url, both, or a chunk of data; appended, never replaced. `TypeError`: none of these, data beside a path or url, or a field that an artifact does not have. */
-  artifact(artifact: ArtifactInput): void;
-  /** Merged field by field with what was there. `TypeError`: a field that links do not have. */
-  link(links: LinksInput): void;
-  /** Frequent and cheap: a ring of 64 KiB, never journalled. A sign of life. */
-  output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
-  /** A sign of life, for `stallTimeoutMs`; stamped as `heartbeatAt`. */
-  heartbeat(): void;
-  /**
-   * Resolves when stored; the next attempt finds it as `lastCheckpoint`. Again replaces. Not a wait: keeps the slot. Rejects with
-   * `InvalidInputError` when it does not fit the kind's schema, `TypeError` when JSON cannot carry it. A function that has settled, was
-   * abandoned or was followed by another attempt stores nothing: the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a
-   * return.
-   */
-  checkpoint(value: C): Promise<void>;
-  /** The newest checkpoint; `undefined` in a task that never stored one. `InvalidInputError`: the stored value no longer fits the kind's schema. */
-  readonly lastCheckpoint: C | undefined;
-}
+import { Scope } from "./scope.js";
+import type { MapOptions, Spawn, SpawnOptions, TaskContext, TaskFunction } from "./session.js";
 
 const MAP_OPTIONS = ["concurrency", "signal"] as const satisfies readonly (keyof MapOptions)[];
 
 const BRAND = new Brand<Core>("context");
 
+/** The context that a task's function receives. `TaskContext` documents its public members. */
 export class Context<C = unknown> extends Scope implements TaskContext<C> {
   protected readonly caller: Attempt;
   readonly #task: Task;
@@ -225,14 +65,20 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     BRAND.mark(this.prototype, (context: Context) => context.core);
   }
 
-  /** The core of the context of any copy: a kind that another copy made runs here. */
+  /**
+   * The core of a context that any copy of errand made: a kind of one copy may run in a manager of another. Throws a
+   * `TypeError` when `ctx` is not a context.
+   */
   static coreOf(ctx: object): Core {
     const core = ctx instanceof Context ? ctx.core : BRAND.read("ctx", ctx);
     if (core === undefined) throw new TypeError("ctx must be the context of a task");
     return core;
   }
 
-  /** Waits as `ctx.sleep` does, until an instant, and no longer than until the wall clock is found to be set. Used by kinds that are built on a context. */
+  /**
+   * Waits like `ctx.sleep` until the wall clock shows `at`, in epoch milliseconds. Resolves earlier when the wall clock
+   * was set meanwhile. Kinds that follow a schedule use it.
+   */
   static sleepUntil(ctx: object, at: number): Promise<void> {
     if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
     return sleepUntil(ctx.core.waits, ctx.caller, at);
@@ -267,11 +113,11 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   tools(options?: ToolOptions): readonly TaskTool[] {
-    return sessionTools(() => this.toolHost(), options);
+    return sessionTools(() => this.callingLoop(), options);
   }
 
-  /** For whom its tools act. */
-  toolHost(): Loop {
+  /** The loop for which the tools of this context act. */
+  callingLoop(): CallingLoop {
     const { core, caller, spawn } = this;
     return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
   }
@@ -307,7 +153,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);
-      // A call that is refused reads nothing.
+      // A refused call reads no item.
       const refused = attempt.waits.refusal(attempt, options.signal);
       if (refused !== undefined) return refused;
       reader = new Items(items);
@@ -320,16 +166,16 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       items: reader,
       first,
       concurrency: options.concurrency,
-      // What it gives is what its loop is told of them.
+      // The values report the children to the caller, so their ends make no notices.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
       cancel: (child) => this.core.runner.stop(child, "cancel", "not needed any more"),
     });
-    // What `fn` gave, as it came out of its child.
+    // Each value is what `fn` returned in its child; `fanOut` keeps them as unknown.
     return values as Promise<B[]>;
   }
 
-  // ── what it is, and whether it goes on ───────────────────────────────────
+  // ── state of the attempt ─────────────────────────────────────────────────
 
   get attempt(): number {
     return this.caller.number;
@@ -402,7 +248,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   progress(progress: Progress): void {
     const taken = takeProgress(progress);
-    this.#sign();
+    this.#signOfLife();
     this.#write({ type: "progress", attempt: this.attempt, progress: taken });
   }
 
@@ -432,14 +278,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       this.core.loop.droppedWrites++;
       return;
     }
-    this.#sign();
-    const desk = extrasOf(this.#task);
-    desk.output ??= new OutputRing();
-    desk.output.write(stream, text);
+    this.#signOfLife();
+    const extras = extrasOf(this.#task);
+    extras.output ??= new OutputRing();
+    extras.output.write(stream, text);
   }
 
   heartbeat(): void {
-    this.#sign();
+    this.#signOfLife();
     const patch = { heartbeatAt: this.core.loop.clock.now() };
     this.#write({ type: "update", attempt: this.attempt, patch });
   }
@@ -452,7 +298,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     } catch (error) {
       return Promise.reject(error);
     }
-    this.#sign();
+    this.#signOfLife();
     if (!this.#write({ type: "update", attempt: this.attempt, patch: { checkpoint } }))
       return this.core.waits.dropped(this.caller);
     return handled(this.core.loop.tell(undefined));
@@ -463,14 +309,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return checkpoint === undefined ? undefined : this.#checked(checkpoint);
   }
 
-  /** What `defineKind` put to the kind as `C` is what its schema gives, or what its `run` says. */
+  /** `C` is the output of the checkpoint schema; without a schema it is the type that `run` of the kind declares. */
   #checked(checkpoint: Json): C {
     const schema = this.core.kinds.of(this.#task)?.checkpoint;
     return (schema === undefined ? checkpoint : valid(schema, checkpoint, "The checkpoint")) as C;
   }
 
-  /** Of life: of a function that is over there is none. */
-  #sign(): void {
+  /** A sign of life. The function of a closed context gives none. */
+  #signOfLife(): void {
     if (this.caller.phase === "open") this.#task.extras?.deadlines?.sign();
   }
 
@@ -479,7 +325,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 }
 
-/** Calls a task's function. What `spawn` took as work was a `TaskFunction`: it is checked there, and called here alone. */
+/** Calls the function of a task with its context. `spawn` has checked that the work is a function. */
 export function callWork(core: Core, attempt: Attempt, work: Work): unknown {
   return (work as TaskFunction<unknown>)(new Context(core, attempt));
 }

@@ -1,8 +1,9 @@
-// Fan-out: one child for each item, so many at a time (`ctx.map`).
+// Fan-out: runs one child for each item, a limited number at a time (`ctx.map`).
 //
-// An item is read when there is room for its child, so reading is what bounds them. The mapping task has one wait for all of them. The first child
-// that does not succeed stops new ones and cancels the others, and the wait lasts until those have ended (W4). A wait that is given up starts no
-// more, closes the items, and leaves no link on the children that continue (W3).
+// Owns the values, and one wait of the mapping task for all children. An item is read when its child may start. The
+// first child that does not succeed stops the reading and cancels the other children, and the wait lasts until those
+// have ended (W4). A wait that is given up starts no more children, closes the items, and leaves no link on children
+// that continue (W3).
 
 import type { OpenWait } from "../core/live/open-wait.js";
 import type { Attempt, Link, Task, Watcher } from "../core/live/task.js";
@@ -20,22 +21,22 @@ const MOST_LISTED = 50;
 
 interface FanOutOptions<A> {
   readonly items: Items<A>;
-  /** The result of the first read, which was made to see whether there is any item. */
+  /** The first read. `ctx.map` made it, because a map of no items needs no wait. */
   readonly first: Read<A>;
   readonly concurrency: number;
-  /** Spawns the child of one item. A throw is the fan-out's. */
+  /** Spawns the child of one item. A throw fails the fan-out. */
   readonly spawn: (item: A, index: number) => Task;
   readonly cancel: (child: Task) => void;
 }
 
-/** The values of all children, in the order of their items. */
+/** Resolves with the values of all children, in the order of their items. */
 export function fanOut<A>(
   attempt: Attempt,
   signal: AbortSignal | undefined,
   options: FanOutOptions<A>,
 ): Promise<unknown[]> {
   const children = new Children(attempt);
-  const describe = () => ({ on: "tasks" as const, taskIds: children.told });
+  const describe = () => ({ on: "tasks" as const, taskIds: children.reportedIds });
   let isBegun = false;
   const values = attempt.waits.open<unknown[]>(attempt, describe, signal, (wait) => {
     isBegun = true;
@@ -52,13 +53,13 @@ class FanOut<A> {
   readonly #children: Children;
   readonly #wait: OpenWait<unknown[]>;
   readonly #values: unknown[] = [];
-  /** Items that were read. */
+  /** The number of items that were read. */
   #count = 0;
-  /** Children that live. */
+  /** The number of children that live. */
   #running = 0;
   #isReading = false;
   #isReadToEnd = false;
-  /** Nothing is read or spawned after this. */
+  /** `true`: no item is read and no child is spawned from now on. */
   #isOver = false;
 
   constructor(options: FanOutOptions<A>, children: Children, wait: OpenWait<unknown[]>) {
@@ -68,51 +69,51 @@ class FanOut<A> {
   }
 
   begin(first: Read<A>): void {
-    if (this.#take(first)) this.#more();
+    if (this.#accept(first)) this.#readMore();
   }
 
-  /** Reads as long as there is room for a child, and lets the children run now and then: the first that fails stops the reading. */
-  #more(): void {
+  /** Reads items as long as another child may start. The children run now and then: the first that fails stops the reading. */
+  #readMore(): void {
     let reads = 0;
     while (!this.#isOver && !this.#isReading && !this.#isReadToEnd && this.#running < this.#options.concurrency) {
-      if (++reads > MOST_AT_ONCE) return this.#moreLater();
+      if (++reads > MOST_AT_ONCE) return this.#readLater();
       let read: Read<A>;
       try {
         read = this.#options.items.read();
       } catch (error) {
         return this.#failed(error);
       }
-      if (!this.#take(read)) return;
+      if (!this.#accept(read)) return;
     }
   }
 
-  #moreLater(): void {
+  #readLater(): void {
     this.#isReading = true;
     nextTurn(() => {
       this.#isReading = false;
-      this.#more();
+      this.#readMore();
       this.#endWhenIdle();
     });
   }
 
-  /** `false`: the item comes later, and reading continues then. */
-  #take(read: Read<A>): boolean {
+  /** Starts the child of a read. `false`: the read is pending, and reading continues when it settles. */
+  #accept(read: Read<A>): boolean {
     if (!("then" in read)) {
-      this.#taken(read);
+      this.#startChild(read);
       return true;
     }
     this.#isReading = true;
-    read.then(this.#came, this.#failed);
+    read.then(this.#arrived, this.#failed);
     return false;
   }
 
-  readonly #came = (step: IteratorResult<A>): void => {
+  readonly #arrived = (step: IteratorResult<A>): void => {
     this.#isReading = false;
-    this.#taken(step);
-    this.#more();
+    this.#startChild(step);
+    this.#readMore();
   };
 
-  #taken(step: IteratorResult<A>): void {
+  #startChild(step: IteratorResult<A>): void {
     if (this.#isOver) return;
     if (step.done) {
       this.#isReadToEnd = true;
@@ -134,7 +135,7 @@ class FanOut<A> {
     if (outcome.status !== "succeeded") return this.#failed(new TaskOutcomeError(outcome, child.state.details.title));
     this.#values[index] = outcome.value;
     this.#running--;
-    this.#more();
+    this.#readMore();
     this.#endWhenIdle();
   }
 
@@ -142,7 +143,7 @@ class FanOut<A> {
     if (!this.#isOver && this.#isReadToEnd && this.#running === 0) this.#wait.resolve(this.#values);
   }
 
-  /** W4: the first failure. It is reported once those that it stopped have ended. */
+  /** The first failure. The wait rejects with it when the children that it stopped have ended (W4). */
   readonly #failed = (error: unknown): void => {
     if (this.#isOver) return;
     this.#stop();
@@ -155,20 +156,23 @@ class FanOut<A> {
     this.#options.items.close();
   }
 
-  /** The wait is over. */
+  /** Stops the reading and removes the links, because the wait is over. */
   leave(): void {
     this.#stop();
     this.#children.leave();
   }
 }
 
-/** Those that live: the mapping task has one wait for all of them, and an edge to each (L3). */
+/** The living children. The mapping task has one wait for all of them, and a link to each (L3). */
 class Children implements Watcher {
   readonly #attempt: Attempt;
   readonly #ends = new Map<Task, { readonly link: Link; readonly resolve: (outcome: TaskOutcome) => void }>();
-  /** The oldest that lived when the record was last changed, which is after a turn that spawned some. A list of all would be quadratic in their number. */
-  told: readonly string[] = [];
-  #isTelling = false;
+  /**
+   * The ids in the record of the wait: the oldest living children, renewed once in each turn in which children were
+   * spawned. A list of all would make the journal quadratic in their number.
+   */
+  reportedIds: readonly string[] = [];
+  #isReportDue = false;
   #onAllEnded: () => void = () => {};
 
   constructor(attempt: Attempt) {
@@ -186,17 +190,18 @@ class Children implements Watcher {
     if (child.isOver) return Promise.resolve(outcomeOf(child));
     return new Promise((resolve) => {
       this.#ends.set(child, { link: watch(child, this), resolve });
-      if (!this.#isTelling) void Promise.resolve().then(this.#tell);
-      this.#isTelling = true;
+      if (!this.#isReportDue) void Promise.resolve().then(this.#report);
+      this.#isReportDue = true;
     });
   }
 
-  readonly #tell = (): void => {
-    this.#isTelling = false;
+  readonly #report = (): void => {
+    this.#isReportDue = false;
     const listed: string[] = [];
     for (const { id } of this.#ends.keys()) if (listed.push(id) === MOST_LISTED) break;
-    if (listed.length === this.told.length && listed.every((id, index) => id === this.told[index])) return;
-    this.told = listed;
+    if (listed.length === this.reportedIds.length && listed.every((id, index) => id === this.reportedIds[index]))
+      return;
+    this.reportedIds = listed;
     this.#attempt.waits.changed(this.#attempt);
   };
 
@@ -206,7 +211,7 @@ class Children implements Watcher {
     if (this.#ends.size === 0) this.#onAllEnded();
   }
 
-  /** Calls `done` when none lives: at once, or in the call in which the last one ends. */
+  /** Calls `done` when no child lives: at once, or in the call in which the last child ends. */
   onAllEnded(done: () => void): void {
     if (this.#ends.size === 0) done();
     else this.#onAllEnded = done;

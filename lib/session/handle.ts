@@ -1,4 +1,6 @@
-// Handle: what `spawn` returns. Reads, awaits and cancels one task, and owns no state of its own.
+// Handle: the object that `spawn` returns. Reads, awaits and cancels one task.
+//
+// Owns no state: a handle is a task and its core. Options are checked here, and bad ones reject.
 
 import type { Core } from "../core/core.js";
 import { NO_OUTPUT, type OutputChunk } from "../core/live/output-ring.js";
@@ -13,68 +15,88 @@ import { Brand } from "../core/values/copies.js";
 import { handled } from "../core/values/handled.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 
-/** Reads, awaits and cancels one task. Owns no state, outlives eviction, is never thenable: `await handle` gives the handle. */
+/**
+ * Reads, awaits and cancels one task. A handle owns no state and still works when the record of its task was evicted.
+ * It is not thenable: `await handle` gives the handle.
+ */
 export interface TaskHandle<out T = unknown> {
+  /** The id of the task. */
   readonly id: string;
+  /** The status of the task at this moment. */
   readonly status: TaskStatus;
-  /** The newest snapshot. */
+  /** The newest record of the task: a frozen snapshot. */
   readonly record: TaskRecord;
   /**
-   * The value. Rejects with `TaskOutcomeError` if the task did not succeed, which is no AbortError. Lazy: unread, it never rejects.
-   * Inside a task it lends the slot; a wait that could never end is `AwaitCycleError`.
+   * Resolves with the result of the task. Rejects with `TaskOutcomeError`, which is no `AbortError`, when the task did
+   * not succeed. A failed task alone causes no unhandled rejection: the promise exists only after this call.
    *
-   * Rejects with `OutputLostError` if an earlier process stored the value and it is gone, or cannot be read: it never resolves with `undefined` instead.
+   * Inside a task the call is a wait and lends the slot. It rejects with `AwaitCycleError` when the wait could never
+   * end, and with the reason of an aborted `signal`; the task continues. It rejects with `OutputLostError` when an
+   * earlier process stored the result and it is gone or cannot be read; it never resolves with `undefined` instead.
    */
   result(options?: WaitOptions): Promise<T>;
   /**
-   * How it ended; never rejects for that. Of a task whose stored value is lost it is `succeeded` with `outputLost`, and reading `value` throws
-   * `OutputLostError`; the same holds for the outcomes of every other wait.
+   * Resolves with the outcome of the task; a failed task does not reject. The outcome of a task whose stored result is
+   * lost is `succeeded` with `outputLost`, and reading its `value` throws `OutputLostError`. The same holds for the
+   * outcomes of every other wait.
    */
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
-  /** `undefined` when `timeoutMs` passes first: the same work goes on in the background. */
+  /** Resolves with `undefined` when `timeoutMs`, in milliseconds ≥ 0, passes first; the task continues. */
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
-  /** Resolves when the spawn, or the newest attempt, is durable; at once without a store. Not a wait: keeps the slot. */
+  /**
+   * Resolves when the spawn of the task, or its newest attempt, is stored; at once without a store. The call is not a
+   * wait: a task keeps its slot. Rejects with `ManagerClosedError` when the manager closes first.
+   */
   stored(): Promise<void>;
-  /** The newest `limit` after the message id `after`, oldest first. Default, and after an id that is not kept: all that are. */
+  /**
+   * The newest `limit` messages after the message with the id `after`, oldest first. Without `limit` all of them;
+   * without `after`, or when no message has that id, from the first one on.
+   */
   messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
-  /** The last 64 KiB it printed, from the cursor `after` on. */
+  /** The output of the task from the cursor `after` on. The newest 65 536 characters are kept. */
   output(query?: { after?: number | undefined }): OutputChunk;
   /**
-   * Its last events, the newest `limit` (default 100), oldest first: post mortem, also of a task from before a restart. With a store, of what
-   * its journal keeps; in memory, of what was kept for `events()`, which must have been called before.
+   * The newest `limit` events of the task (default 100), oldest first, also for a task from before a restart. With a
+   * store they are read from the journal. In memory the manager keeps its newest 10 000 events, from the first call of
+   * `events()` or `history()` on: the first call finds none.
    */
   history(query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
-  /** Of the task and everything below it. */
+  /** Usage of the task and of everything below it. */
   usage(): Usage;
   /**
-   * Asks the task and its attached descendants to stop, and resolves with the *actual* outcome: work that returns all the same has `succeeded`.
-   * Queued work ends at once. A second call changes nothing; over, it gives the outcome it had. Left unread, it never rejects.
+   * Asks the task and its attached descendants to stop, and resolves with the *actual* outcome: a function that returns
+   * all the same has `succeeded`. A queued task ends at once. A second call has no further effect; for a task that is
+   * over the call resolves with its outcome. A promise that no caller reads causes no unhandled rejection.
    */
   cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
   /**
-   * Kept if the task has not started; `TaskTerminatedError` if it is over. Resolves when stored. It resumes `receive`, not an asker,
-   * unless `inReplyTo` names a question of the task, which it then answers (never an approval: `InvalidInputError`; closed: `AlreadyAnsweredError`).
+   * Sends a message to the task and resolves when it is stored. The task reads it with `ctx.receive`, also when it has
+   * not started yet. With the id of a question of the task as `inReplyTo`, the message answers that question. Rejects
+   * with `TaskTerminatedError` when the task is over, with `ManagerClosedError`, with `InvalidInputError` when the
+   * request is an approval or the answer does not fit, and with `AlreadyAnsweredError` when it is no longer open.
    */
   send(content: Content, options?: SendOptions): Promise<Message>;
-  /** Cancels, and waits for the end. */
+  /** Cancels the task and waits for its end: `await using` calls it. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** A task by its id, or by its handle. */
+/** A reference to a task: its id or its handle. Waits and `parent` also accept the name of a living task. */
 export type TaskRef = string | TaskHandle;
 
-interface Held {
+/** The task that a handle stands for. */
+interface HandleTarget {
   readonly core: Core;
   readonly task: Task;
   readonly sessionId: string | undefined;
 }
 
-const BRAND = new Brand<Held>("handle");
+const BRAND = new Brand<HandleTarget>("handle");
 
+/** The handle of one task. `TaskHandle` documents its public members. */
 export class Handle<T> implements TaskHandle<T> {
   readonly #core: Core;
   readonly #task: Task;
-  /** The session that gave it out: its loop is told by what is awaited through it (N2). */
+  /** The session that returned the handle: its loop receives the outcomes that are awaited through it (N2). */
   readonly #sessionId: string | undefined;
 
   constructor(core: Core, task: Task, sessionId?: string) {
@@ -84,15 +106,18 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   static {
-    BRAND.mark(this.prototype, (handle: Handle<unknown>) => handle.#held());
+    BRAND.mark(this.prototype, (handle: Handle<unknown>) => handle.#target());
   }
 
-  /** The task that a handle of any copy holds; `undefined`: `handle` is not a handle. `TypeError`: a copy of another version made it. */
-  static heldBy(option: string, handle: object): Held | undefined {
-    return #task in handle ? handle.#held() : BRAND.read(option, handle);
+  /**
+   * The target of a handle that any copy of errand made; `undefined` when `handle` is not a handle. Throws a
+   * `TypeError` for a handle of a copy with another version.
+   */
+  static heldBy(option: string, handle: object): HandleTarget | undefined {
+    return #task in handle ? handle.#target() : BRAND.read(option, handle);
   }
 
-  #held(): Held {
+  #target(): HandleTarget {
     return { core: this.#core, task: this.#task, sessionId: this.#sessionId };
   }
 
@@ -178,15 +203,17 @@ export class Handle<T> implements TaskHandle<T> {
     return handled(this.cancel().then(() => {}));
   }
 
-  /** Bad input rejects, like everything else a promise says; the wait itself is handed out as it is (C5). */
-  #checked<O, R>(check: () => O, wait: (taken: O) => Promise<R>): Promise<R> {
-    let taken: O;
+  /**
+   * Rejects for bad options. Otherwise returns the promise of the wait itself, whose rejections are handled there (C5).
+   */
+  #checked<O, R>(check: () => O, wait: (options: O) => Promise<R>): Promise<R> {
+    let options: O;
     try {
-      taken = check();
+      options = check();
     } catch (error) {
       return Promise.reject(error);
     }
-    return wait(taken);
+    return wait(options);
   }
 }
 
@@ -197,19 +224,24 @@ function signalOf(verb: "result" | "cancel", options: WaitOptions): AbortSignal 
   return signal;
 }
 
-/** A handle's `T` is what its function gave at `spawn`: here, and only here, the outcome gets its type back. */
+/**
+ * Gives an outcome the type of its result, which `spawn` inferred from the function. Outcomes have no type inside
+ * errand.
+ */
 function typed<T>(outcome: TaskOutcome): TaskOutcome<T> {
   return outcome as TaskOutcome<T>;
 }
 
-/** C4: its value, or the error of one that did not succeed. */
+/** The result of the task. Throws `TaskOutcomeError` when it did not succeed (C4). */
 function valueOf<T>(outcome: TaskOutcome, task: Task): T {
   const ended = typed<T>(outcome);
   if (ended.status === "succeeded") return ended.value;
   throw new TaskOutcomeError(ended, task.state.details.title);
 }
 
-/** The task a ref names. `TaskNotFoundError`: an id nobody has; `TypeError`: neither an id nor a handle. */
+/**
+ * The task that `ref` refers to. Throws `TaskNotFoundError` for an unknown id, and a `TypeError` for any other value.
+ */
 export function taskOf(core: Core, option: string, ref: unknown): Task {
   if (typeof ref === "string") {
     const task = core.registry.byId(ref);

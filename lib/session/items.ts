@@ -1,43 +1,44 @@
-// Items: what `ctx.map` runs over, read one at a time and only when there is room (W4).
+// Items: the items of `ctx.map`, read one at a time, and only when a child may start (W4).
 //
-// Owns the iterator of the user's iterable, sync or async. One read is under way at a time, and the iterator is closed once. What the iterator
-// throws or rejects with is the reader's; what closing it gives is ignored, as its reader has gone.
+// Owns the iterator of the user's iterable, sync or async. One read is pending at a time, and the iterator is closed
+// once. The reader receives the errors of a read. Errors of closing are ignored, because no reader is left.
 
 import { show } from "../core/values/checks.js";
 import { handled, isThenable } from "../core/values/handled.js";
 import { isObject } from "../core/values/safe-read.js";
 
-/** A read that is settled, or one that is under way. */
+/** The result of a read, or the promise of one that is pending. */
 export type Read<A> = IteratorResult<A> | Promise<IteratorResult<A>>;
 
+/** Reads the items of one iterable. */
 export class Items<A> {
   readonly #iterator: Iterator<A> | AsyncIterator<A>;
   #isOver = false;
 
-  /** `TypeError`: `items` is no iterable. */
+  /** Throws a `TypeError` when `items` is not iterable. */
   constructor(items: Iterable<A> | AsyncIterable<A>) {
     this.#iterator = iteratorOf(items);
   }
 
-  /** The next item, now or later. A throw of the iterator ends it. */
+  /** Reads the next item. No item is read after the iterator has thrown or rejected. */
   read(): Read<A> {
     try {
       const read = this.#iterator.next();
-      if (!isThenable(read)) return this.#taken(read);
-      const taken = Promise.resolve(read).then(
-        (step) => this.#taken(step),
+      if (!isThenable(read)) return this.#checkStep(read);
+      const checked = Promise.resolve(read).then(
+        (step) => this.#checkStep(step),
         (error: unknown) => this.#failed(error),
       );
-      // The reader may be gone when it rejects (C5).
-      return handled(taken);
+      // No reader may be left when it rejects (C5).
+      return handled(checked);
     } catch (error) {
       return this.#failed(error);
     }
   }
 
-  #taken(step: IteratorResult<A>): IteratorResult<A> {
+  #checkStep(step: IteratorResult<A>): IteratorResult<A> {
     if (typeof step !== "object" || step === null)
-      throw new TypeError(`an iterator gave ${show(step)} in place of a result`);
+      throw new TypeError(`next() of items must return an object { value, done }, got ${show(step)}`);
     if (step.done) this.#isOver = true;
     return step;
   }
@@ -47,7 +48,9 @@ export class Items<A> {
     throw error;
   }
 
-  /** No item is read after this. Does nothing when the iterator has ended, and on a second call. */
+  /**
+   * Closes the iterator; no item is read after this. Does nothing when the iterator has ended, and on a second call.
+   */
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -55,7 +58,7 @@ export class Items<A> {
       const closed: unknown = this.#iterator.return?.();
       if (isThenable(closed)) void handled(Promise.resolve(closed));
     } catch {
-      // The fault that stopped the reader is reported, and not this one.
+      // The caller receives the error that stopped the reading, and not this one.
     }
   }
 }

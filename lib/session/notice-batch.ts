@@ -1,4 +1,7 @@
-// Notice batch: what a loop is given of its notices: for a program as values, for a prompt as text.
+// Notice batch: the pending notices of one loop, as values for a program and as text for a prompt.
+//
+// Owns no state: the notices are in the core, and `notice-choice.ts` chooses what one batch contains. A batch is
+// acknowledged as a whole (N1).
 
 import type { Core } from "../core/core.js";
 import type { Attempt, Task } from "../core/live/task.js";
@@ -6,33 +9,39 @@ import { outcomeRead } from "../core/live/unread.js";
 import type { NoticeOwner } from "../core/notices/notice-owner.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { ReadyNotices, TaskNotice } from "../core/notices/ready-notices.js";
+import { outcomeOf } from "../core/outcomes/await-one.js";
 import type { Happening, Notice } from "../core/task/notice.js";
 import type { TaskOutcome } from "../core/task/record.js";
 import { checkMs, checkOptions, checkSignal } from "../core/values/checks.js";
 import { handled } from "../core/values/handled.js";
-import { chooseNotices, type NoticeChoice, type Say } from "../model/prompt/notice-choice.js";
-import { noticeInWords } from "../model/prompt/notice-text.js";
-import { toolsGiven } from "../model/tools/known-tools.js";
+import { chooseNotices, type DescribeNotice, type NoticeChoice } from "../model/prompt/notice-choice.js";
+import { describeNotice } from "../model/prompt/notice-text.js";
+import { knownTools } from "../model/tools/known-tools.js";
 
-/** One batch: as many of the notices that a loop has not acknowledged as one text has room for. The others are the next batch, which is there at once. */
+/**
+ * One batch of the notices that a loop has not acknowledged: as many as one text can hold. The other notices are the
+ * next batch, which is available at once.
+ */
 export interface NoticeBatch {
   /**
-   * The notices, ready for a prompt: at most 8 000 characters, escaped, whatever the tasks say; `""` when there are none. When not all fit,
-   * questions, failures and messages come first and in full. Results follow, shortened to a line each; those that still do not fit are counted
-   * by kind, with the call of `list_tasks` that lists exactly these until the next batch is delivered. Custom events come last.
+   * The notices as text for a prompt: at most 8 000 characters, with the texts of tasks escaped; `""` when there are
+   * none. When not all notices fit, questions, ends without success and messages come first, each in full. Results
+   * follow, shortened. Results that still do not fit are counted by kind, with the call of `list_tasks` that lists
+   * exactly these until the next batch is delivered. Custom events come last.
    */
   readonly text: string;
-  /** Exactly the notices that `text` shows or counts, oldest first; empty when `timeoutMs` passed. */
+  /** The notices that `text` shows or counts, oldest first; empty when `timeoutMs` has passed. */
   readonly notices: readonly Notice[];
   /**
-   * Acknowledges exactly `notices`: call it once the loop has what it needs of them, e.g. when the text is in its messages. Without it they are
-   * delivered again at the next `nextNotices`, also after a restart. Resolves when stored. A second call changes nothing. Rejects with
-   * `ManagerClosedError`, or with `ScopeCancelledError` or `TaskTerminatedError` for a batch of a task's function that is over.
+   * Acknowledges `notices` and resolves when that is stored. Call it when the loop no longer needs the batch, for
+   * example when `text` is in its messages. Unacknowledged notices are delivered again by the next `nextNotices`, also
+   * after a restart. A second call has no further effect. Rejects with `ManagerClosedError`. In a task whose function
+   * is over it rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return.
    */
   ack(): Promise<void>;
 }
 
-/** See `Session.nextNotices`. `context`: the attempt of the `ctx` the call came through. */
+/** Waits for the next batch of `owner` (`Session.nextNotices`). `context`: the attempt whose `ctx` made the call. */
 export function nextBatch(
   core: Core,
   owner: NoticeOwner,
@@ -52,8 +61,8 @@ export function nextBatch(
 }
 
 function choose(core: Core, owner: NoticeOwner, ready: ReadyNotices): NoticeChoice & Pick<NoticeBatch, "notices"> {
-  const say: Say = ({ task, what }, most) => noticeInWords(task, byNow(core, what), most);
-  const chosen = chooseNotices(ready, say, toolsGiven(core, owner));
+  const describe: DescribeNotice = ({ task, what }, most) => describeNotice(task, atPresent(core, what), most);
+  const chosen = chooseNotices(ready, describe, knownTools(core, owner));
   return { ...chosen, notices: Object.freeze(chosen.covered.map((notice) => toNotice(core, notice))) };
 }
 
@@ -63,7 +72,7 @@ function toBatch(core: Core, reader: Attempt | undefined, chosen: ReturnType<typ
 }
 
 async function acknowledged(core: Core, reader: Attempt | undefined, covered: readonly TaskNotice[]): Promise<void> {
-  // S2: of a function that is over nothing is heard; what it had is its ancestor's.
+  // A function that is over acknowledges nothing: its notices belong to its ancestor by now (S2, N3).
   if (reader !== undefined && reader.phase !== "open") {
     core.loop.droppedWrites++;
     await core.waits.dropped(reader);
@@ -72,40 +81,39 @@ async function acknowledged(core: Core, reader: Attempt | undefined, covered: re
   await core.loop.tell(undefined);
 }
 
-/** A question may have been answered since. */
-function byNow(core: Core, what: Happening): Happening {
+/** The notice as it is at present: its question may have been answered since. */
+function atPresent(core: Core, what: Happening): Happening {
   if (what.type !== "request.opened") return what;
   return { type: what.type, request: core.requests.get(what.request.id) ?? what.request };
 }
 
 function toNotice(core: Core, { id, task, at, what: happened }: TaskNotice): Notice {
-  const what = byNow(core, happened);
+  const what = atPresent(core, happened);
   const about = { id, taskId: task.id, at };
-  // A text may count thousands, of which few are read one by one.
-  let words: string | undefined;
-  const inWords = (): string => (words ??= noticeInWords(task, what));
+  // The text is made when it is read: a batch may count thousands of notices, and a program reads few of them.
+  let text: string | undefined;
+  const readText = (): string => (text ??= describeNotice(task, what));
   if (what.type === "message.sent" || what.type === "custom" || what.type === "request.opened") {
     return Object.freeze({
       ...about,
       ...what,
       get text() {
-        return inWords();
+        return readText();
       },
     });
   }
   return Object.freeze({
     ...about,
     type: what.type,
-    outcome: outcomeOf(task),
+    outcome: readOutcome(task),
     get text() {
-      return inWords();
+      return readText();
     },
   });
 }
 
-function outcomeOf(task: Task): TaskOutcome {
-  const { id, state } = task;
+/** The outcome of a task that a notice reports: the caller reads it with the notice. */
+function readOutcome(task: Task): TaskOutcome {
   outcomeRead(task);
-  if (state.outcome === undefined) throw new TypeError(`Task ${id} has not ended`);
-  return state.outcome;
+  return outcomeOf(task);
 }

@@ -1,13 +1,14 @@
-// Report: what a function, or the poll of a remote, says of its task, as it is taken: progress, usage, links.
+// Report: checks and copies what a function, or a poll of remote work, reports of its task: progress, usage and links.
 //
-// Each is checked whole before anything is written, so that a misspelt field is refused by name and replaces nothing (DESIGN §12).
+// Each report is checked as a whole before anything is written. So a misspelt field is refused by its name and replaces
+// nothing (§12).
 
 import type { LinksInput, Progress, TaskLinks, UsageReport } from "../core/task/record.js";
 import { checkFields, checkFinite, checkTags, checkText, checkType } from "../core/values/checks.js";
 
 const PROGRESS = ["current", "total", "unit", "label"] as const satisfies readonly (keyof Progress)[];
 
-/** A frozen copy. */
+/** Returns a frozen copy. Throws a `TypeError` for an unknown field or a field of a wrong type. */
 export function takeProgress(progress: Progress): Progress {
   checkFields("progress", progress, PROGRESS);
   const { current, total, unit, label } = progress;
@@ -25,7 +26,10 @@ export function takeProgress(progress: Progress): Progress {
 
 const USAGE = ["inputTokens", "outputTokens", "costUsd"] as const satisfies readonly (keyof UsageReport)[];
 
-/** A frozen copy. `RangeError`: less than nothing. */
+/**
+ * Returns a frozen copy. Throws a `TypeError` for an unknown field or a wrong type, and a `RangeError` for an amount
+ * below 0.
+ */
 export function takeUsage(report: UsageReport): UsageReport {
   checkFields("usage", report, USAGE);
   const { inputTokens, outputTokens, costUsd } = report;
@@ -42,7 +46,10 @@ function checkAmount(field: string, value: number | undefined): void {
 
 const LINKS = ["childSessionId", "remoteTaskId", "resourceIds"] as const satisfies readonly (keyof LinksInput)[];
 
-/** The given fields alone, frozen. */
+/**
+ * Returns a frozen copy of the fields that are not `undefined`. Throws a `TypeError` for an unknown field or a wrong
+ * type.
+ */
 export function takeLinks(links: LinksInput): TaskLinks {
   checkFields("links", links, LINKS);
   const { childSessionId, remoteTaskId, resourceIds } = links;

@@ -1,15 +1,16 @@
-// Scope: the verbs that a manager, a session and a context share: spawn, list, get, awaitTasks, outcomes, cancelAll, usage.
+// Scope: the verbs that a manager, a session and a context share: spawn, list, get, awaitTasks, outcomes, cancelAll.
 //
-// Each view differs only in what it spawns under and which tasks are its own. Inputs are checked here, once for all three.
+// Owns no state. A scope differs from another by the parent of its spawns and by the tasks that are its own. The
+// options of all three are checked here.
 
 import type { Core } from "../core/core.js";
 import type { Owner } from "../core/inbox/requests.js";
-import { type AnyTaskKind, Kind, type KindWork, type TaskKind, workOf } from "../core/kinds/kind.js";
+import { type AnyTaskKind, Kind, type KindWork, workOf } from "../core/kinds/kind.js";
 import { checkFilter } from "../core/live/filter.js";
 import type { Attempt, Task } from "../core/live/task.js";
 import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
 import type { SpawnScope } from "../core/spawn/spawn.js";
-import { type SpawnOptions as AnySpawnOptions, checkSpawnNames } from "../core/spawn/spawn-options.js";
+import { checkSpawnNames } from "../core/spawn/spawn-options.js";
 import type { Work } from "../core/task/kind-parts.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/task/record.js";
 import {
@@ -22,45 +23,13 @@ import {
   checkType,
   show,
 } from "../core/values/checks.js";
+import { isThenable } from "../core/values/handled.js";
 import { idInWords } from "../core/values/safe-read.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
+import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session.js";
 
-export type SpawnOptions = AnySpawnOptions<TaskRef>;
-
-export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
-
-export interface AwaitResult<H extends readonly TaskRef[]> {
-  readonly reason: "done" | "timeout" | "request";
-  /** One place for each task, in the order asked; `undefined` where it has not ended. */
-  readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
-  /** Those that ended, first to end first. */
-  readonly ended: readonly OutcomeOf<H[number]>[];
-  readonly pending: readonly TaskRecord[];
-}
-
-/**
- * Never misses: a task that has already ended counts. A failed task is a result. Inside a task this lends its slot.
- * `TaskNotFoundError`: an id is unknown, and nothing was waited for. `AwaitCycleError`: it could never end. An aborted `signal` rejects with its reason.
- */
-export interface AwaitTasks {
-  <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
-}
-/** Each outcome in order of ending, subscribed once, O(1) a step; every step is a wait. Leaving the loop withdraws it. Same errors as `awaitTasks`. */
-export interface OutcomesOf {
-  <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
-}
-
-/**
- * A handle for a task, also one from long ago; `undefined` when unknown, or when it is not one of this scope's. A task is found by its id, or by
- * its name while it lives: a name is an address within its session. An id comes before a name.
- */
-export interface Get {
-  (id: string): TaskHandle | undefined;
-  /** The kind types the result. A task of another kind is a `TypeError` that names both. */
-  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
-}
-
+/** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
   protected readonly core: Core;
 
@@ -68,43 +37,43 @@ export abstract class Scope {
     this.core = core;
   }
 
-  /** The attempt whose context this is, if it is one. */
+  /** The attempt of a context; `undefined` for a session and a manager. */
   protected abstract readonly caller: Attempt | undefined;
-  /** What a spawn here is a child of, and of which session, when its options do not say. */
+  /** The parent and the session of a spawn whose options name no parent. */
   protected abstract spawnScope(): SpawnScope;
-  /** Who is told of a request once (W4), where no task makes the call. */
+  /** The owner that a request is reported to once, for a call outside tasks (W4). */
   protected get owner(): Owner {
     return this;
   }
-  /** Whether `task` is one of this scope's. */
+  /** Whether `task` belongs to this scope. */
   protected abstract owns(task: Task): boolean;
-  /** The session whose names are addresses here; `undefined`: those of tasks of no session. */
+  /** The session whose task names are addresses here; `undefined`: the names of tasks without a session. */
   protected get homeSession(): string | undefined {
     return undefined;
   }
-  /** Whether `task` is one this scope spawned itself. */
+  /** Whether this scope is the direct owner of `task`, and not only of a task above it. */
   protected abstract isChild(task: Task): boolean;
-  /** The session whose loop is told of what is asked here (N2), where no task makes the call. */
-  protected get told(): string | undefined {
+  /** The session whose loop receives the outcomes that are awaited here, for a call outside tasks (N2). */
+  protected get receivingSession(): string | undefined {
     return undefined;
   }
-  /** When a root that is spawned here wakes its owner, unless it says so itself. */
+  /** The `wake` of a root that is spawned here, when its options have none. */
   protected get rootWake(): Wake | undefined {
     return undefined;
   }
-  /** What `cancelAll()` closes to spawns until it resolves (H3). */
+  /** The task or session that refuses spawns while `cancelAll()` without a filter is under way (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
-  /** What is spawned has the type that `Spawn` says: a handle of `never` stands for each. */
+  /** Starts work. `Spawn` types the result: a handle of `never` can be assigned to each of its handle types. */
   protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) {
-      checkType("work", work, "function");
+      checkWork(work);
       if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
-      // A `TaskFunction`, checked as far as a function can be.
+      // `Work` is a `TaskFunction` without its types.
       return this.#spawned(this.#scopeOf(options), work as Work, options);
     }
-    // First of all: what is refused does not parse.
+    // The scope comes first, so that a refused spawn parses no input.
     const scope = this.#scopeOf(options);
     const made = workOf(kind, options?.input, this.core.loop.clock);
     const { input: _, ...rest } = options ?? {};
@@ -114,11 +83,11 @@ export abstract class Scope {
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {
-    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.told);
+    return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.receivingSession);
   }
 
   #scopeOf(options: SpawnOptions | undefined): SpawnScope {
-    // First of all, and whatever the options say: a function that is over, or was abandoned, spawns nothing (H0).
+    // The scope comes first: a function that is over or was abandoned spawns nothing, whatever the options say (H0).
     const scope = this.spawnScope();
     if (options !== undefined) checkSpawnNames(options);
     if (options?.parent !== undefined) {
@@ -131,17 +100,26 @@ export abstract class Scope {
     return options?.root ? { parent: undefined, sessionId: scope.sessionId, wake: this.rootWake } : scope;
   }
 
-  // The verbs that can be taken off their object, `const { spawn } = ctx`, stay bound to it.
+  // These getters return bound functions, so that `const { awaitTasks } = ctx` works.
 
-  /** Waits until the tasks have ended, as `until` says. A timeout and a failed task are results. See `AwaitTasks` for what it rejects with. */
+  /**
+   * Waits until the tasks have ended, as `until` says. A timeout and a failed task are results. `AwaitTasks` names the
+   * errors.
+   */
   get awaitTasks(): AwaitTasks {
     return (tasks, options) => this.#awaitTasks(tasks, options);
   }
-  /** Each outcome in order of ending, as an async iterable. One step at a time: a second `next()` before the first has settled is a `TypeError`. */
+  /**
+   * Iterates over the outcomes of tasks in the order of their ends. One step at a time: a second `next()` before the
+   * first has settled rejects with a `TypeError`.
+   */
   get outcomes(): OutcomesOf {
     return (tasks, options) => this.#outcomes(tasks, options);
   }
-  /** A handle for one of its tasks, by id or by the name of a living one; `undefined` when it is unknown, evicted, or not one of its own. */
+  /**
+   * Finds a task of this scope by its id, or by its name while it lives. Returns `undefined` when the task is unknown,
+   * was evicted, or is outside this scope.
+   */
   get get(): Get {
     return (id: string, kind?: AnyTaskKind) => this.#get(id, kind);
   }
@@ -154,7 +132,7 @@ export abstract class Scope {
     } catch (error) {
       return Promise.reject(error);
     }
-    // The outcomes stand at the positions of their handles, so each has the type that its handle has.
+    // Each outcome is at the position of its handle, so it has the type of that handle.
     return this.core.awaiter.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
   }
 
@@ -172,7 +150,10 @@ export abstract class Scope {
     ) as AsyncIterable<OutcomeOf<H[number]>>;
   }
 
-  /** Its tasks and those below them, by creation: the newest snapshots. Every given field must fit. `TypeError`: a field that is none. */
+  /**
+   * The newest records of the tasks of this scope and of the tasks below them, by creation. All given fields must
+   * match. Throws a `TypeError` for an unknown field.
+   */
   list(filter: TaskFilter = {}): readonly TaskRecord[] {
     return this.#find(filter).map((task) => task.record);
   }
@@ -185,14 +166,17 @@ export abstract class Scope {
     if (task === undefined || !this.owns(task)) return undefined;
     if (kind !== undefined && kind.name !== task.traits.kind) {
       const has = task.traits.kind === undefined ? "a plain function" : `of kind ${show(task.traits.kind)}`;
-      throw new TypeError(`Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}`);
+      throw new TypeError(
+        `Task ${idInWords(id)} is ${has}, not of kind ${show(kind.name)}: pass its own kind, or none`,
+      );
     }
-    return new Handle<never>(this.core, task, this.told);
+    return new Handle<never>(this.core, task, this.receivingSession);
   }
 
   /**
-   * Asks all that fit to stop, each with what is below it, and resolves with how each ended. Without a filter a session, or a context,
-   * spawns nothing until then (`ScopeCancelledError`); a filter is not a scope. Left unread, it never rejects.
+   * Asks the matching tasks to stop, with everything below them, and resolves with their outcomes. Without a filter a
+   * session or a context refuses spawns (`ScopeCancelledError`) until all of them have ended. With a filter it refuses
+   * nothing. A promise that no caller reads causes no unhandled rejection.
    */
   cancelAll(filter?: TaskFilter, reason = "cancel", options: WaitOptions = {}): Promise<readonly TaskOutcome[]> {
     let tasks: Task[];
@@ -208,22 +192,23 @@ export abstract class Scope {
     return this.core.awaiter.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
   }
 
+  /** The parties of a wait for `refs`: the managers of the tasks, and the session that returned each handle. */
   #awaiting(refs: readonly TaskRef[]) {
-    /** Of the tasks of other managers. */
+    /** The cores of the tasks of other managers. */
     const homes = new Map<Task, Core>();
-    /** Of the tasks that a session gave out. */
+    /** The sessions that returned the handles. */
     const sessions = new Map<Task, string>();
-    const given: readonly unknown[] = Array.isArray(refs) ? refs : [];
-    for (const ref of given) {
+    const list: readonly unknown[] = Array.isArray(refs) ? refs : [];
+    for (const ref of list) {
       if (typeof ref !== "object" || ref === null) continue;
-      const held = Handle.heldBy("tasks", ref);
-      if (held === undefined) continue;
-      const { core: home, task, sessionId } = held;
+      const target = Handle.heldBy("tasks", ref);
+      if (target === undefined) continue;
+      const { core: home, task, sessionId } = target;
       if (home !== this.core) homes.set(task, home);
       if (sessionId !== undefined) sessions.set(task, sessionId);
     }
     return {
-      sessionOf: (task: Task) => sessions.get(task) ?? this.told,
+      sessionOf: (task: Task) => sessions.get(task) ?? this.receivingSession,
       homeOf: (task: Task) => homes.get(task),
       owner: this.owner,
       inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
@@ -242,7 +227,7 @@ export abstract class Scope {
     return refs.map((ref: unknown, index) => this.#taskAt(`tasks[${index}]`, ref));
   }
 
-  /** Finds a task by handle, by id or by name: §9 names are unique among the living tasks of a session. An id comes first. */
+  /** Finds a task by its handle, its id or its name; an id takes precedence over a name (§9). */
   #taskAt(option: string, ref: unknown): Task {
     const isName = typeof ref === "string" && this.core.registry.byId(ref) === undefined;
     return (isName ? this.#byName(ref) : undefined) ?? taskOf(this.core, option, ref);
@@ -252,6 +237,14 @@ export abstract class Scope {
     const task = this.core.registry.byName(this.homeSession, name);
     return task !== undefined && this.owns(task) ? task : undefined;
   }
+}
+
+/** A function is the only work without a kind. Its parameters and its result cannot be checked. */
+function checkWork(work: unknown): void {
+  if (isThenable(work))
+    throw new TypeError("spawn got a promise: pass the function that makes it, as in spawn(() => load())");
+  if (typeof work !== "function")
+    throw new TypeError(`spawn needs a function, a kind, or the name of a kind, got ${show(work)}`);
 }
 
 function checkAwaitOptions(options: AwaitOptions, tasks: readonly Task[]): void {

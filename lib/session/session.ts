@@ -1,105 +1,297 @@
-// Session: one owner loop, by name: what it spawned, and all that came of it.
+// Session: the public contract of an owner loop and of a task's function.
+//
+// Owns types alone. `NamedSession` and `Context` implement them with the verbs of `Scope`.
 
-import type { Core } from "../core/core.js";
-import { NO_BOUNDS, type SessionBounds } from "../core/live/session-account.js";
-import type { Task } from "../core/live/task.js";
+import type { Ask, AskOptions } from "../core/inbox/question.js";
+import type { TaskKind } from "../core/kinds/kind.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
-import type { SessionOptions } from "../core/spawn/session-bounds.js";
-import type { SpawnScope } from "../core/spawn/spawn.js";
-import type { Usage, Wake } from "../core/task/record.js";
-import { ambientAttempt } from "../core/waits/ambient.js";
-import { View, type ViewOptions } from "../model/prompt/view.js";
-import type { Loop } from "../model/tools/caller.js";
-import { sessionTools, type ToolOptions } from "../model/tools/session-tools.js";
+import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
+import type { SpawnOptions as AnySpawnOptions } from "../core/spawn/spawn-options.js";
+import type { Content, Message, SendOptions } from "../core/task/message.js";
+import type {
+  ArtifactInput,
+  LinksInput,
+  Progress,
+  TaskFilter,
+  TaskOutcome,
+  TaskRecord,
+  Usage,
+  UsageReport,
+} from "../core/task/record.js";
+import type { WaitOptions } from "../core/waits/waits.js";
+import type { ViewOptions } from "../model/prompt/view.js";
+import type { ToolOptions } from "../model/tools/session-tools.js";
 import type { TaskTool } from "../model/tools/tool.js";
-import { Context, type Session, type Spawn } from "./context.js";
-import { type NoticeBatch, nextBatch } from "./notice-batch.js";
-import { Scope, type SpawnOptions } from "./scope.js";
+import type { TaskHandle, TaskRef } from "./handle.js";
+import type { NoticeBatch } from "./notice-batch.js";
 
-export class NamedSession extends Scope implements Session {
+/** The options of `spawn`. `parent` is a task id, the name of a living task, or a handle. */
+export type SpawnOptions = AnySpawnOptions<TaskRef>;
+
+/** The outcome of a task that `R` refers to. A handle carries the type of its result, and an id does not. */
+export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
+
+/** The result of `awaitTasks`. */
+export interface AwaitResult<H extends readonly TaskRef[]> {
+  /**
+   * `done`: `until` is met. `timeout`: `timeoutMs` has passed. `request`: a task asked a question (`stopOnRequest`).
+   */
+  readonly reason: "done" | "timeout" | "request";
+  /** One outcome for each task, in the order of the call; `undefined` for a task that has not ended. */
+  readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
+  /** The outcomes of the tasks that have ended, in the order of their ends. */
+  readonly ended: readonly OutcomeOf<H[number]>[];
+  /** The records of the tasks that have not ended. */
+  readonly pending: readonly TaskRecord[];
+}
+
+/**
+ * Waits until the tasks have ended, as `until` says. A task that has already ended counts, and a failed task is a
+ * result. Inside a task the wait lends the slot. Rejects with `TaskNotFoundError` when an id is unknown, with
+ * `AwaitCycleError` when the wait could never end, and with the reason of an aborted `signal`. The tasks continue in
+ * each of these cases.
+ */
+export interface AwaitTasks {
+  /** Waits for `tasks`, which are ids, names or handles. Without options it waits until all of them have ended. */
+  <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
+}
+
+/**
+ * Iterates over the outcomes of tasks in the order of their ends. Each step is a wait of its own and costs O(1).
+ * Leaving the loop ends the subscription, and the tasks continue. A step rejects with the errors of `awaitTasks`.
+ */
+export interface OutcomesOf {
+  /** One step at a time: a second `next()` before the first has settled rejects with a `TypeError`. */
+  <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
+}
+
+/**
+ * Finds a task by its id, or by its name while the task lives. A name is an address within its session, and an id takes
+ * precedence over a name. Returns `undefined` for an unknown or evicted task, and for a task outside this scope.
+ */
+export interface Get {
+  /** Finds a task of any kind. */
+  (id: string): TaskHandle | undefined;
+  /** Finds a task of `kind`, which types the result. Throws a `TypeError` that names both kinds when they differ. */
+  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
+}
+
+/**
+ * The function of a task. A returned value, or the value of a returned promise, is the result. A throw fails the task,
+ * unless it was asked to stop.
+ */
+export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
+
+/** The part of the spawn options that holds the input of a kind. */
+export interface SpawnInput<I> {
+  /** The input of the kind, as JSON can carry it. The schema of the kind checks it. */
+  input: I;
+}
+
+/**
+ * Starts work and returns its handle at once. The function runs later in the same turn, when a slot is free, and never
+ * inside this call. With a store it runs once the spawn is stored.
+ *
+ * Throws and starts nothing: `QueueFullError`, `LimitExceededError`, `ScopeCancelledError` (the scope or the parent was
+ * stopped or has failed), `UnknownLaneError`, `UnknownKindError`, `InvalidInputError`, `IdConflictError`,
+ * `NameTakenError`, `ReservedNameError`, `TaskNotFoundError` (an unknown parent), `TaskTerminatedError` (a parent that
+ * has succeeded), `StoreUnavailableError`, `ManagerClosedError`, and `TypeError` or `RangeError` for a bad option.
+ */
+export interface Spawn {
+  /** Starts a registered kind by its name. The schema of the kind checks the input. */
+  (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
+  /** Starts a kind that takes an input. */
+  <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
+  /** Starts a plain function, or a kind that takes no input. */
+  <T>(work: TaskFunction<T> | TaskKind<undefined, T>, options?: SpawnOptions & { input?: undefined }): TaskHandle<T>;
+  /**
+   * The three signatures above in one. A compiler explains a call that fits no signature by the last one, so this one
+   * makes it name the misspelt option or field.
+   */
+  <T, I = undefined>(
+    work: string | TaskFunction<T> | TaskKind<I, T>,
+    ...options: SpawnArguments<NoInfer<I>>
+  ): TaskHandle<T>;
+}
+
+/** The options argument of a kind. The kind may be started without it when its input may be `undefined`. */
+export type SpawnArguments<I> = undefined extends I
+  ? [options?: SpawnOptions & { input?: I | undefined }]
+  : [options: SpawnOptions & SpawnInput<I>];
+
+/** The options of `ctx.map`. */
+export interface MapOptions extends WaitOptions {
+  /** How many children may live at a time: an integer ≥ 1, or `Infinity`. Required. */
+  concurrency: number;
+}
+
+/** One owner loop: the tasks that it spawned, and everything that it and its model read about them. */
+export interface Session {
+  /** The id of the session. For a context, the id of the task. */
   readonly id: string;
-  protected readonly caller = undefined;
-  readonly #ambientParent: () => Task | undefined;
-  readonly #bounds: SessionBounds | undefined;
-  #view: View | undefined;
+  /** Starts work under this session. Inside a task of the session the work is a child of that task. */
+  readonly spawn: Spawn;
+  /** Waits until tasks have ended. */
+  readonly awaitTasks: AwaitTasks;
+  /** Iterates over the outcomes of tasks in the order of their ends. */
+  readonly outcomes: OutcomesOf;
+  /**
+   * The newest records of the tasks of this session and of the tasks below them, by creation. All given fields must
+   * match.
+   */
+  list(filter?: TaskFilter): readonly TaskRecord[];
+  /** Finds a task of this session; `undefined` for every other task. */
+  readonly get: Get;
+  /**
+   * Asks the matching tasks to stop, with everything below them, and resolves with their outcomes. Without a filter the
+   * session refuses spawns (`ScopeCancelledError`) until all of them have ended. With a filter it refuses nothing.
+   */
+  cancelAll(filter?: TaskFilter, reason?: string, options?: WaitOptions): Promise<readonly TaskOutcome[]>;
+  /**
+   * Usage of all tasks of this session, including tasks whose records were evicted. A session that was forgotten starts
+   * at 0. For a context: usage of the children of the task and of everything below them.
+   */
+  usage(): Usage;
+  /**
+   * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task
+   * decides which of its events become notices. An outcome that this loop has awaited does not become one. Messages to
+   * the task of this loop are in the batch too, unless `receive` has read them first.
+   *
+   * All notices of one turn are one batch, as far as its text can hold them. The other notices are the next batch,
+   * which is available at once. Without `ack` the same notices are delivered again. The batch is empty when `timeoutMs`
+   * passes first. The call resolves with `undefined` when nothing can wake this loop any longer: the loop may end.
+   *
+   * When a task ends, the notices of its loop pass to the nearest living ancestor, else to the named session. Inside a
+   * task of a named session, the call on that session delivers the notices of the task.
+   *
+   * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, with
+   * `ManagerClosedError`, and in a task whose function is over with `ScopeCancelledError` or `TaskTerminatedError`. The
+   * notices remain unacknowledged then.
+   */
+  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
+  /**
+   * The living tasks as text for a prompt, by creation: the state, the open questions and the remaining budget of each.
+   * Returns `""` when no task lives. The text has at most `maxChars` characters (default 2 000; below 256 a
+   * `RangeError`) and then counts the tasks that did not fit. It is the same text while nothing has changed. Texts of
+   * the tasks are quoted, bounded and escaped. Put the view after the last message of each step, so that the prompt
+   * before it stays cached.
+   */
+  view(options?: ViewOptions): string;
+  /**
+   * The six tools for a model. They act for this loop. The tools of a named session, called inside one of its tasks,
+   * act for that task. A task that they start wakes this loop by its questions and messages too, unless `spawn.wake`
+   * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
+   * `RangeError` for an option that does not fit, and `UnknownKindError`.
+   */
+  tools(options?: ToolOptions): readonly TaskTool[];
+}
 
-  constructor(core: Core, id: string, ambientParent: () => Task | undefined, options?: SessionOptions) {
-    super(core);
-    this.id = id;
-    this.#ambientParent = ambientParent;
-    this.#bounds = options === undefined ? undefined : core.budgets.bound(id, options);
-  }
+/**
+ * The context of a task's function: the session of its children, and its connection to the owner of the task.
+ *
+ * Every wait of a context lends the slot and rejects with `TaskCancelledError` in the turn in which the task is
+ * stopped. When the function has settled or was abandoned, the context is closed. A closed context drops writes. Its
+ * spawns throw `TaskTerminatedError`, or `ScopeCancelledError` when the function was stopped or has failed.
+ */
+export interface TaskContext<C = unknown> extends Session {
+  /** The number of this execution: 1 for the first one. Retries, and restarts that resume the task, each add 1. */
+  readonly attempt: number;
+  /** The newest record of the task. */
+  readonly record: TaskRecord;
+  /**
+   * The instant at which `totalTimeoutMs` of the task, or of a task above it, will have passed, in epoch milliseconds.
+   * `undefined` without such a limit.
+   */
+  readonly totalDeadlineAt: number | undefined;
+  /**
+   * The `AbortSignal` of this execution. It aborts with `TaskCancelledError` when the task is stopped, for any reason.
+   */
+  readonly signal: AbortSignal;
+  /** Whether the task has been asked to stop. */
+  readonly isCancelled: boolean;
+  /** Resolves when the task is asked to stop, and never rejects. The call is not a wait: the task keeps its slot. */
+  cancelled(): Promise<void>;
 
-  get spawn(): Spawn {
-    return (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
-  }
+  /**
+   * Asks a question and resolves with the answer; the task is blocked on `input` until then. Rejects with
+   * `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (the key belongs to another question).
+   */
+  ask: Ask;
+  /**
+   * Asks a person for an approval. Resolves on "yes", and rejects on "no" with `RequestRejectedError`, whose `reason` a
+   * model can read. So a forgotten `if` never counts as a yes. Rejects with `RequestExpiredError` after `timeoutMs`.
+   */
+  approve(question: string, options?: AskOptions): Promise<void>;
+  /**
+   * The oldest unread inbound message. Resolves with `undefined` when `timeoutMs` passes first; with 0 it never waits.
+   */
+  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
+  /** Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped. */
+  sleep(ms: number, options?: WaitOptions): Promise<void>;
+  /**
+   * Runs `fn` for each item as a child task, at most `concurrency` at a time. Resolves with the values in the order of
+   * the items. An item is read when a child for it may start, so a source of any length works: a list, a generator, or
+   * an async iterable such as a stream of pages.
+   *
+   * The first child that does not succeed stops the reading, closes the source and cancels the other children. When
+   * those have ended, within their grace, the call rejects with the `TaskOutcomeError` of that child. A source that
+   * throws and a spawn that is refused fail the call in the same way. An aborted `signal` closes the source and rejects
+   * with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not iterable, or when
+   * an option does not fit.
+   */
+  map<A, B>(
+    items: Iterable<A> | AsyncIterable<A>,
+    fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
+    options: MapOptions,
+  ): Promise<B[]>;
 
-  nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined> {
-    const acting = this.#acting();
-    if (acting !== undefined) return acting.nextNotices(options);
-    // The queue of the session is kept as long as its account.
-    this.core.sessions.use(this.id);
-    return nextBatch(this.core, this.id, undefined, options);
-  }
-
-  view(options?: ViewOptions): string {
-    const acting = this.#acting();
-    if (acting !== undefined) return acting.view(options);
-    this.#view ??= new View({ core: this.core, own: undefined, sessionId: this.id, owns: (task) => this.owns(task) });
-    return this.#view.read(options);
-  }
-
-  tools(options?: ToolOptions): readonly TaskTool[] {
-    return sessionTools(() => this.#acting()?.toolHost() ?? this.#toolHost(), options);
-  }
-
-  #toolHost(): Loop {
-    const { core, id, spawn } = this;
-    return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
-  }
-
-  /** The context of the task whose function makes the call: inside a task of this session, that task's loop is meant. */
-  #acting(): Context | undefined {
-    const attempt = ambientAttempt();
-    if (attempt?.phase !== "open" || attempt.waits !== this.core.waits || !this.owns(attempt.task)) return undefined;
-    return new Context(this.core, attempt);
-  }
-
-  usage(): Usage {
-    return this.core.sessions.of(this.id);
-  }
-
-  /** Inside a task of this session a spawn is that task's child; inside another it is this session's all the same. */
-  protected spawnScope(): SpawnScope {
-    if (this.#bounds !== undefined) this.#bound(this.#bounds);
-    const parent = this.#ambientParent();
-    if (parent !== undefined && this.owns(parent)) return { parent, sessionId: this.id };
-    return { parent: undefined, sessionId: this.id, wake: this.rootWake };
-  }
-  /** D6: a session that was forgotten has lost its bounds. */
-  #bound(bounds: SessionBounds): void {
-    const account = this.core.sessions.find(this.id) ?? this.core.sessions.use(this.id);
-    if (account.bounds === NO_BOUNDS) account.bounds = bounds;
-  }
-  protected override get homeSession(): string {
-    return this.id;
-  }
-  protected override get rootWake(): Wake {
-    return "onTerminal";
-  }
-  protected override get owner(): string {
-    return this.id;
-  }
-  protected owns(task: Task): boolean {
-    return task.sessionId === this.id;
-  }
-  protected isChild(task: Task): boolean {
-    return task.parent === undefined && this.owns(task);
-  }
-  protected override get told(): string {
-    return this.id;
-  }
-  protected get closes(): string {
-    return this.id;
-  }
+  /**
+   * Sends a message to the owner and resolves when it is stored. A function that has settled, was abandoned or was
+   * followed by another attempt sends nothing: the call rejects with `ScopeCancelledError`, or with
+   * `TaskTerminatedError` after a return. Rejects with a `TypeError` for bad content.
+   */
+  post(content: Content, options?: SendOptions): Promise<Message>;
+  /** Records a `custom` event. Throws a `TypeError` for a payload that JSON cannot carry. */
+  emit(name: string, payload?: unknown): void;
+  /**
+   * Replaces the progress of the task. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
+   * of a wrong type, and replaces nothing then.
+   */
+  progress(progress: Progress): void;
+  /** Replaces the summary of the task: one line for people and models. */
+  summary(text: string): void;
+  /**
+   * Adds usage to the task and to all tasks above it. A report that overspends a budget stops the task that carries the
+   * budget, with everything below it, in the same call; it does not throw. Throws a `TypeError` for an unknown field
+   * and a `RangeError` for an amount below 0, and adds nothing then.
+   */
+  reportUsage(report: UsageReport): void;
+  /**
+   * Appends an artifact: a path, a url, both, or a chunk of data. Artifacts are never replaced. Throws a `TypeError`
+   * for an artifact without any of these, for data beside a path or a url, and for an unknown field.
+   */
+  artifact(artifact: ArtifactInput): void;
+  /** Merges links into the links of the task, field by field. Throws a `TypeError` for an unknown field. */
+  link(links: LinksInput): void;
+  /**
+   * Appends text to the output of the task. Output is cheap: it is kept in memory only, the newest 65 536 characters.
+   * Counts as a sign of life.
+   */
+  output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
+  /** Gives a sign of life for `stallTimeoutMs`. The record has its time as `heartbeatAt`. */
+  heartbeat(): void;
+  /**
+   * Replaces the checkpoint of the task and resolves when it is stored; the next attempt reads it as `lastCheckpoint`.
+   * The call is not a wait: the task keeps its slot. Counts as a sign of life.
+   *
+   * Rejects with `InvalidInputError` when the value does not fit the schema of the kind, and with a `TypeError` when
+   * JSON cannot carry it. A function that has settled, was abandoned or was followed by another attempt stores nothing:
+   * the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return.
+   */
+  checkpoint(value: C): Promise<void>;
+  /**
+   * The newest checkpoint; `undefined` when the task has never stored one. Throws `InvalidInputError` when the stored
+   * value no longer fits the schema of the kind.
+   */
+  readonly lastCheckpoint: C | undefined;
 }

@@ -1,6 +1,7 @@
-// A whole agent loop, as a user writes one: it keeps its turns in a file, and a process that dies anywhere goes on where it was.
+// A whole agent loop, as a user writes one. The loop keeps its turns in a file, and continues there after a crash.
 //
-// Run beside the compiled library: `node agent-loop-program.mjs DIRECTORY [MARK]`. At MARK it kills itself with SIGKILL.
+// Run it with the compiled library: `node agent-loop-program.mjs DIRECTORY [MARK]`. It kills itself with SIGKILL at
+// MARK.
 
 import { appendFileSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -10,7 +11,7 @@ import { fileStore } from "./lib/stores/file.js";
 
 const [directory, mark] = process.argv.slice(2);
 
-/** Each place is reached several times: the first time that matters is when the loop has been told of something. */
+/** Kills the process when it reaches the marked place. */
 function reach(place) {
   if (place === mark) process.kill(process.pid, "SIGKILL");
 }
@@ -53,7 +54,7 @@ const research = subagent({
   },
 });
 
-// ── the model: what it does follows from its turns alone ───────────────────
+// ── the model: its turns alone decide what it does ─────────────────────────
 
 const told = () => turns.flatMap((turn) => (turn.role === "user" ? turn.notices : []));
 
@@ -67,7 +68,7 @@ function model(tools) {
     call("spawn_task", { kind: "research", input: { prompt: "rivers" } });
     call("spawn_task", { kind: "process", input: { command: process.execPath, args: ["-e", "console.log(6 * 7)"] } });
   }
-  // What a dead process left is said to be interrupted, by a notice or by the receipt of a call that is made again: it is started anew.
+  // A notice, or the receipt of a repeated call, reports the tasks of a dead process as interrupted: start those again.
   const again = (kind) => {
     if (kind === "research") call("spawn_task", { kind, input: { prompt: "rivers" } });
     if (kind === "process") {
@@ -97,7 +98,7 @@ const manager = await TaskManager.open({ store: fileStore(join(directory, "store
 const session = manager.session("chat-42");
 const tools = session.tools({ spawn: { wake: "onActivity", budget: { tokens: 1000 } } });
 
-/** What is in the turns already came before a crash: only its acknowledgement was lost. */
+/** Adds a batch to the turns. A notice that the turns contain came before a crash that lost its acknowledgement. */
 async function hear(batch) {
   reach("told");
   const known = new Set(told().map(({ id }) => id));
@@ -113,7 +114,7 @@ async function hear(batch) {
 
 if (turns.length === 0) say({ role: "user", notices: [], text: "Look around." });
 for (;;) {
-  // A reply whose calls were not all answered is what a crash left: the same calls are the same tasks.
+  // A crash may leave a reply with unanswered calls. Repeating the same calls gives the same tasks.
   if (turns.at(-1).role !== "assistant") say(model(tools));
   reach("replied");
   const { calls } = turns.at(-1);

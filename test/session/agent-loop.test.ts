@@ -1,4 +1,6 @@
-// A whole agent loop by the public names: tools, notices, kinds, a question, a budget, a store; and a process that is killed at each of its steps.
+// A whole agent loop by the public names: tools, notices, kinds, a question, a budget and a store.
+//
+// Its process is killed at each of its steps.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -56,7 +58,7 @@ async function runToTheEnd(directory: string): Promise<Ended> {
   return JSON.parse(output) as Ended;
 }
 
-/** Each end once; the answers are there; nothing is left. */
+/** Expects each end once, every answer, and no living task. */
 function expectAllTold({ told, results, tasks, view, open }: Ended): void {
   expect(new Set(told.map(({ id }) => id)).size).toBe(told.length);
   const roots = tasks.filter(({ parentId }) => parentId === undefined);
@@ -64,7 +66,7 @@ function expectAllTold({ told, results, tasks, view, open }: Ended): void {
   for (const { id, status } of roots) {
     const ofIt = ends.filter(({ taskId }) => taskId === id);
     expect(ofIt.map(({ type }) => type).filter((type) => type !== `task.${status}`)).toEqual([]);
-    // Told once; or shown by a tool before it was told.
+    // Each end is delivered once: by a notice, or by a tool before its notice.
     const isShown = results.some(({ result }) => result.task_id === id && result.status === status);
     if (ofIt.length !== 1) expect({ id, told: ofIt.length, isShown }).toEqual({ id, told: 0, isShown: true });
   }
@@ -99,7 +101,7 @@ describe("an agent loop", () => {
       const ended = await runToTheEnd(directory);
       expectAllTold(ended);
       const crawl = ended.tasks.filter(({ kind }) => kind === "crawl");
-      // One task, however often its call was made: with a kind that can, the next process went on with it.
+      // The repeated call made one task, and the next process resumed it, because its kind can reattach.
       expect(crawl).toHaveLength(1);
       if (mark !== "replied") expect(crawl[0]?.attempt).toBeGreaterThan(1);
     },

@@ -1,4 +1,4 @@
-// An agent with tools: a manager with kinds of every sort of behaviour, and the tools of one session, called as a client calls them.
+// An agent with tools: a manager with kinds of every behaviour, and the tools of one session as a client calls them.
 
 import {
   defineKind,
@@ -11,14 +11,14 @@ import {
 import { z } from "zod";
 import { untilStopped, type World, world } from "../core/program.js";
 
-/** Gives what it was given. */
+/** Returns its input. */
 export const echo = defineKind({
   name: "echo",
   description: "Gives back what it is given",
   input: z.object({ text: z.string() }),
   run: (_ctx, { text }) => text,
 });
-/** Goes on until it is stopped. */
+/** Runs until it is stopped. */
 export const dig = defineKind({
   name: "dig",
   description: "Dig until told to stop",
@@ -28,13 +28,13 @@ export const dig = defineKind({
     await untilStopped(ctx);
   },
 });
-/** Asks, and gives the answer. */
+/** Asks a question and returns the answer. */
 export const ask = defineKind({
   name: "ask",
   input: z.object({ question: z.string(), choices: z.array(z.string()).optional() }),
   run: async (ctx, { question, choices }) => ({ answer: await ctx.ask({ question, choices }) }),
 });
-/** Waits for a person's yes. */
+/** Waits for an approval. */
 export const deploy = defineKind({
   name: "deploy",
   run: async (ctx) => {
@@ -42,7 +42,7 @@ export const deploy = defineKind({
     return "deployed";
   },
 });
-/** Fails. */
+/** Fails at once. */
 export const fail = defineKind({
   name: "fail",
   input: z.object({ why: z.string() }),
@@ -50,23 +50,30 @@ export const fail = defineKind({
     throw new Error(why);
   },
 });
+/** All kinds of the agent. */
 export const kinds = [echo, dig, ask, deploy, fail];
 
+/** The result of a tool. */
 export type Result = { readonly [key: string]: Json };
 
+/** A world with one session and its tools. */
 export interface Agent extends World {
+  /** The session that the tools act for. */
   readonly session: Session;
+  /** Calls a tool of the session. */
   readonly call: Call;
 }
+/** Calls a tool by its name. */
 export type Call = (name: string, input?: unknown, call?: TaskToolCall) => Promise<Result>;
 
+/** Makes an agent on a manual clock. */
 export function agent(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}, toolOptions?: ToolOptions): Agent {
   const made = world({ kinds, ...options });
   const session = made.manager.session("chat");
   return { ...made, session, call: toolsOf(session, toolOptions) };
 }
 
-/** Calls a tool by its name. */
+/** The tools of a session, to call by name. */
 export function toolsOf(session: Session, options?: ToolOptions): Call {
   const tools = new Map(session.tools(options).map((tool) => [tool.name as string, tool]));
   return async (name, input = {}, call) => {
@@ -79,18 +86,19 @@ export function toolsOf(session: Session, options?: ToolOptions): Call {
   };
 }
 
+/** The bytes of a result as JSON. */
 export function bytesOf(result: Result): number {
   return Buffer.byteLength(JSON.stringify(result));
 }
 
-/** The refusal, which it must be. */
+/** The texts of a refusal. Throws when the result is none. */
 export function refusalIn(result: Result): string {
   if (typeof result.error !== "string" || typeof result.hint !== "string" || Object.keys(result).length !== 2)
     throw new Error(`no refusal: ${JSON.stringify(result)}`);
   return `${result.error} → ${result.hint}`;
 }
 
-/** A field that must be text. */
+/** The text of a field. Throws when the field has no text. */
 export function textIn(result: Result, field: string): string {
   const value = result[field];
   if (typeof value === "string") return value;

@@ -1,4 +1,4 @@
-// Escaped: a task's words in a prompt stay in their line, their quotes and their fence (§9).
+// Escape: the texts of a task in a prompt stay in their line, their quotes and their fence (§9).
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// What one batch has of many notices (N1): its text, what `ack` acknowledges, and where a model reads what the text had no room for.
+// One batch of many notices (N1): its text, the notices that `ack` acknowledges, and where a model reads the others.
 
 import type { Notice, NoticeBatch, Session, TaskContext } from "errand";
 import * as fc from "fast-check";
@@ -17,7 +17,7 @@ import { quietWorld } from "./loops.js";
 const MOST = 8_000;
 const LONG = "r".repeat(600);
 
-/** Every batch there is, each acknowledged before the next is asked for. */
+/** All batches that are ready, each acknowledged before the next call. */
 async function drained(session: Pick<Session, "nextNotices">): Promise<readonly NoticeBatch[]> {
   const batches: NoticeBatch[] = [];
   for (;;) {
@@ -89,7 +89,7 @@ describe("N1 ack acknowledges exactly what the text shows:", () => {
     expect(new Set(told.slice(0, 2))).toEqual(new Set(["asks", "failed"]));
     expect(told.slice(2, 5)).toEqual(["says", "succeeded", "emitted"]);
     expect(told.at(-1)).toBe("more");
-    // In `notices` they stand oldest first all the same.
+    // The order of `notices` is oldest first in each case.
     const ats = given(first).notices.map(({ at }) => at);
     expect(ats).toEqual(ats.toSorted((a, b) => a - b));
     expect(given(first).notices[0]?.type).toBe("custom");
@@ -139,7 +139,7 @@ describe("N1 ack acknowledges exactly what the text shows:", () => {
           if (["message", "event", "question"].includes(what)) chat.spawn(say, { wake: "onActivity" });
           made += many;
         }
-        // A living task may still add a notice: so the last batch is empty, and not undefined.
+        // A living task may still add a notice, so the last batch is empty and not undefined.
         hold(chat);
         await settled();
         const seen = new Set<string>();
@@ -207,7 +207,7 @@ describe("N1 successes that do not fit", () => {
     const shown = new Set(linesOf(batch).flatMap((line) => /^- (\S+)/.exec(line)?.[1] ?? []));
     const counted = idsOf(batch.notices).filter((id) => !shown.has(id));
     expect(await listed(batch.text, call)).toEqual(counted);
-    // Each can be read in full where the text says.
+    // Each result can be read in full as the text says.
     const [some = ""] = counted;
     expect(await call("get_task", { task_id: some })).toMatchObject({ status: "succeeded" });
     const [first = ""] = shown;
@@ -239,7 +239,7 @@ describe("N1 successes that do not fit", () => {
 });
 
 describe("N1 everything that a text refers to can be read where it says:", () => {
-  /** Pages through `field` from the place that the task's facts name, or from the first on. */
+  /** Reads all pages of `field`, from the place that `get_task` names, or from the first item on. */
   async function read(call: Call, id: string, field: "messages" | "events") {
     const found = new Map<number, string>();
     for (let from = "1"; ; ) {

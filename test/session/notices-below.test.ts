@@ -1,4 +1,4 @@
-// N3: what a silent task's loop would hand on keeps those above it waiting, and nobody else.
+// A silent task with a loop of its own keeps the loops above it waiting, and no other loop (N3).
 
 import type { TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
@@ -17,7 +17,7 @@ describe("undefined", () => {
     there.spawn(silent, { wake: "silent" });
     await settled();
     expect(await toldBy(here.nextNotices())).toBeUndefined();
-    // Its own session it keeps waiting.
+    // The task keeps the loop of its own session waiting.
     expect(await toldBy(there.nextNotices({ timeoutMs: 1e6 }))).toBe(PENDING);
     gate.resolve();
   });

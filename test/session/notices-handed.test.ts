@@ -1,4 +1,5 @@
-// N2: an outcome that a wait of its owner was given is told of already; what a stranger was given is not, and what was lost is not either.
+// An outcome that a wait delivered to its owner makes no notice (N2). A wait of another caller, or a lost one, changes
+// nothing.
 
 import type { TaskContext, TaskHandle } from "errand";
 import { describe, expect, test } from "vitest";
@@ -11,7 +12,7 @@ type Wait = (
   chat: ReturnType<ReturnType<typeof quietWorld>["manager"]["session"]>,
 ) => Promise<unknown>;
 
-/** Every wait that gives an outcome. */
+/** Every wait that delivers an outcome. */
 const WAITS: readonly [string, Wait][] = [
   ["result", (handle) => handle.result().catch(() => undefined)],
   ["outcome", (handle) => handle.outcome()],
@@ -49,7 +50,7 @@ describe("N2 a wait of the session that spawned it", () => {
       task.finish(1);
       expect(await toldBy(chat.nextNotices())).toEqual([`${task.handle.id} succeeded`]);
       await wait(task.handle, chat);
-      // A sweep of those that live says nothing of one that is over.
+      // `cancelAll` delivers the outcomes of living tasks only.
       expect(await toldBy(chat.nextNotices())).toEqual(
         _what === "cancelAll" ? [`${task.handle.id} succeeded`] : undefined,
       );
@@ -216,7 +217,7 @@ describe("N2 a wait of a task whose loop reads", () => {
       { wake: "silent" },
     );
     await settled();
-    // The slot is another's, so the wait that has the outcome stands in line.
+    // Another task has the slot, so the wait that has the outcome is queued for it.
     manager.spawn(() => rivalGate.promise, { root: true });
     await settled();
     childGate.resolve(1);
@@ -323,7 +324,7 @@ describe("N2 an acknowledgement", () => {
     const { droppedWrites } = manager.stats();
     expect(await peek(given(batch).ack())).toMatchObject({ is: "rejected", error: { code: "TASK_TERMINATED" } });
     expect(manager.stats().droppedWrites).toBe(droppedWrites + 1);
-    // What it had is its session's: nobody was handed it (N3).
+    // No caller received the outcome, so its notice passes to the session (N3).
     expect(await toldBy(chat.nextNotices())).toEqual(["inner succeeded"]);
   });
 

@@ -1,5 +1,5 @@
-// What a loop is sent while it waits for notices: an unread message of its own task is told with them, and read by its ack or by `receive`, whichever
-// is first (§8, §9).
+// Messages to a loop that waits for notices: an unread message of its own task is part of the batch. `ack` or `receive`
+// reads it, whichever comes first (§8, §9).
 
 import type { TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { deferred, peek, settled } from "../core/support.js";
 import { started } from "../durable/process.js";
 import { batchOf, PENDING, quietWorld, told, toldBy } from "./loops.js";
 
-/** A loop with a child that lives, which the test reads for. */
+/** A loop with a living child. The test reads its notices. */
 async function reading() {
   const { manager, pass, clock } = quietWorld();
   const contexts: TaskContext[] = [];
@@ -35,7 +35,7 @@ describe("a message to a loop", () => {
       { taskId: "loop", type: "message.sent", message: { id: sent.id, direction: "inbound" } },
     ]);
     expect(batch.text).toContain('"stop at ten"');
-    // Not acknowledged, it comes again; acknowledged, nobody receives it any more.
+    // The message comes again until it is acknowledged; then `receive` does not find it.
     expect((await batchOf(ctx)).notices).toEqual(batch.notices);
     await batch.ack();
     await batch.ack();
@@ -132,7 +132,7 @@ describe("a message to a loop", () => {
     await settled();
     const next = given(contexts[0]).nextNotices();
     await settled();
-    // Another task writes just when the message is stored.
+    // Another task writes at the moment when the message is stored.
     manager.on("message.sent", () => given(busy[0]).progress({ current: 1 }));
     process.store.hold();
     void task.send("hello");

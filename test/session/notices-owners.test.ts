@@ -1,4 +1,4 @@
-// Whose a notice is (N3), and how long it is kept for its owner (N2, D6).
+// The owner of a notice (N3), and how long the notice is kept for it (N2, D6).
 
 import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { countedIds } from "errand/testing";
@@ -7,11 +7,11 @@ import { deaf, given, hold, holdDeaf, untilStopped, world } from "../core/progra
 import { allFree, deferred, peek, settled } from "../core/support.js";
 import { batchOf, PENDING, quietWorld, told, toldBy } from "./loops.js";
 
-/** How an owner can go, and the word for its own end. */
+/** The ways in which an owner can end, and the type of its own notice. */
 const ENDS: readonly [string, (task: ReturnType<typeof hold>, manager: TaskManager) => void, string][] = [
   ["returned", (task) => task.finish(undefined), "succeeded"],
   ["failed", (task) => task.fail(new Error("no")), "failed"],
-  // Not through the session's own handle, which would give it the outcome.
+  // A handle of the session would deliver the outcome to it, so the manager's is used.
   ["was cancelled", (task, manager) => void manager.get(task.handle.id)?.cancel(), "cancelled"],
 ];
 
@@ -237,7 +237,7 @@ describe("N3 a sweep", () => {
     const batch = given(await next);
     expect(told(batch)).toEqual(["task_1 cancelled"]);
     await batch.ack();
-    // A late end is no transition.
+    // The late end of an abandoned function is no transition.
     task.finish();
     expect(await toldBy(chat.nextNotices())).toBeUndefined();
   });
@@ -321,7 +321,7 @@ describe("D6 retention", () => {
     expect(manager.list()).toHaveLength(5);
     await batch.ack();
     expect(manager.list()).toEqual([]);
-    // The batch in hand reads on.
+    // The batch that the caller holds remains readable.
     expect(batch.notices[4]).toMatchObject({ outcome: { value: 4 } });
   });
 
@@ -368,12 +368,12 @@ describe("D6 retention", () => {
     const batch = await batchOf(chat);
     expect(told(batch)).toEqual(["job succeeded"]);
     await batch.ack();
-    // Not kept any more: new work, and news.
+    // The record is evicted, so the same id starts new work with a new notice.
     chat.spawn(() => 3, { id: "job" });
     await settled();
     const again = await batchOf(chat);
     expect(again.notices).toMatchObject([{ taskId: "job", outcome: { value: 3 } }]);
-    // A batch of the task before does not acknowledge that of the one after.
+    // A batch of the earlier task does not acknowledge the notice of the later one.
     await batch.ack();
     expect(told(await batchOf(chat))).toEqual(["job succeeded"]);
   });

@@ -1,8 +1,9 @@
-// N1–N3 as one law over any program: each transition that wakes is told exactly once to exactly one owner at a time, oldest first, or was
-// given to its owner by a wait; and a loop is told that nothing is left exactly when that is so. No program ever hangs.
+// Notices of any program (N1–N3): each waking transition is delivered exactly once, to one owner, oldest first, or a
+// wait delivered it to the owner. A loop learns that nothing is left exactly when that is true. No program hangs.
 //
-// A program is children that end at random times, a loop (a session's, or a task's under the same session) that reads, waits, acknowledges or
-// not, and may leave; strangers that wait; a sweep; a restart. Whatever it does, a tally of what was told, given and acknowledged must add up.
+// A program has children that end at random times, a loop of a session or of a task, other callers that wait, a sweep
+// and a restart. The loop reads, waits, acknowledges or not, and may end. The tally of delivered, awaited and
+// acknowledged notices must add up.
 
 import { setImmediate } from "node:timers/promises";
 import { inspect } from "node:util";
@@ -27,12 +28,12 @@ interface Child {
   readonly bornAt: number;
   readonly lives: number;
   readonly end: "returns" | "throws" | "stays";
-  /** In a wait, without a slot; or running. */
+  /** `true`: the child is in a wait, without a slot. `false`: it is running. */
   readonly isIdle: boolean;
   readonly speaksAfter: number | undefined;
   readonly wake: "silent" | "onTerminal" | "onActivity" | undefined;
   readonly isDetached: boolean;
-  /** Its owner waits for it, from then on. */
+  /** The time from which its owner waits for it; `undefined`: never. */
   readonly waitedFrom: number | undefined;
   readonly isWatched: boolean;
   readonly cancelledAt: number | undefined;
@@ -40,7 +41,7 @@ interface Child {
 
 interface Reader {
   readonly from: number;
-  /** Whether it acknowledges its first batches; the later ones it does. */
+  /** Whether the loop acknowledges each of its first batches. It acknowledges all later ones. */
   readonly acks: readonly boolean[];
   readonly timeoutMs: number | undefined;
   readonly coalesceMs: number | undefined;
@@ -50,7 +51,7 @@ interface Program {
   readonly children: readonly Child[];
   readonly isTask: boolean;
   readonly concurrency: number;
-  /** Of the task, when the loop is one. */
+  /** The loop, and the life of its task when it is the loop of a task. */
   readonly loop: Reader & {
     readonly leavesAt: number | undefined;
     readonly policy: "await" | "cancel" | "detach";
@@ -103,21 +104,21 @@ const program: fc.Arbitrary<Program> = fc.record({
 // ── the tally ──────────────────────────────────────────────────────────────
 
 interface Tally {
-  /** In order. `who` is the loop that was told. */
+  /** The entries in order. `who` is the loop that received the notices. */
   readonly log: (
     | { readonly what: "told"; readonly notices: readonly Notice[]; readonly askedAt: number }
     | { readonly what: "acked"; readonly notices: readonly Notice[] }
     | { readonly what: "given"; readonly taskId: string }
   )[];
   readonly events: TaskEvent[];
-  /** Ends that a sweep may have given its caller. */
+  /** Tasks whose ends a sweep may have delivered to its caller. */
   readonly swept: Set<string>;
   readonly errors: unknown[];
 }
 
 const HORIZON = 45;
 
-/** The loop of `session`. After `undefined` it is over, unless more is to come that it spawns itself. */
+/** Runs the loop of `session`. It ends after `undefined`, unless it will spawn more tasks itself. */
 async function read(
   session: Session,
   how: Reader,
@@ -179,9 +180,9 @@ async function act(
       const { waitedFrom } = plan;
       if (waitedFrom === undefined) return;
       await clock.sleep(Math.max(0, waitedFrom - (clock.now() - begun)));
-      // Of a loop that is over meanwhile it is refused.
+      // The wait is refused when the loop has ended meanwhile.
       await handle.outcome().then(
-        // A function that is over has no waits of its own any more.
+        // A wait does not belong to the loop when the function of the loop is over.
         () => isOpen() && tally.log.push({ what: "given", taskId: handle.id }),
         () => undefined,
       );
@@ -189,7 +190,7 @@ async function act(
   );
 }
 
-/** `undefined`: its scope is being swept, or is over. */
+/** The spawned handle; `undefined` when the scope is being swept, or is over. */
 function spawned<T>(spawn: () => T): T | undefined {
   try {
     return spawn();
@@ -199,7 +200,7 @@ function spawned<T>(spawn: () => T): T | undefined {
   }
 }
 
-/** Plays it. Every promise that should have settled by then has; who has not is a hang. */
+/** Runs a program. A promise that should have settled at the end and has not is a hang, and throws. */
 async function play(
   plan: Program,
   options: { readonly store?: HeldStore; readonly isMemory: boolean },
@@ -228,7 +229,7 @@ async function play(
   let heard = hear();
   const chat = manager.session("chat");
   let isBusy = true;
-  /** Not in the call: there it would be the wait of whoever makes it. */
+  /** Ids to wait for outside the calling task: inside it the wait would belong to that task. */
   const watched: string[] = [];
   const stranger = (id: string) => void watched.push(id);
   const running: Promise<unknown>[] = [];
@@ -261,7 +262,7 @@ async function play(
       },
       { id: "loop", wake: loop.wake, children: loop.policy },
     );
-    // By a stranger's eyes.
+    // A caller outside the loop waits for it.
     void manager
       .get(handle.id)
       ?.outcome()
@@ -269,7 +270,7 @@ async function play(
         isLoopOver = true;
         isBusy = false;
       }, hurt);
-    // While it lives it may spawn what wakes the session only when it is gone.
+    // The living loop may spawn a task whose notice reaches the session only after the loop has ended.
   } else {
     const acts = act(chat, plan, clock, tally, stranger, () => true);
     acts.then(() => {
@@ -307,7 +308,7 @@ async function play(
     }
     await clock.advance(1);
   }
-  // Those that would stay for ever go, by a stranger's hand.
+  // A caller outside the loop cancels the tasks that would never end.
   void manager.cancelAll({}, "over").catch(hurt);
   for (let turn = 0; turn < 60; turn++) await clock.advance(1);
   for (let turn = 0; turn < 20; turn++) await setImmediate();
@@ -325,7 +326,7 @@ async function play(
   if (!isRead) throw new Error(`the session's loop hangs: ${inspect({ errors: tally.errors, log: tally.log })}`);
   expect(tally.errors).toEqual([]);
   expect(isLoopOver).toBe(true);
-  // What nobody was told of: nothing, for the session's loop was told that nothing is left.
+  // No notice is left: the loop of the session has learned that nothing can wake it.
   const left = await manager.session("chat").nextNotices({ timeoutMs: 0 });
   expect(left?.notices.map(({ id }) => id)).toBeUndefined();
   check(tally, plan, manager);
@@ -337,7 +338,7 @@ const ENDS: readonly string[] = ["task.succeeded", "task.failed", "task.cancelle
 
 function check({ log, events, swept }: Tally, { isTask, concurrency }: Program, manager: TaskManager): void {
   const wakes = new Map(manager.list().map(({ id, wake }) => [id, wake]));
-  /** Each transition that wakes. */
+  /** Every transition that makes a notice. */
   const due = new Map<string, TaskEvent>();
   for (const event of events) {
     const wake = wakes.get(event.taskId) ?? "silent";
@@ -347,7 +348,7 @@ function check({ log, events, swept }: Tally, { isTask, concurrency }: Program, 
   const keyOf = ({ taskId, type }: Notice) => `${taskId} ${type}`;
   const ids = new Map<string, string>();
   const [told, acked] = [new Set<string>(), new Set<string>()];
-  /** By task, and when. */
+  /** The place in the log at which a wait delivered the end of a task, by its id. */
   const given = new Map<string, number>();
   for (const [index, entry] of log.entries()) {
     if (entry.what === "given") {
@@ -361,25 +362,25 @@ function check({ log, events, swept }: Tally, { isTask, concurrency }: Program, 
         continue;
       }
       expect([key, due.has(key)]).toEqual([key, true]);
-      // Each transition is one notice, whoever is told.
+      // A transition has one notice, whichever loop receives it.
       expect([key, ids.get(key) ?? notice.id]).toEqual([key, notice.id]);
       ids.set(key, notice.id);
       told.add(key);
       expect([key, acked.has(key)]).toEqual([key, false]);
-      // A batch is fixed when its wait is decided (C6): given while it stood in line for a slot comes too late.
+      // A batch is fixed when its wait is decided (C6). A wait that delivers the end after that comes too late.
       const givenAt = ENDS.includes(notice.type) ? (given.get(notice.taskId) ?? index) : index;
       expect([key, givenAt < (concurrency === 10 ? index : entry.askedAt)]).toEqual([key, false]);
     }
     if (entry.what === "acked") continue;
     const places = entry.notices.map((notice) => due.get(keyOf(notice)));
     expect(places).toEqual(places.toSorted((a, b) => (a?.at ?? 0) - (b?.at ?? 0)));
-    // A loop that reads late is told in one go of ends that were nobody's news before.
+    // A task that begins to read late receives the earlier ends of its children in one batch, so seq is no order there.
     if (!isTask) expect(places).toEqual(places.toSorted((a, b) => (a?.seq ?? 0) - (b?.seq ?? 0)));
   }
   expect(new Set(ids.values()).size).toBe(ids.size);
   for (const [key, { taskId }] of due) {
     const isKnown = given.has(taskId) || swept.has(taskId);
-    // Told and not given: acknowledged at the last.
+    // A notice that no wait replaced was delivered, and acknowledged at the end.
     expect([key, isKnown || (told.has(key) && acked.has(key))]).toEqual([key, true]);
   }
 }

@@ -1,4 +1,4 @@
-// What wakes a loop, what does not, and when it is told that nothing will (§9, N1, L2, L3).
+// Waking: what wakes a loop, what does not, and when a loop learns that nothing will (§9, N1, L2, L3).
 
 import { type NoticeBatch, type SpawnOptions, TaskManager, type Wake } from "errand";
 import { manualClock, simulate } from "errand/testing";
@@ -52,7 +52,7 @@ describe("the wake of a task, where its spawn does not say", () => {
       const loop = manager.spawn(async (ctx) => {
         if (readsFirst) await ctx.nextNotices();
         ctx.spawn(() => 1, { wake, id: "child" });
-        // Ended before the first read, or after.
+        // The child ends before the first read, or after it.
         if (!readsFirst) await ctx.spawn(() => 2, { wake: "silent" }).result();
         return told(await ctx.nextNotices());
       });
@@ -65,7 +65,7 @@ describe("the wake of a task, where its spawn does not say", () => {
     const gates = [deferred(), deferred(), deferred()];
     const loop = manager.spawn(async (ctx) => {
       const children = gates.map(({ promise }, n) => ctx.spawn(() => promise, { id: `c${n}` }));
-      // Not by a wait for them, which would have told.
+      // A wait for the children would deliver their ends, so the loop polls their status.
       while (children.some(({ status }) => status !== "succeeded")) await new Promise(setImmediate);
       return told(await ctx.nextNotices());
     });
@@ -235,7 +235,7 @@ describe("undefined", () => {
       },
       { wake: "silent" },
     );
-    // One that has spawned nothing yet wakes nobody.
+    // A task that has spawned nothing yet wakes no loop.
     expect(await seen(chat.nextNotices())).toBeUndefined();
     await settled();
     const next = chat.nextNotices();
@@ -309,7 +309,7 @@ describe("undefined", () => {
       );
       return a.result();
     });
-    // What is below b is a's once b is over (N3).
+    // The notices of tasks below b pass to a when b is over (N3).
     expect(result).toEqual(["b succeeded", "task_1 succeeded"]);
   });
 });
@@ -423,7 +423,7 @@ describe("a wait for notices", () => {
     expect(await toldBy(next)).toEqual(["t100 succeeded", "t120 succeeded", "t149 succeeded"]);
     await (await next)?.ack();
     expect(clock.nextAt).toBe(151);
-    // Of one that was there before the call, too.
+    // The time of `coalesceMs` also applies to a notice that was pending before the call.
     await pass(1);
     const late = chat.nextNotices({ coalesceMs: 50 });
     expect(await toldBy(late)).toBe(PENDING);
@@ -557,7 +557,7 @@ describe("a wait for notices", () => {
     const next = chat.nextNotices({ timeoutMs: 1e6, coalesceMs: 5 });
     await settled();
     await manager.close();
-    // What the close itself made of its tasks may be told first.
+    // The ends that the close itself caused may be delivered first.
     const seenAtClose = await peek(next);
     if (seenAtClose.is === "fulfilled") expect(told(seenAtClose.value)).toEqual(["task_1 interrupted"]);
     else expect(seenAtClose).toMatchObject({ is: "rejected", error: { code: "MANAGER_CLOSED" } });
@@ -612,7 +612,7 @@ describe("two readers of one session", () => {
     const chat = manager.session("chat");
     const task = hold(chat, { lane: "side" });
     const rival = deferred();
-    // A loop of its own, in no session, that reads the session's notices.
+    // The reader is a task without a session that reads the notices of the session.
     const reader = manager.spawn(() => chat.nextNotices());
     await settled();
     const other = chat.nextNotices();

@@ -1,4 +1,4 @@
-// Notices (N1–N3): what an owner loop is told of its tasks, by the public names.
+// Notices (N1–N3): the events of its tasks that an owner loop receives, by the public names.
 
 import { describe, expect, test } from "vitest";
 import { TaskManager } from "../../lib/index.js";

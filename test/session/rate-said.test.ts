@@ -1,4 +1,4 @@
-// What is said of a task that waits for its rate: by its record, stats(), the view and the tools (L7).
+// A task that waits for its rate, as its record, stats(), the view and the tools describe it (L7).
 
 import { type SpawnOptions, TaskManager } from "errand";
 import { countedIds, manualClock } from "errand/testing";
@@ -32,7 +32,7 @@ describe("a task that waits for its rate", () => {
     await settled();
     expect(held.record).toMatchObject({ status: "queued", blockedOn: [{ on: "rate", untilAt: BEGIN + 60_000 }] });
     expect(inLine.record).toMatchObject({ status: "queued", blockedOn: [] });
-    // The same until something changes.
+    // The view stays the same until something changes.
     await clock.advance(1_000);
     expect(held.record).toBe(held.record);
     await clock.advance(59_000);

@@ -1,4 +1,4 @@
-// Steering (§8, §9): what the task of a loop is sent reaches the loop, whether it sleeps, works, or receives.
+// Steering: a message to the task of a loop reaches the loop, whether it sleeps, works or receives (§8, §9).
 
 import { expect, test } from "vitest";
 import { TaskManager } from "../../lib/index.js";
@@ -29,7 +29,7 @@ test("a message wakes the loop that sleeps, is told once, and is not received ag
     { id: message.id, taskId: loop.id, at: 0, type: "message.sent", message, text: expect.any(String) },
   ]);
   expect(textOf(seen.woken)).toEqual(['- you are told: "also ‹Åland› please"']);
-  // N1: not acknowledged, it came again.
+  // The batch was not acknowledged, so it came again (N1).
   expect(seen.again?.notices).toEqual(seen.woken?.notices);
   expect([seen.received, seen.rest]).toEqual([undefined, 1]);
 });

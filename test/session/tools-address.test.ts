@@ -1,4 +1,4 @@
-// Addresses: the texts by which a model, and a program, reach a task: its id, its name, and an id as it was shown (§9, §12).
+// Addresses: a model and a program find a task by its id, by its name, and by an id as it was shown (§9, §12).
 
 import { describe, expect, test } from "vitest";
 import { hold, refused, rejected, untilStopped } from "../core/program.js";
@@ -25,7 +25,7 @@ describe("§9 the name of a task", () => {
     await call("message_task", { task_id: "scout", message: "1999", in_reply_to: "request_1" });
     const awaited = await call("await_tasks", { task_ids: ["scout", scout.id] });
     expect(awaited).toMatchObject({ reason: "done", ended: [{ task_id: scout.id, result: "1999" }] });
-    // One that is over keeps it until another has it.
+    // A task that is over keeps its name until another task has it.
     expect(await call("get_task", { task_id: "scout" })).toMatchObject({ status: "succeeded" });
     const next = session.spawn(untilStopped, { name: "scout" });
     expect(await call("cancel_task", { task_id: "scout" })).toMatchObject({ task_id: next.id, status: "cancelled" });
@@ -112,7 +112,7 @@ describe("§12 an id that is not plain", () => {
       /^2 tasks have ids that are shown as "a b" →/,
     );
     expect(await call("cancel_task", { task_id: "one" })).toMatchObject({ status: "cancelled" });
-    // The id itself is never in doubt.
+    // The exact id is never ambiguous.
     expect(await call("cancel_task", { task_id: "a \u200Bb" })).toMatchObject({ status: "cancelled" });
   });
 });

@@ -1,4 +1,4 @@
-// Bounds of the tools: whatever a model writes and whatever a task says, the answer is JSON of no more than so many bytes (§9).
+// Bounds of the tools: for any input and any texts of tasks, a result is JSON of at most `maxResultBytes` bytes (§9).
 
 import type { Json, Session } from "errand";
 import { manualClock } from "errand/testing";
@@ -10,7 +10,7 @@ import { untilStopped } from "../core/program.js";
 import { settled } from "../core/support.js";
 import { bytesOf, kinds, type Result, textIn, toolsOf } from "./agent.js";
 
-/** Words that are long, hostile, or both. */
+/** Texts that are long, hostile, or both. */
 const words = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
   fc.string({ unit: "grapheme", maxLength: 40 }),
@@ -24,7 +24,7 @@ const words = fc.oneof(
 const text = words.map((each) => (each === "" ? "x" : each));
 const limit = fc.oneof(fc.constantFrom(512, 513, 2_048), fc.integer({ min: 512, max: 6_000 }));
 
-/** Everything that a task can say, in these words. */
+/** Writes every text that a task can write, each from `say`. */
 async function talkative(session: Session, say: () => string): Promise<void> {
   const shared = { title: say(), agent: say(), tags: [say()], metadata: { [say()]: say() } };
   const parent = session.spawn(
@@ -56,7 +56,7 @@ async function talkative(session: Session, say: () => string): Promise<void> {
   await settled(2);
 }
 
-/** Inputs that are nearly right: known fields and tasks, other values here and there. */
+/** Inputs that are nearly right: known fields and tasks, with some other values. */
 function inputs(ids: readonly string[]) {
   const one = fc.oneof(
     fc.constantFrom(...ids),
@@ -70,7 +70,7 @@ function inputs(ids: readonly string[]) {
   const fields = ["task_id", "task_ids", "kind", "input", "name", "title", "status", "after", "limit", "full", "mode"];
   const more = ["message", "in_reply_to", "reason", "result_after", "output_after", text];
   const names = fc.oneof(...[...fields, ...more].map((name) => (typeof name === "string" ? fc.constant(name) : name)));
-  // Nothing that makes the call wait: time stands still here.
+  // The call must not wait, because the clock of this test does not advance.
   const atOnce = { timeout_ms: 0, wait_ms: 0 };
   return {
     known: (name: string) =>
@@ -92,7 +92,7 @@ function isPlain(value: unknown): boolean {
   return JSON.stringify(JSON.parse(JSON.stringify(value))) === JSON.stringify(value);
 }
 
-/** Everything in it can be seen, the names of its fields too (§12). */
+/** Whether every text in a value is visible, names of fields too (§12). */
 function isSeen(value: unknown): boolean {
   if (typeof value === "string")
     return !/(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u.test(value);
@@ -118,7 +118,7 @@ describe("§9 an answer", () => {
           expect(isPlain(result), name).toBe(true);
           expect(isSeen(result), name).toBe(true);
         }
-        // Each task, as it is.
+        // Each task is read in its present state.
         for (const task_id of ids) {
           const result = await call("get_task", { task_id, full: true });
           expect(bytesOf(result)).toBeLessThanOrEqual(maxResultBytes);
@@ -208,7 +208,7 @@ describe("§9 what is cut", () => {
         let cursor = 0;
         for (let more: Result[string] | undefined = 1; more !== undefined; ) {
           const result: Result = await call("get_task", { task_id: id, output_after: cursor });
-          // What is read from one cursor to the next, as it is seen.
+          // The visible output from one cursor to the next.
           cursor = Number(result.output_cursor ?? cursor);
           read += "output" in result ? textIn(result, "output") : "";
           more = result.output_more;

@@ -1,4 +1,4 @@
-// Given tools: texts name only the tools that a model has, and a model that is given some kinds knows no task of another (§9).
+// Known tools: texts name only the tools that a model has. A model with some kinds sees no task of another kind (§9).
 
 import { defineKind, type TaskToolName, type ToolOptions } from "errand";
 import { describe, expect, test } from "vitest";
@@ -15,7 +15,7 @@ const NAMES: readonly TaskToolName[] = [
   "cancel_task",
 ];
 
-/** All that the tools of a set say, in good days and bad. */
+/** All texts of the tools of a set, in results and in refusals. */
 async function saidBy(only: readonly TaskToolName[]): Promise<string[]> {
   const made = agent({ concurrency: 4, limits: { maxQueued: 8 } });
   const { session, manager, pass } = made;
@@ -55,7 +55,7 @@ async function saidBy(only: readonly TaskToolName[]): Promise<string[]> {
   await call("await_tasks", { timeout_ms: 5 });
   await call("list_tasks", {});
   for (const { id } of [asks, approves, long]) await all(id);
-  // Under a task whose budget is used up.
+  // The tools of a task whose budget is used up.
   const below = parent.ctx.tools({ only, maxResultBytes: 512 });
   const spawning = below.find(({ name }) => name === "spawn_task");
   said.push(JSON.stringify(await spawning?.execute({ kind: "deploy" })));
@@ -157,7 +157,7 @@ describe("§9 to a model that is given some kinds", () => {
     expect(await call("get_task", { task_id: search.id })).not.toHaveProperty("under");
     const everything = toolsOf(session);
     expect(await everything("get_task", { task_id: search.id })).toMatchObject({ under: inner.handle.id });
-    // The same tasks, and no more of them than may be seen.
+    // The set with all kinds shows the tasks that the other set hides.
     expect(await everything("get_task", { task_id: other.id })).toMatchObject({
       detail: expect.stringMatching(/waits for task_\d+, task_\d+/),
     });

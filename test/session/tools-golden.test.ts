@@ -1,6 +1,6 @@
-// The words of the tools: what a model reads, word for word. A change here is a change for every model: read it as one.
+// The texts of the tools, word for word as a model reads them. A change is a change for every model: read it as one.
 //
-// `npx vitest run test/session/tools-golden.test.ts -u` writes the files anew.
+// `npx vitest run test/session/tools-golden.test.ts -u` writes the files again.
 
 import type { TaskToolName } from "errand";
 import { expect, test } from "vitest";
@@ -8,7 +8,7 @@ import { given, holdDeaf, untilStopped } from "../core/program.js";
 import { settled } from "../core/support.js";
 import { type Agent, agent, kinds } from "./agent.js";
 
-/** What was called and what came of it, to be read. */
+/** The calls and their results as a readable text. */
 class Transcript {
   readonly #agent: Agent;
   readonly #lines: string[] = [];

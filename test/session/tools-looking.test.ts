@@ -1,4 +1,4 @@
-// Tools that look and talk: get_task, list_tasks, message_task (§9, A5).
+// Tools that read and send: get_task, list_tasks, message_task (§9, A5).
 
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -20,7 +20,7 @@ describe("§9 get_task", () => {
     expect(await call("get_task", look)).not.toHaveProperty("unchanged");
     expect(await call("get_task", look)).toMatchObject({ unchanged: true, status: "running" });
     expect(await theirs("get_task", look)).not.toHaveProperty("unchanged");
-    // Another set of tools of the same loop has seen it as well.
+    // Another set of tools of the same loop knows the shown state too.
     expect(await toolsOf(session)("get_task", look)).toMatchObject({ unchanged: true });
     child.ctx.progress({ current: 1 });
     expect(await call("get_task", look)).toMatchObject({ progress: "1" });

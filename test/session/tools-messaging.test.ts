@@ -1,4 +1,4 @@
-// message_task: what it says of a message is so (§9): delivered is what was read, and what is stored alone is kept.
+// message_task: its outcome is true (§9): `delivered` was read by the task, and `kept` is stored only.
 
 import { defineKind, type TaskContext } from "errand";
 import { subagent } from "errand/kinds";
@@ -7,7 +7,7 @@ import { untilStopped } from "../core/program.js";
 import { peek, settled } from "../core/support.js";
 import { agent, refusalIn, toolsOf } from "./agent.js";
 
-/** A kind, and what became of a message to its task. */
+/** Starts a task of a kind. `message` sends it a message. */
 async function messaged(kind: Parameters<typeof defineKind>[0], options: object = {}) {
   const made = agent({ kinds: [defineKind(kind)], ...options });
   const { session, call } = made;

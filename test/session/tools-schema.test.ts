@@ -1,4 +1,4 @@
-// Schemas of the tools: one `~standard` object says what a tool takes, to a model and to us, and both mean the same (§9).
+// Schemas of the tools: one `~standard` object has the JSON Schema and the check of a tool, and both agree (§9).
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { defineKind, TaskManager, type TaskTool } from "errand";
@@ -199,7 +199,7 @@ describe("§9 what a kind takes", () => {
         tree: { properties: { of: { items: { properties: { of: { type: "array" } } } } } },
       },
     });
-    // JSON Schema has no `anyOf` of nothing.
+    // JSON Schema has no empty `anyOf`.
     expect(schema).toHaveProperty("properties.none", { type: "array" });
     const { required } = schema as { required: readonly string[] };
     expect(required).toContain("url");

@@ -43,7 +43,7 @@ describe("§9 spawn_task", () => {
 
   test("says that it wakes only when something reads what it would be woken by", async () => {
     const { session, call } = agent();
-    // Nothing has read yet: neither is promised.
+    // The loop has read no notices yet, so the note promises neither.
     expect((await call("spawn_task", HERE)).note).toBe(
       "It runs in the background. await_tasks waits until it ends: do not poll.",
     );

@@ -1,4 +1,4 @@
-// Tools that wait, and what a loop is not told twice: await_tasks, N2 (§9).
+// Tools that wait: await_tasks, and ends that a loop does not receive twice (N2, §9).
 
 import { type Session, TaskManager } from "errand";
 import { memoryStore } from "errand/testing";
@@ -166,7 +166,7 @@ describe("§9 await_tasks", () => {
     expect((await peek(waiting)).is).toBe("pending");
     await parent.handle.send("look here");
     expect(await waiting).toMatchObject({ reason: "message", note: expect.stringContaining("You have a message") });
-    // It was not read, and it was told of: the next wait waits.
+    // The message is unread but already reported, so the next wait waits.
     const next = call("await_tasks");
     expect((await peek(next)).is).toBe("pending");
     await parent.handle.send("and here");
@@ -200,7 +200,7 @@ describe("§9 await_tasks", () => {
     const sent = parent.send("stop");
     await settled();
     await sent;
-    // The digger has the slot: the parent waits for it.
+    // The digger has the slot, so the parent waits for one.
     expect(parent.record.blockedOn).toEqual([{ on: "slot" }]);
     void manager.cancelAll({ kind: "dig" });
     expect(await done).toMatchObject({ value: ["done", "message", "running"] });

@@ -158,7 +158,7 @@ describe("§9 the view", () => {
     expect([looks(300), looks(300)]).toEqual([2, 2]);
     core.loop.seq += 1;
     expect([looks(300), looks(300)]).toEqual([3, 3]);
-    // A wait for a rate ends without a fact.
+    // A wait for a rate ends by time, and no fact records it.
     core.loop.seq += 1;
     core.slots.isTimed = true;
     expect([looks(300), looks(300)]).toEqual([4, 5]);
@@ -188,7 +188,7 @@ describe("§9 the view", () => {
     const [request] = manager.inbox.list();
     await manager.inbox.answer(given(request).id, "so", { by: "ann" });
     await answer;
-    // The question is gone again: the view is the one before it.
+    // The question is closed, so the view is the earlier one again.
     expect(seen.has(session.view())).toBe(true);
     const child = hold(task.ctx);
     look("a child");

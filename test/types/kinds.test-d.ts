@@ -1,4 +1,4 @@
-// What the compiler holds of kinds: what a spawner passes, what `run` gets, what `result()` gives. Checked by tsc; nothing here runs.
+// Types of kinds: the input of a spawn, the input of `run`, the type of `result()`. Checked by tsc; nothing here runs.
 
 import { type } from "arktype";
 import type { AnyTaskKind, TaskContext, TaskHandle, TaskKind, TaskManager, TaskOutcome } from "errand";

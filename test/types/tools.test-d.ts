@@ -1,9 +1,9 @@
-// Types: the JSON Schema of a tool is what clients of models take, without a cast (§9, §13).
+// Types of tools: clients of models accept the JSON Schema of a tool without a cast (§9, §13).
 
 import type { TaskTool } from "errand";
 import { expectTypeOf, test } from "vitest";
 
-// The types of clients, as their packages have them: copied, because none of them is installed here.
+// The types of the clients are copied from their packages, because none of them is installed here.
 /** `Tool.InputSchema` of @anthropic-ai/sdk. */
 interface AnthropicInput {
   type: "object";
@@ -32,7 +32,7 @@ interface McpInput {
   properties?: { [x: string]: object };
   required?: string[];
 }
-/** A part of `JSONSchema7`, as the AI SDK takes it: every keyword may be left out. */
+/** A part of `JSONSchema7` of the AI SDK: every keyword is optional. */
 interface Schema7 {
   $id?: string;
   type?: "string" | "number" | "integer" | "boolean" | "object" | "array" | "null";

@@ -5,7 +5,8 @@
 // context of its task, so that no slot is held meanwhile.
 
 import type { Timekeeper } from "../../core/time/clock.js";
-import { Context, type TaskContext } from "../../session/context.js";
+import { Context } from "../../session/context.js";
+import type { TaskContext } from "../../session/session.js";
 import type { Plan, Schedule } from "./schedule.js";
 
 /** A tick that is due. */

@@ -8,7 +8,8 @@ import { isErrandError } from "../../core/task/errors.js";
 import type { TaskRecord } from "../../core/task/record.js";
 import type { InboxRequest } from "../../core/task/request.js";
 import { runOutside } from "../../core/values/outside.js";
-import { Context, type TaskContext } from "../../session/context.js";
+import { Context } from "../../session/context.js";
+import type { TaskContext } from "../../session/session.js";
 import { type AskingReport, questionOf, type ReconcileReport } from "./report.js";
 
 export type AnswerHook = (record: TaskRecord, request: InboxRequest) => void | PromiseLike<void>;

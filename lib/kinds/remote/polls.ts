@@ -5,7 +5,8 @@
 
 import PQueue from "p-queue";
 import type { Core } from "../../core/core.js";
-import { Context, type TaskContext } from "../../session/context.js";
+import { Context } from "../../session/context.js";
+import type { TaskContext } from "../../session/session.js";
 
 /** More at once helps no remote, and one manager may have thousands. */
 const AT_A_TIME = 16;

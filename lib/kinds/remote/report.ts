@@ -9,8 +9,8 @@ import type { Artifact, ArtifactInput, LinksInput, Progress, TaskRecord, UsageRe
 import { FAILURE_CODES, type FailureCode } from "../../core/task/status.js";
 import { checkKnown, checkOneOf, checkText, checkType } from "../../core/values/checks.js";
 import { takeArtifact } from "../../session/artifact.js";
-import type { TaskContext } from "../../session/context.js";
 import { takeLinks, takeProgress, takeUsage } from "../../session/report.js";
+import type { TaskContext } from "../../session/session.js";
 
 /** The remote waits for a person. One request of the task in the inbox stands for the question, however often the remote is polled. */
 export interface AskingReport {

@@ -1,41 +1,47 @@
-// Escaped: a task's words, made safe to stand in a line of a prompt.
+// Escape: makes a text of a task safe for one line of a prompt.
 //
-// What a subagent says of itself is data that nobody vouches for. Here it loses all by which it could be taken for anything else: it stays in
-// its line, its quotes and its fence, shows nothing that a person cannot see, and is cut at a length. Says nothing of where it stands.
+// The texts of a task are untrusted data. An escaped text cannot end its line, its quotes or its fence, has no
+// invisible characters, and has a largest length (§12).
 
 import type { Json } from "../../core/values/json.js";
 import { isPlainId, startOf } from "../../core/values/safe-read.js";
 import { visible } from "./visible.js";
 
-/** One line of at most `most` characters, without quotes around it: for a text that stands alone. */
+/** Escapes a text to one line of at most `most` characters, without quotes around it. */
 export function escaped(text: string, most: number): string {
-  // What is dropped or joined leaves room that no text needs to fill: a bounded look is enough, however long the text is.
-  const looked = startOf(text, most * 4);
-  const plain = visible(looked)
+  // Escaping removes and joins characters, so more of the text is read than is shown. The bound keeps a long text
+  // cheap.
+  const start = startOf(text, most * 4);
+  const plain = visible(start)
     .replaceAll(BLANK, " ")
     .replaceAll(/["`]/gu, "'")
     .replaceAll("<", "‹")
     .replaceAll(">", "›")
     .trim();
-  return looked.length < text.length || plain.length > most ? `${startOf(plain, most - 1)}…` : plain;
+  return start.length < text.length || plain.length > most ? `${startOf(plain, most - 1)}…` : plain;
 }
 
-/** An id or a name of the program in a sentence: as it is when it is plain, and quoted when it could be taken for other words (§12). */
-export function named(id: string, most: number): string {
+/**
+ * An id or a name of the program, for a sentence: unchanged when it is plain, and quoted when it could be misread
+ * (§12).
+ */
+export function plainOrQuoted(id: string, most: number): string {
   return isPlainId(id) && id.length <= most ? id : quoted(id, most);
 }
 
-/** As `escaped`, between double quotes, which it has none of; at most `most` characters in them. */
+/** Escapes a text like `escaped`, and puts it between double quotes: at most `most` characters between them. */
 export function quoted(text: string, most: number): string {
   return `"${escaped(text, most)}"`;
 }
 
-/** As `quoted`: a text as it is, and any other value as JSON, with single quotes for double ones. */
+/**
+ * Quotes a JSON value like `quoted`: a text unchanged, and any other value as JSON with single quotes for double ones.
+ */
 export function quotedJson(json: Json, most: number): string {
   return quoted(typeof json === "string" ? json : startOfJson(json, most * 4 + 1), most);
 }
 
-/** As much of the JSON text as anybody will look at: a result may be long. */
+/** The first characters of the JSON text, about `most` of them: a result may be long. */
 function startOfJson(json: Json, most: number): string {
   const pieces: string[] = [];
   let left = most;
@@ -62,5 +68,5 @@ function startOfJson(json: Json, most: number): string {
   return pieces.join("");
 }
 
-/** Spaces of every sort, ends of lines, tabs, and the letter that is shown as a space. */
+/** Spaces of every kind, ends of lines, tabs, and the empty braille pattern, which is shown as a space. */
 const BLANK = /[\s\u2800]+/gu;

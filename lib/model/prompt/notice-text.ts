@@ -1,45 +1,46 @@
-// Notice words: what happened to a task, in one line that a model reads.
+// Notice text: describes an event of a task in one line for a model.
 //
-// What a task says of itself is data that nobody vouches for: it stands quoted, bounded and escaped, and cannot end its line or its fence.
+// The texts of a task are untrusted data: they are quoted, bounded and escaped, and cannot end their line or the fence.
 
 import type { Task } from "../../core/live/task.js";
 import { failureInWords } from "../../core/task/failure.js";
+import type { Message } from "../../core/task/message.js";
 import type { Happening } from "../../core/task/notice.js";
 import type { TaskFailure } from "../../core/task/record.js";
 import { quoted, quotedJson } from "./escape.js";
-import { messageInWords } from "./message-text.js";
-import { choicesInWords, idOf, nameInWords } from "./task-line.js";
+import { describeChoices, describeTask, idInText } from "./task-line.js";
+import { visibleText } from "./visible.js";
 
-/** Of a result, a message, an error: what follows is read with `get_task`. */
+/** Characters of a result, a message or an error; `get_task` reads the remaining text. */
 export const MOST_OF_ONE = 600;
 const MOST_OF_NAME = 60;
 
-/** `most`: characters of each text of the task. */
-export function noticeInWords(task: Task, what: Happening, most = MOST_OF_ONE): string {
+/** Describes one event of a task. `most`: the most characters of each text of the task. */
+export function describeNotice(task: Task, what: Happening, most = MOST_OF_ONE): string {
   if (what.type === "message.sent" && what.message.direction === "inbound")
-    return `you are told: ${messageInWords(what.message, most)}`;
-  return `${nameInWords(task)} ${happeningInWords(task, what, most)}`;
+    return `you are told: ${describeMessage(what.message, most)}`;
+  return `${describeTask(task)} ${describeHappening(task, what, most)}`;
 }
 
-function happeningInWords(task: Task, what: Happening, most: number): string {
+function describeHappening(task: Task, what: Happening, most: number): string {
   switch (what.type) {
     case "message.sent":
-      return `says: ${messageInWords(what.message, most)}`;
+      return `says: ${describeMessage(what.message, most)}`;
     case "request.opened": {
       const { id, kind, question, choices, status } = what.request;
       if (status !== "open") return `asked ${quoted(question, most)}: ${status} by now`;
       if (kind === "approval") return `waits until a person approves: ${quoted(question, most)}`;
-      const among = choices === undefined ? "" : ` (${choicesInWords(choices)})`;
-      return `asks ${idOf(id)}: ${quoted(question, most)}${among}`;
+      const among = choices === undefined ? "" : ` (${describeChoices(choices)})`;
+      return `asks ${idInText(id)}: ${quoted(question, most)}${among}`;
     }
     case "custom":
       return `emitted ${quoted(what.name, MOST_OF_NAME)}${what.payload === undefined ? "" : ` ${quotedJson(what.payload, most)}`}`;
     default:
-      return endInWords(task, most);
+      return describeEnd(task, most);
   }
 }
 
-function endInWords({ state }: Task, most: number): string {
+function describeEnd({ state }: Task, most: number): string {
   const { outcome, output, details } = state;
   const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, most)}`;
   switch (outcome?.status) {
@@ -49,14 +50,14 @@ function endInWords({ state }: Task, most: number): string {
       return `was cancelled: ${quoted(outcome.reason, most)}${summary}`;
     case "interrupted": {
       const { reason, instanceId, pid, attemptsUsed } = outcome;
-      const process = instanceId === undefined ? "" : ` (instance ${idOf(instanceId)}, pid ${pid})`;
+      const process = instanceId === undefined ? "" : ` (instance ${idInText(instanceId)}, pid ${pid})`;
       return `was interrupted: ${reason}${process}; ${attemptsUsed === undefined ? "it does not go on" : `its ${attemptsUsed} attempts are used up`}${summary}`;
     }
     default: {
       if (output === undefined) return `succeeded${summary}`;
       if ("outputOmitted" in output) return `succeeded, with a result that only the program can read${summary}`;
       if ("outputLost" in output) return `succeeded, and its result was lost since${summary}`;
-      // Where there is little room the result says more.
+      // A shortened notice shows the result without the summary: the result says more.
       return `succeeded: ${quotedJson(output.output, most)}${most < MOST_OF_ONE ? "" : summary}`;
     }
   }
@@ -64,4 +65,10 @@ function endInWords({ state }: Task, most: number): string {
 
 function failed(error: TaskFailure, most: number): string {
   return `failed${error.code === "error" ? "" : ` (${error.code})`}: ${quoted(failureInWords(error), most)}`;
+}
+
+/** The content of a message as one quoted line of at most `most` characters. */
+function describeMessage({ content }: Message, most: number): string {
+  const texts = content.map((part) => (part.type === "text" ? part.text : visibleText(part.data)));
+  return quoted(texts.join(" "), most);
 }

@@ -1,57 +1,59 @@
-// Address: which task a model means by the text that it gives: an id, the name of a task of its session, or an id as it was shown (§9, §12).
+// Address: finds the task that a model means by an id, by the name of a task of its session, or by an id as it was
+// shown.
 //
-// An id comes first, then the name of a living task, then that of the newest task that had it. A model reads an id without what nobody sees of
-// it, and shortened, so it can give back no more than that. Where two ids are shown alike, neither is guessed. What the model may not see is
-// unknown to it.
+// An id takes precedence, then the name of a living task, then the newest task that had the name. A model reads ids
+// shortened and without invisible characters, so it can return only that form. When two ids are shown alike, the
+// address is refused. A task that the model may not see is unknown to it (§9, §12).
 
 import type { Task } from "../../core/live/task.js";
 import { quoted } from "../prompt/escape.js";
-import { idOf as idInWords, shownId } from "../prompt/task-line.js";
+import { idInText, shownId } from "../prompt/task-line.js";
 import { advice } from "../prompt/tool-names.js";
-import { type Host, tasksOf } from "./caller.js";
-import { Refused } from "./refusals.js";
+import { type Caller, tasksOf } from "./caller.js";
+import { ToolRefusal } from "./refusals.js";
 import { idOf, nameOf } from "./task-summary.js";
 import { type Field, text } from "./tool-schema.js";
 
-/** Longer than any address that is shown. */
+/** The most characters of an address. No address is shown longer. */
 export const LONGEST_ADDRESS = 1_000;
 
-/** The field of a tool. */
+/** The field of a tool that takes the address of one task. */
 export function address(): Field<string> {
   return text(LONGEST_ADDRESS, "A task_id, or a task's name");
 }
 
-export function taskOf(host: Host, given: string): Task {
-  const found = taskAt(host, given) ?? taskAt(host, unquoted(given));
+/** The task at the address `given`. Throws `ToolRefusal` when there is none, or when several tasks match. */
+export function taskOf(caller: Caller, given: string): Task {
+  const found = taskAt(caller, given) ?? taskAt(caller, unquoted(given));
   if (found !== undefined) return found;
-  throw unknownTask(host, given);
+  throw unknownTask(caller, given);
 }
 
-function taskAt(host: Host, given: string): Task | undefined {
-  const { core, owner, owns } = host;
-  // N1: what a notice refers to can be read until the next batch, also when its record is evicted.
+function taskAt(caller: Caller, given: string): Task | undefined {
+  const { core, owner, owns } = caller;
+  // A task of the last batch can be read until the next batch, also when its record was evicted (N1).
   const byId = core.registry.byId(given) ?? core.notices.lastBatchOf(owner)?.tasks.get(given);
   if (byId !== undefined && owns(byId)) return byId;
   const sessionId = typeof owner === "string" ? owner : owner.sessionId;
   const byName = core.registry.byName(sessionId, given);
   if (byName !== undefined && owns(byName)) return byName;
-  return shownAs(host, given);
+  return shownAs(caller, given);
 }
 
-/** Tasks that are over keep their names until another has them; an id may be shown otherwise than it is. */
-function shownAs(host: Host, given: string): Task | undefined {
+/** Finds a task by its shown id or its name. A task that is over keeps its name until another task has it. */
+function shownAs(caller: Caller, given: string): Task | undefined {
   const byId: Task[] = [];
   let byName: Task | undefined;
-  for (const task of tasksOf(host)) {
+  for (const task of tasksOf(caller)) {
     if (idOf(task) === given || shownId(task.id) === given) byId.push(task);
     const isNamed = task.traits.name === given || nameOf(task) === given;
     if (isNamed && (byName === undefined || byName.isOver || !task.isOver)) byName = task;
   }
   const [task, ...others] = byId;
   if (task === undefined || others.length === 0) return task ?? byName;
-  throw new Refused(
+  throw new ToolRefusal(
     `${byId.length} tasks have ids that are shown as ${quoted(given, MOST_SHOWN)}`,
-    advice(host.tools, "Use the name of one: list_tasks shows those that have a name", "Use the name of one"),
+    advice(caller.tools, "Use the name of one: list_tasks shows those that have a name", "Use the name of one"),
   );
 }
 
@@ -59,20 +61,21 @@ function unquoted(given: string): string {
   return /^".+"$/s.test(given) ? given.slice(1, -1) : given;
 }
 
-function unknownTask(host: Host, given: string): Refused {
+function unknownTask(caller: Caller, given: string): ToolRefusal {
   const none = `There is no task ${quoted(given, MOST_SHOWN)}`;
-  const known = [...tasksOf(host)];
+  const known = [...tasksOf(caller)];
   if (known.length === 0)
-    return new Refused(none, advice(host.tools, "You have no tasks: spawn_task starts one", "You have no tasks"));
-  // The newest are the likeliest to be meant.
-  const named = known.slice(-MOST_NAMED).map(inWords).join(", ");
+    return new ToolRefusal(none, advice(caller.tools, "You have no tasks: spawn_task starts one", "You have no tasks"));
+  // The model most likely means one of the newest tasks.
+  const named = known.slice(-MOST_NAMED).map(describe).join(", ");
   const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older` : "";
   const there = `There are ${named}${more}`;
-  return new Refused(`${none}, or not any more`, advice(host.tools, `${there}: list_tasks shows them`, there));
+  return new ToolRefusal(`${none}, or not any more`, advice(caller.tools, `${there}: list_tasks shows them`, there));
 }
 const MOST_NAMED = 5;
 const MOST_SHOWN = 60;
 
-function inWords({ id, traits: { name } }: Task): string {
-  return name === undefined ? idInWords(id) : `${idInWords(id)} ${quoted(name, MOST_SHOWN)}`;
+/** The id and the name of a task, as an address that a model can use. */
+function describe({ id, traits: { name } }: Task): string {
+  return name === undefined ? idInText(id) : `${idInText(id)} ${quoted(name, MOST_SHOWN)}`;
 }

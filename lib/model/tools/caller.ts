@@ -1,6 +1,7 @@
-// Host: for whom a tool acts: the loop of a named session, or of a task.
+// Caller: the loop for which a tool acts: the loop of a named session, or of a task.
 //
-// Owns nothing. It says which tasks are that loop's, which tools its model has, and how the loop waits and is told, for all six tools alike.
+// Owns no state. All six tools use it to find the tasks of the loop, to wait for them, and to mark outcomes that they
+// have shown (N2).
 
 import type { Core } from "../../core/core.js";
 import type { Attempt, Task } from "../../core/live/task.js";
@@ -11,41 +12,46 @@ import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import { waiterOf } from "../../core/waits/ambient.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 
-export interface Loop {
+/** The loop of a named session or of a task. */
+export interface CallingLoop {
+  /** The core of its manager. */
   readonly core: Core;
-  /** Whose notices are this loop's. */
+  /** The owner of the notices of this loop: a task, or a session by its id. */
   readonly owner: NoticeOwner;
-  /** Of the task whose loop it is, if it is one. */
+  /** The attempt of the task whose loop it is; `undefined` for a named session. */
   readonly context: Attempt | undefined;
+  /** Whether `task` is a task of this loop, or below one. */
   readonly owns: (task: Task) => boolean;
+  /** Spawns a task of a registered kind for this loop. */
   readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => { readonly id: string };
 }
 
-export interface Host extends Loop {
-  /** The tools that were given out together: what a text of one of them may name. */
+/** A loop, and the tools of its model. */
+export interface Caller extends CallingLoop {
+  /** The tools of one set: a text of one of them names no other tool. */
   readonly tools: ToolSet;
 }
 
-/** The same as `loop`, for a model that has these tools, and to which the tasks of other kinds are unknown. */
-export function hostFor(loop: Loop, tools: ToolSet, kinds: ReadonlySet<string> | undefined): Host {
+/** The loop for a model that has `tools`. With `kinds`, tasks of other kinds are unknown to the model. */
+export function callerFor(loop: CallingLoop, tools: ToolSet, kinds: ReadonlySet<string> | undefined): Caller {
   if (kinds === undefined) return { ...loop, tools };
   const isOffered = ({ traits: { kind } }: Task): boolean => kind !== undefined && kinds.has(kind);
   return { ...loop, tools, owns: (task) => isOffered(task) && loop.owns(task) };
 }
 
-/** The tasks, in the order of their creation. */
-export function* tasksOf({ core, owns }: Host): Generator<Task> {
+/** The tasks of the caller, by creation. */
+export function* tasksOf({ core, owns }: Caller): Generator<Task> {
   for (const task of core.registry.all()) if (owns(task)) yield task;
 }
 
 /**
- * Waits as `awaitTasks` does, and hands nothing out: of what it gives, a tool may have no room to show everything, and only what it shows
- * is told (N2).
+ * Waits like `awaitTasks`, but does not count the outcomes as delivered: the result of a tool may be too small for all
+ * of them. The tool calls `markShown` for each outcome that it shows (N2).
  */
-export function wait(host: Host, tasks: readonly Task[], options: AwaitOptions): Promise<Awaited> {
-  const { core, owner } = host;
-  const attempt = waiterOf(host.context);
-  const caller = {
+export function wait(caller: Caller, tasks: readonly Task[], options: AwaitOptions): Promise<Awaited> {
+  const { core, owner } = caller;
+  const attempt = waiterOf(caller.context);
+  const awaiter = {
     waits: core.waits,
     inboxes: new Set([core.requests]),
     homeOf: () => core.waits,
@@ -54,49 +60,51 @@ export function wait(host: Host, tasks: readonly Task[], options: AwaitOptions):
     cancel: () => {},
     receiver: { attempt: undefined, sessionOf: () => undefined, noticesOf: () => core.notices },
   };
-  return awaitTasks(caller, attempt, tasks, options);
+  return awaitTasks(awaiter, attempt, tasks, options);
 }
 
-/** The tool shows how `task` ended: its loop is not told of it once more (N2). */
-export function handed({ core, owner }: Host, task: Task): void {
+/** Counts the outcome of `task` as delivered, because a tool shows it: the loop receives no notice of it (N2). */
+export function markShown({ core, owner }: Caller, task: Task): void {
   if (task.isOver) outcomeRead(task);
   if (task.isOver && ownerOf(task) === owner) core.notices.handed(task);
 }
 
 /**
- * Whether `task` has ended and this loop, whose task it is, has not been told. A silent one makes no notice: of those that a model's call
- * started, it is told by what shows them.
+ * Whether `task` is a task of this loop whose end was not delivered to it. A silent task makes no notice: the end of a
+ * silent task that a model's call started is delivered when a tool shows it.
  */
-export function isUntold({ owner }: Host, task: Task): boolean {
+export function isUnreported({ owner }: Caller, task: Task): boolean {
   if (!task.isOver || ownerOf(task) !== owner) return false;
   if (task.noticed === undefined) return task.traits.callId !== undefined && !task.isHanded;
   return task.noticed.ends.length > 0;
 }
 
-/** Whether the end of `task` will be told to this loop: only of one that reads what it is told. */
-function willWake(host: Host, task: Task): boolean {
-  return mayWake(host, task) && host.core.notices.isRead(host.owner);
+/** Whether this loop will receive a notice of the end of `task`. A loop that reads no notices receives none. */
+function willWake(caller: Caller, task: Task): boolean {
+  return mayWake(caller, task) && caller.core.notices.isRead(caller.owner);
 }
-function mayWake({ owner }: Host, task: Task): boolean {
+function mayWake({ owner }: Caller, task: Task): boolean {
   return task.wake !== "silent" && ownerOf(task) === owner;
 }
 
-/** What a model may count on, of tasks that go on. */
-export function wakeInWords(host: Host, tasks: readonly Task[]): string {
+/**
+ * The advice to a model about tasks that continue: whether their ends will be notified, and which tool waits for them.
+ */
+export function describeWake(caller: Caller, tasks: readonly Task[]): string {
   const [ends, stand, them] = tasks.length === 1 ? ["it ends", "it stands", "it"] : ["they end", "they stand", "them"];
-  const waking = tasks.filter((task) => willWake(host, task)).length;
+  const waking = tasks.filter((task) => willWake(caller, task)).length;
   if (waking === tasks.length) return `You will be told when ${ends}: go on, do not poll.`;
   if (waking > 0) {
     const some = "You will be told of some of them when they end";
-    return advice(host.tools, `${some}: await_tasks tells of all.`, `${some}.`);
+    return advice(caller.tools, `${some}: await_tasks tells of all.`, `${some}.`);
   }
-  // Whether this loop reads notices shows when it does: until then what is said is so in either case.
+  // The loop may begin to read notices later. The text that follows is true in either case.
   const shows = [`get_task shows how ${stand}.`, `list_tasks shows how ${stand}.`];
-  if (tasks.every((task) => mayWake(host, task)))
-    return advice(host.tools, `await_tasks waits until ${ends}: do not poll.`, ...shows);
+  if (tasks.every((task) => mayWake(caller, task)))
+    return advice(caller.tools, `await_tasks waits until ${ends}: do not poll.`, ...shows);
   const nothing = `Nothing will tell you when ${ends}`;
   return advice(
-    host.tools,
+    caller.tools,
     `${nothing}: await_tasks does.`,
     `${nothing}: get_task shows ${them}.`,
     `${nothing}: list_tasks shows ${them}.`,

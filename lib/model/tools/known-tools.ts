@@ -1,7 +1,7 @@
-// Given tools: which tools the model of a loop has, for texts that no tool gives: those of its notices.
+// Known tools: the tools that the model of a loop has, for the text of its notices.
 //
-// §9: a text names only tools that were given out. Kept where `only` left some out: a loop of which nothing is known may have all six. Of
-// several sets that one loop was given, all count.
+// Owns the tools of each loop for which `only` left some out. Every other loop may have all six. When one loop has
+// several sets of tools, the tools of all sets count (§9).
 
 import type { Core } from "../../core/core.js";
 import type { Task } from "../../core/live/task.js";
@@ -9,23 +9,25 @@ import type { NoticeOwner } from "../../core/notices/notice-owner.js";
 import { TOOL_NAMES, type ToolSet } from "../prompt/tool-names.js";
 
 const ALL: ToolSet = new Set(TOOL_NAMES);
-const given = new WeakMap<Core | Task, Map<string, ToolSet>>();
+const toolsByLoop = new WeakMap<Core | Task, Map<string, ToolSet>>();
 
-export function giveTools(core: Core, owner: NoticeOwner, tools: ToolSet): void {
+/** Records that the model of the loop of `owner` has `tools`, besides those of earlier calls. */
+export function addKnownTools(core: Core, owner: NoticeOwner, tools: ToolSet): void {
   const [place, name] = placeOf(core, owner);
-  const known = given.get(place) ?? new Map<string, ToolSet>();
+  const known = toolsByLoop.get(place) ?? new Map<string, ToolSet>();
   const all = new Set([...(known.get(name) ?? []), ...tools]);
   if (all.size === ALL.size) known.delete(name);
   else known.set(name, all);
-  given.set(place, known);
+  toolsByLoop.set(place, known);
 }
 
-export function toolsGiven(core: Core, owner: NoticeOwner): ToolSet {
+/** The tools that the model of the loop of `owner` has; all six when none were recorded. */
+export function knownTools(core: Core, owner: NoticeOwner): ToolSet {
   const [place, name] = placeOf(core, owner);
-  return given.get(place)?.get(name) ?? ALL;
+  return toolsByLoop.get(place)?.get(name) ?? ALL;
 }
 
-/** The memory of a task goes with the task, that of a named session with its manager. */
+/** The key of a loop. The entry of a task is kept as long as the task, that of a session as long as its manager. */
 function placeOf(core: Core, owner: NoticeOwner): readonly [place: Core | Task, name: string] {
   return typeof owner === "string" ? [core, owner] : [owner, ""];
 }

@@ -1,25 +1,27 @@
-// Seen: what a loop was last shown of a task, so that a second look at the same is told to be one.
+// Last shown: the state of a task that `get_task` last showed to a loop, so that it can report an unchanged task.
 //
-// Kept with the task, for each loop that looks, whichever set of tools it looks with; it goes with the task.
+// Owns one entry for each task and loop, whichever set of tools the loop uses. An entry is kept as long as its task.
 
 import type { Task } from "../../core/live/task.js";
 import type { NoticeOwner } from "../../core/notices/notice-owner.js";
 
-interface Seen {
-  /** What was told of it, without its output. */
+interface LastShown {
+  /** The shown facts as JSON, without the output. */
   readonly facts: string;
-  /** Where its output ended. */
+  /** The cursor at the end of the shown output. */
   readonly cursor: number;
 }
 
-const seen = new WeakMap<Task, Map<NoticeOwner, Seen>>();
+const entries = new WeakMap<Task, Map<NoticeOwner, LastShown>>();
 
-export function lastSeen(task: Task, by: NoticeOwner): Seen | undefined {
-  return seen.get(task)?.get(by);
+/** The state of `task` that the loop `by` was last shown; `undefined` when it was shown none. */
+export function lastShown(task: Task, by: NoticeOwner): LastShown | undefined {
+  return entries.get(task)?.get(by);
 }
 
-export function see(task: Task, by: NoticeOwner, now: Seen): void {
-  const known = seen.get(task);
-  if (known === undefined) seen.set(task, new Map([[by, now]]));
+/** Records the state of `task` that the loop `by` is shown now. */
+export function recordShown(task: Task, by: NoticeOwner, now: LastShown): void {
+  const known = entries.get(task);
+  if (known === undefined) entries.set(task, new Map([[by, now]]));
   else known.set(by, now);
 }

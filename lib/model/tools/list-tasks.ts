@@ -1,21 +1,22 @@
-// list_tasks: what there is, in brief: by creation, a page at a time.
+// list_tasks: a model reads the tasks of its loop in brief, by creation, one page at a time.
 
 import type { Task } from "../../core/live/task.js";
 import { TASK_STATUSES } from "../../core/task/status.js";
 import { advice } from "../prompt/tool-names.js";
 import { LONGEST_ADDRESS, taskOf } from "./address.js";
-import { type Host, tasksOf } from "./caller.js";
-import { bytesOf, present, type Result } from "./fit-to-bytes.js";
-import { Refused } from "./refusals.js";
-import { idOf, inBrief } from "./task-summary.js";
-import { type Calling, type Setting, type TaskTool, taskTool } from "./tool.js";
+import { type Caller, tasksOf } from "./caller.js";
+import { bytesOf, definedFields, type Result } from "./fit-to-bytes.js";
+import { ToolRefusal } from "./refusals.js";
+import { idOf, summaryOf } from "./task-summary.js";
+import { type Execution, type Setting, type TaskTool, taskTool } from "./tool.js";
 import { integer, NO_END, oneOf, optional, text } from "./tool-schema.js";
 
 const LARGEST_PAGE = 100;
 const DEFAULT_PAGE = 20;
-/** Of the texts of one task. */
+/** The most bytes of each text of one task. */
 const MOST_OF_ONE = 120;
 
+/** Makes the tool `list_tasks`. */
 export function listTasks(setting: Setting): TaskTool {
   return taskTool(
     {
@@ -29,43 +30,43 @@ export function listTasks(setting: Setting): TaskTool {
         batch: optional(integer(1, NO_END, "Only those that your last notices counted")),
       },
       isRead: true,
-      run: ({ status, kind, after, limit = DEFAULT_PAGE, batch }, calling) => {
-        const { host } = calling;
-        const from = after === undefined ? undefined : taskOf(host, after);
+      run: ({ status, kind, after, limit = DEFAULT_PAGE, batch }, execution) => {
+        const { caller } = execution;
+        const from = after === undefined ? undefined : taskOf(caller, after);
         const counts = new Map<string, number>();
         const fitting: Task[] = [];
         let isPast = from === undefined;
-        for (const task of batch === undefined ? tasksOf(host) : countedIn(host, batch)) {
+        for (const task of batch === undefined ? tasksOf(caller) : countedIn(caller, batch)) {
           const is = task.state.status;
           counts.set(is, (counts.get(is) ?? 0) + 1);
           const fits = status === undefined || (status === "live" ? !task.isOver : status === is);
           if (isPast && fits && (kind === undefined || kind === task.traits.kind)) fitting.push(task);
           if (task === from) isPast = true;
         }
-        return pageOf(fitting, Object.fromEntries(counts), limit, calling);
+        return pageOf(fitting, Object.fromEntries(counts), limit, execution);
       },
     },
     setting,
   );
 }
 
-/** N1: the successes that the newest notices of this loop only counted, evicted or not. */
-function countedIn({ core, owner, owns, tools }: Host, batch: number): Iterable<Task> {
+/** The successes that the newest batch of this loop only counted, including evicted tasks (N1). */
+function countedIn({ core, owner, owns, tools }: Caller, batch: number): Iterable<Task> {
   const last = core.notices.lastBatchOf(owner);
   if (last?.number === batch) return [...last.counted.values()].filter(owns);
-  throw new Refused(
+  throw new ToolRefusal(
     `There is no batch ${batch}: you have had other notices since`,
     advice(tools, 'list_tasks with status "succeeded"'),
   );
 }
 
-/** As many as fit, and at least one, however little room there is. */
-function pageOf(tasks: readonly Task[], counts: Result, limit: number, { host, maxBytes }: Calling): Result {
+/** One page: as many tasks as fit, and at least one. */
+function pageOf(tasks: readonly Task[], counts: Result, limit: number, { caller, maxBytes }: Execution): Result {
   const shown: Result[] = [];
   const page = (): Result => {
     const more = tasks.length - shown.length;
     const last = tasks[shown.length - 1];
-    return present({
+    return definedFields({
       tasks: shown,
       counts,
       more: more === 0 ? undefined : more,
@@ -73,10 +74,10 @@ function pageOf(tasks: readonly Task[], counts: Result, limit: number, { host, m
     });
   };
   for (const task of tasks.slice(0, limit)) {
-    shown.push(inBrief(host, task, "questions", MOST_OF_ONE));
+    shown.push(summaryOf(caller, task, "questions", MOST_OF_ONE));
     if (bytesOf(page()) <= maxBytes) continue;
     shown.pop();
-    if (shown.length === 0) shown.push(inBrief(host, task, "questions", 0));
+    if (shown.length === 0) shown.push(summaryOf(caller, task, "questions", 0));
     break;
   }
   return page();

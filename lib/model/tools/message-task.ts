@@ -1,4 +1,4 @@
-// message_task: a model steers a task, or answers what it asks. Never an approval (A5).
+// message_task: a model sends a message to a task, or answers its question. It never answers an approval (A5).
 
 import type { Sent, Steered } from "../../core/inbox/messages.js";
 import type { Task } from "../../core/live/task.js";
@@ -11,21 +11,22 @@ import { follow, reasonOf } from "../../core/values/abort-signal.js";
 import { handled } from "../../core/values/handled.js";
 import { copyJson } from "../../core/values/json.js";
 import { quoted } from "../prompt/escape.js";
-import { idOf as idInWords } from "../prompt/task-line.js";
+import { idInText } from "../prompt/task-line.js";
 import { advice } from "../prompt/tool-names.js";
 import { visible } from "../prompt/visible.js";
 import { address, LONGEST_ADDRESS, taskOf } from "./address.js";
-import type { Host } from "./caller.js";
-import { cut, fitted, present, type Result } from "./fit-to-bytes.js";
+import type { Caller } from "./caller.js";
+import { cut, definedFields, fitToBytes, type Result } from "./fit-to-bytes.js";
 import { questionsOf } from "./open-questions.js";
-import { Refused } from "./refusals.js";
+import { ToolRefusal } from "./refusals.js";
 import { idOf } from "./task-summary.js";
-import { type Calling, type Setting, storeMs, type TaskTool, taskTool, Unstored } from "./tool.js";
+import { type Execution, type Setting, storeMs, type TaskTool, taskTool, UnstoredRefusal } from "./tool.js";
 import { optional, text } from "./tool-schema.js";
 
-/** Kept in the journal, with every other message of the task. */
+/** The most characters of a message: the journal keeps it with the task. */
 const LONGEST_MESSAGE = 100_000;
 
+/** Makes the tool `message_task`. */
 export function messageTask(setting: Setting): TaskTool {
   return taskTool(
     {
@@ -36,38 +37,40 @@ export function messageTask(setting: Setting): TaskTool {
         message: text(LONGEST_MESSAGE, "A question with answer_schema takes JSON"),
         in_reply_to: optional(text(LONGEST_ADDRESS, "request_id of the question it answers")),
       },
-      run: ({ task_id, message, in_reply_to }, calling) => {
-        const task = taskOf(calling.host, task_id);
-        return in_reply_to === undefined ? send(task, message, calling) : answer(task, message, in_reply_to, calling);
+      run: ({ task_id, message, in_reply_to }, execution) => {
+        const task = taskOf(execution.caller, task_id);
+        return in_reply_to === undefined
+          ? send(task, message, execution)
+          : answer(task, message, in_reply_to, execution);
       },
     },
     setting,
   );
 }
 
-/** Says no more than what is so: a message that is stored has not been read by that (§9). */
-async function send(task: Task, message: string, { host, maxBytes, signal }: Calling): Promise<Result> {
+/** Sends a message. The result distinguishes a stored message from one that the task has read (§9). */
+async function send(task: Task, message: string, { caller, maxBytes, signal }: Execution): Promise<Result> {
   const { status } = task.state;
   const waitsFor = new Set([...task.state.blockedOn].map(({ on }) => on));
-  const isLookedOut = (task.extras?.mailbox?.lookouts.size ?? 0) > 0;
+  const isAwaitedByTool = (task.extras?.mailbox?.lookouts.size ?? 0) > 0;
   let sent: Sent;
   try {
-    sent = host.core.messages.pass(task, message);
+    sent = caller.core.messages.pass(task, message);
   } catch (error) {
     if (!isErrandError(error, "TASK_TERMINATED")) throw error;
     const reason = task.isOver
       ? `It is over: ${task.state.status}`
       : "It has returned, and waits only for tasks below it";
-    const hint = advice(host.tools, "get_task shows how it stands", "spawn_task starts other work", "Do without it");
+    const hint = advice(caller.tools, "get_task shows how it stands", "spawn_task starts other work", "Do without it");
     return { task_id: idOf(task), outcome: "not_delivered", reason, hint };
   }
-  await stored(host, signal, sent.stored);
-  // A loop that waits for notices is woken by the message, and has it in its next batch.
+  await untilStored(caller, signal, sent.stored);
+  // The message wakes a loop that waits for notices, and is in its next batch.
   const isTaken = sent.isTaken || waitsFor.has("notice");
   const steered =
-    isTaken || sent.steered === undefined ? undefined : await within(host, signal, sent.steered, LONGEST_STEER_MS);
-  // It may have ended by the message.
-  const questions = questionsOf(host, task.isOver ? [] : [task]);
+    isTaken || sent.steered === undefined ? undefined : await withLimit(caller, signal, sent.steered, LONGEST_STEER_MS);
+  // The message may have ended the task.
+  const questions = questionsOf(caller, task.isOver ? [] : [task]);
   const isDelivered = isTaken || steered?.is === "taken";
   const isAsking = [...task.state.blockedOn].some(({ on }) => on === "input");
   const stillAsks = isAsking ? "Its question is still open: in_reply_to answers it" : undefined;
@@ -76,31 +79,35 @@ async function send(task: Task, message: string, { host, maxBytes, signal }: Cal
       ? ["queued", "It has not started: it will find the message when it does"]
       : isDelivered
         ? ["delivered", stillAsks]
-        : ["kept", stillAsks ?? keptInWords(host, { hasSteer: sent.steered !== undefined, steered, isLookedOut })];
-  return fitted(maxBytes, (room) =>
-    present({
+        : [
+            "kept",
+            stillAsks ?? describeUnread(caller, { hasSteer: sent.steered !== undefined, steered, isAwaitedByTool }),
+          ];
+  return fitToBytes(maxBytes, (bytes) =>
+    definedFields({
       task_id: idOf(task),
       outcome,
       note: note === undefined ? undefined : cut(note, MOST_OF_NOTE),
-      ...questions(room),
+      ...questions(bytes),
     }),
   );
 }
 const MOST_OF_NOTE = 240;
 
-interface Kept {
+/** The reasons why a message is not read yet. */
+interface Unread {
   readonly hasSteer: boolean;
   readonly steered: Steered | undefined;
-  readonly isLookedOut: boolean;
+  readonly isAwaitedByTool: boolean;
 }
 
-function keptInWords({ tools }: Host, { hasSteer, steered, isLookedOut }: Kept): string {
+function describeUnread({ tools }: Caller, { hasSteer, steered, isAwaitedByTool }: Unread): string {
   if (steered?.is === "failed") {
     return `The task has not read it: its kind refused it: ${quoted(thrownInWords(steered.error), MOST_OF_REASON)}`;
   }
   if (steered?.is === "over") return "The task ended before it read it";
   if (hasSteer) return "Its kind has not taken it yet";
-  if (isLookedOut) return "The task has not read it, but is told that it is there";
+  if (isAwaitedByTool) return "The task has not read it, but is told that it is there";
   return advice(
     tools,
     "The task has not read it, and may never do: a task reads when its work asks for messages. If it must know, cancel_task and spawn_task begin anew",
@@ -109,16 +116,16 @@ function keptInWords({ tools }: Host, { hasSteer, steered, isLookedOut }: Kept):
 }
 const MOST_OF_REASON = 120;
 
-/** D1: while the store accepts no writes the model gets a refusal that says this. */
-async function stored(host: Host, signal: AbortSignal | undefined, written: Promise<unknown>): Promise<void> {
+/** Waits until the write is stored. Throws a refusal that names the store when it accepts no writes (D1). */
+async function untilStored(caller: Caller, signal: AbortSignal | undefined, written: Promise<unknown>): Promise<void> {
   const isStored = written.then(() => true);
-  if ((await within(host, signal, isStored, storeMs(host.core))) === undefined)
-    throw new Unstored(host.core.committer?.failure);
+  if ((await withLimit(caller, signal, isStored, storeMs(caller.core))) === undefined)
+    throw new UnstoredRefusal(caller.core.committer?.failure);
 }
 
-/** `undefined` when `ms` pass first: a `deliver` of the program, and a store, may take their time, and may never end. */
-async function within<T>(
-  { core }: Host,
+/** Resolves with `undefined` when `ms` pass first, because a `deliver` of the program and a store may never settle. */
+async function withLimit<T>(
+  { core }: Caller,
   signal: AbortSignal | undefined,
   work: Promise<T>,
   ms: number,
@@ -140,23 +147,27 @@ async function within<T>(
 }
 const LONGEST_STEER_MS = 2_000;
 
-async function answer(task: Task, message: string, requestId: string, { host, signal }: Calling): Promise<Result> {
-  const request = host.core.requests.get(requestId);
+async function answer(task: Task, message: string, requestId: string, { caller, signal }: Execution): Promise<Result> {
+  const request = caller.core.requests.get(requestId);
   if (request?.taskId !== task.id)
-    throw new Refused(
-      `${idInWords(task.id)} has no question ${idInWords(requestId)}`,
-      advice(host.tools, "get_task shows its open questions", "Send it without in_reply_to"),
+    throw new ToolRefusal(
+      `${idInText(task.id)} has no question ${idInText(requestId)}`,
+      advice(caller.tools, "get_task shows its open questions", "Send it without in_reply_to"),
     );
   if (request.kind === "approval")
-    throw new Refused(
-      `${idInWords(request.id)} is an approval: only a person can give it`,
-      advice(host.tools, "Wait with await_tasks, or do something else", "Do something else"),
+    throw new ToolRefusal(
+      `${idInText(request.id)} is an approval: only a person can give it`,
+      advice(caller.tools, "Wait with await_tasks, or do something else", "Do something else"),
     );
-  await stored(host, signal, host.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId }));
+  await untilStored(
+    caller,
+    signal,
+    caller.core.messages.send(task, contentFor(request, message), { inReplyTo: requestId }),
+  );
   return { task_id: idOf(task), outcome: "delivered", note: "It has its answer and goes on" };
 }
 
-/** A model writes text: a choice as it was shown; where a schema asks for more, the JSON of it, if it is any. */
+/** The content of an answer. A model writes text: a choice as it was shown, or the JSON text of another value. */
 function contentFor({ kind, choices = [] }: InboxRequest, message: string): Content {
   if (kind === "choice" && !choices.includes(message)) {
     const [meant = message, ...others] = choices.filter((choice) => visible(choice) === message);

@@ -1,39 +1,41 @@
-// Questions: what tasks ask and nobody has answered, as a tool tells it.
+// Open questions: the unanswered questions of tasks, as fields of a tool result.
+//
+// The fields say who answers: the model, a person, or others (A5).
 
 import type { Task } from "../../core/live/task.js";
 import type { InboxRequest } from "../../core/task/request.js";
 import { advice } from "../prompt/tool-names.js";
 import { visible, visibleText } from "../prompt/visible.js";
-import type { Host } from "./caller.js";
-import { bytesOf, cut, present, type Result } from "./fit-to-bytes.js";
+import type { Caller } from "./caller.js";
+import { bytesOf, cut, definedFields, type Result } from "./fit-to-bytes.js";
 import { idOf } from "./task-summary.js";
 
 const MOST = 8;
-const LEAST_ROOM = 160;
+const BYTES_OF_QUESTION = 160;
 const BY_MODEL = "message_task with in_reply_to";
 const BY_OTHERS = "others answer it";
-/** A5. */
+/** The answer to an approval (A5). */
 const BY_PERSON = "only a person, elsewhere";
 
-/** Open ones of these tasks and of those below them, oldest first; as many as there is room for. */
-export function questionsOf(host: Host, tasks: readonly Task[]): (room: number) => Result {
+/** The open questions of `tasks` and of the tasks below them, oldest first; as many as fit. */
+export function questionsOf(caller: Caller, tasks: readonly Task[]): (bytes: number) => Result {
   const among = new Set(tasks);
-  const { requests, registry } = host.core;
+  const { requests, registry } = caller.core;
   const open = requests.list().filter(({ taskId }) => {
     const asker = registry.byId(taskId);
-    return asker !== undefined && host.owns(asker) && isBelow(asker, among);
+    return asker !== undefined && caller.owns(asker) && isBelow(asker, among);
   });
   if (open.length === 0) return () => ({});
   const approvals = open.filter(({ kind }) => kind === "approval").length;
-  const byModel = advice(host.tools, BY_MODEL, BY_OTHERS);
-  const words = approvals === 0 || byModel === BY_OTHERS ? byModel : `${byModel}; an approval ${BY_PERSON}`;
-  return (room) => {
-    const shown = open.slice(0, Math.min(MOST, Math.floor(room / LEAST_ROOM)));
+  const byModel = advice(caller.tools, BY_MODEL, BY_OTHERS);
+  const answerWith = approvals === 0 || byModel === BY_OTHERS ? byModel : `${byModel}; an approval ${BY_PERSON}`;
+  return (bytes) => {
+    const shown = open.slice(0, Math.min(MOST, Math.floor(bytes / BYTES_OF_QUESTION)));
     const more = open.length - shown.length;
-    return present({
-      questions: shown.length === 0 ? undefined : shown.map((request) => questionOf(request, room / shown.length)),
+    return definedFields({
+      questions: shown.length === 0 ? undefined : shown.map((request) => questionOf(request, bytes / shown.length)),
       more_questions: more === 0 ? undefined : more,
-      answer_with: approvals === open.length ? BY_PERSON : words,
+      answer_with: approvals === open.length ? BY_PERSON : answerWith,
     });
   };
 }
@@ -43,25 +45,25 @@ function isBelow(asker: Task, among: ReadonlySet<Task>): boolean {
   return false;
 }
 
-function questionOf(request: InboxRequest, room: number): Result {
+function questionOf(request: InboxRequest, bytes: number): Result {
   const { id, taskId, kind, question, choices, jsonSchema, details } = request;
   const schema = jsonSchema === undefined ? undefined : visibleText(jsonSchema);
   const said = details === undefined ? undefined : visibleText(details);
-  return present({
+  return definedFields({
     request_id: idOf({ id }),
     task_id: idOf({ id: taskId }),
     approval: kind === "approval" ? true : undefined,
-    question: cut(question, room),
-    choices: choices === undefined ? undefined : choicesOf(choices, room),
-    answer_schema: schema === undefined ? undefined : cut(schema, room),
-    details: said === undefined ? undefined : cut(said, room / 2),
+    question: cut(question, bytes),
+    choices: choices === undefined ? undefined : choicesOf(choices, bytes),
+    answer_schema: schema === undefined ? undefined : cut(schema, bytes),
+    details: said === undefined ? undefined : cut(said, bytes / 2),
   });
 }
 
-/** The choices that fit: an answer must be one of them as it is shown, so none is cut. */
-function choicesOf(choices: readonly string[], room: number): readonly string[] | undefined {
+/** The choices that fit. No choice is cut, because an answer must be a choice as it is shown. */
+function choicesOf(choices: readonly string[], bytes: number): readonly string[] | undefined {
   const shown: string[] = [];
-  let left = room;
+  let left = bytes;
   for (const choice of choices.map(visible)) {
     left -= bytesOf(choice) + 1;
     if (left < 0) break;

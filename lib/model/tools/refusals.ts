@@ -1,15 +1,17 @@
-// Refusals: what a model is told when a tool does not do what it asked for: what happened, and what to do next (§9).
+// Refusals: turns an error of a tool call into a result for the model: what happened, and what to do next (§9).
 //
-// The one place where errors become words for a model. What is no answer to it, its own stop and the end of the manager, stays an error.
+// A stop of the calling task, a closed manager, and a store that is locked or damaged are rethrown: they are no
+// results.
 
 import { type AnyErrandError, isErrandError, issuesInWords } from "../../core/task/errors.js";
 import { thrownInWords } from "../../core/task/failure.js";
 import { quoted } from "../prompt/escape.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
-import { cut, fitted, type Result } from "./fit-to-bytes.js";
+import { cut, fitToBytes, type Result } from "./fit-to-bytes.js";
 
-/** Said by a tool of ours, in a model's words already. */
-export class Refused extends Error {
+/** A refusal that a tool makes itself, with texts for a model. */
+export class ToolRefusal extends Error {
+  /** The next step for the model. */
   readonly hint: string;
 
   constructor(error: string, hint: string) {
@@ -18,41 +20,41 @@ export class Refused extends Error {
   }
 }
 
-/** `{ error, hint }`. Throws what is to be thrown. */
+/** The result `{ error, hint }` for a model. Rethrows an error that is no result. */
 export function refusalFor(error: unknown, tools: ToolSet, maxBytes: number): Result {
-  const { said, hint } = wordsFor(error, tools);
-  return fitted(maxBytes, (room) => ({
-    error: cut(said, room * ERRORS_SHARE) ?? "",
-    hint: cut(hint, room * (1 - ERRORS_SHARE)) ?? "",
+  const { text, hint } = describeRefusal(error, tools);
+  return fitToBytes(maxBytes, (bytes) => ({
+    error: cut(text, bytes * ERRORS_SHARE) ?? "",
+    hint: cut(hint, bytes * (1 - ERRORS_SHARE)) ?? "",
   }));
 }
 const ERRORS_SHARE = 0.6;
 
-function wordsFor(error: unknown, tools: ToolSet): { readonly said: string; readonly hint: string } {
-  if (error instanceof Refused) return { said: error.message, hint: error.hint };
+function describeRefusal(error: unknown, tools: ToolSet): { readonly text: string; readonly hint: string } {
+  if (error instanceof ToolRefusal) return { text: error.message, hint: error.hint };
   if (!isErrandError(error)) {
-    // Of a kind's schema, of an option: whatever it is, it was the input that led there.
-    const said = thrownInWords(error);
-    return { said, hint: "Nothing was done. Correct the input and call again" };
+    // A schema of a kind, or a check of an option, threw it: the input was the reason.
+    const text = thrownInWords(error);
+    return { text, hint: "Nothing was done. Correct the input and call again" };
   }
   const hints = hintsFor(error);
   if (hints === undefined) throw error;
-  return { said: saidBy(error), hint: advice(tools, ...hints) };
+  return { text: describeError(error), hint: advice(tools, ...hints) };
 }
 
 const MOST_OF_NAME = 60;
 
-/** Its message, unless that is for who wrote the program. */
-function saidBy(error: AnyErrandError): string {
+/** The message of the error, or a text for a model where the message is for the author of the program. */
+function describeError(error: AnyErrandError): string {
   if (error.code === "QUEUE_FULL") return `${error.maxQueued} tasks are in line already`;
   if (error.code === "ID_CONFLICT") return "Another task has this id";
-  // The task that has it may be unknown to the model.
+  // The text does not name the other task, which may be unknown to the model.
   if (error.code === "NAME_TAKEN") return `A living task has the name ${quoted(error.taskName, MOST_OF_NAME)} already`;
   if (error.code !== "INVALID_INPUT") return error.message;
   return `It does not fit: ${issuesInWords(error.issues)}`;
 }
 
-/** Advice on what to do next, the best first: the last names no tool. `undefined`: the error is no answer to a model. */
+/** Advice on the next step, best first; the last text names no tool. `undefined`: the error is rethrown. */
 function hintsFor(error: AnyErrandError): readonly string[] | undefined {
   switch (error.code) {
     case "LIMIT_EXCEEDED":
@@ -98,7 +100,7 @@ function hintsFor(error: AnyErrandError): readonly string[] | undefined {
     case "EVENTS_COMPACTED":
     case "OUTPUT_LOST":
       return ["get_task shows how it stands", "Do without it"];
-    // One's own stop, and the end of everything.
+    // The caller is stopped, or the manager cannot continue.
     case "TASK_CANCELLED":
     case "MANAGER_CLOSED":
     case "STORE_LOCKED":

@@ -1,6 +1,6 @@
-// Tools: the six tools by which a model has work done in the background (§9).
+// Session tools: the six tools that let a model run work in the background (§9).
 //
-// Puts them together as options say. Each is a file of `tools/`; what is the same for all of them is in `tools/tool.ts`.
+// Checks the options and makes the chosen tools. Each tool has a file of its own, and `tool.ts` has their common part.
 
 import type { Core } from "../../core/core.js";
 import type { AnyTaskKind } from "../../core/kinds/kind.js";
@@ -12,34 +12,42 @@ import { takeRetry } from "../../core/task/retry.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../../core/values/checks.js";
 import { type TaskToolName, TOOL_NAMES } from "../prompt/tool-names.js";
 import { awaitTasks } from "./await-tasks.js";
-import { hostFor, type Loop } from "./caller.js";
+import { type CallingLoop, callerFor } from "./caller.js";
 import { cancelTask } from "./cancel-task.js";
 import { getTask } from "./get-task.js";
-import { giveTools } from "./known-tools.js";
+import { addKnownTools } from "./known-tools.js";
 import { listTasks } from "./list-tasks.js";
 import { messageTask } from "./message-task.js";
 import { spawnTask } from "./spawn-task.js";
 import type { Setting, TaskTool } from "./tool.js";
 
+/** The options of `tools()`. */
 export interface ToolOptions {
   /**
-   * Which kinds a model may start and see; default all that the manager has, and tasks of plain functions. To a model that is given some kinds, a
-   * task of another kind is unknown: it is not listed, counted, read, waited for, messaged or cancelled, unless it is below a task that is
-   * cancelled. With none there is no `spawn_task`. `UnknownKindError`: the manager has none of that name.
+   * The kinds that the model may start and see. Default: all kinds of the manager, and tasks of plain functions. With
+   * this option a task of another kind is unknown to the model: the tools do not list, count, read, await, message or
+   * cancel it. A cancel of a task above it still stops it. An empty list leaves `spawn_task` out. `UnknownKindError`:
+   * the manager has no kind of that name.
    */
   kinds?: readonly (string | AnyTaskKind)[] | undefined;
   /**
-   * Which tools; default all six. They come in one order, whatever the order here, so that a prompt stays the same. Their descriptions and
-   * results name no other tool.
+   * The names of the tools to make; default all six. The order of the tools is always the same, so that a prompt stays
+   * the same. Their descriptions and results name no other tool.
    */
   only?: readonly TaskToolName[] | undefined;
-  /** Options of every task that `spawn_task` starts, besides those that the model gives: `wake` (default `onActivity`: its questions wake the loop too), a budget, limits, a lane. */
+  /**
+   * Spawn options of every task that `spawn_task` starts, such as a budget, limits or a lane. `wake` is `onActivity` by
+   * default here: messages, questions and custom events of the task wake the loop too.
+   */
   spawn?: ToolSpawnOptions | undefined;
-  /** Bytes of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer one is cut and says how to read on. */
+  /**
+   * The most bytes of one result, as JSON in UTF-8: an integer ≥ 512, default 2 048. A longer result is cut and says
+   * how to read on.
+   */
   maxResultBytes?: number | undefined;
 }
 
-/** What the model, and its call, do not say themselves. */
+/** The spawn options that a program may set for `spawn_task`: all those that the model or its call does not set. */
 export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
 
 const SPAWN_OPTIONS = [
@@ -48,15 +56,15 @@ const SPAWN_OPTIONS = [
   ...(["graceMs", "retry", "budget", "weight", "tags", "metadata"] as const),
 ] satisfies readonly (keyof ToolSpawnOptions)[];
 const DEFAULT_BYTES = 2_048;
-/** Ids, a status and what to do next always fit. */
+/** The smallest limit: ids, a status and the next step fit in it. */
 const LEAST_BYTES = 512;
 
-/** `loopOf` is asked at each call: inside a task of a named session the loop is that task's. */
-export function sessionTools(loopOf: () => Loop, options: ToolOptions = {}): readonly TaskTool[] {
+/** Makes the tools. Each call of a tool asks `loopOf`: inside a task of a named session it is the loop of that task. */
+export function sessionTools(loopOf: () => CallingLoop, options: ToolOptions = {}): readonly TaskTool[] {
   checkOptions("tools", options, "kinds", "only", "spawn", "maxResultBytes");
   const { only = TOOL_NAMES, spawn = {}, maxResultBytes = DEFAULT_BYTES } = options;
   checkOptions("tools.spawn", spawn, ...SPAWN_OPTIONS);
-  // What is wrong with them is the program's affair, and not the model's.
+  // Bad options are an error of the program, so they throw here and not in a tool call.
   checkOneOf("spawn.wake", spawn.wake, ["silent", "onTerminal", "onActivity"]);
   takeBudget(spawn.budget);
   takeRetry(spawn.retry);
@@ -71,18 +79,19 @@ export function sessionTools(loopOf: () => Loop, options: ToolOptions = {}): rea
   const kinds = kindsOf(core, options.kinds);
   const named = TOOL_NAMES.filter((name) => only.includes(name) && (name !== "spawn_task" || kinds.length > 0));
   const tools = new Set(named);
-  giveTools(core, owner, tools);
+  addKnownTools(core, owner, tools);
   const offered = options.kinds === undefined ? undefined : new Set(kinds.map(({ name }) => name));
-  const setting = { hostOf: () => hostFor(loopOf(), tools, offered), tools, maxBytes: maxResultBytes };
+  const setting = { callerOf: () => callerFor(loopOf(), tools, offered), tools, maxBytes: maxResultBytes };
   return Object.freeze(named.map((name) => toolNamed(name, setting, { kinds, spawn })));
 }
 
-interface Starting {
+/** The parts of `spawn_task`. */
+interface SpawnParts {
   readonly kinds: readonly KindParts[];
   readonly spawn: ToolSpawnOptions;
 }
 
-function toolNamed(name: TaskToolName, setting: Setting, { kinds, spawn }: Starting): TaskTool {
+function toolNamed(name: TaskToolName, setting: Setting, { kinds, spawn }: SpawnParts): TaskTool {
   switch (name) {
     case "spawn_task":
       return spawnTask(kinds, spawn, setting);

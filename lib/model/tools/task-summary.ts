@@ -1,7 +1,8 @@
-// Task facts: what tools tell of a task: in brief, and how it ended.
+// Task summary: the fields of a tool result that describe one task: its state in brief, and how it ended.
 //
-// Its words are only ever inside the strings of a result, which JSON keeps apart: they need no quotes. What nobody sees of them is left out
-// (§12), and they are cut to the room there is. A long result is paged as it is seen, so that the places in it are those that a model counts.
+// Texts of a task are in JSON strings here, so they need no quotes. They are shown without invisible characters and are
+// cut to the bytes that are left (§12). A long result is paged by its visible characters, which are those that a model
+// counts.
 
 import type { Task } from "../../core/live/task.js";
 import { failureInWords } from "../../core/task/failure.js";
@@ -10,75 +11,76 @@ import type { Output } from "../../core/task/state.js";
 import type { Json } from "../../core/values/json.js";
 import { isInside } from "../../core/values/safe-read.js";
 import { escaped } from "../prompt/escape.js";
-import { progressInWords, standingInWords } from "../prompt/task-line.js";
+import { describeProgress, describeState } from "../prompt/task-line.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 import { visibleJson } from "../prompt/visible.js";
-import type { Host } from "./caller.js";
-import { bytesOf, cut, headOf, present, type Result } from "./fit-to-bytes.js";
+import type { Caller } from "./caller.js";
+import { bytesOf, cut, definedFields, headOf, type Result } from "./fit-to-bytes.js";
 
 const MOST_OF_ID = 96;
 const MOST_OF_NAME = 60;
 
-/** The form that a result has. */
+/** The id of a task as a tool result shows it. */
 export function idOf({ id }: { readonly id: string }): string {
   return cut(id, MOST_OF_ID) ?? "";
 }
 
-/** The form that a result has. */
-export function nameOf({ traits: { name } }: Task, room = MOST_OF_NAME): string | undefined {
-  return name === undefined ? undefined : cut(name, Math.min(room, MOST_OF_NAME));
+/** The name of a task as a tool result shows it; `undefined` without a name. */
+export function nameOf({ traits: { name } }: Task, bytes = MOST_OF_NAME): string | undefined {
+  return name === undefined ? undefined : cut(name, Math.min(bytes, MOST_OF_NAME));
 }
 
-/** Words beside a task: what it asks, unless the result has that `apart`. */
-type Telling = "questions" | "questions apart";
+/** Whether the detail of a task contains its questions, or the result shows them in fields of their own. */
+type QuestionPlace = "questions" | "questions apart";
 
-/** The task and how it stands: a few fields, of which only the id and the status are always there; a title where there is no name. */
-export function inBrief(host: Host, task: Task, telling: Telling, room: number): Result {
+/** The state of a task in a few fields. The id and the status are always present; the title only without a name. */
+export function summaryOf(caller: Caller, task: Task, place: QuestionPlace, bytes: number): Result {
   const { state, traits, parent } = task;
   const { progress } = state.details;
-  const most = Math.min(room, MOST_OF_NAME);
-  const { requests, registry } = host.core;
+  const most = Math.min(bytes, MOST_OF_NAME);
+  const { requests, registry } = caller.core;
   const knows = (id: string): boolean => {
     const other = registry.byId(id);
-    return other !== undefined && host.owns(other);
+    return other !== undefined && caller.owns(other);
   };
-  const get = (id: string) => (telling === "questions" ? requests.get(id) : undefined);
-  const standing = task.isOver ? state.status : standingInWords(task, { get, knows });
-  return present({
+  const get = (id: string) => (place === "questions" ? requests.get(id) : undefined);
+  const detail = task.isOver ? state.status : describeState(task, { get, knows });
+  return definedFields({
     task_id: idOf(task),
     kind: traits.kind === undefined ? undefined : cut(traits.kind, most),
-    name: nameOf(task, room),
+    name: nameOf(task, bytes),
     title: traits.name === undefined ? titleOf(task, most) : undefined,
     status: state.status,
-    detail: standing === state.status ? undefined : cut(standing, room),
-    progress: progress === undefined || task.isOver ? undefined : cut(progressInWords(progress, escaped), room),
+    detail: detail === state.status ? undefined : cut(detail, bytes),
+    progress: progress === undefined || task.isOver ? undefined : cut(describeProgress(progress, escaped), bytes),
     attempt: state.attempt > 1 ? state.attempt : undefined,
-    under: parent === undefined || room < MOST_OF_ID || !host.owns(parent) ? undefined : idOf(parent),
+    under: parent === undefined || bytes < MOST_OF_ID || !caller.owns(parent) ? undefined : idOf(parent),
   });
 }
-export function titleOf({ state }: Task, room: number): string | undefined {
+/** The title of a task; `undefined` without a title. */
+export function titleOf({ state }: Task, bytes: number): string | undefined {
   const { title } = state.details;
-  return title === undefined ? undefined : cut(title, room);
+  return title === undefined ? undefined : cut(title, bytes);
 }
 
 /**
- * How a task that is over ended: its result as it is, or the beginning of it and how to read on. Nothing of one that lives.
- * `failure` is a task's; `error` is always a refusal of the tool.
+ * The end of a task: its result, or the beginning of the result and how to read on; no fields while the task lives.
+ * `failure` is the failure of a task, and `error` is always a refusal of the tool.
  */
-export function endReader(host: Host, task: Task): (room: number) => Result {
+export function endReader(caller: Caller, task: Task): (bytes: number) => Result {
   const { outcome, output } = task.state;
   if (!task.isOver || outcome === undefined) return () => ({});
   const abandoned = "abandoned" in outcome ? { abandoned: true } : {};
   switch (outcome.status) {
     case "succeeded":
-      return resultReader(host.tools, output);
+      return resultReader(caller.tools, output);
     case "failed": {
       const { code } = outcome.error;
       const message = failureInWords(outcome.error);
-      return (room) => ({ failure: present({ code, message: cut(message, room) }), ...abandoned });
+      return (bytes) => ({ failure: definedFields({ code, message: cut(message, bytes) }), ...abandoned });
     }
     case "cancelled":
-      return (room) => present({ reason: cut(outcome.reason, room), ...abandoned });
+      return (bytes) => definedFields({ reason: cut(outcome.reason, bytes), ...abandoned });
     case "interrupted":
       return () => ({ reason: outcome.reason, ...abandoned });
     default:
@@ -86,44 +88,45 @@ export function endReader(host: Host, task: Task): (room: number) => Result {
   }
 }
 
-function resultReader(tools: ToolSet, output: Output | undefined): (room: number) => Result {
+function resultReader(tools: ToolSet, output: Output | undefined): (bytes: number) => Result {
   if (output === undefined) return () => ({});
   if ("outputOmitted" in output)
-    return (room) => present({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, room) });
+    return (bytes) =>
+      definedFields({ result_omitted: cut(`only the program can read it: ${output.outputOmitted}`, bytes) });
   if ("outputLost" in output) {
     const lost = `${lostInWords(output.outputLost)}. The work was done; start it again only if its result is needed`;
-    return (room) => present({ result_omitted: cut(lost, room) });
+    return (bytes) => definedFields({ result_omitted: cut(lost, bytes) });
   }
   const seen = visibleJson(output.output);
   const text = textOf(seen);
-  return (room) => {
-    const isWhole = text.length <= room && bytesOf(seen) <= room;
-    return isWhole ? { result: seen } : pageOf(tools, text, 0, room);
+  return (bytes) => {
+    const isWhole = text.length <= bytes && bytesOf(seen) <= bytes;
+    return isWhole ? { result: seen } : pageOf(tools, text, 0, bytes);
   };
 }
 
-/** Of a `succeeded` task. */
+/** The result of a `succeeded` task as text; `undefined` when there is none to read. */
 export function resultTextOf({ state: { output } }: Task): string | undefined {
   return output === undefined || !("output" in output) ? undefined : textOf(visibleJson(output.output));
 }
 
-/** What is paged: a text as it is, anything else as JSON. */
+/** The text of a result: a string unchanged, and any other value as JSON. */
 function textOf(output: Json): string {
   return typeof output === "string" ? output : JSON.stringify(output);
 }
 
-/** From the character `after` on. */
-export function pageOf(tools: ToolSet, text: string, after: number, room: number): Result {
+/** One page of a result, from the character `after` on. */
+export function pageOf(tools: ToolSet, text: string, after: number, bytes: number): Result {
   const from = Math.min(isInside(text, after) ? after - 1 : after, text.length);
-  const page = headOf(text.slice(from, from + room), room);
+  const page = headOf(text.slice(from, from + bytes), bytes);
   const next = from + page.length;
   return {
     result_text: page,
     result_chars: text.length,
-    ...(next < text.length ? { result_more: moreInWords(tools, next, text.length - next) } : {}),
+    ...(next < text.length ? { result_more: describeMore(tools, next, text.length - next) } : {}),
   };
 }
 
-function moreInWords(tools: ToolSet, next: number, left: number): string {
+function describeMore(tools: ToolSet, next: number, left: number): string {
   return advice(tools, `get_task with result_after ${next}`, `${left} characters more`);
 }

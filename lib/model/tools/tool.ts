@@ -1,6 +1,6 @@
-// Tool: one of the six, as a client takes it, and what is the same for all of them.
+// Tool: the form of a tool for clients, and the common part of the six tools.
 //
-// Checks the input, says for whom it acts, turns a refusal into a result, and gives nothing before it is stored (D1).
+// Checks the input, finds the calling loop, turns a refusal into a result, and returns a result once it is stored (D1).
 
 import { isErrandError, ManagerClosedError } from "../../core/task/errors.js";
 import { throwIfAborted } from "../../core/values/abort-signal.js";
@@ -9,37 +9,50 @@ import type { Json } from "../../core/values/json.js";
 import type { WaitOptions } from "../../core/waits/waits.js";
 import type { TaskToolName, ToolSet } from "../prompt/tool-names.js";
 import { visible, visibleJson } from "../prompt/visible.js";
-import type { Host } from "./caller.js";
+import type { Caller } from "./caller.js";
 import type { Result } from "./fit-to-bytes.js";
-import { Refused, refusalFor } from "./refusals.js";
-import { type Fields, type Taken, type ToolInputSchema, toolInput } from "./tool-schema.js";
+import { refusalFor, ToolRefusal } from "./refusals.js";
+import { type Fields, type FieldValues, type ToolInputSchema, toolInput } from "./tool-schema.js";
 
-/** What a client knows of the call. */
+/** Options of one execution of a tool. */
 export interface TaskToolCall extends WaitOptions {
-  /** The model's tool call: `spawn_task` starts one task for it, however often it is made again. */
+  /** The id of the tool call that the model made: `spawn_task` starts one task for it, however often it is repeated. */
   callId?: string | undefined;
 }
 
-/** A tool for a model, as any client that speaks JSON Schema takes it. */
+/** A tool for a model, for any client that supports JSON Schema. */
 export interface TaskTool {
+  /** The name by which the model calls the tool. */
   readonly name: TaskToolName;
+  /** The description for the model. */
   readonly description: string;
-  /** One `~standard` object that both validates, at once, and gives JSON Schema (`draft-2020-12`, `draft-07`; any other is a `TypeError`). */
+  /**
+   * The input schema. Its `~standard` object validates synchronously and makes JSON Schema (`draft-2020-12` or
+   * `draft-07`; a `TypeError` for any other target).
+   */
   readonly inputSchema: ToolInputSchema;
   /**
-   * Does it, and gives a plain JSON object of at most `maxResultBytes`. Bad input and every refusal are results too: `{ error, hint }`, two texts, of
-   * which `error` says what happened and `hint` what to do next. No other result has an `error`: how a task failed is its `failure`, an object
-   * `{ code, message }`. Every text in it is shown without characters that nobody sees; the record and `result()` keep them. It rejects only when `signal` aborts (with its reason), when the task whose loop calls it is stopped
-   * (`TaskCancelledError`), or when the manager is closed (`ManagerClosedError`). What it started or stopped before stays so.
+   * Executes the tool and resolves with a plain JSON object of at most `maxResultBytes` bytes. Bad input and refusals
+   * are results too: `{ error, hint }`, where `error` says what happened and `hint` what to do next. No other result
+   * has an `error`: the failure of a task is `failure`, an object `{ code, message }`. Texts are shown without
+   * invisible characters; the record and `result()` keep them.
+   *
+   * Rejects only when `signal` aborts (with its reason), when the task of the calling loop is stopped
+   * (`TaskCancelledError`), and when the manager is closed (`ManagerClosedError`). A task that it has started or
+   * stopped before stays started or stopped.
    */
   execute(input: unknown, call?: TaskToolCall): Promise<Json>;
 }
 
-/** What a tool needs besides its input. */
-export interface Calling {
-  readonly host: Host;
+/** The context of one execution, besides the input. */
+export interface Execution {
+  /** The loop for which the tool acts. */
+  readonly caller: Caller;
+  /** The most bytes of the result. */
   readonly maxBytes: number;
+  /** The id of the model's tool call; `undefined` without one. */
   readonly callId: string | undefined;
+  /** The signal of the client; `undefined` without one. */
   readonly signal: AbortSignal | undefined;
 }
 
@@ -47,28 +60,30 @@ interface ToolParts<F extends Fields> {
   readonly name: TaskToolName;
   readonly description: string;
   readonly fields: F;
-  /** The tool changes nothing: while the store accepts no writes it answers all the same (D1). */
+  /** The tool changes nothing, so it returns its result even while the store accepts no writes (D1). */
   readonly isRead?: boolean | undefined;
-  readonly run: (input: Taken<F>, calling: Calling) => Result | Promise<Result>;
+  readonly run: (input: FieldValues<F>, execution: Execution) => Result | Promise<Result>;
 }
 
 /** The parts that the tools of one set have in common. */
 export interface Setting {
-  /** Asked at each call: inside a task of a named session the loop is that task's. */
-  readonly hostOf: () => Host;
+  /** The calling loop of one execution: inside a task of a named session it is the loop of that task. */
+  readonly callerOf: () => Caller;
+  /** The tools of the set. */
   readonly tools: ToolSet;
   /** The most bytes of one result. */
   readonly maxBytes: number;
 }
 
-export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools, maxBytes }: Setting): TaskTool {
+/** Makes a tool from its parts. */
+export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tools, maxBytes }: Setting): TaskTool {
   const { name, description, fields, isRead = false, run } = parts;
   const input = toolInput(fields);
-  const answer = async (given: unknown, calling: Calling): Promise<Result> => {
-    const taken = input.take(given);
-    if (taken.issues === undefined) return run(taken.value, calling);
-    throw new Refused(
-      `Bad input: ${taken.issues.map(({ message }) => message).join("; ")}`,
+  const answer = async (given: unknown, execution: Execution): Promise<Result> => {
+    const checked = input.check(given);
+    if (checked.issues === undefined) return run(checked.value, execution);
+    throw new ToolRefusal(
+      `Bad input: ${checked.issues.map(({ message }) => message).join("; ")}`,
       "Nothing was done. Correct the input and call again",
     );
   };
@@ -80,26 +95,28 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools,
       const { callId, signal } = call;
       checkSignal("signal", signal);
       throwIfAborted(signal);
-      const host = hostOf();
-      const { core } = host;
+      const caller = callerOf();
+      const { core } = caller;
       if (core.isClosed) throw new ManagerClosedError(`${name} does nothing any more`);
-      const calling = { host, maxBytes, callId: callId === "" ? undefined : callId, signal };
+      const execution = { caller, maxBytes, callId: callId === "" ? undefined : callId, signal };
       let result: Result;
-      // A read and a refusal change nothing: while the store accepts no writes they are given as they are.
+      // A read and a refusal change nothing, so they are returned even while the store accepts no writes (D1).
       let isChange = !isRead;
       try {
-        result = await answer(given, calling);
+        result = await answer(given, execution);
       } catch (error) {
         if (signal?.aborted) throw error;
         isChange = false;
         result = refusalFor(error, tools, maxBytes);
-        // It tells of nothing that is decided, and of the store that would be waited for.
-        if (isErrandError(error, "STORE_UNAVAILABLE") || error instanceof Unstored) return visibleJson(result);
+        // The refusal reports no decided fact, and its subject is the store that a wait would need.
+        if (isErrandError(error, "STORE_UNAVAILABLE") || error instanceof UnstoredRefusal) return visibleJson(result);
       }
-      // §12: the one way out to a model, whichever tool it is.
+      // Every result of every tool passes here, so no invisible text reaches a model (§12).
       const shown = visibleJson(result);
       const late = () => ({
-        value: isChange ? visibleJson(refusalFor(new Unstored(core.committer?.failure), tools, maxBytes)) : shown,
+        value: isChange
+          ? visibleJson(refusalFor(new UnstoredRefusal(core.committer?.failure), tools, maxBytes))
+          : shown,
       });
       const limit = { ms: storeMs(core), late };
       return core.waits.answer(undefined, () => shown, { needs: core.loop.seq, signal, limit });
@@ -107,14 +124,14 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { hostOf, tools,
   });
 }
 
-/** How long a tool waits for the store, which may have stopped answering: not at all for one that fails (D1). */
-export function storeMs({ committer }: Host["core"]): number {
+/** Milliseconds that a tool waits for the store; 0 when the store has failed (D1). */
+export function storeMs({ committer }: Caller["core"]): number {
   return committer?.failure === undefined ? STORE_MS : 0;
 }
 const STORE_MS = 5_000;
 
-/** The effect of the call is decided, and the store does not take it. */
-export class Unstored extends Refused {
+/** The refusal of a call whose effect is decided but not stored. */
+export class UnstoredRefusal extends ToolRefusal {
   constructor(failure: Error | undefined) {
     super(
       `The store accepts no writes now: ${failure === undefined ? `it has not answered for ${STORE_MS} ms` : failure.message}`,

@@ -1,6 +1,7 @@
-// Steer: a message for the task whose loop waits in a tool ends that wait early: somebody wants it to look up.
+// Wait or message: a message for the task whose loop waits in a tool ends that wait early.
 //
-// The message stays where the loop reads it. Of each the loop is told once, or one that reads none could never wait again.
+// Owns the number of messages that each task's loop knows of. The message stays unread in the mailbox. Each message
+// ends a wait once, because otherwise a loop that reads no messages could never wait again.
 
 import { mailboxOf } from "../../core/inbox/messages.js";
 import type { Mailbox } from "../../core/live/mailbox.js";
@@ -8,45 +9,47 @@ import type { Task } from "../../core/live/task.js";
 import type { AwaitOptions } from "../../core/outcomes/await-tasks.js";
 import { follow, reasonOf } from "../../core/values/abort-signal.js";
 import { waiterOf } from "../../core/waits/ambient.js";
-import { type Host, wait } from "./caller.js";
+import { type Caller, wait } from "./caller.js";
 
-type Waited = Awaited<ReturnType<typeof wait>>;
+type WaitResult = Awaited<ReturnType<typeof wait>>;
 
-/** As `wait`; `"message"` when there is a message that the loop has not read and was not told of. */
-export async function waitUnlessSteered(
-  host: Host,
+/**
+ * Waits like `wait`. Resolves with `"message"` when the task of the loop has an unread message that ended no wait yet.
+ */
+export async function waitOrMessage(
+  caller: Caller,
   tasks: readonly Task[],
   options: AwaitOptions,
-): Promise<Waited | "message"> {
+): Promise<WaitResult | "message"> {
   const { signal } = options;
-  const steered = waiterOf(host.context)?.task;
-  if (steered === undefined || signal?.aborted) return wait(host, tasks, options);
-  const mailbox = mailboxOf(steered);
-  if (mailbox.hasUnread && isNews(steered, mailbox)) return "message";
+  const task = waiterOf(caller.context)?.task;
+  if (task === undefined || signal?.aborted) return wait(caller, tasks, options);
+  const mailbox = mailboxOf(task);
+  if (mailbox.hasUnread && takeNews(task, mailbox)) return "message";
   const stop = new AbortController();
   const unfollow = signal === undefined ? undefined : follow(signal, () => stop.abort(reasonOf(signal)));
-  const lookout = { resolve: () => stop.abort(STEERED) };
+  const lookout = { resolve: () => stop.abort(MESSAGE_CAME) };
   mailbox.lookouts.add(lookout);
   try {
-    return await wait(host, tasks, { ...options, signal: stop.signal });
+    return await wait(caller, tasks, { ...options, signal: stop.signal });
   } catch (error) {
-    if (error !== STEERED) throw error;
-    isNews(steered, mailbox);
+    if (error !== MESSAGE_CAME) throw error;
+    takeNews(task, mailbox);
     return "message";
   } finally {
     mailbox.lookouts.delete(lookout);
     unfollow?.();
   }
 }
-const STEERED = Symbol("steered");
+const MESSAGE_CAME = Symbol("message came");
 
-/** How many inbound messages there were when the loop was told last. */
-const told = new WeakMap<Task, number>();
+/** The number of inbound messages when a message last ended a wait of the task's loop. */
+const reported = new WeakMap<Task, number>();
 
-/** Whether there are more than it was told of; from now on it was. */
-function isNews(task: Task, mailbox: Mailbox): boolean {
+/** Whether messages have arrived that ended no wait. Marks them as reported. */
+function takeNews(task: Task, mailbox: Mailbox): boolean {
   const { inbound } = mailbox;
-  const isMore = inbound > (told.get(task) ?? 0);
-  told.set(task, inbound);
+  const isMore = inbound > (reported.get(task) ?? 0);
+  reported.set(task, inbound);
   return isMore;
 }
