@@ -1,6 +1,6 @@
 // Report: what a function, or the poll of a remote, says of its task, as it is taken: progress, usage, links.
 //
-// Each is checked whole before anything is written, so that a misspelt field is refused by name and replaces nothing (DESIGN §12).
+// Each is checked whole before anything is written, so that a misspelt field is refused by name and replaces nothing (§12).
 
 import type { LinksInput, Progress, TaskLinks, UsageReport } from "../core/task/record.js";
 import { checkFields, checkFinite, checkTags, checkText, checkType } from "../core/values/checks.js";

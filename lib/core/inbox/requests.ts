@@ -1,4 +1,4 @@
-// Inbox: the questions tasks ask and the answers people give (DESIGN §7).
+// Inbox: the questions tasks ask and the answers people give (§7).
 //
 // Owns every request and who waits for its answer. A request is stored before anyone sees it (A1); an answer is checked before its
 // command (A2) and the first one wins; a request is withdrawn with its attempt, unless it has a key (A3). A pending question holds

@@ -1,4 +1,4 @@
-// awaitTasks: waiting for tasks to end (DESIGN §6).
+// awaitTasks: waiting for tasks to end (§6).
 //
 // Two forms of one thing: a group of tasks with a count (`awaitTasks`), and one task (`result`, `outcome`, `cancel`). State is read,
 // then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is refused before it
