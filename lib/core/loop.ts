@@ -1,6 +1,6 @@
 // Loop: the only writer of a task's state.
 //
-// One way for data (DESIGN §2): a command is decided and its facts evolve the state inside the call, wherever it is made; what
+// One way for data (§2): a command is decided and its facts evolve the state inside the call, wherever it is made; what
 // the outside then sees (events, settled waits, a function that starts) queues here and is delivered in one order, in a
 // microtask, never inside the call. Each fact has a `seq`; the event of a fact is made only when somebody will read it.
 // With a store, what is delivered waits until the facts it tells of are stored (D1); what only stops waits for nothing.

@@ -1,4 +1,4 @@
-// The rules of DESIGN §1–§5 as a table: what each command comes to in each state, and the laws over all of it.
+// The rules of §1–§5 as a table: what each command comes to in each state, and the laws over all of it.
 //
 // How a task ended has a file of its own, outcome.test.ts; what the facts make of it over a whole life, evolve.test.ts.
 

@@ -78,7 +78,7 @@ function holds(law: (step: Step) => void): void {
   );
 }
 
-/** DESIGN §1, "leaves to". */
+/** §1, "leaves to". */
 const LEAVES_TO: { readonly [S in TaskStatus]: readonly TaskStatus[] } = {
   queued: ["running", "succeeded", "failed", "cancelled", "interrupted"],
   running: ["blocked", "queued", "succeeded", "failed", "cancelled", "interrupted"],

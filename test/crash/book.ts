@@ -1,7 +1,7 @@
 // Book: what is true of a directory, by all that was read from its journal or told from it, over the lives of many processes.
 //
 // Takes every event once, in order, and holds each against the laws of a journal; keeps no more of an event than what must hold later. It is
-// written against DESIGN, not against lib/: a fault in `evolve` or in a snapshot shows as a difference from it.
+// written against RULES.md, not against lib/: a fault in `evolve` or in a snapshot shows as a difference from it.
 
 import type { Artifact, InboxRequest, Json, Message, Progress, TaskEvent, TaskRecord, TaskStatus, Usage } from "errand";
 import { KINDS, RETENTION } from "./setting.js";

@@ -78,14 +78,14 @@ export interface Span {
 
 /** What stands between backticks outside of blocks and comments. */
 export function spansOf(markdown: string): readonly Span[] {
-  const prose = withoutBlocks(markdown);
+  const prose = proseOf(markdown);
   return [...prose.matchAll(/(?<!`)(`+)(?!`)((?:(?!\n\s*\n)[\s\S])+?)(?<!`)\1(?!`)/gu)].map(
     ({ index, 2: code = "" }) => ({ code: code.trim(), line: prose.slice(0, index).split("\n").length }),
   );
 }
 
 /** The text with its blocks and comments blanked, so that each line keeps its number. */
-function withoutBlocks(markdown: string): string {
+export function proseOf(markdown: string): string {
   const lines = markdown.split("\n");
   for (const { line, code } of blocksOf(markdown)) {
     const length = code.split("\n").length - 1;
@@ -127,7 +127,7 @@ export function namesOf({ code }: Span): readonly string[] {
 
 /** Where the text's links and images lead that lead nowhere outside. */
 export function linksOf(markdown: string): readonly string[] {
-  const prose = withoutBlocks(markdown).replace(/`[^`\n]*`/gu, "");
+  const prose = proseOf(markdown).replace(/`[^`\n]*`/gu, "");
   return [...prose.matchAll(/\]\(\s*<?([^)\s>]+)/gu), ...prose.matchAll(/^\s*\[[^\]]+\]:\s*(\S+)/gmu)]
     .map(([, target = ""]) => target)
     .filter((target) => !/^[a-z]+:/iu.test(target) && !target.startsWith("#"))

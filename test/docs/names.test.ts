@@ -8,7 +8,7 @@ import { linksOf, namesOf, pathsOf, spansOf } from "./markdown.js";
 const root = new URL("../../", import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, root), "utf8");
 
-const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"];
+const documents = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "RULES.md"];
 
 /** Names that are somebody else's, each with whose it is. */
 const foreign: Readonly<Record<string, string>> = {

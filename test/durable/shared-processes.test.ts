@@ -1,4 +1,4 @@
-// Two processes on one database, one of them killed with SIGKILL in the middle of its work: the other goes on with it (DESIGN §11, last line).
+// Two processes on one database, one of them killed with SIGKILL in the middle of its work: the other goes on with it (§11, D9).
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

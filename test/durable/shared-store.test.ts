@@ -1,4 +1,4 @@
-// Two managers on one database (DESIGN §11, last line): each with a journal of its own, leased. What one leaves, the other goes on with.
+// Two managers on one database (§11, D9): each with a journal of its own, leased. What one leaves, the other goes on with.
 //
 // A manager whose clock stands still gives no more signs of life: to the other it is dead, though it can still write, and finds out.
 

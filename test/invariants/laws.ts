@@ -1,4 +1,4 @@
-// Laws: the rules of DESIGN that hold at every event, and whenever everything is quiet; each a small function named by its number.
+// Laws: the rules of RULES.md that hold at every event, and whenever everything is quiet; each a small function named by its number.
 //
 // They look at what anybody can see (events, records, stats, the inbox) and at no model. A law gives the words of its breach.
 

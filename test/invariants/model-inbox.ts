@@ -1,4 +1,4 @@
-// Model inbox: questions and messages: who asks, who receives, and what each is given (DESIGN §7, §8).
+// Model inbox: questions and messages: who asks, who receives, and what each is given (§7, §8).
 //
 // A1, A3 and A4 are kept here, and that a request ends with the function that asked (S4).
 

@@ -1,4 +1,4 @@
-// Model life: how the functions of the model start, end and are stopped, and the time that passes (DESIGN §1, §4, §5).
+// Model life: how the functions of the model start, end and are stopped, and the time that passes (§1, §4, §5).
 //
 // What a call decides is done in the call; what is delivered after it (starts, aborts, ended waits, functions that settle) stands in
 // queues that `rest` empties. Knows of waits only that there are some: `model-waits.ts` says what they are.

@@ -1,4 +1,4 @@
-// Model tasks: waiting for tasks to end: all at once, or one by one (DESIGN §6).
+// Model tasks: waiting for tasks to end: all at once, or one by one (§6).
 //
 // Whoever ends looks through one plain list of watchers, first come first told. L3 and W1–W4 are kept here.
 

@@ -1,6 +1,6 @@
 // Model turn: what runs when: calls at once, deliveries in one queue after them, and the code of functions and listeners in between.
 //
-// DESIGN §2: a call decides and delivers nothing; what follows stands in one FIFO that a microtask drains. Code that hears of a delivery
+// §2: a call decides and delivers nothing; what follows stands in one FIFO that a microtask drains. Code that hears of a delivery
 // runs a microtask later, and what it calls decides at once again.
 
 import type { PlainStep } from "./steps.js";

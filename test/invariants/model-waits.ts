@@ -1,4 +1,4 @@
-// Model waits: how a wait begins, is decided, and is told, and what that means for the slot of whose it is (DESIGN §3).
+// Model waits: how a wait begins, is decided, and is told, and what that means for the slot of whose it is (§3).
 //
 // A wait is begun once, decided once, and told once. L2, C3 and C6 are kept here; what a wait waits for, the files above this one know.
 

@@ -1,4 +1,4 @@
-// Model: what DESIGN §1–§8 says of a program, in lists and loops.
+// Model: what §1–§8 says of a program, in lists and loops.
 //
 // Plays one step at a time, knows no promise and nothing of the core. `play` decides a call, `rest` (model-life.ts) delivers what follows
 // from it. Rules are cited where they are kept.

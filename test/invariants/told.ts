@@ -1,4 +1,4 @@
-// Told: what somebody knows of the tasks who hears nothing but the events (DESIGN §2): they must give the live record.
+// Told: what somebody knows of the tasks who hears nothing but the events (§2): they must give the live record.
 //
 // Takes each event once, in order. What the laws ask of a moment in the past, they ask here, right after its event.
 

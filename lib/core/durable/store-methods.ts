@@ -1,4 +1,4 @@
-// Store methods: what an object must have before it is used as a store (DESIGN §12).
+// Store methods: what an object must have before it is used as a store (§12).
 //
 // Everything that takes a store asks here first, so a store that lacks a method is refused at once, by name, and not when the method is
 // missed. Calls none of them.

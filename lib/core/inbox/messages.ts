@@ -1,4 +1,4 @@
-// Messages: notes to and from a running task (DESIGN §8).
+// Messages: notes to and from a running task (§8).
 //
 // Sending and posting are commands to the loop; receiving is a wait. Who answers a question by message is sent to the inbox: only an
 // answer to the request resumes an asker, and an approval is never answered here (A5).

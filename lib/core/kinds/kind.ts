@@ -1,4 +1,4 @@
-// Kind: a named sort of task (DESIGN §10), so that it can be started by name, and gone on with after a restart.
+// Kind: a named sort of task (§10), so that it can be started by name, and gone on with after a restart.
 //
 // Owns how the parts of a kind (`kind-parts.ts`) become the work of a task. Its types for people are in `define-kind.ts`.
 

@@ -1,4 +1,4 @@
-// Hierarchy: who is whose child (DESIGN §4).
+// Hierarchy: who is whose child (§4).
 //
 // Owns the links between tasks and the counts along them: living children (H1, H4), usage (§8). Walks are iterative, over our own
 // links, so no depth overflows and no signal is chained (C5). The id of a parent never changes.

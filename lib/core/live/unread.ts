@@ -1,4 +1,4 @@
-// Unread: the failures of roots that no caller reads (DESIGN §19).
+// Unread: the failures of roots that no caller reads (§19).
 //
 // Owns the failed tasks that no parent waits for, from their end until a wait, a batch of notices or a tool has given their outcome to a caller.
 // One that is still unread after `UNREAD_MS`, at the close of its manager or at the exit of the process gives one line of the logger. A failure

@@ -1,6 +1,6 @@
 // Replay: the tasks of an earlier process, made anew from what its store kept.
 //
-// A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (DESIGN §2). What
+// A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (§2). What
 // follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
 
 import type { Consequences } from "../consequences.js";

@@ -1,6 +1,6 @@
 // Content: what a message says, as it is taken from its sender, and as an answer.
 //
-// Each part is checked whole: a part that is neither a text nor data, or that has another field, is refused by name (DESIGN §12).
+// Each part is checked whole: a part that is neither a text nor data, or that has another field, is refused by name (§12).
 
 import { checkFields, checkOptions, checkText, show } from "../values/checks.js";
 import { type Json, takeJson } from "../values/json.js";

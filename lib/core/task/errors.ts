@@ -1,4 +1,4 @@
-// Errors: the one closed family (DESIGN §12).
+// Errors: the one closed family (§12).
 //
 // Each has an upper-case `code`; tests and programs look at the code, people read the message, which says what happened,
 // to which task, and what to do. `isErrandError` knows them by brand, so also across two copies of errand.

@@ -1,4 +1,4 @@
-// Status: the seven values a task can have, and the three classes they fall into (DESIGN §1).
+// Status: the seven values a task can have, and the three classes they fall into (§1).
 //
 // Owns the words alone. A code says why something happened; it never becomes a status.
 
@@ -11,7 +11,7 @@ export const TASK_STATUSES = [...ACTIVE, ...WAITING, ...TERMINAL] as const;
 export type ActiveStatus = (typeof ACTIVE)[number];
 /** Has started and holds no slot: `blockedOn` says for what it waits. */
 export type WaitingStatus = (typeof WAITING)[number];
-/** Final (S1): nothing leaves it. */
+/** A status that is final: a task that has ended never gets another one. */
 export type TerminalStatus = (typeof TERMINAL)[number];
 export type TaskStatus = (typeof TASK_STATUSES)[number];
 
@@ -30,7 +30,7 @@ export const FAILURE_CODES = [
 export type FailureCode = (typeof FAILURE_CODES)[number];
 /** Why a task is `interrupted`: its process, or its manager, ended first. */
 export type InterruptReason = "process_lost" | "shutdown";
-/** What stopped a task. The first is kept and decides the outcome (S5). */
+/** Why a task was stopped. errand keeps the first reason, which decides the outcome; later stops change nothing. */
 export type StopReason = "cancel" | "timeout" | "total_timeout" | "stalled" | "budget_exceeded" | "shutdown";
 
 export function isTerminal(status: TaskStatus): status is TerminalStatus {

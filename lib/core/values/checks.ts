@@ -1,4 +1,4 @@
-// Options: what comes in is checked at the door (DESIGN §12).
+// Options: what comes in is checked at the door (§12).
 //
 // Each check names the option, the value and what would be right: a wrong type is a `TypeError`, a number out of range a `RangeError`.
 // Nothing is started before every option has been looked at.

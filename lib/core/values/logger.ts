@@ -1,4 +1,4 @@
-// Logger: the one way to the user's logger (DESIGN §12).
+// Logger: the one way to the user's logger (§12).
 //
 // Owns the port, its check, and the guard around each call: what a logger throws, rejects with, or never settles changes nothing in errand.
 // A line is delivered in a microtask, outside any task, never inside the call that wrote it: a logger may call errand. Lines are delivered once
