@@ -80,6 +80,39 @@ describe("§9 the name of a task", () => {
   });
 });
 
+describe("§9 an address that fits two tasks is refused, and never guessed", () => {
+  test("a name that is the id of another living task of the session is taken", async () => {
+    const { session, call, manager } = agent();
+    session.spawn(untilStopped, { id: "deploy" });
+    await settled();
+    refused(() => session.spawn(untilStopped, { name: "deploy" }), "NAME_TAKEN");
+    // The id of another session is no address here.
+    manager.session("other").spawn(untilStopped, { id: "elsewhere" });
+    const named = session.spawn(untilStopped, { name: "elsewhere" });
+    expect(await call("get_task", { task_id: "elsewhere" })).toMatchObject({ task_id: named.id });
+    await manager.close({ graceMs: 0 });
+  });
+
+  test("an id that came after the name, and names that look alike", async () => {
+    const { session, call, manager } = agent();
+    const named = session.spawn(untilStopped, { name: "deploy" });
+    session.spawn(untilStopped, { id: "deploy" });
+    session.spawn(untilStopped, { name: "w\u200Bk" });
+    const second = session.spawn(untilStopped, { name: "w\u200Ck" });
+    await settled();
+    expect(refusalIn(await call("cancel_task", { task_id: "deploy" }))).toMatch(
+      /^2 tasks have an id or a name .*"deploy"/,
+    );
+    expect(refusalIn(await call("cancel_task", { task_id: "wk" }))).toMatch(/^2 tasks have an id or a name .*"wk"/);
+    expect(await call("cancel_task", { task_id: named.id })).toMatchObject({ status: "cancelled" });
+    expect(await call("cancel_task", { task_id: second.id })).toMatchObject({ status: "cancelled" });
+    // The other has the name alone by now.
+    expect(await call("cancel_task", { task_id: "wk" })).toMatchObject({ status: "cancelled" });
+    expect(await call("cancel_task", { task_id: "deploy" })).toMatchObject({ task_id: "deploy", status: "cancelled" });
+    await manager.close();
+  });
+});
+
 describe("§12 an id that is not plain", () => {
   const ids = [
     "page 1\nof 2",
@@ -109,7 +142,7 @@ describe("§12 an id that is not plain", () => {
     session.spawn(untilStopped, { id: "a\u200B b", name: "one" });
     session.spawn(untilStopped, { id: "a \u200Bb" });
     expect(refusalIn(await call("cancel_task", { task_id: "a b" }))).toMatch(
-      /^2 tasks have ids that are shown as "a b" →/,
+      /^2 tasks have an id or a name that is shown as "a b": /,
     );
     expect(await call("cancel_task", { task_id: "one" })).toMatchObject({ status: "cancelled" });
     // The exact id is never ambiguous.

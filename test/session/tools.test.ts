@@ -122,6 +122,39 @@ describe("§9 a call", () => {
   });
 });
 
+describe("§12 a call names its options", () => {
+  test("another option is a TypeError that names the nearest, and nothing is started", async () => {
+    const { session, manager } = agent();
+    const [spawn] = session.tools();
+    const execute = (call: unknown) => given(spawn).execute(HELLO, call as object);
+    await expect(execute({ callID: "x" })).rejects.toThrow(/did you mean callId/i);
+    await expect(execute({ toolCallId: "x", abortSignal: new AbortController().signal })).rejects.toThrow(TypeError);
+    await expect(execute(null)).rejects.toThrow(/the options of spawn_task must be an object, got null/);
+    await expect(execute({ callId: 7 })).rejects.toThrow(/callId must be a string, got 7/);
+    expect(manager.list()).toEqual([]);
+  });
+
+  test("no definition has a character that nobody sees, or half of one", async () => {
+    const sly = defineKind({
+      name: "sl\u200By",
+      description: "half \uD83D",
+      input: z.object({ text: z.string().describe("tag \u{E0041} half \uD83D") }),
+      run: (_ctx, { text }) => text,
+    });
+    const manager = new TaskManager({ kinds: [sly] });
+    const session = manager.session("chat");
+    for (const tool of session.tools()) {
+      const told = JSON.stringify([tool.description, tool.inputSchema.toJSON()]);
+      expect(told).not.toMatch(/\\ud83d|[\u200B\u{E0041}]/u);
+    }
+    const call = toolsOf(session);
+    expect(await call("spawn_task", { kind: "sly", input: { text: "a" }, wait_ms: 1_000 })).toMatchObject({
+      result: "a",
+    });
+    await manager.close();
+  });
+});
+
 describe("§9 a refusal is a result that says what to do next", () => {
   const full = async (limits: object, spawns: number, kind = HERE) => {
     const { manager, session } = agent({ limits, concurrency: 1 });

@@ -50,8 +50,12 @@ export class Registry {
   /** Names are unique among the living tasks of one session; tasks of no session share one scope. */
   checkName(sessionId: string | undefined, name: string): void {
     if (RESERVED_NAMES.includes(name)) throw new ReservedNameError(name);
-    const holder = this.#names.get(nameKey(sessionId, name));
-    if (holder !== undefined) throw new NameTakenError(name, holder.id);
+    const named = this.#names.get(nameKey(sessionId, name));
+    if (named !== undefined) throw new NameTakenError(name, named.id);
+    // The id of a living task of the session is its address already.
+    const sameId = this.#tasks.get(name);
+    if (sameId !== undefined && !sameId.isOver && sameId.sessionId === sessionId)
+      throw new NameTakenError(name, sameId.id);
   }
 
   add(task: Task): void {

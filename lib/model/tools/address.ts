@@ -1,9 +1,9 @@
 // Address: finds the task that a model means by an id, by the name of a task of its session, or by an id as it was
 // shown.
 //
-// An id takes precedence, then the name of a living task, then the newest task that had the name. A model reads ids
-// shortened and without invisible characters, so it can return only that form. When two ids are shown alike, the
-// address is refused. A task that the model may not see is unknown to it (§9, §12).
+// An address is an id, or the name of a living task, or the newest task that had the name. A model reads both shortened
+// and without invisible characters, so it can return only that form. An address that fits two living tasks, or two ids,
+// is refused and never guessed. A task that the model may not see is unknown to it (§9, §12).
 
 import type { Task } from "../../core/live/task.js";
 import { quoted } from "../prompt/escape.js";
@@ -33,27 +33,38 @@ function taskAt(caller: Caller, given: string): Task | undefined {
   const { core, owner, owns } = caller;
   // A task of the last batch can be read until the next batch, also when its record was evicted (N1).
   const byId = core.registry.byId(given) ?? core.notices.lastBatchOf(owner)?.tasks.get(given);
-  if (byId !== undefined && owns(byId)) return byId;
   const sessionId = typeof owner === "string" ? owner : owner.sessionId;
   const byName = core.registry.byName(sessionId, given);
-  if (byName !== undefined && owns(byName)) return byName;
-  return shownAs(caller, given);
+  const exact = [byId, byName].filter((task) => task !== undefined && owns(task));
+  if (exact.length === 0) return shownAs(caller, given);
+  return theOnly(caller, given, new Set(exact));
 }
 
 /** Finds a task by its shown id or its name. A task that is over keeps its name until another task has it. */
 function shownAs(caller: Caller, given: string): Task | undefined {
-  const byId: Task[] = [];
-  let byName: Task | undefined;
+  const found = new Set<Task | undefined>();
+  let lastNamed: Task | undefined;
   for (const task of tasksOf(caller)) {
-    if (idOf(task) === given || shownId(task.id) === given) byId.push(task);
-    const isNamed = task.traits.name === given || nameOf(task) === given;
-    if (isNamed && (byName === undefined || byName.isOver || !task.isOver)) byName = task;
+    if (idOf(task) === given || shownId(task.id) === given) found.add(task);
+    if (task.traits.name !== given && nameOf(task) !== given) continue;
+    lastNamed = task;
+    if (!task.isOver) found.add(task);
   }
-  const [task, ...others] = byId;
-  if (task === undefined || others.length === 0) return task ?? byName;
+  return theOnly(caller, given, found) ?? lastNamed;
+}
+
+/** The one task that was found. Throws `ToolRefusal` for several: an address is never guessed. */
+function theOnly(caller: Caller, given: string, found: ReadonlySet<Task | undefined>): Task | undefined {
+  const [task] = found;
+  if (found.size < 2) return task;
+  const ids = Array.from(found, (each) => (each === undefined ? "" : describe(each))).join(", ");
   throw new ToolRefusal(
-    `${byId.length} tasks have ids that are shown as ${quoted(given, MOST_SHOWN)}`,
-    advice(caller.tools, "Use the name of one: list_tasks shows those that have a name", "Use the name of one"),
+    `${found.size} tasks have an id or a name that is shown as ${quoted(given, MOST_SHOWN)}: ${ids}`,
+    advice(
+      caller.tools,
+      "Use the id or the name that only one has: list_tasks shows both",
+      "Use the one that only one has",
+    ),
   );
 }
 

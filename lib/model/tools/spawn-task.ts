@@ -5,6 +5,7 @@ import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import { isErrandError, issuesInWords } from "../../core/task/errors.js";
 import type { KindParts } from "../../core/task/kind-parts.js";
 import type { Json } from "../../core/values/json.js";
+import { visible } from "../prompt/visible.js";
 import { taskOf } from "./address.js";
 import { describeWake, markShown, wait } from "./caller.js";
 import { definedFields, fitToBytes, type Result } from "./fit-to-bytes.js";
@@ -24,13 +25,15 @@ const LONGEST_INPUT = 1_000_000;
 
 /** Makes the tool `spawn_task` for `kinds`, with `defaults` for the options that the model does not set. */
 export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setting: Setting): TaskTool {
+  /** The kinds, by their names as the model reads them. */
+  const byName = new Map(kinds.map((kind) => [visible(kind.name), kind]));
   const listed = kinds.map((kind) => `- ${describeKind(kind)}`).join("\n");
   return taskTool(
     {
       name: "spawn_task",
       description: `Start work that goes on in the background while you do other things. Kinds:\n${listed}`,
       fields: {
-        kind: oneOf(kinds.map(({ name }) => name)),
+        kind: oneOf([...byName.keys()]),
         ...inputField(kinds),
         name: optional(text(LONGEST_NAME, "Short, unique among living tasks: an address like its task_id")),
         title: optional(text(LONGEST_TITLE, "What it is about, in a line")),
@@ -39,9 +42,9 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setti
       run: async ({ kind, input, name, title, wait_ms: timeoutMs = 0 }, execution) => {
         const { caller, callId, signal } = execution;
         const { seq } = caller.core.loop;
-        const parts = caller.core.kinds.named(kind);
+        const parts = byName.get(kind) ?? caller.core.kinds.named(kind);
         const options = { ...defaults, wake: defaults.wake ?? "onActivity", name, title, callId };
-        const { id } = spawnOrRefuse(parts, input, (given) => caller.spawn(kind, { ...options, input: given }));
+        const { id } = spawnOrRefuse(parts, input, (given) => caller.spawn(parts.name, { ...options, input: given }));
         const task = taskOf(caller, id);
         const isNew = task.madeSeq > seq;
         if (timeoutMs > 0) await wait(caller, [task], { timeoutMs, stopOnRequest: true, signal });

@@ -8,6 +8,7 @@ import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/sp
 import { copyJson, type Json } from "../../core/values/json.js";
 import { didYouMean } from "../../core/values/nearest-name.js";
 import { cutTo } from "../../core/values/safe-read.js";
+import { visible, visibleJson } from "../prompt/visible.js";
 
 type JsonSchema = { readonly [key: string]: Json };
 /**
@@ -99,7 +100,7 @@ function isLonger(value: string, most: number): boolean {
 /** One of several texts. */
 export function oneOf<const T extends string>(choices: readonly T[], description?: string): Field<T> {
   return field({ type: "string", enum: choices, description }, (value) =>
-    (choices as readonly Json[]).includes(value) ? undefined : `one of ${choices.join(", ")}`,
+    (choices as readonly Json[]).includes(value) ? undefined : `one of ${choices.map(visible).join(", ")}`,
   );
 }
 
@@ -154,7 +155,10 @@ function field<T>(
 function jsonSchemaOf(fields: Fields, target: string): ToolJsonSchema {
   if (!TARGETS.includes(target))
     throw new TypeError(`target must be one of ${TARGETS.join(", ")}, got ${JSON.stringify(target)}`);
-  const properties = Object.entries(fields).map(([name, { json }]) => [name, json(target as Target)] as const);
+  // A definition is read by a model, and some providers refuse half a character.
+  const properties = Object.entries(fields).map(
+    ([name, { json }]) => [name, visibleSchema(json(target as Target))] as const,
+  );
   const required = Object.keys(fields).filter((name) => fields[name]?.isRequired);
   return {
     type: "object",
@@ -162,6 +166,10 @@ function jsonSchemaOf(fields: Fields, target: string): ToolJsonSchema {
     required,
     additionalProperties: false,
   };
+}
+
+function visibleSchema(schema: JsonSchema): JsonSchema {
+  return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, visibleJson(value)]));
 }
 
 /** Checks an input. `null`, and an empty text for an optional field, count as missing: models write both for "none". */

@@ -4,7 +4,7 @@
 
 import { isErrandError, ManagerClosedError } from "../../core/task/errors.js";
 import { throwIfAborted } from "../../core/values/abort-signal.js";
-import { checkSignal } from "../../core/values/checks.js";
+import { checkOptions, checkSignal, checkType } from "../../core/values/checks.js";
 import type { Json } from "../../core/values/json.js";
 import type { WaitOptions } from "../../core/waits/waits.js";
 import type { TaskToolName, ToolSet } from "../prompt/tool-names.js";
@@ -92,7 +92,9 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
     description: visible(description),
     inputSchema: Object.freeze({ "~standard": input["~standard"], toJSON: () => input.toJSON() }),
     async execute(given: unknown, call: TaskToolCall = {}): Promise<Json> {
+      checkOptions(name, call, "callId", "signal");
       const { callId, signal } = call;
+      checkType("callId", callId ?? "", "string");
       checkSignal("signal", signal);
       throwIfAborted(signal);
       const caller = callerOf();
