@@ -169,7 +169,8 @@ describe("any sequence of commands", () => {
 
   test("D4 counts an attempt as used up by a failure, or by a process that died while the function ran, once", () => {
     holds(({ before, facts, after }) => {
-      const isLeft = facts.some(({ type }) => type === "task.reattached" || type === "task.parked");
+      const ofDeath = ["task.reattached", "task.parked", "task.interrupted"];
+      const isLeft = facts.some(({ type }) => ofDeath.includes(type));
       const hasFailed = facts.some(({ type }) => type === "task.retried");
       const hasDied = isLeft && before.status === "running" && before.stop === undefined;
       expect(after.details.used).toBe(before.details.used + (hasFailed || hasDied ? 1 : 0));

@@ -182,3 +182,46 @@ function withoutStop<T extends { readonly record: object }>(stored: T): T {
   const record = { ...stored.record, stopReason: undefined, reason: undefined, cancelRequestedAt: undefined };
   return { ...stored, record };
 }
+
+describe("D4 §10 a crash loop below a resumed parent is bounded", () => {
+  test.each([
+    ["a plain function", undefined],
+    ["a kind that resumes", { maxAttempts: 3 }],
+  ] as const)("for a child that is %s", async (_, retry) => {
+    let runs = 0;
+    const child = durable(() => (runs++, deaf()), { name: "child", ...(retry === undefined ? {} : { retry }) });
+    const plain = () => (runs++, deaf());
+    const parent = durable(
+      async (ctx) => {
+        const work = retry === undefined ? ctx.spawn(plain, { id: "below" }) : ctx.spawn(child, { id: "below" });
+        return (await work.outcome()).status;
+      },
+      { name: "parent" },
+    );
+    let process = await started({ kinds: [parent, child] });
+    process.manager.spawn(parent, { id: "above" });
+    for (let death = 0; death < 8; death++) {
+      await settled();
+      process = await process.restart();
+    }
+    expect(await outcome(process, "above")).toMatchObject({ status: "succeeded", value: "interrupted" });
+    expect(runs).toBe(3);
+    await process.manager.close();
+  });
+
+  test("and a close uses nothing of it", async () => {
+    let runs = 0;
+    const parent = durable((ctx) => ctx.spawn(() => (runs++, untilStopped(ctx)), { id: "below" }).result(), {
+      name: "parent",
+    });
+    let process = await started({ kinds: [parent] });
+    process.manager.spawn(parent, { id: "above" });
+    for (let deploy = 0; deploy < 6; deploy++) {
+      await settled();
+      expect(runs).toBe(deploy + 1);
+      await process.manager.close({ graceMs: 0 });
+      process = await process.restart();
+    }
+    await process.manager.close({ graceMs: 0 });
+  });
+});

@@ -122,7 +122,7 @@ export class Replay {
   event(event: TaskEvent, output?: Output): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
-      this.#make(event.record, event, toState(event.record, { used: 0 }), true);
+      this.#make(event.record, event, toState(event.record, { used: event.used ?? 0 }), true);
       return;
     }
     const task = this.#find(event.taskId);

@@ -28,7 +28,7 @@ import {
 import type { KindParts, Work } from "../task/kind-parts.js";
 import type { Wake, Weight } from "../task/record.js";
 import { takeRetry } from "../task/retry.js";
-import { newState, type TaskLimits } from "../task/state.js";
+import { newState, type TaskDetails, type TaskLimits, type TaskState } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
 import { show } from "../values/checks.js";
@@ -145,7 +145,7 @@ export class Spawner {
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
       if (made.parts !== undefined) this.#deps.onFound(known, made.parts);
-      if (!isToRunAgain(known, parent)) return known;
+      if (!this.#isToRunAgain(known, parent)) return known;
     }
     const failure = this.#deps.storeFailure();
     if (failure !== undefined) throw failure;
@@ -170,7 +170,7 @@ export class Spawner {
       sessionId,
       createdAt: now,
       traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
-      state: newState(details, known === undefined ? 1 : known.state.attempt + 1),
+      state: known === undefined ? newState(details) : stateAfter(known, details),
       lane,
       parent,
       work,
@@ -242,6 +242,19 @@ export class Spawner {
     this.#refuseCancelling(parent);
   }
 
+  /**
+   * A child that an earlier attempt of its parent left has a new attempt when it is not done: when its process ended first (D6), as
+   * often as its attempts allow (§10), and in a retry when it did not succeed. A parent that a restart resumes finds its other
+   * children as they ended (H7).
+   */
+  #isToRunAgain(task: Task, parent: Task | undefined): boolean {
+    const attempt = parent?.attempt;
+    const { isOver, endSeq, state } = task;
+    if (attempt === undefined || !isOver || endSeq > attempt.startSeq) return false;
+    if (state.status === "interrupted") return this.#deps.kinds.usedUp(task) === undefined;
+    return attempt.isRetry && state.status !== "succeeded";
+  }
+
   /** Its timers, and what of its total time is left. */
   #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
     if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
@@ -307,14 +320,11 @@ function refuseOther(
   );
 }
 
-/**
- * A child that an earlier attempt of its parent left has a new attempt when it is not done: when its process ended first (D6), and in a retry
- * when it did not succeed (§10). A parent that a restart resumes finds its other children as they ended (H7).
- */
-function isToRunAgain({ isOver, endSeq, state: { status } }: Task, parent: Task | undefined): boolean {
-  const attempt = parent?.attempt;
-  if (attempt === undefined || !isOver || endSeq > attempt.startSeq) return false;
-  return status === "interrupted" || (attempt.isRetry && status !== "succeeded");
+/** The state of a new attempt in the place of an ended one. Deaths with a process count on (D4); a failure of its own does not. */
+function stateAfter({ state }: Task, details: TaskDetails): TaskState {
+  const { used } = state.details;
+  const counted = state.status === "interrupted" && used > 0 ? Object.freeze({ ...details, used }) : details;
+  return newState(counted, state.attempt + 1);
 }
 
 /** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */

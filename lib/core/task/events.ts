@@ -76,6 +76,8 @@ interface Facts {
     readonly hasGivenId?: true;
     readonly hasGivenWake?: true;
     readonly runtime?: Runtime;
+    /** Attempts of the work that earlier tasks with this id have used up. */
+    readonly used?: number;
   };
   /** The function is about to be called. */
   "task.started": { readonly runtime: Runtime };
@@ -202,6 +204,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
       if (hasGivenId) event.hasGivenId = true;
       if (wake !== undefined) event.hasGivenWake = true;
       if (fact.runtime !== undefined) event.runtime = fact.runtime;
+      if (task.state.details.used > 0) event.used = task.state.details.used;
       return seal(event, sessionId);
     }
     case "task.started":

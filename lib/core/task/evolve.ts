@@ -75,6 +75,9 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       next.output = fact.output;
       next.blockedOn = NO_WAITS;
       if (state.details.notBeforeAt !== undefined) next.details = detailed(state, { notBeforeAt: undefined });
+      // D4: the next attempt, which the same spawn of a resumed parent begins, counts this death.
+      if (fact.type === "task.interrupted" && hasDiedRunning(state))
+        next.details = detailed(state, { notBeforeAt: undefined, used: state.details.used + 1 });
       next.finishedAt = at;
       return next;
     case "task.progressed":
