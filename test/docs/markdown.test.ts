@@ -94,7 +94,7 @@ describe("code in a line", () => {
   test.each<[code: string, paths: readonly string[]]>([
     ["lib/core/loop.ts", ["lib/core/loop.ts"]],
     ["./examples/", ["examples/"]],
-    ["lib/core/{decide,evolve}.ts", ["lib/core/task/decide.ts", "lib/core/task/evolve.ts"]],
+    ["lib/core/task/{decide,evolve}.ts", ["lib/core/task/decide.ts", "lib/core/task/evolve.ts"]],
     ["test/**/*.test.ts:12", ["test/**/*.test.ts"]],
     ["bash .ci/run", [".ci/run"]],
     ["CONTRIBUTING.md", ["CONTRIBUTING.md"]],
