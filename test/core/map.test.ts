@@ -223,6 +223,28 @@ describe("W4 map", () => {
     await manager.close();
   });
 
+  test("H2 runs no code of the source inside the sweep that stops it: what that code spawns below is refused", async () => {
+    const manager = new TaskManager({ graceMs: 0 });
+    let refusal: unknown = "return was not called";
+    const source = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false as const, value: 1 }),
+        return: () => {
+          const [child] = manager.list({ status: "running" }).filter(({ parentId }) => parentId !== undefined);
+          refusal = child;
+          return { done: true as const, value: undefined };
+        },
+      }),
+    };
+    const mapping = manager.spawn((ctx) => ctx.map(source, (each) => each.receive(), { concurrency: 2 }));
+    while (mapping.usage().tasks < 3) await new Promise<void>((resolve) => void setImmediate(resolve));
+    const cancelled = mapping.cancel();
+    expect(refusal).toBe("return was not called");
+    await cancelled;
+    expect(refusal).toBeUndefined();
+    await manager.close();
+  });
+
   test("D6 lists some of its children in its record: the journal of a wide map is not quadratic", async () => {
     const manager = new TaskManager({ concurrency: 1_000 });
     let listed = 0;

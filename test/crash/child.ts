@@ -13,8 +13,8 @@ import type { Orders } from "./worker.js";
 
 /** A constant of the library, and what it is for the worker. */
 const SHORTER: readonly { readonly file: string; readonly constant: string; readonly value: number }[] = [
-  { file: "lib/core/committer.js", constant: "COMPACT_FROM", value: 150 },
-  { file: "lib/core/committer.js", constant: "COMPACT_TIMES", value: 1 },
+  { file: "lib/core/durable/committer.js", constant: "COMPACT_FROM", value: 150 },
+  { file: "lib/core/durable/committer.js", constant: "COMPACT_TIMES", value: 1 },
 ];
 
 export interface Compiled {
