@@ -105,7 +105,9 @@ function scriptFault({ refusals, unused }: Script): string | undefined {
   const [refusal] = refusals;
   if (refusal !== undefined) return `A scripted answer was refused: ${refusal.message}`;
   const [line] = unused;
-  return line === undefined ? undefined : `Nobody asked for the scripted answer to ${String(line.to)}`;
+  return line === undefined
+    ? undefined
+    : `No task asked the question of the scripted answer to ${String(line.to)}: remove the answer, or correct its "to"`;
 }
 
 function withScript(message: string, script: Script): string {

@@ -219,7 +219,7 @@ describe("scripted answers", () => {
 
   test("that nobody asked for, or that do not fit, fail the simulation", async () => {
     expect(await failure(() => 1, { answers: [{ to: "Which", answer: "main" }] })).toBe(
-      "Nobody asked for the scripted answer to Which",
+      'No task asked the question of the scripted answer to Which: remove the answer, or correct its "to"',
     );
     const approving = ({ manager }: World) => {
       const task = manager.spawn((ctx) => ctx.approve("Delete?"));
@@ -236,7 +236,7 @@ describe("scripted answers", () => {
     expect(refused).toContain('blocked on an answer to "Delete?"');
     expect(refused).toContain("A scripted answer was refused");
     expect(await failure(approving, { answers: [{ to: "Deleet", answer: true }] })).toContain(
-      "Nobody asked for the scripted answer to Deleet",
+      "No task asked the question of the scripted answer to Deleet",
     );
   });
 
