@@ -1,4 +1,4 @@
-// The floor plan of lib/, held by reading its imports as text. Type-only imports count: knowing a type is knowing.
+// The order of the folders in lib/: these laws read the imports as text. Imports of types count too.
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, posix } from "node:path";
@@ -8,7 +8,9 @@ import manifest from "../package.json" with { type: "json" };
 
 // ── the floor plan ─────────────────────────────────────────────────────────
 
-/** The places of lib/, from the ground up: an import goes down, or stays in its place. A place that is not here does not exist. */
+/**
+ * The places of lib/ from the bottom up. An import goes down, or stays in its place. Files in other places are refused.
+ */
 const order = [
   "core/values",
   "core/time",
@@ -41,24 +43,26 @@ const order = [
   "cli",
 ];
 
-/** Of those below it, a room may import these alone. Every other room may import all that is below. */
+/**
+ * The folders that may import only these of the folders below them. Every other folder may import all folders below it.
+ */
 const rooms: Readonly<Record<string, readonly string[]>> = {
   stores: ["core"],
   manager: ["core", "model", "session"],
   kinds: ["core", "session"],
 };
 
-/** They stand outside: what they import of errand is what a user can import, by its public name. */
+/** The folders outside the library: they import errand by its public name, as a user does. */
 const outside = ["integrations", "engines", "inspector", "cli"];
 
-/** Rooms with an entry point of their own, so that nobody loads them who did not ask. */
+/** The folders with their own entry point, so that other programs do not load them. */
 const entrances = ["testing", ...outside];
 
-/** The rules of a task and the words they are written in: pure, and on top of plain values alone. */
+/** The rules and the vocabulary of a task: pure, and built on plain values alone. */
 const pure = "core/task";
 const belowPure = ["core/values"];
 
-/** core/ knows no disk and no network. */
+/** Modules of Node that core/ must not import, because core/ uses no disk and no network. */
 const diskAndNetwork = [
   "child_process",
   "cluster",
@@ -74,7 +78,7 @@ const diskAndNetwork = [
   "tls",
 ];
 
-/** Names that say what a file is made of, not what it is about. */
+/** Names that describe the form of a file and not its subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
 
 // ── reading imports ────────────────────────────────────────────────────────
@@ -83,12 +87,15 @@ type Sources = ReadonlyMap<string, string>;
 
 interface Import {
   readonly specifier: string;
-  /** The path in lib/, when it is one of ours by a relative specifier. */
+  /** The path in lib/ if the specifier is relative. */
   readonly path?: string;
   readonly typeOnly: boolean;
 }
 
-/** A statement at the start of a line, as the formatter leaves it; its clause holds names only, so it can't run on into code. */
+/**
+ * An import or export statement at the start of a line, where the formatter puts it. Its clause contains names only, so
+ * the pattern cannot run on into code.
+ */
 const statement = /^(?:import|export)\s+(type\s)?(?:[\w$*,{}\s]*?\sfrom\s+)?["']([^"']+)["']/gm;
 const inline = /\bimport\(\s*["']([^"']+)["']/g;
 
@@ -116,7 +123,7 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 const folderOf = (path: string): string => posix.dirname(path);
-/** The place of a file: the longest beginning of its path that the order has. */
+/** Returns the place of a file: the longest entry of the order with which its path begins. */
 const placeOf = (path: string): string =>
   order.filter((place) => path === place || path.startsWith(`${place}/`)).toSorted((a, b) => b.length - a.length)[0] ??
   folderOf(path);
@@ -214,7 +221,7 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
   return folderOf(file) === pure && !found.typeOnly ? [`${pure}/ is pure, and imports types only of a package`] : [];
 }
 
-/** Every ring of imports, once each, by its files. */
+/** Returns each ring of imports once, as a list of its files. */
 function ringsOf(sources: Sources): readonly string[] {
   const rings = new Map<string, string>();
   const done = new Set<string>();
@@ -281,7 +288,7 @@ describe("lib/", () => {
   });
 });
 
-// A law that cannot be broken holds nothing: each is broken here once.
+// These tests break each law once, to show that the law can fail.
 describe("the floor plan", () => {
   const head = "// A room.\n";
   const plan = (files: Readonly<Record<string, string>>): Sources =>

@@ -1,4 +1,4 @@
-// A `task.created` in the journal: what is left out comes back, whatever a record says.
+// Compact events: a `task.created` that was compacted and expanded is the same, whatever its record contains.
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
@@ -28,7 +28,7 @@ const plain: TaskRecord = {
   updatedAt: AT,
 };
 
-/** Each field as it is of every new task, or another. */
+/** Returns each field with the value of a new task, or with another value. */
 const record: fc.Arbitrary<TaskRecord> = fc
   .record(
     {

@@ -1,4 +1,4 @@
-// What users test their own agent loops with: virtual time, scripted answers, and errors that say who waits for what.
+// The test kit: virtual time, scripted answers, and errors that name the waiting tasks.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -153,7 +153,7 @@ describe("a scenario that waits for nothing", () => {
 });
 
 describe("a seed", () => {
-  /** The order in which timers that are due together fire, and some numbers. */
+  /** Returns the order in which timers of the same instant fire, and some random numbers. */
   const run = (seed?: number) =>
     simulate(
       async ({ manager, random }) => {
