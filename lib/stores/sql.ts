@@ -28,8 +28,8 @@ export interface SqlStoreOptions {
    */
   readonly namespace?: string | undefined;
   /**
-   * The time, in milliseconds, for which a journal belongs to its writer after the writer's last heartbeat; default 15
-   * 000. All stores on the same tables must use the same value.
+   * The time, in milliseconds, for which a journal belongs to its writer after the writer's last heartbeat; default
+   * 15000. All stores on the same tables must use the same value.
    */
   readonly leaseMs?: number | undefined;
 }
@@ -79,8 +79,8 @@ export function postgres(pool: PostgresPool): SqlConnection {
 
 /**
  * Uses a `Database` of `libsql` or `better-sqlite3`, or a `DatabaseSync` of `node:sqlite` (Node 22.13 or newer), that
- * has a file. `TypeError` for another driver; its message names what the driver lacks. Open `better-sqlite3` with `{
- * timeout: 0 }`: errand waits for other writers itself, without blocking the process.
+ * has a file. `TypeError` for another driver; its message names what the driver lacks. Give `better-sqlite3` a
+ * `timeout` of 0: errand waits for other writers itself, without blocking the process.
  *
  * Run `PRAGMA journal_mode = WAL` on the database. `open` rejects if a commit could be lost: if `synchronous` is below
  * FULL, or in another journal mode below EXTRA. Other stores and your own statements may use the same database, but

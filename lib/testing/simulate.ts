@@ -68,8 +68,8 @@ export async function simulate<T>(
   const random = seeded(seed ?? 0);
   const clock = manualClock(0, seed === undefined ? undefined : random);
   // The sweep of the retention, a month from now, is not a timer for the clock to jump to.
-  const kept = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
-  const manager = new TaskManager({ ...managerOptions, retention: kept, clock, ids: countedIds() });
+  const retentionWithoutSweep = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
+  const manager = new TaskManager({ ...managerOptions, retention: retentionWithoutSweep, clock, ids: countedIds() });
   const script = scriptAnswers(manager, answers);
   let ended: { readonly value: T } | { readonly error: unknown };
   try {

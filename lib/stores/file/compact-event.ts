@@ -7,8 +7,8 @@
 import type { TaskEvent, TaskEventMap } from "../../core/task/events.js";
 import type { TaskRecord } from "../../core/task/record.js";
 
-type Created = TaskEventMap["task.created"];
-type CompactCreated = Omit<Created, "record"> & { readonly record: Partial<TaskRecord> };
+type CreatedEvent = TaskEventMap["task.created"];
+type CompactEvent = Omit<CreatedEvent, "record"> & { readonly record: Partial<TaskRecord> };
 
 const NEW = {
   status: "queued",
@@ -26,7 +26,7 @@ const NEW = {
 } as const satisfies Partial<TaskRecord>;
 
 /** Returns the event without the fields of its record that the event has too, or that have the value of a new task. */
-export function compact(event: TaskEvent): TaskEvent | CompactCreated {
+export function compact(event: TaskEvent): TaskEvent | CompactEvent {
   if (event.type !== "task.created") return event;
   const { id, rootId, createdAt, updatedAt, usage, ...rest } = event.record;
   const {
@@ -71,7 +71,7 @@ export function compact(event: TaskEvent): TaskEvent | CompactCreated {
  * Restores the event that `compact` shortened. The function changes `event` itself, which the caller has just parsed,
  * and makes no copy.
  */
-export function expand(event: TaskEvent | CompactCreated): TaskEvent {
+export function expand(event: TaskEvent | CompactEvent): TaskEvent {
   if (event.type !== "task.created") return event;
   const { taskId, at, record } = event;
   const made = {

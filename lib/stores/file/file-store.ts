@@ -26,7 +26,7 @@ import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 
 /** The state of an open store. */
-interface Open {
+interface OpenState {
   readonly writer: Runtime;
   lock: WriterLock;
   journal: JournalWriter;
@@ -49,7 +49,7 @@ export class FileStore implements TaskStore {
   #directory: string;
   #results: Results;
   readonly #segmentBytes: number;
-  #open: Open | undefined;
+  #open: OpenState | undefined;
   #isTaken = false;
   /** The operations that `close` waits for. */
   readonly #underWay = new Set<Promise<unknown>>();
@@ -171,7 +171,7 @@ export class FileStore implements TaskStore {
    * Returns false if the stored files and the lock were deleted. Throws `StoreLockedError` if only the lock is gone, or
    * is elsewhere.
    */
-  #ownsFiles(open: Open): boolean {
+  #ownsFiles(open: OpenState): boolean {
     if (open.isDeleted) return false;
     if (open.lock.isHeld) return true;
     if (!open.lock.isDeleted || !open.journal.isDeleted) throw this.#lockLostError();
@@ -179,7 +179,7 @@ export class FileStore implements TaskStore {
     return false;
   }
 
-  #mustOwnFiles(open: Open): void {
+  #mustOwnFiles(open: OpenState): void {
     if (!this.#ownsFiles(open)) throw new DeletedError(`${this.#directory} was deleted`);
   }
 
@@ -221,7 +221,7 @@ export class FileStore implements TaskStore {
         await writeSnapshot(this.#disk, this.#directory, snapshot, () => this.#mustOwnFiles(open));
         const previous = open.snapshotSeq;
         open.snapshotSeq = snapshot.seq;
-        // The events behind the previous snapshot stay readable.
+        // The events after the previous snapshot stay readable.
         this.#mustOwnFiles(open);
         await open.journal.trim(previous);
         return;
@@ -234,7 +234,7 @@ export class FileStore implements TaskStore {
   }
 
   /** Makes the directory again, with a snapshot and without a journal. */
-  async #makeAgain(open: Open, snapshot: Snapshot): Promise<void> {
+  async #makeAgain(open: OpenState, snapshot: Snapshot): Promise<void> {
     const wasHeld = open.lock.isHeld;
     // The journal is closed only when no write is pending: the system soon gives the number of a closed file to
     // another.
@@ -347,7 +347,7 @@ export class FileStore implements TaskStore {
     return work.then(over, over);
   }
 
-  #mustBeOpen(): Open {
+  #mustBeOpen(): OpenState {
     if (this.#open === undefined) throw new StoreUnavailableError(`${this.#directory} is not open: call open first`);
     return this.#open;
   }

@@ -20,7 +20,7 @@ export interface JournalEnd {
   readonly lastSeq: number;
   /** The number of valid bytes in the newest segment. */
   readonly bytes: number;
-  /** The bytes behind the last whole batch, if there are any. */
+  /** The bytes after the last whole batch, if there are any. */
   readonly torn?: TornTail;
   /** A segment without a whole header. The writer removes it. */
   readonly debris?: Segment;

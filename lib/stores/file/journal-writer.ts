@@ -22,7 +22,7 @@ export class JournalWriter {
   #lastSeq: number;
   #bytes: number;
   #fd: number | undefined;
-  /** Whether the file may have bytes behind `#bytes`, or a segment was made without a whole header. */
+  /** Whether the file may have bytes after `#bytes`, or a segment was made without a whole header. */
   #isTorn: boolean;
   #debris: string | undefined;
 

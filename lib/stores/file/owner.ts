@@ -37,7 +37,7 @@ export function ownerOf(name: string): Owner | undefined {
 
 /** Returns this process as an owner. */
 export function thisProcess(): Owner {
-  return { place: here(), pid: process.pid, start: statOf(process.pid)?.start ?? 0 };
+  return { place: currentPlace(), pid: process.pid, start: statOf(process.pid)?.start ?? 0 };
 }
 
 /**
@@ -45,7 +45,7 @@ export function thisProcess(): Owner {
  * from here.
  */
 export function isAlive({ place, pid, start }: Owner): boolean | undefined {
-  if (place !== here()) return undefined;
+  if (place !== currentPlace()) return undefined;
   if (!exists(pid)) return false;
   const stat = statOf(pid);
   if (stat === undefined) return true;
@@ -75,16 +75,16 @@ function statOf(pid: number): { readonly state: string; readonly start: number }
   return state === undefined || !Number.isSafeInteger(start) ? undefined : { state, start };
 }
 
-let known: string | undefined;
+let knownPlace: string | undefined;
 
-function here(): string {
+function currentPlace(): string {
   const boot = (): string => readFileSync("/proc/sys/kernel/random/boot_id", "utf8");
   const namespace = (): string => readlinkSync("/proc/self/ns/pid");
-  known ??= createHash("sha256")
+  knownPlace ??= createHash("sha256")
     .update(JSON.stringify([hostname(), readText(boot), readText(namespace)]))
     .digest("hex")
     .slice(0, 16);
-  return known;
+  return knownPlace;
 }
 
 function readText(read: () => string): string {

@@ -79,7 +79,7 @@ export class Results {
   }
 
   /** Resolves with the tasks that have a whole output here. */
-  async whole(): Promise<ReadonlySet<string>> {
+  async intactTasks(): Promise<ReadonlySet<string>> {
     const whole = new Set<string>();
     const names = await this.#disk.list(this.#directory).catch(() => []);
     for (const name of names.filter((each) => each.endsWith(".json"))) {

@@ -15,7 +15,7 @@ import { brokenLine, isCutShort, isZeroed } from "./torn-tail.js";
 const CHUNK = 64 * 1024;
 const LINE_FEED = "\n".charCodeAt(0);
 
-/** The end of a file. `tornBytes` is the number of bytes behind the last whole batch. */
+/** The end of a file. `tornBytes` is the number of bytes after the last whole batch. */
 export interface ScanEnd {
   /** The number of bytes that are not a whole batch; 0 if the end is clean. */
   readonly tornBytes: number;
@@ -27,8 +27,8 @@ export class SegmentScan {
   readonly #fd: number;
   readonly #segment: Segment;
   /** The bytes that were read and not returned yet. They begin at `#byte`. */
-  #held: Buffer = Buffer.alloc(0);
-  /** The ends of the lines found in `#held`. `#searched` is the offset at which the search continues. */
+  #buffer: Buffer = Buffer.alloc(0);
+  /** The ends of the lines found in `#buffer`. `#searched` is the offset at which the search continues. */
   #ends: number[] = [];
   #searched = 0;
   #line = 1;
@@ -65,48 +65,48 @@ export class SegmentScan {
    */
   async next(): Promise<Batch | ScanEnd> {
     for (;;) {
-      const batch = this.#nextHeld();
+      const batch = this.#nextBuffered();
       if (batch === undefined) {
         if (await this.#fill()) continue;
         const end = await this.#end();
         if (end !== undefined) return end;
       } else if (hasValidChecksum(batch.bytes, batch.bytes.length - 1)) {
         this.#checkWhole(batch);
-        if (this.#take(batch)) return batch;
+        if (this.#advance(batch)) return batch;
       } else {
-        const isLast = this.#held.length === batch.bytes.length && !(await this.#fill());
+        const isLast = this.#buffer.length === batch.bytes.length && !(await this.#fill());
         if (isLast && isZeroed(batch.bytes, batch.byte)) {
-          this.#forget();
+          this.#clearBuffer();
           return { tornBytes: batch.bytes.length };
         }
         await this.#throwIfStill(batch, "what stands here is not what its checksum says");
-        this.#forget();
+        this.#clearBuffer();
       }
     }
   }
 
-  /** Takes the bytes up to the next checksum, right or wrong; `undefined` if there is none in `#held`. */
-  #nextHeld(): Batch | undefined {
-    const held = this.#held;
+  /** Takes the bytes up to the next checksum, right or wrong; `undefined` if there is none in `#buffer`. */
+  #nextBuffered(): Batch | undefined {
+    const buffer = this.#buffer;
     for (;;) {
-      const end = held.indexOf(LINE_FEED, this.#searched);
+      const end = buffer.indexOf(LINE_FEED, this.#searched);
       if (end < 0) {
-        this.#searched = held.length;
+        this.#searched = buffer.length;
         return undefined;
       }
       this.#searched = end + 1;
       this.#ends.push(end);
-      if (readChecksum(held, end) === undefined) continue;
-      const bytes = held.subarray(0, end + 1);
+      if (readChecksum(buffer, end) === undefined) continue;
+      const bytes = buffer.subarray(0, end + 1);
       return { bytes, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
     }
   }
 
-  /** Moves behind the batch. Returns false if the batch was the header. */
-  #take({ bytes, ends }: Batch): boolean {
+  /** Moves to the next batch. Returns false if the batch was the header. */
+  #advance({ bytes, ends }: Batch): boolean {
     const isEvents = this.#hasHeader;
     this.#hasHeader = true;
-    this.#held = this.#held.subarray(bytes.length);
+    this.#buffer = this.#buffer.subarray(bytes.length);
     this.#ends = [];
     this.#searched = 0;
     this.#line += ends.length;
@@ -128,26 +128,26 @@ export class SegmentScan {
 
   /** Reads more bytes. Returns false at the end of the file. */
   async #fill(): Promise<boolean> {
-    // A batch that is longer than `#held` is read in steps that double, so that its bytes are not copied too often.
-    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#held.length));
-    const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#held.length);
+    // A batch that is longer than `#buffer` is read in steps that double, so that its bytes are not copied too often.
+    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#buffer.length));
+    const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#buffer.length);
     if (bytes === 0) return false;
-    this.#held = Buffer.concat([this.#held, chunk.subarray(0, bytes)]);
+    this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytes)]);
     return true;
   }
 
   /** Describes the end of the file; `undefined` if the file has changed meanwhile and must be read again. */
   async #end(): Promise<ScanEnd | undefined> {
-    const rest = { bytes: this.#held, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
+    const rest = { bytes: this.#buffer, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
     const isTorn = isZeroed(rest.bytes, rest.byte) || isCutShort(rest, !this.#hasHeader);
     if (!isTorn) await this.#throwIfStill(rest, "this is neither a whole batch nor the beginning of one");
     // The bytes are read again at the next call: a writer may have cut them off and written others.
-    this.#forget();
+    this.#clearBuffer();
     return isTorn ? { tornBytes: rest.bytes.length } : undefined;
   }
 
-  #forget(): void {
-    this.#held = Buffer.alloc(0);
+  #clearBuffer(): void {
+    this.#buffer = Buffer.alloc(0);
     this.#ends = [];
     this.#searched = 0;
   }

@@ -20,7 +20,7 @@ const PIECE = 64 * 1024;
 const CHUNK = 64 * 1024;
 
 /** The content of a sealed file. */
-export interface Sealed {
+export interface SealedContent {
   /** The sort of content, which is also the name of the field with the value. */
   readonly what: string;
   /** The further fields of the first line. */
@@ -47,7 +47,7 @@ export const UNFINISHED = ".tmp";
 export async function writeSealed(
   disk: Disk,
   file: string,
-  sealed: Sealed,
+  sealed: SealedContent,
   mayPut: () => void,
   written = "",
 ): Promise<void> {
@@ -75,7 +75,7 @@ export async function writeSealed(
   await disk.syncDirectory(path.dirname(file));
 }
 
-function* bytesOf({ what, about, value }: Sealed): Generator<Buffer, void, undefined> {
+function* bytesOf({ what, about, value }: SealedContent): Generator<Buffer, void, undefined> {
   let crc = 0;
   let text = `${JSON.stringify({ errand: what, version: VERSION, ...about }).slice(0, -1)},${JSON.stringify(what)}:\n`;
   for (const piece of jsonPieces(value)) {
@@ -131,8 +131,8 @@ async function readFile(disk: Disk, file: string): Promise<Buffer | undefined> {
     return await readBytes(disk, file);
   } catch (error) {
     if (SHORTAGES.has(fieldOf(error, "code"))) throw error;
-    const said = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-    throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
+    const message = readText(() => fieldOf(error, "message")) ?? "the disk refused";
+    throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${message}`, { cause: error });
   }
 }
 

@@ -99,7 +99,7 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
     const torn = await verifyJournal(disk, place, snapshot?.seq ?? 0, segments, apart);
     if (torn !== undefined) found.torn = torn;
     const results = new Results(disk, place);
-    const whole = await results.whole();
+    const whole = await results.intactTasks();
     outputs = whole.size;
     for (const taskId of apart) {
       if (!whole.has(taskId)) lostOutputs.push(await whyLost(results, taskId));

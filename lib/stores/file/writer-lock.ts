@@ -74,7 +74,10 @@ export class WriterLock {
     }
   }
 
-  /** Whether the lock file is at its path. Once it was missing, this stays false (D3). Throws the error of the disk. */
+  /**
+   * Whether the lock file is at its path. After it was missing once, the value stays false. Throws the error of the
+   * disk (D3).
+   */
   get isHeld(): boolean {
     this.#isLost ||= this.#isReleased || this.#disk.idAt(this.#file) !== this.#id;
     return !this.#isLost;

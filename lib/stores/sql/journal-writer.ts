@@ -133,7 +133,7 @@ export class JournalWriter {
   *#snapshot(text: string, seq: number, absorbed: Absorption | undefined): SqlWork<void> {
     const { journals, events, snapshots } = this.#tables;
     const { number } = this.#held;
-    // The events behind the previous snapshot stay readable.
+    // The events after the previous snapshot stay readable.
     yield* events.deleteCovered(number);
     // An earlier commit with a lost answer may have absorbed the journal. Then another process may hold it now.
     const isNew = absorbed !== undefined && !(yield* snapshots.hasAbsorbed(number, absorbed.held));

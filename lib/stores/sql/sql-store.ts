@@ -16,7 +16,7 @@ import { JournalWriter } from "./journal-writer.js";
 import { LeasedJournals } from "./shared-journals.js";
 import { Tables } from "./tables.js";
 
-interface Open {
+interface OpenState {
   readonly writer: JournalWriter;
   readonly runtime: Runtime;
 }
@@ -30,7 +30,7 @@ export class SqlStore implements TaskStore {
   readonly #view: JournalView;
   /** The access to the journals of other processes. */
   readonly shared: SharedJournals;
-  #open: Open | undefined;
+  #open: OpenState | undefined;
   #isTaken = false;
   #hasTables = false;
   /** The journal that was opened last. */
@@ -94,7 +94,7 @@ export class SqlStore implements TaskStore {
     return (yield* journals.takeOldest(runtime, unwanted)) ?? (yield* journals.create(runtime));
   }
 
-  // ── looking ──────────────────────────────────────────────────────────────
+  // ── reading ──────────────────────────────────────────────────────────────
 
   /** Reads what `open` would return, without a lease. */
   peek(): Promise<Stored> {
@@ -153,7 +153,7 @@ export class SqlStore implements TaskStore {
     return this.#write(({ writer }) => writer.deleteOutputs(taskIds));
   }
 
-  async #write<T>(work: (open: Open) => Promise<T>): Promise<T> {
+  async #write<T>(work: (open: OpenState) => Promise<T>): Promise<T> {
     if (this.#open === undefined) throw new StoreUnavailableError(`${this.#name} is not open: call open first`);
     const done = work(this.#open);
     this.#underWay.add(done);

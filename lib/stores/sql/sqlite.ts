@@ -66,7 +66,7 @@ export class SqliteConnection implements SqlConnection {
   readonly dialect = "sqlite";
   readonly #database: SqliteDatabase;
   /** The prepared statements by their text. Their number is that of the statements of the stores on this connection. */
-  readonly #prepared = new Map<string, Prepared>();
+  readonly #prepared = new Map<string, PreparedText>();
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
@@ -116,7 +116,7 @@ export class SqliteConnection implements SqlConnection {
     return [];
   }
 
-  #prepare(sql: string): Prepared {
+  #prepare(sql: string): PreparedText {
     const order: number[] = [];
     const text = sql.replace(/\$(\d)/g, (_, number: string) => {
       order.push(Number(number) - 1);
@@ -126,7 +126,7 @@ export class SqliteConnection implements SqlConnection {
   }
 }
 
-interface Prepared {
+interface PreparedText {
   readonly statement: SqlitePrepared;
   /** The index of the value for each question mark. One value may be used twice in a text. */
   readonly order: readonly number[];

@@ -62,8 +62,8 @@ export class Tables {
     } catch (error) {
       if (isErrandError(error) || error instanceof IdsHeldError) throw error;
       // The error of a refused connection is an AggregateError without a message.
-      const said = thrownInWords(error);
-      const why = said === "" ? "the database refused" : said;
+      const message = thrownInWords(error);
+      const why = message === "" ? "the database refused" : message;
       throw new StoreUnavailableError(`${this.#namespace} (${this.#connection.dialect}): ${why}`, { cause: error });
     }
   }
