@@ -114,5 +114,5 @@ function parse<T>(text: string): T {
 }
 
 function outOfOrder(seq: number): RangeError {
-  return new RangeError(`Event ${seq} does not follow the last event: append events in order, without a gap`);
+  return new RangeError(`Event ${seq} does not follow the event before it: append events in order, without a gap`);
 }
