@@ -159,6 +159,16 @@ export function isMissing(error: unknown): boolean {
   return fieldOf(error, "code") === "ENOENT";
 }
 
+/** Ignores the error that a file with this name exists. */
+export function ignoreExisting(error: unknown): void {
+  if (fieldOf(error, "code") !== "EEXIST") throw error;
+}
+
+/** Ignores the error that the file, or its directory, does not exist. */
+export function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}
+
 /** The open file has no name any longer, or its directory does not exist: both were deleted. */
 export class DeletedError extends Error {
   /** The same code as that of the system error for a missing file. */

@@ -10,18 +10,18 @@
 
 import path from "node:path";
 import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
-import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
+import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
-import { fieldOf, readText } from "../../core/values/safe-read.js";
-import { DeletedError, type Disk, isMissing, makeDurableDirectory } from "./disk.js";
+import { DeletedError, type Disk, ignoreExisting, ignoreMissing, isMissing, makeDurableDirectory } from "./disk.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
 import { readSnapshotBeside, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
+import { deletedError, lockLostError, toStoreError } from "./store-errors.js";
 import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 
@@ -90,7 +90,7 @@ export class FileStore implements TaskStore {
     } catch (error) {
       await lock?.release().catch(() => undefined);
       this.#isTaken = false;
-      throw this.#toStoreError(error);
+      throw toStoreError(this.#directory, error);
     }
   }
 
@@ -163,7 +163,7 @@ export class FileStore implements TaskStore {
       this.#mustOwnFiles(open);
     } catch (error) {
       if (isMissing(error) && this.#ownsFiles(open)) open.isDeleted = true;
-      throw open.isDeleted ? this.#deletedError(error) : this.#toStoreError(error);
+      throw open.isDeleted ? deletedError(this.#directory, error) : toStoreError(this.#directory, error);
     }
   }
 
@@ -174,7 +174,7 @@ export class FileStore implements TaskStore {
   #ownsFiles(open: OpenState): boolean {
     if (open.isDeleted) return false;
     if (open.lock.isHeld) return true;
-    if (!open.lock.isDeleted || !open.journal.isDeleted) throw this.#lockLostError();
+    if (!open.lock.isDeleted || !open.journal.isDeleted) throw lockLostError(this.#directory);
     open.isDeleted = true;
     return false;
   }
@@ -183,15 +183,10 @@ export class FileStore implements TaskStore {
     if (!this.#ownsFiles(open)) throw new DeletedError(`${this.#directory} was deleted`);
   }
 
-  #lockLostError(): StoreLockedError {
-    const why = "its lock was removed or replaced, or its directory was moved, and another process may write it";
-    return new StoreLockedError(this.#directory, "another process", undefined, why);
-  }
-
   /** Reads the events from `from` on, without the lock. */
   read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
     const snapshotSeq = (): Promise<number> => this.#snapshotSeq();
-    const toError = (error: unknown): unknown => this.#toStoreError(error);
+    const toError = (error: unknown): unknown => toStoreError(this.#directory, error);
     return readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq, toError });
   }
 
@@ -227,7 +222,7 @@ export class FileStore implements TaskStore {
         return;
       }
     } catch (error) {
-      if (!isMissing(error)) throw this.#toStoreError(error);
+      if (!isMissing(error)) throw toStoreError(this.#directory, error);
       if (this.#ownsFiles(open)) open.isDeleted = true;
     }
     await this.#withStoreErrors(() => this.#makeAgain(open, snapshot));
@@ -248,7 +243,7 @@ export class FileStore implements TaskStore {
     const segments = await listSegments(this.#disk, this.#directory);
     if (!wasHeld && (segments.length > 0 || this.#disk.idAt(snapshotFile(this.#directory)) !== undefined)) {
       await open.lock.release();
-      throw this.#lockLostError();
+      throw lockLostError(this.#directory);
     }
     await writeSnapshot(this.#disk, this.#directory, snapshot, () => undefined);
     for (const { file } of segments) await this.#disk.remove(file);
@@ -315,7 +310,7 @@ export class FileStore implements TaskStore {
       await work(this.#results, mayWrite);
       mayWrite();
     } catch (error) {
-      if (isMissing(error) && !this.#ownsFiles(open)) throw this.#deletedError(error);
+      if (isMissing(error) && !this.#ownsFiles(open)) throw deletedError(this.#directory, error);
       throw error;
     }
   }
@@ -325,7 +320,7 @@ export class FileStore implements TaskStore {
     try {
       return await work();
     } catch (error) {
-      throw this.#toStoreError(error);
+      throw toStoreError(this.#directory, error);
     }
   }
 
@@ -351,25 +346,4 @@ export class FileStore implements TaskStore {
     if (this.#open === undefined) throw new StoreUnavailableError(`${this.#directory} is not open: call open first`);
     return this.#open;
   }
-
-  #deletedError(cause?: unknown): StoreUnavailableError {
-    const why = `${this.#directory}, or the journal in it, was deleted: store a snapshot, which makes it again`;
-    return new StoreUnavailableError(why, { needsSnapshot: true, ...(cause === undefined ? {} : { cause }) });
-  }
-
-  #toStoreError(error: unknown): unknown {
-    if (isErrandError(error) || error instanceof RangeError) return error;
-    if (isMissing(error)) return new StoreUnavailableError(`there is no ${this.#directory}`, { cause: error });
-    const why = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-    return new StoreUnavailableError(`${this.#directory}: ${why}`, { cause: error });
-  }
-}
-
-/** Ignores the error that another file has this name. */
-function ignoreExisting(error: unknown): void {
-  if (fieldOf(error, "code") !== "EEXIST") throw error;
-}
-
-function ignoreMissing(error: unknown): void {
-  if (!isMissing(error)) throw error;
 }
