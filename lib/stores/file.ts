@@ -1,6 +1,7 @@
-// File: the embedded durable store, a directory on this machine's disk.
+// File: the embedded durable store, a directory on a disk of this machine.
 //
-// What is in it, and how each file is written and read back, is told in lib/stores/file/.
+// Owns the entry point errand/stores/file, and the checks of its arguments. The modules in lib/stores/file/ describe
+// the files.
 
 import type { TaskStore } from "../core/durable/store.js";
 import { show } from "../core/values/checks.js";
@@ -11,14 +12,16 @@ import type { Verified } from "./file/verify.js";
 export type { LostOutputFile, Verified, VerifiedSegment } from "./file/verify.js";
 
 /**
- * A journal in `directory`, a path. `append` resolves after an fdatasync.
+ * Creates a store in the directory with the path `directory`. `append` resolves after an fdatasync.
  *
- * The first `open` makes the directory, with mode 0700 whatever the umask. A directory that is there keeps its mode. All files have mode 0600.
+ * The first `open` makes the directory with the mode 0700, whatever the umask. An existing directory keeps its mode.
+ * All files have the mode 0600.
  *
- * One process at a time may open it; any may `peek` and `read`. A lock that was copied with its directory locks nothing. A writer whose lock is
- * removed or replaced, or whose directory is moved, rejects every write with `StoreLockedError` from then on; `close` releases the lock where it is.
+ * One process at a time can open the directory; any process can `peek` and `read`. If the directory is copied, the
+ * copied lock locks nothing. If the lock of a writer is removed or replaced, or the directory is moved, every write of
+ * that writer rejects with `StoreLockedError` from then on. `close` releases the lock at the place where it is then.
  *
- * `TypeError` or `RangeError` names a `directory` that is no path, is empty, or is a URL.
+ * `TypeError` if `directory` is not a string; `RangeError` if it is empty, has a NUL character, or is a URL.
  */
 export function fileStore(directory: string): TaskStore {
   checkDirectory(directory);
@@ -26,15 +29,16 @@ export function fileStore(directory: string): TaskStore {
 }
 
 /**
- * Reads all that is in `directory`, also beside a living writer, and changes nothing. Faults are reported in the result, not thrown; the call rejects when the
- * directory is not there or the disk refuses.
+ * Reads and checks all files in `directory`, also while a writer has it open, and changes nothing. Faults are reported
+ * in the result. The call rejects only if the directory does not exist or the disk refuses. Arguments are checked as in
+ * `fileStore`.
  */
 export async function verifyJournal(directory: string): Promise<Verified> {
   checkDirectory(directory);
   return new FileStore(directory, nodeDisk).verify();
 }
 
-/** §12: an environment variable that is not set, or a URL, is never taken for a path. */
+/** Rejects values that are not a path, so that a missing environment variable, or a URL, is never used as a path. */
 function checkDirectory(directory: unknown): asserts directory is string {
   const got = show(directory);
   if (typeof directory !== "string")

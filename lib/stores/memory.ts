@@ -1,6 +1,7 @@
-// Memory store: a store that lasts as long as its process, for tests: a manager can be closed and another opened on what it left.
+// Memory store: a store that lasts as long as its process. Tests can close a manager and open another one on the same
+// store.
 //
-// Keeps texts, so that what it was given and what it gives are nobody else's. Like the file store it keeps one generation of history:
+// Keeps values as JSON texts, so that changes to values outside the store have no effect. Like the file store, it keeps
 // the events since the snapshot before the newest one.
 
 import type { ReadOptions, Stored, TaskStore } from "../core/durable/store.js";
@@ -9,13 +10,13 @@ import type { TaskEvent } from "../core/task/events.js";
 import { throwIfAborted } from "../core/values/abort-signal.js";
 import type { Json } from "../core/values/json.js";
 
-/** Survives its `close`, and may be opened again. */
+/** Creates an empty store in memory. The store keeps its data after `close` and can be opened again. */
 export function memoryStore(): TaskStore {
   return new MemoryStore();
 }
 
 class MemoryStore implements TaskStore {
-  /** Event `#first`, and those after it. */
+  /** The JSON texts of the events. The first text is event `#first`. */
   #lines: string[] = [];
   #first = 1;
   #snapshot: { readonly text: string; readonly seq: number } | undefined;
@@ -30,7 +31,7 @@ class MemoryStore implements TaskStore {
 
   async peek(): Promise<Stored> {
     const nextSeq = Math.max(this.#lastSeq, this.#covered) + 1;
-    return this.#snapshot === undefined ? { nextSeq } : { nextSeq, snapshot: parsed<Json>(this.#snapshot.text) };
+    return this.#snapshot === undefined ? { nextSeq } : { nextSeq, snapshot: parse<Json>(this.#snapshot.text) };
   }
 
   get #lastSeq(): number {
@@ -55,7 +56,7 @@ class MemoryStore implements TaskStore {
     const stray = events.find((event, index) => event.seq !== first.seq + index);
     if (stray !== undefined) throw outOfOrder(stray.seq);
     if (!follows) {
-      // The snapshot stands for what is left out.
+      // The snapshot covers the events between the last one and this one.
       this.#lines = [];
       this.#first = first.seq;
     }
@@ -68,7 +69,7 @@ class MemoryStore implements TaskStore {
       if (seq < this.#oldest) throw new EventsCompactedError(seq, this.#oldest);
       const line = this.#lines[seq - this.#first];
       if (line === undefined) return;
-      yield parsed<TaskEvent>(line);
+      yield parse<TaskEvent>(line);
       throwIfAborted(signal);
     }
   }
@@ -90,7 +91,7 @@ class MemoryStore implements TaskStore {
 
   async getOutput(taskId: string): Promise<Json | undefined> {
     const text = this.#outputs.get(taskId);
-    return text === undefined ? undefined : parsed<Json>(text);
+    return text === undefined ? undefined : parse<Json>(text);
   }
 
   async deleteOutputs(taskIds: readonly string[]): Promise<void> {
@@ -99,7 +100,7 @@ class MemoryStore implements TaskStore {
   }
 
   #mustBeOpen(): void {
-    if (!this.#isOpen) throw new StoreUnavailableError("it is not open");
+    if (!this.#isOpen) throw new StoreUnavailableError("the store in memory is not open: call open first");
   }
 
   async close(): Promise<void> {
@@ -107,11 +108,11 @@ class MemoryStore implements TaskStore {
   }
 }
 
-/** The text is of what was given as a T. */
-function parsed<T>(text: string): T {
+// The text is the JSON of a T.
+function parse<T>(text: string): T {
   return JSON.parse(text) as T;
 }
 
 function outOfOrder(seq: number): RangeError {
-  return new RangeError(`Event ${seq} does not follow on the one before it`);
+  return new RangeError(`Event ${seq} does not follow the event before it: append events in order, without a gap`);
 }

@@ -1,6 +1,8 @@
-// SQL: the durable store that several processes share, in PostgreSQL (`pg`) or SQLite (`libsql`, `better-sqlite3`, `node:sqlite`).
+// SQL: the durable store that several processes share, in PostgreSQL (`pg`) or SQLite (`libsql`, `better-sqlite3`,
+// `node:sqlite`).
 //
-// What is in it, and how it is asked for, is told in lib/stores/sql/. Neither driver is imported: the connection is the user's own.
+// Owns the entry point errand/stores/sql, and the checks of its arguments. The modules in lib/stores/sql/ describe the
+// tables. No driver is imported here: the user makes the connection.
 
 import type { TaskStore } from "../core/durable/store.js";
 import { checkCount, checkFinite, checkMethod, checkOneOf, checkOptions, checkType } from "../core/values/checks.js";
@@ -13,24 +15,39 @@ export type { SqlConnection, SqlRow, SqlStatement, SqlWork } from "./sql/connect
 export type { PostgresClient, PostgresPool } from "./sql/postgres.js";
 export type { SqliteDatabase, SqlitePrepared } from "./sql/sqlite.js";
 
+/** The options of `sqlStore`. */
 export interface SqlStoreOptions {
-  /** `postgres(pool)`, `sqlite(database)`, or one of your own. It stays yours: `close` does not end it. */
+  /**
+   * `postgres(pool)`, `sqlite(database)`, or another implementation of the port. `close` of the store does not close
+   * the connection.
+   */
   readonly connection: SqlConnection;
-  /** What the names of the tables begin with; default `errand`. Stores of different namespaces know nothing of each other. */
+  /**
+   * The beginning of the tables' names: lower-case letters, digits and `_`; default `errand`. Stores with different
+   * namespaces are independent.
+   */
   readonly namespace?: string | undefined;
-  /** How long after a writer's last sign of life its journal is still its own; default 15 000. The same for all who share the tables. */
+  /**
+   * The time, in milliseconds, for which a journal belongs to its writer after the writer's last heartbeat; default
+   * 15000. All stores on the same tables must use the same value.
+   */
   readonly leaseMs?: number | undefined;
 }
 
 const LEASE_MS = 15_000;
 const NAMESPACE = /^[a-z_][a-z0-9_]*$/;
-/** With the longest ending, the longest name that PostgreSQL keeps whole. */
+// With the longest suffix, PostgreSQL must not cut the name.
 const LONGEST_NAMESPACE = 63 - "_migrations_pkey".length;
 
 /**
- * Tables in a database of yours, made at the first `open`, where the connection may make tables. Many processes may have it open: each writes a
- * journal of its own, and `shared` has those of the others. `open` goes on with the oldest journal that nobody has, or begins one.
- * Not opened, it reads the oldest one; once closed, the one it had.
+ * Creates a store in the tables of a database. Many processes can open it at once.
+ *
+ * Each process writes its own journal, and `shared` gives access to the others. `open` continues the oldest journal
+ * that no process has, or begins a new one. The first `open` makes the tables, so the connection needs the permission
+ * for this.
+ *
+ * Before `open`, the store reads the oldest journal; after `close`, the journal that it had. `TypeError` or
+ * `RangeError` names an option that is not valid.
  */
 export function sqlStore(options: SqlStoreOptions): TaskStore {
   checkType("the options of sqlStore", options, "object");
@@ -50,8 +67,10 @@ export function sqlStore(options: SqlStoreOptions): TaskStore {
 }
 
 /**
- * A pool of `pg`. It should have an `error` listener, as every pool: without one a connection that breaks while it is idle ends the process.
- * `append` takes one client at a time, and resolves after a commit that the server has on its disk; `synchronous_commit = off` is refused.
+ * Uses a pool of `pg`. `append` takes one client of the pool at a time, and resolves after a commit that is on the disk
+ * of the server. With `synchronous_commit = off`, `open` rejects.
+ *
+ * Add an `error` listener to the pool: without one, an idle connection that breaks ends the process.
  */
 export function postgres(pool: PostgresPool): SqlConnection {
   checkMethod("pool", pool, "connect");
@@ -59,12 +78,13 @@ export function postgres(pool: PostgresPool): SqlConnection {
 }
 
 /**
- * A `Database` of `libsql` or `better-sqlite3`, or a `DatabaseSync` of `node:sqlite` (Node 22.13 or newer), in a file. Another driver is a `TypeError`
- * that names what it lacks. Open `better-sqlite3` with `{ timeout: 0 }`: errand waits for other writers itself, without stopping the process.
+ * Uses a `Database` of `libsql` or `better-sqlite3`, or a `DatabaseSync` of `node:sqlite` (Node 22.13 or newer), that
+ * has a file. `TypeError` for another driver; its message names what the driver lacks. Give `better-sqlite3` a
+ * `timeout` of 0: errand waits for other writers itself, without blocking the process.
  *
- * Run `PRAGMA journal_mode = WAL` on it; with `synchronous` below FULL, or below EXTRA in another mode,
- * `open` is refused, since a commit could be lost. May be shared with stores of other namespaces and with your own statements, as long as no
- * transaction of yours is left open over an `await`.
+ * Run `PRAGMA journal_mode = WAL` on the database. `open` rejects if a commit could be lost: if `synchronous` is below
+ * FULL, or in another journal mode below EXTRA. Other stores and your own statements may use the same database, but
+ * none of your transactions may stay open across an `await`.
  */
 export function sqlite(database: SqliteDatabase): SqlConnection {
   checkDatabase(database);

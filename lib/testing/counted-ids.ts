@@ -1,7 +1,8 @@
-// Counted ids: `task_1`, `task_2`, `request_1`, …: ids a test can name before they are made.
+// Counted ids: ids that a test knows before they are made: `task_1`, `task_2`, `request_1`, ….
 
 import type { Ids } from "../core/values/ids.js";
 
+/** Creates a source of ids that counts each sort of id from 1: `task_1`, `task_2`, `request_1`, and so on. */
 export function countedIds(): Ids {
   const made = new Map<string, number>();
   return {

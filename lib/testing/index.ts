@@ -1,4 +1,5 @@
-// errand/testing: what a test of a program that uses errand needs: time by hand, ids it can name, and people who answer.
+// errand/testing: the parts that tests of a program with errand need: a clock that the test moves, predictable ids,
+// scripted answers, simulations in virtual time, a store in memory, and the laws of a store.
 
 export { memoryStore } from "../stores/memory.js";
 export { countedIds } from "./counted-ids.js";

@@ -1,42 +1,48 @@
-// Manual clock: time that moves when a test says so.
+// Manual clock: time that moves only when a test moves it.
 //
-// Timers fire in the order they are due, and after each one everything that follows from it is let run before the next. The wall clock can be
-// set apart from the time that passes, as a system's can (C7).
+// Timers fire in the order in which they are due. After each timer, all code that follows from it runs before the next
+// timer fires. The wall clock can be set independently of the elapsed time, like the clock of a system (C7).
 
 import { setImmediate } from "node:timers";
 import type { Clock } from "../core/time/clock.js";
 import { checkFinite, checkType } from "../core/values/checks.js";
 import { Heap, type Ranked } from "../core/values/heap.js";
 
+/** A clock for tests. Its time moves only by `advance` and `setNow`. */
 export interface ManualClock extends Clock {
-  /** When the next timer is due; `undefined` when none is set. */
+  /** The wall-clock time at which the next timer is due, in epoch milliseconds; `undefined` when no timer is set. */
   readonly nextAt: number | undefined;
-  /** Fires what is due, in order, and lets what follows from each run before the next. `ms` ≥ 0 and finite: `RangeError`. */
+  /**
+   * Advances the clock by `ms` milliseconds. Timers that become due fire in order, and the code that follows from each
+   * timer runs before the next one fires. `RangeError` if `ms` is negative or not finite.
+   */
   advance(ms: number): Promise<void>;
   /**
-   * Sets the wall clock, and lets what follows run: as the correction of a system's clock does, or with a later `at` a machine that slept. No
-   * time passes: timers stay as far away as they were. `at` is finite, in epoch milliseconds: `RangeError`.
+   * Sets the wall clock to `at`, in epoch milliseconds, and lets the code that follows run. This simulates a correction
+   * of the system's clock or, with a later `at`, a machine that slept. No time elapses: the remaining delay of each
+   * timer is unchanged. `RangeError` if `at` is not finite.
    */
   setNow(at: number): Promise<void>;
-  /** Milliseconds that were advanced, whatever the wall clock was set to. */
+  /** Returns the milliseconds by which the clock was advanced. `setNow` does not change this value. */
   monotonic(): number;
-  /** Resolves when `advance` has moved that far. `Infinity` never does. */
+  /** Resolves when the clock was advanced by `ms` milliseconds. With `Infinity` the promise never settles. */
   sleep(ms: number): Promise<void>;
 }
 
 /**
- * A clock that stands at `startAt` until it is advanced or set.
- * Timers due at the same instant fire in the order they were set, or, with `tie`, in that of the numbers it gives them.
+ * Creates a clock whose wall clock shows `startAt` (epoch milliseconds, default 0) until it is advanced or set.
+ * Timers that are due at the same instant fire in the order in which they were set. With `tie`, which is called for
+ * each new timer, they fire in the order of the numbers that `tie` returned.
  */
 export function manualClock(startAt = 0, tie?: () => number): ManualClock {
   checkFinite("startAt", startAt);
   if (tie !== undefined) checkType("tie", tie, "function");
-  /** The wall clock shows what has passed, and by how much it was set. */
+  /** Milliseconds that were advanced. The wall clock shows `offset + passed`. */
   let passed = 0;
   let offset = startAt;
   let made = 0;
   const timers = new Heap<Timer>();
-  const hearers = new Set<{ readonly fn: () => void }>();
+  const listeners = new Set<{ readonly fn: () => void }>();
 
   const clock: ManualClock = {
     now: () => offset + passed,
@@ -70,13 +76,13 @@ export function manualClock(startAt = 0, tie?: () => number): ManualClock {
       if (!Number.isFinite(at)) throw new RangeError(`at must be a finite number of epoch milliseconds, got ${at}`);
       await quiet();
       offset = at - passed;
-      for (const { fn } of [...hearers]) fn();
+      for (const { fn } of [...listeners]) fn();
       await quiet();
     },
     onSet(fn) {
-      const hearer = { fn };
-      hearers.add(hearer);
-      return () => hearers.delete(hearer);
+      const listener = { fn };
+      listeners.add(listener);
+      return () => listeners.delete(listener);
     },
     sleep: (ms) => new Promise((resolve) => clock.setTimeout(resolve, ms)),
   };
@@ -96,10 +102,10 @@ class Timer implements Ranked {
   }
 }
 
-/** More turns than anything needs that does not turn for ever. */
+/** A limit for code that schedules a new turn of the event loop forever. */
 const MANY_TURNS = 1_000;
 
-/** Everything that can run without time has run, also what takes a turn of the event loop, or a few, to go on. */
+/** Waits until all code has run that needs no time, including code that waits for a few turns of the event loop. */
 export async function quiet(): Promise<void> {
   for (let turn = 0; turn < 4 || (isTurning() && turn < MANY_TURNS); turn++) {
     await new Promise((resolve) => setImmediate(resolve));

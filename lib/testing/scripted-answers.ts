@@ -1,35 +1,43 @@
-// Scripted answers: the people at the inbox, played by a test.
+// Scripted answers: a test's answers to the requests at a manager's inbox, given as a list.
 
 import type { InboxRequest } from "../core/task/request.js";
 import { checkFields, checkText, checkType, show } from "../core/values/checks.js";
 import type { TaskManager } from "../manager/manager.js";
 
-/** What is said to a question whose text is, or contains, `to`. One of `answer` and `reject`. */
-export type ScriptedAnswer = { readonly to: string | RegExp; readonly by?: string | undefined } & (
+/** One line of a script: an answer or a rejection for a question. Exactly one of `answer` and `reject` is set. */
+export type ScriptedAnswer = {
+  /** A text that the question contains, or a pattern that the question matches. */
+  readonly to: string | RegExp;
+  /** The name that is recorded as the author of the answer; default `"script"`. */
+  readonly by?: string | undefined;
+} & (
   | { readonly answer: unknown; readonly reject?: undefined }
   | { readonly reject: string; readonly answer?: undefined }
 );
 
+/** A script that is answering requests. */
 export interface Script {
-  /** The lines nobody has asked for yet. */
+  /** The lines that no request has used yet, in their order. */
   readonly unused: readonly ScriptedAnswer[];
-  /** What an answer was refused with, oldest first: a line that does not fit its question is a mistake of the script. */
+  /**
+   * The errors of answers that the inbox refused, oldest first. A refusal means that a line does not fit its question.
+   */
   readonly refusals: readonly Error[];
-  /** Answers nothing more. */
+  /** Stops answering. Open requests stay open, and calling it twice has no further effect. */
   off(): void;
 }
 
 /**
- * Answers what the tasks of `manager` ask, as `lines` say, from now on: for each request the first unused line that fits, once.
- * An approval is answered with `true`. A request that no line fits stays open. `by` is `"script"` unless a line says otherwise.
- * `TypeError`: a line has a field that it does not know, or one of a wrong type.
+ * Answers each request of `manager` from now on, with the first unused line that matches its question. A line is used
+ * once. `answer: true` approves an approval request; `reject` refuses it. A request without a matching line stays open.
+ * `TypeError` if a line has an unknown field, or a field of a wrong type.
  */
 export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readonly ScriptedAnswer[]): Script {
   checkLines(lines);
   const unused = [...lines];
   const refusals: Error[] = [];
   const over = new AbortController();
-  const say = async (request: InboxRequest): Promise<void> => {
+  const respond = async (request: InboxRequest): Promise<void> => {
     const index = unused.findIndex(({ to }) => fits(request.question, to));
     const [line] = index < 0 ? [] : unused.splice(index, 1);
     if (line === undefined) return;
@@ -42,7 +50,7 @@ export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readon
     }
   };
   const read = async (): Promise<void> => {
-    for await (const request of manager.inbox.watch({ signal: over.signal })) await say(request);
+    for await (const request of manager.inbox.watch({ signal: over.signal })) await respond(request);
   };
   void read();
   return { unused, refusals, off: () => over.abort() };

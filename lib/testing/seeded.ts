@@ -1,6 +1,6 @@
-// Seeded: numbers that look random and are the same for the same seed (the mulberry32 generator).
+// Seeded: a generator of pseudo-random numbers (mulberry32). The same seed gives the same numbers.
 
-/** Numbers from 0 to below 1. */
+/** Returns a generator of numbers ≥ 0 and < 1. Two generators with the same `seed` return the same numbers. */
 export function seeded(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

@@ -1,6 +1,7 @@
-// Simulate: a scenario in virtual time. Days pass in milliseconds, and the same seed gives the same run.
+// Simulate: runs a scenario in virtual time. Days pass in milliseconds, and the same seed gives the same run.
 //
-// Whenever nothing can go on, the clock jumps to the next timer. Real I/O that is under way is waited for before time moves.
+// Owns when time moves. While promises, turns of the event loop or real I/O are pending, the clock stands still.
+// Otherwise the clock jumps to the next timer.
 
 import { messageOf } from "../core/task/failure.js";
 import type { TaskRecord, Wait } from "../core/task/record.js";
@@ -11,19 +12,31 @@ import { type ManualClock, manualClock, quiet } from "./manual-clock.js";
 import { type Script, type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";
 import { seeded } from "./seeded.js";
 
+/** The parts that `simulate` gives to a scenario. */
 export interface World {
+  /** The manager of the scenario. `simulate` closes it when the scenario has ended. */
   readonly manager: TaskManager;
+  /** The clock of the manager. `simulate` advances it; a scenario waits with `clock.sleep`. */
   readonly clock: ManualClock;
-  /** Numbers from 0 to below 1, the same for the same seed. */
+  /**
+   * Returns a number ≥ 0 and < 1. The same `seed` gives the same sequence of numbers; without a seed, the seed is 0.
+   */
   readonly random: () => number;
 }
 
+/** The options of `simulate`: those of a `TaskManager`, except `clock` and `ids`, which `simulate` sets, and these. */
 export interface SimulateOptions extends Omit<TaskManagerOptions, "clock" | "ids"> {
-  /** Gives `random()` its numbers, and timers that are due at the same instant their order. Without one they fire in the order they were set. */
+  /**
+   * The seed of `random()` and of the order of timers that are due at the same instant. Without a seed these timers
+   * fire in the order in which they were set.
+   */
   seed?: number | undefined;
-  /** What is answered at the inbox: see `scriptAnswers`. A line that nobody asked for, or that did not fit its question, fails the simulation. */
+  /**
+   * Answers for the inbox, as in `scriptAnswers`. The simulation fails when no question used an answer, or when an
+   * answer did not fit its question.
+   */
   answers?: readonly ScriptedAnswer[] | undefined;
-  /** How much virtual time there is; default 30 days. */
+  /** The limit of virtual time, in milliseconds; default 30 days. A scenario that has not ended by then fails. */
   maxMs?: number | undefined;
 }
 
@@ -34,14 +47,15 @@ const SIMULATE_OPTIONS = ["seed", "answers", "maxMs", ...MANAGER_OPTIONS].filter
 const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
 
 /**
- * Runs `scenario` with a manager of its own in virtual time and gives what it gives; then closes the manager.
+ * Runs `scenario` with a new manager in virtual time, closes the manager, and resolves with the scenario's value.
  *
- * The clock stands still while something goes on: promises, turns of the event loop, files being read, names being looked up. It does not
- * see a network reply, a thread's job or the platform's own timers: a scenario that waits for those wants a real clock.
- * Time passes in the scenario by `clock.sleep`; it moves by itself.
+ * Virtual time moves by itself, and a scenario waits with `clock.sleep`. The clock stands still while promises, turns
+ * of the event loop, file operations or name look-ups are pending. `simulate` does not see network replies, jobs of
+ * other threads or the platform's own timers: a scenario that waits for these needs a real clock.
  *
- * Rejects with what the scenario rejects with; or, when it still waits and no timer is left to jump to, with an error that says who waits
- * for what. With a `seed`, the error names it, and has the scenario's own as `cause`.
+ * Rejects with the error of the scenario. If the scenario waits and no timer is left, the call rejects with an error
+ * that lists the waiting tasks and the reason of each. With a `seed`, the error's message contains the seed, and its
+ * `cause` is the original error.
  */
 export async function simulate<T>(
   scenario: (world: World) => T | PromiseLike<T>,
@@ -53,9 +67,9 @@ export async function simulate<T>(
   checkMs("maxMs", maxMs);
   const random = seeded(seed ?? 0);
   const clock = manualClock(0, seed === undefined ? undefined : random);
-  // Retention's own sweep, a month from now, is no timer to jump to.
-  const kept = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
-  const manager = new TaskManager({ ...managerOptions, retention: kept, clock, ids: countedIds() });
+  // The sweep of the retention, a month from now, is not a timer for the clock to jump to.
+  const retentionWithoutSweep = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
+  const manager = new TaskManager({ ...managerOptions, retention: retentionWithoutSweep, clock, ids: countedIds() });
   const script = scriptAnswers(manager, answers);
   let ended: { readonly value: T } | { readonly error: unknown };
   try {
@@ -63,9 +77,9 @@ export async function simulate<T>(
       clock,
       maxMs,
       async () => scenario({ manager, clock, random }),
-      () => whoWaits(manager),
+      () => describeWaiting(manager),
     );
-    const why = wrongIn(script);
+    const why = scriptFault(script);
     ended = why === undefined ? { value } : { error: new Error(why, { cause: script.refusals[0] }) };
   } catch (error) {
     ended = { error: error instanceof Stuck ? new Error(withScript(error.message, script)) : error };
@@ -76,7 +90,7 @@ export async function simulate<T>(
       clock,
       Number.POSITIVE_INFINITY,
       () => manager.close(),
-      () => whoWaits(manager),
+      () => describeWaiting(manager),
     );
   } catch (error) {
     if ("value" in ended) ended = { error };
@@ -86,26 +100,28 @@ export async function simulate<T>(
   throw new Error(`${messageOf(ended.error)} (seed ${seed})`, { cause: ended.error });
 }
 
-/** What is wrong with the script when the scenario is over. */
-function wrongIn({ refusals, unused }: Script): string | undefined {
+/** Describes the first fault of the script after the scenario has ended; `undefined` without a fault. */
+function scriptFault({ refusals, unused }: Script): string | undefined {
   const [refusal] = refusals;
   if (refusal !== undefined) return `A scripted answer was refused: ${refusal.message}`;
   const [line] = unused;
-  return line === undefined ? undefined : `Nobody asked for the scripted answer to ${String(line.to)}`;
+  return line === undefined
+    ? undefined
+    : `No task asked the question of the scripted answer to ${String(line.to)}: remove the answer, or correct its "to"`;
 }
 
 function withScript(message: string, script: Script): string {
-  const why = wrongIn(script);
+  const why = scriptFault(script);
   return why === undefined ? message : `${message}\n  ${why}`;
 }
 
 class Stuck extends Error {}
 
-/** How long, in real time, real work is waited for. */
+/** The longest real time, in milliseconds, for which `drive` waits for real work. */
 const PATIENCE_MS = 30_000;
 
-/** Moves time until what `run` gives has settled. */
-async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, told: () => string): Promise<T> {
+/** Calls `run` and advances the clock until the promise of `run` has settled. */
+async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, waiting: () => string): Promise<T> {
   let isOver = false;
   let busySince: number | undefined;
   const result = run();
@@ -120,45 +136,45 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     if (work !== undefined) {
       busySince ??= performance.now();
       if (performance.now() - busySince < PATIENCE_MS) continue;
-      throw new Stuck(`The scenario waits for real work that does not end: ${work}${told()}`);
+      throw new Stuck(`The scenario waits for real work that does not end: ${work}${waiting()}`);
     }
     if (busySince !== undefined) {
-      // What the end of the work sets going goes on first.
+      // Code that waited for the finished work runs before time moves.
       busySince = undefined;
       continue;
     }
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
-      throw new Stuck(`The scenario waits, and there is no timer left to jump to${told()}`);
-    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${told()}`);
+      throw new Stuck(`The scenario waits, and there is no timer left to jump to${waiting()}`);
+    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${waiting()}`);
     await clock.advance(Math.max(0, nextAt - clock.now()));
   }
 }
 
-/** Files being read, names being looked up: real work that ends by itself. */
+/** Names a file operation or name look-up that is pending. This real work ends by itself. */
 function workUnderWay(): string | undefined {
   return process.getActiveResourcesInfo().find((what) => what.includes("Req"));
 }
 
-function whoWaits(manager: TaskManager): string {
+function describeWaiting(manager: TaskManager): string {
   const waiting = manager
     .list({ status: ["queued", "running", "blocked"] })
-    .map((record) => `\n  ${inWords(manager, record)}`);
+    .map((record) => `\n  ${describeTask(manager, record)}`);
   return waiting.length === 0 ? "" : `:${waiting.join("")}`;
 }
 
-function inWords(manager: TaskManager, { id, title, status, blockedOn, lane }: TaskRecord): string {
+function describeTask(manager: TaskManager, { id, title, status, blockedOn, lane }: TaskRecord): string {
   const name = title === undefined ? id : `${id} "${title}"`;
   if (status === "queued") {
-    const held = blockedOn.map((wait) => ` and waits for ${waitInWords(manager, wait)}`).join("");
+    const held = blockedOn.map((wait) => ` and waits for ${describeWait(manager, wait)}`).join("");
     return `${name} is in line in the lane ${lane}${held}`;
   }
   if (status === "running") return `${name} runs: it awaits something of its own`;
-  const waits = blockedOn.map((wait) => waitInWords(manager, wait)).join(", ");
+  const waits = blockedOn.map((wait) => describeWait(manager, wait)).join(", ");
   return waits === "" ? `${name} was stopped and has not settled` : `${name} is blocked on ${waits}`;
 }
 
-function waitInWords({ inbox }: TaskManager, wait: Wait): string {
+function describeWait({ inbox }: TaskManager, wait: Wait): string {
   switch (wait.on) {
     case "input":
       return `an answer to ${JSON.stringify(inbox.get(wait.requestId)?.question)}`;

@@ -1,4 +1,4 @@
-// One contract for every store.
+// The laws of `storeContract`, run against every store that errand ships.
 import { rm } from "node:fs/promises";
 import { memoryStore, type StoreUnderTest, storeContract } from "errand/testing";
 import { describe, test } from "vitest";
@@ -33,7 +33,7 @@ async function onDisk(): Promise<StoreUnderTest> {
   };
 }
 
-/** As after kill -9: the first store is not closed. */
+/** Simulates a kill -9: the first store is not closed. */
 async function onDiskOfTheDead(): Promise<StoreUnderTest> {
   const directory = await place();
   const store = fileStore(directory);
@@ -63,7 +63,7 @@ function inDatabase(kind: SqlKind): () => Promise<StoreUnderTest> {
   };
 }
 
-/** As after kill -9, and the lease that nobody renewed has lapsed. */
+/** Simulates a kill -9 after which the lease has lapsed. */
 function inDatabaseOfTheDead(kind: SqlKind): () => Promise<StoreUnderTest> {
   return async () => {
     const made = await kind.make();

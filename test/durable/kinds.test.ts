@@ -226,7 +226,11 @@ describe("§12 what is refused of a spawn by kind starts nothing", () => {
     ["an input with a ring in it", (m) => m.spawn("any", { input: ring }), { name: "TypeError", message: "input" }],
     ["an input with a bigint in it", (m) => m.spawn("any", { input: [1n] }), { name: "TypeError", message: "input" }],
     ["an input for a function", (m) => m.spawn(deaf, { input: 1 } as never), { name: "TypeError", message: "input" }],
-    ["something that is no work", (m) => m.spawn({ name: "double" } as never), { name: "TypeError", message: "spawn needs a function, a kind" }],
+    [
+      "something that is no work",
+      (m) => m.spawn({ name: "double" } as never),
+      { name: "TypeError", message: "spawn needs a function, a kind" },
+    ],
     ["an undeclared lane", (m) => m.spawn("double", { input: { n: 1 }, lane: "none" }), { code: "UNKNOWN_LANE" }],
     [
       "a misspelt option",

@@ -1,4 +1,4 @@
-// What is passed as a store, or for a store, is checked at the door: the error names the option (§12).
+// The arguments of stores are checked where they are given: the error names the option (§12).
 
 import { readdir } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
@@ -11,7 +11,7 @@ import { place } from "./place.js";
 
 const METHODS = ["open", "peek", "append", "read", "compact", "putOutput", "getOutput", "deleteOutputs", "close"];
 
-/** The same store, whose `name` is `value`. */
+/** Returns a store like `store` whose `name` is `value`. */
 function withField(name: string, value: unknown): TaskStore {
   return new Proxy(memoryStore(), {
     get: (target, key) => (key === name ? value : Reflect.get(target, key)),

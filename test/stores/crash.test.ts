@@ -1,5 +1,6 @@
-// Crashes at every step: a program of appends, compactions and outputs is run on a disk in memory and stopped before each operation the
-// disk is asked for, by a kill or by a power cut. What is left opens, and has all that was told of and nothing that was not given.
+// Crashes at every step: a program of appends, compactions and outputs runs on a disk in memory. A kill or a power
+// failure stops it before each operation of the disk. The store that is left opens, has all that was confirmed, and has
+// nothing that was not given.
 import path from "node:path";
 import type { Json } from "errand";
 import { describe, expect, test } from "vitest";
@@ -11,13 +12,13 @@ import { MemoryDisk } from "./memory-disk.js";
 import { eventsOf, note, notes, WRITER } from "./place.js";
 
 const DIRECTORY = path.resolve("journal");
-/** How long a segment is, and a text that is as long. */
+/** The size of a segment in bytes, and a text of that size. */
 const SEGMENT_BYTES = 4096;
 const LONG = "x".repeat(SEGMENT_BYTES);
 
-/** What the program was told. */
+/** The confirmations that the program received. */
 interface Told {
-  /** The last event whose append began, and whose append resolved. */
+  /** The last event whose append began, and the last whose append resolved. */
   given: number;
   durable: number;
   snapshots: number[];
@@ -50,13 +51,13 @@ async function program(disk: Disk, told: Told): Promise<void> {
   await compact(32);
   await append(1, LONG);
   await append(2);
-  // The first segment goes.
+  // This compaction deletes the first segment.
   await compact(told.durable);
   await append(1);
   await store.close();
 }
 
-/** Stops the program before its `step`th operation: it never hears of it. */
+/** Stops the program before its `step`th operation: that operation never settles. */
 function stoppedAt(disk: MemoryDisk, step: number, stop: () => void): Disk {
   let asked = 0;
   const stopping = (): Promise<never> | undefined => {
@@ -76,7 +77,7 @@ function stoppedAt(disk: MemoryDisk, step: number, stop: () => void): Disk {
   });
 }
 
-/** How the disk stood at `step`, and what had been told; `undefined` when the program was over before. */
+/** Returns the disk at `step` and the confirmations until then; `undefined` if the program ended before. */
 async function runTo(step: number): Promise<{ disk: MemoryDisk; told: Told } | undefined> {
   const disk = new MemoryDisk();
   const told: Told = { given: 0, durable: 0, snapshots: [], durableSnapshot: 0, outputs: new Map() };

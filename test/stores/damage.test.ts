@@ -1,7 +1,8 @@
-// What a crash, a power cut or a bad disk does to a journal, at every byte of it.
+// Damage: what a crash, a power failure or a bad disk does to each byte of a journal.
 //
-// The journal is small: two segments, batches of one, two and three events, a snapshot, two outputs. Reading gives the exact events,
-// the whole batches before a torn end, or JournalCorruptError; never another event, never a hole.
+// The journal is small: two segments, batches of one, two and three events, a snapshot, two outputs. A read gives the
+// exact events, or the whole batches before a torn end, or JournalCorruptError. A read never gives another event and
+// never skips one.
 import path from "node:path";
 import { isErrandError, type TaskEvent } from "errand";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -19,7 +20,7 @@ const SECOND = segmentAt(DIRECTORY, 5).file;
 const SNAPSHOT_FILE = path.join(DIRECTORY, "snapshot.json");
 const OUTPUT_FILE = path.join(DIRECTORY, "results", "a.json");
 
-/** The `seq` of each batch's last event, in the second segment; 4 is the end of the first. */
+/** The `seq` of each batch's last event in the second segment; 4 is the end of the first segment. */
 const ENDS = [4, 5, 7, 10];
 
 let disk: MemoryDisk;
@@ -39,7 +40,7 @@ beforeEach(async () => {
   original = new Map(disk.files().map((file) => [file, disk.get(file)]));
 });
 
-/** The first segment of a journal whose snapshot stands for what is before it. */
+/** The first segment of a journal whose snapshot covers the events before it. */
 async function segmentFrom(snapshotSeq: number, batches: readonly TaskEvent[][]): Promise<Buffer> {
   const other = new MemoryDisk();
   const store = new FileStore(DIRECTORY, other);
@@ -58,7 +59,7 @@ function store(): FileStore {
   return new FileStore(DIRECTORY, disk);
 }
 
-/** It looks like what a store writes for itself. */
+/** A text that looks like a line of the store itself. */
 const NOTE_7 = note(7, { text: ',"crc":"00000000"}', crc: "00000000" });
 const ALL: readonly TaskEvent[] = [note(1), note(2, "ä\u2028"), ...notes(3, 6), NOTE_7, ...notes(8, 10)];
 
@@ -79,7 +80,7 @@ async function read(): Promise<Seen> {
   }
 }
 
-/** Where the line of `byte` begins, and which it is. */
+/** Returns the offset at which the line of `byte` begins, and its number. */
 function lineAt(file: string, byte: number): { line: number; byte: number } {
   const before = bytesOf(file).subarray(0, byte).toString("latin1");
   return { line: before.split("\n").length, byte: before.lastIndexOf("\n") + 1 };
@@ -157,7 +158,7 @@ describe("a journal cut off at any byte", () => {
       const { events, error } = await read();
       const batches = ends.filter((end) => end <= length).length;
       expect(events).toEqual(ALL.slice(0, [0, 0, 2, 3, 4][batches]));
-      // Between two batches it is the next segment that does not follow.
+      // Between two batches, the error is that the next segment does not follow.
       if (ends.includes(length)) expect(error).toEqual({ file: SECOND, line: 1, byte: 0 });
       else expect(error).toEqual({ file: FIRST, ...lineAt(FIRST, ends[batches - 1] ?? 0) });
       expect(await verify(disk, DIRECTORY)).toMatchObject({ ok: false, broken: error });
@@ -243,7 +244,7 @@ describe("a changed byte", () => {
         disk.set(file, damaged);
         const { events, error } = await read();
         expect(events).toEqual(ALL.slice(0, lasts[batch]));
-        // The line of the change; or that where its batch begins, when the line is one that could be.
+        // The error names the changed line, or the first line of its batch if the changed line could still be right.
         expect(error?.file).toBe(file);
         expect([lineAt(file, begins[batch] ?? 0), lineAt(file, at)]).toContainEqual({
           line: error?.line,
@@ -313,7 +314,7 @@ describe("a changed byte", () => {
         await expect(store().getOutput("a")).rejects.toMatchObject({ code: "JOURNAL_CORRUPT", file: OUTPUT_FILE });
       }
     }
-    // No event and no snapshot refers to it: it is nobody's.
+    // No event and no snapshot refers to this output, so it belongs to no task.
     expect(await verify(disk, DIRECTORY)).toMatchObject({ ok: true, outputs: 0, lostOutputs: [] });
   });
 });
@@ -363,7 +364,7 @@ describe("a journal", () => {
   });
 });
 
-/** Where the header ends, and each batch. */
+/** Returns the ends of the header and of each batch. */
 function batchEnds(file: string): number[] {
   const ends: number[] = [];
   const text = bytesOf(file).toString("latin1");

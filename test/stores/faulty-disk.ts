@@ -1,26 +1,27 @@
-// A disk that fails where a test says so: each operation is told first, and may be made to fail, to write short, or to wait.
+// A disk that fails where a test says so. The test sees each operation first, and can make it fail, write less, or
+// wait.
 
 import path from "node:path";
 import { type Disk, nodeDisk } from "../../lib/stores/file/disk.js";
 
-/** What is asked of the disk, and of which file. */
+/** An operation of the disk, and its file. */
 export interface Asked {
   readonly what: keyof Disk;
-  /** The name alone. */
+  /** The name of the file without its directory. */
   readonly file: string;
 }
 
-/** Throw to fail the operation; a number is how many bytes a write takes; a promise is waited for. */
+/** Throws to fail the operation, returns the number of bytes that a write takes, or returns a promise to wait for. */
 export type Fault = (asked: Asked) => undefined | number | Promise<undefined | number>;
 
 export class FaultyDisk implements Disk {
-  /** Everything asked so far. */
+  /** All operations so far. */
   readonly asked: Asked[] = [];
-  /** Asked before each operation. */
+  /** The function that is called before each operation. */
   fault: Fault = () => undefined;
   readonly #files = new Map<number, string>();
 
-  /** How many files are open. */
+  /** The number of open files. */
   get openFiles(): number {
     return this.#files.size;
   }
@@ -103,7 +104,7 @@ export function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: said the test`), { code });
 }
 
-/** Fails the first time that `what` is asked of a file so named, and then no more. */
+/** Fails the first operation `what` on a file with this name, and no later one. */
 export function once(what: keyof Disk, file: RegExp, code: string): Fault {
   let isOver = false;
   return (asked) => {

@@ -1,4 +1,4 @@
-// Modes (D3): what errand writes is its owner's alone, whatever the umask, and whatever was there before.
+// Modes (D3): only the owner can use the files that errand writes, whatever the umask and the existing files are.
 
 import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -15,7 +15,7 @@ beforeEach(() => {
 });
 afterEach(() => void process.umask(umask));
 
-/** Of everything below `directory`, and of itself. */
+/** Returns the modes of `directory` and of everything below it. */
 async function modesIn(directory: string): Promise<Map<string, number>> {
   const names = ["", ...(await readdir(directory, { recursive: true }))];
   return new Map(
@@ -32,7 +32,7 @@ function expectPrivate(modes: ReadonlyMap<string, number>): void {
   }
 }
 
-/** Segments, a snapshot that was replaced, outputs that were replaced. */
+/** Writes segments, a snapshot and outputs, and replaces the snapshot and the outputs. */
 async function work(directory: string): Promise<FileStore> {
   const store = new FileStore(directory, nodeDisk, 500);
   const { nextSeq } = await store.open(WRITER);

@@ -1,4 +1,5 @@
-// The file store on a disk that fails, is full, slow, or is taken away; and its journal as it grows and is compacted.
+// The file store on a disk that fails, is full, is slow, or is removed; and its journal while it grows and is
+// compacted.
 import fs from "node:fs";
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
@@ -29,7 +30,7 @@ async function opened(): Promise<Opened> {
   return { directory, disk, store };
 }
 
-/** What a process that is killed now would leave is these events, and can be gone on with. */
+/** Asserts that a process killed now would leave these events, and that a store can continue them. */
 async function leaves(directory: string, last: number): Promise<void> {
   const picture = await pictureOf(directory);
   const store = fileStore(picture);
@@ -215,7 +216,7 @@ describe("a journal that grows", () => {
     await expect(eventsOf(store, { from: 5 })).rejects.toMatchObject({ code: "EVENTS_COMPACTED", oldest: 6 });
     await store.compact("eight", 8);
     await store.compact("eight", 8);
-    // The one that is written stays.
+    // The newest segment stays.
     expect((await eventsOf(store))[0]?.seq).toBe(8);
     await store.append(notes(9, 9));
     await store.close();
@@ -286,7 +287,7 @@ describe("a reader", () => {
     const other = fileStore(directory);
     while (writes < 2) await eventsOf(other);
     expect(await eventsOf(other)).toEqual(notes(1, 3));
-    // It is no torn tail either: its writer lives.
+    // A living writer holds the lock, so this is not a torn tail.
     expect(await other.peek()).toEqual({ nextSeq: 4 });
     go();
     await appended;
@@ -338,7 +339,7 @@ describe("a reader", () => {
     const looking = new FaultyDisk();
     let reads = 0;
     looking.fault = async ({ what }) => {
-      // The batch, the end of the file, and the batch again.
+      // The reads are: the batch, the end of the file, and the batch again.
       if (what === "read" && ++reads === 3) await writeFile(file, whole);
       return undefined;
     };

@@ -1,5 +1,5 @@
-// A disk in memory, which knows what of it would survive: after a kill all that was written, after a power cut what was made durable,
-// and of the rest as many sectors, and as many of the names, as chance has it.
+// A disk in memory that knows which bytes would survive. After a kill all written bytes survive. After a power failure
+// the synced bytes survive, and a random part of the other sectors and names.
 
 import path from "node:path";
 import type { Disk } from "../../lib/stores/file/disk.js";
@@ -7,7 +7,7 @@ import { systemError } from "./faulty-disk.js";
 
 const SECTOR = 512;
 
-/** A file, whatever its names. */
+/** A file, which may have several names. */
 interface Content {
   bytes: Buffer;
   durable: Buffer;
@@ -17,7 +17,7 @@ type Names = Map<string, Content>;
 
 export class MemoryDisk implements Disk {
   readonly #names: Names;
-  /** The names as the last sync of a directory left them, and what was done to them since. */
+  /** The names at the last sync of a directory, and the later changes to them. */
   readonly #durable: Names;
   #changes: ((names: Names) => void)[] = [];
   readonly #open = new Map<number, Content>();
@@ -38,17 +38,17 @@ export class MemoryDisk implements Disk {
     this.#names.set(file, { bytes: Buffer.from(bytes), durable: Buffer.from(bytes) });
   }
 
-  /** Without locks. */
+  /** Returns the files without locks. */
   files(): string[] {
     return [...this.#names.keys()].filter((file) => !path.basename(file).startsWith("lock.")).sort();
   }
 
-  /** What a process that is killed now leaves; its lock is that of a dead one. */
+  /** Returns the disk that a process killed now leaves. Its lock is that of a dead process. */
   afterKill(): MemoryDisk {
     return new MemoryDisk(new Map(this.files().map((file) => [file, copyOf(this.#content(file).bytes)])));
   }
 
-  /** What a power cut leaves now. `random` gives numbers from 0 to below 1. */
+  /** Returns the disk that a power failure leaves now. `random` returns numbers ≥ 0 and < 1. */
   afterPowerCut(random: () => number): MemoryDisk {
     const names = new Map(this.#durable);
     for (const change of this.#changes.slice(0, Math.floor(random() * (this.#changes.length + 1)))) change(names);
@@ -143,9 +143,9 @@ export class MemoryDisk implements Disk {
   readonly remove: Disk["remove"] = async (file) => {
     this.#change((names) => names.delete(file));
   };
-  /** Every directory is there. */
+  /** Does nothing: every directory exists on this disk. */
   readonly makeDirectory: Disk["makeDirectory"] = async () => undefined;
-  /** Everything belongs to one. */
+  /** Does nothing: this disk has one user. */
   readonly makePrivate: Disk["makePrivate"] = async () => undefined;
   readonly realPath: Disk["realPath"] = async (directory) => directory;
   readonly syncDirectory: Disk["syncDirectory"] = async () => {
@@ -158,7 +158,7 @@ function copyOf(bytes: Buffer): Content {
   return { bytes: Buffer.from(bytes), durable: Buffer.from(bytes) };
 }
 
-/** Each sector that was changed is there or is not; the length is the old one, the new one, or between. */
+/** Writes each changed sector, or not, by chance. The length is the old one, the new one, or between. */
 function leftOf({ bytes, durable }: Content, random: () => number): Buffer {
   if (bytes === durable) return bytes;
   const length = Math.round(durable.length + random() * (bytes.length - durable.length));

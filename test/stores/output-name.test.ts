@@ -1,4 +1,4 @@
-// Any id is a file name of its own, and stays where it is put (D7).
+// Output names: every id has its own file name, which stays in its directory (D7).
 import path from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";

@@ -1,4 +1,4 @@
-// A place on disk for a test's journal, and what the tests of the file store say to it.
+// A directory for the journal of a test, and the calls that the tests of the file store share.
 
 import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -9,21 +9,21 @@ import type { ReadOptions, TaskStore } from "../../lib/core/durable/store.js";
 
 export const WRITER = { instanceId: "test", pid: process.pid, startedAt: 1 };
 
-/** An empty directory, which goes when the test is over. */
+/** Returns an empty directory, which is removed after the test. */
 export async function place(): Promise<string> {
   const directory = await mkdtemp(path.join(tmpdir(), "errand-store-"));
   onTestFinished(() => rm(directory, { recursive: true, force: true }));
   return directory;
 }
 
-/** What a process that is killed now would leave: the same files, and no lock, since its owner is dead. */
+/** Copies the files that a process killed now would leave. The copy has no lock, because its owner is dead. */
 export async function pictureOf(directory: string): Promise<string> {
   const picture = path.join(await place(), "picture");
   await cp(directory, picture, { recursive: true, filter: (file) => !path.basename(file).startsWith("lock.") });
   return picture;
 }
 
-/** Its files, without locks. */
+/** Returns the files of a directory without locks. */
 export async function filesIn(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   return entries

@@ -1,4 +1,5 @@
-// What a database may do to the SQL store: break half-way, lose an answer, be busy, refuse. Nothing is kept by half.
+// Failures of a database under the SQL store: it breaks half-way, loses an answer, is busy, or refuses. No half of a
+// write is kept.
 import { setTimeout as sleep } from "node:timers/promises";
 import { sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
@@ -109,7 +110,7 @@ describe.each(kinds)("a connection that fails ($name)", ({ make }) => {
     await expect(store.append(notes(3, 5))).rejects.toMatchObject(UNAVAILABLE);
     await store.append([...notes(3, 4), note(5, "another"), note(6)]);
     expect(await eventsOf(store)).toEqual([...notes(1, 4), note(5, "another"), note(6)]);
-    // Fewer, too.
+    // The batch after the failure may also be shorter.
     connection.losesAnswer = true;
     await expect(store.append(notes(7, 9))).rejects.toMatchObject(UNAVAILABLE);
     await store.append(notes(7, 7));
@@ -265,7 +266,7 @@ describe("SQLite", () => {
     for (const each of stores) expect(await eventsOf(each)).toEqual(notes(1, 20));
     expect(database.prepare("select count(*) as n from mine").get()).toMatchObject({ n: 60 });
 
-    // While a transaction of the program is open, the stores stay out of it.
+    // While a transaction of the program is open, the writes of the stores reject.
     const [first] = stores;
     database.exec("begin");
     await expect(first?.append(notes(21, 21))).rejects.toMatchObject(UNAVAILABLE);

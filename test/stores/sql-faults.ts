@@ -1,17 +1,17 @@
-// Faults: a connection that breaks at a chosen statement, or loses the answer of a commit.
+// Faults: a connection that breaks at a chosen statement, or that loses the answer of a commit.
 
 import type { SqlConnection, SqlRow, SqlStatement, SqlWork } from "errand/stores/sql";
 
 export class FaultyConnection implements SqlConnection {
   readonly #inner: SqlConnection;
-  /** The statement of the next transactions, from 1 on, that is not carried out. */
+  /** The number of the statement (from 1 on) that fails in each following transaction. */
   breaksAt: number | undefined;
-  /** A statement that is carried out first, in the next transaction alone. */
+  /** A statement that runs first in the next transaction only. */
   before: string | undefined;
-  /** The next commit is made, and nobody is told. */
+  /** Makes the next commit, and then rejects as if its answer were lost. */
   losesAnswer = false;
   statements = 0;
-  /** The text of each statement of a transaction that was begun. */
+  /** The text of each statement of a transaction that began. */
   readonly texts: string[] = [];
 
   constructor(inner: SqlConnection) {

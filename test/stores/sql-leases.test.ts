@@ -1,4 +1,4 @@
-// Leases of the SQL store: one journal each, kept by signs of life, and never two writers of one.
+// Leases of the SQL store: each writer has its own journal, heartbeats keep it, and a journal never has two writers.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { type SqlConnection, sqlStore } from "errand/stores/sql";
@@ -14,7 +14,7 @@ let place: SqlPlace;
 let opened: TaskStore[];
 let processes = 0;
 
-/** Not opened. */
+/** Returns a store that is not open. */
 function storeOn(
   connection: SqlConnection = place.connect(),
   leaseMs?: number,
@@ -36,7 +36,7 @@ function runtime() {
   return { instanceId, pid: 100_000 + processes, startedAt: processes };
 }
 
-/** The names of the others' journals. */
+/** Resolves with the names of the other journals. */
 async function namesOf({ shared }: ReturnType<typeof storeOn>): Promise<string[]> {
   return (await shared.others()).map(({ name }) => name);
 }
@@ -47,7 +47,7 @@ async function seized(store: ReturnType<typeof storeOn>, name = "1"): Promise<Se
   return journal;
 }
 
-/** Whatever it writes is refused. */
+/** Asserts that each write of the store is refused. */
 async function expectFenced(zombie: ReturnType<typeof storeOn>, nextSeq: number): Promise<void> {
   for (let time = 1; time <= 2; time++) {
     await expect(zombie.append(notes(nextSeq, nextSeq + 1))).rejects.toMatchObject(LOCKED);
@@ -113,7 +113,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     const three = storeOn();
     expect(await three.open(runtime())).toEqual({ nextSeq: 5 });
     expect(await three.shared.others()).toMatchObject([{ name: "2", isFree: true }]);
-    // The one that was closed still reads what it had.
+    // The closed store still reads its journal.
     await three.append(notes(5, 5));
     expect((await two.peek()).nextSeq).toBe(3);
     expect(await eventsOf(one)).toEqual(notes(1, 5));
@@ -134,7 +134,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     for (const sign of signs) {
       await lapse(place, "1");
       expect(await two.shared.others()).toMatchObject([{ isFree: true }]);
-      // Late, but nobody was there before.
+      // The heartbeat is late, but no other process has taken the journal.
       await sign();
       expect(await two.shared.others()).toMatchObject([{ isFree: false }]);
       expect(await two.shared.seize("1")).toBe(undefined);
@@ -154,7 +154,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await namesOf(two)).toEqual([]);
     await two.append(notes(4, 5));
     await expectFenced(one, 4);
-    // What it gives back is not its own.
+    // The lost journal belongs to another process, so `close` does not give it back.
     await one.close();
     expect(await two.peek()).toEqual({ nextSeq: 6 });
     expect(await eventsOf(two)).toEqual(notes(1, 5));
@@ -177,7 +177,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await namesOf(two)).toEqual([]);
     const three = await openedStore();
     expect(await three.shared.seize("1")).toBe(undefined);
-    // Both live on by one heartbeat.
+    // One heartbeat keeps both journals.
     await lapse(place);
     await two.shared.heartbeat();
     expect((await three.shared.others()).map(({ isFree }) => isFree)).toEqual([false, false]);
@@ -221,7 +221,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await next.open(runtime())).toEqual({ nextSeq: 5, snapshot: { tasks: ["of both"] } });
     expect(await eventsOf(next, { from: 4 })).toEqual(notes(4, 4));
     expect(await namesOf(next)).toEqual([]);
-    // Its number is never another's, though it was the last one.
+    // The number of a removed journal is never used again, even if it was the last one.
     await openedStore();
     expect(await namesOf(next)).toEqual(["3"]);
     await lapse(place, "3");
@@ -247,7 +247,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect([await left?.getOutput("left"), await left?.getOutput("taken")]).toEqual(["of left", undefined]);
     expect([await two.getOutput("left"), await two.getOutput("taken")]).toEqual([undefined, "of taken"]);
     await expectFenced(one, 4);
-    // It is a journal like any other, and may be left again.
+    // The remaining journal is like any other, and can be seized with `left` again.
     const again = await seized(two);
     await again.absorb("mine", 0, { snapshot: "left again", seq: 3, outputs: [], ids: [] });
     expect(await (await two.shared.others())[0]?.peek()).toEqual({ nextSeq: 4, snapshot: "left again" });
@@ -277,7 +277,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await eventsOf(two)).toEqual([]);
     expect(await ids.find(["a", "b", odd])).toHaveLength(2);
     expect(await others.append(notes(1, 1), [claim("b")], [])).toEqual([]);
-    // An end is kept of an own id alone; an interrupted one is free.
+    // An end is stored only for an id of the own journal; an interrupted task frees its id.
     await others.append(notes(2, 2), [], [{ id: "a", event: interrupted }]);
     expect((await ids.find(["a"]))[0]).not.toHaveProperty("end");
     await ids.append(notes(3, 3), [], [{ id: "a", event: failed }]);
@@ -285,7 +285,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     await ids.append(notes(4, 4), [], [{ id: "a", event: interrupted }]);
     expect(await others.append(notes(3, 3), [claim("a")], [])).toEqual([]);
     expect(await others.find(["a"])).toMatchObject([{ isOwn: true }]);
-    // Another's is not forgotten.
+    // Ids of other journals are not forgotten.
     await ids.forget(["a", odd]);
     expect((await ids.find(["a", odd])).map(({ id }) => id)).toEqual(["a"]);
     await lapse(place, "1");

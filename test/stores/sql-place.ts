@@ -1,4 +1,4 @@
-// Databases for the tests of the SQL store: SQLite in a file of its own, PostgreSQL where one can be reached.
+// Databases for the tests of the SQL store: SQLite in a new file, and PostgreSQL if a server can be reached.
 
 import { randomBytes } from "node:crypto";
 import path from "node:path";
@@ -8,26 +8,29 @@ import { afterAll, onTestFinished } from "vitest";
 import { place } from "./place.js";
 import { libsql, type OpenDatabase, type SqliteDriver } from "./sqlite-drivers.js";
 
-/** One database, of which each `connect` is another connection. */
+/** One database. Each `connect` returns another connection to it. */
 export interface SqlPlace {
   readonly namespace: string;
   readonly connect: () => SqlConnection;
-  /** A connection with settings that make a commit forgettable. */
+  /** A connection with settings under which a commit can be lost. */
   readonly volatile: () => SqlConnection;
-  /** One statement, without the store. */
+  /** Runs one statement without the store. */
   readonly ask: (
     sql: string,
     values?: (string | number)[],
   ) => Promise<readonly { readonly [column: string]: unknown }[]>;
-  /** Locks every journal's row, as a transaction that stands still; what comes back ends it. Where rows are locked. */
+  /**
+   * Locks the row of each journal, like a transaction of a stopped process, where a dialect locks rows. The returned
+   * function ends the transaction.
+   */
   readonly lockRows?: () => Promise<() => Promise<void>>;
-  /** What a child process needs to connect: see sql-child.ts. */
+  /** The data with which a child process connects: see sql-child.ts. */
   readonly words: readonly [dialect: string, where: string, namespace: string];
 }
 
 export interface SqlKind {
   readonly name: string;
-  /** An empty one. It goes when the test is over. */
+  /** Returns an empty database, which is removed after the test. */
   readonly make: () => Promise<SqlPlace>;
 }
 
@@ -67,7 +70,7 @@ function rowsOf(database: OpenDatabase, sql: string, values: (string | number)[]
   return [];
 }
 
-/** As when nobody has given a sign of life for long: whose journal it is, or of all. */
+/** Makes the leases lapse, of one journal or of all, as if no heartbeat had come for a long time. */
 export async function lapse({ ask, namespace }: SqlPlace, name?: string): Promise<void> {
   const which = name === undefined ? "" : ` where number = ${Number(name)}`;
   await ask(`update ${namespace}_journals set lease_until = 1${which}`);
@@ -76,13 +79,16 @@ export async function lapse({ ask, namespace }: SqlPlace, name?: string): Promis
 const url = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";
 const REACHED_WITHIN_MS = 1_000;
 
-/** Every kind there is. What is missing is told by the contract's test alone, once. */
+/** Returns the kinds of databases that are available. Only the test of the contract reports the missing ones. */
 export async function sqlKinds(): Promise<readonly SqlKind[]> {
   const postgresql = await postgresKind(() => undefined);
   return postgresql === undefined ? [sqliteKind] : [sqliteKind, postgresql];
 }
 
-/** In a schema of its own for each test file, and a namespace for each test. `undefined` where there is no PostgreSQL, and that is told. */
+/**
+ * Uses one schema for each test file and one namespace for each test. Resolves with `undefined`, and reports it, if
+ * there is no PostgreSQL.
+ */
 export async function postgresKind(tell: (words: string) => void): Promise<SqlKind | undefined> {
   const schema = `errand_test_${randomBytes(6).toString("hex")}`;
   const found = new URL(url);

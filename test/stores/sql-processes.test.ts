@@ -1,4 +1,4 @@
-// The SQL store between real processes: they make its tables at once, they contend for a journal, and one of them is killed.
+// The SQL store in real processes: they make its tables at once, contend for a journal, and one of them is killed.
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
@@ -11,7 +11,7 @@ import { type Compiled, compiled } from "../core/process.js";
 import { eventsOf, notes, WRITER } from "./place.js";
 import { lapse, type SqlPlace, sqlKinds } from "./sql-place.js";
 
-/** So long that none lapses by itself, however slow the machine is. */
+/** A lease so long that it does not lapse by itself, however slow the machine is. */
 const LEASE_MS = 600_000;
 
 let built: Compiled;
@@ -69,11 +69,11 @@ afterAll(() => built.remove());
 
 interface Child {
   readonly process: ChildProcessByStdio<Writable, Readable, null>;
-  /** The next line that it says. */
+  /** Resolves with the next line of the child's output. */
   said(): Promise<string>;
-  /** Gives an order, and the answer. */
+  /** Sends a command and resolves with the answer. */
   ask(order: string): Promise<string>;
-  /** kill -9; and all that it said after what was read. */
+  /** Kills the child with SIGKILL, and resolves with the rest of its output. */
   kill(): Promise<string[]>;
 }
 

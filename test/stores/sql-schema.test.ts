@@ -1,4 +1,4 @@
-// The tables of the SQL store, what it asks of a connection, and what it is told at its door.
+// The tables of the SQL store, the requirements for its connection, and the checks of its arguments.
 import { postgres, type SqlConnection, type SqlStoreOptions, sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -66,7 +66,7 @@ describe.each(await sqlKinds())("the tables ($name)", ({ make }) => {
     await expect(reader.getOutput("a")).rejects.toMatchObject(UNAVAILABLE);
     await storeOn().open(WRITER);
     expect(await reader.peek()).toEqual({ nextSeq: 1 });
-    // And with tables, but no journal, there is nothing.
+    // A store with tables but without a journal is empty too.
     await where.ask(`delete from ${where.namespace}_journals`);
     expect(await reader.peek()).toEqual({ nextSeq: 1 });
     expect(await eventsOf(reader)).toEqual([]);
@@ -122,7 +122,7 @@ describe("a SQLite database", () => {
 describe("sqlStore", () => {
   const connection = sqlite(new Database(":memory:"));
   const given = (options: unknown): (() => unknown) => {
-    // What a program in JavaScript may hand over.
+    // A program in JavaScript may pass such values.
     return () => sqlStore(options as SqlStoreOptions);
   };
 

@@ -1,4 +1,4 @@
-// Drivers of SQLite: what the store asks of one is what all of them have, and another driver is refused by name (§12, D9).
+// Drivers of SQLite: the store uses only what all of them have, and the error for another driver names it (§12, D9).
 
 import path from "node:path";
 import { TaskManager } from "errand";

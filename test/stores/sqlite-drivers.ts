@@ -1,12 +1,12 @@
-// Drivers of SQLite, as the tests of the SQL store find them: `libsql` is there, the others where they are installed.
+// Drivers of SQLite for the tests of the SQL store: `libsql` is always there, the others if they are installed.
 //
-// `better-sqlite3` is compiled when it is installed where no binary can be loaded, so the project does not install it: .ci/run does.
-// `node:sqlite` comes with Node 22.13 and newer.
+// `better-sqlite3` is compiled during its installation if no binary can be downloaded, so the project does not install
+// it; .ci/run does. `node:sqlite` comes with Node 22.13 and newer.
 
 import type { SqliteDatabase } from "errand/stores/sql";
 import Libsql from "libsql";
 
-/** A database of one driver, which is open. */
+/** An open database of one driver. */
 export interface OpenDatabase extends SqliteDatabase {
   close(): unknown;
 }
@@ -20,7 +20,7 @@ export const libsql: SqliteDriver = { name: "libsql", open: (file) => new Libsql
 
 type DatabaseClass = new (file: string, options?: { readonly timeout: number }) => OpenDatabase;
 
-/** Those that are here beside `libsql`, and in words what the others lack. */
+/** Returns the drivers that are installed beside `libsql`, and describes why the others are missing. */
 export async function otherDrivers(): Promise<{
   readonly found: readonly SqliteDriver[];
   readonly lacking: readonly string[];
@@ -37,7 +37,7 @@ export async function otherDrivers(): Promise<{
   return { found, lacking };
 }
 
-/** `undefined`: it is not here, or its binary is not. */
+/** Loads a driver; `undefined` if the driver or its binary is missing. */
 async function driverOf(
   module: string,
   name: string,

@@ -1,4 +1,5 @@
-// One writer (D3), between real processes: a living one is never robbed, however busy, and a dead one's place is taken over.
+// One writer (D3) among real processes: a living writer never loses its lock, however busy it is, and a dead one's lock
+// is free.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, link, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
@@ -38,7 +39,10 @@ else setInterval(() => {}, 1000);
 }, 30_000);
 afterAll(() => built.remove());
 
-/** A process that opens the store, and then holds it, closes it, or blocks its own loop; and the first line it says. */
+/**
+ * Starts a process that opens the store and then holds it, closes it, or blocks its event loop. Resolves with its first
+ * line.
+ */
 async function child(directory: string, then = "hold"): Promise<{ said: string; process: ChildProcess }> {
   const started = spawn(process.execPath, [program, directory, then], { stdio: ["ignore", "pipe", "inherit"] });
   onTestFinished(() => void started.kill("SIGKILL"));
@@ -58,7 +62,7 @@ describe("a store that a living process has open", () => {
     const locked = { code: "STORE_LOCKED", pid: holder.process.pid };
     await expect(fileStore(directory).open(WRITER)).rejects.toMatchObject(locked);
     expect((await child(directory)).said).toBe(`STORE_LOCKED ${holder.process.pid}`);
-    // Who lost leaves nothing.
+    // A process that loses leaves no file.
     expect((await locks(directory)).length).toBe(1);
   });
 
@@ -104,7 +108,7 @@ describe("a store whose process is dead", () => {
   test("is taken over, also while its parent has not heard of its death", async () => {
     const directory = await place();
     const holder = await child(directory);
-    // Its exit is heard of in a later turn: until then it is a zombie.
+    // The exit is reported in a later turn. Until then the process is a zombie.
     holder.process.kill("SIGKILL");
     const owner = { ...thisProcess(), pid: holder.process.pid ?? 0, start: 0 };
     const patience = performance.now() + 5_000;
@@ -217,7 +221,7 @@ describe("the date of a lock of another machine", () => {
     const later = Date.now() / 1000 + 3_600;
     await utimes(file, later, later);
     const taken = WriterLock.take(nodeDisk, directory, WRITER, { ...rhythm, touchMs: 10_000 });
-    // The contender has announced itself, and looks.
+    // The contender has made its file, and waits for a sign of life.
     while ((await locks(directory)).length < 2);
     await writeFile(file, "alive");
     await expect(taken).rejects.toMatchObject({ code: "STORE_LOCKED" });
@@ -316,7 +320,7 @@ describe("a writer whose lock is gone", () => {
     const watched = { ...nodeDisk, idAt: (file: string) => (reads.push(file), nodeDisk.idAt(file)) };
     const second = await WriterLock.take(watched, await place(), WRITER, { touchMs: 5, silentMs: 1_000 });
     await rename(path.join(directory, name), away);
-    // Two rounds of the second lock's timer: the first one's, of the same rhythm, has come in between.
+    // Two intervals of the second lock's timer. The first lock's timer, with the same interval, has fired between them.
     while (reads.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     await rename(away, path.join(directory, name));
     expect(lock.isHeld).toBe(false);

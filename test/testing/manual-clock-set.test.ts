@@ -1,4 +1,4 @@
-// The manual clock whose wall clock is set: what time is it then, and what is due (C7).
+// The manual clock after its wall clock was set: its time, and the timers that are due (C7).
 
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";

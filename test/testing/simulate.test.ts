@@ -1,4 +1,4 @@
-// What users test their own agent loops with: virtual time, scripted answers, and errors that say who waits for what.
+// The test kit: virtual time, scripted answers, and errors that name the waiting tasks.
 
 import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -153,7 +153,7 @@ describe("a scenario that waits for nothing", () => {
 });
 
 describe("a seed", () => {
-  /** The order in which timers that are due together fire, and some numbers. */
+  /** Returns the order in which timers of the same instant fire, and some random numbers. */
   const run = (seed?: number) =>
     simulate(
       async ({ manager, random }) => {
@@ -219,7 +219,7 @@ describe("scripted answers", () => {
 
   test("that nobody asked for, or that do not fit, fail the simulation", async () => {
     expect(await failure(() => 1, { answers: [{ to: "Which", answer: "main" }] })).toBe(
-      "Nobody asked for the scripted answer to Which",
+      'No task asked the question of the scripted answer to Which: remove the answer, or correct its "to"',
     );
     const approving = ({ manager }: World) => {
       const task = manager.spawn((ctx) => ctx.approve("Delete?"));
@@ -236,7 +236,7 @@ describe("scripted answers", () => {
     expect(refused).toContain('blocked on an answer to "Delete?"');
     expect(refused).toContain("A scripted answer was refused");
     expect(await failure(approving, { answers: [{ to: "Deleet", answer: true }] })).toContain(
-      "Nobody asked for the scripted answer to Deleet",
+      "No task asked the question of the scripted answer to Deleet",
     );
   });
 

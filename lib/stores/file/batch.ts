@@ -1,54 +1,55 @@
-// Batch: how the events of one append are written, one a line, and read back.
+// Batch: writes the events of one append as lines, one event per line, and reads them back.
 //
-// The last field of the first line says how many lines there are, `"batch":3`; the last line ends in a mark (mark.ts) over all bytes
-// of the batch. So a batch is there whole or it is not; and one whose lines are all there but whose mark is not was not cut off, but broken.
+// The last field of the first line is the number of lines, `"batch":3`. The last line ends with a checksum of all bytes
+// of the batch (checksum.ts). So a batch is either whole or not there. If all lines of a batch are there but its
+// checksum is not, the batch is broken, not cut off.
 
 import { crc32 } from "node:zlib";
 import type { TaskEvent } from "../../core/task/events.js";
-import { MARK_LENGTH, markOf } from "./checksum.js";
-import { lean, whole } from "./compact-event.js";
+import { CHECKSUM_LENGTH, checksumField } from "./checksum.js";
+import { compact, expand } from "./compact-event.js";
 
-/** How many characters are put together before they become bytes: one long text would be copied whole. */
-const PIECE = 16 * 1024;
-/** How many bytes are given at once: each write costs a way to a thread and back. */
-const ROOM = 512 * 1024;
-/** A character is at most three. */
-const WIDEST = 3;
+/** The number of characters that are joined before they are encoded. One long text would be copied as a whole. */
+const PIECE_CHARACTERS = 16 * 1024;
+/** The number of bytes that `encode` yields at once. Each write goes to another thread and back. */
+const CHUNK_BYTES = 512 * 1024;
+/** The largest number of bytes for one UTF-16 code unit in UTF-8. */
+const MAX_BYTES_PER_UNIT = 3;
 
-const LINE_END = MARK_LENGTH + 1;
+const LINE_END = CHECKSUM_LENGTH + 1;
 
-/** Makes bytes of batches, one at a time. */
+/** Encodes batches as bytes, one batch at a time. The encoder reuses its buffer. */
 export class BatchEncoder {
   #bytes = Buffer.alloc(0);
   #used = 0;
   #crc = 0;
 
-  /** What it gives is valid until it is asked for more. */
+  /** Yields the bytes of the batch in order. A yielded buffer is valid until the next step of the generator. */
   *encode(events: readonly TaskEvent[]): Generator<Buffer, void, undefined> {
-    if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafeSlow(ROOM + LINE_END);
+    if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafeSlow(CHUNK_BYTES + LINE_END);
     this.#used = 0;
     this.#crc = 0;
     const last = events.length - 1;
     let piece = "";
     for (let index = 0; index < last; index++) {
       const line = lineOfEvent(events[index]);
-      piece += index === 0 ? `${counted(line, events.length)}}\n` : `${line}\n`;
-      if (piece.length < PIECE) continue;
-      yield* this.#take(piece);
+      piece += index === 0 ? `${withCount(line, events.length)}}\n` : `${line}\n`;
+      if (piece.length < PIECE_CHARACTERS) continue;
+      yield* this.#push(piece);
       piece = "";
     }
     const line = lineOfEvent(events[last]);
-    yield* this.#take(piece + (last === 0 ? counted(line, 1) : line.slice(0, -1)));
-    this.#used += this.#bytes.write(markOf(this.#crc), this.#used, "latin1");
+    yield* this.#push(piece + (last === 0 ? withCount(line, 1) : line.slice(0, -1)));
+    this.#used += this.#bytes.write(checksumField(this.#crc), this.#used, "latin1");
     yield this.#bytes.subarray(0, this.#used);
   }
 
-  /** Gives what there is no more room for. */
-  *#take(piece: string): Generator<Buffer, void, undefined> {
-    if (this.#used + piece.length * WIDEST > ROOM) {
+  /** Adds `piece` to the buffer. Yields the buffer first if `piece` does not fit in it. */
+  *#push(piece: string): Generator<Buffer, void, undefined> {
+    if (this.#used + piece.length * MAX_BYTES_PER_UNIT > CHUNK_BYTES) {
       if (this.#used > 0) yield this.#bytes.subarray(0, this.#used);
       this.#used = 0;
-      if (piece.length * WIDEST > ROOM) {
+      if (piece.length * MAX_BYTES_PER_UNIT > CHUNK_BYTES) {
         const bytes = Buffer.from(piece);
         this.#crc = crc32(bytes, this.#crc);
         yield bytes;
@@ -62,52 +63,59 @@ export class BatchEncoder {
 }
 
 function lineOfEvent(event: TaskEvent | undefined): string {
-  return event === undefined ? "" : JSON.stringify(lean(event));
+  return event === undefined ? "" : JSON.stringify(compact(event));
 }
 
-/** A line with the count of its batch, not closed yet. */
-function counted(line: string, lines: number): string {
+/** Adds the number of lines to the first line of a batch. The object of the line stays open. */
+function withCount(line: string, lines: number): string {
   return `${line.slice(0, -1)}${COUNT_OPENING}${lines}`;
 }
 
 const COUNT_OPENING = ',"batch":';
 const COUNT = /,"batch":([1-9]\d*)}?$/;
-/** Longer than any count. */
+/** An upper limit for the length of the field with the count. */
 const COUNT_LENGTH = 32;
 
-/** How many lines its first line says the batch has; `undefined` when it does not say. `end` is that of the line, without a mark. */
+/**
+ * Reads the number of lines from the first line of a batch; `undefined` if the line has no such number. `end` is the
+ * end of the line without a checksum.
+ */
 export function countIn(bytes: Buffer, end: number): number | undefined {
   const count = COUNT.exec(bytes.toString("latin1", Math.max(0, end - COUNT_LENGTH), end))?.[1];
   return count === undefined ? undefined : Number(count);
 }
 
-/** A whole batch, or the header of a segment: its mark was checked. */
+/**
+ * A batch of lines, or the header of a segment. `SegmentScan.next` returns one only if its checksum is right.
+ */
 export interface Batch {
+  /** The bytes of all lines, with the line feed of the last one. */
   readonly bytes: Buffer;
-  /** Where each line ends. */
+  /** The offset of each line's end. */
   readonly ends: readonly number[];
-  /** Of its first line, from 1 on; and the byte where that begins. */
+  /** The number of the first line in the file, from 1 on. */
   readonly line: number;
+  /** The offset of the first line in the file, from 0 on. */
   readonly byte: number;
-  /** Of its first event. */
+  /** The `seq` of the first event. */
   readonly seq: number;
 }
 
-/** Where a line begins, counted from 0 on. */
+/** Returns the offset at which line `index` begins; `index` counts from 0. */
 export function beginOf(ends: readonly number[], index: number): number {
   return index === 0 ? 0 : (ends[index - 1] ?? 0) + 1;
 }
 
-/** The text of one line, counted from 0 on, as it was before the batch was made of it. */
+/** Returns the text of line `index` (from 0 on) as a JSON object, without the count and the checksum of the batch. */
 export function lineOf({ bytes, ends }: Pick<Batch, "bytes" | "ends">, index: number): string {
   const begin = beginOf(ends, index);
   const end = ends[index] ?? bytes.length;
-  let text = bytes.toString("utf8", begin, index === ends.length - 1 ? end - MARK_LENGTH : end);
+  let text = bytes.toString("utf8", begin, index === ends.length - 1 ? end - CHECKSUM_LENGTH : end);
   if (index === ends.length - 1) text += "}";
   return index === 0 ? `${text.slice(0, text.lastIndexOf(COUNT_OPENING))}}` : text;
 }
 
-/** The event of a line; `undefined` when it is none, or another one. */
+/** Parses a line as the event `seq`; `undefined` if the line is another event, or is not an event. */
 export function readEvent(text: string, seq: number): TaskEvent | undefined {
   let value: unknown;
   try {
@@ -115,10 +123,10 @@ export function readEvent(text: string, seq: number): TaskEvent | undefined {
   } catch {
     return undefined;
   }
-  return isEvent(value, seq) ? whole(value) : undefined;
+  return isEvent(value, seq) ? expand(value) : undefined;
 }
 
-/** What stands in a marked line is what errand wrote there: a type and the right `seq` are proof enough of the rest. */
+// The checksum of the line is right, so errand wrote the line. A `type` and the right `seq` are enough to check.
 function isEvent(value: unknown, seq: number): value is TaskEvent {
   if (typeof value !== "object" || value === null || !("seq" in value && "type" in value)) return false;
   return value.seq === seq && typeof value.type === "string";

@@ -1,7 +1,7 @@
-// Mark: the checksum by which what was written whole is known from what was not.
+// Checksum: the CRC-32 that shows whether a line, or a batch of lines, was written as a whole.
 //
-// It is the last field of the JSON object it closes, `,"crc":"1a2b3c4d"}`, and stands for all bytes before it. Of what errand writes,
-// no other line ends so: no event has a field `crc`, and inside a text the quotes are escaped.
+// The checksum is the last field of the JSON object that it closes, `,"crc":"1a2b3c4d"}`, and covers all bytes before
+// that field. No other line of errand ends like this: no event has a field `crc`, and quotes inside a text are escaped.
 
 import { crc32 } from "node:zlib";
 
@@ -9,30 +9,32 @@ const OPENING = ',"crc":"';
 const CLOSING = '"}';
 const DIGITS = 8;
 
-/** How many bytes a mark is long, without the end of its line. */
-export const MARK_LENGTH = OPENING.length + DIGITS + CLOSING.length;
+/** The length of the field with the checksum, in bytes, without the line feed. */
+export const CHECKSUM_LENGTH = OPENING.length + DIGITS + CLOSING.length;
 
-/** The end of a line whose object is not closed yet. `crc` is that of all bytes before it. */
-export function markOf(crc: number): string {
+/**
+ * Returns the field that closes a JSON object, with a line feed. `crc` is the checksum of all bytes before the field.
+ */
+export function checksumField(crc: number): string {
   return `${OPENING}${crc.toString(16).padStart(DIGITS, "0")}${CLOSING}\n`;
 }
 
 const CLOSES = "}".charCodeAt(0);
 const QUOTES = '"'.charCodeAt(0);
 const COMMA = ",".charCodeAt(0);
-const MARK = /^,"crc":"([0-9a-f]{8})"}$/;
+const FIELD = /^,"crc":"([0-9a-f]{8})"}$/;
 
-/** The checksum in the mark that ends before `end`; `undefined` when there is none. */
-export function readMark(bytes: Buffer, end: number): number | undefined {
-  const begin = end - MARK_LENGTH;
-  // Asked at each line: most are told by three bytes.
+/** Reads the checksum in the field that ends before `end`; `undefined` if there is no such field. */
+export function readChecksum(bytes: Buffer, end: number): number | undefined {
+  const begin = end - CHECKSUM_LENGTH;
+  // This runs for each line. Three bytes are enough to exclude most lines.
   if (begin < 0 || bytes[end - 1] !== CLOSES || bytes[end - 2] !== QUOTES || bytes[begin] !== COMMA) return undefined;
-  const digits = MARK.exec(bytes.toString("latin1", begin, end))?.[1];
+  const digits = FIELD.exec(bytes.toString("latin1", begin, end))?.[1];
   return digits === undefined ? undefined : Number.parseInt(digits, 16);
 }
 
-/** Whether the mark that ends before `end` is that of the bytes before it. */
-export function isMarked(bytes: Buffer, end: number): boolean {
-  const crc = readMark(bytes, end);
-  return crc !== undefined && crc === crc32(bytes.subarray(0, end - MARK_LENGTH));
+/** Returns whether the bytes before `end` end with a checksum that is right for them. */
+export function hasValidChecksum(bytes: Buffer, end: number): boolean {
+  const crc = readChecksum(bytes, end);
+  return crc !== undefined && crc === crc32(bytes.subarray(0, end - CHECKSUM_LENGTH));
 }

@@ -1,13 +1,14 @@
-// Lean event: an event as its line in the journal has it. A `task.created` says only what is not so of every new task.
+// Compact event: the form of an event in a line of the journal. A `task.created` has only the fields of its record that
+// differ from those of a new task.
 //
-// Half of what a journal holds would otherwise be the same few words again and again. What is left out is fixed here, for this version
-// of the journal, whatever a record of a later errand has.
+// Without this, half of a journal would repeat the same values. The omitted values are fixed here for this version of
+// the journal, whatever a record of a later errand contains.
 
 import type { TaskEvent, TaskEventMap } from "../../core/task/events.js";
 import type { TaskRecord } from "../../core/task/record.js";
 
-type Created = TaskEventMap["task.created"];
-type Lean = Omit<Created, "record"> & { readonly record: Partial<TaskRecord> };
+type CreatedEvent = TaskEventMap["task.created"];
+type CompactEvent = Omit<CreatedEvent, "record"> & { readonly record: Partial<TaskRecord> };
 
 const NEW = {
   status: "queued",
@@ -24,8 +25,8 @@ const NEW = {
   tags: Object.freeze([]),
 } as const satisfies Partial<TaskRecord>;
 
-/** What of a record is told by its event, or is so of every new task, is left out. */
-export function lean(event: TaskEvent): TaskEvent | Lean {
+/** Returns the event without the fields of its record that the event has too, or that have the value of a new task. */
+export function compact(event: TaskEvent): TaskEvent | CompactEvent {
   if (event.type !== "task.created") return event;
   const { id, rootId, createdAt, updatedAt, usage, ...rest } = event.record;
   const {
@@ -49,7 +50,7 @@ export function lean(event: TaskEvent): TaskEvent | Lean {
   if (rootId !== event.taskId) record.rootId = rootId;
   if (createdAt !== event.at) record.createdAt = createdAt;
   if (updatedAt !== event.at) record.updatedAt = updatedAt;
-  if (!isSpotless(usage)) record.usage = usage;
+  if (!isNewUsage(usage)) record.usage = usage;
   if (status !== NEW.status) record.status = status;
   if (attempt !== NEW.attempt) record.attempt = attempt;
   if (blockedOn.length > 0) record.blockedOn = blockedOn;
@@ -66,8 +67,11 @@ export function lean(event: TaskEvent): TaskEvent | Lean {
   return { ...event, record };
 }
 
-/** The event again. `event` was just parsed and is nobody else's: it is made whole where it stands, since there are many. */
-export function whole(event: TaskEvent | Lean): TaskEvent {
+/**
+ * Restores the event that `compact` shortened. The function changes `event` itself, which the caller has just parsed,
+ * and makes no copy.
+ */
+export function expand(event: TaskEvent | CompactEvent): TaskEvent {
   if (event.type !== "task.created") return event;
   const { taskId, at, record } = event;
   const made = {
@@ -93,7 +97,7 @@ export function whole(event: TaskEvent | Lean): TaskEvent {
   return Object.assign(event, { record: Object.assign(made, record) });
 }
 
-function isSpotless({ inputTokens, outputTokens, costUsd, tasks }: TaskRecord["usage"]): boolean {
+function isNewUsage({ inputTokens, outputTokens, costUsd, tasks }: TaskRecord["usage"]): boolean {
   return inputTokens === 0 && outputTokens === 0 && costUsd === 0 && tasks === 1;
 }
 

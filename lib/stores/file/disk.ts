@@ -1,144 +1,184 @@
-// Disk: the few things the file store asks of a file system, so that a test can fill the disk, break it, or die at any of them.
+// Disk: the port to the file system. A test can use another disk that is full, that fails, or that stops the process at
+// any operation.
 //
-// What a call reports as done it has done; it may fail with a system error, whose `code` is looked at for `ENOENT` alone.
-// D3: what it makes, or opens to write, belongs to its owner alone, whatever the umask.
-// Calls with a callback, and no `FileHandle`: what stands between a program and its files (Yarn PnP) may have none that can sync.
+// An operation that resolves has been done. An operation may reject with a system error; errand reads only the `code`
+// `ENOENT` of it. Files that errand makes or opens for writing can be used by their owner only, whatever the umask
+// (D3).
+// The functions with callbacks are used instead of `FileHandle`: a layer between a program and its files (Yarn PnP) may
+// have a `FileHandle` without `sync`.
 
 import fs from "node:fs";
 import path from "node:path";
 import { fieldOf } from "../../core/values/safe-read.js";
 
-/** `change` wants the file to be there, `create` wants it not to be there, `replace` begins it anew. */
+/**
+ * The way to open a file. `change` requires that the file exists, `create` requires that it does not exist, `replace`
+ * makes or empties the file.
+ */
 export type OpenFor = "read" | "change" | "create" | "replace";
 
+/** The operations of the file store on the disk. Offsets and lengths are in bytes. */
 export interface Disk {
+  /** Opens a file and resolves with its descriptor. A file that is opened for writing gets the mode 0600. */
   open(file: string, how: OpenFor): Promise<number>;
-  /** How many bytes there were; 0 is the end of the file. */
+  /**
+   * Reads into `into` from the offset `at`. Resolves with the number of bytes that were read; 0 is the end of the file.
+   */
   read(fd: number, into: Uint8Array, at: number): Promise<number>;
-  /** How many were written, maybe fewer than were given. */
+  /** Writes `bytes` at the offset `at`. Resolves with the number of bytes that were written, which may be smaller. */
   write(fd: number, bytes: Uint8Array, at: number): Promise<number>;
+  /** Cuts the file to `length` bytes. */
   truncate(fd: number, length: number): Promise<void>;
-  /** Resolves when what was written survives a power cut. */
+  /** Resolves when the written bytes survive a power failure. */
   sync(fd: number): Promise<void>;
+  /** Closes the descriptor. */
   close(fd: number): Promise<void>;
-  /** How many names the open file has: 0 when it was deleted. Asked at each append, so it does not wait for a thread. */
+  /**
+   * Returns the number of names of the open file; 0 means that the file was deleted. Each append calls this, so it does
+   * not wait for a thread.
+   */
   links(fd: number): number;
-  /** Which file it is, `<file system>:<number>`: no other file has the same while it is open. */
+  /**
+   * Returns the identity of the open file, `<file system>:<number>`. No other file has this identity while the file is
+   * open.
+   */
   idOf(fd: number): string;
-  /** Which file, or directory, has that name; `undefined` when there is none. Asked at each append too. */
+  /**
+   * Returns the identity of the file or directory with this name; `undefined` if there is none. Each append calls this
+   * too.
+   */
   idAt(file: string): string | undefined;
-  /** The names in a directory, in no order. */
+  /** Resolves with the names in a directory, in no particular order. */
   list(directory: string): Promise<readonly string[]>;
-  /** By the clock of the file system, in milliseconds. */
+  /** Resolves with the time of the last change, by the clock of the file system, in epoch milliseconds. */
   modifiedAt(file: string): Promise<number>;
+  /** Renames a file and replaces the file `to`, if there is one. */
   rename(from: string, to: string): Promise<void>;
-  /** What isn't there is no error. */
+  /** Removes a file. A missing file is not an error. */
   remove(file: string): Promise<void>;
-  /** Makes the directory and those above it, which any user may read. Gives the topmost one that was made; `undefined` when all were there. */
+  /**
+   * Makes the directory for its owner only, and makes missing parents with the default mode. Resolves with the topmost
+   * directory that was made; `undefined` if all of them existed.
+   */
   makeDirectory(directory: string): Promise<string | undefined>;
-  /** Takes what others may do with a file or directory that is there. */
+  /** Removes the permissions of the group and of other users from an existing file or directory. */
   makePrivate(file: string): Promise<void>;
-  /** The path without symbolic links. */
+  /** Resolves with the path without symbolic links. */
   realPath(directory: string): Promise<string>;
-  /** Resolves when the names in it survive a power cut. */
+  /** Resolves when the names in the directory survive a power failure. */
   syncDirectory(directory: string): Promise<void>;
 }
 
 const FLAGS: Readonly<Record<OpenFor, string>> = { read: "r", change: "r+", create: "wx", replace: "w" };
-const OWNERS_FILE = 0o600;
-const OWNERS_DIRECTORY = 0o700;
-const ANYBODY_ELSE = 0o077;
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+const OTHERS_PERMISSIONS = 0o077;
 
+/** The disk of this machine, by `node:fs`. */
 export const nodeDisk: Disk = {
   async open(file, how) {
-    const fd = await called<number>((done) => fs.open(file, FLAGS[how], OWNERS_FILE, done));
-    // A file that was there keeps its mode when it is opened, and the umask takes bits from one that is made.
-    if (how !== "read") await whereThereAreModes((done) => fs.fchmod(fd, OWNERS_FILE, done));
+    const fd = await callbackResult<number>((done) => fs.open(file, FLAGS[how], FILE_MODE, done));
+    // An existing file keeps its mode when it is opened, and the umask removes bits from the mode of a new file.
+    if (how !== "read") await ignoreModeErrors((done) => fs.fchmod(fd, FILE_MODE, done));
     return fd;
   },
-  read: (fd, into, at) => called((done) => fs.read(fd, into, 0, into.length, at, done)),
-  write: (fd, bytes, at) => called((done) => fs.write(fd, bytes, 0, bytes.length, at, done)),
-  truncate: (fd, length) => called((done) => fs.ftruncate(fd, length, voided(done))),
-  sync: (fd) => called((done) => fs.fdatasync(fd, voided(done))),
-  close: (fd) => called((done) => fs.close(fd, voided(done))),
+  read: (fd, into, at) => callbackResult((done) => fs.read(fd, into, 0, into.length, at, done)),
+  write: (fd, bytes, at) => callbackResult((done) => fs.write(fd, bytes, 0, bytes.length, at, done)),
+  truncate: (fd, length) => callbackResult((done) => fs.ftruncate(fd, length, withoutResult(done))),
+  sync: (fd) => callbackResult((done) => fs.fdatasync(fd, withoutResult(done))),
+  close: (fd) => callbackResult((done) => fs.close(fd, withoutResult(done))),
   links: (fd) => fs.fstatSync(fd).nlink,
   idOf: (fd) => idIn(fs.fstatSync(fd, { bigint: true })),
   idAt(file) {
     const stats = fs.statSync(file, { bigint: true, throwIfNoEntry: false });
     return stats === undefined ? undefined : idIn(stats);
   },
-  list: (directory) => called((done) => fs.readdir(directory, done)),
-  modifiedAt: async (file) => (await called<fs.Stats>((done) => fs.stat(file, done))).mtimeMs,
-  rename: (from, to) => called((done) => fs.rename(from, to, voided(done))),
+  list: (directory) => callbackResult((done) => fs.readdir(directory, done)),
+  modifiedAt: async (file) => (await callbackResult<fs.Stats>((done) => fs.stat(file, done))).mtimeMs,
+  rename: (from, to) => callbackResult((done) => fs.rename(from, to, withoutResult(done))),
   async remove(file) {
     try {
-      await called<void>((done) => fs.unlink(file, voided(done)));
+      await callbackResult<void>((done) => fs.unlink(file, withoutResult(done)));
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
   },
   async makeDirectory(directory) {
     const above = await makeDirectories(path.dirname(directory), undefined);
-    const made = await makeDirectories(directory, OWNERS_DIRECTORY);
-    if (made !== undefined) await whereThereAreModes((done) => fs.chmod(directory, OWNERS_DIRECTORY, done));
+    const made = await makeDirectories(directory, DIRECTORY_MODE);
+    if (made !== undefined) await ignoreModeErrors((done) => fs.chmod(directory, DIRECTORY_MODE, done));
     return above ?? made;
   },
   async makePrivate(file) {
-    const { mode } = await called<fs.Stats>((done) => fs.stat(file, done));
-    if ((mode & ANYBODY_ELSE) === 0) return;
-    await whereThereAreModes((done) => fs.chmod(file, mode & 0o777 & ~ANYBODY_ELSE, done));
+    const { mode } = await callbackResult<fs.Stats>((done) => fs.stat(file, done));
+    if ((mode & OTHERS_PERMISSIONS) === 0) return;
+    await ignoreModeErrors((done) => fs.chmod(file, mode & 0o777 & ~OTHERS_PERMISSIONS, done));
   },
-  realPath: (directory) => called((done) => fs.realpath(directory, done)),
+  realPath: (directory) => callbackResult((done) => fs.realpath(directory, done)),
   async syncDirectory(directory) {
-    // Windows opens no directory, and keeps names by itself.
+    // Windows cannot open a directory, and stores the names in it without a request.
     if (process.platform === "win32") return;
-    const fd = await called<number>((done) => fs.open(directory, "r", done));
+    const fd = await callbackResult<number>((done) => fs.open(directory, "r", done));
     try {
-      await called<void>((done) => fs.fsync(fd, voided(done)));
+      await callbackResult<void>((done) => fs.fsync(fd, withoutResult(done)));
     } finally {
-      await called<void>((done) => fs.close(fd, voided(done)));
+      await callbackResult<void>((done) => fs.close(fd, withoutResult(done)));
     }
   },
 };
 
 type Done<T> = (error: Error | null, value: T) => void;
 
-function called<T>(call: (done: Done<T>) => void): Promise<T> {
+function callbackResult<T>(call: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     call((error, value) => (error === null ? resolve(value) : reject(error)));
   });
 }
 
-/** The callback of a call that gives nothing: it receives `null`, or nothing at all. */
-function voided(done: Done<void>): (error?: Error | null) => void {
+/** Adapts a callback without a result: Node calls it with `null`, or without an argument. */
+function withoutResult(done: Done<void>): (error?: Error | null) => void {
   return (error) => done(error ?? null, undefined);
 }
 
-/** A file system without modes, and a file of another user that this one may write, refuse: they stay as they are. */
-async function whereThereAreModes(call: (done: (error?: Error | null) => void) => void): Promise<void> {
-  await called<void>((done) => call(voided(done))).catch(() => undefined);
+/** Ignores the error of a file system without modes, or of another user's file. The mode stays as it is. */
+async function ignoreModeErrors(call: (done: (error?: Error | null) => void) => void): Promise<void> {
+  await callbackResult<void>((done) => call(withoutResult(done))).catch(() => undefined);
 }
 
 function makeDirectories(directory: string, mode: number | undefined): Promise<string | undefined> {
-  return called((done) => fs.mkdir(directory, { recursive: true, mode }, done));
+  return callbackResult((done) => fs.mkdir(directory, { recursive: true, mode }, done));
 }
 
-/** Where a file system has no numbers, all files have one. */
+/** Joins the two numbers of a file. On a file system without file numbers, all files have the same identity. */
 function idIn({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): string {
   return `${dev}:${ino}`;
 }
 
-/** The file, or the directory that it should be in, is not there. */
+/** Returns whether the error means that the file, or its directory, does not exist. */
 export function isMissing(error: unknown): boolean {
   return fieldOf(error, "code") === "ENOENT";
 }
 
-/** The file is open and has lost its name, or the directory is gone: both were deleted. */
+/** Ignores the error that a file with this name exists. */
+export function ignoreExisting(error: unknown): void {
+  if (fieldOf(error, "code") !== "EEXIST") throw error;
+}
+
+/** Ignores the error that the file, or its directory, does not exist. */
+export function ignoreMissing(error: unknown): void {
+  if (!isMissing(error)) throw error;
+}
+
+/** The open file has no name any longer, or its directory does not exist: both were deleted. */
 export class DeletedError extends Error {
+  /** The same code as that of the system error for a missing file. */
   readonly code = "ENOENT";
 }
 
-/** Writes all of `bytes`: a file system that is nearly full takes some, and says why at the next try. */
+/**
+ * Writes all of `bytes`. A file system that is nearly full may write some of them, and reports the reason at the next
+ * write.
+ */
 export async function writeAll(disk: Disk, fd: number, bytes: Uint8Array, at: number): Promise<void> {
   let written = await disk.write(fd, bytes, at);
   while (written < bytes.length) {
@@ -148,7 +188,7 @@ export async function writeAll(disk: Disk, fd: number, bytes: Uint8Array, at: nu
   }
 }
 
-/** The directory, and each one made above it, also after a power cut. */
+/** Makes the directory and its missing parents. Resolves when all of them survive a power failure. */
 export async function makeDurableDirectory(disk: Disk, directory: string): Promise<void> {
   const wanted = path.resolve(directory);
   const topmost = await disk.makeDirectory(wanted);

@@ -1,66 +1,67 @@
 // File store: the embedded durable store, one directory with one writer.
 //
-// Puts the rooms together: the lock (writer-lock.ts), the journal's end and its writer (journal-end.ts, journal-writer.ts), its
-// reader, the snapshot and the results. Owns how the store stands: closed, open, or lost, which is when the directory was deleted under it.
-// What the disk refuses is a StoreUnavailableError with the disk's own words as `cause`.
+// Connects the modules of the folder: the lock (writer-lock.ts), the end of the journal and its writer (journal-end.ts,
+// journal-writer.ts), its reader, the snapshot and the outputs. Owns the state of the store: closed, open, or deleted
+// while it was open. Every error of the disk becomes a StoreUnavailableError with the original error as `cause`.
 //
-// D3: nothing is written, and nothing that was written is confirmed, without a look at the writer's own lock. Where it is gone and the journal is
-// there, another process may write: every write is a StoreLockedError from then on. A directory that is moved takes the lock with it, which is
-// the same: the place of a writer is a path.
+// Before each write, and before each confirmation of a write, the store checks its own lock (D3). If the lock is gone
+// and the journal is there, another process may write: every write rejects with StoreLockedError from then on. The same
+// happens when the directory is moved, because the lock moves with it: a writer owns a path.
 
 import path from "node:path";
 import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
-import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
+import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
-import { fieldOf, readText } from "../../core/values/safe-read.js";
-import { DeletedError, type Disk, isMissing, makeDurableDirectory } from "./disk.js";
+import { DeletedError, type Disk, ignoreExisting, ignoreMissing, isMissing, makeDurableDirectory } from "./disk.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
 import { readSnapshotBeside, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
+import { deletedError, lockLostError, toStoreError } from "./store-errors.js";
 import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 
-/** What an open store holds. */
-interface Open {
+/** The state of an open store. */
+interface OpenState {
   readonly writer: Runtime;
   lock: WriterLock;
   journal: JournalWriter;
-  /** Up to where the snapshot stands for the events; 0 without one. */
+  /** The last `seq` that the snapshot covers; 0 without a snapshot. */
   snapshotSeq: number;
-  /** What was stored is gone: nothing is appended until a snapshot was. */
-  isLost: boolean;
+  /** Whether the stored files were deleted. Appends reject until a new snapshot is stored. */
+  isDeleted: boolean;
 }
 
-/** How long a segment is before another one is begun. */
+/** The size, in bytes, from which on the next batch begins a new segment. */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
 
 const EMPTY: JournalEnd = { segments: [], lastSeq: 0, bytes: 0 };
 
+/** A `TaskStore` in a directory. `disk` is the port to the file system, for tests. */
 export class FileStore implements TaskStore {
   readonly #disk: Disk;
-  /** The path as it was given, and where that led when it was opened: a symbolic link may be turned meanwhile. */
-  readonly #given: string;
+  /** The path that the caller gave. `#directory` is its real path at `open`: a symbolic link may change later. */
+  readonly #givenDirectory: string;
   #directory: string;
   #results: Results;
   readonly #segmentBytes: number;
-  #open: Open | undefined;
+  #open: OpenState | undefined;
   #isTaken = false;
-  /** What is under way, for `close` to wait for. */
+  /** The operations that `close` waits for. */
   readonly #underWay = new Set<Promise<unknown>>();
   #compaction: Promise<unknown> = Promise.resolve();
-  /** Settles, and never rejects, when the newest append has. */
+  /** Settles when the newest append has settled. This promise never rejects. */
   #appended: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, disk: Disk, segmentBytes = SEGMENT_BYTES) {
     this.#disk = disk;
     this.#segmentBytes = segmentBytes;
-    this.#given = path.resolve(directory);
-    this.#directory = this.#given;
+    this.#givenDirectory = path.resolve(directory);
+    this.#directory = this.#givenDirectory;
     this.#results = new Results(disk, this.#directory);
   }
 
@@ -70,59 +71,64 @@ export class FileStore implements TaskStore {
     this.#results = new Results(this.#disk, directory);
   }
 
+  /** Makes the directory, takes the lock, and reads the snapshot and the end of the journal. */
   async open(writer: Runtime): Promise<Stored> {
     if (this.#isTaken) throw new StoreLockedError(this.#directory, "this process", process.pid);
     this.#isTaken = true;
     let lock: WriterLock | undefined;
     try {
-      await makeDurableDirectory(this.#disk, this.#given);
-      this.#settleIn(await this.#disk.realPath(this.#given));
+      await makeDurableDirectory(this.#disk, this.#givenDirectory);
+      this.#settleIn(await this.#disk.realPath(this.#givenDirectory));
       await this.#makeResults();
       lock = await WriterLock.take(this.#disk, this.#directory, writer);
       await this.#makePrivate();
       await this.#results.clear();
-      const { stored, end, snapshotSeq } = await this.#look();
+      const { stored, end, snapshotSeq } = await this.#readState();
       const journal = this.#writerAt(end);
-      this.#open = { writer, lock, journal, snapshotSeq, isLost: false };
+      this.#open = { writer, lock, journal, snapshotSeq, isDeleted: false };
       return stored;
     } catch (error) {
       await lock?.release().catch(() => undefined);
       this.#isTaken = false;
-      throw this.#told(error);
+      throw toStoreError(this.#directory, error);
     }
   }
 
-  /** D2: a file in its place costs the outputs, and not the store. */
+  /** Makes the directory of the outputs. A file with its name makes the outputs unavailable, but not the store (D2). */
   async #makeResults(): Promise<void> {
-    await makeDurableDirectory(this.#disk, this.#results.directory).catch(unlessThere);
+    await makeDurableDirectory(this.#disk, this.#results.directory).catch(ignoreExisting);
   }
 
-  /** D3: what an earlier version, or a copy, left readable. A directory that errand has not made keeps its mode. */
+  /**
+   * Removes permissions that an earlier version, or a copy, left on the files. The directory itself keeps its mode
+   * (D3).
+   */
   async #makePrivate(): Promise<void> {
     const segments = (await listSegments(this.#disk, this.#directory)).map(({ file }) => file);
     for (const file of [this.#results.directory, snapshotFile(this.#directory), ...segments]) {
-      await this.#disk.makePrivate(file).catch(unlessMissing);
+      await this.#disk.makePrivate(file).catch(ignoreMissing);
     }
   }
 
+  /** Reads what `open` would return, without the lock. A torn tail is omitted while a living writer holds the lock. */
   peek(): Promise<Stored> {
-    return this.#asked(async () => {
-      const { stored } = await this.#look();
+    return this.#withStoreErrors(async () => {
+      const { stored } = await this.#readState();
       if (stored.torn === undefined || (await findHolder(this.#disk, this.#directory)) === undefined) return stored;
-      // A living writer is half-way through it.
+      // The writer is still writing this batch.
       const { torn: _, ...whole } = stored;
       return whole;
     });
   }
 
-  async #look(): Promise<{ stored: Stored; end: JournalEnd; snapshotSeq: number }> {
+  async #readState(): Promise<{ stored: Stored; end: JournalEnd; snapshotSeq: number }> {
     for (;;) {
       const { snapshot, broken } = await readSnapshotBeside(this.#disk, this.#directory);
       const end = await findEnd(this.#disk, this.#directory);
       const snapshotSeq = snapshot?.seq ?? 0;
       const [oldest] = end.segments;
       if (oldest !== undefined && oldest.firstSeq > snapshotSeq + 1) {
-        if ((await this.#snapshotSeq()) !== snapshotSeq) continue; // Compacted in between.
+        if ((await this.#snapshotSeq()) !== snapshotSeq) continue; // A compaction ran between the two reads.
         throw missing(oldest, snapshotSeq + 1, oldest.firstSeq - 1);
       }
       const stored = {
@@ -135,52 +141,53 @@ export class FileStore implements TaskStore {
     }
   }
 
-  /** Reads everything. */
+  /** Reads and checks all files of the directory. */
   verify(): Promise<Verified> {
-    return this.#asked(() => verify(this.#disk, this.#directory));
+    return this.#withStoreErrors(() => verify(this.#disk, this.#directory));
   }
 
+  /** Writes the events as one batch and syncs the file. Rejects with `StoreLockedError` if the lock is lost. */
   append(events: readonly TaskEvent[]): Promise<void> {
     const appended = this.#append(events);
-    this.#appended = this.#during(appended);
+    this.#appended = this.#track(appended);
     return appended;
   }
 
   async #append(events: readonly TaskEvent[]): Promise<void> {
     const open = this.#mustBeOpen();
     try {
-      this.#mustStand(open);
+      this.#mustOwnFiles(open);
       await open.journal.append(events, open.snapshotSeq);
-      // Before the call resolves: a writer that came meanwhile has read no more than was there.
-      this.#mustStand(open);
+      // This check comes before the call resolves. A writer that took the directory meanwhile may not have read this
+      // batch.
+      this.#mustOwnFiles(open);
     } catch (error) {
-      if (isMissing(error) && this.#stands(open)) open.isLost = true;
-      throw open.isLost ? this.#lost(error) : this.#told(error);
+      if (isMissing(error) && this.#ownsFiles(open)) open.isDeleted = true;
+      throw open.isDeleted ? deletedError(this.#directory, error) : toStoreError(this.#directory, error);
     }
   }
 
-  /** `false`: what was stored is gone, and the lock with it. `StoreLockedError`: only the lock is gone, or is elsewhere. */
-  #stands(open: Open): boolean {
-    if (open.isLost) return false;
+  /**
+   * Returns false if the stored files and the lock were deleted. Throws `StoreLockedError` if only the lock is gone, or
+   * is elsewhere.
+   */
+  #ownsFiles(open: OpenState): boolean {
+    if (open.isDeleted) return false;
     if (open.lock.isHeld) return true;
-    if (!open.lock.isDeleted || !open.journal.isDeleted) throw this.#robbed();
-    open.isLost = true;
+    if (!open.lock.isDeleted || !open.journal.isDeleted) throw lockLostError(this.#directory);
+    open.isDeleted = true;
     return false;
   }
 
-  #mustStand(open: Open): void {
-    if (!this.#stands(open)) throw new DeletedError(`${this.#directory} was deleted`);
+  #mustOwnFiles(open: OpenState): void {
+    if (!this.#ownsFiles(open)) throw new DeletedError(`${this.#directory} was deleted`);
   }
 
-  #robbed(): StoreLockedError {
-    const why = "its lock was removed or replaced, or its directory was moved, and another process may write it";
-    return new StoreLockedError(this.#directory, "another process", undefined, why);
-  }
-
+  /** Reads the events from `from` on, without the lock. */
   read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
     const snapshotSeq = (): Promise<number> => this.#snapshotSeq();
-    const told = (error: unknown): unknown => this.#told(error);
-    return readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq, told });
+    const toError = (error: unknown): unknown => toStoreError(this.#directory, error);
+    return readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq, toError });
   }
 
   #writerAt(end: JournalEnd): JournalWriter {
@@ -191,9 +198,12 @@ export class FileStore implements TaskStore {
     return (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
   }
 
+  /**
+   * Writes the snapshot and deletes the segments that the previous snapshot covers. Snapshots are written one by one.
+   */
   compact(snapshot: Json, seq: number): Promise<void> {
     const compacted = this.#compact({ seq, value: snapshot }, this.#compaction);
-    this.#compaction = this.#during(compacted);
+    this.#compaction = this.#track(compacted);
     return compacted;
   }
 
@@ -201,53 +211,60 @@ export class FileStore implements TaskStore {
     const open = this.#mustBeOpen();
     await before;
     try {
-      if (this.#stands(open) && open.journal.isDeleted) open.isLost = true;
-      if (!open.isLost) {
-        await writeSnapshot(this.#disk, this.#directory, snapshot, () => this.#mustStand(open));
+      if (this.#ownsFiles(open) && open.journal.isDeleted) open.isDeleted = true;
+      if (!open.isDeleted) {
+        await writeSnapshot(this.#disk, this.#directory, snapshot, () => this.#mustOwnFiles(open));
         const previous = open.snapshotSeq;
         open.snapshotSeq = snapshot.seq;
-        // One generation of history stays readable.
-        this.#mustStand(open);
+        // The events after the previous snapshot stay readable.
+        this.#mustOwnFiles(open);
         await open.journal.trim(previous);
         return;
       }
     } catch (error) {
-      if (!isMissing(error)) throw this.#told(error);
-      if (this.#stands(open)) open.isLost = true;
+      if (!isMissing(error)) throw toStoreError(this.#directory, error);
+      if (this.#ownsFiles(open)) open.isDeleted = true;
     }
-    await this.#asked(() => this.#makeAnew(open, snapshot));
+    await this.#withStoreErrors(() => this.#makeAgain(open, snapshot));
   }
 
-  /** The directory again, with a snapshot and no journal. */
-  async #makeAnew(open: Open, snapshot: Snapshot): Promise<void> {
+  /** Makes the directory again, with a snapshot and without a journal. */
+  async #makeAgain(open: OpenState, snapshot: Snapshot): Promise<void> {
     const wasHeld = open.lock.isHeld;
-    // No file is closed that is being written: the number of a closed one is soon another's.
+    // The journal is closed only when no write is pending: the system soon gives the number of a closed file to
+    // another.
     await this.#appended;
     await open.journal.close();
     await makeDurableDirectory(this.#disk, this.#directory);
     await this.#makeResults();
     await open.lock.release();
     open.lock = await WriterLock.take(this.#disk, this.#directory, open.writer);
-    // The directory was without a lock for a while: its journal is that of a process that has come and gone.
+    // The directory had no lock for a while. A journal in it belongs to another process that has written meanwhile.
     const segments = await listSegments(this.#disk, this.#directory);
     if (!wasHeld && (segments.length > 0 || this.#disk.idAt(snapshotFile(this.#directory)) !== undefined)) {
       await open.lock.release();
-      throw this.#robbed();
+      throw lockLostError(this.#directory);
     }
     await writeSnapshot(this.#disk, this.#directory, snapshot, () => undefined);
     for (const { file } of segments) await this.#disk.remove(file);
     open.journal = this.#writerAt(EMPTY);
     open.snapshotSeq = snapshot.seq;
-    open.isLost = false;
+    open.isDeleted = false;
   }
 
+  /** Writes the output to a file of its own. */
   putOutput(taskId: string, output: Json): Promise<void> {
-    const put = this.#asked(() => this.#write((results, mayWrite) => this.#putIn(results, taskId, output, mayWrite)));
-    void this.#during(put);
+    const put = this.#withStoreErrors(() =>
+      this.#write((results, mayWrite) => this.#putIn(results, taskId, output, mayWrite)),
+    );
+    void this.#track(put);
     return put;
   }
 
-  /** Where the directory was deleted, it is made again, and the manager puts back what it knows (D5). */
+  /**
+   * Stores the output. If the directory was deleted, it is made again and the call rejects, so that the manager stores
+   * its outputs again (D5).
+   */
   async #putIn(results: Results, taskId: string, output: Json, mayWrite: () => void): Promise<void> {
     try {
       await results.put(taskId, output, mayWrite);
@@ -255,52 +272,59 @@ export class FileStore implements TaskStore {
       if (!isMissing(error)) throw error;
       mayWrite();
       await this.#makeResults();
-      throw new StoreUnavailableError(`${results.directory} was deleted`, { needsSnapshot: true, cause: error });
+      throw new StoreUnavailableError(
+        `${results.directory} was deleted and is made again: store a snapshot and the outputs again`,
+        { needsSnapshot: true, cause: error },
+      );
     }
   }
 
+  /** Reads an output. Resolves with `undefined` if the directory exists and has no such output. */
   getOutput(taskId: string): Promise<Json | undefined> {
-    return this.#asked(async () => {
+    return this.#withStoreErrors(async () => {
       const output = await this.#results.get(taskId);
-      // Where the whole directory is elsewhere, or gone, this rejects: nothing is known of the output.
+      // If the whole directory was moved or deleted, this call rejects: the output may still exist elsewhere.
       if (output === undefined) await this.#disk.list(this.#directory);
       return output;
     });
   }
 
+  /** Returns the path of the output's file. */
   outputPlace(taskId: string): string {
     return this.#results.fileOf(taskId);
   }
 
+  /** Deletes the files of these outputs. Missing files are ignored. */
   deleteOutputs(taskIds: readonly string[]): Promise<void> {
-    const deleted = this.#asked(() => this.#write((results, mayWrite) => results.delete(taskIds, mayWrite)));
-    void this.#during(deleted);
+    const deleted = this.#withStoreErrors(() => this.#write((results, mayWrite) => results.delete(taskIds, mayWrite)));
+    void this.#track(deleted);
     return deleted;
   }
 
-  /** `mayWrite` throws once the directory belongs to another writer. */
+  /** Runs `work` on the outputs of an open store. `mayWrite` throws when the directory belongs to another writer. */
   async #write(work: (results: Results, mayWrite: () => void) => Promise<void>): Promise<void> {
     const open = this.#mustBeOpen();
-    const mayWrite = (): void => this.#mustStand(open);
+    const mayWrite = (): void => this.#mustOwnFiles(open);
     try {
       mayWrite();
       await work(this.#results, mayWrite);
       mayWrite();
     } catch (error) {
-      if (isMissing(error) && !this.#stands(open)) throw this.#lost(error);
+      if (isMissing(error) && !this.#ownsFiles(open)) throw deletedError(this.#directory, error);
       throw error;
     }
   }
 
-  /** What `work` gives, or what is thrown for what the disk said. */
-  async #asked<T>(work: () => Promise<T>): Promise<T> {
+  /** Runs `work`, and turns its errors into errors of the store. */
+  async #withStoreErrors<T>(work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
-      throw this.#told(error);
+      throw toStoreError(this.#directory, error);
     }
   }
 
+  /** Waits for pending operations, then closes the journal and releases the lock. */
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;
@@ -311,36 +335,15 @@ export class FileStore implements TaskStore {
     this.#isTaken = false;
   }
 
-  /** Settles, and never rejects, when `work` has. */
-  #during(work: Promise<unknown>): Promise<void> {
+  /** Adds `work` to the pending operations. The returned promise settles after `work` and never rejects. */
+  #track(work: Promise<unknown>): Promise<void> {
     const over = (): void => void this.#underWay.delete(work);
     this.#underWay.add(work);
     return work.then(over, over);
   }
 
-  #mustBeOpen(): Open {
-    if (this.#open === undefined) throw new StoreUnavailableError(`${this.#directory} is not open`);
+  #mustBeOpen(): OpenState {
+    if (this.#open === undefined) throw new StoreUnavailableError(`${this.#directory} is not open: call open first`);
     return this.#open;
   }
-
-  #lost(cause?: unknown): StoreUnavailableError {
-    const why = `${this.#directory}, or the journal in it, was deleted`;
-    return new StoreUnavailableError(why, { needsSnapshot: true, ...(cause === undefined ? {} : { cause }) });
-  }
-
-  #told(error: unknown): unknown {
-    if (isErrandError(error) || error instanceof RangeError) return error;
-    if (isMissing(error)) return new StoreUnavailableError(`there is no ${this.#directory}`, { cause: error });
-    const why = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-    return new StoreUnavailableError(`${this.#directory}: ${why}`, { cause: error });
-  }
-}
-
-/** Something else has its name. */
-function unlessThere(error: unknown): void {
-  if (fieldOf(error, "code") !== "EEXIST") throw error;
-}
-
-function unlessMissing(error: unknown): void {
-  if (!isMissing(error)) throw error;
 }

@@ -1,7 +1,7 @@
-// Journal end: where the journal of a directory ends, as a writer or one who looks must know it before anything else.
+// Journal end: finds the end of the journal, for a writer and for a reader without the lock.
 //
-// Reads the newest segment alone; one without a whole header was being made when its process died, and then the one before it. Changes
-// nothing: what is torn is named, and cut off by the first append.
+// Reads the newest segment only. If its header is not whole, its process died while it made the segment, and the
+// segment before it is read too. Changes nothing: the end names a torn tail, and the first append cuts it off.
 
 import type { TornTail } from "../../core/durable/store.js";
 import { JournalCorruptError } from "../../core/task/errors.js";
@@ -9,25 +9,31 @@ import { type Disk, isMissing } from "./disk.js";
 import { SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";
 
+/** The end of a journal. */
 export interface JournalEnd {
-  /** With a header, oldest first. */
+  /** The segments with a header, oldest first. */
   readonly segments: readonly Segment[];
-  /** The `seq` of the last event; one less than the first of a journal that has none, and 0 without a segment. */
+  /**
+   * The `seq` of the last event. Without an event: one less than the first `seq` of the newest segment, or 0 without a
+   * segment.
+   */
   readonly lastSeq: number;
-  /** How many bytes of the newest segment hold. */
+  /** The number of valid bytes in the newest segment. */
   readonly bytes: number;
+  /** The bytes after the last whole batch, if there are any. */
   readonly torn?: TornTail;
-  /** A segment that has no header. */
+  /** A segment without a whole header. The writer removes it. */
   readonly debris?: Segment;
 }
 
+/** Finds the end of the journal in `directory`. Throws `JournalCorruptError` if its last segments are broken. */
 export async function findEnd(disk: Disk, directory: string): Promise<JournalEnd> {
   for (;;) {
     const segments = await listSegments(disk, directory);
     try {
       return await endOf(disk, segments);
     } catch (error) {
-      // Compacted away since it was listed.
+      // The segment was compacted away after it was listed.
       if (!isMissing(error)) throw error;
     }
   }
@@ -71,7 +77,9 @@ async function scanToEnd(disk: Disk, segment: Segment): Promise<SegmentEnd> {
   }
 }
 
-/** A later segment was begun behind it, so nobody can have been writing it. */
+/**
+ * The error for a segment that ends too early. Another segment follows, so no process can still be writing this one.
+ */
 export function cutOffInTheMiddle(
   segment: Segment,
   at: { line: number; byte: number } | undefined,

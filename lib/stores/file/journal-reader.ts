@@ -1,7 +1,8 @@
-// Journal reader: the events of a directory from one `seq` on, across its segments.
+// Journal reader: reads the events of a directory from one `seq` on, across its segments.
 //
-// Holds no lock and one open file. A writer may be at work: its half-written batch is the end, a segment that it begins is gone on with,
-// and one that it compacts away is read to its end when it is open, and otherwise EventsCompactedError.
+// Holds no lock, and one open file at a time. A writer may be at work: its unfinished batch is the end of the events,
+// and the reader continues in a segment that the writer begins. A segment that is compacted away is read to its end if
+// it is open already; otherwise the read throws EventsCompactedError.
 
 import { EventsCompactedError, JournalCorruptError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
@@ -12,25 +13,32 @@ import { cutOffInTheMiddle } from "./journal-end.js";
 import { type ScanEnd, SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";
 
+/** The parameters of `readJournal`. */
 export interface JournalReading {
+  /** The port to the file system. */
   readonly disk: Disk;
+  /** The directory of the store. */
   readonly directory: string;
+  /** The first `seq` to read; default: the oldest event. */
   readonly from?: number | undefined;
+  /** Aborts the read, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Up to which `seq` a snapshot stands for the events. */
+  /** Resolves with the last `seq` that the snapshot covers, 0 without a snapshot. */
   readonly snapshotSeq: () => Promise<number>;
-  /** What is thrown for what went wrong. */
-  readonly told: (error: unknown) => unknown;
+  /** Turns a system error into an error of the store. */
+  readonly toError: (error: unknown) => unknown;
 }
 
-/** One generator and not two: each that an event comes through costs some promises, and there may be a million. */
+/**
+ * Yields the events in order. This is one generator and not two: each further one costs some promises for each event.
+ */
 export async function* readJournal(reading: JournalReading): AsyncGenerator<TaskEvent, void, undefined> {
-  const { disk, directory, signal, told } = reading;
+  const { disk, directory, signal, toError } = reading;
   try {
     throwIfAborted(signal);
     let segment = await firstSegment(reading);
     let wanted = reading.from ?? segment?.firstSeq ?? 1;
-    // Whether somebody was given, or asked for, the events before `wanted`.
+    // Whether the reader must not skip events before `wanted`: the caller asked for them, or has read the event before.
     let mustFollow = reading.from !== undefined;
     while (segment !== undefined) {
       const current: Segment = segment;
@@ -49,7 +57,8 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
           try {
             found = await scan.next();
           } catch (error) {
-            // A batch that was read may have been refused by the disk, cut off, and written again with others behind it.
+            // The disk may have refused a batch after it was read. The writer then cut it off and wrote it again with
+            // later events.
             if (isSecondLook || !(error instanceof JournalCorruptError)) throw error;
             isSecondLook = true;
             scan = new SegmentScan(disk, fd, current);
@@ -66,7 +75,7 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
             continue;
           }
           if (next !== undefined) {
-            // It was there before this end was read: nobody writes here any more.
+            // The next segment existed before this end was read, so no process writes to this segment now.
             if (found.tornBytes > 0 || !scan.hasHeader) throw cutOffInTheMiddle(current, scan);
             await checkFollows(reading, scan.seq, next, mustFollow ? wanted : undefined);
             break;
@@ -82,11 +91,11 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
     }
   } catch (error) {
     throwIfAborted(signal);
-    throw told(error);
+    throw toError(error);
   }
 }
 
-/** The one with the first event wanted. */
+/** Finds the segment with the first wanted event. */
 async function firstSegment({ disk, directory, from, snapshotSeq }: JournalReading): Promise<Segment | undefined> {
   const segments = await listSegments(disk, directory);
   if (from === undefined) return segments[0];
@@ -95,7 +104,7 @@ async function firstSegment({ disk, directory, from, snapshotSeq }: JournalReadi
   return segments.findLast(({ firstSeq }) => firstSeq <= from);
 }
 
-/** `undefined`: it was compacted away, and nobody misses it. */
+/** Opens a segment. Resolves with `undefined` if it was compacted away and the reader may skip its events. */
 async function openSegment(
   { disk, directory }: JournalReading,
   segment: Segment,
@@ -114,7 +123,7 @@ async function openSegment(
   }
 }
 
-/** The one after it. One without a header is not there yet. */
+/** Finds the next segment. A newest segment without a whole header does not count yet. */
 async function segmentBehind(disk: Disk, directory: string, segment: Segment): Promise<Segment | undefined> {
   const segments = await listSegments(disk, directory);
   const behind = segments.filter(({ firstSeq }) => firstSeq > segment.firstSeq);
@@ -136,7 +145,7 @@ async function segmentBehind(disk: Disk, directory: string, segment: Segment): P
   }
 }
 
-/** Events between two segments are missing, unless a snapshot stands for them. */
+/** Throws if events between two segments are missing and the snapshot does not cover them. */
 async function checkFollows(
   { snapshotSeq }: JournalReading,
   seq: number,
@@ -148,7 +157,7 @@ async function checkFollows(
   if (wanted !== undefined && wanted < next.firstSeq) throw new EventsCompactedError(wanted, next.firstSeq);
 }
 
-/** What a journal is that has no event before this segment, but should. */
+/** The error for a segment before which events are missing, or which repeats events. */
 export function missing(segment: Segment, from: number, to: number): JournalCorruptError {
   const why =
     to < from

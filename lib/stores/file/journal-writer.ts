@@ -1,8 +1,8 @@
-// Journal writer: makes the journal longer, one batch at a time, and cuts its old end off.
+// Journal writer: appends one batch at a time, and deletes old segments.
 //
-// Owns the open file of the newest segment and how many of its bytes hold. A batch that fails leaves the file to be mended: cut back
-// to what holds, at once where that can be done, and always before anything else is written. After an fsync that failed, what the page
-// cache says is not believed: the batch is written again.
+// Owns the open file of the newest segment and the number of its valid bytes. After a failed write the file is cut back
+// to its valid bytes: at once if possible, and always before the next write. After a failed fsync the content of the
+// page cache is not trusted: the batch is written again.
 
 import type { TaskEvent } from "../../core/task/events.js";
 import { BatchEncoder } from "./batch.js";
@@ -10,18 +10,19 @@ import { DeletedError, type Disk, isMissing, writeAll } from "./disk.js";
 import type { JournalEnd } from "./journal-end.js";
 import { headerOf, type Segment, segmentAt } from "./segment.js";
 
+/** The only writer of a journal. The caller holds the lock and calls one `append` at a time. */
 export class JournalWriter {
   readonly #disk: Disk;
   readonly #directory: string;
-  /** How long a segment is before another one is begun. */
+  /** The size, in bytes, from which on the next batch begins a new segment. */
   readonly #segmentBytes: number;
   readonly #encoder = new BatchEncoder();
-  /** Oldest first; the last one is written. */
+  /** The segments, oldest first. The last one is written. */
   readonly #segments: Segment[];
   #lastSeq: number;
   #bytes: number;
   #fd: number | undefined;
-  /** Whether there may be something behind `#bytes`, or of a segment that was not begun. */
+  /** Whether the file may have bytes after `#bytes`, or a segment was made without a whole header. */
   #isTorn: boolean;
   #debris: string | undefined;
 
@@ -36,20 +37,21 @@ export class JournalWriter {
     this.#debris = end.debris?.file;
   }
 
-  /** 0 when there is none. */
+  /** The `seq` of the last event; 0 if there was none. */
   get lastSeq(): number {
     return this.#lastSeq;
   }
 
-  /** Whether the segment that is written was deleted; before there is one, the directory. */
+  /** Whether the newest segment was deleted; without a segment, whether the directory was deleted. */
   get isDeleted(): boolean {
     if (this.#fd !== undefined) return this.#disk.links(this.#fd) === 0;
     return this.#disk.idAt(this.#segments.at(-1)?.file ?? this.#directory) === undefined;
   }
 
   /**
-   * `covered` is up to where a snapshot stands for the events: behind that, too, a batch may begin. Rejects with what the disk said; a
-   * `RangeError` when the events do not follow.
+   * Writes the events as one batch and resolves when it is durable. `covered` is the last `seq` of the snapshot: the
+   * batch may leave out events that the snapshot covers. Rejects with the error of the disk, or with a `RangeError` if
+   * the events do not follow.
    */
   async append(events: readonly TaskEvent[], covered: number): Promise<void> {
     const [first] = events;
@@ -82,11 +84,15 @@ export class JournalWriter {
     const { length } = this.#segments;
     if (length === 0 || first !== this.#lastSeq + 1) {
       if (first > covered + 1 || first <= this.#lastSeq)
-        throw new RangeError(`Event ${first} does not follow on event ${Math.max(this.#lastSeq, covered)}`);
+        throw new RangeError(
+          `Event ${first} does not follow event ${Math.max(this.#lastSeq, covered)}: append events in order, without a gap`,
+        );
     }
     for (let index = 1; index < events.length; index++) {
       if (events[index]?.seq !== first + index)
-        throw new RangeError(`Event ${events[index]?.seq} does not follow on event ${first + index - 1}`);
+        throw new RangeError(
+          `Event ${events[index]?.seq} does not follow event ${first + index - 1}: append events in order, without a gap`,
+        );
     }
   }
 
@@ -96,7 +102,7 @@ export class JournalWriter {
     return newest;
   }
 
-  /** Cuts off what is not part of the journal. */
+  /** Removes bytes and files that are not part of the journal. */
   async #mend(): Promise<void> {
     if (this.#debris !== undefined) await this.#disk.remove(this.#debris);
     this.#debris = undefined;
@@ -108,7 +114,9 @@ export class JournalWriter {
     this.#isTorn = false;
   }
 
-  /** Begins a segment. Those before it go when the snapshot stands for what is missing between them. */
+  /**
+   * Begins a segment. If events are missing before it, the snapshot covers them, and the earlier segments are deleted.
+   */
   async #begin(firstSeq: number, isNext: boolean): Promise<void> {
     const segment = segmentAt(this.#directory, firstSeq);
     const header = headerOf(firstSeq);
@@ -133,7 +141,7 @@ export class JournalWriter {
     for (const { file } of before) await this.#disk.remove(file);
   }
 
-  /** Deletes the segments whose events are all up to `seq`; never the newest. */
+  /** Deletes the segments whose events all have a `seq` up to this one. The newest segment stays. */
   async trim(seq: number): Promise<void> {
     for (;;) {
       const [oldest, next] = this.#segments;
@@ -149,7 +157,7 @@ export class JournalWriter {
     if (fd !== undefined) await this.#disk.close(fd).catch(() => undefined);
   }
 
-  /** Nothing may be under way. */
+  /** Closes the file. No append may be pending. */
   close(): Promise<void> {
     return this.#closeFile();
   }

@@ -1,9 +1,11 @@
-// JSON pieces: the text of a value bit by bit, so that a long one is no single string and does not hold up the loop.
+// JSON pieces: writes a value as JSON in pieces. A long value is never one string, and does not block the event loop.
 //
-// An object's fields, and the items of a field that is a list, come one by one; what is below them comes whole.
+// The fields of the top object are separate pieces, and so are the items of a field that is a list. Deeper values are
+// not divided.
 
 import type { Json } from "../../core/values/json.js";
 
+/** Yields the JSON text of `value` in pieces, with a line feed between items. */
 export function* jsonPieces(value: Json): Generator<string, void, undefined> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     yield JSON.stringify(value);
@@ -23,7 +25,7 @@ export function* jsonPieces(value: Json): Generator<string, void, undefined> {
 function* listPieces(items: readonly unknown[]): Generator<string, void, undefined> {
   let before = "[";
   for (const item of items) {
-    // As JSON has it: nothing in a list is null.
+    // JSON has no `undefined`: in a list it is written as null.
     yield before + (JSON.stringify(item) ?? "null");
     before = ",\n";
   }

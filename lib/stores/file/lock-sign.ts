@@ -1,35 +1,41 @@
-// Lock sign: what stands in a lock, and what it proves.
+// Lock sign: the content of a lock file, and what it proves.
 //
-// The sign names the file that it was written in, by the file system's own number. A file that was copied with its directory has the sign of
-// the original and another number, so it is known as a copy (D3). A writer that closes marks the file before it removes it: where the directory
-// was moved meanwhile, the lock that stays in it says that it locks nothing.
+// The sign contains the identity of the file in which it was written, from the file system. If a file is copied with
+// its directory, the copy has the sign of the original and another identity, so errand recognizes the copy (D3). A
+// writer that closes marks the file as released before it removes the file: if the directory was moved, the lock file
+// that stays in it locks nothing.
 
 import type { Runtime } from "../../core/task/record.js";
 import type { Disk } from "./disk.js";
 
-/** Longer than any sign. */
+/** An upper limit for the length of a sign, in bytes. */
 const LONGEST = 1_024;
 const RELEASED = "released\n";
 
+/** Returns the content of a lock. `file` is the identity of the lock file. */
 export function signOf({ instanceId, pid, startedAt }: Runtime, file: string): Buffer {
   return Buffer.from(`${JSON.stringify({ instanceId, pid, startedAt, file })}\n`);
 }
 
-/** Written over a sign, which may be longer. */
+/** The content of a released lock. It overwrites the beginning of the sign. */
 export const RELEASED_SIGN: Uint8Array = Buffer.from(RELEASED);
 
-/** The words of a lock about itself. Both absent: nothing is known, for example while its owner writes it. */
+/**
+ * The content of a lock file, as far as it can be read. Without `writtenIn` and `standsIn` nothing is known, for
+ * example while its owner writes the sign.
+ */
 export interface LockSign {
+  /** Whether the owner released the lock. */
   readonly isReleased: boolean;
-  /** The file in which the sign was written. */
+  /** The identity of the file in which the sign was written. */
   readonly writtenIn?: string;
-  /** The file in which it stands. */
+  /** The identity of the file in which the sign is now. */
   readonly standsIn?: string;
 }
 
 const UNKNOWN: LockSign = { isReleased: false };
 
-/** A lock that cannot be read says nothing. */
+/** Reads a sign. A lock file that cannot be read gives an unknown sign, and no error. */
 export async function readSign(disk: Disk, file: string): Promise<LockSign> {
   try {
     const fd = await disk.open(file, "read");
@@ -49,12 +55,15 @@ export async function readSign(disk: Disk, file: string): Promise<LockSign> {
   }
 }
 
-/** Whether a lock is a copy, for a lock of this machine: another file system has other numbers, and so has another directory. */
+/** Whether a lock of this machine is a copy. Another file system, or another directory, has other identities. */
 export function isCopy({ writtenIn, standsIn }: LockSign): boolean {
   return writtenIn !== undefined && writtenIn !== standsIn;
 }
 
-/** Whether a lock may be a copy, for a process that may see the file system under another number: it knows a file by its own number alone. */
+/**
+ * Whether a lock may be a copy. A process may see the file system under another number, so only the number of the file
+ * counts.
+ */
 export function mayBeCopy({ writtenIn, standsIn }: LockSign): boolean {
   return writtenIn !== undefined && numberOf(writtenIn) !== numberOf(standsIn ?? "");
 }

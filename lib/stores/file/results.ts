@@ -1,6 +1,6 @@
-// Results: the outputs that are too long for the journal, one sealed file each in `results/`.
+// Results: the outputs that are too long for the journal, one sealed file for each in `results/`.
 //
-// D2: what is wrong with one file, or with the directory, is said of the outputs that were in it, and of nothing else.
+// A fault of one file, or of the directory, affects the outputs in it only (D2).
 
 import path from "node:path";
 import { JournalCorruptError } from "../../core/task/errors.js";
@@ -9,10 +9,11 @@ import type { Disk } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
 
-function unlessShort(error: unknown): undefined {
+function ignoreCorrupt(error: unknown): undefined {
   if (!(error instanceof JournalCorruptError)) throw error;
 }
 
+/** The outputs in the directory of a store. */
 export class Results {
   readonly #disk: Disk;
   readonly #directory: string;
@@ -23,19 +24,25 @@ export class Results {
     this.#directory = path.join(directory, "results");
   }
 
+  /** The directory of the outputs. */
   get directory(): string {
     return this.#directory;
   }
 
-  /** `mayPut` is asked before an older one is replaced. */
+  /**
+   * Stores an output and replaces an older one of the same task. `mayPut` is called just before the replacement and may
+   * throw.
+   */
   put(taskId: string, output: Json, mayPut: () => void): Promise<void> {
-    // Two for one task at the same time are two files until each is whole; the name that came last stays.
+    // Two outputs of one task that are stored at once have two files until each is whole. The last rename wins.
     const written = `.${++this.#written}`;
     const sealed = { what: "output", about: { taskId }, value: output };
     return writeSealed(this.#disk, this.fileOf(taskId), sealed, mayPut, written);
   }
 
-  /** `undefined`: there is no file. `JournalCorruptError`: it is not whole, or cannot be read. */
+  /**
+   * Reads an output; `undefined` if there is no file. `JournalCorruptError` if the file is broken, or cannot be read.
+   */
   async get(taskId: string): Promise<Json | undefined> {
     const file = this.fileOf(taskId);
     const fields = await readSealed(this.#disk, file, "output");
@@ -47,7 +54,10 @@ export class Results {
     return output;
   }
 
-  /** Deletes all that can be deleted, and then throws what the disk said of the others. */
+  /**
+   * Deletes all outputs that can be deleted, then throws the first error. `mayDelete` is called before each and may
+   * throw.
+   */
   async delete(taskIds: readonly string[], mayDelete: () => void): Promise<void> {
     const failures: unknown[] = [];
     for (const taskId of taskIds) {
@@ -57,7 +67,10 @@ export class Results {
     if (failures.length > 0) throw failures[0];
   }
 
-  /** Deletes what a crash left unfinished. What is not the store's may be there too, and what cannot be deleted does no harm. */
+  /**
+   * Deletes unfinished files that a crash left. Other files stay, and errors are ignored: an unfinished file does no
+   * harm.
+   */
   async clear(): Promise<void> {
     const names = await this.#disk.list(this.#directory).catch(() => []);
     for (const name of names) {
@@ -65,13 +78,13 @@ export class Results {
     }
   }
 
-  /** The tasks whose outputs are here, and whole. */
-  async whole(): Promise<ReadonlySet<string>> {
+  /** Resolves with the tasks that have a whole output here. */
+  async intactTasks(): Promise<ReadonlySet<string>> {
     const whole = new Set<string>();
     const names = await this.#disk.list(this.#directory).catch(() => []);
     for (const name of names.filter((each) => each.endsWith(".json"))) {
       const file = path.join(this.#directory, name);
-      const fields = await readSealed(this.#disk, file, "output").catch(unlessShort);
+      const fields = await readSealed(this.#disk, file, "output").catch(ignoreCorrupt);
       const taskId = fields?.["taskId"];
       if (typeof taskId === "string" && this.fileOf(taskId) === file && fields?.["output"] !== undefined)
         whole.add(taskId);
@@ -79,7 +92,7 @@ export class Results {
     return whole;
   }
 
-  /** Where the output of a task is, or would be. */
+  /** Returns the path of a task's output, whether the file exists or not. */
   fileOf(taskId: string): string {
     return path.join(this.#directory, outputName(taskId));
   }

@@ -1,32 +1,34 @@
 // Scan: reads one segment from its beginning, a batch at a time.
 //
-// Holds one batch and what was read beyond it. Gives a batch when its mark is right, and at the end of the file says how that is: clean,
-// or torn. What cannot be the work of a crash is a JournalCorruptError; whether a torn end is one, the caller knows: only the newest
-// segment may have one.
+// Holds one batch and the bytes that were read beyond it. Returns a batch if its checksum is right. At the end of the
+// file it reports whether the end is clean or torn. Bytes that no crash can leave are a JournalCorruptError. The caller
+// decides whether a torn end is allowed: only the newest segment may have one.
 
 import { JournalCorruptError } from "../../core/task/errors.js";
 import { type Batch, beginOf, countIn, lineOf } from "./batch.js";
-import { isMarked, MARK_LENGTH, readMark } from "./checksum.js";
+import { CHECKSUM_LENGTH, hasValidChecksum, readChecksum } from "./checksum.js";
 import type { Disk } from "./disk.js";
 import { type Segment, whyNoHeader } from "./segment.js";
 import { brokenLine, isCutShort, isZeroed } from "./torn-tail.js";
 
-/** How much is read at once. */
+/** The number of bytes of one read. */
 const CHUNK = 64 * 1024;
 const LINE_FEED = "\n".charCodeAt(0);
 
-/** How a file ends: with a whole batch, or with `tornBytes` that are none. */
+/** The end of a file. `tornBytes` is the number of bytes after the last whole batch. */
 export interface ScanEnd {
+  /** The number of bytes that are not a whole batch; 0 if the end is clean. */
   readonly tornBytes: number;
 }
 
+/** Reads the batches of one open segment. */
 export class SegmentScan {
   readonly #disk: Disk;
   readonly #fd: number;
   readonly #segment: Segment;
-  /** What was read and not given; it begins at `byte`. */
-  #held: Buffer = Buffer.alloc(0);
-  /** The ends of lines in it that were found, and where the search goes on. */
+  /** The bytes that were read and not returned yet. They begin at `#byte`. */
+  #buffer: Buffer = Buffer.alloc(0);
+  /** The ends of the lines found in `#buffer`. `#searched` is the offset at which the search continues. */
   #ends: number[] = [];
   #searched = 0;
   #line = 1;
@@ -41,67 +43,70 @@ export class SegmentScan {
     this.#seq = segment.firstSeq;
   }
 
-  /** Where the next batch begins. */
+  /** The line at which the next batch begins, from 1 on. */
   get line(): number {
     return this.#line;
   }
+  /** The offset at which the next batch begins, from 0 on. */
   get byte(): number {
     return this.#byte;
   }
-  /** Of the next event. */
+  /** The `seq` of the next event. */
   get seq(): number {
     return this.#seq;
   }
-  /** Whether the header was read whole. */
+  /** Whether the header was read as a whole. */
   get hasHeader(): boolean {
     return this.#hasHeader;
   }
 
-  /** The next batch, or how the file ends; asked again after the end, it looks whether there is more. */
+  /**
+   * Returns the next batch, or the end of the file. A call after the end reads again, because the file may have grown.
+   */
   async next(): Promise<Batch | ScanEnd> {
     for (;;) {
-      const batch = this.#nextHeld();
+      const batch = this.#nextBuffered();
       if (batch === undefined) {
         if (await this.#fill()) continue;
         const end = await this.#end();
         if (end !== undefined) return end;
-      } else if (isMarked(batch.bytes, batch.bytes.length - 1)) {
+      } else if (hasValidChecksum(batch.bytes, batch.bytes.length - 1)) {
         this.#checkWhole(batch);
-        if (this.#take(batch)) return batch;
+        if (this.#advance(batch)) return batch;
       } else {
-        const isLast = this.#held.length === batch.bytes.length && !(await this.#fill());
+        const isLast = this.#buffer.length === batch.bytes.length && !(await this.#fill());
         if (isLast && isZeroed(batch.bytes, batch.byte)) {
-          this.#forget();
+          this.#clearBuffer();
           return { tornBytes: batch.bytes.length };
         }
         await this.#throwIfStill(batch, "what stands here is not what its checksum says");
-        this.#forget();
+        this.#clearBuffer();
       }
     }
   }
 
-  /** What is held up to the next mark, right or wrong. */
-  #nextHeld(): Batch | undefined {
-    const held = this.#held;
+  /** Takes the bytes up to the next checksum, right or wrong; `undefined` if there is none in `#buffer`. */
+  #nextBuffered(): Batch | undefined {
+    const buffer = this.#buffer;
     for (;;) {
-      const end = held.indexOf(LINE_FEED, this.#searched);
+      const end = buffer.indexOf(LINE_FEED, this.#searched);
       if (end < 0) {
-        this.#searched = held.length;
+        this.#searched = buffer.length;
         return undefined;
       }
       this.#searched = end + 1;
       this.#ends.push(end);
-      if (readMark(held, end) === undefined) continue;
-      const bytes = held.subarray(0, end + 1);
+      if (readChecksum(buffer, end) === undefined) continue;
+      const bytes = buffer.subarray(0, end + 1);
       return { bytes, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
     }
   }
 
-  /** Moves behind the batch. False: it was the header. */
-  #take({ bytes, ends }: Batch): boolean {
+  /** Moves to the next batch. Returns false if the batch was the header. */
+  #advance({ bytes, ends }: Batch): boolean {
     const isEvents = this.#hasHeader;
     this.#hasHeader = true;
-    this.#held = this.#held.subarray(bytes.length);
+    this.#buffer = this.#buffer.subarray(bytes.length);
     this.#ends = [];
     this.#searched = 0;
     this.#line += ends.length;
@@ -116,38 +121,41 @@ export class SegmentScan {
   }
 
   #whyNoBatch({ bytes, ends }: Batch): string | undefined {
-    const count = countIn(bytes, ends.length === 1 ? bytes.length - 1 - MARK_LENGTH : (ends[0] ?? 0));
+    const count = countIn(bytes, ends.length === 1 ? bytes.length - 1 - CHECKSUM_LENGTH : (ends[0] ?? 0));
     if (count === ends.length) return undefined;
     return `a batch of ${ends.length} lines begins here, and says it has ${count ?? "no number of them"}`;
   }
 
-  /** False at the end of the file. */
+  /** Reads more bytes. Returns false at the end of the file. */
   async #fill(): Promise<boolean> {
-    // A batch that is longer than what is held is read in steps that double, so that it is not copied over and over.
-    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#held.length));
-    const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#held.length);
+    // A batch that is longer than `#buffer` is read in steps that double, so that its bytes are not copied too often.
+    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#buffer.length));
+    const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#buffer.length);
     if (bytes === 0) return false;
-    this.#held = Buffer.concat([this.#held, chunk.subarray(0, bytes)]);
+    this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytes)]);
     return true;
   }
 
-  /** How the file ends, when nothing more is to be read. `undefined`: it has changed since; read on. */
+  /** Describes the end of the file; `undefined` if the file has changed meanwhile and must be read again. */
   async #end(): Promise<ScanEnd | undefined> {
-    const rest = { bytes: this.#held, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
+    const rest = { bytes: this.#buffer, ends: this.#ends, line: this.#line, byte: this.#byte, seq: this.#seq };
     const isTorn = isZeroed(rest.bytes, rest.byte) || isCutShort(rest, !this.#hasHeader);
     if (!isTorn) await this.#throwIfStill(rest, "this is neither a whole batch nor the beginning of one");
-    // When asked again, it is read again: a writer may have cut it off and have written something else.
-    this.#forget();
+    // The bytes are read again at the next call: a writer may have cut them off and written others.
+    this.#clearBuffer();
     return isTorn ? { tornBytes: rest.bytes.length } : undefined;
   }
 
-  #forget(): void {
-    this.#held = Buffer.alloc(0);
+  #clearBuffer(): void {
+    this.#buffer = Buffer.alloc(0);
     this.#ends = [];
     this.#searched = 0;
   }
 
-  /** What was read while a writer cut off a batch and wrote another is of both: only what stays so is broken. */
+  /**
+   * Throws the error if the file still has these bytes. While a writer replaces a batch, a read may return parts of
+   * both.
+   */
   async #throwIfStill(rest: Batch, why: string): Promise<void> {
     const again = Buffer.allocUnsafe(rest.bytes.length);
     let length = 0;
@@ -165,7 +173,7 @@ export class SegmentScan {
     throw this.#corrupt(rest.line + index, rest.byte + beginOf(rest.ends, index), why);
   }
 
-  /** For a line whose mark is right, but which is not the event it should be. */
+  /** The error for a line whose checksum is right, but which is not the expected event. */
   notAnEvent({ line, byte, seq, ends }: Batch, index: number): JournalCorruptError {
     return this.#corrupt(line + index, byte + beginOf(ends, index), `this is not event ${seq + index}`);
   }

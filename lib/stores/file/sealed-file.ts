@@ -1,7 +1,8 @@
-// Sealed file: one JSON value in a file of its own, whole or not at all.
+// Sealed file: stores one JSON value in a file, whole or not at all.
 //
-// The first line says what it is, the value follows, and a mark over all of it closes the object: a person reads it with any JSON tool. It is
-// written beside its place, made durable, and then put there under its name, so that a crash at any point leaves the old one or the new.
+// The first line names the content, the value follows, and a checksum of all bytes closes the object, so that any JSON
+// tool can read the file. The file is written under another name, synced, and then renamed: a crash at any point leaves
+// the old file or the new one.
 
 import { constants } from "node:buffer";
 import path from "node:path";
@@ -9,38 +10,44 @@ import { crc32 } from "node:zlib";
 import { JournalCorruptError } from "../../core/task/errors.js";
 import type { Json } from "../../core/values/json.js";
 import { fieldOf, readText } from "../../core/values/safe-read.js";
-import { isMarked, MARK_LENGTH, markOf } from "./checksum.js";
+import { CHECKSUM_LENGTH, checksumField, hasValidChecksum } from "./checksum.js";
 import { type Disk, isMissing, writeAll } from "./disk.js";
 import { jsonPieces } from "./json-pieces.js";
 
 const VERSION = 1;
 const PIECE = 64 * 1024;
-/** How much is read at once. */
+/** The number of bytes of one read. */
 const CHUNK = 64 * 1024;
 
-export interface Sealed {
-  /** What it is, and the name of the field with the value. */
+/** The content of a sealed file. */
+export interface SealedContent {
+  /** The sort of content, which is also the name of the field with the value. */
   readonly what: string;
-  /** What the first line says beside it. */
+  /** The further fields of the first line. */
   readonly about: { readonly [key: string]: Json };
+  /** The value to store. */
   readonly value: Json;
 }
 
-/** The file is whole, as far as this version can say, and another version made it. */
+/** Another version of errand wrote the file. As far as this version can see, the file is whole. */
 export class OtherVersionError extends JournalCorruptError {
+  /** The same name as that of the base class: users see one sort of error. */
   override get name(): string {
     return "JournalCorruptError";
   }
 }
 
-/** The name under which one is being written; a crash may leave it. */
+/** The extension of a file that is being written. A crash may leave such a file. */
 export const UNFINISHED = ".tmp";
 
-/** `written` makes the name of what is being written its own. `mayPut` is asked last, and throws when it must not be put there. */
+/**
+ * Writes a sealed file and resolves when it is durable. `written` makes the name of the unfinished file unique.
+ * `mayPut` is called just before the rename, and throws if the file must not be replaced.
+ */
 export async function writeSealed(
   disk: Disk,
   file: string,
-  sealed: Sealed,
+  sealed: SealedContent,
   mayPut: () => void,
   written = "",
 ): Promise<void> {
@@ -52,7 +59,7 @@ export async function writeSealed(
       for (const bytes of bytesOf(sealed)) {
         await writeAll(disk, fd, bytes, at);
         at += bytes.length;
-        // A longer one could be written, but never be read: it is read as one text.
+        // A longer file could be written but not read, because it is read as one string.
         if (at > constants.MAX_STRING_LENGTH) throw new RangeError(`${file} would be longer than a text can be`);
       }
       await disk.sync(fd);
@@ -68,7 +75,7 @@ export async function writeSealed(
   await disk.syncDirectory(path.dirname(file));
 }
 
-function* bytesOf({ what, about, value }: Sealed): Generator<Buffer, void, undefined> {
+function* bytesOf({ what, about, value }: SealedContent): Generator<Buffer, void, undefined> {
   let crc = 0;
   let text = `${JSON.stringify({ errand: what, version: VERSION, ...about }).slice(0, -1)},${JSON.stringify(what)}:\n`;
   for (const piece of jsonPieces(value)) {
@@ -80,10 +87,13 @@ function* bytesOf({ what, about, value }: Sealed): Generator<Buffer, void, undef
     yield bytes;
   }
   const last = Buffer.from(`${text}\n`);
-  yield Buffer.concat([last, Buffer.from(markOf(crc32(last, crc)))]);
+  yield Buffer.concat([last, Buffer.from(checksumField(crc32(last, crc)))]);
 }
 
-/** The content of a sealed file, or `undefined` when there is no file. `JournalCorruptError` when it is not whole, or cannot be read. */
+/**
+ * Reads the fields of a sealed file; `undefined` if there is no file. `JournalCorruptError` if the file is not whole,
+ * or cannot be read.
+ */
 export async function readSealed(
   disk: Disk,
   file: string,
@@ -100,29 +110,29 @@ export async function readSealed(
   if (Number(version[2]) !== VERSION)
     throw new OtherVersionError(file, 1, 0, `a ${what} of version ${version[2]}; this errand reads version ${VERSION}`);
   const end = bytes.length - 1;
-  if (bytes[end] !== "\n".charCodeAt(0) || !isMarked(bytes, end))
+  if (bytes[end] !== "\n".charCodeAt(0) || !hasValidChecksum(bytes, end))
     throw new JournalCorruptError(file, 1, 0, "what stands in it is not what its checksum says");
-  const value: unknown = JSON.parse(`${text.slice(0, -1 - MARK_LENGTH)}}`);
+  const value: unknown = JSON.parse(`${text.slice(0, -1 - CHECKSUM_LENGTH)}}`);
   if (!isObject(value)) throw new JournalCorruptError(file, 1, 0, `this is no ${what}`);
   return value;
 }
 
-/** What JSON.parse gives is JSON. */
+// `JSON.parse` returns JSON only, so an object is the only thing to check.
 function isObject(value: unknown): value is { readonly [key: string]: Json } {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Errors of the process, and not of a file: the same file may be read later. */
+/** Error codes of a shortage in the process. They say nothing about the file, which may be readable later. */
 const SHORTAGES: ReadonlySet<unknown> = new Set(["EMFILE", "ENFILE", "ENOMEM", "EAGAIN", "EINTR"]);
 
-/** `undefined`: there is none. A file that the disk refuses is as good as one that is not whole. */
+/** Reads a whole file; `undefined` if there is none. A file that the disk refuses is treated like a broken one. */
 async function readFile(disk: Disk, file: string): Promise<Buffer | undefined> {
   try {
     return await readBytes(disk, file);
   } catch (error) {
     if (SHORTAGES.has(fieldOf(error, "code"))) throw error;
-    const said = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-    throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${said}`, { cause: error });
+    const message = readText(() => fieldOf(error, "message")) ?? "the disk refused";
+    throw new JournalCorruptError(file, 1, 0, `it cannot be read: ${message}`, { cause: error });
   }
 }
 

@@ -1,26 +1,30 @@
 // Segment: one file of the journal, `events.<seq of its first event>.jsonl`.
 //
-// Its first line is a header, marked like a batch; batches follow. Segments are in the order of their names, without a gap.
+// The first line is a header with a checksum, and batches follow. The order of the names is the order of the segments,
+// and no events are missing between two segments, unless the snapshot covers them.
 
 import path from "node:path";
 import { crc32 } from "node:zlib";
-import { markOf } from "./checksum.js";
+import { checksumField } from "./checksum.js";
 import type { Disk } from "./disk.js";
 
 const VERSION = 1;
 const NAME = /^events\.(\d{16})\.jsonl$/;
 
+/** One file of the journal. */
 export interface Segment {
+  /** The path of the file. */
   readonly file: string;
-  /** The `seq` of its first event, written or not. */
+  /** The `seq` of the first event, whether that event is written yet or not. */
   readonly firstSeq: number;
 }
 
+/** Returns the segment that begins with this event. */
 export function segmentAt(directory: string, firstSeq: number): Segment {
   return { file: path.join(directory, `events.${String(firstSeq).padStart(16, "0")}.jsonl`), firstSeq };
 }
 
-/** Oldest first. */
+/** Lists the segments of a directory, oldest first. */
 export async function listSegments(disk: Disk, directory: string): Promise<Segment[]> {
   const segments: Segment[] = [];
   for (const name of await disk.list(directory)) {
@@ -30,14 +34,15 @@ export async function listSegments(disk: Disk, directory: string): Promise<Segme
   return segments.sort((one, other) => one.firstSeq - other.firstSeq);
 }
 
+/** Returns the bytes of the first line of a segment. */
 export function headerOf(firstSeq: number): Buffer {
   const fields = JSON.stringify({ errand: "journal", version: VERSION, firstSeq }).slice(0, -1);
-  return Buffer.from(fields + markOf(crc32(fields)));
+  return Buffer.from(fields + checksumField(crc32(fields)));
 }
 
 const HEADER = /^{"errand":"journal","version":(\d+)(?:,"firstSeq":(\d+))?\b/;
 
-/** What is wrong with a first line; `undefined` when it is the header of this segment. */
+/** Describes what is wrong with the first line of a segment; `undefined` if it is the right header. */
 export function whyNoHeader(line: string, firstSeq: number): string | undefined {
   const [, version, seq] = HEADER.exec(line) ?? [];
   if (version === undefined) return "this is no header of a journal";

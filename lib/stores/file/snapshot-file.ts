@@ -1,4 +1,4 @@
-// Snapshot file: `snapshot.json`, the newest snapshot and the `seq` it stands for.
+// Snapshot file: `snapshot.json`, the newest snapshot and the last `seq` that it covers.
 
 import path from "node:path";
 import { JournalCorruptError } from "../../core/task/errors.js";
@@ -7,15 +7,20 @@ import type { Disk } from "./disk.js";
 import { OtherVersionError, readSealed, writeSealed } from "./sealed-file.js";
 import { listSegments } from "./segment.js";
 
+/** A snapshot as it is stored. */
 export interface Snapshot {
+  /** The last `seq` that the snapshot covers. */
   readonly seq: number;
+  /** The value that the manager gave to `compact`. */
   readonly value: Json;
 }
 
+/** Returns the path of the snapshot. */
 export function snapshotFile(directory: string): string {
   return path.join(directory, "snapshot.json");
 }
 
+/** Reads the snapshot; `undefined` if there is none. `JournalCorruptError` if the file is broken. */
 export async function readSnapshot(disk: Disk, directory: string): Promise<Snapshot | undefined> {
   const file = snapshotFile(directory);
   const fields = await readSealed(disk, file, "snapshot");
@@ -27,8 +32,8 @@ export async function readSnapshot(disk: Disk, directory: string): Promise<Snaps
 }
 
 /**
- * A broken one costs nothing while the journal is there from its first event on (D2): then `broken` says what is wrong with it. Otherwise, and where
- * another errand has written it, `JournalCorruptError`.
+ * Reads the snapshot, and tolerates a broken one if the journal is there from its first event on: then `broken` is the
+ * error (D2). Otherwise, and if another version of errand wrote the snapshot, throws `JournalCorruptError`.
  */
 export async function readSnapshotBeside(
   disk: Disk,
@@ -44,7 +49,7 @@ export async function readSnapshotBeside(
   }
 }
 
-/** `mayPut` is asked before the old one is replaced. */
+/** Writes the snapshot. `mayPut` is called just before the old snapshot is replaced, and may throw. */
 export function writeSnapshot(
   disk: Disk,
   directory: string,

@@ -1,17 +1,20 @@
-// Torn: can the end of a journal be what a crash left of a batch?
+// Torn tail: decides whether a crash can have left the bytes at the end of a journal.
 //
-// A process that dies leaves the beginning of its last write; a power cut may also leave sectors of zeros in it. Everything else is
-// broken, and is not cut off: a byte that has changed in a batch whose writing was told of must not make it vanish.
+// A process that dies leaves the beginning of its last write; a power failure may also leave sectors of zeros in it.
+// All other damage is reported and never cut off: a changed byte in a confirmed batch must not remove the batch.
 
 import { type Batch, beginOf, countIn, readEvent } from "./batch.js";
-import { isMarked, MARK_LENGTH } from "./checksum.js";
+import { CHECKSUM_LENGTH, hasValidChecksum } from "./checksum.js";
 
-/** What a disk writes at once, at least. */
+/** The smallest unit that a disk writes at once, in bytes. */
 const SECTOR = 512;
 
-/** Whether zeros fill a sector of `bytes`, or all that there is of it in them. `at` is where in the file they begin. */
+/**
+ * Whether zeros fill a whole sector of `bytes`, or the part of a sector that `bytes` contains. `at` is the offset of
+ * `bytes` in the file.
+ */
 export function isZeroed(bytes: Buffer, at: number): boolean {
-  // What JSON.stringify writes has no zero byte: as a rule there is none, and this is one search.
+  // The text of JSON.stringify has no zero byte. So this loop is usually one search.
   let zero = bytes.indexOf(0);
   while (zero >= 0) {
     const sector = Math.max(0, zero - ((at + zero) % SECTOR));
@@ -22,7 +25,9 @@ export function isZeroed(bytes: Buffer, at: number): boolean {
   return false;
 }
 
-/** Whether `rest`, which has no mark at the end of a line, is the beginning of a batch; or of a header, where none was read. */
+/**
+ * Whether `rest`, in which no line ends with a checksum, is the beginning of a batch, or with `isHeader` of a header.
+ */
 export function isCutShort(rest: Batch, isHeader: boolean): boolean {
   const { bytes, ends } = rest;
   const [first] = ends;
@@ -34,20 +39,20 @@ export function isCutShort(rest: Batch, isHeader: boolean): boolean {
   return !hasLostLineEnd(bytes, (ends.at(-1) ?? -1) + 1);
 }
 
-/** Whether the last line is a whole one whose end is not a line feed any more. */
+/** Whether the last line has a right checksum inside it: then only its line feed was changed. */
 function hasLostLineEnd(bytes: Buffer, begin: number): boolean {
   const opening = ',"crc":"';
   for (let mark = bytes.indexOf(opening, begin); mark >= 0; mark = bytes.indexOf(opening, mark + 1)) {
-    const end = mark + MARK_LENGTH;
-    if (end < bytes.length && isMarked(bytes, end)) return true;
+    const end = mark + CHECKSUM_LENGTH;
+    if (end < bytes.length && hasValidChecksum(bytes, end)) return true;
   }
   return false;
 }
 
-/** Which of its lines, counted from 0 on, is the first that is not the event it should be; `undefined` when each is. */
+/** Returns the index of the first line that is not the expected event; `undefined` if all lines are right. */
 export function brokenLine({ bytes, ends, seq }: Batch): number | undefined {
   for (const [index, end] of ends.entries()) {
-    // As it stands, with the fields of the batch: those, too, must be JSON.
+    // The line is parsed with the fields of the batch in it, which must be JSON too.
     if (readEvent(bytes.toString("utf8", beginOf(ends, index), end), seq + index) === undefined) return index;
   }
   return undefined;

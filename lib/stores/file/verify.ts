@@ -1,7 +1,8 @@
-// Verify: reads everything a directory has, and says how it is. Changes nothing, takes no lock.
+// Verify: reads all files of a directory and describes their state. Changes nothing, and takes no lock.
 //
-// A journal that is broken is not opened; an output that is lost costs itself alone, so the two are reported apart (D2). Only what snapshot and journal
-// refer to counts: another file in `results/` is no output of a task.
+// A store with a broken journal does not open, and a lost output affects one task only, so the two are reported
+// separately (D2). Only outputs count to which the snapshot or the journal refers: other files in `results/` are
+// ignored.
 
 import path from "node:path";
 import { isApart } from "../../core/durable/large-outputs.js";
@@ -18,52 +19,72 @@ import { SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";
 import { readSnapshotBeside } from "./snapshot-file.js";
 
-/** What was found in one file of the journal. */
+/** The state of one file of the journal. */
 export interface VerifiedSegment {
+  /** The path of the file. */
   readonly file: string;
-  /** The `seq` of its first event, and of the last whole one; `firstSeq - 1` when it has none. */
+  /** The `seq` of the first event. */
   readonly firstSeq: number;
+  /** The `seq` of the last whole event; `firstSeq - 1` if there is none. */
   readonly lastSeq: number;
-  /** How many whole ones there are. */
+  /** The number of whole batches. */
   readonly batches: number;
+  /** The number of whole events. */
   readonly events: number;
-  /** How many bytes hold, header and all. */
+  /** The number of valid bytes, with the header. */
   readonly bytes: number;
 }
 
-/** An output that snapshot or journal refers to, and that is not there, not whole, or cannot be read. */
+/** An output to which the snapshot or the journal refers, but whose file is missing, broken or unreadable. */
 export interface LostOutputFile {
+  /** The id of the task. */
   readonly taskId: string;
+  /** The path at which the output should be. */
   readonly file: string;
+  /** A description of the fault. */
   readonly why: string;
 }
 
-/** What was found in a directory. */
+/** The state of a store's directory. */
 export interface Verified {
-  /** Nothing is broken, and no output is lost. A torn tail is no breach: the next writer cuts it off, and no caller had its contents confirmed. */
+  /**
+   * Whether nothing is broken and no output is lost. A torn tail is allowed: its events were never confirmed, and the
+   * next writer cuts it off.
+   */
   readonly ok: boolean;
-  /** Oldest first, up to what is broken. */
+  /** The segments up to the first fault, oldest first. */
   readonly segments: readonly VerifiedSegment[];
-  /** Up to where the snapshot stands for the events; absent when there is none. */
+  /** The last `seq` that the snapshot covers; absent without a snapshot. */
   readonly snapshotSeq?: number;
-  /** The `seq` of the oldest event that can be read, and of the newest, which is `firstSeq - 1` when there is none. */
+  /** The `seq` of the oldest readable event. */
   readonly firstSeq: number;
+  /** The `seq` of the newest readable event; `firstSeq - 1` if there is none. */
   readonly lastSeq: number;
-  /** Sums over the segments. */
+  /** The number of events in all `segments`. */
   readonly events: number;
+  /** The number of valid bytes in all `segments`. */
   readonly bytes: number;
-  /** How many outputs are kept in files of their own, and are whole. */
+  /** The number of whole outputs that have their own file. */
   readonly outputs: number;
-  /** The outputs that are lost: the store opens without them. Empty where something is broken: the outputs were not looked at. */
+  /**
+   * The outputs that are lost. The store opens without them. Empty if `broken` is set, because the outputs were not
+   * checked.
+   */
   readonly lostOutputs: readonly LostOutputFile[];
-  /** The snapshot is broken, and the journal has all that it stood for: the store opens, and the next snapshot replaces it. */
+  /**
+   * The fault of a snapshot that is broken but not needed, because the journal has all events. The store opens, and the
+   * next snapshot replaces this one.
+   */
   readonly brokenSnapshot?: { readonly file: string; readonly why: string };
-  /** A batch that was cut short, or is being written now. */
+  /** The bytes of a batch that was cut short, or that a writer is writing now. */
   readonly torn?: TornTail;
-  /** The first thing that is broken: nothing behind it was looked at. `line` is from 1 on, `byte` of the beginning of that line from 0 on. */
+  /**
+   * The first fault, at which the check stopped. `line` counts from 1, and `byte`, the beginning of that line, from 0.
+   */
   readonly broken?: { readonly file: string; readonly line: number; readonly byte: number; readonly why: string };
 }
 
+/** Checks the directory of a store. Faults are part of the result; the call rejects only if the disk refuses. */
 export async function verify(disk: Disk, directory: string): Promise<Verified> {
   const place = path.resolve(directory);
   const segments: VerifiedSegment[] = [];
@@ -78,7 +99,7 @@ export async function verify(disk: Disk, directory: string): Promise<Verified> {
     const torn = await verifyJournal(disk, place, snapshot?.seq ?? 0, segments, apart);
     if (torn !== undefined) found.torn = torn;
     const results = new Results(disk, place);
-    const whole = await results.whole();
+    const whole = await results.intactTasks();
     outputs = whole.size;
     for (const taskId of apart) {
       if (!whole.has(taskId)) lostOutputs.push(await whyLost(results, taskId));
@@ -112,7 +133,7 @@ async function whyLost(results: Results, taskId: string): Promise<LostOutputFile
   }
 }
 
-/** Tells each segment to `verified`, each task whose output is by itself to `apart`, and gives the torn end. */
+/** Adds each segment to `verified`, and each task with an output in its own file to `apart`. Returns the torn tail. */
 async function verifyJournal(
   disk: Disk,
   directory: string,
@@ -124,15 +145,15 @@ async function verifyJournal(
   let seq = snapshotSeq + 1;
   for (const [index, segment] of segments.entries()) {
     const isFollowed = index < segments.length - 1;
-    // A snapshot stands for what is missing before a segment.
+    // Events that are missing before a segment are allowed if the snapshot covers them.
     if (segment.firstSeq > seq && segment.firstSeq > snapshotSeq + 1) throw missing(segment, seq, segment.firstSeq - 1);
     if (index > 0 && segment.firstSeq < seq) throw missing(segment, seq, segment.firstSeq - 1);
     const { whole, torn, hasHeader } = await verifySegment(disk, segment, (event) => {
-      // A task of the snapshot may have been evicted since.
+      // The task of an event that the snapshot covers may have been evicted since.
       if (event.seq > snapshotSeq && isApart(event)) apart.add(event.taskId);
     });
     const isCut = torn !== undefined || !hasHeader;
-    // Nor may the last but one be cut off when the last one was being made.
+    // A segment before another one must not be torn, even if that other segment has no header yet.
     if (isCut && isFollowed) throw cutOffInTheMiddle(segment, torn);
     if (hasHeader) verified.push(whole);
     if (isCut) return torn ?? { file: segment.file, line: 1, byte: 0, bytes: 0 };
@@ -144,7 +165,7 @@ async function verifyJournal(
 async function verifySegment(
   disk: Disk,
   segment: Segment,
-  hear: (event: TaskEvent) => void,
+  onEvent: (event: TaskEvent) => void,
 ): Promise<{ whole: VerifiedSegment; torn: TornTail | undefined; hasHeader: boolean }> {
   const { file, firstSeq } = segment;
   const fd = await disk.open(file, "read");
@@ -156,7 +177,7 @@ async function verifySegment(
         for (const index of found.ends.keys()) {
           const event = readEvent(lineOf(found, index), found.seq + index);
           if (event === undefined) throw scan.notAnEvent(found, index);
-          hear(event);
+          onEvent(event);
         }
         continue;
       }

@@ -1,11 +1,13 @@
-// Writer lock: one process writes a directory (D3).
+// Writer lock: only one process writes a directory (D3).
 //
-// Announce, then look: each contender makes a lock file of its own, with a name nobody else has, and then lists the others. Who sees one
-// of a living owner takes its own away and has lost. Whoever announces later sees the one who won, so there are never two winners;
-// two at the same instant may both lose. No file is ever taken over, so none can be taken from a living owner.
+// Each process first makes a lock file with a unique name, and then lists the others. If it finds the lock of a living
+// owner, it removes its own file and has lost. A process that comes later sees the winner's file, so there are never
+// two winners; two processes at the same instant may both lose. No process takes over a file, so no living owner loses
+// its lock.
 //
-// A lock counts in the place where it was made. The writer asks whether its own is still there, and one that once was not is lost for good:
-// another writer may have come, and gone, meanwhile. A copy of a lock is none.
+// A lock is valid only at the path where it was made. The writer checks that its own file is still there. If the file
+// was missing once, the lock is lost for good, because another writer may have come and gone. A copy of a lock locks
+// nothing.
 
 import path from "node:path";
 import { performance } from "node:perf_hooks";
@@ -16,29 +18,34 @@ import { type Disk, isMissing, writeAll } from "./disk.js";
 import { isCopy, mayBeCopy, RELEASED_SIGN, readSign, signOf } from "./lock-sign.js";
 import { isAlive, LOCK, lockName, type Owner, ownerOf, thisProcess } from "./owner.js";
 
+/** The intervals of the signs of life, in milliseconds. */
 export interface Rhythm {
-  /** How often an owner gives a sign of life, for those who cannot see its process. */
+  /** The interval at which an owner writes a sign of life, for processes that cannot see its pid. */
   readonly touchMs: number;
-  /** After so long a silence such an owner is dead. */
+  /** The silence after which such an owner counts as dead. */
   readonly silentMs: number;
 }
 
 const RHYTHM: Rhythm = { touchMs: 5_000, silentMs: 60_000 };
-/** Two who lost to each other try again at different times. */
+/** The upper limit of a random delay, after which one of two processes that lost to each other tries again. */
 const PAUSE_MS = 50;
-/** How often a lock is looked at while its owner is to give a sign of life. */
+/** The interval at which a lock is checked for a new sign of life. */
 const LOOK_MS = 100;
 
+/** The lock of this process on a directory. */
 export class WriterLock {
   readonly #disk: Disk;
   readonly #file: string;
   readonly #fd: number;
-  /** Which file it is, whatever has its name. */
+  /** The identity of the lock file, whatever name it has now. */
   readonly #id: string;
   readonly #timer: NodeJS.Timeout;
   #isLost = false;
   #isReleased = false;
-  /** The newest sign of life: the file is not closed while it is being written, since the number of a closed file is soon another's. */
+  /**
+   * The newest write of a sign of life. The file is closed only after it: the system soon reuses the number of a closed
+   * file.
+   */
   #touched: Promise<unknown> = Promise.resolve();
 
   private constructor(disk: Disk, file: string, fd: number, sign: Uint8Array, { touchMs }: Rhythm) {
@@ -50,7 +57,10 @@ export class WriterLock {
     this.#timer.unref();
   }
 
-  /** Written, not set: the time of it is by the clock of the file system, which all contenders share. */
+  /**
+   * Writes the sign again. The write itself sets the time of the file, by the clock of the file system that all
+   * processes share.
+   */
   #touch(sign: Uint8Array): void {
     const before = this.#touched;
     this.#touched = this.#disk.write(this.#fd, sign, 0).then(
@@ -60,22 +70,25 @@ export class WriterLock {
     try {
       void this.isHeld;
     } catch {
-      // A disk that says nothing now is asked again at the next write.
+      // The next write checks the lock again if the disk refuses now.
     }
   }
 
-  /** Whether the lock is where it was made; once it was not, never again (D3). Throws what the disk says. */
+  /**
+   * Whether the lock file is at its path. After it was missing once, the value stays false. Throws the error of the
+   * disk (D3).
+   */
   get isHeld(): boolean {
     this.#isLost ||= this.#isReleased || this.#disk.idAt(this.#file) !== this.#id;
     return !this.#isLost;
   }
 
-  /** Whether the file was deleted: it was not moved, alone or with its directory. */
+  /** Whether the lock file was deleted. A file that was moved, alone or with its directory, was not deleted. */
   get isDeleted(): boolean {
     return !this.#isReleased && this.#disk.links(this.#fd) === 0;
   }
 
-  /** `StoreLockedError` when a living process has it. The directory is there. */
+  /** Takes the lock. The directory must exist. `StoreLockedError` if a living process holds it. */
   static async take(disk: Disk, directory: string, writer: Runtime, rhythm = RHYTHM): Promise<WriterLock> {
     try {
       return await WriterLock.#announce(disk, directory, writer, rhythm);
@@ -93,7 +106,7 @@ export class WriterLock {
       const sign = signOf(writer, disk.idOf(fd));
       await writeAll(disk, fd, sign, 0);
       const holder = await findHolder(disk, directory, { file, rhythm });
-      if (holder !== undefined) throw new StoreLockedError(directory, holder.words, holder.pid);
+      if (holder !== undefined) throw new StoreLockedError(directory, holder.description, holder.pid);
       return new WriterLock(disk, file, fd, sign, rhythm);
     } catch (error) {
       await giveUp(disk, file, fd);
@@ -101,7 +114,10 @@ export class WriterLock {
     }
   }
 
-  /** Where the directory was moved, the file stays in it, and says that it locks nothing. Calling it twice has no further effect. */
+  /**
+   * Releases the lock. If the directory was moved, the file stays in it, marked as released. A second call has no
+   * further effect.
+   */
   async release(): Promise<void> {
     if (this.#isReleased) return;
     this.#isReleased = true;
@@ -118,17 +134,20 @@ async function giveUp(disk: Disk, file: string, fd: number): Promise<void> {
 }
 
 interface Holder {
-  readonly words: string;
+  readonly description: string;
   readonly pid?: number;
 }
 
-/** One that has announced itself. */
+/** A process that has made its lock file. */
 interface Contender {
   readonly file: string;
   readonly rhythm: Rhythm;
 }
 
-/** A living owner that is not `own`. Without `own`, one who only looks. The files of the dead go, unless one only looks. */
+/**
+ * Finds a living owner other than `own`. Without `own` the function only reads; with `own` it removes the locks of dead
+ * owners.
+ */
 export async function findHolder(disk: Disk, directory: string, own?: Contender): Promise<Holder | undefined> {
   for (const name of await disk.list(directory)) {
     const file = path.join(directory, name);
@@ -153,19 +172,19 @@ async function holderOf(
   if (owner !== undefined && alive === true) {
     if (isCopy(sign)) return undefined;
     const isOurs = owner.pid === process.pid;
-    return { words: isOurs ? "this process" : `process ${owner.pid}`, pid: owner.pid };
+    return { description: isOurs ? "this process" : `process ${owner.pid}`, pid: owner.pid };
   }
   const { touchMs, silentMs } = own?.rhythm ?? RHYTHM;
   const silence = await silenceOf(disk, file, own?.file);
   if (silence === undefined || silence > silentMs) return undefined;
-  // A date that is still to come, and the date of what may be a copy, say nothing: whoever lives gives another sign (D3).
+  // A date in the future, or the date of a possible copy, proves nothing: a living owner gives another sign (D3).
   const isDated = silence >= -touchMs && !mayBeCopy(sign);
   if (!isDated && (own === undefined || !(await givesSign(disk, file, 1.5 * touchMs)))) return undefined;
   const seconds = isDated ? Math.round(Math.max(0, silence) / 1000) : 0;
-  return { words: `a process of another machine, container or boot, which gave a sign of life ${seconds} s ago` };
+  return { description: `a process of another machine, container or boot, which gave a sign of life ${seconds} s ago` };
 }
 
-/** How long ago its owner gave a sign of life, in milliseconds. `undefined`: it is gone. */
+/** Returns the time since the owner's last sign of life, in milliseconds; `undefined` if the file is gone. */
 async function silenceOf(disk: Disk, file: string, own: string | undefined): Promise<number | undefined> {
   const then = await modifiedAt(disk, file);
   if (then === undefined) return undefined;
@@ -173,7 +192,7 @@ async function silenceOf(disk: Disk, file: string, own: string | undefined): Pro
   return now - then;
 }
 
-/** Waits for one, for so long. */
+/** Waits up to `ms` for a new sign of life. */
 async function givesSign(disk: Disk, file: string, ms: number): Promise<boolean> {
   const before = await modifiedAt(disk, file);
   const until = performance.now() + ms;
@@ -185,7 +204,7 @@ async function givesSign(disk: Disk, file: string, ms: number): Promise<boolean>
   return false;
 }
 
-/** `undefined`: it is gone. */
+/** Returns the time of the file's last change; `undefined` if the file is gone. */
 async function modifiedAt(disk: Disk, file: string): Promise<number | undefined> {
   try {
     return await disk.modifiedAt(file);

@@ -1,38 +1,45 @@
-// Connection: the port by which the SQL store speaks to a database.
+// Connection: the port through which the SQL store uses a database.
 //
-// A transaction is told as a generator that yields statements and is given their rows. So one written once runs on a driver that answers at
-// once and on one that answers later; and on the first it is over before anybody else has a turn: stores that share a synchronous connection,
-// and the program that owns it, never stand in each other's transaction.
+// A transaction is a generator that yields statements and receives their rows. The same generator runs on a driver that
+// returns rows at once and on a driver that returns promises. On a synchronous driver, a transaction ends before other
+// code runs, so stores and programs that share a connection never mix their transactions.
 
 import { outsidePause } from "../../core/time/outside-time.js";
 import type { DialectName } from "./dialect.js";
 
-/** `$1` in the text is the first of the values. A value is never put into the text. */
+/** One SQL statement with its parameters. */
 export interface SqlStatement {
+  /** The text. `$1` stands for the first of `values`; a value is never part of the text. */
   readonly sql: string;
+  /** The values of the parameters. */
   readonly values: readonly (string | number | null)[];
 }
 
+/** A row of a result, as the driver returns it. */
 export interface SqlRow {
+  /** The value of a column. */
   readonly [column: string]: unknown;
 }
 
-/** Catches nothing: the statement that failed has ended its transaction. */
+/**
+ * The statements of a transaction. The generator must not catch errors: a failed statement has ended the transaction.
+ */
 export type SqlWork<T> = Generator<SqlStatement, T, readonly SqlRow[]>;
 
-/** A database of the user's, through a connection of the user's. Rejects with what the driver said. */
+/** A connection to a database of the user. Its methods reject with the error of the driver. */
 export interface SqlConnection {
+  /** The dialect of the database. */
   readonly dialect: DialectName;
-  /** One statement, outside of any transaction. */
+  /** Runs one statement outside a transaction. */
   query(statement: SqlStatement): Promise<readonly SqlRow[]>;
   /**
-   * All or nothing, and durable when it resolves. What fails only because others are at work is begun again, with a new generator: `work` changes
-   * nothing but the database.
+   * Runs all statements of `work` or none, and resolves when they are durable. If the transaction fails only because of
+   * a concurrent one, it starts again with a new generator, so `work` must change nothing except the database.
    */
   transaction<T>(work: () => SqlWork<T>): Promise<T>;
 }
 
-/** Runs `work` with an answerer that answers later. */
+/** Runs `work` on a driver that returns promises. */
 export async function run<T>(
   work: SqlWork<T>,
   query: (statement: SqlStatement) => Promise<readonly SqlRow[]>,
@@ -42,20 +49,20 @@ export async function run<T>(
   return step.value;
 }
 
-/** For those who only look: each statement by itself. */
-export function look<T>(connection: SqlConnection, work: SqlWork<T>): Promise<T> {
+/** Runs each statement of `work` by itself, for reads that need no transaction. */
+export function runEach<T>(connection: SqlConnection, work: SqlWork<T>): Promise<T> {
   return run(work, (statement) => connection.query(statement));
 }
 
 const LONGEST_PAUSE_MS = 8;
 
-/** Before the `attempt`th try again: short, longer each time, and never the same for two. */
+/** Waits before the next try. The delay is random, and grows with `attempt` to a few milliseconds. */
 export function pause(attempt: number): Promise<void> {
   const ms = Math.min(2 ** Math.min(attempt, 10), LONGEST_PAUSE_MS) * (0.5 + Math.random());
   return outsidePause(ms);
 }
 
-/** What drivers call a failure: an SQLSTATE, or the name of a result code. */
+/** Returns the code of a driver's error: an SQLSTATE, or the name of a result code; `undefined` if there is none. */
 export function codeOf(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

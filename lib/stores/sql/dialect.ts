@@ -1,22 +1,27 @@
-// Dialect: the few words that PostgreSQL and SQLite do not share.
+// Dialect: the parts of SQL in which PostgreSQL and SQLite differ.
 
+/** The databases that the store supports. */
 export type DialectName = "postgres" | "sqlite";
 
+/** The SQL of one database, as fragments of text. */
 export interface Dialect {
+  /** The name of the dialect. */
   readonly name: DialectName;
-  /** The database's clock, in epoch milliseconds: whether a lease has lapsed is for no process's clock to say. */
+  /** The clock of the database, in epoch milliseconds. Only this clock decides whether a lease has lapsed. */
   readonly now: string;
-  /** Behind a select: its row is this transaction's alone, and one that another transaction has is passed over. */
+  /**
+   * A suffix for a select that locks its row for the transaction, and skips a row that another transaction has locked.
+   */
   readonly lockFree: string;
-  /** Behind a select: nobody changes its row until this transaction is over. */
+  /** A suffix for a select that keeps other transactions from changing its row. */
   readonly lockShared: string;
-  /** Of a column that numbers its rows and never gives a number twice, also when the row that had it is gone. */
+  /** The type of a column that numbers its rows and never uses a number again, even after a row was deleted. */
   readonly numbered: string;
-  /** Waits until no other transaction has asked for the same text. */
+  /** A statement that waits until no other transaction has locked the same text; `undefined` where it is not needed. */
   readonly lockText: string | undefined;
-  /** Whether there is a table of that name. */
+  /** A statement that returns a row if a table with this name exists. */
   readonly hasTable: string;
-  /** The texts of a JSON array, as rows of `value` and `position`, from 0 on. */
+  /** Returns a table with the texts of a JSON array, as rows of `value` and `position`; `position` counts from 0. */
   elements(parameter: string): string;
 }
 
@@ -32,7 +37,7 @@ const postgres: Dialect = {
     `(select value, ordinality - 1 as position from json_array_elements_text(cast(${parameter} as json)) with ordinality) as elements`,
 };
 
-/** A transaction that writes has the whole database, so nothing in it needs a lock. */
+// In SQLite a writing transaction has the whole database, so no statement locks rows.
 const sqlite: Dialect = {
   name: "sqlite",
   now: "cast((julianday('now') - 2440587.5) * 86400000 as bigint)",
@@ -44,4 +49,5 @@ const sqlite: Dialect = {
   elements: (parameter) => `(select value, key as position from json_each(${parameter})) as elements`,
 };
 
+/** The dialects by name. */
 export const DIALECTS: { readonly [name in DialectName]: Dialect } = { postgres, sqlite };

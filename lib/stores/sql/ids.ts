@@ -1,7 +1,8 @@
-// Ids: which journal has the task of an id that a spawner gave, over the whole store (D9).
+// Ids: records over the whole store which journal has the task of each id that a spawner chose (D9).
 //
-// One row for each such id. It is written in the transaction that stores the task, so an id is held exactly while a journal has its task. Once the task
-// has ended, the row has the event that says how; an interrupted one holds its id no longer.
+// The table has one row for each such id. The row is written in the transaction that stores the task, so an id is held
+// exactly while a journal has its task. When the task has ended, the row has the event of the end; an interrupted task
+// frees its id.
 
 import type { HeldId, IdClaim, IdEnd } from "../../core/durable/store.js";
 import type { TaskEvent } from "../../core/task/events.js";
@@ -11,20 +12,24 @@ import { toRuntime } from "./journal-leases.js";
 import { keyOf } from "./outputs.js";
 import { maybeTextIn, numberIn, textIn } from "./row.js";
 
-/** Ends the transaction of an append: ids that it claims are held by other journals. */
-export class IdsHeld extends Error {
-  readonly held: readonly Row[];
+/** Ends the transaction of an append that claims ids which other journals hold. */
+export class IdsHeldError extends Error {
+  /** The rows of these ids. */
+  readonly held: readonly HeldIdRow[];
 
-  constructor(held: readonly Row[]) {
+  constructor(held: readonly HeldIdRow[]) {
     super("ids are held by other journals");
     this.held = held;
   }
 }
 
-export interface Row extends Omit<HeldId, "isOwn"> {
+/** An id that a journal holds. */
+export interface HeldIdRow extends Omit<HeldId, "isOwn"> {
+  /** The number of the journal. */
   readonly journal: number;
 }
 
+/** The statements on the table of ids. */
 export class Ids {
   readonly #table: string;
   readonly #journals: string;
@@ -38,15 +43,15 @@ export class Ids {
     this.#pairs = `(select value, position from ${dialect.elements("$2")}) as keys join (select value as content, position from ${dialect.elements("$3")}) as contents on contents.position = keys.position`;
   }
 
-  /** The list of keys that a value holds. */
+  /** Returns a select of the texts in a JSON array. */
   #listIn(value: string): string {
     return `(select value from ${this.#dialect.elements(value)})`;
   }
 
-  /** Throws `IdsHeld`. */
+  /** Claims the ids for a journal. Throws `IdsHeldError` if other journals hold some of them. */
   *claim(journal: number, claims: readonly IdClaim[]): SqlWork<void> {
     if (claims.length === 0) return;
-    // In one order, so that two who claim the same ids do not wait for each other.
+    // All claims use the same order, so that two transactions with the same ids do not deadlock.
     const sorted = claims.toSorted((a, b) => (a.id < b.id ? -1 : 1));
     const keys = JSON.stringify(sorted.map(({ id }) => keyOf(id)));
     const contents = JSON.stringify(sorted.map(({ content }) => content));
@@ -59,9 +64,10 @@ export class Ids {
     };
     const all = yield* this.find(sorted.map(({ id }) => id));
     const held = all.filter((row) => row.journal !== journal);
-    if (held.length > 0) throw new IdsHeld(held);
+    if (held.length > 0) throw new IdsHeldError(held);
   }
 
+  /** Stores the ends of tasks, and frees the ids of interrupted tasks. */
   *end(journal: number, ends: readonly IdEnd[]): SqlWork<void> {
     if (ends.length === 0) return;
     const keys = JSON.stringify(ends.map(({ id }) => keyOf(id)));
@@ -77,7 +83,8 @@ export class Ids {
     };
   }
 
-  *find(ids: readonly string[]): SqlWork<readonly Row[]> {
+  /** Returns the rows of these ids, also those of interrupted tasks. */
+  *find(ids: readonly string[]): SqlWork<readonly HeldIdRow[]> {
     const byKey = new Map(ids.map((id) => [keyOf(id), id]));
     const rows = yield {
       sql: `select task, journal, content, ended, writer from ${this.#table} join ${this.#journals} on number = journal where task in ${this.#listIn("$1")}`,
@@ -90,12 +97,13 @@ export class Ids {
         journal: numberIn(row, "journal"),
         content: textIn(row, "content"),
         writer: toRuntime(textIn(row, "writer")),
-        // The text is of an event that was appended.
+        // The text is the JSON of an event that was appended.
         ...(ended === undefined ? {} : { end: JSON.parse(ended) as TaskEvent }),
       };
     });
   }
 
+  /** Deletes the ids, so that they are free. */
   *forget(journal: number, ids: readonly string[]): SqlWork<void> {
     yield {
       sql: `delete from ${this.#table} where journal = $1 and task in ${this.#listIn("$2")}`,
@@ -103,7 +111,7 @@ export class Ids {
     };
   }
 
-  /** Gives the ids of one journal to another, except for those that stay. */
+  /** Moves the ids of one journal to another, except those in `stay`. */
   *move(from: number, to: number, stay: readonly string[]): SqlWork<void> {
     yield {
       sql: `update ${this.#table} set journal = $1 where journal = $3 and task not in ${this.#listIn("$2")}`,

@@ -1,7 +1,8 @@
-// Journals: whose they are. One row each, with its lease and its epoch.
+// Journal leases: records who has which journal. The table has one row for each journal, with its lease and its epoch.
 //
-// A writer holds a journal by its number and the epoch in which it took it. Whoever takes one raises its epoch, so the writer before is fenced
-// in each of its transactions, alive or not. A number is never given twice.
+// A writer holds a journal by its number and epoch. A process that takes a journal raises its epoch. Each transaction
+// of a writer checks the epoch, so the previous writer can write nothing more, whether it lives or not. A number is
+// never used again.
 
 import { StoreLockedError } from "../../core/task/errors.js";
 import type { Runtime } from "../../core/task/record.js";
@@ -9,24 +10,30 @@ import type { SqlRow, SqlStatement, SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { numberIn, textIn } from "./row.js";
 
-/** A journal that was taken, and until somebody else takes it. */
-export interface Held {
+/** A journal that a process holds, until another process takes it. */
+export interface HeldJournal {
+  /** The number of the journal. */
   readonly number: number;
+  /** The epoch in which the process took the journal. */
   readonly epoch: number;
 }
 
-export interface JournalRow extends Held {
-  /** Who had it last. */
+/** The row of a journal. */
+export interface JournalRow extends HeldJournal {
+  /** The process that has the journal, or had it last. */
   readonly writer: Runtime;
+  /** Whether the lease has lapsed or was given back. */
   readonly isFree: boolean;
+  /** The `seq` of the last event; 0 if there was none. */
   readonly lastSeq: number;
 }
 
+/** The statements on the table of journals. */
 export class Journals {
   readonly #dialect: Dialect;
   readonly #table: string;
   readonly #leaseMs: number;
-  /** How an error names it. */
+  /** The name of the store in errors. */
   readonly #store: string;
 
   constructor(dialect: Dialect, namespace: string, leaseMs: number) {
@@ -36,25 +43,28 @@ export class Journals {
     this.#store = `${namespace} (${dialect.name})`;
   }
 
-  /** By age. */
+  /** Returns all journals, oldest first. */
   *all(): SqlWork<readonly JournalRow[]> {
     const rows = yield { sql: this.#select("true order by number"), values: [] };
     return rows.map(toJournal);
   }
 
+  /** Returns the number of the oldest journal; `undefined` if there is none. */
   *oldest(): SqlWork<number | undefined> {
     const [row] = yield { sql: `select number from ${this.#table} order by number limit 1`, values: [] };
     return row === undefined ? undefined : numberIn(row, "number");
   }
 
-  /** Takes the oldest journal that no process has, except those that are not wanted. The row is as it was until then, with the new epoch. */
+  /**
+   * Takes the oldest journal that is free and not in `unwanted`. Returns the row as it was before, with the new epoch.
+   */
   takeOldest(writer: Runtime, unwanted: readonly number[]): SqlWork<JournalRow | undefined> {
     const elements = this.#dialect.elements("$1");
     const isWanted = `number not in (select cast(value as bigint) from ${elements})`;
     return this.#take(writer, `${this.#isFree} and ${isWanted} order by number limit 1`, [JSON.stringify(unwanted)]);
   }
 
-  /** Takes this one, if nobody has it. */
+  /** Takes this journal if it is free; `undefined` if it is not. */
   take(writer: Runtime, number: number): SqlWork<JournalRow | undefined> {
     return this.#take(writer, `${this.#isFree} and number = $1`, [number]);
   }
@@ -71,7 +81,8 @@ export class Journals {
     return { ...journal, epoch };
   }
 
-  *begin(writer: Runtime): SqlWork<JournalRow> {
+  /** Makes a new journal for `writer`. */
+  *create(writer: Runtime): SqlWork<JournalRow> {
     const rows = yield {
       sql: `insert into ${this.#table} (epoch, writer, lease_until, last_seq) values (1, $1, ${this.#until("$2")}, 0) returning number`,
       values: [fromRuntime(writer), this.#leaseMs],
@@ -81,8 +92,11 @@ export class Journals {
     return { number: numberIn(row, "number"), epoch: 1, writer, isFree: false, lastSeq: 0 };
   }
 
-  /** A sign of life. The journal is this transaction's alone from here on. `false`: it is not held any more. */
-  *renew(held: Held): SqlWork<boolean> {
+  /**
+   * Extends the lease, and locks the row until the transaction ends. Returns false if the journal is not held any
+   * longer.
+   */
+  *renew(held: HeldJournal): SqlWork<boolean> {
     const rows = yield {
       sql: `update ${this.#table} set lease_until = ${this.#until("$1")} where number = $2 and epoch = $3 returning number`,
       values: [this.#leaseMs, held.number, held.epoch],
@@ -90,8 +104,8 @@ export class Journals {
     return rows.length > 0;
   }
 
-  /** As `renew`, and its last event is now this one. */
-  *advance(held: Held, lastSeq: number): SqlWork<boolean> {
+  /** Extends the lease like `renew`, and sets the `seq` of the last event. */
+  *advance(held: HeldJournal, lastSeq: number): SqlWork<boolean> {
     const rows = yield {
       sql: `update ${this.#table} set lease_until = ${this.#until("$1")}, last_seq = $2 where number = $3 and epoch = $4 returning number`,
       values: [this.#leaseMs, lastSeq, held.number, held.epoch],
@@ -99,8 +113,8 @@ export class Journals {
     return rows.length > 0;
   }
 
-  /** Nobody takes it until this transaction is over. `false`: somebody has. */
-  *keep(held: Held): SqlWork<boolean> {
+  /** Keeps other processes from taking the journal until the transaction ends. Returns false if one has taken it. */
+  *lock(held: HeldJournal): SqlWork<boolean> {
     const rows = yield {
       sql: `select number from ${this.#table} where number = $1 and epoch = $2${this.#dialect.lockShared}`,
       values: [held.number, held.epoch],
@@ -108,15 +122,18 @@ export class Journals {
     return rows.length > 0;
   }
 
-  *giveBack(held: Held): SqlWork<void> {
+  /** Ends the lease, so that another process can take the journal at once. */
+  *giveBack(held: HeldJournal): SqlWork<void> {
     yield {
       sql: `update ${this.#table} set lease_until = 0 where number = $1 and epoch = $2`,
       values: [held.number, held.epoch],
     };
   }
 
-  /** Given back with no event behind `lastSeq`. `false`: it is not held any more. */
-  *leave(held: Held, lastSeq: number): SqlWork<boolean> {
+  /**
+   * Ends the lease, with `lastSeq` as the `seq` of the last event. Returns false if the journal is not held any longer.
+   */
+  *giveBackAt(held: HeldJournal, lastSeq: number): SqlWork<boolean> {
     const rows = yield {
       sql: `update ${this.#table} set lease_until = 0, last_seq = $1 where number = $2 and epoch = $3 returning number`,
       values: [lastSeq, held.number, held.epoch],
@@ -124,8 +141,8 @@ export class Journals {
     return rows.length > 0;
   }
 
-  /** `false`: it is not held any more. */
-  *remove(held: Held): SqlWork<boolean> {
+  /** Deletes the row. Returns false if the journal is not held any longer. */
+  *remove(held: HeldJournal): SqlWork<boolean> {
     const rows = yield {
       sql: `delete from ${this.#table} where number = $1 and epoch = $2 returning number`,
       values: [held.number, held.epoch],
@@ -133,11 +150,11 @@ export class Journals {
     return rows.length > 0;
   }
 
-  /** Says who has what was held. */
-  *lost({ number }: Held): SqlWork<StoreLockedError> {
+  /** Returns the error for a journal that another process has taken. The error names that process. */
+  *lockedError({ number }: HeldJournal): SqlWork<StoreLockedError> {
     const [row] = yield { sql: this.#select("number = $1"), values: [number] };
     const by = row === undefined ? undefined : toJournal(row).writer;
-    const holder = by === undefined ? "another process, which has taken it up" : `process ${by.pid} (${by.instanceId})`;
+    const holder = by === undefined ? "another process, which has absorbed it" : `process ${by.pid} (${by.instanceId})`;
     return new StoreLockedError(`${this.#store}, journal ${number}`, holder, by?.pid);
   }
 
@@ -168,7 +185,7 @@ function fromRuntime({ instanceId, pid, startedAt }: Runtime): string {
   return JSON.stringify({ instanceId, pid, startedAt });
 }
 
-/** The text is `fromRuntime`'s. */
+/** Parses the JSON that `fromRuntime` wrote. */
 export function toRuntime(text: string): Runtime {
   return JSON.parse(text) as Runtime;
 }

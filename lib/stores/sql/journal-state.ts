@@ -1,16 +1,19 @@
-// Journal state: what a journal holds, all of one instant: each question is one statement over its tables.
+// Journal state: the end and the snapshot of a journal. Each method is one statement, so its result is of one instant.
 
 import type { SqlWork } from "./connection.js";
 import { maybeTextIn, numberIn } from "./row.js";
 
+/** The end and the snapshot of a journal. */
 export interface JournalState {
-  /** Of the last event there was, 0 for none. */
+  /** The `seq` of the last event; 0 if there was none. */
   readonly lastSeq: number;
-  /** Up to where the snapshot stands for the events, 0 without one. */
+  /** The last `seq` that the snapshot covers; 0 without a snapshot. */
   readonly covered: number;
+  /** The JSON of the snapshot; `undefined` without a snapshot. */
   readonly snapshot: string | undefined;
 }
 
+/** The statements that read the state of a journal. */
 export class JournalStates {
   readonly #namespace: string;
 
@@ -18,8 +21,8 @@ export class JournalStates {
     this.#namespace = namespace;
   }
 
-  /** `undefined`: there is no such journal. */
-  *of(journal: number): SqlWork<JournalState | undefined> {
+  /** Returns the state of a journal; `undefined` if there is no such journal. */
+  *read(journal: number): SqlWork<JournalState | undefined> {
     const namespace = this.#namespace;
     const [row] = yield {
       sql: `select last_seq, coalesce(seq, 0) as covered, data from ${namespace}_journals left join ${namespace}_snapshots on journal = number where number = $1`,
@@ -33,7 +36,10 @@ export class JournalStates {
     };
   }
 
-  /** The `seq` of the oldest event that is kept, or of the next one when there is none. `undefined`: there is no such journal. */
+  /**
+   * Returns the `seq` of the oldest event, or of the next event if there is none; `undefined` if there is no such
+   * journal.
+   */
   *oldestSeq(journal: number): SqlWork<number | undefined> {
     const namespace = this.#namespace;
     const [row] = yield {

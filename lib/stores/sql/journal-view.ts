@@ -1,7 +1,7 @@
-// Journal view: one journal, to look at. Needs no lease, and takes nothing.
+// Journal view: reads one journal. Needs no lease, and changes nothing.
 //
-// The events come in pages, so what is held is a page, however long the journal is. Between two pages anything may happen to it: what is
-// compacted away before it was read is EventsCompactedError.
+// Events are read in pages, so memory holds one page, however long the journal is. The journal may change between two
+// pages: if events were compacted away before they were read, the read throws EventsCompactedError.
 
 import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
 import { EventsCompactedError, JournalCorruptError, StoreUnavailableError } from "../../core/task/errors.js";
@@ -12,57 +12,66 @@ import type { EventRow } from "./events.js";
 import type { JournalState } from "./journal-state.js";
 import type { Tables } from "./tables.js";
 
-/** A page is grown until it has so many characters, or so many events. */
+/** The page size grows until a page has so many characters, or so many events. */
 const PAGE_CHARACTERS = 1_000_000;
 const PAGE_EVENTS = 1_024;
 const FIRST_PAGE_EVENTS = 64;
 
-interface Found extends Pick<JournalState, "lastSeq" | "covered"> {
+interface ViewState extends Pick<JournalState, "lastSeq" | "covered"> {
   readonly stored: Stored;
 }
 
+/** The reading half of a store, for one journal. */
 export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
   readonly #tables: Tables;
   readonly #number: () => Promise<number | undefined>;
 
-  /** `number` is asked each time; while there is no journal yet, this is one that is empty. */
+  /**
+   * Reads the journal `number`. The function is called for each read; while it returns `undefined`, the view is an
+   * empty journal.
+   */
   constructor(tables: Tables, number: () => Promise<number | undefined>) {
     this.#tables = tables;
     this.#number = number;
   }
 
+  /** Reads what `open` would return for this journal. */
   async peek(): Promise<Stored> {
     const journal = await this.#number();
     return journal === undefined ? { nextSeq: 1 } : (await this.state(journal)).stored;
   }
 
-  async state(journal: number): Promise<Found> {
+  /** Reads the state of a journal. Throws `StoreUnavailableError` if the journal does not exist any longer. */
+  async state(journal: number): Promise<ViewState> {
     const { snapshots, states } = this.#tables;
-    const state = await this.#tables.look(() => states.of(journal));
-    if (state === undefined) throw gone(journal);
+    const state = await this.#tables.query(() => states.read(journal));
+    if (state === undefined) throw goneError(journal);
     const { lastSeq, covered } = state;
     const nextSeq = Math.max(lastSeq, covered) + 1;
     if (state.snapshot === undefined) return { stored: { nextSeq }, lastSeq, covered };
-    const snapshot = parsed<Json>(state.snapshot);
-    if (snapshot === undefined) throw corrupt(snapshots.table, journal, 1, "it is no JSON");
+    const snapshot = parse<Json>(state.snapshot);
+    if (snapshot === undefined) throw corruptError(snapshots.table, journal, 1, "it is no JSON");
     return { stored: { nextSeq, snapshot }, lastSeq, covered };
   }
 
+  /** Reads an output; `undefined` if there is none. `JournalCorruptError` if its text is not JSON. */
   async getOutput(taskId: string): Promise<Json | undefined> {
     const { outputs } = this.#tables;
     const journal = await this.#number();
     if (journal === undefined) return undefined;
-    const text = await this.#tables.look(() => outputs.get(journal, taskId));
+    const text = await this.#tables.query(() => outputs.get(journal, taskId));
     if (text === undefined) return undefined;
-    const output = parsed<Json>(text);
-    if (output === undefined) throw corrupt(outputs.table, journal, 1, `the output of task ${taskId} is no JSON`);
+    const output = parse<Json>(text);
+    if (output === undefined) throw corruptError(outputs.table, journal, 1, `the output of task ${taskId} is no JSON`);
     return output;
   }
 
+  /** Names the table and the task of an output, for error messages. */
   outputPlace(taskId: string): string {
     return `the table ${this.#tables.outputs.table}, task ${JSON.stringify(taskId)}`;
   }
 
+  /** Yields the events from `from` on, or from the oldest on. */
   async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
     throwIfAborted(signal);
     const journal = await this.#number();
@@ -77,8 +86,8 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
       for (const { seq, text } of page) {
         throwIfAborted(signal);
         if (wanted !== undefined && seq !== wanted) throw this.#missing(journal, wanted);
-        const event = parsed<TaskEvent>(text);
-        if (event?.seq !== seq) throw corrupt(this.#tables.events.table, journal, seq, `this is not event ${seq}`);
+        const event = parse<TaskEvent>(text);
+        if (event?.seq !== seq) throw corruptError(this.#tables.events.table, journal, seq, `this is not event ${seq}`);
         characters += text.length;
         wanted = seq + 1;
         yield event;
@@ -90,33 +99,38 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
     }
   }
 
-  /** From `wanted` on, or from the oldest. `EventsCompactedError` when that one is not kept any more. */
+  /**
+   * Reads a page from `wanted` on, or from the oldest event on. `EventsCompactedError` if that event was compacted
+   * away.
+   */
   async #page(journal: number, wanted: number | undefined, limit: number): Promise<readonly EventRow[]> {
     const { events, states } = this.#tables;
-    const page = await this.#tables.look(() => events.page(journal, wanted ?? 0, limit));
+    const page = await this.#tables.query(() => events.page(journal, wanted ?? 0, limit));
     if (page.length > 0 && (wanted === undefined || page[0]?.seq === wanted)) return page;
-    const oldest = await this.#tables.look(() => states.oldestSeq(journal));
-    if (oldest === undefined) throw gone(journal);
+    const oldest = await this.#tables.query(() => states.oldestSeq(journal));
+    if (oldest === undefined) throw goneError(journal);
     if (wanted !== undefined && wanted < oldest) throw new EventsCompactedError(wanted, oldest);
     return page;
   }
 
   #missing(journal: number, seq: number): JournalCorruptError {
-    return corrupt(this.#tables.events.table, journal, seq, `event ${seq} is missing`);
+    return corruptError(this.#tables.events.table, journal, seq, `event ${seq} is missing`);
   }
 }
 
-function gone(journal: number): StoreUnavailableError {
-  return new StoreUnavailableError(`journal ${journal} is not there any more: another process has taken it up`);
+function goneError(journal: number): StoreUnavailableError {
+  return new StoreUnavailableError(
+    `journal ${journal} does not exist any longer: another process has absorbed it, so read the journal of that process`,
+  );
 }
 
-/** A table has neither lines nor bytes: the line is the `seq`. */
-function corrupt(table: string, journal: number, seq: number, why: string): JournalCorruptError {
+// A table has no lines and no bytes: the error's line is the `seq`.
+function corruptError(table: string, journal: number, seq: number, why: string): JournalCorruptError {
   return new JournalCorruptError(`${table}, journal ${journal}`, seq, 0, why);
 }
 
-/** The text is of what was given as a T; `undefined` when somebody has changed it. */
-function parsed<T>(text: string): T | undefined {
+/** Parses the JSON of a T; `undefined` if the text was changed and is not JSON. */
+function parse<T>(text: string): T | undefined {
   try {
     return JSON.parse(text) as T;
   } catch {

@@ -1,7 +1,8 @@
-// Journal writer: the journal that a process holds, and those that it seized beside it. Each write is one transaction, with the fence in it.
+// Journal writer: writes the journal that this process holds, and absorbs the journals that it seized. Each write is
+// one transaction that checks the epoch.
 //
-// Owns what is known of the journal's end without asking: nobody else makes it longer. A commit whose answer was lost may have been made or not,
-// so after each failure the next append cuts off what is behind the last event that it knows of.
+// Owns the known end of the journal: no other process appends to it. If the answer to a commit is lost, the commit may
+// have happened or not. So after a failure the next append deletes the events after the last known one.
 // Transactions lock this journal before a seized one.
 
 import type { IdClaim, IdEnd, LeftBehind } from "../../core/durable/store.js";
@@ -9,65 +10,72 @@ import type { TaskEvent } from "../../core/task/events.js";
 import type { Json } from "../../core/values/json.js";
 import type { SqlWork } from "./connection.js";
 import { chunksOf, type EventChunk } from "./events.js";
-import type { Held } from "./journal-leases.js";
+import type { HeldJournal } from "./journal-leases.js";
 import type { JournalState } from "./journal-state.js";
 import type { Tables } from "./tables.js";
 
-/** The changes to the ids of tasks that go with an append. */
+/** Changes to the ids of tasks that belong to an append. */
 export interface IdChanges {
+  /** The ids that the appended events claim. */
   readonly claims: readonly IdClaim[];
+  /** The ends of tasks whose ids this journal holds. */
   readonly ends: readonly IdEnd[];
 }
 const NO_IDS: IdChanges = { claims: [], ends: [] };
 
-/** A journal that was seized, and what stays in it. */
-interface Absorbed {
-  readonly held: Held;
+/** A seized journal, and the part that stays in it. */
+interface Absorption {
+  readonly held: HeldJournal;
   readonly left: LeftBehind | undefined;
 }
 
+/** The only writer of a journal while it holds the lease. */
 export class JournalWriter {
   readonly #tables: Tables;
-  readonly #held: Held;
-  /** By number. */
-  readonly #seized = new Map<number, Held>();
+  readonly #held: HeldJournal;
+  /** The seized journals by number. */
+  readonly #seized = new Map<number, HeldJournal>();
   #lastSeq: number;
   #covered: number;
-  /** There may be events behind the last one. */
+  /** Whether the table may have events after the last known one. */
   #isUnsure = false;
-  /** Settles, and never rejects, when the newest compaction has. */
+  /** Settles when the newest compaction has settled. This promise never rejects. */
   #compaction: Promise<unknown> = Promise.resolve();
 
-  /** A journal that was just taken, and its end. */
-  constructor(tables: Tables, held: Held, { lastSeq, covered }: Pick<JournalState, "lastSeq" | "covered">) {
+  /** Begins to write a journal that this process has just taken. `lastSeq` and `covered` are its end. */
+  constructor(tables: Tables, held: HeldJournal, { lastSeq, covered }: Pick<JournalState, "lastSeq" | "covered">) {
     this.#tables = tables;
     this.#held = held;
     this.#lastSeq = lastSeq;
     this.#covered = covered;
   }
 
+  /** The number of the journal. */
   get number(): number {
     return this.#held.number;
   }
 
-  /** Whether it is this one, or one that was seized, and nobody has taken it since. */
-  holds({ number, epoch }: Held): boolean {
+  /** Returns whether this writer holds that journal, as its own or as a seized one, in that epoch. */
+  holds({ number, epoch }: HeldJournal): boolean {
     const held = number === this.#held.number ? this.#held : this.#seized.get(number);
     return held?.epoch === epoch;
   }
 
-  /** `ids` go with it: `IdsHeld` when another journal has one of those that are claimed. */
+  /**
+   * Appends the events in one transaction with the changes to `ids`. `IdsHeldError` if another journal holds a claimed
+   * id.
+   */
   async append(events: readonly TaskEvent[], ids: IdChanges = NO_IDS): Promise<void> {
     const [first] = events;
     const last = events.at(-1);
     if (first === undefined || last === undefined) return;
     this.#checkFollows(events, first.seq);
     const chunks = chunksOf(events);
-    // What a snapshot that is ahead stands for is left out, and so is what was before it.
+    // If the snapshot is ahead of the journal, it covers the skipped events and all events before them.
     const keptSeq = first.seq === this.#lastSeq + 1 ? this.#lastSeq : 0;
     const mustCut = this.#isUnsure || keptSeq !== this.#lastSeq;
     this.#isUnsure = true;
-    await this.#tables.change(() => this.#append(chunks, last.seq, mustCut ? keptSeq : undefined, ids));
+    await this.#tables.transaction(() => this.#append(chunks, last.seq, mustCut ? keptSeq : undefined, ids));
     this.#isUnsure = false;
     this.#lastSeq = last.seq;
   }
@@ -79,7 +87,7 @@ export class JournalWriter {
     { claims, ends }: IdChanges,
   ): SqlWork<void> {
     const { journals, events, ids } = this.#tables;
-    if (!(yield* journals.advance(this.#held, lastSeq))) throw yield* journals.lost(this.#held);
+    if (!(yield* journals.advance(this.#held, lastSeq))) throw yield* journals.lockedError(this.#held);
     if (keptSeq !== undefined) yield* events.deleteBehind(this.#held.number, keptSeq);
     yield* ids.claim(this.#held.number, claims);
     yield* events.append(this.#held.number, chunks);
@@ -94,12 +102,13 @@ export class JournalWriter {
     }
   }
 
+  /** Replaces the snapshot. Snapshots are written one by one. */
   compact(snapshot: Json, seq: number): Promise<void> {
     return this.#oneByOne(() => this.#replace(snapshot, seq));
   }
 
-  /** The journals of both are one from now on; what is `left` stays in the seized one, which is given back. */
-  absorb(seized: Held, snapshot: Json, seq: number, left: LeftBehind | undefined): Promise<void> {
+  /** Stores a snapshot of both journals and ends the seized one, or gives it back with `left` in it. */
+  absorb(seized: HeldJournal, snapshot: Json, seq: number, left: LeftBehind | undefined): Promise<void> {
     return this.#oneByOne(async () => {
       await this.#replace(snapshot, seq, { held: seized, left });
       this.#seized.delete(seized.number);
@@ -112,26 +121,28 @@ export class JournalWriter {
     return done;
   }
 
-  async #replace(snapshot: Json, seq: number, absorbed?: Absorbed): Promise<void> {
+  async #replace(snapshot: Json, seq: number, absorbed?: Absorption): Promise<void> {
     const text = JSON.stringify(snapshot);
-    await this.#tables.change(() => this.#snapshot(text, seq, absorbed));
+    await this.#tables.transaction(() => this.#snapshot(text, seq, absorbed));
     this.#covered = seq;
   }
 
-  /** The fence comes last, where it is as good as first: so no append waits until a long snapshot is written. */
-  *#snapshot(text: string, seq: number, absorbed: Absorbed | undefined): SqlWork<void> {
+  /**
+   * Writes the snapshot. The epoch is checked last, so that an append does not wait while a long snapshot is written.
+   */
+  *#snapshot(text: string, seq: number, absorbed: Absorption | undefined): SqlWork<void> {
     const { journals, events, snapshots } = this.#tables;
     const { number } = this.#held;
-    // One generation of history stays readable.
+    // The events after the previous snapshot stay readable.
     yield* events.deleteCovered(number);
-    // The journal may have been absorbed here already, by a commit whose answer was lost: then it may be another's by now.
+    // An earlier commit with a lost answer may have absorbed the journal. Then another process may hold it now.
     const isNew = absorbed !== undefined && !(yield* snapshots.hasAbsorbed(number, absorbed.held));
     yield* snapshots.put(number, seq, text, absorbed?.held);
     if (absorbed !== undefined && isNew) yield* this.#takeFrom(absorbed);
-    if (!(yield* journals.renew(this.#held))) throw yield* journals.lost(this.#held);
+    if (!(yield* journals.renew(this.#held))) throw yield* journals.lockedError(this.#held);
   }
 
-  *#takeFrom({ held, left }: Absorbed): SqlWork<void> {
+  *#takeFrom({ held, left }: Absorption): SqlWork<void> {
     const { journals, events, snapshots, outputs, ids } = this.#tables;
     const { number } = held;
     yield* ids.move(number, this.#held.number, left?.ids ?? []);
@@ -139,51 +150,59 @@ export class JournalWriter {
     yield* events.deleteBehind(number, 0);
     yield* snapshots.delete(number);
     if (left === undefined) {
-      if (!(yield* journals.remove(held))) throw yield* journals.lost(held);
+      if (!(yield* journals.remove(held))) throw yield* journals.lockedError(held);
       return;
     }
     yield* snapshots.put(number, left.seq, JSON.stringify(left.snapshot), undefined);
-    if (!(yield* journals.leave(held, left.seq))) throw yield* journals.lost(held);
+    if (!(yield* journals.giveBackAt(held, left.seq))) throw yield* journals.lockedError(held);
   }
 
+  /** Stores an output and replaces an older one. */
   putOutput(taskId: string, output: Json): Promise<void> {
     const text = JSON.stringify(output);
-    return this.#tables.change(() => this.#fenced(this.#tables.outputs.put(this.#held.number, taskId, text)));
+    return this.#tables.transaction(() => this.#fenced(this.#tables.outputs.put(this.#held.number, taskId, text)));
   }
 
+  /** Deletes the outputs of these tasks. */
   async deleteOutputs(taskIds: readonly string[]): Promise<void> {
     if (taskIds.length === 0) return;
-    await this.#tables.change(() => this.#fenced(this.#tables.outputs.delete(this.#held.number, taskIds)));
+    await this.#tables.transaction(() => this.#fenced(this.#tables.outputs.delete(this.#held.number, taskIds)));
   }
 
   *#fenced(work: SqlWork<void>): SqlWork<void> {
     const { journals } = this.#tables;
-    if (!(yield* journals.keep(this.#held))) throw yield* journals.lost(this.#held);
+    if (!(yield* journals.lock(this.#held))) throw yield* journals.lockedError(this.#held);
     yield* work;
   }
 
+  /** Frees the ids of these tasks. */
   async forgetIds(taskIds: readonly string[]): Promise<void> {
-    await this.#tables.change(() => this.#fenced(this.#tables.ids.forget(this.#held.number, taskIds)));
+    await this.#tables.transaction(() => this.#fenced(this.#tables.ids.forget(this.#held.number, taskIds)));
   }
 
+  /**
+   * Extends the leases of the journal and of the seized ones. `StoreLockedError` if another process has taken the
+   * journal.
+   */
   heartbeat(): Promise<void> {
-    return this.#tables.change(() => this.#heartbeat());
+    return this.#tables.transaction(() => this.#heartbeat());
   }
 
   *#heartbeat(): SqlWork<void> {
     const { journals } = this.#tables;
-    if (!(yield* journals.renew(this.#held))) throw yield* journals.lost(this.#held);
-    // One that another has taken is told of when it is to be absorbed.
+    if (!(yield* journals.renew(this.#held))) throw yield* journals.lockedError(this.#held);
+    // If another process has taken a seized journal, the call that absorbs it reports this.
     for (const seized of [...this.#seized.values()]) yield* journals.renew(seized);
   }
 
-  /** Keeps it alive together with its own. */
-  addSeized(held: Held): void {
+  /** Extends the lease of a seized journal with each heartbeat from now on. */
+  addSeized(held: HeldJournal): void {
     this.#seized.set(held.number, held);
   }
 
+  /** Gives back the journal and the seized ones. */
   giveBack(): Promise<void> {
-    return this.#tables.change(() => this.#giveBack());
+    return this.#tables.transaction(() => this.#giveBack());
   }
 
   *#giveBack(): SqlWork<void> {
@@ -192,5 +211,5 @@ export class JournalWriter {
 }
 
 function outOfOrder(seq: number, before: number): RangeError {
-  return new RangeError(`Event ${seq} does not follow on event ${before}`);
+  return new RangeError(`Event ${seq} does not follow event ${before}: append events in order, without a gap`);
 }

@@ -1,29 +1,37 @@
-// Postgres: the port over a pool of `pg`. One client for each transaction, READ COMMITTED, and row locks where it matters.
+// Postgres: the port over a pool of `pg`. Each transaction uses one client, READ COMMITTED, and row locks where they
+// matter.
 
 import { codeOf, pause, run, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
-/** What is needed of a `Pool` of `pg`. */
+/** The part of a `Pool` of `pg` that errand uses. */
 export interface PostgresPool {
+  /** Resolves with a client of the pool. */
   connect(): Promise<PostgresClient>;
 }
 
+/** The part of a client of `pg` that errand uses. */
 export interface PostgresClient {
+  /** Runs a statement and resolves with its rows. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  /** Adds a listener for the failure of the connection. */
   on(event: "error", listener: (error: Error) => void): unknown;
+  /** Removes the listener. */
   removeListener(event: "error", listener: (error: Error) => void): unknown;
-  /** With `true` it is closed, and given to nobody. */
+  /** Returns the client to the pool. With `true` the pool closes the client's connection. */
   release(destroy?: boolean): void;
 }
 
-/** A transaction of a process that stands still keeps the rows of others locked no longer than this. */
+/** The longest time, in milliseconds, for which a process that has stopped keeps rows locked. */
 const STANDSTILL_MS = 10_000;
 const BEGIN = `begin isolation level read committed; set local idle_in_transaction_session_timeout = ${STANDSTILL_MS}`;
 
-/** A serialization failure, and a deadlock: the same again may go well. */
+/** The SQLSTATEs of a serialization failure and of a deadlock. The same transaction may succeed at the next try. */
 const TRANSIENT: readonly (string | undefined)[] = ["40001", "40P01"];
 const ATTEMPTS = 10;
 
+/** A `SqlConnection` over a pool of `pg`. */
 export class PostgresConnection implements SqlConnection {
+  /** The dialect of the database. */
   readonly dialect = "postgres";
   readonly #pool: PostgresPool;
 
@@ -31,10 +39,12 @@ export class PostgresConnection implements SqlConnection {
     this.#pool = pool;
   }
 
+  /** Runs one statement on a client of the pool. */
   query({ sql, values }: SqlStatement): Promise<readonly SqlRow[]> {
     return this.#withClient((client) => rowsOf(client, sql, values));
   }
 
+  /** Runs a transaction on a client of the pool, up to ten times if it fails because of a concurrent one. */
   async transaction<T>(work: () => SqlWork<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -53,23 +63,24 @@ export class PostgresConnection implements SqlConnection {
 
   async #withClient<T>(use: (client: PostgresClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect();
-    // A connection that breaks is told of twice: what was asked rejects, and an `error` that nobody hears would end the process.
-    const heard = (): void => undefined;
-    client.on("error", heard);
+    // When a connection breaks, the query rejects and the client emits `error`. Without a listener that event ends the
+    // process.
+    const ignoreError = (): void => undefined;
+    client.on("error", ignoreError);
     let isFit = false;
     try {
       const result = await use(client);
       isFit = true;
       return result;
     } catch (error) {
-      // Also outside of a transaction, where it only says whether the connection still answers.
+      // This runs outside a transaction too: it shows whether the connection still answers.
       isFit = await client.query("rollback").then(
         () => true,
         () => false,
       );
       throw error;
     } finally {
-      client.removeListener("error", heard);
+      client.removeListener("error", ignoreError);
       client.release(!isFit);
     }
   }

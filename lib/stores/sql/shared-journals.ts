@@ -1,4 +1,4 @@
-// Shared journals: the journals of other processes, to look at and to take over.
+// Shared journals: lists the journals of all processes, seizes free ones, and claims ids over the whole store.
 
 import type {
   HeldId,
@@ -14,26 +14,29 @@ import { StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
-import { IdsHeld, type Row } from "./ids.js";
+import { type HeldIdRow, IdsHeldError } from "./ids.js";
 import type { JournalRow } from "./journal-leases.js";
 import { JournalView } from "./journal-view.js";
 import type { JournalWriter } from "./journal-writer.js";
 import type { Tables } from "./tables.js";
 
-/** What is asked of the store whose journal is not another's. */
+/** The part of the own store that this module uses. */
 export interface OwnStore {
-  /** Rejects when there are no tables that can be read. */
+  /** Rejects if there are no tables, or tables of a newer errand. */
   mustHaveTables(): Promise<void>;
-  /** The journal that it is of, open or not. */
+  /** Resolves with the number of the journal that the store reads, whether it is open or not. */
   journal(): Promise<number | undefined>;
-  /** `undefined` while it is not open. */
+  /** The writer of the own journal; `undefined` while the store is not open. */
   readonly writer: JournalWriter | undefined;
-  /** Only while it is open; `close` waits for it. */
+  /** Runs `work` if the store is open, and rejects otherwise. `close` waits for it. */
   write<T>(work: (writer: JournalWriter, runtime: Runtime) => Promise<T>): Promise<T>;
 }
 
+/** The `shared` part of a store in a database. */
 export class LeasedJournals implements SharedJournals {
+  /** The time, in milliseconds, for which a heartbeat keeps a lease. */
   readonly leaseMs: number;
+  /** The ids of the whole store. */
   readonly ids: SharedIds;
   readonly #tables: Tables;
   readonly #own: OwnStore;
@@ -45,30 +48,34 @@ export class LeasedJournals implements SharedJournals {
     this.ids = new SqlIds(tables, own);
   }
 
+  /** Resolves with the name of the journal that the store reads. */
   async own(): Promise<string | undefined> {
     const number = await this.#own.journal();
     return number === undefined ? undefined : String(number);
   }
 
+  /** Extends the leases of this writer. */
   heartbeat(): Promise<void> {
     return this.#own.write((writer) => writer.heartbeat());
   }
 
+  /** Lists the journals that this writer does not hold, oldest first. */
   async others(): Promise<readonly OtherJournal[]> {
     await this.#own.mustHaveTables();
-    const rows = await this.#tables.look(() => this.#tables.journals.all());
+    const rows = await this.#tables.query(() => this.#tables.journals.all());
     const { writer } = this.#own;
-    return rows.filter((row) => writer?.holds(row) !== true).map((row) => new Other(this.#tables, row));
+    return rows.filter((row) => writer?.holds(row) !== true).map((row) => new SqlOtherJournal(this.#tables, row));
   }
 
+  /** Takes a journal if it is free. Resolves with `undefined` if it is not. */
   seize(name: string): Promise<SeizedJournal | undefined> {
     return this.#own.write(async (writer, runtime) => {
       const number = Number(name);
       if (!Number.isSafeInteger(number) || number === writer.number) return undefined;
-      const taken = await this.#tables.change(() => this.#tables.journals.take(runtime, number));
+      const taken = await this.#tables.transaction(() => this.#tables.journals.take(runtime, number));
       if (taken === undefined) return undefined;
       writer.addSeized(taken);
-      return new Seized(this.#tables, taken, this.#own, writer);
+      return new SqlSeizedJournal(this.#tables, taken, this.#own, writer);
     });
   }
 }
@@ -88,7 +95,7 @@ class SqlIds implements SharedIds {
         await writer.append(events, { claims, ends });
         return [];
       } catch (error) {
-        if (error instanceof IdsHeld) return this.#whole(error.held, writer);
+        if (error instanceof IdsHeldError) return this.#withOutputs(error.held, writer);
         throw error;
       }
     });
@@ -96,7 +103,7 @@ class SqlIds implements SharedIds {
 
   find(ids: readonly string[]): Promise<readonly HeldId[]> {
     return this.#own.write(async (writer) =>
-      this.#whole(await this.#tables.look(() => this.#tables.ids.find(ids)), writer),
+      this.#withOutputs(await this.#tables.query(() => this.#tables.ids.find(ids)), writer),
     );
   }
 
@@ -104,8 +111,8 @@ class SqlIds implements SharedIds {
     if (ids.length > 0) await this.#own.write((writer) => writer.forgetIds(ids));
   }
 
-  /** The ids that are held, with the outputs that are kept by themselves. */
-  #whole(rows: readonly Row[], writer: JournalWriter): Promise<readonly HeldId[]> {
+  /** Converts rows, and adds the outputs that are stored separately. */
+  #withOutputs(rows: readonly HeldIdRow[], writer: JournalWriter): Promise<readonly HeldId[]> {
     return Promise.all(
       rows.map(async ({ journal, ...held }) => {
         const isOwn = journal === writer.number;
@@ -117,7 +124,7 @@ class SqlIds implements SharedIds {
   }
 }
 
-class Other extends JournalView implements OtherJournal {
+class SqlOtherJournal extends JournalView implements OtherJournal {
   readonly name: string;
   readonly version: string;
   readonly writer: Runtime;
@@ -132,8 +139,8 @@ class Other extends JournalView implements OtherJournal {
   }
 }
 
-/** `writer` is who had it before. */
-class Seized extends Other implements SeizedJournal {
+/** A seized journal. Its `writer` is the process that had it before. */
+class SqlSeizedJournal extends SqlOtherJournal implements SeizedJournal {
   readonly #held: JournalRow;
   readonly #own: OwnStore;
   readonly #taker: JournalWriter;
@@ -147,7 +154,10 @@ class Seized extends Other implements SeizedJournal {
 
   absorb(snapshot: Json, seq: number, left?: LeftBehind): Promise<void> {
     return this.#own.write((writer) => {
-      if (writer !== this.#taker) throw new StoreUnavailableError(`journal ${this.name} was given back`);
+      if (writer !== this.#taker)
+        throw new StoreUnavailableError(
+          `journal ${this.name} was given back when the store was closed: seize it again`,
+        );
       return writer.absorb(this.#held, snapshot, seq, left);
     });
   }

@@ -1,7 +1,7 @@
-// SQL store: a database that several processes share, each with a journal of its own.
+// SQL store: a store in a database that several processes share. Each process has its own journal.
 //
-// Puts the rooms together: the tables, the writer of the journal that is open, the view of it, and those of others. Owns how the store stands:
-// closed or open, and what is under way, for `close` to wait for.
+// Connects the modules of the folder: the tables, the writer and the view of the open journal, and the journals of
+// other processes. Owns whether the store is open, and the pending operations that `close` waits for.
 
 import type { ReadOptions, SharedJournals, Stored, TaskStore } from "../../core/durable/store.js";
 import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
@@ -16,22 +16,24 @@ import { JournalWriter } from "./journal-writer.js";
 import { LeasedJournals } from "./shared-journals.js";
 import { Tables } from "./tables.js";
 
-interface Open {
+interface OpenState {
   readonly writer: JournalWriter;
   readonly runtime: Runtime;
 }
 
+/** A `TaskStore` in the tables of one namespace. */
 export class SqlStore implements TaskStore {
   readonly #connection: SqlConnection;
   readonly #tables: Tables;
-  /** How an error names it. */
+  /** The name of the store in errors. */
   readonly #name: string;
   readonly #view: JournalView;
+  /** The access to the journals of other processes. */
   readonly shared: SharedJournals;
-  #open: Open | undefined;
+  #open: OpenState | undefined;
   #isTaken = false;
   #hasTables = false;
-  /** The journal that was open last. */
+  /** The journal that was opened last. */
   #number: number | undefined;
   readonly #underWay = new Set<Promise<unknown>>();
 
@@ -55,13 +57,17 @@ export class SqlStore implements TaskStore {
     );
   }
 
+  /**
+   * Checks the connection, makes missing tables, and takes the oldest free journal that is not in `unwanted`, or a new
+   * one.
+   */
   async open(runtime: Runtime, unwanted: readonly string[] = []): Promise<Stored> {
     if (this.#isTaken) throw new StoreLockedError(this.#name, "this process", process.pid);
     this.#isTaken = true;
     try {
       const { schema } = this.#tables;
-      await this.#tables.look(() => checkDurability(this.#connection.dialect));
-      if (!(await this.#tables.look(() => schema.isCurrent()))) await this.#tables.change(() => schema.migrate());
+      await this.#tables.query(() => checkDurability(this.#connection.dialect));
+      if (!(await this.#tables.query(() => schema.isCurrent()))) await this.#tables.transaction(() => schema.migrate());
       this.#hasTables = true;
       return await this.#take(runtime, unwanted.map(Number).filter(Number.isSafeInteger));
     } catch (error) {
@@ -71,75 +77,84 @@ export class SqlStore implements TaskStore {
   }
 
   async #take(runtime: Runtime, unwanted: readonly number[]): Promise<Stored> {
-    const taken = await this.#tables.change(() => this.#takeOrBegin(runtime, unwanted));
+    const taken = await this.#tables.transaction(() => this.#takeOrBegin(runtime, unwanted));
     try {
       const { stored, lastSeq, covered } = await this.#view.state(taken.number);
       this.#number = taken.number;
       this.#open = { runtime, writer: new JournalWriter(this.#tables, taken, { lastSeq, covered }) };
       return stored;
     } catch (error) {
-      await this.#tables.change(() => this.#tables.journals.giveBack(taken)).catch(() => undefined);
+      await this.#tables.transaction(() => this.#tables.journals.giveBack(taken)).catch(() => undefined);
       throw error;
     }
   }
 
   *#takeOrBegin(runtime: Runtime, unwanted: readonly number[]): SqlWork<JournalRow> {
     const { journals } = this.#tables;
-    return (yield* journals.takeOldest(runtime, unwanted)) ?? (yield* journals.begin(runtime));
+    return (yield* journals.takeOldest(runtime, unwanted)) ?? (yield* journals.create(runtime));
   }
 
-  // ── looking ──────────────────────────────────────────────────────────────
+  // ── reading ──────────────────────────────────────────────────────────────
 
+  /** Reads what `open` would return, without a lease. */
   peek(): Promise<Stored> {
     return this.#view.peek();
   }
 
+  /** Reads the events of the journal. */
   read(options?: ReadOptions): AsyncGenerator<TaskEvent, void, undefined> {
     return this.#view.read(options);
   }
 
+  /** Reads an output of the journal. */
   getOutput(taskId: string): Promise<Json | undefined> {
     return this.#view.getOutput(taskId);
   }
 
+  /** Names the place of an output, for error messages. */
   outputPlace(taskId: string): string {
     return this.#view.outputPlace(taskId);
   }
 
-  /** The one that is open, or was open last; otherwise the oldest. */
+  /** Resolves with the journal that is open or was open last; otherwise with the oldest one. */
   async #journal(): Promise<number | undefined> {
     if (this.#number !== undefined) return this.#number;
     await this.#mustHaveTables();
-    return this.#tables.look(() => this.#tables.journals.oldest());
+    return this.#tables.query(() => this.#tables.journals.oldest());
   }
 
   async #mustHaveTables(): Promise<void> {
     if (this.#hasTables) return;
-    const version = await this.#tables.look(() => this.#tables.schema.version());
-    if (version === 0) throw new StoreUnavailableError(`${this.#name} has no tables: nobody has opened it yet`);
+    const version = await this.#tables.query(() => this.#tables.schema.version());
+    if (version === 0)
+      throw new StoreUnavailableError(`${this.#name} has no tables: open the store once, which makes them`);
     this.#hasTables = true;
   }
 
   // ── writing ──────────────────────────────────────────────────────────────
 
+  /** Appends the events in one transaction. */
   append(events: readonly TaskEvent[]): Promise<void> {
     return this.#write(({ writer }) => writer.append(events));
   }
 
+  /** Replaces the snapshot, and deletes the events that the previous snapshot covers. */
   compact(snapshot: Json, seq: number): Promise<void> {
     return this.#write(({ writer }) => writer.compact(snapshot, seq));
   }
 
+  /** Stores an output. */
   putOutput(taskId: string, output: Json): Promise<void> {
     return this.#write(({ writer }) => writer.putOutput(taskId, output));
   }
 
+  /** Deletes outputs. */
   deleteOutputs(taskIds: readonly string[]): Promise<void> {
     return this.#write(({ writer }) => writer.deleteOutputs(taskIds));
   }
 
-  async #write<T>(work: (open: Open) => Promise<T>): Promise<T> {
-    if (this.#open === undefined) throw new StoreUnavailableError(`${this.#name} is not open`);
+  async #write<T>(work: (open: OpenState) => Promise<T>): Promise<T> {
+    if (this.#open === undefined) throw new StoreUnavailableError(`${this.#name} is not open: call open first`);
     const done = work(this.#open);
     this.#underWay.add(done);
     try {
@@ -149,7 +164,10 @@ export class SqlStore implements TaskStore {
     }
   }
 
-  /** What cannot be given back is free when its lease has lapsed. */
+  /**
+   * Waits for pending operations and gives the journal back. If that fails, the journal is free when its lease has
+   * lapsed.
+   */
   async close(): Promise<void> {
     const open = this.#open;
     this.#open = undefined;

@@ -1,29 +1,43 @@
-// SQLite: the port over a driver that answers at once: `libsql`, `better-sqlite3`, `node:sqlite`. One writer at a time has the whole file, from
-// BEGIN IMMEDIATE on.
+// SQLite: the port over a synchronous driver: `libsql`, `better-sqlite3` or `node:sqlite`. A writing transaction has
+// the whole file from BEGIN IMMEDIATE on.
 //
-// Only what the three have in common is used: values are passed one by one, for plain question marks.
-// A writer that finds the file taken waits here, with pauses, and not in the driver, where the wait of a `busy_timeout` stops the whole process.
+// Uses only what the three drivers have in common: values are passed one by one, for plain question marks.
+// If another writer has the file, the wait happens here, with pauses. A `busy_timeout` in the driver would block the
+// whole process.
 
 import { performance } from "node:perf_hooks";
 import { checkMethod, show } from "../../core/values/checks.js";
 import { codeOf, pause, type SqlConnection, type SqlRow, type SqlStatement, type SqlWork } from "./connection.js";
 
-/** The parts that errand uses of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`. */
+/**
+ * The part of a `Database` of `libsql` or `better-sqlite3`, or of a `DatabaseSync` of `node:sqlite`, that errand uses.
+ */
 export interface SqliteDatabase {
+  /** Prepares one statement. */
   prepare(sql: string): SqlitePrepared;
+  /** Runs statements without parameters and without a result. */
   exec(sql: string): unknown;
 }
 
+/** A prepared statement. */
 export interface SqlitePrepared {
-  /** Whether it gives rows. Where a driver does not say, `all` of a statement that gives none is an empty list. */
+  /**
+   * Whether the statement returns rows. If a driver does not say this, `all` of a statement without rows must return an
+   * empty list.
+   */
   readonly reader?: boolean | undefined;
+  /** Runs a statement that returns no rows. */
   run(...values: SqliteValue[]): unknown;
+  /** Runs a statement and returns its rows as objects. */
   all(...values: SqliteValue[]): unknown[];
 }
 
 type SqliteValue = SqlStatement["values"][number];
 
-/** `TypeError`: another driver, and what it lacks. One that is closed says so at the first statement. */
+/**
+ * Throws a `TypeError` that names what the driver lacks. A closed database passes: its first statement reports the
+ * error.
+ */
 export function checkDatabase(database: SqliteDatabase): void {
   checkMethod("database", database, "prepare");
   checkMethod("database", database, "exec");
@@ -43,23 +57,27 @@ export function checkDatabase(database: SqliteDatabase): void {
   );
 }
 
-/** How long others may have the file before it is said to be unavailable. */
+/** The longest wait, in milliseconds, for other writers of the file. */
 const PATIENCE_MS = 10_000;
 
+/** A `SqlConnection` over a database of SQLite. */
 export class SqliteConnection implements SqlConnection {
+  /** The dialect of the database. */
   readonly dialect = "sqlite";
   readonly #database: SqliteDatabase;
-  /** By its text. There are as many as the store has statements. */
-  readonly #prepared = new Map<string, Prepared>();
+  /** The prepared statements by their text. Their number is that of the statements of the stores on this connection. */
+  readonly #prepared = new Map<string, PreparedText>();
 
   constructor(database: SqliteDatabase) {
     this.#database = database;
   }
 
+  /** Runs one statement outside a transaction. */
   query(statement: SqlStatement): Promise<readonly SqlRow[]> {
     return unlessBusy(() => this.#rows(statement));
   }
 
+  /** Runs a transaction synchronously, after a wait for other writers. */
   transaction<T>(work: () => SqlWork<T>): Promise<T> {
     return unlessBusy(() => this.#run(work()));
   }
@@ -81,7 +99,7 @@ export class SqliteConnection implements SqlConnection {
     try {
       this.#database.exec("rollback");
     } catch {
-      // A full disk, or a broken one, has rolled it back already.
+      // After an error of the disk, such as a full disk, SQLite has rolled back already.
     }
   }
 
@@ -98,7 +116,7 @@ export class SqliteConnection implements SqlConnection {
     return [];
   }
 
-  #prepare(sql: string): Prepared {
+  #prepare(sql: string): PreparedText {
     const order: number[] = [];
     const text = sql.replace(/\$(\d)/g, (_, number: string) => {
       order.push(Number(number) - 1);
@@ -108,9 +126,9 @@ export class SqliteConnection implements SqlConnection {
   }
 }
 
-interface Prepared {
+interface PreparedText {
   readonly statement: SqlitePrepared;
-  /** The value of each question mark, by place: one value may stand in a text twice. */
+  /** The index of the value for each question mark. One value may be used twice in a text. */
   readonly order: readonly number[];
 }
 
@@ -129,12 +147,15 @@ async function unlessBusy<T>(attempt: () => T): Promise<T> {
 const BUSY = 5;
 const LOCKED = 6;
 
-/** Another connection has the file. Drivers say it by the name of a result code, or, as `node:sqlite`, by its number. */
+/**
+ * Returns whether another connection has the file. Drivers report this by the name of a result code, or like
+ * `node:sqlite` by its number.
+ */
 function isBusy(error: unknown): boolean {
   const code = codeOf(error);
   if (code?.startsWith("SQLITE_BUSY") === true || code?.startsWith("SQLITE_LOCKED") === true) return true;
   if (typeof error !== "object" || error === null || !("errcode" in error)) return false;
-  // An extended code has the primary one in its low byte.
+  // The low byte of an extended result code is the primary one.
   const primary = Number(error.errcode) & 0xff;
   return primary === BUSY || primary === LOCKED;
 }

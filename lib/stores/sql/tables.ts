@@ -1,26 +1,35 @@
-// Tables: one namespace of one database, and everything that is asked of it.
+// Tables: the tables of one namespace in one database. Runs their statements, and turns the errors of the driver into
+// errors of the store.
 
 import { isErrandError, StoreUnavailableError } from "../../core/task/errors.js";
 import { thrownInWords } from "../../core/task/failure.js";
-import { look, type SqlConnection, type SqlWork } from "./connection.js";
+import { runEach, type SqlConnection, type SqlWork } from "./connection.js";
 import { DIALECTS } from "./dialect.js";
 import { Events } from "./events.js";
-import { Ids, IdsHeld } from "./ids.js";
+import { Ids, IdsHeldError } from "./ids.js";
 import { Journals } from "./journal-leases.js";
 import { JournalStates } from "./journal-state.js";
 import { Outputs } from "./outputs.js";
 import { Schema } from "./schema.js";
 import { Snapshots } from "./snapshots.js";
 
+/** The tables of one store. */
 export class Tables {
   readonly #connection: SqlConnection;
   readonly #namespace: string;
+  /** The migrations of the tables. */
   readonly schema: Schema;
+  /** The table of journals with their leases. */
   readonly journals: Journals;
+  /** The statements that read a journal's state. */
   readonly states: JournalStates;
+  /** The table of events. */
   readonly events: Events;
+  /** The table of snapshots. */
   readonly snapshots: Snapshots;
+  /** The table of outputs. */
   readonly outputs: Outputs;
+  /** The table of ids. */
   readonly ids: Ids;
 
   constructor(connection: SqlConnection, namespace: string, leaseMs: number) {
@@ -36,25 +45,25 @@ export class Tables {
     this.ids = new Ids(dialect, namespace);
   }
 
-  /** Each statement by itself. */
-  look<T>(work: () => SqlWork<T>): Promise<T> {
-    return this.#asked(() => look(this.#connection, work()));
+  /** Runs each statement by itself. */
+  query<T>(work: () => SqlWork<T>): Promise<T> {
+    return this.#withStoreErrors(() => runEach(this.#connection, work()));
   }
 
-  /** All or nothing. */
-  change<T>(work: () => SqlWork<T>): Promise<T> {
-    return this.#asked(() => this.#connection.transaction(work));
+  /** Runs all statements in one transaction, or none. */
+  transaction<T>(work: () => SqlWork<T>): Promise<T> {
+    return this.#withStoreErrors(() => this.#connection.transaction(work));
   }
 
-  /** What the database refuses is a `StoreUnavailableError` with the driver's own words. */
-  async #asked<T>(ask: () => Promise<T>): Promise<T> {
+  /** Turns an error of the database into a `StoreUnavailableError` with the message of the driver. */
+  async #withStoreErrors<T>(ask: () => Promise<T>): Promise<T> {
     try {
       return await ask();
     } catch (error) {
-      if (isErrandError(error) || error instanceof IdsHeld) throw error;
-      // A connection that is refused is an AggregateError without a message of its own.
-      const said = thrownInWords(error);
-      const why = said === "" ? "the database refused" : said;
+      if (isErrandError(error) || error instanceof IdsHeldError) throw error;
+      // The error of a refused connection is an AggregateError without a message.
+      const message = thrownInWords(error);
+      const why = message === "" ? "the database refused" : message;
       throw new StoreUnavailableError(`${this.#namespace} (${this.#connection.dialect}): ${why}`, { cause: error });
     }
   }

@@ -1,10 +1,10 @@
-// A `task.created` in the journal: what is left out comes back, whatever a record says.
+// Compact events: a `task.created` that was compacted and expanded is the same, whatever its record contains.
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { TaskEvent } from "../../lib/core/task/events.js";
 import type { TaskRecord } from "../../lib/core/task/record.js";
-import { lean, whole } from "../../lib/stores/file/compact-event.js";
+import { compact, expand } from "../../lib/stores/file/compact-event.js";
 
 const AT = 1_000;
 const plain: TaskRecord = {
@@ -28,7 +28,7 @@ const plain: TaskRecord = {
   updatedAt: AT,
 };
 
-/** Each field as it is of every new task, or another. */
+/** Returns each field with the value of a new task, or with another value. */
 const record: fc.Arbitrary<TaskRecord> = fc
   .record(
     {
@@ -71,22 +71,22 @@ describe("a task.created as its line has it", () => {
   test("comes back as it was", () => {
     fc.assert(
       fc.property(record, (made) => {
-        expect(whole(JSON.parse(JSON.stringify(lean(created(made)))))).toEqual(created(made));
+        expect(expand(JSON.parse(JSON.stringify(compact(created(made)))))).toEqual(created(made));
       }),
       { numRuns: 2_000 },
     );
   });
 
   test("says nothing of a record that is as every new one", () => {
-    expect(lean(created(plain))).toEqual({ ...created(plain), record: {} });
+    expect(compact(created(plain))).toEqual({ ...created(plain), record: {} });
   });
 
   test("leaves every other event, and what it is made of, alone", () => {
     const event = created(Object.freeze({ ...plain, priority: 3 }));
-    lean(event);
+    compact(event);
     expect(event).toEqual(created({ ...plain, priority: 3 }));
     const resumed: TaskEvent = { type: "task.resumed", seq: 2, at: AT, taskId: "task_1", attempt: 1 };
-    expect(lean(resumed)).toBe(resumed);
-    expect(whole(resumed)).toBe(resumed);
+    expect(compact(resumed)).toBe(resumed);
+    expect(expand(resumed)).toBe(resumed);
   });
 });
