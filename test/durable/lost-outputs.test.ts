@@ -1,5 +1,6 @@
 // A stored output that is gone, or cannot be read (D2): it costs itself, says so, and stays lost until it is put back.
 
+import { execFileSync } from "node:child_process";
 import { cp, mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { StoreUnavailableError, type TaskHandle, TaskManager, type TaskOutcome, viewStore } from "errand";
@@ -270,5 +271,39 @@ describe.each(await sqlKinds())("D2 an output in $name", ({ make }) => {
       expect(await manager.get("long")?.result()).toBe(LONG);
       await manager.close();
     }
+  });
+});
+
+describe("D2 a name in results/ that is no output of the store costs no other output", () => {
+  test.each([
+    ["a directory has the name of an output", (results: string) => mkdir(path.join(results, "late.json"))],
+    [
+      "a file has the name of the directory",
+      async (results: string) => {
+        await rm(results, { recursive: true });
+        await writeFile(results, "not a directory");
+      },
+    ],
+  ])("when %s, it is moved aside, and the output is stored", async (_, spoil) => {
+    const { directory } = await stored();
+    await spoil(path.join(directory, "results"));
+    const manager = await TaskManager.open({ store: fileStore(directory) });
+    expect(await manager.spawn(() => LONG, { id: "late" }).result()).toBe(LONG);
+    expect(await manager.spawn(() => "next").result()).toBe("next");
+    await manager.close();
+    const next = await TaskManager.open({ store: fileStore(directory) });
+    expect(await given(next.get("late")).result()).toBe(LONG);
+    await next.close();
+  });
+
+  test.skipIf(process.platform === "win32")("a named pipe is a broken output, and no reader waits for it", async () => {
+    const { directory, file } = await stored();
+    await rm(file);
+    execFileSync("mkfifo", [file]);
+    expect((await verifyJournal(directory)).lostOutputs).toMatchObject([{ taskId: "lost" }]);
+    const manager = await TaskManager.open({ store: fileStore(directory) });
+    await expectLost(given(manager.get("lost")), file);
+    expect(await given(manager.get("long")).result()).toEqual({ LONG });
+    await manager.close();
   });
 });

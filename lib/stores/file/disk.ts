@@ -69,7 +69,9 @@ export interface Disk {
   syncDirectory(directory: string): Promise<void>;
 }
 
-const FLAGS: Readonly<Record<OpenFor, string>> = { read: "r", change: "r+", create: "wx", replace: "w" };
+/** A named pipe in the place of a file is refused when it is read, and is not waited for. Windows has no such flag. */
+const READ = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+const FLAGS: Readonly<Record<OpenFor, string | number>> = { read: READ, change: "r+", create: "wx", replace: "w" };
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
 const OTHERS_PERMISSIONS = 0o077;
@@ -157,11 +159,6 @@ function idIn({ dev, ino }: { readonly dev: bigint; readonly ino: bigint }): str
 /** Returns whether the error means that the file, or its directory, does not exist. */
 export function isMissing(error: unknown): boolean {
   return fieldOf(error, "code") === "ENOENT";
-}
-
-/** Ignores the error that a file with this name exists. */
-export function ignoreExisting(error: unknown): void {
-  if (fieldOf(error, "code") !== "EEXIST") throw error;
 }
 
 /** Ignores the error that the file, or its directory, does not exist. */

@@ -14,7 +14,8 @@ import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.
 import type { TaskEvent } from "../../core/task/events.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
-import { DeletedError, type Disk, ignoreExisting, ignoreMissing, isMissing, makeDurableDirectory } from "./disk.js";
+import { fieldOf } from "../../core/values/safe-read.js";
+import { DeletedError, type Disk, ignoreMissing, isMissing, makeDurableDirectory } from "./disk.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
@@ -79,7 +80,7 @@ export class FileStore implements TaskStore {
     try {
       await makeDurableDirectory(this.#disk, this.#givenDirectory);
       this.#settleIn(await this.#disk.realPath(this.#givenDirectory));
-      await this.#makeResults();
+      await this.#results.make();
       lock = await WriterLock.take(this.#disk, this.#directory, writer);
       await this.#makePrivate();
       await this.#results.clear();
@@ -92,11 +93,6 @@ export class FileStore implements TaskStore {
       this.#isTaken = false;
       throw toStoreError(this.#directory, error);
     }
-  }
-
-  /** Makes the directory of the outputs. A file with its name makes the outputs unavailable, but not the store (D2). */
-  async #makeResults(): Promise<void> {
-    await makeDurableDirectory(this.#disk, this.#results.directory).catch(ignoreExisting);
   }
 
   /**
@@ -236,7 +232,7 @@ export class FileStore implements TaskStore {
     await this.#appended;
     await open.journal.close();
     await makeDurableDirectory(this.#disk, this.#directory);
-    await this.#makeResults();
+    await this.#results.make();
     await open.lock.release();
     open.lock = await WriterLock.take(this.#disk, this.#directory, open.writer);
     // The directory had no lock for a while. A journal in it belongs to another process that has written meanwhile.
@@ -269,9 +265,9 @@ export class FileStore implements TaskStore {
     try {
       await results.put(taskId, output, mayWrite);
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isMissing(error) && fieldOf(error, "code") !== "ENOTDIR") throw error;
       mayWrite();
-      await this.#makeResults();
+      await this.#results.make();
       throw new StoreUnavailableError(
         `${results.directory} was deleted and is made again: store a snapshot and the outputs again`,
         { needsSnapshot: true, cause: error },

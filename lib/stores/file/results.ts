@@ -5,9 +5,13 @@
 import path from "node:path";
 import { JournalCorruptError } from "../../core/task/errors.js";
 import type { Json } from "../../core/values/json.js";
-import type { Disk } from "./disk.js";
+import { fieldOf } from "../../core/values/safe-read.js";
+import { type Disk, makeDurableDirectory } from "./disk.js";
 import { outputName } from "./output-name.js";
 import { readSealed, UNFINISHED, writeSealed } from "./sealed-file.js";
+
+/** Added to the name of a file, or a directory, that has the name of another. */
+const MOVED_ASIDE = ".moved-aside";
 
 function ignoreCorrupt(error: unknown): undefined {
   if (!(error instanceof JournalCorruptError)) throw error;
@@ -37,7 +41,25 @@ export class Results {
     // Two outputs of one task that are stored at once have two files until each is whole. The last rename wins.
     const written = `.${++this.#written}`;
     const sealed = { what: "output", about: { taskId }, value: output };
-    return writeSealed(this.#disk, this.fileOf(taskId), sealed, mayPut, written);
+    const file = this.fileOf(taskId);
+    const write = () => writeSealed(this.#disk, file, sealed, mayPut, written);
+    return write().catch(async (error: unknown) => {
+      if (fieldOf(error, "code") !== "EISDIR") throw error;
+      await this.#disk.rename(file, `${file}${MOVED_ASIDE}`);
+      await write();
+    });
+  }
+
+  /** Makes the directory. A file with its name is moved aside: it makes no output unavailable, and not the store (D2). */
+  async make(): Promise<void> {
+    try {
+      await makeDurableDirectory(this.#disk, this.#directory);
+    } catch (error) {
+      const code = fieldOf(error, "code");
+      if (code !== "EEXIST" && code !== "ENOTDIR") throw error;
+      await this.#disk.rename(this.#directory, `${this.#directory}${MOVED_ASIDE}`);
+      await makeDurableDirectory(this.#disk, this.#directory);
+    }
   }
 
   /**
