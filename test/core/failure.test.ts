@@ -79,6 +79,30 @@ describe("§12 the causes of a failure", () => {
     expect(messages(await failed(new Error("step failed", { cause })))).toEqual([message]);
   });
 
+  test.each<[string, unknown, readonly string[]]>([
+    ["that is the object in its message", Object.assign(new Error(), { message: { detail: "quota" } }), []],
+    [
+      "of a SuppressedError whose two are texts",
+      Object.assign(new Error("suppressed"), { name: "SuppressedError", error: "e1", suppressed: "s1" }),
+      ["e1", "s1"],
+    ],
+    ["in a field that is a text", Object.assign(new Error("failed"), { error: "invalid_grant" }), ["invalid_grant"]],
+    [
+      "by the name of a field",
+      Object.assign(new Error("failed"), { errors: { age: new Error("too young") } }),
+      ["too young"],
+    ],
+    ["in a Set of errors", new Set([new Error("one"), new Error("two")]), ["one", "two"]],
+    ["in a Map that is the cause", new Error("failed", { cause: new Map([["a", new Error("one")]]) }), ["one"]],
+    ["that a method gives", Object.assign(new Error("failed"), { cause: () => new Error("inner") }), ["inner"]],
+  ])("are read %s", async (_, thrown, messages) => {
+    const failure = await failed(thrown);
+    expect(failure.message).not.toContain("[object");
+    const found = (failure.causes ?? []).map(({ message }) => message);
+    for (const message of messages) expect(found).toContain(message);
+    expect(found.join()).not.toContain("=>");
+  });
+
   test("are at most 8, each once and cut, however many, deep or cyclic they are", async () => {
     const loop = new Error("loop");
     loop.cause = new Error("back", { cause: loop });

@@ -145,6 +145,33 @@ describe("§9 what a kind takes", () => {
     );
   });
 
+  test("of zod 4 is described but for the fields that JSON Schema cannot express", () => {
+    const input = z.object({
+      url: z.string(),
+      since: z.coerce.date(),
+      custom: z.custom<number>(() => true).optional(),
+    });
+    const { description } = spawnOf(defineKind({ name: "crawl", input, run }), ...kinds);
+    expect(description).toMatch(/- crawl \{ url: string, since\??: any, custom\??: any \}/);
+  });
+
+  test("§12 a schema that throws is refused with its whole reason", async () => {
+    const throwing = (thrown: unknown) =>
+      z.string().transform(() => {
+        throw thrown;
+      });
+    const refusals = [
+      [{ status: 429, detail: "rate" }, '"detail":"rate"'],
+      [new Error("lookup failed", { cause: new Error("ENOTFOUND db") }), "lookup failed: ENOTFOUND db"],
+      [new AggregateError([new Error("ECONNREFUSED")], ""), "ECONNREFUSED"],
+    ] as const;
+    for (const [thrown, said] of refusals) {
+      const { call, manager } = agent({ kinds: [defineKind({ name: "odd", input: throwing(thrown), run })] });
+      expect(refusalIn(await call("spawn_task", { kind: "odd", input: "x" }))).toContain(said);
+      await manager.close();
+    }
+  });
+
   test("of zod 3 is read from its schema, which cannot say it", async () => {
     const Speed = { slow: "slow", fast: "fast" } as const;
     const Level = { low: -1, high: 1, "-1": "low", 1: "high" } as const;

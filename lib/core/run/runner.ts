@@ -9,7 +9,7 @@ import { Delivery } from "../events/delivery.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
 import { Attempt, type Task } from "../live/task.js";
 import { retriable } from "../task/decide.js";
-import { messageOf } from "../task/failure.js";
+import { thrownInWords } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
 import type { Runtime, TaskOutcome, Wait } from "../task/record.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "../task/settled.js";
@@ -163,7 +163,7 @@ export class Runner {
     // Settled before: a thenable of its own make called back twice.
     if (!this.#unsettled.delete(attempt)) return;
     this.#deps.slots.release(task.lane, attempt.holder);
-    const message = settled.how === "threw" ? { message: messageOf(settled.error) } : {};
+    const message = settled.how === "threw" ? { message: thrownInWords(settled.error) } : {};
     this.#deps.loop.apply(task, { type: "lateSettle", attempt: attempt.number, settled: settled.how, ...message });
   }
 

@@ -5,7 +5,7 @@
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "../task/errors.js";
-import { messageOf } from "../task/failure.js";
+import { errorInWords, messageOf } from "../task/failure.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
 import { handled, isThenable } from "../values/handled.js";
 import { printed } from "../values/safe-read.js";
@@ -92,7 +92,7 @@ function isSegment(segment: unknown): boolean {
 }
 
 function threw(error: unknown): Verdict {
-  return { fits: false, issues: [{ message: printed(error) }], cause: { error } };
+  return { fits: false, issues: [{ message: errorInWords(error) }], cause: { error } };
 }
 
 /** zod answers a check that throws by a second run that checks later: its `parse` passes on what was thrown, and says which checks check later. */

@@ -45,10 +45,19 @@ export function thrownInWords(thrown: unknown): string {
   return failureInWords(toFailure("error", thrown));
 }
 
+/** Same as `thrownInWords`, after the name of an error: `TypeError: fetch failed: connect ECONNREFUSED 10.0.0.1:443`. */
+export function errorInWords(thrown: unknown): string {
+  const name = isObject(thrown) && isError(thrown) ? nameOf(thrown) : undefined;
+  const text = thrownInWords(thrown);
+  return [name, text].filter((each) => each !== undefined && each !== "").join(": ");
+}
+
 /** The message of a thrown value. */
 export function messageOf(thrown: unknown): string {
   const message = readText(() => fieldOf(thrown, "message"));
   if (message !== undefined) return message;
+  const said = fieldOf(thrown, "message");
+  if (isObject(said)) return brief(said, MOST_OF_MESSAGE);
   if (isContent(thrown)) return brief(thrown, MOST_OF_MESSAGE);
   const text = printed(thrown);
   return isObject(thrown) && text.startsWith("[object ") ? brief(thrown, MOST_OF_MESSAGE) : text;
@@ -147,19 +156,55 @@ function causeOf(message: string, name: string | undefined, code: string | undef
 function below(thrown: unknown): readonly unknown[] {
   if (!isObject(thrown)) return NOTHING;
   const found: unknown[] = [];
-  const cause = fieldOf(thrown, "cause");
+  const cause = causeIn(thrown);
   if (cause !== undefined && cause !== null) found.push(cause);
-  const errors = fieldOf(thrown, "errors");
-  if (read(() => Array.isArray(errors)) && isObject(errors))
-    for (let index = 0; index < MOST_READ; index++) {
-      const each = fieldOf(errors, index);
-      if (each !== undefined) found.push(each);
-    }
+  found.push(...itemsOf(fieldOf(thrown, "errors")));
+  // A Map or a Set of errors that was thrown, or is a cause.
+  if (hasItems(thrown)) found.push(...itemsOf(thrown).filter(hasMessage));
+  const isSuppressing = nameOf(thrown) === "SuppressedError";
   for (const field of ["error", "suppressed", "reason"] as const) {
     const each = fieldOf(thrown, field);
-    if (isObject(each) && readText(() => fieldOf(each, "message")) !== undefined) found.push(each);
+    const isText = typeof each === "string" && each !== "" && isError(thrown);
+    if (isText || (isObject(each) && (isSuppressing || hasMessage(each)))) found.push(each);
   }
   return found;
+}
+
+/** The cause of an error. Some libraries have a method in its place, which gives the cause. */
+function causeIn(thrown: object): unknown {
+  const cause = fieldOf(thrown, "cause");
+  return typeof cause === "function" ? read((): unknown => Reflect.apply(cause, thrown, [])) : cause;
+}
+
+function hasMessage(value: unknown): boolean {
+  return readText(() => fieldOf(value, "message")) !== undefined;
+}
+
+function hasItems(value: object): boolean {
+  const tag = readText(() => tagOf(value));
+  return tag === "Map" || tag === "Set";
+}
+
+/** The first items of a list, a Map, a Set, or of an object whose fields are errors by name. */
+function itemsOf(errors: unknown): readonly unknown[] {
+  if (!isObject(errors) || typeof errors === "function") return NOTHING;
+  const found: unknown[] = [];
+  read(() => {
+    const isListed = Array.isArray(errors) || hasItems(errors);
+    const items: Iterable<unknown> = isListed ? listed(errors) : Object.values(errors);
+    for (const item of items) {
+      if (item !== undefined && (isListed || isObject(item))) found.push(item);
+      if (found.length === MOST_READ) break;
+    }
+  });
+  return found;
+}
+
+/** The items of a list; the values of a Map or a Set. */
+function listed(items: object): Iterable<unknown> {
+  if (Array.isArray(items)) return items.slice(0, MOST_READ);
+  const values: unknown = Reflect.get(items, "values");
+  return typeof values === "function" ? Reflect.apply(values, items, []) : [];
 }
 const NOTHING: readonly unknown[] = Object.freeze([]);
 

@@ -7,7 +7,7 @@ import { transferableAbortController } from "node:util";
 import { isAbortError } from "abort-controller-x";
 import type { Attempt } from "../live/task.js";
 import { cancelledError, type TaskCancelledError } from "../task/errors.js";
-import { messageOf } from "../task/failure.js";
+import { thrownInWords } from "../task/failure.js";
 import { read, readText, tagOf } from "../values/safe-read.js";
 
 /** The attempt's signal; already aborted when it was stopped before anyone looked. */
@@ -47,5 +47,5 @@ export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
 export function wordsOf(reason: unknown): string {
   const isPlatforms = readText(() => tagOf(reason)) === "DOMException";
   if (isPlatforms && read(() => isAbortError(reason))) return "aborted";
-  return messageOf(reason);
+  return thrownInWords(reason);
 }
