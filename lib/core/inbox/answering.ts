@@ -1,6 +1,7 @@
-// Answering: an answer is checked before its command (A2), and the first one wins (A1).
+// Answering: an answer is checked before its command (A2), and the first answer wins (A1).
 //
-// Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by a message that answers a question.
+// Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by `messages.ts` for a message that answers
+// a question. Calls the requests and the waits.
 
 import type { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -11,17 +12,18 @@ import { checkFields, checkText, checkType, show } from "../values/checks.js";
 import { handled } from "../values/handled.js";
 import type { Waits } from "../waits/waits.js";
 import { answerTo, checkAnswer } from "./question.js";
-import type { Asked, Requests } from "./requests.js";
+import type { RequestEntry, Requests } from "./requests.js";
 
 interface AnsweringDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
   readonly isClosed: () => boolean;
-  /** The kind of the task is not known here: its function asks nothing in this process. */
+  /** Whether the task has a kind that is not registered here, so its function asks nothing in this process. */
   readonly isKindMissing: (task: Task) => boolean;
 }
 
+/** Answers and rejections of requests. */
 export class Answering {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -37,24 +39,27 @@ export class Answering {
     this.#isKindMissing = isKindMissing;
   }
 
-  /** Answers request `id`. Decided inside the call, unless a schema takes its time. */
+  /** Answers request `id`. The answer is decided inside the call, unless its schema checks asynchronously. */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
-    return this.#told(this.#answer(id, value, answered, () => {}));
+    return this.#replyOnceStored(this.#answer(id, value, answered, () => {}));
   }
 
-  /** `onTaken` is called in the call in which the answer is decided: what it decides is stored with it. */
+  /**
+   * Same as `answer`, for the author `by`. `onTaken` runs in the call in which the answer is decided, so facts that it
+   * records are stored together with the answer.
+   */
   answerBy(id: string, value: unknown, by: string, onTaken: () => void): Promise<InboxRequest> {
-    return this.#told(this.#answer(id, value, { by }, onTaken));
+    return this.#replyOnceStored(this.#answer(id, value, { by }, onTaken));
   }
 
   async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
     const asked = this.#find(id, answered);
     const answer = checkAnswer(asked.request, value);
-    if (asked.unasked !== undefined && asked.request.kind === "json") {
-      // A2: the schema that checks it comes with the function, which no one here can start.
+    if (asked.awaitingSchema !== undefined && asked.request.kind === "json") {
+      // The function brings the schema. No function of an unregistered kind starts here, so no schema would come (A2).
       const { kind } = asked.task.traits;
       if (kind !== undefined && this.#isKindMissing(asked.task)) throw new UnknownKindError(kind, []);
-      await this.#unlessClosed(asked.request, untilAsked(asked.unasked));
+      await this.#unlessClosed(asked.request, schemaKnown(asked.awaitingSchema));
       this.#refuseClosed(asked);
     }
     let given: unknown = asked.request.kind === "approval" ? undefined : value;
@@ -72,8 +77,9 @@ export class Answering {
     return closed;
   }
 
+  /** Closes request `id` as rejected with `reason`. */
   reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
-    return this.#told(this.#reject(id, reason, answered));
+    return this.#replyOnceStored(this.#reject(id, reason, answered));
   }
 
   async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
@@ -82,8 +88,8 @@ export class Answering {
     return this.#requests.close(asked, { status: "rejected", reason, by: answered.by });
   }
 
-  /** D1: a reply waits until what it tells of is stored, and so does a refusal. */
-  async #told<T>(reply: Promise<T>): Promise<T> {
+  /** A reply, and a refusal too, is delivered once the facts that it reports are stored (D1). */
+  async #replyOnceStored<T>(reply: Promise<T>): Promise<T> {
     try {
       return await reply;
     } finally {
@@ -91,7 +97,7 @@ export class Answering {
     }
   }
 
-  #find(id: string, answered: { by: string }): Asked {
+  #find(id: string, answered: { by: string }): RequestEntry {
     if (typeof answered !== "object" || answered === null)
       throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
     checkFields("answered", answered, ["by"]);
@@ -104,9 +110,10 @@ export class Answering {
     return asked;
   }
 
-  /** A schema may take for ever; the manager does not (D8). */
+  /** Waits for a schema only as long as the manager is open: a schema may never answer (D8). */
   #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
-    // A closed manager refuses the wait: the rejection of the schema is then handled here (C5).
+    // A closed manager refuses the wait. A later rejection of the schema would then be unhandled, so it is handled here
+    // (C5).
     void handled(parsed);
     const describe = () => ({ on: "input" as const, requestId: request.id });
     return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
@@ -118,12 +125,12 @@ export class Answering {
     });
   }
 
-  #refuseClosed(asked: Asked): void {
+  #refuseClosed(asked: RequestEntry): void {
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
     if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
   }
 }
 
-function untilAsked(unasked: Set<() => void>): Promise<void> {
-  return new Promise((resolve) => unasked.add(resolve));
+function schemaKnown(awaitingSchema: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => awaitingSchema.add(resolve));
 }

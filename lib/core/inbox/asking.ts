@@ -1,6 +1,8 @@
-// Asking: a task's function opens a question, or finds the one it asked before by its key, and waits for the answer (A1, A3, A5).
+// Asking: a task's function opens a question, or finds its earlier question by the key, and waits for the answer (A1,
+// A3, A5).
 //
-// Owns nothing: the requests are in `requests.ts`. A pending question holds no slot: waiting for it is a wait like any other.
+// Owns nothing: the requests are in `requests.ts`. Called by a task's context (`ask`, `approve`). Calls the requests
+// and the waits. A pending question holds no slot: its wait is a wait like any other.
 
 import type { OpenWait } from "../live/open-wait.js";
 import type { Attempt, Task } from "../live/task.js";
@@ -14,7 +16,7 @@ import { idInWords } from "../values/safe-read.js";
 import { waiterOf } from "../waits/ambient.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 import { type AskInput, answerTo, takeQuestion } from "./question.js";
-import { type Asked, type Asker, askedAgain, type Requests } from "./requests.js";
+import { type Asker, type RequestEntry, type Requests, supplySchema } from "./requests.js";
 
 interface AskingDeps {
   readonly loop: Loop;
@@ -23,6 +25,7 @@ interface AskingDeps {
   readonly ids: Ids;
 }
 
+/** Questions of tasks' functions. */
 export class Asking {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -36,10 +39,13 @@ export class Asking {
     this.#ids = ids;
   }
 
-  /** Opens the question of `attempt`, or finds it by its key, and waits for the answer; for an approval, for a yes. */
+  /**
+   * Opens the question of `attempt`, or finds it by its key, and waits for the answer. An approval waits for a yes. The
+   * promise rejects when the question is rejected or withdrawn, or expires without a default.
+   */
   ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
     const waiter = waiterOf(attempt);
-    let asked: Asked;
+    let asked: RequestEntry;
     let isNew = false;
     try {
       const question = takeQuestion(input, isApproval);
@@ -55,7 +61,7 @@ export class Asking {
     const onTimeout = input.onTimeout ?? "fail";
     if (request.status === "answered") return this.#answerAgain<T>(waiter, asked, input);
     if (request.status !== "open") return this.#resultOf(waiter, request, onTimeout, input.signal);
-    askedAgain(asked, input.schema);
+    supplySchema(asked, input.schema);
     const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
@@ -77,19 +83,22 @@ export class Asking {
     return answer;
   }
 
-  /** It was answered before. After a restart its schema makes the value once more of the answer that was kept. */
-  async #answerAgain<T>(waiter: Attempt | undefined, asked: Asked, { schema, signal }: AskInput<T>): Promise<T> {
-    const { request, unasked } = asked;
-    if (unasked !== undefined) {
+  /**
+   * The result for a request that was answered before. After a restart, the schema checks the stored answer once more
+   * to make its value.
+   */
+  async #answerAgain<T>(waiter: Attempt | undefined, asked: RequestEntry, { schema, signal }: AskInput<T>): Promise<T> {
+    const { request, awaitingSchema } = asked;
+    if (awaitingSchema !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
       const given = schema === undefined ? undefined : await judge(schema, structuredClone(answer), this.#loop.clock);
       asked.value = given === undefined ? answer : valueOf(given, answerTo(request));
-      askedAgain(asked, schema);
+      supplySchema(asked, schema);
     }
     return this.#waits.answer<T>(waiter, () => valueFor<T>(asked), { needs: this.#loop.seq, signal });
   }
 
-  #known(task: Task, question: Question): Asked | undefined {
+  #known(task: Task, question: Question): RequestEntry | undefined {
     if (question.key === undefined) return undefined;
     const asked = this.#requests.ofKey(task, question.key);
     if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
@@ -99,7 +108,7 @@ export class Asking {
     );
   }
 
-  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
+  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): RequestEntry {
     const { task } = attempt;
     const { sessionId } = task;
     const now = this.#loop.clock.now();
@@ -130,8 +139,8 @@ export class Asking {
   }
 }
 
-/** The asker's `T` is what its schema, its choices or its text gave: the answer was checked against them. */
-function valueFor<T>(asked: Asked): T {
+/** The answer was checked against the schema, the choices or the type of the question, so it is a `T`. */
+function valueFor<T>(asked: RequestEntry): T {
   return asked.value as T;
 }
 
