@@ -137,7 +137,7 @@ export class Core {
       options.concurrency,
       lanes,
       (task) => this.runner.granted(task),
-      () => this.#capacity.look(),
+      () => this.#capacity.offer(),
     );
     this.laneChanges = new LaneChanges(this.slots, this.registry, follower);
     this.waits = new Waits(this.loop, this.slots);
