@@ -160,7 +160,7 @@ export class Core {
     this.notices = new Notices({
       ...{ loop, waits, isClosed },
       warn: (what) => logger.warn(what),
-      onTold: (task) => this.#retainer.look(task),
+      onAcknowledged: (task) => this.#retainer.look(task),
       isParked: (task) => this.isParked(task),
     });
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));

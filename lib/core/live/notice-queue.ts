@@ -1,7 +1,8 @@
 // Notice queue: the notices that one owner has not acknowledged, and the tasks that may add to them.
 //
-// Owns the places alone; `notices.ts` writes them. A notice has its precedence (N1): those of one precedence stand oldest first, and every
-// operation is O(1), or O(log n) for a notice that comes from elsewhere and is older than others here. `T` is the task.
+// Owns the places alone; `notices.ts` writes them. A notice has its precedence (N1): those of one precedence stand
+// oldest first, and every operation is O(1), or O(log n) for a notice that comes from elsewhere and is older than
+// others here. `T` is the task.
 
 import { RankQueue } from "../lanes/rank-queue.js";
 import { type Happening, isEnd, PRECEDENCES, type Precedence, precedenceOf } from "../task/notice.js";
@@ -48,7 +49,10 @@ export interface NoticeReader<T> {
   company: { cancel(): void } | undefined;
 }
 
-/** The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, also when they are evicted (N1). */
+/**
+ * The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, also
+ * when they are evicted (N1).
+ */
 export interface LastBatch<T> {
   readonly tasks: ReadonlyMap<string, T>;
   /** Notices that the text only counts, and the number by which it names them. */
@@ -67,12 +71,12 @@ export class NoticeQueue<T> {
   readonly readers = new Set<NoticeReader<T>>();
   lastBatch: LastBatch<T> | undefined;
   /** What is decided is not stored yet: then its readers are told. */
-  isLooking = false;
+  isWaitingForStore = false;
   /** They are told at the end of this turn. */
-  isTelling = false;
+  isWakeScheduled = false;
   /** The newest of the last batch that was asked for, and how often it came again. */
-  lastGiven: string | undefined;
-  timesGiven = 0;
+  lastDelivered: string | undefined;
+  timesDelivered = 0;
   /** The owner has asked for its notices. */
   isRead = false;
 
