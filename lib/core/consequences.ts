@@ -58,7 +58,7 @@ export class Consequences {
     idle.began();
     sessions.spawned(task);
     if (isNew) sessions.count(task);
-    notices.made(task);
+    notices.taskCreated(task);
   }
 
   /** The state of `task` has changed by `fact`. `seq` is 0 for a fact of an earlier process. */
@@ -68,7 +68,7 @@ export class Consequences {
       addUsage(task, fact.usage);
       sessions.add(task, fact.usage);
     } else if (fact.type === "task.updated" && fact.patch.detached === true) detach(task);
-    if (notices.hears(task, fact)) notices.hear(task, fact, seq, at);
+    if (notices.concerns(task, fact)) notices.follow(task, fact, seq, at);
   }
 
   /** The task has ended, after all tasks that ended before it. */

@@ -245,13 +245,13 @@ export class Requests {
    * The task is resumed: requests with a key stay open, until they expire, because the next attempt may ask them again
    * (A3).
    */
-  goOn(task: Task): void {
+  resumed(task: Task): void {
     this.handOver(task);
-    this.wait(task);
+    this.parked(task);
   }
 
   /** The task is parked: its requests stay open until they expire. */
-  wait(task: Task): void {
+  parked(task: Task): void {
     for (const asked of this.#openOf(task)) {
       const { expiresAt } = asked.request;
       if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);

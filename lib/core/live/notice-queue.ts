@@ -124,11 +124,11 @@ export class NoticeQueue<T> {
   add(notice: PendingNotice<T>): void {
     notice.rank = Math.max(notice.rank, this.#newestRank);
     this.#newestRank = notice.rank;
-    this.mix(notice);
+    this.insert(notice);
   }
 
   /** Adds a notice that may be older than others here. */
-  mix(notice: PendingNotice<T>): void {
+  insert(notice: PendingNotice<T>): void {
     const precedence = precedenceOf(notice.what);
     let pending = this.#pending.get(precedence);
     if (pending === undefined) this.#pending.set(precedence, (pending = new RankQueue()));
@@ -179,9 +179,9 @@ export class Noticed<T> {
   }
 
   /** Adds a notice that may be older than others in the queue. */
-  mix(notice: PendingNotice<T>): void {
+  insert(notice: PendingNotice<T>): void {
     this.#keep(notice);
-    this.queue.mix(notice);
+    this.queue.insert(notice);
   }
 
   #keep(notice: PendingNotice<T>): void {

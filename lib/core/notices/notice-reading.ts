@@ -1,7 +1,7 @@
 // Notice reading: the callers that wait for notices, and when each is woken (N2, N3).
 //
-// Owns which queues are read. A caller is woken at the end of a turn, once what happened in it is stored, so a thousand
-// ends are one batch. Called by `notices.ts` whenever a queue has changed; calls the waits.
+// Owns the set of queues that are read. A caller wakes at the end of a turn, once the facts of the turn are stored, so
+// a thousand ends make one batch. Called by `notices.ts` whenever a queue has changed; calls the waits.
 
 import type { NoticeReader } from "../live/notice-queue.js";
 import type { Limit } from "../live/open-wait.js";
@@ -156,7 +156,7 @@ export class NoticeReading {
   }
 
   /**
-   * Whether the reader may wait: the queue has a notice, or a living task can still add one and does not itself wait
+   * Whether a reader may still get a notice: the queue has one, or a living task can add one and does not itself wait
    * for the reader's end (L3).
    */
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {

@@ -2,9 +2,9 @@
 //
 // Owns a queue for each owner: a task's loop, or a session by its id. Every fact of a task that may wake its owner
 // comes here, live and replayed alike, so the queues are part of the state, and an acknowledgement is a fact too. A
-// notice stays until it is acknowledged: by the batch with which it came, or by a wait that gave its owner the outcome.
-// Called by the consequences of facts and by sessions. Calls the loop (acknowledgements) and `notice-reading.ts`
-// (readers).
+// notice stays until it is acknowledged: by the batch that delivered it, or by a wait that gave its owner the outcome.
+// Called by the consequences of facts, by sessions and contexts, and by the replay. Calls the loop (acknowledgements)
+// and `notice-reading.ts` (readers).
 
 import { childrenOf } from "../live/family.js";
 import { type LastBatch, Noticed, PendingNotice } from "../live/notice-queue.js";
@@ -132,20 +132,20 @@ export class Notices {
   // ── facts ────────────────────────────────────────────────────────────────
 
   /** A task was made, in this process or in an earlier one. */
-  made(task: Task): void {
+  taskCreated(task: Task): void {
     if (task.wake === "silent") return;
     const owner = ownerOf(task);
-    if (owner !== undefined) this.#follow(task, owner);
+    if (owner !== undefined) this.#openNotices(task, owner);
   }
 
   /** Whether a fact of `task` may change a queue. */
-  hears(task: Task, fact: Fact): boolean {
+  concerns(task: Task, fact: Fact): boolean {
     if (task.noticed !== undefined || fact.type === "task.updated") return true;
     return this.#queues.hasTasks && isGone(task) && this.#queues.find(task) !== undefined;
   }
 
   /** Follows a fact of a task, live or replayed. */
-  hear(task: Task, fact: Fact, seq: number, at: number): void {
+  follow(task: Task, fact: Fact, seq: number, at: number): void {
     const { noticed } = task;
     if (noticed !== undefined) {
       const acknowledged = fact.type === "task.updated" ? fact.patch.acknowledged : undefined;
@@ -157,9 +157,9 @@ export class Notices {
         if (what !== undefined || task.isOver) this.#reading.wakeAbove(noticed.queue);
       }
     }
-    if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
+    if (fact.type === "task.updated" && fact.patch.readsNotices) this.#followChildren(task, seq, at);
     const own = isGone(task) ? this.#queues.find(task) : undefined;
-    if (own !== undefined) this.#handOn(task, own);
+    if (own !== undefined) this.#passUp(task, own);
   }
 
   /** A takeover begins: the notices of the other process's tasks are withheld until everything is stored here. */
@@ -172,7 +172,7 @@ export class Notices {
     this.#reading.wakeAll();
   }
 
-  /** Restores the notices of a task from a snapshot. `made` was called for the task before. */
+  /** Restores the notices of a task from a snapshot. `taskCreated` was called for the task before. */
   restore(task: Task, made: number, stored: readonly StoredNotice[]): void {
     const noticed = task.noticed;
     if (noticed === undefined) return;
@@ -180,12 +180,12 @@ export class Notices {
     for (const { id, at, order, what } of stored) {
       this.#order = Math.max(this.#order, order);
       // The notices come in the order of their tasks in the snapshot, and not by age.
-      noticed.mix(new PendingNotice({ id, task, at, seq: 0, what }, order));
+      noticed.insert(new PendingNotice({ id, task, at, seq: 0, what }, order));
       this.#reading.withheldIds?.add(id);
     }
   }
 
-  #follow(task: Task, owner: NoticeOwner): Noticed<Task> {
+  #openNotices(task: Task, owner: NoticeOwner): Noticed<Task> {
     const queue = this.#queues.of(owner);
     const noticed = new Noticed<Task>(queue);
     task.noticed = noticed;
@@ -218,19 +218,19 @@ export class Notices {
     for (const child of handed) this.handed(child);
   }
 
-  #hearChildren(owner: Task, seq: number, at: number): void {
+  #followChildren(owner: Task, seq: number, at: number): void {
     const ended: Task[] = [];
     for (const child of childrenOf(owner)) {
       if (child.traits.wake !== undefined || child.noticed !== undefined) continue;
       child.touch();
-      this.#follow(child, owner);
+      this.#openNotices(child, owner);
       if (child.isOver) ended.push(child);
     }
     ended.sort((a, b) => a.endOrder - b.endOrder);
     for (const child of ended) {
       const { noticed } = child;
       if (noticed === undefined) continue;
-      noticed.mix(this.#make(child, noticed, endOf(child), seq, child.state.finishedAt ?? at));
+      noticed.insert(this.#make(child, noticed, endOf(child), seq, child.state.finishedAt ?? at));
     }
   }
 
@@ -238,7 +238,7 @@ export class Notices {
    * The function of `gone` is over: its notices, and the later ones of its sources, pass to the nearest living ancestor
    * or to the session (N3).
    */
-  #handOn(gone: Task, from: Queue): void {
+  #passUp(gone: Task, from: Queue): void {
     this.#queues.drop(gone);
     const { stop, outcome } = gone.state;
     const error = overError(
@@ -257,7 +257,7 @@ export class Notices {
     const to = this.#queues.of(owner);
     for (const notice of [...from.all()]) {
       from.remove(notice);
-      to.mix(notice);
+      to.insert(notice);
       if (notice.task.noticed !== undefined) notice.task.noticed.queue = to;
     }
     for (const task of from.sources) {

@@ -120,7 +120,7 @@ export class KindAsking {
     const isSudden = task.state.stop === undefined;
     if (isWanted && loop.apply(task, { type: "reattach", runtime }) === undefined) {
       this.#reattached.push({ task, kind, isSudden });
-      requests.goOn(task);
+      requests.resumed(task);
       return true;
     }
     lose(this.#deps, task, this.#replay.processOf(task));
@@ -180,6 +180,6 @@ export function goOn({ spawner, loop, isStandby }: AskingDeps, reattached: reado
   for (const { task, kind, isSudden } of reattached) {
     if (isStandby(task)) continue;
     const work = kind === undefined ? task.work : workAgain(kind, task.traits.input, loop.clock);
-    if (work !== undefined) spawner.again(task, work, isSudden);
+    if (work !== undefined) spawner.resume(task, work, isSudden);
   }
 }

@@ -175,7 +175,7 @@ export class Standbys {
     if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;
     durable().then(
       () => {
-        if (!task.isOver && !this.#waiting.has(task)) spawner.again(task, work, false);
+        if (!task.isOver && !this.#waiting.has(task)) spawner.resume(task, work, false);
       },
       () => undefined,
     );

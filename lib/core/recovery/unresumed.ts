@@ -77,7 +77,7 @@ function missingIn(wait: Wait): string {
 /** Parks one task. */
 export function parkOn({ loop, requests, spawner, park }: UnresumedDeps, task: Task, wait: Wait): void {
   if (!isParkedOn(task, wait)) loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
-  requests.wait(task);
+  requests.parked(task);
   spawner.limitTotal(task);
   park(task);
 }

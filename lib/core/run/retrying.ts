@@ -35,7 +35,7 @@ export interface RetryingDeps {
   readonly onBackoffFailed: (task: Task, error: unknown) => void;
   /** Puts the task in line. */
   readonly enter: (task: Task) => void;
-  /** Cancels everything that lives below `task`. */
+  /** Cancels the living attached tasks below `task`. */
   readonly stopBelow: (task: Task, reason: string) => void;
 }
 

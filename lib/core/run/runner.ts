@@ -133,8 +133,8 @@ export class Runner {
         ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
         : context.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
-        // `Promise.resolve` calls the `then` of any thenable once. The result is settled in the callback itself: a
-        // `then` of the user's own may stop the task while the attempt is open (H1, S5).
+        // `Promise.resolve` calls the `then` of any thenable once. The result is read in the callback itself: reading
+        // may run user code, which may stop the task while the attempt is open (H1, S5).
         Promise.resolve(value).then(
           (result: unknown) => this.#settledLater(attempt, returned(result)),
           (error: unknown) => this.#settledLater(attempt, thrownBy(attempt, error)),

@@ -4,7 +4,8 @@
 // - open: the manager accepts every call.
 // - closing: `close` was called. The manager spawns and answers nothing. Every task has been asked to stop, and those
 //   that do not stop within the grace are abandoned. Tasks that the next process can resume stay active.
-// - closed: no function of a task runs. Every decided fact is stored and delivered, or dropped with an error.
+// - closed: every other task has ended; an abandoned function may still run. Every decided fact is stored and
+//   delivered, or dropped with an error.
 // Called by the manager, and by the core when another process has taken the store. Calls all parts that stop.
 
 import { NOT_STORED } from "../durable/committer.js";
@@ -94,7 +95,7 @@ export class Shutdown {
     }
   }
 
-  /** Resolves when no function runs; `undefined` when none does. */
+  /** Resolves when every task has ended or is left for the next process; `undefined` when that is so already. */
   #stopAll(deps: ShutdownDeps, graceMs: number): Promise<void> | undefined {
     const { loop, slots, registry, requests, runner, capacity, handoff, idle } = deps;
     capacity.close(new ManagerClosedError("there will be no room"));
@@ -111,7 +112,7 @@ export class Shutdown {
     const grace = new Alarm(loop.clock, graceMs, () => {
       for (const task of living.toReversed()) if (task.attempt !== undefined) runner.abandon(task.attempt);
     });
-    // A wait would be delivered only once its facts are stored. The end of the last function is seen before that.
+    // A wait would be delivered only once its facts are stored. The last end must be seen before that.
     return new Promise<void>((resolve) => idle.wait({ resolve })).then(() => grace.cancel());
   }
 }

@@ -281,7 +281,7 @@ export class Spawner {
   /**
    * Puts the next attempt of a task of an earlier process in line. Called once its resumption is decided and stored.
    */
-  again(task: Task, work: Work, isSudden: boolean): void {
+  resume(task: Task, work: Work, isSudden: boolean): void {
     // The task was stopped since that decision, or is left for another process.
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#deps;
