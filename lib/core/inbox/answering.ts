@@ -53,26 +53,26 @@ export class Answering {
   }
 
   async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
-    const asked = this.#find(id, answered);
-    const answer = checkAnswer(asked.request, value);
-    if (asked.awaitingSchema !== undefined && asked.request.kind === "json") {
+    const entry = this.#find(id, answered);
+    const answer = checkAnswer(entry.request, value);
+    if (entry.awaitingSchema !== undefined && entry.request.kind === "json") {
       // The function brings the schema. No function of an unregistered kind starts here, so no schema would come (A2).
-      const { kind } = asked.task.traits;
-      if (kind !== undefined && this.#isKindMissing(asked.task)) throw new UnknownKindError(kind, []);
-      await this.#unlessClosed(asked.request, schemaKnown(asked.awaitingSchema));
-      this.#refuseClosed(asked);
+      const { kind } = entry.task.traits;
+      if (kind !== undefined && this.#isKindMissing(entry.task)) throw new UnknownKindError(kind, []);
+      await this.#unlessClosed(entry.request, schemaKnown(entry.awaitingSchema));
+      this.#refuseClosed(entry);
     }
-    let given: unknown = asked.request.kind === "approval" ? undefined : value;
-    if (asked.schema !== undefined) {
-      const verdict = judge(asked.schema, value, this.#loop.clock);
+    let given: unknown = entry.request.kind === "approval" ? undefined : value;
+    if (entry.schema !== undefined) {
+      const verdict = judge(entry.schema, value, this.#loop.clock);
       given = valueOf(
-        "then" in verdict ? await this.#unlessClosed(asked.request, verdict) : verdict,
-        answerTo(asked.request),
+        "then" in verdict ? await this.#unlessClosed(entry.request, verdict) : verdict,
+        answerTo(entry.request),
       );
-      this.#refuseClosed(asked);
+      this.#refuseClosed(entry);
     }
-    asked.value = given;
-    const closed = this.#requests.close(asked, { status: "answered", answer, by: answered.by });
+    entry.value = given;
+    const closed = this.#requests.close(entry, { status: "answered", answer, by: answered.by });
     onTaken();
     return closed;
   }
@@ -84,8 +84,8 @@ export class Answering {
 
   async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
     checkType("reason", reason, "string");
-    const asked = this.#find(id, answered);
-    return this.#requests.close(asked, { status: "rejected", reason, by: answered.by });
+    const entry = this.#find(id, answered);
+    return this.#requests.close(entry, { status: "rejected", reason, by: answered.by });
   }
 
   /** A reply, and a refusal too, is delivered once the facts that it reports are stored (D1). */
@@ -104,10 +104,10 @@ export class Answering {
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
-    const asked = this.#requests.find(id);
-    if (asked === undefined) throw new RequestNotFoundError(id);
-    this.#refuseClosed(asked);
-    return asked;
+    const entry = this.#requests.find(id);
+    if (entry === undefined) throw new RequestNotFoundError(id);
+    this.#refuseClosed(entry);
+    return entry;
   }
 
   /** Waits for a schema only as long as the manager is open: a schema may never answer (D8). */
@@ -125,9 +125,9 @@ export class Answering {
     });
   }
 
-  #refuseClosed(asked: RequestEntry): void {
+  #refuseClosed(entry: RequestEntry): void {
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
-    if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
+    if (entry.request.status !== "open") throw new AlreadyAnsweredError(entry.request);
   }
 }
 

@@ -45,7 +45,7 @@ export class Asking {
    */
   ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
     const waiter = waiterOf(attempt);
-    let asked: RequestEntry;
+    let entry: RequestEntry;
     let isNew = false;
     try {
       const question = takeQuestion(input, isApproval);
@@ -53,33 +53,33 @@ export class Asking {
       if (refused !== undefined) return refused;
       const known = this.#known(attempt.task, question);
       isNew = known === undefined;
-      asked = known ?? this.#openNew(attempt, question, input);
+      entry = known ?? this.#openNew(attempt, question, input);
     } catch (error) {
       return Promise.reject(error);
     }
-    const { request } = asked;
+    const { request } = entry;
     const onTimeout = input.onTimeout ?? "fail";
-    if (request.status === "answered") return this.#answerAgain<T>(waiter, asked, input);
+    if (request.status === "answered") return this.#answerAgain<T>(waiter, entry, input);
     if (request.status !== "open") return this.#resultOf(waiter, request, onTimeout, input.signal);
-    supplySchema(asked, input.schema);
+    supplySchema(entry, input.schema);
     const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
       input.signal,
       (wait) => {
         const asker: Asker = {
-          answered: () => wait.resolve(valueFor<T>(asked)),
+          answered: () => wait.resolve(valueFor<T>(entry)),
           closed: (closed) => settle(wait, closed, onTimeout),
         };
-        asked.askers.add(asker);
+        entry.askers.add(asker);
         return () => {
-          asked.askers.delete(asker);
-          const isUnwanted = asked.askers.size === 0 && request.key === undefined;
-          if (isUnwanted && asked.request.status === "open") this.#requests.close(asked, { status: "withdrawn" });
+          entry.askers.delete(asker);
+          const isUnwanted = entry.askers.size === 0 && request.key === undefined;
+          if (isUnwanted && entry.request.status === "open") this.#requests.close(entry, { status: "withdrawn" });
         };
       },
     );
-    if (isNew) this.#requests.announce(asked);
+    if (isNew) this.#requests.announce(entry);
     return answer;
   }
 
@@ -87,21 +87,21 @@ export class Asking {
    * The result for a request that was answered before. After a restart, the schema checks the stored answer once more
    * to make its value.
    */
-  async #answerAgain<T>(waiter: Attempt | undefined, asked: RequestEntry, { schema, signal }: AskInput<T>): Promise<T> {
-    const { request, awaitingSchema } = asked;
+  async #answerAgain<T>(waiter: Attempt | undefined, entry: RequestEntry, { schema, signal }: AskInput<T>): Promise<T> {
+    const { request, awaitingSchema } = entry;
     if (awaitingSchema !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
       const given = schema === undefined ? undefined : await judge(schema, structuredClone(answer), this.#loop.clock);
-      asked.value = given === undefined ? answer : valueOf(given, answerTo(request));
-      supplySchema(asked, schema);
+      entry.value = given === undefined ? answer : valueOf(given, answerTo(request));
+      supplySchema(entry, schema);
     }
-    return this.#waits.answer<T>(waiter, () => valueFor<T>(asked), { needs: this.#loop.seq, signal });
+    return this.#waits.answer<T>(waiter, () => valueFor<T>(entry), { needs: this.#loop.seq, signal });
   }
 
   #known(task: Task, question: Question): RequestEntry | undefined {
     if (question.key === undefined) return undefined;
-    const asked = this.#requests.ofKey(task, question.key);
-    if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
+    const entry = this.#requests.ofKey(task, question.key);
+    if (entry === undefined || isSameQuestion(entry.request, question)) return entry;
     throw new IdConflictError(
       question.key,
       `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
@@ -140,8 +140,8 @@ export class Asking {
 }
 
 /** The answer was checked against the schema, the choices or the type of the question, so it is a `T`. */
-function valueFor<T>(asked: RequestEntry): T {
-  return asked.value as T;
+function valueFor<T>(entry: RequestEntry): T {
+  return entry.value as T;
 }
 
 function settle<T>(wait: OpenWait<T>, request: InboxRequest, onTimeout: "fail" | { default: T }): void {

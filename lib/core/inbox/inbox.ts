@@ -113,14 +113,14 @@ export class RequestInbox implements Inbox {
       if (later !== undefined) last = later;
       return later;
     };
-    let asked: RequestEntry | undefined;
+    let entry: RequestEntry | undefined;
     const next = () => {
-      for (asked ??= following(); asked !== undefined; asked = following()) {
+      for (entry ??= following(); entry !== undefined; entry = following()) {
         // A request is yielded only once it is stored; the loop calls `wake` then (A1).
-        if (asked.openedSeq > this.#loop.storedSeq) return undefined;
-        const { request } = asked;
+        if (entry.openedSeq > this.#loop.storedSeq) return undefined;
+        const { request } = entry;
         if (request.status !== "open" || !fits(request, who)) continue;
-        asked = undefined;
+        entry = undefined;
         return { value: request };
       }
       return undefined;

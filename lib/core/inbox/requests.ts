@@ -66,12 +66,12 @@ interface RequestDeps {
 export class Requests {
   readonly #loop: Loop;
   readonly #taskOf: (id: string) => Task | undefined;
-  readonly #asked = new Map<string, RequestEntry>();
+  readonly #entries = new Map<string, RequestEntry>();
   readonly #open = new Set<RequestEntry>();
   /** The newest request: a watcher continues from there. */
   #newest: RequestLink = { next: undefined };
   /** Called with each request that opens, and with `undefined` when the manager closes. */
-  readonly #watchers = new Set<(asked: RequestEntry | undefined) => void>();
+  readonly #watchers = new Set<(entry: RequestEntry | undefined) => void>();
 
   constructor({ loop, taskOf }: RequestDeps) {
     this.#loop = loop;
@@ -79,17 +79,17 @@ export class Requests {
   }
 
   /** Adds a request to the indexes. */
-  #keep(asked: RequestEntry): void {
-    const { request, task } = asked;
-    this.#asked.set(request.id, asked);
-    this.#newest.next = asked;
-    this.#newest = asked;
+  #keep(entry: RequestEntry): void {
+    const { request, task } = entry;
+    this.#entries.set(request.id, entry);
+    this.#newest.next = entry;
+    this.#newest = entry;
     requestsOf(task).put(request);
   }
 
   /** Announces an opened request to all watchers. Its task is blocked by then, so every watcher sees it as blocked. */
-  announce(asked: RequestEntry): void {
-    for (const watcher of [...this.#watchers]) watcher(asked);
+  announce(entry: RequestEntry): void {
+    for (const watcher of [...this.#watchers]) watcher(entry);
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
@@ -99,73 +99,73 @@ export class Requests {
     checkRequestFilter("filter", filter, "status");
     const { status = "open", ...who } = filter;
     const among = this.#among(status === "open", who.taskId);
-    return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
+    return Array.from(among, (entry) => entry.request).filter((request) => fits(request, { status, ...who }));
   }
 
   /** The candidates for a filter. The requests of one task are found without a walk over all others. */
   #among(isOpen: boolean, taskId: string | undefined): Iterable<RequestEntry> {
-    if (taskId === undefined) return isOpen ? this.#open : this.#asked.values();
+    if (taskId === undefined) return isOpen ? this.#open : this.#entries.values();
     const requests = this.#taskOf(taskId)?.extras?.requests;
     return this.#withIds(isOpen ? requests?.open : requests?.all);
   }
 
   #withIds(ids: Iterable<string> = []): readonly RequestEntry[] {
-    return Array.from(ids, (id) => this.#asked.get(id)).filter((asked) => asked !== undefined);
+    return Array.from(ids, (id) => this.#entries.get(id)).filter((entry) => entry !== undefined);
   }
 
   /** The newest state of the request `id`. */
   get(id: string): InboxRequest | undefined {
-    return this.#asked.get(id)?.request;
+    return this.#entries.get(id)?.request;
   }
 
   /** The entry of the request `id`. */
   find(id: string): RequestEntry | undefined {
-    return this.#asked.get(id);
+    return this.#entries.get(id);
   }
 
   /** The entry of the task's request with this key, unless that request was withdrawn. */
   ofKey(task: Task, key: string): RequestEntry | undefined {
-    return this.#asked.get(task.extras?.requests?.ofKey(key) ?? "");
+    return this.#entries.get(task.extras?.requests?.ofKey(key) ?? "");
   }
 
   // ── opening and closing ──────────────────────────────────────────────────
 
   /** Opens `request` for the attempt. */
   open(attempt: Attempt, request: InboxRequest, schema: StandardSchemaV1 | undefined): RequestEntry {
-    const asked = newEntry(attempt.task, request, schema, this.#loop.nextSeq);
+    const entry = newEntry(attempt.task, request, schema, this.#loop.nextSeq);
     this.#loop.apply(attempt.task, { type: "openRequest", attempt: attempt.number, request });
-    this.#open.add(asked);
-    this.#keep(asked);
-    if (request.expiresAt !== undefined) this.#expireAt(asked, request.expiresAt);
-    return asked;
+    this.#open.add(entry);
+    this.#keep(entry);
+    if (request.expiresAt !== undefined) this.#expireAt(entry, request.expiresAt);
+    return entry;
   }
 
   /**
    * Closes a request and resolves or rejects its askers. The first closing wins: a later one changes nothing and gets
    * the closed request (A1).
    */
-  close(asked: RequestEntry, closing: Closing): InboxRequest {
-    const request = closeRequest(asked.request, closing, this.#loop.clock.now());
-    if (request === undefined) return asked.request;
-    asked.request = request;
-    this.#loop.apply(asked.task, { type: "closeRequest", request });
-    requestsOf(asked.task).put(request);
-    asked.expiry?.cancel();
-    this.#open.delete(asked);
-    if (closing.status !== "answered") resumeAnswers(asked);
-    for (const asker of [...asked.askers]) {
-      if (closing.status === "answered") asker.answered(asked.value);
-      else asker.closed(asked.request);
+  close(entry: RequestEntry, closing: Closing): InboxRequest {
+    const request = closeRequest(entry.request, closing, this.#loop.clock.now());
+    if (request === undefined) return entry.request;
+    entry.request = request;
+    this.#loop.apply(entry.task, { type: "closeRequest", request });
+    requestsOf(entry.task).put(request);
+    entry.expiry?.cancel();
+    this.#open.delete(entry);
+    if (closing.status !== "answered") resumeAnswers(entry);
+    for (const asker of [...entry.askers]) {
+      if (closing.status === "answered") asker.answered(entry.value);
+      else asker.closed(entry.request);
     }
-    return asked.request;
+    return entry.request;
   }
 
   // ── watching ─────────────────────────────────────────────────────────────
 
   /** Calls `tell` for each question that opens, until the returned function is called. */
   onOpened(tell: (task: Task, seenBy: Set<Owner>) => void): () => void {
-    return this.watch((asked) => {
-      if (asked !== undefined) tell(asked.task, asked.seenBy);
+    return this.watch((entry) => {
+      if (entry !== undefined) tell(entry.task, entry.seenBy);
     });
   }
 
@@ -173,7 +173,7 @@ export class Requests {
    * Calls `watcher` with each request that opens, and with `undefined` at the close, until the returned function is
    * called.
    */
-  watch(watcher: (asked: RequestEntry | undefined) => void): () => void {
+  watch(watcher: (entry: RequestEntry | undefined) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
@@ -195,13 +195,13 @@ export class Requests {
 
   /** The attempt of `task` is over, and no function waits for an answer: withdraws its open requests (A3, S4). */
   withdraw(task: Task): void {
-    for (const asked of this.#openOf(task)) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task)) this.close(entry, { status: "withdrawn" });
   }
 
   /** The attempt of `task` is over and another follows: requests with a key stay open for the next attempt (A3). */
   handOver(task: Task): void {
-    for (const asked of this.#openOf(task))
-      if (asked.request.key === undefined) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task))
+      if (entry.request.key === undefined) this.close(entry, { status: "withdrawn" });
   }
 
   // ── for remote kinds ──────────────────────────────────────────────────────
@@ -216,9 +216,9 @@ export class Requests {
    * process left. The request with the key `key` stays open.
    */
   withdrawOthers(task: Task, key: string | undefined, was: string | undefined): void {
-    for (const asked of this.#openOf(task)) {
-      if (asked.request.key === undefined || asked.request.key === key) continue;
-      if (asked.request.key === was || asked.askers.size === 0) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task)) {
+      if (entry.request.key === undefined || entry.request.key === key) continue;
+      if (entry.request.key === was || entry.askers.size === 0) this.close(entry, { status: "withdrawn" });
     }
   }
 
@@ -226,18 +226,18 @@ export class Requests {
 
   /** All requests, in order of opening, for a snapshot. */
   get all(): readonly InboxRequest[] {
-    return Array.from(this.#asked.values(), (asked) => asked.request);
+    return Array.from(this.#entries.values(), (entry) => entry.request);
   }
 
   /** Restores a request of an earlier process, or a later state of it. */
   restore(task: Task, request: InboxRequest): void {
     freezeJson(request);
-    const known = this.#asked.get(request.id);
-    const asked = known ?? { ...newEntry(task, request, undefined, 0), awaitingSchema: new Set() };
-    asked.request = request;
-    if (request.status === "open") this.#open.add(asked);
-    else this.#open.delete(asked);
-    if (known === undefined) this.#keep(asked);
+    const known = this.#entries.get(request.id);
+    const entry = known ?? { ...newEntry(task, request, undefined, 0), awaitingSchema: new Set() };
+    entry.request = request;
+    if (request.status === "open") this.#open.add(entry);
+    else this.#open.delete(entry);
+    if (known === undefined) this.#keep(entry);
     else requestsOf(task).put(request);
   }
 
@@ -252,30 +252,30 @@ export class Requests {
 
   /** The task is parked: its requests stay open until they expire. */
   parked(task: Task): void {
-    for (const asked of this.#openOf(task)) {
-      const { expiresAt } = asked.request;
-      if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
+    for (const entry of this.#openOf(task)) {
+      const { expiresAt } = entry.request;
+      if (expiresAt !== undefined) this.#expireAt(entry, expiresAt);
     }
   }
 
-  #expireAt(asked: RequestEntry, expiresAt: number): void {
+  #expireAt(entry: RequestEntry, expiresAt: number): void {
     const { clock } = this.#loop;
-    const close = () => this.close(asked, { status: "expired" });
+    const close = () => this.close(entry, { status: "expired" });
     const left = expiresAt - clock.now();
-    asked.expiry?.cancel();
+    entry.expiry?.cancel();
     // The request may have expired while no process was running. Otherwise at most its whole time remains (C7).
     if (left < 0) close();
-    else asked.expiry = Alarm.within(clock, Math.min(left, expiresAt - asked.request.createdAt), expiresAt, close);
+    else entry.expiry = Alarm.within(clock, Math.min(left, expiresAt - entry.request.createdAt), expiresAt, close);
   }
 
   /** The task is left for the next process, which also counts the expiry of its questions. */
   park(task: Task): void {
-    for (const asked of this.#openOf(task)) asked.expiry?.cancel();
+    for (const entry of this.#openOf(task)) entry.expiry?.cancel();
   }
 
   /** The record of `task` is evicted: removes its requests. */
   forget(task: Task): void {
-    for (const id of task.extras?.requests?.all ?? []) this.#asked.delete(id);
+    for (const id of task.extras?.requests?.all ?? []) this.#entries.delete(id);
   }
 
   /** The manager is closed: ends every watch. */
@@ -305,10 +305,10 @@ function newEntry(
 }
 
 /** The function asks the question again, so its schema is known: answers that waited for the schema continue. */
-export function supplySchema(asked: RequestEntry, schema: StandardSchemaV1 | undefined): void {
-  if (asked.awaitingSchema === undefined) return;
-  asked.schema = schema;
-  resumeAnswers(asked);
+export function supplySchema(entry: RequestEntry, schema: StandardSchemaV1 | undefined): void {
+  if (entry.awaitingSchema === undefined) return;
+  entry.schema = schema;
+  resumeAnswers(entry);
 }
 
 function requestsOf(task: Task): TaskRequests {
@@ -317,8 +317,8 @@ function requestsOf(task: Task): TaskRequests {
   return extras.requests;
 }
 
-function resumeAnswers(asked: RequestEntry): void {
-  const { awaitingSchema } = asked;
-  asked.awaitingSchema = undefined;
+function resumeAnswers(entry: RequestEntry): void {
+  const { awaitingSchema } = entry;
+  entry.awaitingSchema = undefined;
   for (const tell of awaitingSchema ?? []) tell();
 }

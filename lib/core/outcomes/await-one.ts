@@ -19,17 +19,17 @@ export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 /** The wait for the end of one task; it is its own watcher and its own claim, because most waits are of this kind. */
 class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   readonly #task: Task;
-  readonly #ask: EndQuery<R>;
+  readonly #query: EndQuery<R>;
   /** The notices of the manager that has the task. */
   readonly #notices: Notices;
   #link: Link | undefined;
   #isOwners = false;
 
-  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndQuery<R>) {
+  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, query: EndQuery<R>) {
     super(keeper, attempt);
     this.#notices = notices;
     this.#task = task;
-    this.#ask = ask;
+    this.#query = query;
   }
 
   get waiting(): Task | undefined {
@@ -50,14 +50,14 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
 
   taskEnded(task: Task): void {
     try {
-      this.resolve(this.#ask.read(outcomeOf(task), task), this);
+      this.resolve(this.#query.read(outcomeOf(task), task), this);
     } catch (error) {
       this.reject(error, this);
     }
   }
 
   claim(): void {
-    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
+    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#query.sessionId);
     if (this.#isOwners) this.#notices.claim(this.#task);
   }
 
@@ -91,9 +91,9 @@ export function awaitOne<R>(
   notices: Notices,
   attempt: Attempt | undefined,
   task: Task,
-  asked: EndQuery<R>,
+  query: EndQuery<R>,
 ): Promise<R> {
-  const { read, signal, timeout, sessionId } = asked;
+  const { read, signal, timeout, sessionId } = query;
   const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
   if (task.isOver) {
     const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
@@ -109,7 +109,7 @@ export function awaitOne<R>(
   const keeper = keeperOf(attempt, waits);
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
-  const wait = new EndWait(keeper, notices, attempt, task, asked);
+  const wait = new EndWait(keeper, notices, attempt, task, query);
   if (keeper !== waits) wait.alsoStoredIn([waits]);
   keeper.begin(wait, signal);
   if (limit !== undefined) wait.limitTo(limit);

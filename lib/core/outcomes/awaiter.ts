@@ -78,25 +78,25 @@ export class Awaiter {
   /** Iterates over the outcomes of the tasks that `find` gives, in order of ending. */
   outcomes(
     context: Attempt | undefined,
-    asking: CallerView,
+    view: CallerView,
     find: () => readonly Task[],
     options: WaitOptions,
   ): OutcomeReader {
-    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, asking);
-    const waitsOf = this.#waitsOf(asking);
+    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, view);
+    const waitsOf = this.#waitsOf(view);
     return new OutcomeReader(this.#deps.waits, waitsOf, find, () => waiterOf(context), options.signal, receiverFor);
   }
 
   /** Waits for the end of one task. */
-  awaitOne<R>(task: Task, asked: EndQuery<R>): Promise<R> {
+  awaitOne<R>(task: Task, query: EndQuery<R>): Promise<R> {
     const { waits, notices } = this.#deps;
-    return awaitOne(waits, notices, waiterOf(undefined), task, asked);
+    return awaitOne(waits, notices, waiterOf(undefined), task, query);
   }
 
   /** Asks `task` to stop, and waits for its outcome. */
-  cancel<R>(task: Task, reason: string, asked: EndQuery<R>): Promise<R> {
+  cancel<R>(task: Task, reason: string, query: EndQuery<R>): Promise<R> {
     this.#deps.stop(task, "cancel", reason);
-    return handled(this.awaitOne(task, asked));
+    return handled(this.awaitOne(task, query));
   }
 
   /**
@@ -108,7 +108,7 @@ export class Awaiter {
     tasks: readonly Task[],
     scope: Task | string | undefined,
     reason: string,
-    asking: CallerView,
+    view: CallerView,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
     const { waits, stop } = this.#deps;
@@ -121,7 +121,7 @@ export class Awaiter {
       homeOf: () => waits,
       cancel: () => {},
       waits,
-      receiver: this.#receiver(attempt, asking),
+      receiver: this.#receiver(attempt, view),
     };
     // The scope has a wait of its own, outside every task: when the caller is stopped or withdraws, the scope still
     // stays closed until all tasks have ended.
