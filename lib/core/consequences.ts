@@ -1,11 +1,12 @@
-// Consequences: what follows from a fact, inside the call that decides it. Written once, for live and for replayed facts.
+// Consequences: what follows from a fact, inside the call that decides it. Written once, for live and for replayed
+// facts.
 //
 // Owns no state: it calls the parts that do (registry, family, sessions, requests, notices, retention, handoff, idle).
 // Called by the loop with each fact, by the spawner and the replay with each task that is made, by the runner and the
 // replay with each task that has ended, and by retention with each task whose record is evicted.
 
 import type { Requests } from "./inbox/requests.js";
-import { addUsage, adopt, buryIn, forget, inherit, letGo } from "./live/family.js";
+import { addUsage, attach, childEnded, detach, forget, replaceTask } from "./live/family.js";
 import type { Registry } from "./live/registry.js";
 import type { SessionUsage } from "./live/session-usage.js";
 import type { Task } from "./live/task.js";
@@ -31,9 +32,10 @@ interface ConsequencesDeps {
   readonly windDown: (task: Task) => void;
 }
 
-/** All ends in this process, of all managers: `Task.endOrder`. */
+/** The number of ends in this process, over all managers; numbers `Task.endOrder`. */
 const ends = shared("ends", () => ({ count: 0 }));
 
+/** The consequences of facts, for one manager. */
 export class Consequences {
   readonly #deps: ConsequencesDeps;
 
@@ -41,46 +43,48 @@ export class Consequences {
     this.#deps = deps;
   }
 
-  /** A task is made: it has its place among the others. `before`: the ended task with its id, which it replaces. */
+  /**
+   * A task is made and gets its place among the others. `before`: the ended task with the same id, which it replaces.
+   */
   placed(task: Task, before: Task | undefined): void {
     this.#deps.registry.add(task);
-    adopt(task);
-    if (before !== undefined) inherit(before, task);
+    attach(task);
+    if (before !== undefined) replaceTask(before, task);
   }
 
-  /** The task is created: `isNew` unless a snapshot counts it already. */
+  /** The task is created. `isNew` is false when a snapshot counts the task already. */
   created(task: Task, isNew: boolean): void {
     const { idle, sessions, notices } = this.#deps;
     idle.began();
     sessions.spawned(task);
     if (isNew) sessions.count(task);
-    notices.made(task);
+    notices.taskCreated(task);
   }
 
-  /** The state of `task` has followed `fact`. `seq`: 0 for a fact of an earlier process. */
+  /** The state of `task` has changed by `fact`. `seq` is 0 for a fact of an earlier process. */
   follow(task: Task, fact: Fact, seq: number, at: number): void {
     const { sessions, notices } = this.#deps;
     if (fact.type === "usage.reported") {
       addUsage(task, fact.usage);
       sessions.add(task, fact.usage);
-    } else if (fact.type === "task.updated" && fact.patch.detached === true) letGo(task);
-    if (notices.hears(task, fact)) notices.hear(task, fact, seq, at);
+    } else if (fact.type === "task.updated" && fact.patch.detached === true) detach(task);
+    if (notices.concerns(task, fact)) notices.follow(task, fact, seq, at);
   }
 
-  /** The task is over, after all that ended before it. */
+  /** The task has ended, after all tasks that ended before it. */
   ended(task: Task): void {
     const { loop, registry, sessions, retainer, handoff, idle, windDown } = this.#deps;
     task.endOrder = ++ends.count;
     task.endSeq = loop.seq;
-    buryIn(task);
+    childEnded(task);
     tellWatchers(task);
     if (task.state.details.isLeft && task.state.stop !== undefined) windDown(task);
     registry.freeName(task);
     sessions.ended(task);
     retainer.ended(task);
-    // A task that was handed off was none of this process before.
+    // A task that was left for the next process is not in the count.
     if (!handoff.leave(task)) idle.ended();
-    if (task.isAttached) handoff.look(task.parent);
+    if (task.isAttached) handoff.handOffReturned(task.parent);
   }
 
   /** The record of `task` is evicted. */

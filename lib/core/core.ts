@@ -1,7 +1,7 @@
-// Core: the rooms of one manager, put together, and the verbs that need several of them.
+// Core: the parts of one manager, connected, and the verbs that need several of them.
 //
-// Manager, sessions, contexts and handles are views of it: they name the verbs and check what comes in; what happens, happens here
-// and in the rooms.
+// Owns the parts. Managers, sessions, contexts and handles are views of the core: they check what comes in and call the
+// verbs. The parts know each other only through the dependencies that the constructor gives them.
 
 import { Consequences } from "./consequences.js";
 import type { Committer } from "./durable/committer.js";
@@ -28,7 +28,7 @@ import { UnreadFailures } from "./live/unread.js";
 import { Loop } from "./loop.js";
 import { Notices } from "./notices/notices.js";
 import { Awaiter } from "./outcomes/awaiter.js";
-import { type Beside, Replay, type ReplayDeps } from "./recovery/replay.js";
+import { type OtherJournal, Replay, type ReplayDeps } from "./recovery/replay.js";
 import type { Standbys } from "./recovery/standbys.js";
 import { windDown } from "./recovery/unresumed.js";
 import { Handoff, isResumable } from "./run/handoff.js";
@@ -74,26 +74,47 @@ interface CoreOptions {
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
 }
 
+/** The parts of one manager. */
 export class Core {
+  /** This process. */
   readonly runtime: Runtime;
+  /** The registered kinds. */
   readonly kinds: Kinds;
+  /** The logger of the manager; an error that it throws is ignored. */
   readonly logger: GuardedLogger;
+  /** The only writer of tasks' states. */
   readonly loop: Loop;
+  /** The lanes and their slots. */
   readonly slots: Slots<Task>;
+  /** Changes of lanes while tasks run. */
   readonly laneChanges: LaneChanges;
+  /** The pending waits. */
   readonly waits: Waits;
+  /** The tasks by id, name and call. */
   readonly registry = new Registry();
+  /** The questions of tasks. */
   readonly requests: Requests;
+  /** The asking side of questions. */
   readonly asking: Asking;
+  /** The public inbox. */
   readonly inbox: RequestInbox;
+  /** Messages to and from tasks. */
   readonly messages: Messages;
+  /** The notices of owner loops. */
   readonly notices: Notices;
+  /** The life of tasks' functions. */
   readonly runner: Runner;
+  /** Makes tasks. */
   readonly spawner: Spawner;
+  /** The default grace of a stopped function, in milliseconds. */
   readonly graceMs: number;
+  /** Waits for ends of tasks. */
   readonly awaiter: Awaiter;
+  /** Stops tasks that are over a budget. */
   readonly budgets: BudgetGuard;
+  /** The consequences of each fact. */
   readonly consequences: Consequences;
+  /** The accounts of named sessions. */
   readonly sessions: SessionUsage;
   readonly #retainer: Retainer;
   readonly #unread: UnreadFailures;
@@ -101,7 +122,7 @@ export class Core {
   readonly #idle = new Idle();
   readonly #handoff = new Handoff(() => this.#idle.ended());
   readonly #shutdown = new Shutdown(() => this.#shutdownDeps());
-  /** Kinds, by name, of which the logger was warned. */
+  /** Names of kinds for which a warning was logged. */
   readonly #unregistered = new Set<string>();
   /** The committer of the store, when there is a store. Written by `open-store.ts`. */
   committer: Committer | undefined;
@@ -109,9 +130,12 @@ export class Core {
   resume: ((task: Task, kind: KindParts) => void) | undefined;
   /** Present with a shared store. Written by `open-store.ts`. */
   lease: Lease | undefined;
-  /** With a store: ids of tasks that are not kept any more and had a long output. The committer deletes those. */
+  /**
+   * Ids of evicted tasks whose output the store keeps separately; `undefined` without a store. The committer deletes
+   * these outputs.
+   */
   evictedOutputs: Set<string> | undefined;
-  /** Given ids of tasks that were evicted. The committer frees them in a store where ids are shared. */
+  /** Ids that a spawner gave and whose tasks were evicted. The committer frees them in a store with shared ids. */
   readonly evictedIds = new Set<string>();
   /** Present with a shared store. Written by `open-store.ts`. */
   standbys: Standbys | undefined;
@@ -137,7 +161,7 @@ export class Core {
       options.concurrency,
       lanes,
       (task) => this.runner.granted(task),
-      () => this.#capacity.look(),
+      () => this.#capacity.offer(),
     );
     this.laneChanges = new LaneChanges(this.slots, this.registry, follower);
     this.waits = new Waits(this.loop, this.slots);
@@ -160,7 +184,7 @@ export class Core {
     this.notices = new Notices({
       ...{ loop, waits, isClosed },
       warn: (what) => logger.warn(what),
-      onTold: (task) => this.#retainer.look(task),
+      onAcknowledged: (task) => this.#retainer.release(task),
       isParked: (task) => this.isParked(task),
     });
     this.#retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
@@ -200,10 +224,10 @@ export class Core {
         this.#unread.ended(task);
       },
       staysActive: (task) => this.committer !== undefined && isResumable(task, this.kinds),
-      onParked: (task) => this.#handoff.handOff(task),
+      onHandedOff: (task) => this.#handoff.handOff(task),
       isParked: (task) => this.isParked(task),
       durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
-      onReturned: (task) => this.#handoff.look(task),
+      onReturned: (task) => this.#handoff.handOffReturned(task),
     });
     this.spawner = new Spawner({
       ...{ loop, slots, registry, ids, limits, kinds },
@@ -220,7 +244,7 @@ export class Core {
         if (this.#handoff.has(task)) this.resume?.(task, kind);
       },
       onReplaced: (task) => {
-        // The old end is no news: the work is done once more.
+        // The notice of the old end is obsolete: the work is done once more.
         this.notices.acknowledge([...(task.noticed ?? [])]);
         this.#retainer.replaced(task);
       },
@@ -238,7 +262,7 @@ export class Core {
     });
   }
 
-  /** D4: what it starts could be resumed, and no restart will know it. */
+  /** Warns about a kind that could resume its tasks and is not registered, so a restart does not know it (D4). */
   #warnOfUnregistered({ name, canReattach }: KindParts): void {
     if (canReattach === undefined || this.kinds.find(name) !== undefined || this.#unregistered.has(name)) return;
     this.#unregistered.add(name);
@@ -248,15 +272,17 @@ export class Core {
     );
   }
 
-  /** D4: it stays active, and nothing here waits for it. */
+  /** The task stays active, and nothing here waits for it (D4). */
   park(task: Task): void {
     this.#handoff.handOff(task);
   }
 
+  /** The task belongs to this process again. */
   unpark(task: Task): void {
     if (this.#handoff.leave(task)) this.#idle.began();
   }
 
+  /** Whether the task is left for another process. */
   isParked(task: Task): boolean {
     return this.#handoff.has(task);
   }
@@ -269,6 +295,7 @@ export class Core {
 
   // ── waiting ──────────────────────────────────────────────────────────────
 
+  /** Resolves when the line has a place for a spawn in `lane`. */
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
     if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
     if (this.#capacity.take(lane)) return metAlready(this.waits, signal);
@@ -276,6 +303,7 @@ export class Core {
     return waitForSlot(this.waits, signal, (wait) => this.#capacity.seek({ lane, lent }, wait));
   }
 
+  /** Resolves when no task of this process is left. */
   idle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.awaiter.refusalInside(signal);
     if (refused !== undefined) return refused;
@@ -285,23 +313,24 @@ export class Core {
 
   // ── closing ──────────────────────────────────────────────────────────────
 
-  /** D8: were this manager closed now, the next process could go on with it. */
+  /** Whether the next process could resume the task if this manager closed now (D8). */
   staysActive(id: string): boolean {
     const task = this.registry.byId(id);
     return task !== undefined && this.committer !== undefined && isResumable(task, this.kinds);
   }
 
-  /** How long its function may take to settle, were it stopped now (C2, D8). */
+  /** The time that the task's function may take to settle if it is stopped now, in milliseconds (C2, D8). */
   graceOf(id: string): number {
     const { graceMs = this.graceMs } = this.registry.byId(id)?.traits.limits ?? {};
     return Math.min(graceMs, this.#shutdown.graceMs);
   }
 
+  /** Whether `close` was called. */
   get isClosed(): boolean {
     return this.#shutdown.isClosed;
   }
 
-  /** D8. A second call has no further effect. */
+  /** Closes the manager (D8). A second call has no further effect. */
   close(graceMs: number): Promise<void> {
     return this.awaiter.refusalInside(undefined) ?? this.#shutdown.close(graceMs);
   }
@@ -325,7 +354,7 @@ export class Core {
 
   // ── events ───────────────────────────────────────────────────────────────
 
-  /** From `from` on, or the oldest kept, and then live. */
+  /** Events from `from` on (default the oldest kept one), then live ones. */
   events(
     from: number | undefined,
     matches: (event: TaskEvent) => boolean,
@@ -340,7 +369,7 @@ export class Core {
     return readEvents(deps, from, matches, signal);
   }
 
-  /** The newest `limit` of one task. */
+  /** The newest `limit` events of one task. */
   async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
     const matches = (event: TaskEvent) => event.taskId === task.id;
     if (this.committer === undefined) return this.loop.recentEvents().newest(matches, limit);
@@ -350,12 +379,12 @@ export class Core {
 
   // ── with a store ─────────────────────────────────────────────────────────
 
-  /** The replay of what another process left. With `beside`, the tasks of that process join the tasks of this one. */
-  replay(beside: Beside | undefined): Replay {
+  /** A replay of the journal of another process. With `beside`, its tasks join the tasks of this one. */
+  replay(beside: OtherJournal | undefined): Replay {
     const { loop, registry, requests, sessions, notices, slots, consequences } = this;
     const deps: ReplayDeps = {
       ...{ loop, registry, requests, sessions, notices, consequences },
-      // Lanes are declared anew in each process: nothing starts in one that is not, and its tasks still name it.
+      // Each process declares its lanes anew. A task may name a lane that is not declared here; nothing starts in it.
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
       starts: new ReplayedStarts(slots.lanes),
       onReplaced: (task) => this.#retainer.replaced(task),
@@ -363,7 +392,7 @@ export class Core {
     return new Replay(deps, beside);
   }
 
-  /** The store is another's by now: this manager is closed, and tells of nothing any more that it could not store. */
+  /** Another process has taken the store: closes this manager, and drops every delivery that could not be stored. */
   lost(error: StoreLockedError): void {
     this.storeFailed(error);
     this.lease?.close();
@@ -372,6 +401,7 @@ export class Core {
     void handled(this.close(0));
   }
 
+  /** Reports a failure of the store as `store.failed`, or to the logger without a listener. */
   storeFailed(error: unknown): void {
     const { clock, listeners } = this.loop;
     const event = { type: "store.failed", at: clock.now(), error } as const;
@@ -381,11 +411,12 @@ export class Core {
 
   // ── reading ──────────────────────────────────────────────────────────────
 
-  /** By creation. `isIn` says which tasks are the caller's. */
+  /** The tasks that fit, in order of creation. `isIn` selects the caller's tasks. */
   list(filter: TaskFilter, isIn: (task: Task) => boolean): Task[] {
     return [...this.registry.all()].filter((task) => isIn(task) && fits(task, filter));
   }
 
+  /** Counts of tasks at the moment of the call. */
   stats(): Stats {
     return statsOf(this);
   }

@@ -1,9 +1,10 @@
 // Loop: the only writer of a task's state.
 //
-// One way for data (§2): a command is decided and its facts evolve the state inside the call, wherever it is made; what
-// the outside then sees (events, settled waits, a function that starts) queues here and is delivered in one order, in a
-// microtask, never inside the call. Each fact has a `seq`; the event of a fact is made only when somebody will read it.
-// With a store, what is delivered waits until the facts it tells of are stored (D1); what only stops waits for nothing.
+// Owns the numbers of the facts, the order of deliveries and the deliveries held for the store. A command is decided
+// and its facts evolve the state inside the call (§2). Events, settled waits and starts of functions queue here
+// and are delivered in one order, in a microtask, never inside the call. With a store, a delivery waits until the facts
+// that it reports are stored; an abort waits for nothing (D1). The event of a fact is made only for a reader. Called by
+// every part that decides something. Calls the consequences (`onFact`), the committer and the listeners.
 
 import type { Committer } from "./durable/committer.js";
 import { Call, Delivery, Told } from "./events/delivery.js";
@@ -21,27 +22,30 @@ import { runOutside } from "./values/outside.js";
 
 const RESOLVED = Promise.resolve();
 
+/** The loop of one manager. */
 export class Loop {
+  /** The clock of the manager. */
   readonly clock: Timekeeper;
+  /** The listeners of events. */
   readonly listeners: Listeners;
   #recent: RecentEvents | undefined;
   #committer: Committer | undefined;
-  /** This process, until the store knows of it: it is told with the first task. */
-  #untold: Runtime | undefined;
+  /** This process, until the first stored task has recorded it. */
+  #unrecordedRuntime: Runtime | undefined;
   #seq = 0;
-  /** `seq` of the newest fact that may be told of: all of them, without a store. */
+  /** `seq` of the newest fact that may be delivered: all facts, without a store. */
   #stored = Number.POSITIVE_INFINITY;
   readonly #held = new HeldDeliveries();
-  /** Why nothing is held any more: it is closed, and the store did not take what there was. */
+  /** The reason why held deliveries are dropped: the manager is closed and the store did not take them. */
   #dropped: Error | undefined;
   #first: Delivery | undefined;
   #last: Delivery | undefined;
   #isScheduled = false;
   #isDraining = false;
   #isClosed = false;
-  /** Who hears every fact of a task that has notices to make, or to read; live and replayed. Written by the core. */
+  /** Called with every fact, live and replayed. Written by the core. */
   onFact: (task: Task, fact: Fact, seq: number, at: number) => void = () => {};
-  /** S2: writes of superseded, abandoned or settled functions. */
+  /** Writes of superseded, abandoned or settled functions (S2). */
   droppedWrites = 0;
 
   constructor(clock: Timekeeper, listeners: Listeners) {
@@ -57,24 +61,25 @@ export class Loop {
   get nextSeq(): number {
     return this.#seq + 1;
   }
-  /** Of the newest fact that may be told of. */
+  /** `seq` of the newest fact that may be delivered. */
   get storedSeq(): number {
     return this.#stored;
   }
 
+  /** Whether facts go to a store. */
   get hasStore(): boolean {
     return this.#committer !== undefined;
   }
 
-  /** From now on facts go to a store, whose last one is `seq`. Relaxed, nothing waits for it. */
+  /** Sends facts to a store, whose last fact is `seq`. Without `isStrict` no delivery waits for the store. */
   attach(committer: Committer, seq: number, isStrict: boolean, runtime: Runtime): void {
     this.#committer = committer;
-    this.#untold = runtime;
+    this.#unrecordedRuntime = runtime;
     this.#seq = seq;
     if (isStrict) this.#stored = seq;
   }
 
-  /** Every fact up to `seq` is stored: what waited for them is delivered. At the top of a microtask. */
+  /** Every fact up to `seq` is stored: delivers what waited for them. Runs at the top of a microtask. */
   stored(seq: number): void {
     if (seq <= this.#stored) return;
     this.#stored = seq;
@@ -82,7 +87,7 @@ export class Loop {
     this.drain();
   }
 
-  /** The newest events. The first call begins to keep them. */
+  /** The newest events. The first call starts to keep them. */
   recentEvents(): RecentEvents {
     if (this.#recent === undefined) {
       this.#recent = new RecentEvents(this.nextSeq);
@@ -91,6 +96,7 @@ export class Loop {
     return this.#recent;
   }
 
+  /** The manager is closed: ends every reading of recent events. */
   closeRecentEvents(): void {
     this.#isClosed = true;
     this.#recent?.close();
@@ -98,7 +104,7 @@ export class Loop {
 
   /** Decides `command` and evolves the task by its facts, in this call. A refusal changes nothing. */
   apply(task: Task, command: Command): Refusal | undefined {
-    // A sweep is one command, at one instant.
+    // A stop of several tasks has one instant.
     const now = command.type === "stop" ? command.stop.at : this.clock.now();
     const decision = decide(task.state, command);
     if (isRefusal(decision)) return decision;
@@ -110,21 +116,24 @@ export class Loop {
     return undefined;
   }
 
-  /** As `apply`, for what a function writes about itself: a refusal drops the write whole, and counts it (S2). */
+  /** Same as `apply`, for a function's write about itself. A refusal drops the whole write and counts it (S2). */
   write(task: Task, command: Command): boolean {
     if (this.apply(task, command) === undefined) return true;
     this.droppedWrites++;
     return false;
   }
 
-  /** Same as `write`, for the function of `attempt`, which may be over though the record is still that of a task that runs (D8). */
+  /**
+   * Same as `write`, for the function of `attempt`. The attempt may be over while the record still belongs to a running
+   * task (D8).
+   */
   writeOf(attempt: Attempt, command: Command): boolean {
     if (attempt.phase === "open") return this.write(attempt.task, command);
     this.droppedWrites++;
     return false;
   }
 
-  /** A fact of an earlier process: it was told, and stored, when it happened. */
+  /** Follows a fact of an earlier process, which was stored and delivered there. */
   restore(task: Task, fact: Fact, at: number): void {
     this.#evolve(task, fact, at);
     this.onFact(task, fact, 0, at);
@@ -137,11 +146,11 @@ export class Loop {
     task.touch();
   }
 
-  /** The first fact of a task: its state is in place already. */
+  /** Records the first fact of a task, whose state is in place. */
   created(task: Task): void {
     task.madeSeq = this.nextSeq;
-    const runtime = this.#untold;
-    this.#untold = undefined;
+    const runtime = this.#unrecordedRuntime;
+    this.#unrecordedRuntime = undefined;
     this.#record(task, { type: "task.created", state: task.state, runtime }, task.createdAt);
   }
 
@@ -154,33 +163,34 @@ export class Loop {
     if (isHeard) this.deliver(new Announcement(event, this.listeners, this.#recent));
   }
 
-  /** A promise of `value`, once everything that is decided by now is stored. */
+  /** Resolves with `value` once everything that is decided by now is stored. */
   tell<T>(value: T): Promise<T> {
     if (this.#seq <= this.#stored) return Promise.resolve(value);
     return this.told(value);
   }
 
-  /** As `tell`, and in its place in the queue: after what was decided before it. */
+  /** Same as `tell`, and in order: after the deliveries that are queued already. */
   told<T>(value: T): Promise<T> {
     const told = new Told(value);
     this.deliver(told);
     return told.promise;
   }
 
-  /** What is still held will not be told any more, and nothing that is decided from now on (D8). */
+  /** Drops every held delivery and every later one that needs the store (D8). */
   drop(why: Error): void {
     this.#dropped = why;
     for (const delivery of this.#held.takeAll()) delivery.drop(why);
   }
 
-  /** As `deliver`, for what needs no more than a call. */
+  /** Same as `deliver`, for a plain function. */
   call(deliver: () => void, needs?: number): void {
     this.deliver(new Call(deliver), needs);
   }
 
   /**
-   * Last in the queue, once every fact up to `needs` is stored: all that are decided by now, unless it tells of less. What needs 0
-   * stops something (D1). A delivery stands in the queue once at a time. Returns its place while it is held for the store.
+   * Queues a delivery. The delivery waits until every fact up to `needs` is stored; the default is every fact by now,
+   * and 0 waits for nothing, as a stop does (D1). A delivery stands in the queue once at a time. Returns its place
+   * while it is held for the store.
    */
   deliver(delivery: Delivery, needs: number = this.#seq): Held | undefined {
     if (needs <= this.#stored) this.#enqueue(delivery);
@@ -190,7 +200,7 @@ export class Loop {
   }
 
   #enqueue(delivery: Delivery): void {
-    // It stands there already: one that was held, and was withdrawn when what it told of had just been stored.
+    // The delivery is queued already: it was held, and was withdrawn just after its facts were stored.
     if (delivery.next !== undefined || this.#last === delivery) return;
     if (this.#last === undefined) this.#first = delivery;
     else this.#last.next = delivery;
@@ -198,7 +208,10 @@ export class Loop {
     this.#schedule();
   }
 
-  /** Delivers all there is, and what comes of it. Called at the top of a microtask or a macrotask, never under a caller's code. */
+  /**
+   * Delivers the whole queue, including what deliveries add. Called at the top of a microtask or a macrotask, never
+   * under a caller's code.
+   */
   readonly drain = (): void => {
     if (this.#isDraining) return;
     this.#isScheduled = false;
@@ -208,7 +221,8 @@ export class Loop {
       runOutside(this.#drainAll);
     } finally {
       this.#isDraining = false;
-      this.#schedule(); // Empty, unless a delivery threw: it must not take the others along.
+      // The queue is empty unless a delivery threw; the other deliveries still follow.
+      this.#schedule();
     }
   };
 

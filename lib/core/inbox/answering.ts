@@ -1,6 +1,7 @@
-// Answering: an answer is checked before its command (A2), and the first one wins (A1).
+// Answering: an answer is checked before its command (A2), and the first answer wins (A1).
 //
-// Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by a message that answers a question.
+// Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by `messages.ts` for a message that answers
+// a question. Calls the requests and the waits.
 
 import type { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -11,17 +12,18 @@ import { checkFields, checkText, checkType, show } from "../values/checks.js";
 import { handled } from "../values/handled.js";
 import type { Waits } from "../waits/waits.js";
 import { answerTo, checkAnswer } from "./question.js";
-import type { Asked, Requests } from "./requests.js";
+import type { RequestEntry, Requests } from "./requests.js";
 
 interface AnsweringDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
   readonly isClosed: () => boolean;
-  /** The kind of the task is not known here: its function asks nothing in this process. */
+  /** Whether the task has a kind that is not registered here, so its function asks nothing in this process. */
   readonly isKindMissing: (task: Task) => boolean;
 }
 
+/** Answers and rejections of requests. */
 export class Answering {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -37,53 +39,57 @@ export class Answering {
     this.#isKindMissing = isKindMissing;
   }
 
-  /** Answers request `id`. Decided inside the call, unless a schema takes its time. */
+  /** Answers request `id`. The answer is decided inside the call, unless its schema checks asynchronously. */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
-    return this.#told(this.#answer(id, value, answered, () => {}));
+    return this.#replyOnceStored(this.#answer(id, value, answered, () => {}));
   }
 
-  /** `onTaken` is called in the call in which the answer is decided: what it decides is stored with it. */
+  /**
+   * Same as `answer`, for the author `by`. `onTaken` runs in the call in which the answer is decided, so facts that it
+   * records are stored together with the answer.
+   */
   answerBy(id: string, value: unknown, by: string, onTaken: () => void): Promise<InboxRequest> {
-    return this.#told(this.#answer(id, value, { by }, onTaken));
+    return this.#replyOnceStored(this.#answer(id, value, { by }, onTaken));
   }
 
   async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
-    const asked = this.#find(id, answered);
-    const answer = checkAnswer(asked.request, value);
-    if (asked.unasked !== undefined && asked.request.kind === "json") {
-      // A2: the schema that checks it comes with the function, which no one here can start.
-      const { kind } = asked.task.traits;
-      if (kind !== undefined && this.#isKindMissing(asked.task)) throw new UnknownKindError(kind, []);
-      await this.#unlessClosed(asked.request, untilAsked(asked.unasked));
-      this.#refuseClosed(asked);
+    const entry = this.#find(id, answered);
+    const answer = checkAnswer(entry.request, value);
+    if (entry.awaitingSchema !== undefined && entry.request.kind === "json") {
+      // The function brings the schema. No function of an unregistered kind starts here, so no schema would come (A2).
+      const { kind } = entry.task.traits;
+      if (kind !== undefined && this.#isKindMissing(entry.task)) throw new UnknownKindError(kind, []);
+      await this.#unlessClosed(entry.request, schemaKnown(entry.awaitingSchema));
+      this.#refuseClosed(entry);
     }
-    let given: unknown = asked.request.kind === "approval" ? undefined : value;
-    if (asked.schema !== undefined) {
-      const verdict = judge(asked.schema, value, this.#loop.clock);
+    let given: unknown = entry.request.kind === "approval" ? undefined : value;
+    if (entry.schema !== undefined) {
+      const verdict = judge(entry.schema, value, this.#loop.clock);
       given = valueOf(
-        "then" in verdict ? await this.#unlessClosed(asked.request, verdict) : verdict,
-        answerTo(asked.request),
+        "then" in verdict ? await this.#unlessClosed(entry.request, verdict) : verdict,
+        answerTo(entry.request),
       );
-      this.#refuseClosed(asked);
+      this.#refuseClosed(entry);
     }
-    asked.value = given;
-    const closed = this.#requests.close(asked, { status: "answered", answer, by: answered.by });
+    entry.value = given;
+    const closed = this.#requests.close(entry, { status: "answered", answer, by: answered.by });
     onTaken();
     return closed;
   }
 
+  /** Closes request `id` as rejected with `reason`. */
   reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
-    return this.#told(this.#reject(id, reason, answered));
+    return this.#replyOnceStored(this.#reject(id, reason, answered));
   }
 
   async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
     checkType("reason", reason, "string");
-    const asked = this.#find(id, answered);
-    return this.#requests.close(asked, { status: "rejected", reason, by: answered.by });
+    const entry = this.#find(id, answered);
+    return this.#requests.close(entry, { status: "rejected", reason, by: answered.by });
   }
 
-  /** D1: a reply waits until what it tells of is stored, and so does a refusal. */
-  async #told<T>(reply: Promise<T>): Promise<T> {
+  /** A reply, and a refusal too, is delivered once the facts that it reports are stored (D1). */
+  async #replyOnceStored<T>(reply: Promise<T>): Promise<T> {
     try {
       return await reply;
     } finally {
@@ -91,22 +97,23 @@ export class Answering {
     }
   }
 
-  #find(id: string, answered: { by: string }): Asked {
+  #find(id: string, answered: { by: string }): RequestEntry {
     if (typeof answered !== "object" || answered === null)
       throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
     checkFields("answered", answered, ["by"]);
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
-    const asked = this.#requests.find(id);
-    if (asked === undefined) throw new RequestNotFoundError(id);
-    this.#refuseClosed(asked);
-    return asked;
+    const entry = this.#requests.find(id);
+    if (entry === undefined) throw new RequestNotFoundError(id);
+    this.#refuseClosed(entry);
+    return entry;
   }
 
-  /** A schema may take for ever; the manager does not (D8). */
+  /** Waits for a schema only as long as the manager is open: a schema may never answer (D8). */
   #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
-    // A closed manager refuses the wait: the rejection of the schema is then handled here (C5).
+    // A closed manager refuses the wait. A later rejection of the schema would then be unhandled, so it is handled here
+    // (C5).
     void handled(parsed);
     const describe = () => ({ on: "input" as const, requestId: request.id });
     return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
@@ -118,12 +125,12 @@ export class Answering {
     });
   }
 
-  #refuseClosed(asked: Asked): void {
+  #refuseClosed(entry: RequestEntry): void {
     if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
-    if (asked.request.status !== "open") throw new AlreadyAnsweredError(asked.request);
+    if (entry.request.status !== "open") throw new AlreadyAnsweredError(entry.request);
   }
 }
 
-function untilAsked(unasked: Set<() => void>): Promise<void> {
-  return new Promise((resolve) => unasked.add(resolve));
+function schemaKnown(awaitingSchema: Set<() => void>): Promise<void> {
+  return new Promise((resolve) => awaitingSchema.add(resolve));
 }

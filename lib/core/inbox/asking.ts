@@ -1,6 +1,8 @@
-// Asking: a task's function opens a question, or finds the one it asked before by its key, and waits for the answer (A1, A3, A5).
+// Asking: a task's function opens a question, or finds its earlier question by the key, and waits for the answer (A1,
+// A3, A5).
 //
-// Owns nothing: the requests are in `requests.ts`. A pending question holds no slot: waiting for it is a wait like any other.
+// Owns nothing: the requests are in `requests.ts`. Called by a task's context (`ask`, `approve`). Calls the requests
+// and the waits. A pending question holds no slot: its wait is a wait like any other.
 
 import type { OpenWait } from "../live/open-wait.js";
 import type { Attempt, Task } from "../live/task.js";
@@ -14,7 +16,7 @@ import { idInWords } from "../values/safe-read.js";
 import { waiterOf } from "../waits/ambient.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 import { type AskInput, answerTo, takeQuestion } from "./question.js";
-import { type Asked, type Asker, askedAgain, type Requests } from "./requests.js";
+import { type Asker, type RequestEntry, type Requests, supplySchema } from "./requests.js";
 
 interface AskingDeps {
   readonly loop: Loop;
@@ -23,6 +25,7 @@ interface AskingDeps {
   readonly ids: Ids;
 }
 
+/** Questions of tasks' functions. */
 export class Asking {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -36,10 +39,13 @@ export class Asking {
     this.#ids = ids;
   }
 
-  /** Opens the question of `attempt`, or finds it by its key, and waits for the answer; for an approval, for a yes. */
+  /**
+   * Opens the question of `attempt`, or finds it by its key, and waits for the answer. An approval waits for a yes. The
+   * promise rejects when the question is rejected or withdrawn, or expires without a default.
+   */
   ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
     const waiter = waiterOf(attempt);
-    let asked: Asked;
+    let entry: RequestEntry;
     let isNew = false;
     try {
       const question = takeQuestion(input, isApproval);
@@ -47,59 +53,62 @@ export class Asking {
       if (refused !== undefined) return refused;
       const known = this.#known(attempt.task, question);
       isNew = known === undefined;
-      asked = known ?? this.#openNew(attempt, question, input);
+      entry = known ?? this.#openNew(attempt, question, input);
     } catch (error) {
       return Promise.reject(error);
     }
-    const { request } = asked;
+    const { request } = entry;
     const onTimeout = input.onTimeout ?? "fail";
-    if (request.status === "answered") return this.#answerAgain<T>(waiter, asked, input);
+    if (request.status === "answered") return this.#answerAgain<T>(waiter, entry, input);
     if (request.status !== "open") return this.#resultOf(waiter, request, onTimeout, input.signal);
-    askedAgain(asked, input.schema);
+    supplySchema(entry, input.schema);
     const answer = keeperOf(waiter, this.#waits).open<T>(
       waiter,
       () => ({ on: "input", requestId: request.id }),
       input.signal,
       (wait) => {
         const asker: Asker = {
-          answered: () => wait.resolve(valueFor<T>(asked)),
+          answered: () => wait.resolve(valueFor<T>(entry)),
           closed: (closed) => settle(wait, closed, onTimeout),
         };
-        asked.askers.add(asker);
+        entry.askers.add(asker);
         return () => {
-          asked.askers.delete(asker);
-          const isUnwanted = asked.askers.size === 0 && request.key === undefined;
-          if (isUnwanted && asked.request.status === "open") this.#requests.close(asked, { status: "withdrawn" });
+          entry.askers.delete(asker);
+          const isUnwanted = entry.askers.size === 0 && request.key === undefined;
+          if (isUnwanted && entry.request.status === "open") this.#requests.close(entry, { status: "withdrawn" });
         };
       },
     );
-    if (isNew) this.#requests.announce(asked);
+    if (isNew) this.#requests.announce(entry);
     return answer;
   }
 
-  /** It was answered before. After a restart its schema makes the value once more of the answer that was kept. */
-  async #answerAgain<T>(waiter: Attempt | undefined, asked: Asked, { schema, signal }: AskInput<T>): Promise<T> {
-    const { request, unasked } = asked;
-    if (unasked !== undefined) {
+  /**
+   * The result for a request that was answered before. After a restart, the schema checks the stored answer once more
+   * to make its value.
+   */
+  async #answerAgain<T>(waiter: Attempt | undefined, entry: RequestEntry, { schema, signal }: AskInput<T>): Promise<T> {
+    const { request, awaitingSchema } = entry;
+    if (awaitingSchema !== undefined) {
       const answer = request.kind === "approval" ? undefined : request.answer;
       const given = schema === undefined ? undefined : await judge(schema, structuredClone(answer), this.#loop.clock);
-      asked.value = given === undefined ? answer : valueOf(given, answerTo(request));
-      askedAgain(asked, schema);
+      entry.value = given === undefined ? answer : valueOf(given, answerTo(request));
+      supplySchema(entry, schema);
     }
-    return this.#waits.answer<T>(waiter, () => valueFor<T>(asked), { needs: this.#loop.seq, signal });
+    return this.#waits.answer<T>(waiter, () => valueFor<T>(entry), { needs: this.#loop.seq, signal });
   }
 
-  #known(task: Task, question: Question): Asked | undefined {
+  #known(task: Task, question: Question): RequestEntry | undefined {
     if (question.key === undefined) return undefined;
-    const asked = this.#requests.ofKey(task, question.key);
-    if (asked === undefined || isSameQuestion(asked.request, question)) return asked;
+    const entry = this.#requests.ofKey(task, question.key);
+    if (entry === undefined || isSameQuestion(entry.request, question)) return entry;
     throw new IdConflictError(
       question.key,
       `Task ${idInWords(task.id)} asked another question with the key ${show(question.key)}: use a key for each question`,
     );
   }
 
-  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): Asked {
+  #openNew<T>(attempt: Attempt, question: Question, input: AskInput<T>): RequestEntry {
     const { task } = attempt;
     const { sessionId } = task;
     const now = this.#loop.clock.now();
@@ -130,9 +139,9 @@ export class Asking {
   }
 }
 
-/** The asker's `T` is what its schema, its choices or its text gave: the answer was checked against them. */
-function valueFor<T>(asked: Asked): T {
-  return asked.value as T;
+/** The answer was checked against the schema, the choices or the type of the question, so it is a `T`. */
+function valueFor<T>(entry: RequestEntry): T {
+  return entry.value as T;
 }
 
 function settle<T>(wait: OpenWait<T>, request: InboxRequest, onTimeout: "fail" | { default: T }): void {

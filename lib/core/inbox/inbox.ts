@@ -1,6 +1,7 @@
-// Inbox: where people, and programs for them, read the questions of tasks and answer them (A1-A5).
+// Inbox: people, and programs that act for them, read the questions of tasks here and answer them (A1-A5).
 //
-// Owns the public contract. The requests are in `requests.ts`; answers are checked in `answering.ts`.
+// Owns the public contract and the watch. Called by the manager, a session and a context. Calls `requests.ts` for the
+// requests and `answering.ts` for the check of an answer.
 
 import { Stream } from "../events/stream.js";
 import { checkRequestFilter } from "../live/filter.js";
@@ -8,26 +9,50 @@ import type { Loop } from "../loop.js";
 import { fits, type InboxRequest, type RequestFilter } from "../task/request.js";
 import { checkSignal } from "../values/checks.js";
 import type { Answering } from "./answering.js";
-import type { Asked, Requests } from "./requests.js";
+import type { RequestEntry, Requests } from "./requests.js";
 
-/** Where people answer. A pending question holds no slot; a model never answers an approval. */
+/**
+ * The questions that tasks have asked, and the place where people answer them. A task that waits for an answer holds no
+ * slot. The tools for a model cannot answer an approval.
+ */
 export interface Inbox {
-  /** The open ones, oldest first, unless `status` asks for others. */
+  /**
+   * The requests that fit `filter`, in order of opening. Without a `status` in the filter, only open requests are
+   * listed.
+   */
   list(filter?: RequestFilter): readonly InboxRequest[];
+  /** The request with this id. `undefined` when there is none, or when the record of its task was evicted. */
   get(id: string): InboxRequest | undefined;
   /**
-   * The first answer wins; resolves when it is stored. An approval takes `true` alone: "no" is `reject`.
-   * `InvalidInputError`: it does not fit, its schema threw, or its schema did not check it within 10 s; the request stays open. `AlreadyAnsweredError`: it is not open any more. `RequestNotFoundError`.
-   * A question with a schema from before a restart is checked when its task asks it again; `UnknownKindError`: this manager has not registered
-   * the kind of that task, so it cannot check the answer.
+   * Answers the request `id`. The first answer wins. The call resolves with the closed request once the answer is
+   * stored. An approval accepts only `true`; use `reject` to refuse it.
+   * Rejects with:
+   * - `InvalidInputError`: the value does not fit the question, or its schema threw or took longer than 10 s. The
+   *   request stays open.
+   * - `AlreadyAnsweredError`: the request is not open.
+   * - `RequestNotFoundError`: there is no such request.
+   * - `UnknownKindError`: a schema is needed to check the answer, the process was restarted, and this manager has not
+   *   registered the kind of the task.
+   * - `ManagerClosedError`: the manager is closed.
+   * A question with a schema that was asked before a restart is checked when its task asks it again; the call waits
+   * until then.
    */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest>;
-  /** The asking function gets `RequestRejectedError` with this reason. Refusals as for `answer`. */
+  /**
+   * Refuses the request `id`: the call of the task's function rejects with `RequestRejectedError`, which has this
+   * reason. Rejects like `answer` for a request that is unknown or not open, or a closed manager.
+   */
   reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest>;
-  /** The open ones first, then each new one, none twice. The loop ends when `signal` aborts or the manager closes. */
+  /**
+   * Yields the open requests first, then each new request, each request once. A request is yielded once it is stored.
+   * The iteration ends when `signal` aborts or the manager closes. `taskId` and `sessionId` select the requests.
+   */
   watch(options?: {
+    /** Ends the iteration. */
     signal?: AbortSignal | undefined;
+    /** Only requests of this task. */
     taskId?: string | undefined;
+    /** Only requests of tasks of this session. */
     sessionId?: string | undefined;
   }): AsyncIterable<InboxRequest>;
 }
@@ -39,6 +64,7 @@ interface InboxDeps {
   readonly isClosed: () => boolean;
 }
 
+/** The inbox of one manager. */
 export class RequestInbox implements Inbox {
   readonly #loop: Loop;
   readonly #requests: Requests;
@@ -52,22 +78,27 @@ export class RequestInbox implements Inbox {
     this.#isClosed = isClosed;
   }
 
+  /** See `Inbox.list`. */
   list(filter?: RequestFilter): readonly InboxRequest[] {
     return this.#requests.list(filter);
   }
 
+  /** See `Inbox.get`. */
   get(id: string): InboxRequest | undefined {
     return this.#requests.get(id);
   }
 
+  /** See `Inbox.answer`. */
   answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest> {
     return this.#answering.answer(id, value, answered);
   }
 
+  /** See `Inbox.reject`. */
   reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
     return this.#answering.reject(id, reason, answered);
   }
 
+  /** See `Inbox.watch`. */
   watch(options: Parameters<Inbox["watch"]>[0] = {}): Stream<InboxRequest> {
     checkRequestFilter("watch", options, "signal");
     const { signal, ...who } = options;
@@ -75,21 +106,21 @@ export class RequestInbox implements Inbox {
     // First the requests that are open now, then each that is opened after them: no request is read twice.
     const open = [...this.#requests.opened()].reverse();
     let last = this.#requests.newest;
-    const following = (): Asked | undefined => {
+    const following = (): RequestEntry | undefined => {
       const early = open.pop();
       if (early !== undefined) return early;
       const { next: later } = last;
       if (later !== undefined) last = later;
       return later;
     };
-    let asked: Asked | undefined;
+    let entry: RequestEntry | undefined;
     const next = () => {
-      for (asked ??= following(); asked !== undefined; asked = following()) {
-        // A1: not before it is stored. It is told of then.
-        if (asked.openedSeq > this.#loop.storedSeq) return undefined;
-        const { request } = asked;
+      for (entry ??= following(); entry !== undefined; entry = following()) {
+        // A request is yielded only once it is stored; the loop calls `wake` then (A1).
+        if (entry.openedSeq > this.#loop.storedSeq) return undefined;
+        const { request } = entry;
         if (request.status !== "open" || !fits(request, who)) continue;
-        asked = undefined;
+        entry = undefined;
         return { value: request };
       }
       return undefined;

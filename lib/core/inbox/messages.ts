@@ -1,7 +1,9 @@
 // Messages: notes to and from a running task (§8).
 //
-// Sending and posting are commands to the loop; receiving is a wait. Who answers a question by message is sent to the inbox: only an
-// answer to the request resumes an asker, and an approval is never answered here (A5).
+// Owns nothing: each task's mailbox keeps its messages. Sending and posting are commands to the loop; receiving is a
+// wait. Called by handles, contexts and the message tool, and by the runner when a function starts. A message that
+// answers a question goes to `answering.ts`: only an answer to the request resumes the asker, and a message never
+// answers an approval (A5).
 
 import { extrasOf } from "../live/extras.js";
 import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
@@ -27,24 +29,28 @@ interface MessageDeps {
   readonly answering: Answering;
   readonly ids: Ids;
   readonly kindOf: (task: Task) => KindParts | undefined;
-  /** A message is there that nobody was waiting for. */
+  /** A message has come for which no `receive` waited. */
   readonly onSent: (task: Task) => void;
-  /** A kind's `deliver` threw: the task goes on. */
+  /** A kind's `deliver` threw: the task continues. */
   readonly onFailed: (what: string, error: unknown) => void;
 }
 
-/** How far a message to a task has come. */
+/** The progress of a message to a task. */
 export interface Sent {
-  /** Resolves when it is stored. */
+  /** Resolves when the message is stored. */
   readonly stored: Promise<Message>;
-  /** A `receive` that waited has it. */
+  /** A waiting `receive` has taken the message. */
   readonly isTaken: boolean;
-  /** How its kind's `deliver` ended; `undefined`: there is none, or it is called when the function runs. */
+  /**
+   * Resolves when `deliver` of the task's kind has ended. `undefined`: the kind has no `deliver`, or calls it when the
+   * function starts.
+   */
   readonly steered: Promise<Steered> | undefined;
 }
-/** `over`: the task ended first. */
+/** How `deliver` ended. `over`: the task ended first. */
 export type Steered = { readonly is: "taken" | "over" } | { readonly is: "failed"; readonly error: unknown };
 
+/** Sending, posting and receiving of messages. */
 export class Messages {
   readonly #loop: Loop;
   readonly #waits: Waits;
@@ -66,7 +72,7 @@ export class Messages {
     this.#ids = ids;
   }
 
-  /** To the task. Resolves when stored. */
+  /** Sends a message to the task. Resolves when it is stored. */
   send(task: Task, content: Content, options: SendOptions = {}): Promise<Message> {
     try {
       checkSendOptions("send", options);
@@ -79,7 +85,7 @@ export class Messages {
     }
   }
 
-  /** Same as `send`, for a message that answers nothing and a caller that wants to know how far it has come. */
+  /** Same as `send`, for a message that answers no question; returns its progress. */
   pass(task: Task, content: Content): Sent {
     return this.#put(task, this.#make(task, "inbound", content, {}));
   }
@@ -90,11 +96,12 @@ export class Messages {
     const isTaken = mailboxOf(task).add(message, this.#loop.seq);
     this.#onSent(task);
     const steered = this.#steer(task, message);
-    // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
+    // The caller may ignore this promise. Its rejection must not end the process when a manager closes while its store
+    // fails (C5).
     return { stored: handled(this.#delivered(message)), isTaken, steered };
   }
 
-  /** The message with the answer: the task may end by it. */
+  /** Stores the message together with the answer, because the answer may end the task. */
   async #answer(task: Task, message: Message, { id, kind }: InboxRequest): Promise<Message> {
     if (kind === "approval") {
       throw new InvalidInputError(`A message cannot answer request ${id}`, [
@@ -108,7 +115,7 @@ export class Messages {
     return this.#delivered(message);
   }
 
-  /** What was sent before its function ran is handed to its kind. */
+  /** The function starts: its kind receives the messages that were sent before. */
   started(task: Task): void {
     const { unsteered } = task.extras ?? {};
     if (unsteered === undefined || task.extras === undefined) return;
@@ -116,14 +123,14 @@ export class Messages {
     for (const message of unsteered) void this.#steer(task, message);
   }
 
-  /** §10: a kind that steers is handed each message once it is stored, one after the other. */
+  /** Calls `deliver` of the task's kind with each message once it is stored, one message at a time (§10). */
   #steer(task: Task, message: Message): Promise<Steered> | undefined {
     const deliver = this.#kindOf(task)?.deliver;
     if (deliver === undefined) return undefined;
-    const desk = extrasOf(task);
+    const extras = extrasOf(task);
     if (task.attempt === undefined) {
-      desk.unsteered ??= [];
-      desk.unsteered.push(message);
+      extras.unsteered ??= [];
+      extras.unsteered.push(message);
       return undefined;
     }
     const steer = async (): Promise<Steered> => {
@@ -138,13 +145,16 @@ export class Messages {
     };
     return new Promise((resolve) => {
       this.#loop.call(() => {
-        const before = desk.steering ?? Promise.resolve();
-        desk.steering = before.then(steer).then(resolve);
+        const before = extras.steering ?? Promise.resolve();
+        extras.steering = before.then(steer).then(resolve);
       });
     });
   }
 
-  /** Sends a message from the task to its owner. Resolves when stored. The message of a function that is over is dropped, and the call rejects (S2). */
+  /**
+   * Sends a message from the task to its owner. Resolves when stored. The message of a function that is over is
+   * dropped, and the call rejects (S2).
+   */
   post(attempt: Attempt, content: Content, options: SendOptions = {}): Promise<Message> {
     const { task } = attempt;
     let message: Message;
@@ -161,7 +171,7 @@ export class Messages {
     return handled(this.#delivered(message));
   }
 
-  /** The oldest unread inbound message; `undefined` when `timeoutMs` passes first. */
+  /** Resolves with the oldest unread inbound message; with `undefined` when `timeoutMs` passes first. */
   receive(
     attempt: Attempt,
     options: WaitOptions & { timeoutMs?: number | undefined } = {},
@@ -182,7 +192,8 @@ export class Messages {
     if (refused !== undefined) return refused;
     const unread = mailbox.takeUnread();
     const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: undefined }) };
-    // Taken, and not delivered because its function was over, or the limit passed, first: it is unread.
+    // The message was taken but not delivered, because the function ended or the limit passed first: it becomes unread
+    // again.
     const claimsOf = (taken: Unread) => ({ claim: ignore, commit: ignore, release: () => mailbox.putBack(taken) });
     if (unread !== undefined) {
       const { message, seq } = unread;
@@ -229,8 +240,9 @@ export class Messages {
   }
 }
 
+/** The mailbox of `task`, made when it is first needed. */
 export function mailboxOf(task: Task): Mailbox {
-  const desk = extrasOf(task);
-  desk.mailbox ??= new Mailbox();
-  return desk.mailbox;
+  const extras = extrasOf(task);
+  extras.mailbox ??= new Mailbox();
+  return extras.mailbox;
 }

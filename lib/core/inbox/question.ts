@@ -1,6 +1,7 @@
-// Question: what may be asked, and what may be answered (A2).
+// Question: which questions may be asked and which answers fit them (A2).
 //
-// Checks a question before its request is opened and an answer before its command. Knows no task and no request that is open.
+// Owns nothing. Checks a question before its request is opened (called by `asking.ts`) and an answer before its command
+// (called by `answering.ts`). Knows no task and no open request.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { toJsonSchema } from "../schema/json-schema.js";
@@ -20,32 +21,56 @@ import {
 import { copyJson, type Json, takeJson } from "../values/json.js";
 import type { WaitOptions } from "../waits/waits.js";
 
-/** `key` keeps the request over retries and restarts: asking again with it is the same request. Without one it is withdrawn with the attempt. */
+/** Options of `ctx.ask` and `ctx.approve`. */
 export interface AskOptions extends WaitOptions {
-  /** Anything JSON can carry, for who answers. */
+  /** Any JSON value, shown to the person who answers. */
   details?: unknown;
+  /**
+   * Keeps the request over retries and restarts: a later call with the same key and the same question is the same
+   * request, and gets its answer. The same key with another question is an `IdConflictError`. Without a key the request
+   * is withdrawn when the attempt ends or `signal` aborts.
+   */
   key?: string | undefined;
-  /** From the asking on: `RequestExpiredError`. Asked again with the same key, the first one's counts. */
+  /**
+   * Milliseconds ≥ 0 from the first call until the request expires; default no limit. The call then rejects with
+   * `RequestExpiredError`, unless `onTimeout` gives a default. A later call with the same key does not change the time.
+   */
   timeoutMs?: number | undefined;
 }
 
-/** The answer is text, one of `choices`, or what `schema` gives; `choices` and `schema` together are a `TypeError`. */
+/**
+ * Asks a question and waits for the answer, without a slot. The answer is a text, one of `choices`, or the output of
+ * `schema`. `choices` together with `schema` is a `TypeError`.
+ * Rejects with `RequestRejectedError`, `RequestExpiredError`, or `ScopeCancelledError` when the request was withdrawn.
+ */
 export interface Ask {
+  /** `T` is inferred from `choices`, `schema` or `onTimeout`. */
   <const T = string>(
     request: AskOptions & {
+      /** The text that the person reads. */
       question: string;
+      /** The allowed answers, at least one. */
       choices?: readonly (T & string)[] | undefined;
+      /** Checks the answer and makes the value that the call gives. */
       schema?: StandardSchemaV1<unknown, T> | undefined;
+      /**
+       * The result when the request expires: `"fail"` (default) rejects the call; `{ default }` resolves it with that
+       * value.
+       */
       onTimeout?: "fail" | { default: NoInfer<T> } | undefined;
     },
   ): Promise<T>;
 }
 
-/** A question as `ask` and `approve` take it. */
+/** A question in the form that `ask` and `approve` pass on. */
 export interface AskInput<T> extends AskOptions {
+  /** The text that the person reads. */
   question: string;
+  /** The allowed answers, at least one. */
   choices?: readonly (T & string)[] | undefined;
+  /** Checks the answer. */
   schema?: StandardSchemaV1<unknown, T> | undefined;
+  /** The result when the request expires. */
   onTimeout?: "fail" | { default: T } | undefined;
 }
 
@@ -53,11 +78,12 @@ const ASK_OPTIONS: ReadonlySet<string> = new Set<keyof AskInput<unknown>>([
   ...(["question", "choices", "schema", "details", "key", "timeoutMs", "onTimeout", "signal"] as const),
 ]);
 
-/** An approval is answered by yes or no, and expires as a refusal. */
+/** An approval has a yes or no answer and no default: an expired approval counts as a refusal. */
 const APPROVE_OPTIONS: ReadonlySet<string> = new Set<keyof AskInput<unknown>>([
   ...(["question", "details", "key", "timeoutMs", "signal"] as const),
 ]);
 
+/** Checks the input of `ask` or `approve` and copies it. Throws a `TypeError` or `RangeError` that names the field. */
 export function takeQuestion<T>(input: AskInput<T>, isApproval: boolean): Question {
   checkType("request", input, "object");
   if (isApproval) checkKnown("approve", input, APPROVE_OPTIONS);
@@ -96,7 +122,10 @@ function isListOfTexts(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0 && value.every((choice) => typeof choice === "string");
 }
 
-/** A2: the answer as the request keeps it, if it is one for this kind of request. */
+/**
+ * Checks `value` against the kind of the request and returns the answer in its stored form; `InvalidInputError`
+ * otherwise (A2).
+ */
 export function checkAnswer(request: InboxRequest, value: unknown): Json {
   switch (request.kind) {
     case "approval":
@@ -116,6 +145,7 @@ export function checkAnswer(request: InboxRequest, value: unknown): Json {
   }
 }
 
+/** Names the answer in an error message. */
 export function answerTo(request: InboxRequest): string {
   return `The answer to request ${request.id}`;
 }

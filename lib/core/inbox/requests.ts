@@ -1,8 +1,8 @@
 // Requests: every question that a task has asked, from its opening to its closing (A1, A3).
 //
-// Owns the requests and who waits for each. A request is stored before it is announced; the first closing wins; a request is
-// withdrawn with its attempt, unless it has a key. Called by asking and answering, by the runner when an attempt is over, and by
-// the replay; calls the loop.
+// Owns the requests and the callers that wait for each. A request is stored before it is announced; the first closing
+// wins; a request is withdrawn with its attempt, unless it has a key. Called by asking and answering, by the runner
+// when an attempt is over, and by the replay. Calls the loop.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { extrasOf } from "../live/extras.js";
@@ -14,33 +14,46 @@ import { type Closing, closeRequest, fits, type InboxRequest, type RequestFilter
 import { Alarm } from "../time/clock.js";
 import { freezeJson } from "../values/json.js";
 
-/** Whose loop is told of a request once (W4): a task, a manager, a session by its id. */
+/** The owner of a loop to which each request is reported once: a task, a manager, or a session by its id (W4). */
 export type Owner = object | string;
 
-/** One that waits for an answer: it gets the checked value, or the request as it was closed. */
+/** A function that waits for an answer. */
 export interface Asker {
+  /** The request was answered; `value` is the checked answer. */
   answered(value: unknown): void;
+  /** The request was closed without an answer. */
   closed(request: InboxRequest): void;
 }
 
-/** A place among all requests, in order of opening. */
-export interface Opened {
-  next: Asked | undefined;
+/** A position among all requests, in order of opening. */
+export interface RequestLink {
+  /** The request that was opened next. */
+  next: RequestEntry | undefined;
 }
 
-export interface Asked extends Opened {
+/** A request with everything that this process knows about it. */
+export interface RequestEntry extends RequestLink {
+  /** The task that asked. */
   readonly task: Task;
+  /** Checks an answer to a `json` request. */
   schema: StandardSchemaV1 | undefined;
+  /** The calls that wait for the answer. */
   readonly askers: Set<Asker>;
+  /** The owners to which `awaitTasks` has reported the request. */
   readonly seenBy: Set<Owner>;
+  /** The newest state of the request. */
   request: InboxRequest;
-  /** What the schema made of the answer. */
+  /** The value that the schema made of the answer. */
   value: unknown;
+  /** Closes the request as expired. */
   expiry: Alarm | undefined;
-  /** `seq` of the fact that opened it. */
+  /** `seq` of the fact that opened the request. */
   readonly openedSeq: number;
-  /** From before a restart, and not asked again yet: its schema is not known. Who answers it waits for that. */
-  unasked: Set<() => void> | undefined;
+  /**
+   * Set while a request from before a restart has not been asked again, so its schema is not known: the answers that
+   * wait for the schema.
+   */
+  awaitingSchema: Set<() => void> | undefined;
 }
 
 interface RequestDeps {
@@ -49,210 +62,234 @@ interface RequestDeps {
   readonly taskOf: (id: string) => Task | undefined;
 }
 
+/** All requests of one manager whose tasks' records are kept. */
 export class Requests {
   readonly #loop: Loop;
   readonly #taskOf: (id: string) => Task | undefined;
-  readonly #asked = new Map<string, Asked>();
-  readonly #open = new Set<Asked>();
-  /** The request that was opened last: a watcher follows from there. */
-  #newest: Opened = { next: undefined };
+  readonly #entries = new Map<string, RequestEntry>();
+  readonly #open = new Set<RequestEntry>();
+  /** The newest request: a watcher continues from there. */
+  #newest: RequestLink = { next: undefined };
   /** Called with each request that opens, and with `undefined` when the manager closes. */
-  readonly #watchers = new Set<(asked: Asked | undefined) => void>();
+  readonly #watchers = new Set<(entry: RequestEntry | undefined) => void>();
 
   constructor({ loop, taskOf }: RequestDeps) {
     this.#loop = loop;
     this.#taskOf = taskOf;
   }
 
-  /** A request that is new here. */
-  #keep(asked: Asked): void {
-    const { request, task } = asked;
-    this.#asked.set(request.id, asked);
-    this.#newest.next = asked;
-    this.#newest = asked;
+  /** Adds a request to the indexes. */
+  #keep(entry: RequestEntry): void {
+    const { request, task } = entry;
+    this.#entries.set(request.id, entry);
+    this.#newest.next = entry;
+    this.#newest = entry;
     requestsOf(task).put(request);
   }
 
-  /** Announces a request that was opened. Its asker is blocked by then, so every watcher sees it so. */
-  announce(asked: Asked): void {
-    for (const watcher of [...this.#watchers]) watcher(asked);
+  /** Announces an opened request to all watchers. Its task is blocked by then, so every watcher sees it as blocked. */
+  announce(entry: RequestEntry): void {
+    for (const watcher of [...this.#watchers]) watcher(entry);
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
 
+  /** The requests that fit `filter`, in order of opening. Default: the open ones. */
   list(filter: RequestFilter = {}): readonly InboxRequest[] {
     checkRequestFilter("filter", filter, "status");
     const { status = "open", ...who } = filter;
     const among = this.#among(status === "open", who.taskId);
-    return Array.from(among, (asked) => asked.request).filter((request) => fits(request, { status, ...who }));
+    return Array.from(among, (entry) => entry.request).filter((request) => fits(request, { status, ...who }));
   }
 
-  /** The requests of one task are found without a walk over all others. */
-  #among(isOpen: boolean, taskId: string | undefined): Iterable<Asked> {
-    if (taskId === undefined) return isOpen ? this.#open : this.#asked.values();
+  /** The candidates for a filter. The requests of one task are found without a walk over all others. */
+  #among(isOpen: boolean, taskId: string | undefined): Iterable<RequestEntry> {
+    if (taskId === undefined) return isOpen ? this.#open : this.#entries.values();
     const requests = this.#taskOf(taskId)?.extras?.requests;
     return this.#withIds(isOpen ? requests?.open : requests?.all);
   }
 
-  #withIds(ids: Iterable<string> = []): readonly Asked[] {
-    return Array.from(ids, (id) => this.#asked.get(id)).filter((asked) => asked !== undefined);
+  #withIds(ids: Iterable<string> = []): readonly RequestEntry[] {
+    return Array.from(ids, (id) => this.#entries.get(id)).filter((entry) => entry !== undefined);
   }
 
+  /** The newest state of the request `id`. */
   get(id: string): InboxRequest | undefined {
-    return this.#asked.get(id)?.request;
+    return this.#entries.get(id)?.request;
   }
 
-  find(id: string): Asked | undefined {
-    return this.#asked.get(id);
+  /** The entry of the request `id`. */
+  find(id: string): RequestEntry | undefined {
+    return this.#entries.get(id);
   }
 
-  ofKey(task: Task, key: string): Asked | undefined {
-    return this.#asked.get(task.extras?.requests?.ofKey(key) ?? "");
+  /** The entry of the task's request with this key, unless that request was withdrawn. */
+  ofKey(task: Task, key: string): RequestEntry | undefined {
+    return this.#entries.get(task.extras?.requests?.ofKey(key) ?? "");
   }
 
   // ── opening and closing ──────────────────────────────────────────────────
 
   /** Opens `request` for the attempt. */
-  open(attempt: Attempt, request: InboxRequest, schema: StandardSchemaV1 | undefined): Asked {
-    const asked = newAsked(attempt.task, request, schema, this.#loop.nextSeq);
+  open(attempt: Attempt, request: InboxRequest, schema: StandardSchemaV1 | undefined): RequestEntry {
+    const entry = newEntry(attempt.task, request, schema, this.#loop.nextSeq);
     this.#loop.apply(attempt.task, { type: "openRequest", attempt: attempt.number, request });
-    this.#open.add(asked);
-    this.#keep(asked);
-    if (request.expiresAt !== undefined) this.#expireAt(asked, request.expiresAt);
-    return asked;
+    this.#open.add(entry);
+    this.#keep(entry);
+    if (request.expiresAt !== undefined) this.#expireAt(entry, request.expiresAt);
+    return entry;
   }
 
-  /** A1: the first closing wins; who waits for the answer gets it. */
-  close(asked: Asked, closing: Closing): InboxRequest {
-    const request = closeRequest(asked.request, closing, this.#loop.clock.now());
-    if (request === undefined) return asked.request;
-    asked.request = request;
-    this.#loop.apply(asked.task, { type: "closeRequest", request });
-    requestsOf(asked.task).put(request);
-    asked.expiry?.cancel();
-    this.#open.delete(asked);
-    if (closing.status !== "answered") tellAsked(asked);
-    for (const asker of [...asked.askers]) {
-      if (closing.status === "answered") asker.answered(asked.value);
-      else asker.closed(asked.request);
+  /**
+   * Closes a request and resolves or rejects its askers. The first closing wins: a later one changes nothing and gets
+   * the closed request (A1).
+   */
+  close(entry: RequestEntry, closing: Closing): InboxRequest {
+    const request = closeRequest(entry.request, closing, this.#loop.clock.now());
+    if (request === undefined) return entry.request;
+    entry.request = request;
+    this.#loop.apply(entry.task, { type: "closeRequest", request });
+    requestsOf(entry.task).put(request);
+    entry.expiry?.cancel();
+    this.#open.delete(entry);
+    if (closing.status !== "answered") resumeAnswers(entry);
+    for (const asker of [...entry.askers]) {
+      if (closing.status === "answered") asker.answered(entry.value);
+      else asker.closed(entry.request);
     }
-    return asked.request;
+    return entry.request;
   }
 
   // ── watching ─────────────────────────────────────────────────────────────
 
-  /** Tells of each question that opens, until the returned off is called. */
+  /** Calls `tell` for each question that opens, until the returned function is called. */
   onOpened(tell: (task: Task, seenBy: Set<Owner>) => void): () => void {
-    return this.watch((asked) => {
-      if (asked !== undefined) tell(asked.task, asked.seenBy);
+    return this.watch((entry) => {
+      if (entry !== undefined) tell(entry.task, entry.seenBy);
     });
   }
 
-  watch(watcher: (asked: Asked | undefined) => void): () => void {
+  /**
+   * Calls `watcher` with each request that opens, and with `undefined` at the close, until the returned function is
+   * called.
+   */
+  watch(watcher: (entry: RequestEntry | undefined) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
   /** The open requests, oldest first. */
-  opened(): Iterable<Asked> {
+  opened(): Iterable<RequestEntry> {
     return this.#open;
   }
 
-  /** A place behind every request that has been opened: the next one is linked to it. */
-  get newest(): Opened {
+  /** A position behind every opened request: the next request is linked to it. */
+  get newest(): RequestLink {
     return this.#newest;
   }
 
-  /** The requests that are open at the call: each may be closed meanwhile. */
-  #openOf(task: Task): readonly Asked[] {
+  /** A copy of the task's open requests at the time of the call: closing one changes the set. */
+  #openOf(task: Task): readonly RequestEntry[] {
     return this.#withIds(task.extras?.requests?.open);
   }
 
-  /** The attempt of `task` is over: nobody is there any more to hear an answer (A3, S4). */
+  /** The attempt of `task` is over, and no function waits for an answer: withdraws its open requests (A3, S4). */
   withdraw(task: Task): void {
-    for (const asked of this.#openOf(task)) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task)) this.close(entry, { status: "withdrawn" });
   }
 
-  /** The attempt of `task` is over, and another follows: what has a key stays open for it (A3). */
+  /** The attempt of `task` is over and another follows: requests with a key stay open for the next attempt (A3). */
   handOver(task: Task): void {
-    for (const asked of this.#openOf(task))
-      if (asked.request.key === undefined) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task))
+      if (entry.request.key === undefined) this.close(entry, { status: "withdrawn" });
   }
 
-  // ── of a remote ──────────────────────────────────────────────────────────
+  // ── for remote kinds ──────────────────────────────────────────────────────
 
   /** The request of `task` that has this key, unless it was withdrawn. */
   keyed(task: Task, key: string): InboxRequest | undefined {
     return this.ofKey(task, key)?.request;
   }
 
-  /** Withdraws what a remote asks no more: the request with the key `was`, and each that was left by an earlier process; not the one with `key`. */
+  /**
+   * Withdraws the requests that a remote no longer asks: the request with the key `was`, and each one that an earlier
+   * process left. The request with the key `key` stays open.
+   */
   withdrawOthers(task: Task, key: string | undefined, was: string | undefined): void {
-    for (const asked of this.#openOf(task)) {
-      if (asked.request.key === undefined || asked.request.key === key) continue;
-      if (asked.request.key === was || asked.askers.size === 0) this.close(asked, { status: "withdrawn" });
+    for (const entry of this.#openOf(task)) {
+      if (entry.request.key === undefined || entry.request.key === key) continue;
+      if (entry.request.key === was || entry.askers.size === 0) this.close(entry, { status: "withdrawn" });
     }
   }
 
   // ── after a restart ──────────────────────────────────────────────────────
 
+  /** All requests, in order of opening, for a snapshot. */
   get all(): readonly InboxRequest[] {
-    return Array.from(this.#asked.values(), (asked) => asked.request);
+    return Array.from(this.#entries.values(), (entry) => entry.request);
   }
 
-  /** As it was, or as it became, in an earlier process. */
+  /** Restores a request of an earlier process, or a later state of it. */
   restore(task: Task, request: InboxRequest): void {
     freezeJson(request);
-    const known = this.#asked.get(request.id);
-    const asked = known ?? { ...newAsked(task, request, undefined, 0), unasked: new Set() };
-    asked.request = request;
-    if (request.status === "open") this.#open.add(asked);
-    else this.#open.delete(asked);
-    if (known === undefined) this.#keep(asked);
+    const known = this.#entries.get(request.id);
+    const entry = known ?? { ...newEntry(task, request, undefined, 0), awaitingSchema: new Set() };
+    entry.request = request;
+    if (request.status === "open") this.#open.add(entry);
+    else this.#open.delete(entry);
+    if (known === undefined) this.#keep(entry);
     else requestsOf(task).put(request);
   }
 
-  /** `task` goes on: what its next attempt may ask again stays open, until it expires (A3). */
-  goOn(task: Task): void {
+  /**
+   * The task is resumed: requests with a key stay open, until they expire, because the next attempt may ask them again
+   * (A3).
+   */
+  resumed(task: Task): void {
     this.handOver(task);
-    this.wait(task);
+    this.parked(task);
   }
 
-  /** `task` is parked: what it asked stays open, until it expires. */
-  wait(task: Task): void {
-    for (const asked of this.#openOf(task)) {
-      const { expiresAt } = asked.request;
-      if (expiresAt !== undefined) this.#expireAt(asked, expiresAt);
+  /** The task is parked: its requests stay open until they expire. */
+  parked(task: Task): void {
+    for (const entry of this.#openOf(task)) {
+      const { expiresAt } = entry.request;
+      if (expiresAt !== undefined) this.#expireAt(entry, expiresAt);
     }
   }
 
-  #expireAt(asked: Asked, expiresAt: number): void {
+  #expireAt(entry: RequestEntry, expiresAt: number): void {
     const { clock } = this.#loop;
-    const close = () => this.close(asked, { status: "expired" });
+    const close = () => this.close(entry, { status: "expired" });
     const left = expiresAt - clock.now();
-    asked.expiry?.cancel();
-    // After a restart: the time ran out while no process was there. Otherwise at most the whole time remains (C7).
+    entry.expiry?.cancel();
+    // The request may have expired while no process was running. Otherwise at most its whole time remains (C7).
     if (left < 0) close();
-    else asked.expiry = Alarm.within(clock, Math.min(left, expiresAt - asked.request.createdAt), expiresAt, close);
+    else entry.expiry = Alarm.within(clock, Math.min(left, expiresAt - entry.request.createdAt), expiresAt, close);
   }
 
-  /** `task` is left for the next process, and so is when its questions expire. */
+  /** The task is left for the next process, which also counts the expiry of its questions. */
   park(task: Task): void {
-    for (const asked of this.#openOf(task)) asked.expiry?.cancel();
+    for (const entry of this.#openOf(task)) entry.expiry?.cancel();
   }
 
-  /** The record of `task` is not kept any more. */
+  /** The record of `task` is evicted: removes its requests. */
   forget(task: Task): void {
-    for (const id of task.extras?.requests?.all ?? []) this.#asked.delete(id);
+    for (const id of task.extras?.requests?.all ?? []) this.#entries.delete(id);
   }
 
-  /** The manager is closed: every watcher stops. */
+  /** The manager is closed: ends every watch. */
   closeAll(): void {
     for (const watcher of [...this.#watchers]) watcher(undefined);
   }
 }
 
-function newAsked(task: Task, request: InboxRequest, schema: StandardSchemaV1 | undefined, openedSeq: number): Asked {
+function newEntry(
+  task: Task,
+  request: InboxRequest,
+  schema: StandardSchemaV1 | undefined,
+  openedSeq: number,
+): RequestEntry {
   return {
     task,
     request,
@@ -262,16 +299,16 @@ function newAsked(task: Task, request: InboxRequest, schema: StandardSchemaV1 | 
     value: undefined,
     expiry: undefined,
     openedSeq,
-    unasked: undefined,
+    awaitingSchema: undefined,
     next: undefined,
   };
 }
 
-/** The function asks the question again: its schema is known, and answers that waited for it are checked. */
-export function askedAgain(asked: Asked, schema: StandardSchemaV1 | undefined): void {
-  if (asked.unasked === undefined) return;
-  asked.schema = schema;
-  tellAsked(asked);
+/** The function asks the question again, so its schema is known: answers that waited for the schema continue. */
+export function supplySchema(entry: RequestEntry, schema: StandardSchemaV1 | undefined): void {
+  if (entry.awaitingSchema === undefined) return;
+  entry.schema = schema;
+  resumeAnswers(entry);
 }
 
 function requestsOf(task: Task): TaskRequests {
@@ -280,8 +317,8 @@ function requestsOf(task: Task): TaskRequests {
   return extras.requests;
 }
 
-function tellAsked(asked: Asked): void {
-  const { unasked } = asked;
-  asked.unasked = undefined;
-  for (const tell of unasked ?? []) tell();
+function resumeAnswers(entry: RequestEntry): void {
+  const { awaitingSchema } = entry;
+  entry.awaitingSchema = undefined;
+  for (const tell of awaitingSchema ?? []) tell();
 }

@@ -1,8 +1,9 @@
-// Deadlines: the timers that a task may carry, and when each of them runs (C6).
+// Deadlines: the timers of a task's limits, and when each of them counts (C6).
 //
-// `timeoutMs` and `stallTimeoutMs` run only while the task is `running`: time in the line, in a wait or on the way back to a slot does not count.
-// `elapsedTimeoutMs` runs from the start of an attempt until its function has settled, waits included. `totalTimeoutMs` runs from the spawn until
-// the task ends, and is the one that also ends at an instant, because it outlives its process (C7). Made only for tasks that ask for one.
+// Owns the timers of one task with a limit. `timeoutMs` and `stallTimeoutMs` count only while the task is `running`: no
+// time in the line, in a wait or on the way back to a slot. `elapsedTimeoutMs` counts from the start of an attempt
+// until its function has settled, waits included. `totalTimeoutMs` counts from the spawn to the end of the task; it
+// outlives its process, so it also ends at an instant (C7). Called by the runner, the waits and the spawner.
 
 import { ELAPSED_TIMEOUT } from "../task/decide.js";
 import type { StopReason } from "../task/status.js";
@@ -16,6 +17,7 @@ interface DeadlineOptions {
   readonly total: { readonly ms: number; readonly at: number } | undefined;
 }
 
+/** The timers of one task. */
 export class Deadlines {
   readonly #clock: Timekeeper;
   readonly #options: DeadlineOptions;
@@ -25,7 +27,7 @@ export class Deadlines {
   #stall: Alarm | undefined;
   /** The alarm of `elapsedTimeoutMs`, which runs from the start of this attempt on. */
   #elapsed: Alarm | undefined;
-  /** Of `timeoutMs`, not yet used up. */
+  /** The unused part of `timeoutMs`, in milliseconds. */
   #left: number;
   #runningSince: number | undefined;
   #signs = 0;
@@ -44,7 +46,7 @@ export class Deadlines {
     this.#onPassed(code, reason);
   }
 
-  /** The task is `running`, from now on. The first time in an attempt is its start. */
+  /** The task is `running` from now on. The first call in an attempt is its start. */
   run(): void {
     if (this.#runningSince !== undefined) return;
     const { timeoutMs, stallTimeoutMs, elapsedTimeoutMs } = this.#options;
@@ -65,7 +67,10 @@ export class Deadlines {
     this.#stall?.cancel();
   }
 
-  /** A sign of life. Frequent, so it moves an instant and no timer: the timer looks at the instant when it fires. */
+  /**
+   * Records a sign of life. Signs are frequent, so the call moves an instant and no timer; the timer reads the instant
+   * when it fires.
+   */
   sign(): void {
     this.#signs++;
     this.#lastSignAt = this.#clock.monotonic();
@@ -74,14 +79,14 @@ export class Deadlines {
   #watchStall(ms: number, left: number): void {
     const signs = this.#signs;
     this.#stall = new Alarm(this.#clock, left, () => {
-      // Where no sign came, the timer itself measured the silence, whatever a clock says.
+      // Without a sign the timer itself has measured the silence, whatever a clock says.
       const quietFor = signs === this.#signs ? ms : this.#clock.monotonic() - this.#lastSignAt;
       if (quietFor >= ms) this.#pass("stalled");
       else this.#watchStall(ms, Math.max(1, ms - quietFor));
     });
   }
 
-  /** The function has settled: what is left runs for the children alone. */
+  /** The function has settled: only the total limit continues, for the children. */
   settle(): void {
     this.hold();
     this.#elapsed?.cancel();
@@ -90,12 +95,13 @@ export class Deadlines {
     this.#elapsed = undefined;
   }
 
-  /** Another attempt begins: its own time is whole again. */
+  /** Another attempt begins: its own limits start anew. */
   again(): void {
     this.settle();
     this.#left = this.#options.timeoutMs ?? Number.POSITIVE_INFINITY;
   }
 
+  /** The task is over: stops all timers. */
   cancel(): void {
     this.settle();
     this.#total?.cancel();

@@ -1,24 +1,29 @@
-// Emitted: the newest custom events of one task, for a model that reads on where a notice was cut (N1).
+// Emitted: the newest custom events of one task, for a model that reads more than its notice showed (N1).
 //
-// Bounded, in memory alone: the newest MOST_KEPT, and no more than MOST_CHARS of payload besides the newest one. Events are numbered from 1.
+// Owns at most MOST_KEPT events with at most MOST_CHARS of payload (one long event is always kept), in memory only. The
+// first event has number 1. Written by `notice-queue.ts`; read by the tools of a model.
 
 import type { Json } from "../values/json.js";
 
+/** One custom event. */
 export interface EmittedEvent {
+  /** The name of the event. */
   readonly name: string;
+  /** The payload of the event. */
   readonly payload?: Json;
 }
 
 const MOST_KEPT = 100;
 const MOST_CHARS = 64 * 1024;
 
-interface Kept {
+interface KeptEvent {
   readonly event: EmittedEvent;
   readonly chars: number;
 }
 
+/** The newest custom events of one task. */
 export class Emitted {
-  #kept: Kept[] = [];
+  #kept: KeptEvent[] = [];
   /** Number of evicted events at the front of `#kept`. */
   #gone = 0;
   #newest = 0;
@@ -37,6 +42,7 @@ export class Emitted {
     return this.#kept.length - this.#gone;
   }
 
+  /** Adds an event and evicts the oldest ones over the limits. */
   add(event: EmittedEvent): void {
     const chars = event.payload === undefined ? 0 : charsOf(event.payload, MOST_CHARS);
     this.#kept.push({ event, chars });
@@ -45,11 +51,12 @@ export class Emitted {
     while (this.#size > MOST_KEPT || (this.#chars > MOST_CHARS && this.#size > 1)) this.#evict();
   }
 
+  /** The event with this number; `undefined` when it was evicted. */
   at(number: number): EmittedEvent | undefined {
     return number < this.oldest ? undefined : this.#kept[this.#gone + number - this.oldest]?.event;
   }
 
-  /** O(1) an event: the array is cut when half of it is evicted. */
+  /** Evicts the oldest event in O(1): the array is cut when half of it is evicted. */
   #evict(): void {
     this.#chars -= this.#kept[this.#gone]?.chars ?? 0;
     this.#gone++;
@@ -59,7 +66,7 @@ export class Emitted {
   }
 }
 
-/** About so many characters as JSON; no further than `most`. */
+/** The approximate length as JSON; counting stops at `most`. */
 function charsOf(json: Json, most: number): number {
   if (typeof json === "string") return json.length + 2;
   if (typeof json !== "object" || json === null) return 8;

@@ -1,4 +1,7 @@
-// Desk: what only some tasks have. Made when the first of it is needed, so that a plain task does not carry the places for it.
+// Extras: the parts of a task that only some tasks have.
+//
+// Owns no rule: each field names its part. The object is made when its first field is needed, so a plain task does not
+// carry the fields.
 
 import type { Start } from "../lanes/rate-limiter.js";
 import type { Message } from "../task/message.js";
@@ -9,36 +12,44 @@ import type { Mailbox } from "./mailbox.js";
 import type { OutputRing } from "./output-ring.js";
 import type { TaskRequests } from "./task-requests.js";
 
+/** The optional parts of one task. */
 export interface Extras {
+  /** The messages of the task. */
   mailbox?: Mailbox;
-  /** Messages that its kind is handed when its function runs. */
+  /** Messages that the kind receives when the function starts. */
   unsteered?: Message[] | undefined;
-  /** Until its kind has been handed all before. */
+  /** Resolves when the kind has received all earlier messages. */
   steering?: Promise<void>;
+  /** The newest printed output. */
   output?: OutputRing;
   /** The newest start, as the windows of a lane with a rate count it. */
   start?: Start | undefined;
   /** The record while the task waits for its rate. */
   rateRecord?: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord };
+  /** The timers of the task's limits. */
   deadlines?: Deadlines;
-  /** The open and closed questions it asked. */
+  /** The questions of the task. */
   requests?: TaskRequests;
   /** The hooks of the spawn's `retry`. */
   retryHooks?: RetryHooks;
-  /** A process died with it: from now on its start is stored before its function is called. */
+  /** An earlier process died while the task ran: from now on its start is stored before its function is called. */
   startsStored?: true;
-  /** Until its next attempt stands in line. */
+  /** The delay before the next attempt stands in line. */
   retryDelay?: { cancel(): void } | undefined;
   /** Stops following the signal given to `spawn`. */
   unfollow?: () => void;
 }
 
+/** The extras of the task, made when first needed. */
 export function extrasOf(task: { extras: Extras | undefined }): Extras {
   task.extras ??= {};
   return task.extras;
 }
 
-/** The record of a task that its rate holds back until `untilAt`: the same object until one of the two changes. */
+/**
+ * The record of a task that its rate holds back until `untilAt`. Returns the same object until `of` or `untilAt`
+ * changes.
+ */
 export function heldRecord(extras: Extras, of: TaskRecord, untilAt: number): TaskRecord {
   const { rateRecord } = extras;
   if (rateRecord?.untilAt === untilAt && rateRecord.of === of) return rateRecord.record;

@@ -1,17 +1,21 @@
-// Family links: what one task has below it, and the counts of it. Written by `family.ts` alone.
+// Family links: the children of one task, and their counts.
+//
+// Owns nothing else. Written by `family.ts` alone.
 
 import { Sums } from "./sums.js";
 
-/** Tasks without children, which most are, share one empty family. */
+/** The children of one task. Most tasks have none, and share one empty family. */
 export class Family<T> extends Sums {
+  /** The oldest child with a kept record. */
   firstChild: T | undefined;
+  /** The newest child with a kept record. */
   lastChild: T | undefined;
-  /** Children that live and are attached: their parent ends after them (H1). */
+  /** Living attached children: the parent ends after them (H1). */
   attached = 0;
-  /** Children that live, detached ones too. */
+  /** Living children, detached ones included. */
   living = 0;
-  /** For a root: tasks below it that live. */
+  /** On a root: living tasks below it. */
   descendants = 0;
-  /** For a root: it, or a task below it, has or had a budget. */
+  /** On a root: the root, or a task below it, has or had a budget. */
   hasBudgets = false;
 }

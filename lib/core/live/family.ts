@@ -1,14 +1,15 @@
-// Hierarchy: who is whose child (§4).
+// Family: the links between parents and children, and the counts along them (§4).
 //
-// Owns the links between tasks and the counts along them: living children (H1, H4), usage (§8). Walks are iterative, over our own
-// links, so no depth overflows and no signal is chained (C5). The id of a parent never changes.
+// Owns the links, the counts of living children (H1, H4) and the sums of usage (§8). Walks are iterative, over these
+// links: no depth overflows the stack, and no signal is chained (C5). The id of a parent never changes. Written by the
+// consequences of facts.
 
 import type { TaskTree, UsageReport } from "../task/record.js";
 import { addSpent, addTask, settle } from "./sums.js";
 import { familyOf, type Task } from "./task.js";
 
-/** `task` was just made under its parent. */
-export function adopt(task: Task): void {
+/** Links a new task to its parent. */
+export function attach(task: Task): void {
   const { parent } = task;
   if (parent === undefined) return;
   const family = familyOf(parent);
@@ -22,8 +23,8 @@ export function adopt(task: Task): void {
   addTask(parent);
 }
 
-/** `next` takes the place of `task`, which has ended: what is kept below the one is below the other. */
-export function inherit(task: Task, next: Task): void {
+/** `next` replaces the ended `task`: the kept children of `task` become children of `next`. */
+export function replaceTask(task: Task, next: Task): void {
   settle(task);
   const hasBudgets = task.root.family.hasBudgets || next.root.family.hasBudgets;
   next.family = task.family;
@@ -34,8 +35,8 @@ export function inherit(task: Task, next: Task): void {
   for (const child of childrenOf(task)) child.parent = next;
 }
 
-/** `task` has just ended. */
-export function buryIn(task: Task): void {
+/** `task` has ended: updates the counts above it. */
+export function childEnded(task: Task): void {
   if (task.parent === undefined) return;
   const { family } = task.parent;
   family.living--;
@@ -43,15 +44,15 @@ export function buryIn(task: Task): void {
   task.root.family.descendants--;
 }
 
-/** `task` was attached, and is not any more; its record says so already. */
-export function letGo(task: Task): void {
+/** `task` was attached and is now detached; its record says so already. */
+export function detach(task: Task): void {
   if (task.parent === undefined) return;
   task.parent.family.attached--;
-  // What it inherited from above, those below it had from there too.
+  // The tasks below inherited the same deadline from above.
   if (task.parent.totalDeadlineAt !== undefined) for (const below of attachedDescendantsOf(task)) below.touch();
 }
 
-/** The record of `task` is not kept any more: out of its parent's list. */
+/** The record of `task` is evicted: unlinks the task from its parent. */
 export function forget(task: Task): void {
   const { parent, previousSibling, nextSibling } = task;
   if (parent === undefined) return;
@@ -63,16 +64,17 @@ export function forget(task: Task): void {
   task.nextSibling = undefined;
 }
 
-/** Those whose records are kept, by creation. */
+/** The children with kept records, in order of creation. */
 export function* childrenOf(task: Task): Generator<Task> {
   for (let child = task.family.firstChild; child !== undefined; child = child.nextSibling) yield child;
 }
 
+/** The living attached children. */
 export function* attachedChildrenOf(task: Task): Generator<Task> {
   for (const child of childrenOf(task)) if (!child.isOver && child.isAttached) yield child;
 }
 
-/** The living attached descendants: each before what is below it. They are what a sweep reaches (H2). */
+/** The living attached descendants, parents before children: the tasks that a stop reaches (H2). */
 export function attachedDescendantsOf(task: Task): Task[] {
   const found = [...attachedChildrenOf(task)];
   // The list grows as it is walked.
@@ -82,26 +84,26 @@ export function attachedDescendantsOf(task: Task): Task[] {
   return found;
 }
 
-/** Whether `task` is `above`, or anywhere below it; detached or not. */
+/** Whether `task` is `above` or below it, detached or not. */
 export function isWithin(task: Task, above: Task): boolean {
   for (let each: Task | undefined = task; each !== undefined; each = each.parent) if (each === above) return true;
   return false;
 }
 
-/** §8: usage adds up along the ancestors, through detached tasks too. */
+/** Adds usage to the task and its ancestors, through detached tasks too (§8). */
 export function addUsage(task: Task, report: UsageReport): void {
   familyOf(task);
   addSpent(task, report);
 }
 
-/** A task with all that is kept below it, by creation. */
+/** A task and all kept tasks below it, in order of creation. */
 export function treeOf(top: Task): TaskTree {
-  const tree = growing(top);
+  const tree = branchOf(top);
   // Level by level, without recursion: a tree may be deeper than the stack.
   const found = [{ task: top, children: tree.children }];
   for (const { task, children } of found) {
     for (const child of childrenOf(task)) {
-      const branch = growing(child);
+      const branch = branchOf(child);
       children.push(branch);
       found.push({ task: child, children: branch.children });
     }
@@ -110,6 +112,6 @@ export function treeOf(top: Task): TaskTree {
   return tree;
 }
 
-function growing({ record }: Task): TaskTree & { readonly children: TaskTree[] } {
+function branchOf({ record }: Task): TaskTree & { readonly children: TaskTree[] } {
   return Object.freeze({ record, usage: record.usage, children: [] });
 }

@@ -1,4 +1,6 @@
-// Filter: which tasks, and whose requests, a caller asks for.
+// Filter: the tasks, and the requests, that a caller selects.
+//
+// Owns nothing. Called by `list`, the inbox and the tools of a model.
 
 import type { TaskFilter } from "../task/record.js";
 import { REQUEST_STATUSES, type RequestFilter } from "../task/request.js";
@@ -6,10 +8,11 @@ import { TASK_STATUSES } from "../task/status.js";
 import { checkFields, checkOneOf, checkTags, checkType } from "../values/checks.js";
 import type { Task } from "./task.js";
 
+/** Checks a filter of tasks. Throws a `TypeError` that names the field. */
 export function checkFilter(filter: TaskFilter): void {
   checkFields("filter", filter, FIELDS);
   const { status, tags } = filter;
-  // A list alone: it is read again for each task.
+  // `status` may be one status or a list; a list is read again for each task.
   for (const each of Array.isArray(status) ? status : [status]) checkOneOf("filter.status", each, TASK_STATUSES);
   checkTags("filter.tags", tags);
   for (const field of TEXT_FIELDS)
@@ -19,7 +22,7 @@ export function checkFilter(filter: TaskFilter): void {
 const TEXT_FIELDS = ["kind", "name", "agent", "sessionId", "parentId", "rootId", "runId", "lane"] as const;
 const FIELDS = ["status", ...TEXT_FIELDS, "tags"] as const satisfies readonly (keyof TaskFilter)[];
 
-/** `more`: the field beside those that say whose requests are asked for. */
+/** Checks a filter of requests. `more`: the one field besides `taskId` and `sessionId`. */
 export function checkRequestFilter(what: string, filter: RequestFilter, more: "status" | "signal"): void {
   checkFields(what, filter, [more, "taskId", "sessionId"]);
   checkOneOf("filter.status", filter.status, REQUEST_STATUSES);
@@ -27,6 +30,7 @@ export function checkRequestFilter(what: string, filter: RequestFilter, more: "s
     if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
 }
 
+/** Whether the task fits every field of the filter. */
 export function fits(task: Task, filter: TaskFilter): boolean {
   const { state, traits } = task;
   const { status, kind, name, agent, sessionId, parentId, rootId, runId, lane, tags } = filter;

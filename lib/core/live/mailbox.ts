@@ -1,25 +1,30 @@
-// Mailbox: the messages of one task, both ways, and which of the inbound ones its function has read (§8).
+// Mailbox: the messages of one task in both directions, and which inbound ones are unread (§8).
 //
-// Owns the list and the reader's place in it; sending and receiving are decided by the loop and waited for by `messages.ts`. However many messages
-// there are, to add, to take and to find one is O(1); to give one back is O(log n).
+// Owns the list and the unread messages; `messages.ts` decides about sending and receiving. Adding, taking and finding
+// a message is O(1), and putting one back is O(log n), however many messages there are.
 
 import { RankQueue } from "../lanes/rank-queue.js";
 import type { Message } from "../task/message.js";
 import { Fifo, type Placed } from "../values/fifo.js";
 import type { Ranked } from "../values/heap.js";
 
+/** A `receive` that waits for a message. */
 export interface Receiver extends Placed {
+  /** Delivers a message. */
   resolve(taken: Unread): void;
+  /** Ends the wait. */
   reject(error: Error): void;
 }
 
-/** An inbound message that nothing has read; its rank is its place in order of coming. */
+/** An unread inbound message. Its rank is its position in order of coming. */
 export interface Unread extends Ranked {
+  /** The message. */
   readonly message: Message;
-  /** The message is delivered once this is stored (D1). */
+  /** The message is delivered once this fact is stored (D1). */
   readonly seq: number;
 }
 
+/** The messages of one task. */
 export class Mailbox {
   readonly #messages: Message[] = [];
   /** The place of each message in `#messages`. */
@@ -27,17 +32,20 @@ export class Mailbox {
   #inbound = 0;
   readonly #unread = new RankQueue<Unread>();
   readonly #unreadOf = new Map<Message, Unread>();
-  /** Those who wait in `receive`, first come first served. */
+  /** The waiting `receive` calls, oldest first. */
   readonly receivers = new Fifo<Receiver>();
-  /** Those who wait for one to come, and leave it to others to take. */
+  /** Waits that end when a message comes, and leave the message unread. */
   readonly lookouts = new Set<{ resolve(): void }>();
 
-  /** How many inbound messages ever came. */
+  /** The number of inbound messages, read ones included. */
   get inbound(): number {
     return this.#inbound;
   }
 
-  /** An inbound message goes to the first that waits for one, or stays unread. `true`: one that waited has it. */
+  /**
+   * Adds a message. An inbound message goes to the oldest waiting `receive`, or stays unread. Returns `true` when a
+   * `receive` has it.
+   */
   add(message: Message, seq = 0): boolean {
     this.keep(message);
     if (message.direction === "outbound") return false;
@@ -52,16 +60,17 @@ export class Mailbox {
     return false;
   }
 
+  /** Whether there is an unread message. */
   get hasUnread(): boolean {
     return this.#unread.size > 0;
   }
 
-  /** Oldest first. */
+  /** The unread messages, oldest first. */
   unread(): Generator<Unread> {
     return this.#unread.inOrder();
   }
 
-  /** Its loop has it otherwise than by receiving it. */
+  /** Marks the message as read, by other means than `receive`. */
   read(message: Message): void {
     const unread = this.#unreadOf.get(message);
     if (unread === undefined) return;
@@ -75,37 +84,39 @@ export class Mailbox {
     this.#unreadOf.set(taken.message, taken);
   }
 
-  /** The function is over: whoever waits here, it or another that had its context, waits for nothing. */
+  /** The function is over: every waiting `receive`, also of another task that used its context, rejects. */
   close(errorOf: () => Error): void {
     for (const receiver of [...this.receivers.inOrder()]) receiver.reject(errorOf());
   }
 
-  /** Kept for the record only: it answered a question, nothing else reads it. */
+  /** Adds a message that is read already, because it answered a question. */
   keep(message: Message): void {
     this.#places.set(message.id, this.#messages.length);
     this.#messages.push(message);
     if (message.direction === "inbound") this.#inbound++;
   }
 
+  /** Takes the oldest unread message and marks it as read. */
   takeUnread(): Unread | undefined {
     const unread = this.#unread.first();
     if (unread !== undefined) this.read(unread.message);
     return unread;
   }
 
+  /** The number of messages in both directions. */
   get size(): number {
     return this.#messages.length;
   }
 
-  /** The message at a place, counted from 0 in order of coming. */
+  /** The message at a position, counted from 0 in order of coming. */
   at(place: number): Message | undefined {
     return this.#messages[place];
   }
 
-  /** The newest `limit` after the message id `after`, oldest first. */
+  /** The newest `limit` messages after the message with the id `after`, oldest first. */
   list(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
     const { after, limit = Number.POSITIVE_INFINITY } = query;
-    // From the first on, when there is none with that id.
+    // An unknown id lists from the first message on.
     const from = after === undefined ? 0 : (this.#places.get(after) ?? -1) + 1;
     return this.#messages.slice(Math.max(from, this.#messages.length - limit));
   }

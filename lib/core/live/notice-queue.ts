@@ -1,7 +1,8 @@
 // Notice queue: the notices that one owner has not acknowledged, and the tasks that may add to them.
 //
-// Owns the places alone; `notices.ts` writes them. A notice has its precedence (N1): those of one precedence stand oldest first, and every
-// operation is O(1), or O(log n) for a notice that comes from elsewhere and is older than others here. `T` is the task.
+// Owns the order of the notices; `notices.ts` writes them. A notice has a precedence (N1). Notices of one precedence
+// stand oldest first. Every operation is O(1), or O(log n) for a notice that passes from another queue and is older
+// than others here. `T` is the task.
 
 import { RankQueue } from "../lanes/rank-queue.js";
 import { type Happening, isEnd, PRECEDENCES, type Precedence, precedenceOf } from "../task/notice.js";
@@ -10,16 +11,24 @@ import { Emitted } from "./emitted.js";
 
 /** A notice that is not acknowledged yet. */
 export class PendingNotice<T> implements Ranked {
+  /** The id of the notice. */
   readonly id: string;
+  /** The task that the notice is about. */
   readonly task: T;
+  /** The time of the fact, in epoch milliseconds. */
   readonly at: number;
-  /** Number among all notices: breaks ties of `rank`. */
+  /** The number among all notices; breaks ties of `rank`. */
   readonly order: number;
-  /** The notice is delivered once this is stored (D1). */
+  /** The notice is delivered once this fact is stored (D1). */
   readonly seq: number;
+  /** The content of the notice. */
   readonly what: Happening;
-  /** Time of the notice; in the queue where it was made never before an earlier one, whatever the clock does (C7). */
+  /**
+   * The time that orders the notice. In the queue where the notice was made it is never before an earlier one, whatever
+   * the clock does (C7).
+   */
   rank: number;
+  /** The position in the queue. */
   place = -1;
 
   constructor(of: Pick<PendingNotice<T>, "id" | "task" | "at" | "seq" | "what">, order: number) {
@@ -35,44 +44,54 @@ export class PendingNotice<T> implements Ranked {
 
 /** A loop that waits for notices. */
 export interface NoticeReader<T> {
-  /** The task whose wait it is: the edge of L3. */
+  /** The task that waits, for the search of wait cycles (L3). */
   readonly waiting: T | undefined;
+  /** Milliseconds to wait for more notices after the first one. */
   readonly coalesceMs: number;
   /** Delivers a batch of what is ready now. */
   readonly give: () => void;
-  /** Nothing can come: delivers `undefined`. */
+  /** No notice can come: delivers `undefined`. */
   readonly giveUp: () => void;
-  /** The loop whose notices these are is over. */
+  /** The owner's function is over: rejects the wait. */
   readonly refuse: (error: Error) => void;
-  /** Until the first notice has had company. */
+  /** The timer that waits for more notices after the first one. */
   company: { cancel(): void } | undefined;
 }
 
-/** The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, also when they are evicted (N1). */
+/**
+ * The tasks of the newest batch, by id. The model can read them, and list the counted ones, until the next batch, even
+ * when they are evicted (N1).
+ */
 export interface LastBatch<T> {
+  /** All tasks of the batch. */
   readonly tasks: ReadonlyMap<string, T>;
-  /** Notices that the text only counts, and the number by which it names them. */
+  /** The tasks whose notices the text only counts. */
   readonly counted: ReadonlyMap<string, T>;
+  /** The number by which the text names the counted notices. */
   readonly number: number | undefined;
 }
 
 /** The queue of one owner: a task, or a session by its id. */
 export class NoticeQueue<T> {
+  /** The owner of the notices. */
   readonly owner: T | string;
   readonly #pending = new Map<Precedence, RankQueue<PendingNotice<T>>>();
   #size = 0;
   #newestRank = Number.NEGATIVE_INFINITY;
-  /** Living tasks whose doings go here. */
+  /** Living tasks whose notices come here. */
   readonly sources = new Set<T>();
+  /** The waits for notices of this queue. */
   readonly readers = new Set<NoticeReader<T>>();
+  /** The newest batch that was delivered. */
   lastBatch: LastBatch<T> | undefined;
-  /** What is decided is not stored yet: then its readers are told. */
-  isLooking = false;
-  /** They are told at the end of this turn. */
-  isTelling = false;
-  /** The newest of the last batch that was asked for, and how often it came again. */
-  lastGiven: string | undefined;
-  timesGiven = 0;
+  /** A wake of the readers waits until the facts are stored. */
+  isWaitingForStore = false;
+  /** The readers wake at the end of this turn. */
+  isWakeScheduled = false;
+  /** The newest notice of the last batch. */
+  lastDelivered: string | undefined;
+  /** How often that batch was delivered again. */
+  timesDelivered = 0;
   /** The owner has asked for its notices. */
   isRead = false;
 
@@ -80,11 +99,12 @@ export class NoticeQueue<T> {
     this.owner = owner;
   }
 
+  /** The number of notices. */
   get size(): number {
     return this.#size;
   }
 
-  /** The queue has no notices, nothing can add one, and nothing waits for one. */
+  /** Whether the queue has no notices, no sources and no readers. */
   get isIdle(): boolean {
     return this.#size === 0 && this.sources.size === 0 && this.readers.size === 0;
   }
@@ -95,19 +115,20 @@ export class NoticeQueue<T> {
     if (pending !== undefined) yield* pending.inOrder();
   }
 
+  /** All notices, by precedence. */
   *all(): Generator<PendingNotice<T>> {
     for (const precedence of PRECEDENCES) yield* this.of(precedence);
   }
 
-  /** The newest of all, made here. */
+  /** Adds a notice that was made here, and so is the newest. */
   add(notice: PendingNotice<T>): void {
     notice.rank = Math.max(notice.rank, this.#newestRank);
     this.#newestRank = notice.rank;
-    this.mix(notice);
+    this.insert(notice);
   }
 
-  /** As `add`, of one that may be older than others here. */
-  mix(notice: PendingNotice<T>): void {
+  /** Adds a notice that may be older than others here. */
+  insert(notice: PendingNotice<T>): void {
     const precedence = precedenceOf(notice.what);
     let pending = this.#pending.get(precedence);
     if (pending === undefined) this.#pending.set(precedence, (pending = new RankQueue()));
@@ -115,48 +136,52 @@ export class NoticeQueue<T> {
     this.#size++;
   }
 
+  /** Removes a notice of this queue. */
   remove(notice: PendingNotice<T>): void {
     this.#pending.get(precedenceOf(notice.what))?.remove(notice);
     this.#size--;
   }
 }
 
-/** Of a task that may wake its owner: where its notices go, and which of them are there. */
+/** The notices of one task that may wake its owner, and the queue to which they go. */
 export class Noticed<T> {
+  /** The queue of the task's owner. */
   queue: NoticeQueue<T>;
-  /** How many it has made: they are numbered, so that a replay numbers them alike. */
+  /** The number of notices that the task has made. A notice's id has its number, so a replay makes the same ids. */
   made = 0;
   /** The newest custom events of the task. */
   emitted: Emitted | undefined;
   /** Most tasks have one notice, and need no index. */
   #only: PendingNotice<T> | undefined;
   #many: Map<string, PendingNotice<T>> | undefined;
-  /** The notices of the task's ends: more than one when it was tried again after its end. */
+  /** The notices of the task's ends: several after a retry of an ended task. */
   ends: readonly PendingNotice<T>[] = NONE;
 
   constructor(queue: NoticeQueue<T>) {
     this.queue = queue;
   }
 
+  /** The number of notices of the task. */
   get size(): number {
     return this.#many?.size ?? (this.#only === undefined ? 0 : 1);
   }
 
-  /** In order of making. */
+  /** The notices in order of making. */
   *[Symbol.iterator](): Generator<PendingNotice<T>> {
     if (this.#only !== undefined) yield this.#only;
     if (this.#many !== undefined) yield* this.#many.values();
   }
 
+  /** Adds a notice that was made now. */
   add(notice: PendingNotice<T>): void {
     this.#keep(notice);
     this.queue.add(notice);
   }
 
-  /** As `add`, of one that may be older than others in the queue. */
-  mix(notice: PendingNotice<T>): void {
+  /** Adds a notice that may be older than others in the queue. */
+  insert(notice: PendingNotice<T>): void {
     this.#keep(notice);
-    this.queue.mix(notice);
+    this.queue.insert(notice);
   }
 
   #keep(notice: PendingNotice<T>): void {
@@ -174,6 +199,7 @@ export class Noticed<T> {
     }
   }
 
+  /** Removes the notice with this id. */
   remove(id: string): void {
     const notice = this.#only?.id === id ? this.#only : this.#many?.get(id);
     if (notice === undefined) return;

@@ -1,24 +1,29 @@
-// Open wait: the two ends of a wait, as the part that arranged it sees them.
+// Open wait: a pending wait as its source sees it.
+//
+// Owns nothing: interfaces between the waits and their sources.
 
-/** What a wait gives may be news that nobody else need tell of (N2): who keeps account of that is told what becomes of it. */
+/** The outcomes that a wait delivers, so that no notice repeats them (N2). */
 export interface Claims {
-  /** It is decided. */
+  /** The wait is decided. */
   claim(): void;
-  /** It was given. */
+  /** The wait has delivered its result. */
   commit(): void;
-  /** It was not: the wait was stopped first. */
+  /** The wait was stopped before it delivered its result. */
   release(): void;
 }
 
-/** A wait in flight, as its source sees it: the first of the two calls decides it (C6). */
+/** A pending wait as its source sees it. The first call decides the wait (C6). */
 export interface OpenWait<T> {
+  /** Decides the wait with a value. */
   resolve(value: T, handing?: Claims): void;
+  /** Decides the wait with an error. */
   reject(error: unknown, handing?: Claims): void;
 }
 
-/** A limit that ends a wait before what the wait is for (W2). The value reports only what is stored. */
+/** A time limit of a wait (W2). Its result reports only stored facts. */
 export interface Limit<T> {
-  /** Milliseconds. */
+  /** The limit in milliseconds. */
   readonly ms: number;
+  /** The result when the limit passes. */
   readonly late: () => { readonly value: T; readonly handing?: Claims | undefined };
 }

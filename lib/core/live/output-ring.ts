@@ -1,13 +1,16 @@
-// Output ring: the last of what a task printed. Frequent, cheap, never journalled (§8).
+// Output ring: the newest output of a task (§8). Output is frequent and is never journalled.
+//
+// Owns the newest 64 Ki characters. Written by a context; read by handles and the tools of a model.
 
-/** What a task printed, from a cursor on. */
+/** A part of a task's output, from a cursor on. */
 export interface OutputChunk {
-  /** All streams, in order. */
+  /** The output of all streams, in order. */
   readonly text: string;
+  /** The output by stream, in order. */
   readonly parts: readonly { readonly stream: string; readonly text: string }[];
-  /** Pass it as `after` to read on. */
+  /** Pass this number as `after` to read the following output. */
   readonly cursor: number;
-  /** Characters between `after` and the first one here that the ring no longer had. */
+  /** The number of characters after `after` that are lost because the task keeps only the newest 65 536. */
   readonly dropped: number;
 }
 
@@ -15,12 +18,14 @@ export interface OutputChunk {
 const OUTPUT_KEPT = 64 * 1024;
 const PAGE = 1024;
 
+/** The newest output of one task. */
 export class OutputRing {
   readonly #parts: { readonly stream: string; text: string }[] = [];
   #kept = 0;
   /** Characters ever written. */
   #written = 0;
 
+  /** Appends output and drops the oldest characters over the limit. */
   write(stream: string, text: string): void {
     if (text === "") return;
     this.#written += text.length;
@@ -47,6 +52,7 @@ export class OutputRing {
     }
   }
 
+  /** The output after the cursor `after`. */
   read(after = 0): OutputChunk {
     const oldest = this.#written - this.#kept;
     let skip = Math.max(0, after - oldest);
@@ -64,4 +70,5 @@ export class OutputRing {
   }
 }
 
+/** The output of a task that has printed nothing. */
 export const NO_OUTPUT: OutputChunk = Object.freeze({ text: "", parts: Object.freeze([]), cursor: 0, dropped: 0 });

@@ -1,7 +1,8 @@
-// Registry: how a task is found: by id, by its name among the living, by the call that spawned it.
+// Registry: finds a task by its id, by its name among the living, or by the call that spawned it.
 //
-// Owns the three indexes. Ids never collide; a name is free again when its task has ended; a call stays as long as its record.
-// §10: a call is its id together with the kind and the input, because some providers number their calls anew in each turn.
+// Owns the three indexes. Ids never collide. A name is free again when its task has ended; a call stays as long as its
+// record. A call is its id with the kind and the input, because some providers number their calls anew in each turn
+// (§10). Written by the consequences.
 
 import { createHash } from "node:crypto";
 import { NameTakenError, ReservedNameError } from "../task/errors.js";
@@ -10,44 +11,57 @@ import type { Task } from "./task.js";
 
 const RESERVED_NAMES: readonly string[] = ["parent", "self", "all", "broadcast"];
 
-/** A call of a spawn: where it was made, its id, and what it starts. */
+/** The call that spawned a task. */
 export interface Call {
+  /** The parent of the spawn. */
   readonly parentId: string | undefined;
+  /** The session of the spawn. */
   readonly sessionId: string | undefined;
+  /** The run of the agent loop. */
   readonly runId: string | undefined;
+  /** The id of the model's tool call. */
   readonly callId: string;
-  /** `undefined`: a plain function, of which the call id alone counts. */
+  /** The kind; `undefined` for a plain function, for which the call id alone counts. */
   readonly kind: string | undefined;
+  /** The input of the kind. */
   readonly input: Json | undefined;
 }
 
+/** The tasks of one manager whose records are kept. */
 export class Registry {
-  /** Some id was given by a spawner: one that errand makes might meet it. */
+  /** Some spawner gave an id, so a generated id might collide. */
   hasGivenIds = false;
-  /** By creation. */
+  /** The tasks by id, in order of creation. */
   readonly #tasks = new Map<string, Task>();
   readonly #names = new Map<string, Task>();
   readonly #calls = new Map<string, Task>();
 
+  /** All tasks, in order of creation. */
   all(): IterableIterator<Task> {
     return this.#tasks.values();
   }
 
+  /** The task with this id. */
   byId(id: string): Task | undefined {
     return this.#tasks.get(id);
   }
 
-  /** A call is one of its session and run; the children of a task are a session of their own. */
+  /**
+   * The task that the same call spawned. A call belongs to its session and run; the children of a task are a scope of
+   * their own.
+   */
   byCall(call: Call): Task | undefined {
     return this.#calls.get(callKey(call));
   }
 
-  /** The living task of the session that has the name. */
+  /** The living task of the session with this name. */
   byName(sessionId: string | undefined, name: string): Task | undefined {
     return this.#names.get(nameKey(sessionId, name));
   }
 
-  /** Names are unique among the living tasks of one session; tasks of no session share one scope. */
+  /**
+   * Throws `ReservedNameError` or `NameTakenError` when the name is not free. Tasks without a session share one scope.
+   */
   checkName(sessionId: string | undefined, name: string): void {
     if (RESERVED_NAMES.includes(name)) throw new ReservedNameError(name);
     const named = this.#names.get(nameKey(sessionId, name));
@@ -58,6 +72,7 @@ export class Registry {
       throw new NameTakenError(name, sameId.id);
   }
 
+  /** Adds a task to the indexes. */
   add(task: Task): void {
     const { id, sessionId, traits } = task;
     this.#tasks.set(id, task);
@@ -66,7 +81,7 @@ export class Registry {
     if (call !== undefined) this.#calls.set(callKey(call), task);
   }
 
-  /** Nothing when another has it by now, as when both are made anew after a restart. */
+  /** Frees the name of an ended task, unless another task has it by now (as when a restart makes both anew). */
   freeName(task: Task): void {
     const { sessionId, traits } = task;
     if (traits.name === undefined) return;
@@ -74,6 +89,7 @@ export class Registry {
     if (this.#names.get(name) === task) this.#names.delete(name);
   }
 
+  /** Removes an evicted task. */
   remove(task: Task): void {
     if (this.#tasks.get(task.id) === task) this.#tasks.delete(task.id);
     const call = callOf(task);
@@ -97,7 +113,7 @@ function callKey({ parentId, sessionId, runId, callId, kind, input }: Call): str
   return JSON.stringify([parentId, sessionId, runId, callId, kind, contentKey(input)].map((part) => part ?? null));
 }
 
-/** A long input counts by its digest, so that no index holds inputs a second time. */
+/** A text for an input. A long input is replaced by its digest, so no index keeps inputs a second time. */
 function contentKey(input: Json | undefined): string | undefined {
   if (input === undefined) return undefined;
   const text = canonicalText(input);

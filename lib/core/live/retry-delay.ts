@@ -1,11 +1,17 @@
-// Pause: what a task waits for between two attempts (H7): its time, and the end of all that the last one left below it.
+// Retry delay: the time between two attempts of a task, and the end of everything that the last one left below it (H7).
+//
+// Owns the timer and the links to the tasks below. Made by retrying, and by the spawner after a restart.
 
 import { Alarm, type Timekeeper } from "../time/clock.js";
 import type { Link, Task, Watcher } from "./task.js";
 import { unwatch, watch } from "./watchers.js";
 
-/** Lasts until the next attempt may stand in line: `ms` have passed or it is `at` (C7), and `below` are over. */
+/**
+ * The delay before an attempt stands in line: until `ms` have passed or the instant `at` has come (C7), and the tasks
+ * `below` have ended.
+ */
 export class RetryDelay implements Watcher {
+  /** No task waits here. */
   readonly waiting = undefined;
   readonly #alarm: Alarm;
   readonly #links: Link[] = [];
@@ -26,11 +32,13 @@ export class RetryDelay implements Watcher {
     this.#alarm = Alarm.within(clock, ms, at, () => this.taskEnded());
   }
 
+  /** One of the tasks below has ended, or the time is over. */
   taskEnded(): void {
     this.#left--;
     if (this.#left === 0) this.#onOver();
   }
 
+  /** Ends the delay without an attempt. */
   cancel(): void {
     this.#alarm.cancel();
     for (const link of this.#links) unwatch(link);

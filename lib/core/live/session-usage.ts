@@ -1,7 +1,8 @@
-// Ledger: the account of each named session: what it has used (§8), how many of its tasks live and wait, and its bounds (L6).
+// Session usage: the account of each named session: its usage (§8), its living and waiting tasks, and its bounds (L6).
 //
-// An account is made with the first task of its session, or with its bounds. It outlives the records of the tasks. D6: an account without kept
-// tasks is forgotten `ttlMs` after the last of them, so that a session that is over costs nothing.
+// Owns the accounts. An account is made with the first task of its session, or with its bounds, and outlives the
+// records of the tasks. An account without kept tasks is forgotten after `ttlMs`, so an unused session costs nothing
+// (D6). Written by the consequences and the budget guard.
 
 import type { Usage, UsageReport } from "../task/record.js";
 import { plus } from "../task/usage.js";
@@ -12,17 +13,18 @@ import type { Task } from "./task.js";
 
 /** The part of a session that a snapshot keeps. */
 export interface StoredSession extends Usage {
-  /** Since when no record of it is kept; epoch milliseconds. */
+  /** The instant since which no record of the session is kept, in epoch milliseconds. */
   readonly idleSince?: number;
 }
 
+/** The accounts of one manager. */
 export class SessionUsage {
   readonly #accounts = new Map<string, SessionAccount>();
   /** Accounts without kept tasks, the longest idle first. */
   readonly #idle = new Fifo<SessionAccount>();
   readonly #clock: Timekeeper;
   readonly #ttlMs: number;
-  /** `false`: something of the session is still wanted. */
+  /** Forgets the session elsewhere; returns `false` when a part of it is still needed. */
   readonly #forget: (sessionId: string) => boolean;
   #sweep: Alarm | undefined;
 
@@ -32,16 +34,17 @@ export class SessionUsage {
     this.#forget = forget;
   }
 
+  /** The usage of a session. */
   of(sessionId: string): Usage {
     return this.#accounts.get(sessionId)?.usage ?? NOTHING_USED;
   }
 
-  /** `undefined`: the session has no tasks and no bounds. */
+  /** The account of a session; `undefined` when it has no tasks and no bounds. */
   find(sessionId: string | undefined): SessionAccount | undefined {
     return sessionId === undefined ? undefined : this.#accounts.get(sessionId);
   }
 
-  /** Made when it is not there. One that is idle is so from now on. */
+  /** The account of a session, made when first needed. The idle time of an account without kept tasks starts anew. */
   use(sessionId: string): SessionAccount {
     const account = this.#open(sessionId);
     if (account.kept === 0) this.#rest(account, this.#clock.now());
@@ -56,6 +59,7 @@ export class SessionUsage {
     return account;
   }
 
+  /** The accounts, for a snapshot. */
   get all(): { readonly [sessionId: string]: StoredSession } {
     const all = Array.from(this.#accounts.values(), ({ id, usage, kept, idleSince }) => {
       const stored: StoredSession = kept > 0 ? usage : { ...usage, idleSince };
@@ -76,7 +80,7 @@ export class SessionUsage {
     }
   }
 
-  /** The record of `task` is kept, from now on. */
+  /** The record of `task` is kept from now on. */
   spawned(task: Task): void {
     const { sessionId } = task;
     if (sessionId === undefined) return;
@@ -87,11 +91,12 @@ export class SessionUsage {
     if (!task.isOver) account.living++;
   }
 
+  /** A task of the account has ended. */
   ended({ account }: Task): void {
     if (account !== undefined) account.living--;
   }
 
-  /** The record of `task` is not kept any longer. */
+  /** The record of `task` is evicted. */
   forgot({ account, isOver }: Task): void {
     if (account === undefined) return;
     account.kept--;
@@ -99,16 +104,18 @@ export class SessionUsage {
     if (account.kept === 0) this.#rest(account, this.#clock.now());
   }
 
-  /** A task was spawned. */
+  /** Counts a new task. */
   count({ account }: Task): void {
     if (account !== undefined) account.usage = Object.freeze({ ...account.usage, tasks: account.usage.tasks + 1 });
   }
 
+  /** Adds a usage report. */
   add({ account }: Task, report: UsageReport): void {
     if (account !== undefined)
       account.usage = Object.freeze({ ...plus(account.usage, report), tasks: account.usage.tasks });
   }
 
+  /** The manager closes: stops the timer. */
   close(): void {
     this.#sweep?.cancel();
   }
@@ -124,8 +131,8 @@ export class SessionUsage {
   }
 
   /**
-   * Milliseconds until the account may be forgotten. The larger of the measured time and the wall-clock time counts (C7): the machine may have
-   * slept, or another process may have begun the time.
+   * Milliseconds until the account may be forgotten. The larger of the measured time and the wall-clock time counts
+   * (C7): the machine may have slept, or another process may have begun the time.
    */
   #leftOf({ idleAt, idleSince }: SessionAccount): number {
     return this.#ttlMs - Math.max(this.#clock.monotonic() - idleAt, this.#clock.now() - idleSince);

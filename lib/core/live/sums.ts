@@ -1,33 +1,37 @@
-// Sums: what each task and everything below it used, and how many tasks that is (§8, H6).
+// Sums: the usage and the number of tasks of each subtree (§8, H6).
 //
-// A sum is added to the parent when a reader asks for one, and not at each report and each spawn: in a deep tree each of those would walk up to the
-// root. Until then a task owes its parent; all that owe in one tree are kept at its root, by depth. Whoever reads a sum, or a record, calls
-// `settle` first.
+// Owns the sums of a task. A sum is added to the parent only when a reader asks for it: otherwise each report and each
+// spawn in a deep tree would walk up to the root. Until then a task owes its sum to its parent; the root lists all
+// owing tasks by depth. A reader of a sum or a record calls `settle` first. Called by `family.ts` and `task.ts`.
 
 import type { UsageReport } from "../task/record.js";
 import { NOTHING_SPENT, plus, type Spent } from "../task/usage.js";
 
-/** The part of a task that this room needs. */
+/** The part of a task that the sums need. */
 interface Summed {
   readonly depth: number;
   readonly parent: Summed | undefined;
   readonly root: Summed;
   readonly family: Sums;
-  /** Called when what the record shows has changed. */
+  /** Called when the record has changed. */
   touch(): void;
 }
 
+/** The sums of one task. */
 export class Sums {
-  /** All that were ever spawned below the task. */
+  /** All tasks that were ever spawned below the task. */
   tasksBelow = 0;
-  /** Usage of the task and everything below it; `ownSpent` is the part of the task itself. */
+  /** The usage of the task and everything below it. */
   spent: Spent = NOTHING_SPENT;
+  /** The usage of the task itself. */
   ownSpent: Spent = NOTHING_SPENT;
-  /** Not added to the parent yet. */
+  /** The number of tasks that is not added to the parent yet. */
   owedTasks = 0;
+  /** The usage that is not added to the parent yet. */
   owedSpent: Spent = NOTHING_SPENT;
+  /** The root lists the task as owing. */
   isOwing = false;
-  /** The tasks below a root that owe, by depth. */
+  /** On a root: the tasks below it that owe, by depth. */
   owing: Summed[][] | undefined;
 }
 
@@ -36,7 +40,7 @@ export function addTask(parent: Summed): void {
   add(parent, 1, undefined);
 }
 
-/** `task` used so much. */
+/** Adds usage of the task itself. */
 export function addSpent(task: Summed, report: UsageReport): void {
   task.family.ownSpent = plus(task.family.ownSpent, report);
   add(task, 0, report);
@@ -56,7 +60,7 @@ function add(task: Summed, tasks: number, spent: UsageReport | undefined): void 
   (root.family.owing[depth] ??= []).push(task);
 }
 
-/** Every sum of the tree is right, from the deepest upwards: each task that owes is visited once. */
+/** Adds all owed sums of the tree, from the deepest task upwards. Each owing task is visited once. */
 export function settle({ root }: Summed): void {
   const { owing } = root.family;
   if (owing === undefined) return;

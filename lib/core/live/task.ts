@@ -1,7 +1,7 @@
 // Task: the live entry of one task, and of the attempt that runs it.
 //
-// A task holds its state, which the loop alone replaces, and its places among others: in line (slots), in the family, and under
-// those who wait for it (watchers). Each group of fields below names the part that writes it.
+// A task holds its state, which only the loop replaces, and its positions in other parts: in line (slots), in the
+// family, and in the lists of waits for its end (watchers). Each group of fields below names the part that writes it.
 
 import type { AsyncResource } from "node:async_hooks";
 import type { Delivery } from "../events/delivery.js";
@@ -23,20 +23,23 @@ import type { Limit, OpenWait } from "./open-wait.js";
 import type { SessionAccount } from "./session-account.js";
 import { settle } from "./sums.js";
 
-/** Somebody who waits for tasks to end. */
+/** A wait for the end of tasks. */
 export interface Watcher {
-  /** Called in the call in which `task` ended, before anything is delivered. */
+  /** Called inside the call that ended `task`, before anything is delivered. */
   taskEnded(task: Task): void;
-  /** The task whose pending wait this is: the edge of L3. */
+  /** The task that waits, for the search of wait cycles (L3). */
   readonly waiting: Task | undefined;
 }
 
-/** One watcher's place under one task. */
+/** The position of one watcher in the list of one task. */
 export class Link {
+  /** The watched task. */
   readonly task: Task;
-  /** Nobody any more once it was unwatched. */
+  /** The watcher; `undefined` once it was unwatched. */
   watcher: Watcher | undefined;
+  /** The newer link. */
   previous: Link | undefined;
+  /** The older link. */
   next: Link | undefined;
 
   constructor(task: Task, watcher: Watcher) {
@@ -48,17 +51,20 @@ export class Link {
 const NO_FAMILY: Family<Task> = Object.freeze(new Family<Task>());
 const ONE_TASK: Usage = Object.freeze({ ...NOTHING_SPENT, tasks: 1 });
 
-/** To write: the task's own. */
+/** The task's own family, for writing. */
 export function familyOf(task: Task): Family<Task> {
   if (task.family === NO_FAMILY) task.family = new Family<Task>();
   return task.family;
 }
 
-/** More claims than there will ever be: one field says both, since every task has it. */
-const HANDED = 2 ** 20;
+/**
+ * Added to `claims` when the outcome was delivered: larger than every number of claims. One field holds both, because
+ * every task has it.
+ */
+const OUTCOME_DELIVERED = 2 ** 20;
 
-/** What a spawn gives. */
-interface Spawned {
+/** The fields of a new task. */
+interface TaskInit {
   readonly id: string;
   readonly sessionId: string | undefined;
   readonly createdAt: number;
@@ -71,65 +77,89 @@ interface Spawned {
   readonly context: AsyncResource | undefined;
 }
 
+/** The live entry of one task. */
 export class Task implements TaskSpec, Slotted {
+  /** The id of the task. */
   readonly id: string;
+  /** The session of the task. */
   readonly sessionId: string | undefined;
+  /** The number of ancestors. */
   readonly depth: number;
+  /** The time of the spawn, in epoch milliseconds. */
   readonly createdAt: number;
+  /** The part of the record that never changes. */
   readonly traits: TaskTraits;
 
   // ── the loop ──
+  /** The part of the record that facts change. */
   state: TaskState;
-  /** `seq` of the fact that made it, or its newest attempt: its function starts once that is stored (L9). */
+  /** `seq` of the fact that made the task or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
   #record: TaskRecord | undefined;
 
   // ── the runner ──
-  /** The function and the async context of its spawn call, in which it runs (H0); gone with the end. */
+  /** The function of the task; removed at the end. */
   work: Work | undefined;
-  /** What it was spawned as, in this process. */
+  /** The kind that the spawn brought, in this process. */
   kind: KindParts | undefined;
+  /** The async context of the spawn call, in which the function runs (H0); removed at the end. */
   context: AsyncResource | undefined;
+  /** The running attempt. */
   attempt: Attempt | undefined;
-  /** Of all ends in this process: tells which of two tasks ended first. */
+  /** The number among all ends in this process: tells which of two tasks ended first. */
   endOrder = 0;
-  /** The instant of its end on the monotonic clock of this process, also when it ended in an earlier one. Written by retention. */
+  /**
+   * The end on the monotonic clock of this process, also when the task ended in an earlier one. Written by retention.
+   */
   endedAt = 0;
-  /** `seq` of the fact that ended it: its outcome is delivered once that is stored (D1). 0 when an earlier process stored it. */
+  /**
+   * `seq` of the fact that ended the task: its outcome is delivered once that is stored (D1). 0 when an earlier process
+   * stored it.
+   */
   endSeq = 0;
 
-  // ── the hierarchy ──
-  /** Another object only when a new attempt takes the place of an ended parent. */
+  // ── the family ──
+  /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
   parent: Task | undefined;
+  /** The topmost ancestor, or the task itself. */
   readonly root: Task;
+  /** The next older child of the parent. */
   previousSibling: Task | undefined;
+  /** The next newer child of the parent. */
   nextSibling: Task | undefined;
+  /** The children of the task. */
   family: Family<Task> = NO_FAMILY;
 
   // ── the slots ──
+  /** The lane of the task. */
   readonly lane: Lane<Task>;
+  /** The rank in line: a lower rank starts earlier. */
   rank = 0;
+  /** Breaks ties of the rank. */
   order = 0;
-  /** Of an ended task: in the retention's queue. */
+  /** The position in line; of an ended task, the position in the queue of retention. */
   place = -1;
+  /** Whether the task has a slot. */
   holdsSlot = false;
-  // ── the ledger ──
+  // ── the session usage ──
   /** The account of the task's session; `undefined` in no session. */
   account: SessionAccount | undefined;
 
-  // ── who waits for it ──
+  // ── the watchers ──
+  /** The newest link of the waits for the end of the task. */
   watchers: Link | undefined;
 
   // ── the notices ──
-  /** Its own notices, if it makes any. */
+  /** The notices of the task; `undefined` when it makes none. */
   noticed: Noticed<Task> | undefined;
-  /** Waits of its owner that have its outcome, and have not given it yet. */
+  /** Waits of the owner that have the outcome and have not delivered it. See `OUTCOME_DELIVERED`. */
   claims = 0;
 
-  // ── what only some tasks have: requests, messages, output, deadlines, an external signal ──
+  // ── the optional parts ──
+  /** Requests, messages, output, deadlines and more; `undefined` for a plain task. */
   extras: Extras | undefined;
 
-  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, kind, context }: Spawned) {
+  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, kind, context }: TaskInit) {
     this.id = id;
     this.sessionId = sessionId;
     this.depth = parent === undefined ? 0 : parent.depth + 1;
@@ -145,74 +175,83 @@ export class Task implements TaskSpec, Slotted {
     if (traits.budget !== undefined) familyOf(this.root).hasBudgets = true;
   }
 
+  /** The id of the parent. */
   get parentId(): string | undefined {
     return this.parent?.id;
   }
+  /** The id of the root. */
   get rootId(): string {
     return this.root.id;
   }
+  /** The name of the lane. */
   get laneName(): string {
     return this.lane.name;
   }
+  /** See `SpawnOptions.laneKey`. */
   get laneKey(): string | undefined {
     return this.traits.laneKey;
   }
+  /** The amounts that a start takes from the windows of the lane. */
   get weight(): Weight | undefined {
     return this.traits.weight;
   }
+  /** The newest start, as the windows of the lane count it. */
   get start(): Start | undefined {
     return this.extras?.start;
   }
   set start(start: Start | undefined) {
     if (start !== undefined || this.extras !== undefined) extrasOf(this).start = start;
   }
-  /** A started task stands in line for the way back from its wait. */
+  /** Whether the task stands in line to return from a wait, and not for its start. */
   get isResume(): boolean {
     return this.attempt !== undefined;
   }
-  /** A wait gave its outcome to its owner. */
+  /** Whether a wait has delivered the outcome to the owner. */
   get isHanded(): boolean {
-    return this.claims >= HANDED;
+    return this.claims >= OUTCOME_DELIVERED;
   }
+  /** A wait has delivered the outcome to the owner. */
   handed(): void {
-    if (!this.isHanded) this.claims += HANDED;
+    if (!this.isHanded) this.claims += OUTCOME_DELIVERED;
   }
+  /** Whether the task has ended, with all its attached children. */
   get isOver(): boolean {
     return this.state.finishedAt !== undefined;
   }
-  /** The same spawn finds it again, in whichever process (H7). */
+  /** Whether the same spawn finds the task again, in every process (H7). */
   get isReturnable(): boolean {
     return this.traits.hasGivenId || this.traits.callId !== undefined;
   }
+  /** Whether the task has a parent that waits for it. */
   get isAttached(): boolean {
     return this.parent !== undefined && !this.state.details.detached;
   }
 
-  /** The newest snapshot; the same object until something changes. */
+  /** The newest record. Returns the same object until something changes. */
   get record(): TaskRecord {
     const untilAt = this.heldUntil;
     if (untilAt === undefined) return this.decidedRecord;
     return heldRecord(extrasOf(this), this.decidedRecord, untilAt);
   }
 
-  /** The newest snapshot, as facts made it: without what only time changes. */
+  /** The newest record as facts made it, without the parts that only time changes. */
   get decidedRecord(): TaskRecord {
     settle(this);
     this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt, this.wake);
     return this.#record;
   }
 
-  /** L7: until when it stands in line because of its rate. */
+  /** The instant until which the rate of the lane holds the task in line (L7). */
   get heldUntil(): number | undefined {
     return this.lane.isRated && this.state.status === "queued" ? this.lane.heldUntil(this) : undefined;
   }
 
-  /** When its owner is told of it. */
+  /** The events of the task that become notices of its owner. */
   get wake(): Wake {
     return this.traits.wake ?? (this.parent?.state.details.readsNotices ? "onTerminal" : "silent");
   }
 
-  /** Its own, or the nearest one inherited: a detached task is on its own. */
+  /** The earliest total deadline of the task and of the ancestors that it is attached to. */
   get totalDeadlineAt(): number | undefined {
     let first = this.traits.limits?.totalDeadlineAt;
     let above = this.isAttached ? this.parent : undefined;
@@ -224,11 +263,12 @@ export class Task implements TaskSpec, Slotted {
     return first;
   }
 
-  /** What the snapshot shows has changed. */
+  /** Something that the record shows has changed. */
   touch(): void {
     this.#record = undefined;
   }
 
+  /** The usage of the task and everything below it. */
   usage(): Usage {
     if (this.family === NO_FAMILY) return ONE_TASK;
     settle(this);
@@ -236,7 +276,7 @@ export class Task implements TaskSpec, Slotted {
     return Object.freeze({ ...spent, tasks: tasksBelow + 1 });
   }
 
-  /** Without what the task used itself. */
+  /** The usage of everything below the task. */
   usageBelow(): Usage {
     settle(this);
     const { spent, ownSpent, tasksBelow } = this.family;
@@ -244,42 +284,51 @@ export class Task implements TaskSpec, Slotted {
   }
 }
 
-/** A manager whose tasks a wait reports, which may be another than the one that keeps the wait. */
+/** A manager whose facts a wait reports; the wait may be kept by another manager. */
 export interface StoredIn {
-  /** Delivers `wait` once everything that is decided there by now is stored; `undefined` when it is stored already, and nothing is done. */
+  /**
+   * Delivers `wait` once everything that is decided there by now is stored. Does nothing and returns `undefined` when
+   * it is stored already.
+   */
   deliverWhenStored(wait: Pending): Held | undefined;
 }
 
-/** A wait in flight, as its keeper sees it. */
+/** A pending wait as its keeper sees it. */
 export interface Pending extends Delivery, OpenWait<never> {
-  /** Whose code began it; `undefined`: nobody's. */
+  /** The attempt whose code began the wait; `undefined` outside tasks. */
   readonly attempt: Attempt | undefined;
-  /** What the record shows; asked only when somebody looks. */
+  /** The wait as the record shows it; called only when the record is read. */
   describe(): Wait;
-  /** Hooks it to what it waits for, once it has begun. */
+  /** Connects the wait to its source, once it has begun. */
   hook(): void;
   /** Stops following the signal that may withdraw it. */
   unfollow: (() => void) | undefined;
-  /** What it gives tells of facts. One that is stopped tells of none, and is not kept waiting for the store (D1). */
+  /** Whether the result reports facts. A stopped wait reports none, and does not wait for the store (D1). */
   readonly tells: boolean;
-  /** Its delivery waits for the store, at this place. */
+  /** The delivery is held for the store, at this place. */
   hold(held: Held): void;
   /** The signal that may withdraw it has aborted. */
   abort(reason: unknown): void;
-  /** Rejects it, even one that is over and only waits for its slot. */
+  /** Rejects the wait, even one that is decided and only waits for its slot. */
   withdraw(error: Error): void;
 }
 
-/** Where the waits of an attempt are kept: in its own manager, whichever manager the handle waited for is of. */
+/**
+ * The waits of an attempt's own manager. They keep the attempt's waits, whichever manager the awaited task belongs to.
+ */
 export interface WaitKeeper {
   /** Whether a decided wait may be held for the store (D1). */
   readonly hasStore: boolean;
+  /** The clock of the manager. */
   readonly clock: Timekeeper;
-  /** What a wait that may not begin gives instead; `undefined` when it may. */
+  /** The rejection of a wait that may not begin; `undefined` when it may. */
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined;
-  /** A wait begins that may; `signal` withdraws it. */
+  /** Begins a wait that may begin; `signal` withdraws it. */
   begin(wait: Pending, signal: AbortSignal | undefined): void;
-  /** A wait begins, if it may, of `attempt` or of nobody. `arrange` hooks it to its source and returns what unhooks it, called once. */
+  /**
+   * Begins a wait of `attempt`, or of no task, if it may begin. `arrange` connects the wait to its source and returns
+   * the function that disconnects it, which is called once.
+   */
   open<T>(
     attempt: Attempt | undefined,
     describe: () => Wait,
@@ -287,38 +336,42 @@ export interface WaitKeeper {
     arrange: (wait: OpenWait<T>) => () => void,
     more?: { readonly limit?: Limit<T> | undefined; readonly homes?: StoredIn[] | undefined },
   ): Promise<T>;
-  /** A pending wait of `attempt` waits for other tasks than it did. */
+  /** The tasks that a pending wait of `attempt` waits for have changed. */
   changed(attempt: Attempt): void;
   /** `wait` is decided: it returns at once or with a slot. */
   over(wait: Pending): void;
-  /** `wait` is decided and held for a store: a stop of its attempt ends it too (C3). */
+  /** `wait` is decided and held for a store. A stop of its attempt also ends it (C3). */
   remember(wait: Pending, held: Held): void;
   /** `wait`, which was held, is delivered. */
   delivered(wait: Pending): void;
 }
 
-/** One run of a task's function: whether it still may write and wait, and what it waits for. */
+/** One run of a task's function: whether it may still write and wait, and its pending waits. */
 export class Attempt {
+  /** The task of the attempt. */
   readonly task: Task;
+  /** The number of the attempt, from 1. */
   readonly number: number;
+  /** The waits of the task's manager. */
   readonly waits: WaitKeeper;
-  /** `open` until the function settles or is given up (S2). */
+  /** `open` until the function settles or is abandoned (S2). */
   phase: "open" | "settled" | "abandoned" = "open";
-  /** `seq` of the fact by which it started. */
+  /** `seq` of the fact that started the attempt. */
   readonly startSeq: number;
-  /** The attempt before it failed, and this one tries again. */
+  /** Whether the attempt retries a failed one. */
   readonly isRetry: boolean;
-  /** What it waits for now, in order of beginning; made with the first wait. Written by the waits. */
+  /** The pending waits, in order of beginning; made with the first wait. Written by the waits. */
   pending: Set<Pending> | undefined;
-  /** The last wait, over, on its way back to a slot. Written by the waits. */
+  /** The last wait, which is decided and waits for a slot. Written by the waits. */
   returning: Pending | undefined;
 
-  /** The signal, once somebody reads it. Written by `attempt-signal.ts`. */
+  /** The controller of the signal, made when the signal is first read. Written by `attempt-signal.ts`. */
   controller: AbortController | undefined;
+  /** The error of a stopped attempt. Written by `attempt-signal.ts`. */
   cancelError: TaskCancelledError | undefined;
-  /** The grace it shares with all that were stopped with it. Written by the runner. */
+  /** The grace that the attempt shares with all that were stopped together with it. Written by the runner. */
   grace: Grace | undefined;
-  /** Once another attempt follows: what had stopped this one, and what has its slot. Written by the runner. */
+  /** Set when another attempt follows: the stop of this attempt, and the holder of its slot. Written by the runner. */
   past: { readonly stop: Stop | undefined; readonly holder: Holder } | undefined;
 
   constructor(task: Task, startSeq: number, isRetry: boolean, waits: WaitKeeper) {
@@ -329,28 +382,28 @@ export class Attempt {
     this.waits = waits;
   }
 
-  /** What stopped it; that of its task, while it is the newest. */
+  /** The stop of the attempt: that of the task, while this is its newest attempt. */
   get stop(): Stop | undefined {
     return this.past === undefined ? this.task.state.stop : this.past.stop;
   }
 
-  /** What has its slot: its task, while it is the newest. */
+  /** The holder of the slot: the task, while this is its newest attempt. */
   get holder(): Holder {
     return this.past?.holder ?? this.task;
   }
 
-  /** Its function returned, and nothing had stopped it. */
+  /** Whether the function returned, and no stop came before. */
   get hasReturned(): boolean {
     const { stop, outcome } = this.task.state;
     return this.past === undefined && stop === undefined && outcome?.status === "succeeded";
   }
 
-  /** It waits for something, or is on its way back from it. */
+  /** Whether the attempt waits, or returns from a wait to a slot. */
   get isWaiting(): boolean {
     return this.returning !== undefined || (this.pending !== undefined && this.pending.size > 0);
   }
 
-  /** The pending waits as the record tells them, whenever it is asked. */
+  /** The pending waits as the record shows them. */
   *[Symbol.iterator](): Iterator<Wait> {
     if (this.returning !== undefined) yield { on: "slot" };
     for (const wait of this.pending ?? []) yield wait.describe();

@@ -1,8 +1,9 @@
-// Unread: the failures of roots that no caller reads (§19).
+// Unread: failures of tasks without a waiting parent that no caller reads (§19).
 //
-// Owns the failed tasks that no parent waits for, from their end until a wait, a batch of notices or a tool has given their outcome to a caller.
-// One that is still unread after `UNREAD_MS`, at the close of its manager or at the exit of the process gives one line of the logger. A failure
-// that is a pending notice is left to its loop until the close. Without a logger, and for every task that does not fail, this room does nothing.
+// Owns the failed tasks from their end until a wait, a batch of notices or a tool has given their outcome to a caller.
+// A failure that is still unread after `UNREAD_MS`, at the close of its manager or at the exit of the process is logged
+// in one line. A failure that is a pending notice stays for its loop until the close. Without a logger nothing is kept.
+// Called by the core at each end, and by the readers of outcomes.
 
 import { failureInWords } from "../task/failure.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
@@ -10,14 +11,14 @@ import type { GuardedLogger } from "../values/logger.js";
 import { cutTo, idInWords } from "../values/safe-read.js";
 import type { Task } from "./task.js";
 
-/** Time for a caller that reads a little later. */
+/** The time in which a caller may still read the outcome, in milliseconds. */
 const UNREAD_MS = 5_000;
-const MOST_SAID = 500;
+const MOST_CHARS = 500;
 
-/** The room that waits for a reader of each. */
+/** The failures of the manager that waits for a reader of the task. */
 const keepers = new WeakMap<Task, UnreadFailures>();
 
-/** A caller was given how `task` ended. */
+/** A caller has received the outcome of `task`. */
 export function outcomeRead(task: Task): void {
   if (task.state.status === "failed") keepers.get(task)?.forget(task);
 }
@@ -25,17 +26,18 @@ export function outcomeRead(task: Task): void {
 interface UnreadDeps {
   readonly clock: Timekeeper;
   readonly logger: GuardedLogger;
-  /** A listener of `task.failed` hears of each: it is the caller's report. */
+  /** Whether `task.failed` has a listener: the listener is then the report. */
   readonly isHeard: () => boolean;
-  /** The end of the task is stored: callers receive it from then on. */
+  /** Whether the end of the task is stored: callers receive it from then on. */
   readonly hasStored: (task: Task) => boolean;
-  /** There is a store: what is not reported now, the next process reports. */
+  /** Whether there is a store: the next process then reports what this one does not. */
   readonly hasStore: () => boolean;
 }
 
+/** The unread failures of one manager. */
 export class UnreadFailures {
   readonly #deps: UnreadDeps;
-  /** When each ended, on the monotonic clock; the oldest first. */
+  /** The end of each task on the monotonic clock, oldest first. */
   readonly #since = new Map<Task, number>();
   /** Failures that are still a notice for a loop. */
   readonly #noticed = new Set<Task>();
@@ -51,42 +53,43 @@ export class UnreadFailures {
     if (task.state.status !== "failed" || task.isAttached || !logger.isHeard || isHeard()) return;
     keepers.set(task, this);
     this.#since.set(task, clock.monotonic());
-    this.#alarm ??= new Alarm(clock, UNREAD_MS, this.#look).unref();
+    this.#alarm ??= new Alarm(clock, UNREAD_MS, this.#reportOld).unref();
     awaitExit(this);
   }
 
+  /** The failure was read: removes the task. */
   forget(task: Task): void {
     keepers.delete(task);
     this.#noticed.delete(task);
     this.#since.delete(task);
-    if (this.#since.size === 0) this.#rest();
+    if (this.#since.size === 0) this.#stopIfEmpty();
   }
 
-  #rest(): void {
+  #stopIfEmpty(): void {
     this.#alarm?.cancel();
     this.#alarm = undefined;
     if (this.#noticed.size === 0) leaveExit(this);
   }
 
-  readonly #look = (): void => {
+  readonly #reportOld = (): void => {
     this.#alarm = undefined;
     const now = this.#deps.clock.monotonic();
     for (const [task, since] of this.#since) {
       const left = since + UNREAD_MS - now;
       if (left > 0) {
-        this.#alarm = new Alarm(this.#deps.clock, left, this.#look).unref();
+        this.#alarm = new Alarm(this.#deps.clock, left, this.#reportOld).unref();
         return;
       }
       this.#since.delete(task);
-      // At the end of the map, where this loop comes to it as to one that has just ended.
+      // A failure that is not stored yet moves to the end of the map, like one that has just ended.
       if (!this.#deps.hasStored(task)) this.#since.set(task, now);
       else if (isNoticed(task)) this.#noticed.add(task);
       else this.#report(task);
     }
-    this.#rest();
+    this.#stopIfEmpty();
   };
 
-  /** No caller reads from now on: the manager is closed, or the process exits. */
+  /** The manager is closed, or the process exits: no caller reads from now on. */
   close(): void {
     for (const task of [...this.#since.keys(), ...this.#noticed]) {
       this.forget(task);
@@ -101,9 +104,9 @@ export class UnreadFailures {
     if (outcome?.status !== "failed") return;
     const { error } = outcome;
     const name = details.title === undefined ? idInWords(task.id) : `${idInWords(task.id)} (${details.title})`;
-    // On one line: whoever threw it chose the text.
-    const words = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;
-    this.#deps.logger.warn(cutTo(words.replaceAll(/\p{Cc}+/gu, " "), MOST_SAID), {
+    // The thrower chose the text: control characters are replaced, so the log has one line.
+    const text = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;
+    this.#deps.logger.warn(cutTo(text.replaceAll(/\p{Cc}+/gu, " "), MOST_CHARS), {
       taskId: task.id,
       error: error.cause ?? error,
     });
@@ -114,18 +117,18 @@ function isNoticed({ noticed }: Task): boolean {
   return noticed !== undefined && noticed.ends.length > 0;
 }
 
-/** Managers with failures that no caller has read: a program that only spawns ends before any alarm. */
+/** The managers with unread failures. A program that only spawns ends before any alarm, so its exit reports them. */
 const unread = new Set<UnreadFailures>();
 
-function awaitExit(room: UnreadFailures): void {
+function awaitExit(failures: UnreadFailures): void {
   if (unread.size === 0) process.once("exit", reportAll);
-  unread.add(room);
+  unread.add(failures);
 }
 
-function leaveExit(room: UnreadFailures): void {
-  if (unread.delete(room) && unread.size === 0) process.off("exit", reportAll);
+function leaveExit(failures: UnreadFailures): void {
+  if (unread.delete(failures) && unread.size === 0) process.off("exit", reportAll);
 }
 
 function reportAll(): void {
-  for (const room of [...unread]) room.close();
+  for (const failures of [...unread]) failures.close();
 }

@@ -1,17 +1,20 @@
 // Wait cycles: a wait that could never end is refused before it begins (L3).
 //
-// Every task has an edge to each living attached child and to the tasks for which it waits. A new wait of `waiter` closes a cycle
-// when one of its targets needs the end of `waiter` already. The search goes backwards, from `waiter` to its ancestors and their
-// waiters: these are few, however many tasks are waited for. Most waits need no search: in a deep chain, where each task waits for
-// its child, every search would go up to the root.
+// Owns nothing. Every task has an edge to each living attached child and to the tasks for which it waits. A new wait of
+// `waiter` closes a cycle when one of its targets already needs the end of `waiter`. The search goes backwards, from
+// `waiter` to its ancestors and their waiters: these are few, however many tasks are awaited. Most waits need no
+// search; in a deep chain, where each task waits for its child, every search would go up to the root. Called by the
+// waits for ends and for notices.
 
 import { AwaitCycleError } from "../task/errors.js";
 import type { Attempt, Task } from "./task.js";
 
-/** The cycle that waiting for the targets would close, first and last the waiter; `undefined` when there is none. */
+/**
+ * The cycle that a wait for the targets would close, with the waiter first and last; `undefined` when there is none.
+ */
 export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): readonly string[] | undefined {
   if (isTarget(waiter)) return [waiter.id, waiter.id];
-  /** Each task found, with the one it needs the end of. */
+  /** Each task that was found, with the task whose end it needs. */
   const needs = new Map<Task, Task>();
   const found: Task[] = [waiter];
   for (let task = found.pop(); task !== undefined; task = found.pop()) {
@@ -26,8 +29,8 @@ export function findCycle(waiter: Task, isTarget: (task: Task) => boolean): read
 }
 
 /**
- * Waiting for `target` closes no cycle, and no search is needed to know it. The edge to a child of its own is there since the spawn; and a
- * task that waits for nothing, and has no child to wait for, depends on no other. `false`: the search must say.
+ * Whether a wait for `target` certainly closes no cycle. The edge to an own attached child exists since the spawn; and
+ * a task that waits for nothing and has no attached child depends on no other. `false`: only the search knows.
  */
 export function needsNoSearch(waiter: Task, target: Task): boolean {
   if (target === waiter) return false;
@@ -35,14 +38,14 @@ export function needsNoSearch(waiter: Task, target: Task): boolean {
   return target.family.attached === 0 && target.attempt?.isWaiting !== true;
 }
 
-/** Those that cannot end, or go on, before `task` ends. */
+/** The tasks that cannot end or continue before `task` ends. */
 function* dependentsOf(task: Task): Generator<Task> {
   if (task.isAttached && task.parent !== undefined) yield task.parent;
   for (let link = task.watchers; link !== undefined; link = link.next) {
     const waiting = link.watcher?.waiting;
     if (waiting !== undefined) yield waiting;
   }
-  // A loop that waits for notices waits for each that may wake it.
+  // A loop that waits for notices waits for each task that may wake it.
   for (const { waiting } of task.noticed?.queue.readers ?? []) if (waiting !== undefined) yield waiting;
 }
 
@@ -52,7 +55,7 @@ function pathOf(from: Task, needs: ReadonlyMap<Task, Task>): string[] {
   return path;
 }
 
-/** L3, for a wait about to begin for one of `tasks`, or for all of them. */
+/** Throws `AwaitCycleError` when a wait for one or all of `tasks` would close a cycle (L3). */
 export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>): void {
   if (attempt === undefined) return;
   const targets = new Set<Task>();
@@ -60,7 +63,7 @@ export function refuseCycles(attempt: Attempt | undefined, tasks: Iterable<Task>
   if (targets.size > 0) refuseCycle(attempt, (task) => targets.has(task));
 }
 
-/** Same as `refuseCycles`, for targets that are known when they are met. */
+/** Same as `refuseCycles`, for targets that are known only when they are met. */
 export function refuseCycle(attempt: Attempt | undefined, isTarget: (task: Task) => boolean): void {
   // A stopped task's wait rejects with its own cancel (C3), and reports no cycle.
   if (attempt === undefined || attempt.phase !== "open" || attempt.task.state.stop !== undefined) return;

@@ -1,10 +1,11 @@
-// Watchers: who waits for which task to end.
+// Watchers: the waits for the end of each task.
 //
-// Each watched task has a list of links, so that beginning and ending a watch is O(1) a task and nothing is left behind (W3).
+// Owns the list of links of each watched task: beginning and ending a watch is O(1) for each task, and no link stays
+// behind (W3). Called by the waits for ends and the retry delay, and by the consequences when a task ends.
 
 import { Link, type Task, type Watcher } from "./task.js";
 
-/** `task` still lives. */
+/** Adds `watcher` to `task`, which lives. */
 export function watch(task: Task, watcher: Watcher): Link {
   const link = new Link(task, watcher);
   link.next = task.watchers;
@@ -13,7 +14,10 @@ export function watch(task: Task, watcher: Watcher): Link {
   return link;
 }
 
-/** Its watcher is told nothing more, not even when others are just being told of the end. Twice is once. */
+/**
+ * Removes a link. Its watcher is not called again, even while the end of the task is being reported. A second call has
+ * no further effect.
+ */
 export function unwatch(link: Link): void {
   const { task, previous, next } = link;
   link.watcher = undefined;
@@ -25,9 +29,9 @@ export function unwatch(link: Link): void {
   link.next = undefined;
 }
 
-/** `task` has ended: tells everyone, first come first told, and leaves no link. */
+/** `task` has ended: calls its watchers, oldest first, and removes all links. */
 export function tellWatchers(task: Task): void {
-  // Each was put at the front, so the last is the oldest.
+  // A new link is put at the front, so the last one is the oldest.
   let link = task.watchers;
   while (link?.next !== undefined) link = link.next;
   task.watchers = undefined;

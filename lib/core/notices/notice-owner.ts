@@ -1,24 +1,29 @@
-// Notice owner: whose loop is told of a task (N3).
+// Notice owner: the loop that receives the notices of a task (N3).
+//
+// Owns nothing: pure questions about the family. Called by `notices.ts` and `notice-queues.ts`.
 
 import { isWithin } from "../live/family.js";
 import type { Task } from "../live/task.js";
 
-/** Whose loop is told: a task's, or a session's. */
+/** The owner of a loop: a task, or a session by its id. */
 export type NoticeOwner = Task | string;
 
-/** N3: its parent's loop, or that of the nearest ancestor whose function is not over; else the session's. `undefined`: nobody is. */
+/**
+ * The owner of the notices of `task`: its parent, or the nearest ancestor whose function is not over; otherwise its
+ * session. `undefined`: no loop receives them (N3).
+ */
 export function ownerOf(task: Task): NoticeOwner | undefined {
   for (let above = task.parent; above !== undefined; above = above.parent) if (!isGone(above)) return above;
   return task.sessionId;
 }
 
-/** Whether what `owner` is told could be handed on to `above`. */
+/** Whether the notices of `owner` go to `above` when the function of `owner` is over. */
 export function isBelow(owner: NoticeOwner, above: NoticeOwner): boolean {
   if (typeof owner === "string" || owner === above) return false;
   return typeof above === "string" ? owner.sessionId === above : isWithin(owner, above);
 }
 
-/** Its function is over: it reads nothing any more. */
+/** The function of the task is over, so its loop reads no notices. */
 export function isGone({ state }: Task): boolean {
   return state.outcome !== undefined;
 }

@@ -1,14 +1,17 @@
-// Notice queues: which owner has which queue, and who is above it.
+// Notice queues: the queue of each owner, and the queues above and below it.
 //
-// A task's queue lives as long as its function; a session's until it is forgotten. Those of one family, a session or a root without one, are found
-// together: who asks about one family does not walk over all others.
+// Owns the queues. A task's queue lives as long as its function; a session's queue until the session is forgotten. The
+// queues of one family (a session, or a root without one) are found together, without a walk over all others. Called by
+// `notices.ts` and `notice-reading.ts`.
 
 import { NoticeQueue } from "../live/notice-queue.js";
 import type { Task } from "../live/task.js";
 import { isBelow, type NoticeOwner } from "./notice-owner.js";
 
+/** The notice queue of one owner. */
 export type Queue = NoticeQueue<Task>;
 
+/** All notice queues of one manager. */
 export class NoticeQueues {
   readonly #ofSessions = new Map<string, Queue>();
   /** Queues of tasks whose functions are not over. */
@@ -16,16 +19,17 @@ export class NoticeQueues {
   /** The queues of tasks, by family. */
   readonly #families = new Map<string | Task, Set<Queue>>();
 
-  /** Some task has a queue. */
+  /** Whether some task has a queue. */
   get hasTasks(): boolean {
     return this.#ofTasks.size > 0;
   }
 
+  /** The queue of `owner`; `undefined` when it has none. */
   find(owner: NoticeOwner): Queue | undefined {
     return typeof owner === "string" ? this.#ofSessions.get(owner) : this.#ofTasks.get(owner);
   }
 
-  /** Made when it is not there. */
+  /** The queue of `owner`, made when it is first needed. */
   of(owner: NoticeOwner): Queue {
     const known = this.find(owner);
     if (known !== undefined) return known;
@@ -40,7 +44,7 @@ export class NoticeQueues {
     return queue;
   }
 
-  /** The function of `task` is over. */
+  /** The function of `task` is over: removes its queue. */
   drop(task: Task): void {
     const queue = this.#ofTasks.get(task);
     if (queue === undefined) return;
@@ -50,7 +54,7 @@ export class NoticeQueues {
     if (family?.size === 0) this.#families.delete(kinOf(task));
   }
 
-  /** A session whose queue has nothing to lose: `false` when it has. */
+  /** Removes the queue of a session; returns `false` and keeps it when it has notices, sources or readers. */
   forget(sessionId: string): boolean {
     const queue = this.#ofSessions.get(sessionId);
     if (queue?.isIdle === false) return false;
@@ -58,7 +62,7 @@ export class NoticeQueues {
     return true;
   }
 
-  /** Queues to which that of `owner` could be passed on, the nearest first (N3). */
+  /** The queues to which the notices of `owner` may pass, the nearest first (N3). */
   *above(owner: NoticeOwner): Generator<Queue> {
     if (typeof owner === "string") return;
     for (let task = owner.parent; task !== undefined; task = task.parent) {
@@ -69,14 +73,14 @@ export class NoticeQueues {
     if (session !== undefined) yield session;
   }
 
-  /** Queues that could be passed on to `owner`. */
+  /** The queues whose notices may pass to `owner`. */
   *below(owner: NoticeOwner): Generator<Queue> {
     const family = this.#families.get(typeof owner === "string" ? owner : kinOf(owner));
     for (const queue of family ?? []) if (isBelow(queue.owner, owner)) yield queue;
   }
 }
 
-/** Children are of the session of their parent. */
+/** The family of a task. Children belong to the session of their parent. */
 function kinOf(task: Task): string | Task {
   return task.sessionId ?? task.root;
 }

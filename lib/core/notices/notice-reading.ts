@@ -1,7 +1,7 @@
 // Notice reading: the callers that wait for notices, and when each is woken (N2, N3).
 //
-// Owns which queues are read. A caller is woken at the end of a turn, once what happened in it is stored, so a thousand ends
-// are one batch. Called by `notices.ts` whenever a queue has changed; calls the waits.
+// Owns the set of queues that are read. A caller wakes at the end of a turn, once the facts of the turn are stored, so
+// a thousand ends make one batch. Called by `notices.ts` whenever a queue has changed; calls the waits.
 
 import type { NoticeReader } from "../live/notice-queue.js";
 import type { Limit } from "../live/open-wait.js";
@@ -19,39 +19,48 @@ import { type ChosenNotices, ReadyNotices, type TaskNotice } from "./ready-notic
 
 type Reader = NoticeReader<Task>;
 
+/** Options of `nextNotices`. */
 export interface NoticeOptions extends WaitOptions {
-  /** Milliseconds ≥ 0 until an empty batch; 0 drains what is there. Default: no end. */
+  /**
+   * Milliseconds ≥ 0 until the call resolves with an empty batch; 0 returns the notices that are there. Default no
+   * limit.
+   */
   timeoutMs?: number | undefined;
-  /** Milliseconds ≥ 0 to wait for more notices after the first one. Default 0: all notices of one turn come together anyhow. */
+  /**
+   * Milliseconds ≥ 0 to wait for more notices after the first one. Default 0: a batch still has all notices of one
+   * turn.
+   */
   coalesceMs?: number | undefined;
 }
 
+/** The parts that reading notices needs. */
 export interface ReadingDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   /** Warns the author of the loop. */
   readonly warn: (text: string) => void;
-  /** The task waits for another process: nothing here makes it wake a loop. */
+  /** The task waits for another process: it cannot make a notice here. */
   readonly isParked: (task: Task) => boolean;
 }
 
-/** So many times the same batch: its loop does not acknowledge. */
+/** The number of equal batches after which a loop is warned that it does not acknowledge. */
 const STORM = 10;
 
+/** The waits for notices of all owners of one manager. */
 export class NoticeReading {
   readonly #deps: ReadingDeps;
   readonly #queues: NoticeQueues;
   /** Queues at which a caller waits. */
   readonly #read = new Set<Queue>();
-  /** Ids of notices from a journal that is being taken over: not delivered until it is this process's. */
-  untaken: Set<string> | undefined;
+  /** Ids of notices from a journal that is being taken over: they are not delivered until this process owns them. */
+  withheldIds: Set<string> | undefined;
 
   constructor(deps: ReadingDeps, queues: NoticeQueues) {
     this.#deps = deps;
     this.#queues = queues;
   }
 
-  /** The rejection of a call that may not wait; `undefined` where it may. */
+  /** The rejection of a call that may not wait; `undefined` when it may. */
   refusal(context: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
     const { waits } = this.#deps;
     const attempt = waiterOf(context);
@@ -60,8 +69,9 @@ export class NoticeReading {
   }
 
   /**
-   * Resolves with what `choose` takes of the notices in `queue`, as soon as there are some; of none when `timeoutMs` passes
-   * first; with `undefined` when no living task can add to them. `context`: the attempt of the `ctx` through which the call came.
+   * Waits for notices in `queue` and resolves with the batch that `choose` takes, as soon as there is one. Resolves
+   * with an empty batch when `timeoutMs` passes first, and with `undefined` when no living task can add a notice.
+   * `context`: the attempt of the `ctx` through which the call came.
    */
   next<C extends ChosenNotices>(
     queue: Queue,
@@ -71,7 +81,7 @@ export class NoticeReading {
   ): Promise<C | undefined> {
     const { loop, waits } = this.#deps;
     const attempt = waiterOf(context);
-    const batch = () => this.#given(queue, choose(this.#ready(queue)));
+    const batch = () => this.#delivering(queue, choose(this.#ready(queue)));
     const limit: Limit<C | undefined> | undefined =
       timeoutMs === undefined ? undefined : { ms: timeoutMs, late: () => ({ value: batch() }) };
     // Ready notices are stored, and an empty batch reports nothing: neither waits for the store (D1, W2).
@@ -97,7 +107,7 @@ export class NoticeReading {
         queue.readers.add(reader);
         this.#read.add(queue);
         if (isReady) this.#give(queue, reader);
-        else if (hasAny(queue)) this.look(queue);
+        else if (hasAny(queue)) this.wake(queue);
         return () => {
           queue.readers.delete(reader);
           if (queue.readers.size === 0) this.#read.delete(queue);
@@ -108,22 +118,22 @@ export class NoticeReading {
     );
   }
 
-  /** A batch is about to be delivered. An empty one wakes no loop. */
-  #given<C extends ChosenNotices>(queue: Queue, chosen: C): C {
+  /** Records that a batch is about to be delivered. An empty batch changes nothing. */
+  #delivering<C extends ChosenNotices>(queue: Queue, chosen: C): C {
     const newest = chosen.covered.at(-1)?.id;
     if (newest === undefined) return chosen;
     this.#warnOfStorm(queue, newest);
-    // N1: the tasks of the batch before could be read until now.
+    // The model can read the tasks of the previous batch until now (N1).
     const { covered, counted, number } = chosen;
     queue.lastBatch = { tasks: tasksOf(covered), counted: tasksOf(counted), number };
     return chosen;
   }
 
-  /** The same batch, again and again: a loop that does not acknowledge what it was told never sleeps. */
+  /** Warns a loop that gets the same batch repeatedly: without an acknowledgement it never waits. */
   #warnOfStorm(queue: Queue, newest: string): void {
-    queue.timesGiven = newest === queue.lastGiven ? queue.timesGiven + 1 : 0;
-    queue.lastGiven = newest;
-    if (queue.timesGiven !== STORM) return;
+    queue.timesDelivered = newest === queue.lastDelivered ? queue.timesDelivered + 1 : 0;
+    queue.lastDelivered = newest;
+    if (queue.timesDelivered !== STORM) return;
     const whose = typeof queue.owner === "string" ? `session ${queue.owner}` : `task ${queue.owner.id}`;
     this.#deps.warn(
       `The loop of ${whose} has had the same notices ${STORM} times: call ack() on a batch once it is used`,
@@ -134,15 +144,21 @@ export class NoticeReading {
 
   #ready(queue: Queue): ReadyNotices {
     const { storedSeq } = this.#deps.loop;
-    return new ReadyNotices(queue, (notice) => notice.seq <= storedSeq && !this.#isKeptBack(notice));
+    return new ReadyNotices(queue, (notice) => notice.seq <= storedSeq && !this.#isWithheld(notice));
   }
 
-  /** A wait is about to hand it out, or the journal it comes from is not this process's yet. */
-  #isKeptBack({ id, task, what }: TaskNotice): boolean {
-    return (task.claims > 0 && isEnd(what)) || this.untaken?.has(id) === true;
+  /**
+   * Whether the notice must not be delivered now: a wait is about to deliver the same outcome, or another process still
+   * owns its journal.
+   */
+  #isWithheld({ id, task, what }: TaskNotice): boolean {
+    return (task.claims > 0 && isEnd(what)) || this.withheldIds?.has(id) === true;
   }
 
-  /** Something is to be told, or some living task can still add to it and does not itself wait for the reader to end (L3). */
+  /**
+   * Whether a reader may still get a notice: the queue has one, or a living task can add one and does not itself wait
+   * for the reader's end (L3).
+   */
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
     if (hasAny(queue)) return true;
     for (const source of queue.sources) {
@@ -150,29 +166,29 @@ export class NoticeReading {
       if (waiting === undefined || needsNoSearch(waiting, source)) return true;
       if (findCycle(waiting, (task) => task === source) === undefined) return true;
     }
-    // A silent task with a loop of its own hands on what that has not been told, or will be.
+    // The notices of a task below, which has a loop of its own, pass up when its function ends.
     for (const { size, sources } of this.#queues.below(queue.owner)) if (size > 0 || sources.size > 0) return true;
     return false;
   }
 
-  /** What a queue loses, those above it will not be handed any more. */
-  lookAbove(queue: Queue): void {
-    this.look(queue);
-    if (this.#read.size > 0) for (const above of this.#queues.above(queue.owner)) this.look(above);
+  /** Wakes the readers of `queue` and of the queues above it: they may have become unable to get a notice. */
+  wakeAbove(queue: Queue): void {
+    this.wake(queue);
+    if (this.#read.size > 0) for (const above of this.#queues.above(queue.owner)) this.wake(above);
   }
 
-  /** At the end of the turn, once what is decided by now is stored. */
-  look(queue: Queue): void {
-    if (queue.readers.size === 0 || queue.isLooking) return;
-    queue.isLooking = true;
+  /** Wakes the readers of `queue` at the end of the turn, once everything that is decided by now is stored. */
+  wake(queue: Queue): void {
+    if (queue.readers.size === 0 || queue.isWaitingForStore) return;
+    queue.isWaitingForStore = true;
     this.#deps.loop.call(() => {
-      // What comes from now on is stored later, and looked at then.
-      queue.isLooking = false;
-      if (queue.isTelling) return;
-      queue.isTelling = true;
+      // Later notices are stored later and schedule their own wake.
+      queue.isWaitingForStore = false;
+      if (queue.isWakeScheduled) return;
+      queue.isWakeScheduled = true;
       runOutside(() =>
         nextTurn(() => {
-          queue.isTelling = false;
+          queue.isWakeScheduled = false;
           this.#giveReaders(queue);
         }),
       );
@@ -191,15 +207,15 @@ export class NoticeReading {
     if (reader.coalesceMs === 0) return reader.give();
     reader.company ??= new Alarm(this.#deps.loop.clock, reader.coalesceMs, () => {
       reader.company = undefined;
-      // A wait may have given them meanwhile.
+      // A wait may have delivered the notices meanwhile.
       if (!this.#ready(queue).isEmpty) reader.give();
       else if (!this.#mayWake(queue, reader.waiting)) reader.giveUp();
     });
   }
 
-  /** Every reader looks again. */
-  lookAll(): void {
-    for (const queue of this.#read) this.look(queue);
+  /** Wakes all readers. */
+  wakeAll(): void {
+    for (const queue of this.#read) this.wake(queue);
   }
 }
 
@@ -207,7 +223,7 @@ function tasksOf(notices: readonly TaskNotice[]): ReadonlyMap<string, Task> {
   return new Map(notices.map(({ task }) => [task.id, task]));
 }
 
-/** A notice, or a message for the task whose loop it is; delivered or not. */
+/** Whether the queue has a notice, or its task has an unread message; stored or not. */
 function hasAny({ size, owner }: Queue): boolean {
   return size > 0 || (typeof owner !== "string" && owner.extras?.mailbox?.hasUnread === true);
 }

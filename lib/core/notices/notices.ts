@@ -1,9 +1,10 @@
 // Notices: what each owner loop is notified of about its tasks (N1-N3).
 //
-// Owns a queue for each owner: a task's loop, or a session by its id. Every fact of a task that may wake its owner comes here,
-// live and replayed alike, so the queues are part of the state, and an acknowledgement is a fact too. A notice stays until it
-// is acknowledged: by the batch with which it came, or by a wait that gave its owner the outcome.
-// Called by the consequences of facts and by sessions. Calls the loop (acknowledgements) and `notice-reading.ts` (readers).
+// Owns a queue for each owner: a task's loop, or a session by its id. Every fact of a task that may wake its owner
+// comes here, live and replayed alike, so the queues are part of the state, and an acknowledgement is a fact too. A
+// notice stays until it is acknowledged: by the batch that delivered it, or by a wait that gave its owner the outcome.
+// Called by the consequences of facts, by sessions and contexts, and by the replay. Calls the loop (acknowledgements)
+// and `notice-reading.ts` (readers).
 
 import { childrenOf } from "../live/family.js";
 import { type LastBatch, Noticed, PendingNotice } from "../live/notice-queue.js";
@@ -19,10 +20,11 @@ import type { ChosenNotices, ReadyNotices, TaskNotice } from "./ready-notices.js
 
 interface NoticeDeps extends ReadingDeps {
   readonly isClosed: () => boolean;
-  /** All notices of the task are acknowledged: its record need not be kept for them. */
-  readonly onTold: (task: Task) => void;
+  /** All notices of the task are acknowledged: its record may be evicted. */
+  readonly onAcknowledged: (task: Task) => void;
 }
 
+/** The notices of one manager. */
 export class Notices {
   readonly #deps: NoticeDeps;
   readonly #queues = new NoticeQueues();
@@ -34,23 +36,29 @@ export class Notices {
     this.#reading = new NoticeReading(deps, this.#queues);
   }
 
-  /** A caller asks, or has asked, for the notices of `owner`. */
+  /** Whether a loop asks, or has asked, for the notices of `owner`. */
   isRead(owner: NoticeOwner): boolean {
     return this.#queues.find(owner)?.isRead ?? false;
   }
 
+  /** The newest batch that was delivered to `owner`. */
   lastBatchOf(owner: NoticeOwner): LastBatch<Task> | undefined {
     return this.#queues.find(owner)?.lastBatch;
   }
 
-  /** Keeps nothing of a session that has no notices, no living task, and no reader (D6). `false`: it has. */
+  /**
+   * Removes the queue of a session; returns `false` when the session still has notices, living tasks or readers (D6).
+   */
   forget(sessionId: string): boolean {
     return this.#queues.forget(sessionId);
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
 
-  /** Reads for `owner`, as `NoticeReading.next` says. From now on its children that did not choose a `wake` wake it. */
+  /**
+   * Waits for notices of `owner` (see `NoticeReading.next`). The first call makes `onTerminal` the default `wake` of
+   * the owner's children.
+   */
   next<C extends ChosenNotices>(
     owner: NoticeOwner,
     context: Attempt | undefined,
@@ -63,7 +71,10 @@ export class Notices {
     return this.#reading.next(this.#queues.of(owner), context, options, choose);
   }
 
-  /** The owner has them. Those that it, or another, has acknowledged before are passed over. */
+  /**
+   * Acknowledges the notices. A notice that was acknowledged before is skipped. Throws `ManagerClosedError` when the
+   * manager is closed.
+   */
   acknowledge(notices: readonly TaskNotice[]): void {
     const ids = new Map<Task, string[]>();
     for (const { task, id, what, place } of notices) {
@@ -77,29 +88,33 @@ export class Notices {
     for (const [task, acknowledged] of ids) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
-  // ── what a wait has told already (N2) ────────────────────────────────────
+  // ── outcomes that a wait delivers (N2) ───────────────────────────────────
 
-  /** Whether a wait of `attempt`, or one through a handle of the session `sessionId`, is its owner's. */
+  /**
+   * Whether a wait of `attempt`, or one through a handle of the session `sessionId`, belongs to the owner of the task's
+   * notices.
+   */
   isOwners(task: Task, attempt: Attempt | undefined, sessionId: string | undefined): boolean {
     const owner = ownerOf(task);
     if (owner === undefined || owner === attempt?.task) return owner !== undefined;
-    // A session's loop is no task of it: one that waits through such a handle waits for itself.
+    // The loop of a session is not one of its tasks: a task that waits through a handle of its session waits for
+    // itself.
     return owner === sessionId && attempt?.task.sessionId !== sessionId;
   }
 
-  /** A wait of its owner has the outcome of `task`, and will give it. */
+  /** A wait of the owner has the outcome of `task` and will deliver it: the notice of the end is withheld. */
   claim(task: Task): void {
     task.claims++;
   }
 
-  /** That wait is over: it gave the outcome, or did not. */
+  /** The wait is over, with or without a delivery. */
   unclaim(task: Task): void {
     task.claims--;
     const queue = task.noticed?.queue;
-    if (queue !== undefined) this.#reading.look(queue);
+    if (queue !== undefined) this.#reading.wake(queue);
   }
 
-  /** A wait gave its owner the outcome of `task`, which is over. */
+  /** A wait has delivered the outcome of `task` to the owner: acknowledges the notices of its end. */
   handed(task: Task): void {
     task.handed();
     const { noticed } = task;
@@ -108,68 +123,69 @@ export class Notices {
     if (acknowledged.length > 0) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
-  /** It is for the loop of `task`, should that wait. */
+  /** A message for `task` came: wakes its loop if it waits for notices. */
   messageCame(task: Task): void {
     const queue = this.#queues.find(task);
-    if (queue !== undefined) this.#reading.look(queue);
+    if (queue !== undefined) this.#reading.wake(queue);
   }
 
-  // ── hearing ──────────────────────────────────────────────────────────────
+  // ── facts ────────────────────────────────────────────────────────────────
 
   /** A task was made, in this process or in an earlier one. */
-  made(task: Task): void {
+  taskCreated(task: Task): void {
     if (task.wake === "silent") return;
     const owner = ownerOf(task);
-    if (owner !== undefined) this.#follow(task, owner);
+    if (owner !== undefined) this.#openNotices(task, owner);
   }
 
-  /** Whether facts of `task` are anything to this room. */
-  hears(task: Task, fact: Fact): boolean {
+  /** Whether a fact of `task` may change a queue. */
+  concerns(task: Task, fact: Fact): boolean {
     if (task.noticed !== undefined || fact.type === "task.updated") return true;
     return this.#queues.hasTasks && isGone(task) && this.#queues.find(task) !== undefined;
   }
 
-  /** A fact of a task, just decided or replayed. */
-  hear(task: Task, fact: Fact, seq: number, at: number): void {
+  /** Follows a fact of a task, live or replayed. */
+  follow(task: Task, fact: Fact, seq: number, at: number): void {
     const { noticed } = task;
     if (noticed !== undefined) {
       const acknowledged = fact.type === "task.updated" ? fact.patch.acknowledged : undefined;
-      if (acknowledged !== undefined) this.#told(task, noticed, acknowledged);
+      if (acknowledged !== undefined) this.#acknowledged(task, noticed, acknowledged);
       else {
         if (task.isOver) noticed.queue.sources.delete(task);
         const what = happeningOf(fact, task.wake);
         if (what !== undefined) noticed.add(this.#make(task, noticed, what, seq, at));
-        if (what !== undefined || task.isOver) this.#reading.lookAbove(noticed.queue);
+        if (what !== undefined || task.isOver) this.#reading.wakeAbove(noticed.queue);
       }
     }
-    if (fact.type === "task.updated" && fact.patch.readsNotices) this.#hearChildren(task, seq, at);
+    if (fact.type === "task.updated" && fact.patch.readsNotices) this.#followChildren(task, seq, at);
     const own = isGone(task) ? this.#queues.find(task) : undefined;
-    if (own !== undefined) this.#handOn(task, own);
+    if (own !== undefined) this.#passUp(task, own);
   }
 
-  /** Another process's tasks are replayed beside those of this one: what they had to tell is told once all of it is stored here. */
+  /** A takeover begins: the notices of the other process's tasks are withheld until everything is stored here. */
   takeOver(): void {
-    this.#reading.untaken ??= new Set();
+    this.#reading.withheldIds ??= new Set();
   }
+  /** The takeover is complete: the withheld notices may be delivered. */
   tookOver(): void {
-    this.#reading.untaken = undefined;
-    this.#reading.lookAll();
+    this.#reading.withheldIds = undefined;
+    this.#reading.wakeAll();
   }
 
-  /** What a store kept, of a task that `made` has seen. */
+  /** Restores the notices of a task from a snapshot. `taskCreated` was called for the task before. */
   restore(task: Task, made: number, stored: readonly StoredNotice[]): void {
     const noticed = task.noticed;
     if (noticed === undefined) return;
     noticed.made = made;
     for (const { id, at, order, what } of stored) {
       this.#order = Math.max(this.#order, order);
-      // They come as their tasks do in the snapshot.
-      noticed.mix(new PendingNotice({ id, task, at, seq: 0, what }, order));
-      this.#reading.untaken?.add(id);
+      // The notices come in the order of their tasks in the snapshot, and not by age.
+      noticed.insert(new PendingNotice({ id, task, at, seq: 0, what }, order));
+      this.#reading.withheldIds?.add(id);
     }
   }
 
-  #follow(task: Task, owner: NoticeOwner): Noticed<Task> {
+  #openNotices(task: Task, owner: NoticeOwner): Noticed<Task> {
     const queue = this.#queues.of(owner);
     const noticed = new Noticed<Task>(queue);
     task.noticed = noticed;
@@ -180,17 +196,20 @@ export class Notices {
   #make(task: Task, noticed: Noticed<Task>, what: Happening, seq: number, at: number): TaskNotice {
     noticed.made++;
     const id = `${task.id}.${noticed.made}`;
-    if (seq === 0) this.#reading.untaken?.add(id);
+    if (seq === 0) this.#reading.withheldIds?.add(id);
     return new PendingNotice({ id, task, at, seq, what }, ++this.#order);
   }
 
-  #told(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
+  #acknowledged(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
-    if (noticed.size === 0) this.#deps.onTold(task);
-    this.#reading.lookAbove(noticed.queue);
+    if (noticed.size === 0) this.#deps.onAcknowledged(task);
+    this.#reading.wakeAbove(noticed.queue);
   }
 
-  /** The loop of `owner` reads, from now on: it is told of the ends of those that did not say, also of the earlier ones. */
+  /**
+   * The loop of `owner` reads from now on. A task's loop also gets notices of earlier ends of children without an own
+   * `wake`.
+   */
   #beginReading(owner: NoticeOwner, context: Attempt | undefined): void {
     this.#queues.of(owner).isRead = true;
     if (typeof owner === "string" || context === undefined || owner.state.details.readsNotices) return;
@@ -199,24 +218,27 @@ export class Notices {
     for (const child of handed) this.handed(child);
   }
 
-  #hearChildren(owner: Task, seq: number, at: number): void {
+  #followChildren(owner: Task, seq: number, at: number): void {
     const ended: Task[] = [];
     for (const child of childrenOf(owner)) {
       if (child.traits.wake !== undefined || child.noticed !== undefined) continue;
       child.touch();
-      this.#follow(child, owner);
+      this.#openNotices(child, owner);
       if (child.isOver) ended.push(child);
     }
     ended.sort((a, b) => a.endOrder - b.endOrder);
     for (const child of ended) {
       const { noticed } = child;
       if (noticed === undefined) continue;
-      noticed.mix(this.#make(child, noticed, endOf(child), seq, child.state.finishedAt ?? at));
+      noticed.insert(this.#make(child, noticed, endOf(child), seq, child.state.finishedAt ?? at));
     }
   }
 
-  /** N3: nobody reads here any more. What was to be told, and will be, is the nearest living ancestor's, or the session's. */
-  #handOn(gone: Task, from: Queue): void {
+  /**
+   * The function of `gone` is over: its notices, and the later ones of its sources, pass to the nearest living ancestor
+   * or to the session (N3).
+   */
+  #passUp(gone: Task, from: Queue): void {
     this.#queues.drop(gone);
     const { stop, outcome } = gone.state;
     const error = overError(
@@ -226,7 +248,7 @@ export class Notices {
     );
     for (const reader of [...from.readers]) reader.refuse(error);
     const owner = ownerOf(gone);
-    for (const queue of this.#queues.above(gone)) this.#reading.look(queue);
+    for (const queue of this.#queues.above(gone)) this.#reading.wake(queue);
     if (owner === undefined) {
       for (const { task } of from.all()) this.#forget(task);
       for (const task of from.sources) this.#forget(task);
@@ -235,7 +257,7 @@ export class Notices {
     const to = this.#queues.of(owner);
     for (const notice of [...from.all()]) {
       from.remove(notice);
-      to.mix(notice);
+      to.insert(notice);
       if (notice.task.noticed !== undefined) notice.task.noticed.queue = to;
     }
     for (const task of from.sources) {
@@ -244,11 +266,11 @@ export class Notices {
     }
   }
 
-  /** Nobody is left to be told: its notices go with the record. */
+  /** No loop receives notices of the task: its notices are removed. */
   #forget(task: Task): void {
     if (task.noticed === undefined) return;
     task.noticed = undefined;
-    this.#deps.onTold(task);
+    this.#deps.onAcknowledged(task);
   }
 }
 

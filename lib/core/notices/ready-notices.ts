@@ -1,24 +1,28 @@
-// Ready notices: what may be delivered to one owner now, read as far as a batch has room for it.
+// Ready notices: the notices that may be delivered to one owner now, read only as far as a batch needs.
 //
-// Owns nothing: a view of the owner's queue, and of the messages that its own task has not received, while one batch is chosen. What is not
-// stored yet, and what a wait is about to give the owner, is left out (D1, N2).
+// Owns nothing: a view of the owner's queue, and of the unread messages of its own task, while one batch is chosen. The
+// view leaves out facts that are not stored yet and outcomes that a wait is about to deliver (D1, N2). Called by
+// `notice-reading.ts` and by the chooser of a batch.
 
 import { PendingNotice } from "../live/notice-queue.js";
 import type { Task } from "../live/task.js";
 import { PRECEDENCES, type Precedence } from "../task/notice.js";
 import type { Queue } from "./notice-queues.js";
 
+/** A notice about a task. */
 export type TaskNotice = PendingNotice<Task>;
 
 /** The notices of one batch (N1). */
 export interface ChosenNotices {
-  /** Notices that the text shows or counts, oldest first: what `ack` acknowledges. */
+  /** The notices that the text shows or counts, oldest first: the ones that `ack` acknowledges. */
   readonly covered: readonly TaskNotice[];
-  /** Notices among them that the text only counts, and the number by which it names them. */
+  /** The covered notices that the text only counts. */
   readonly counted: readonly TaskNotice[];
+  /** The number by which the text names the counted notices. */
   readonly number: number | undefined;
 }
 
+/** The deliverable notices of one owner. */
 export class ReadyNotices {
   readonly #queue: Queue;
   readonly #isReady: (notice: TaskNotice) => boolean;
@@ -28,12 +32,13 @@ export class ReadyNotices {
     this.#isReady = isReady;
   }
 
+  /** Whether no notice can be delivered. */
   get isEmpty(): boolean {
     for (const precedence of PRECEDENCES) for (const _ of this.of(precedence)) return false;
     return true;
   }
 
-  /** The notices of one precedence, oldest first; read one at a time. */
+  /** The notices of one precedence, oldest first, read one at a time. */
   *of(precedence: Precedence): Generator<TaskNotice> {
     const pending = this.#queue.of(precedence);
     const among = precedence === "message" ? merged(pending, messagesFor(this.#queue)) : pending;
@@ -41,7 +46,7 @@ export class ReadyNotices {
   }
 }
 
-/** Messages to the task whose loop the owner is, that nothing has received. They are kept where messages are kept. */
+/** The unread messages of the owner, when the owner is a task. The mailbox keeps them. */
 function* messagesFor({ owner }: Queue): Generator<TaskNotice> {
   if (typeof owner === "string") return;
   for (const { message, seq } of owner.extras?.mailbox?.unread() ?? []) {
@@ -50,7 +55,7 @@ function* messagesFor({ owner }: Queue): Generator<TaskNotice> {
   }
 }
 
-/** Two sequences in order, as one. */
+/** Merges two ordered sequences. */
 function* merged(some: Generator<TaskNotice>, others: Generator<TaskNotice>): Generator<TaskNotice> {
   let other = others.next();
   for (const one of some) {
@@ -60,7 +65,7 @@ function* merged(some: Generator<TaskNotice>, others: Generator<TaskNotice>): Ge
   for (; !other.done; other = others.next()) yield other.value;
 }
 
-/** N1: oldest first. */
+/** Compares notices: oldest first (N1). */
 export function byAge(a: TaskNotice, b: TaskNotice): number {
   return a.rank - b.rank || a.order - b.order;
 }

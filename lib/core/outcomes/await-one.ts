@@ -1,4 +1,6 @@
 // Await one: the wait for the end of one task, which most waits are (`result`, `outcome`, `cancel`).
+//
+// Owns nothing. Called by the awaiter. Calls the watchers, the waits and the notices.
 
 import type { Claims } from "../live/open-wait.js";
 import type { Attempt, Link, Task, WaitKeeper, Watcher } from "../live/task.js";
@@ -11,23 +13,23 @@ import type { TaskOutcome, Wait } from "../task/record.js";
 import { PendingWait } from "../waits/pending-wait.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 
-/** What is given of one task's end. A throw of it is what the wait rejects with. */
+/** Makes the result of a wait from an outcome. The wait rejects with an error that it throws. */
 export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 
-/** The wait for one task's end, and its watcher: most waits are this one. */
+/** The wait for the end of one task; it is its own watcher and its own claim, because most waits are of this kind. */
 class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   readonly #task: Task;
-  readonly #ask: EndAsked<R>;
-  /** Of the manager that has the task. */
+  readonly #query: EndQuery<R>;
+  /** The notices of the manager that has the task. */
   readonly #notices: Notices;
   #link: Link | undefined;
   #isOwners = false;
 
-  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, ask: EndAsked<R>) {
+  constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, query: EndQuery<R>) {
     super(keeper, attempt);
     this.#notices = notices;
     this.#task = task;
-    this.#ask = ask;
+    this.#query = query;
   }
 
   get waiting(): Task | undefined {
@@ -48,14 +50,14 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
 
   taskEnded(task: Task): void {
     try {
-      this.resolve(this.#ask.read(outcomeOf(task), task), this);
+      this.resolve(this.#query.read(outcomeOf(task), task), this);
     } catch (error) {
       this.reject(error, this);
     }
   }
 
   claim(): void {
-    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#ask.sessionId);
+    this.#isOwners = this.#notices.isOwners(this.#task, this.attempt, this.#query.sessionId);
     if (this.#isOwners) this.#notices.claim(this.#task);
   }
 
@@ -71,25 +73,27 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   }
 }
 
-/** What is asked of the end of one task. */
-export interface EndAsked<R> {
+/** The options of a wait for the end of one task. */
+export interface EndQuery<R> {
+  /** Makes the result. */
   readonly read: ReadEnd<R>;
+  /** Withdraws the wait. */
   readonly signal: AbortSignal | undefined;
-  /** What to give when `ms` passes first. */
+  /** The result `late` when `ms` milliseconds pass first. */
   readonly timeout?: { readonly ms: number; readonly late: R } | undefined;
-  /** The session through which it was asked for (N2). */
+  /** The session through which the caller asked for the task (N2). */
   readonly sessionId: string | undefined;
 }
 
-/** Waits for the end of one task of the manager of `waits`, and gives what `read` makes of it. */
+/** Waits for the end of one task of the manager of `waits`, and resolves with the result of `read`. */
 export function awaitOne<R>(
   waits: Waits,
   notices: Notices,
   attempt: Attempt | undefined,
   task: Task,
-  asked: EndAsked<R>,
+  query: EndQuery<R>,
 ): Promise<R> {
-  const { read, signal, timeout, sessionId } = asked;
+  const { read, signal, timeout, sessionId } = query;
   const limit = timeout === undefined ? undefined : { ms: timeout.ms, late: () => ({ value: timeout.late }) };
   if (task.isOver) {
     const receiver = { attempt, sessionOf: () => sessionId, noticesOf: () => notices };
@@ -105,7 +109,7 @@ export function awaitOne<R>(
   const keeper = keeperOf(attempt, waits);
   const refused = keeper.refusal(attempt, signal);
   if (refused !== undefined) return refused;
-  const wait = new EndWait(keeper, notices, attempt, task, asked);
+  const wait = new EndWait(keeper, notices, attempt, task, query);
   if (keeper !== waits) wait.alsoStoredIn([waits]);
   keeper.begin(wait, signal);
   if (limit !== undefined) wait.limitTo(limit);

@@ -1,7 +1,8 @@
 // awaitTasks: a wait for several tasks, with a count of those that have ended (W1-W4).
 //
-// State is read, then watched, in one turn (W1); links are taken away when the wait is over (W3); a wait that could never end is
-// refused before it begins (L3). A wait for one task is in `await-one.ts`.
+// Owns the count of each wait. The state is read and the tasks are watched in one turn (W1); links are removed when the
+// wait is over (W3); a wait that could never end is refused before it begins (L3). Called by the awaiter. Calls the
+// watchers, the waits and the requests.
 
 import type { Owner, Requests } from "../inbox/requests.js";
 import type { Attempt, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
@@ -12,42 +13,55 @@ import type { TaskOutcome, TaskRecord, Wait } from "../task/record.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
 import { outcomeOf } from "./await-one.js";
 
+/** Options of `awaitTasks`. */
 export interface AwaitOptions extends WaitOptions {
-  /** `"all"` ended (default) · `"any"` one ended · that many ended · `"success"` one succeeded, or none can · `"failure"` one ended otherwise, or all succeeded. */
+  /**
+   * The condition that ends the wait. `"all"` (default): all tasks have ended. `"any"`: one has ended. A number: so
+   * many have ended. `"success"`: one has succeeded, or all have ended. `"failure"`: one has ended without success, or
+   * all have ended.
+   */
   until?: "all" | "any" | "success" | "failure" | number | undefined;
-  /** Milliseconds ≥ 0; default no limit. When they have passed, the call resolves with `reason: "timeout"`; the tasks continue. */
+  /** Milliseconds ≥ 0 until the call resolves with `reason: "timeout"`; the tasks continue. Default no limit. */
   timeoutMs?: number | undefined;
-  /** Also return when one of them, or a task below, asks a question: once per request. */
+  /**
+   * Also ends the wait when one of the tasks, or a task below it, asks a question. Each request ends only one wait of
+   * the same caller. Default false.
+   */
   stopOnRequest?: boolean | undefined;
   /**
-   * On `done`, cancels those of the caller's own children that have not ended and for which no other caller waits. The call returns when they
-   * have ended, within their grace.
+   * Cancels the caller's own children among the tasks that have not ended and for which no other caller waits, once the
+   * condition of `until` is met. The call resolves when they have ended. Default false.
    */
   cancelRest?: boolean | undefined;
 }
 
-/** What `awaitTasks` gives, before its types are put to the positions. */
+/** The result of `awaitTasks`, before it gets the types of the single tasks. */
 export interface Awaited {
+  /** The reason why the wait ended. */
   readonly reason: "done" | "timeout" | "request";
+  /** The outcomes by position; `undefined` for a task that has not ended. */
   readonly outcomes: readonly (TaskOutcome | undefined)[];
+  /** The outcomes in order of ending, each task once. */
   readonly ended: readonly TaskOutcome[];
+  /** The records of the tasks that have not ended. */
   readonly pending: readonly TaskRecord[];
 }
 
-/** Who calls `awaitTasks`, and what it may touch. */
+/** The caller of `awaitTasks` and its rights. */
 export interface AwaitCaller {
-  /** Of the manager that was asked: keeps the wait when no task makes the call. */
+  /** The waits of the manager that was called: they keep the wait when no task makes the call. */
   readonly waits: Waits;
   /** The waits of the manager that has a task. */
   readonly homeOf: (task: Task) => Waits;
-  /** Of every manager that has one of the tasks. */
+  /** The requests of every manager that has one of the tasks. */
   readonly inboxes: ReadonlySet<Requests>;
-  /** Whose "once per request" it is (W4). */
+  /** The owner to which each request is reported once (W4). */
   readonly owner: Owner;
   /** Whether a task is the caller's own child, which `cancelRest` may cancel. */
   readonly isChild: (task: Task) => boolean;
+  /** Asks a task to stop. */
   readonly cancel: (task: Task, reason: string) => void;
-  /** N2: who is given the outcomes. */
+  /** The receiver of the outcomes (N2). */
   readonly receiver: Receiver;
 }
 
@@ -56,7 +70,7 @@ class Group implements Watcher {
   readonly #tasks: readonly Task[];
   readonly #distinct: ReadonlySet<Task>;
   readonly #until: NonNullable<AwaitOptions["until"]>;
-  /** Those that had not ended when the wait began, by the order given. */
+  /** The tasks that had not ended when the wait began, in the given order. */
   readonly #awaited: Task[] = [];
   readonly #links: Link[] = [];
   /** Tasks that the wait stopped when it was done, and that have not ended. */
@@ -126,8 +140,8 @@ class Group implements Watcher {
   }
 
   /**
-   * W4: asks those of the caller's own children to stop that have not ended and that no other caller waits for. The wait lasts until they have
-   * ended: `false` when none is left. A second call stops nothing more.
+   * Stops the caller's own children that have not ended and for which no other caller waits. The wait continues until
+   * they have ended; returns `false` when none is left. A second call stops nothing more (W4).
    */
   stopRest({ isChild, cancel }: AwaitCaller): boolean {
     if (this.#stopped === undefined) {
@@ -161,7 +175,7 @@ class Group implements Watcher {
     return false;
   }
 
-  /** W2: when the limit has passed, by the ends that are stored. */
+  /** The result when the limit has passed: only stored ends count (W2). */
   late(stored: readonly Task[]): Awaited {
     const succeeded = stored.filter((task) => task.state.status === "succeeded").length;
     return this.result(this.#isDoneBy(stored.length, succeeded) ? "done" : "timeout", stored);
@@ -182,8 +196,8 @@ class Group implements Watcher {
 }
 
 /**
- * Waits for `tasks` as `options` say.
- * The returned promise is the wait's own: a stop of the waiting task marks it as handled (C5).
+ * Waits for `tasks` according to `options`. The returned promise is the wait's own: a stop of the waiting task marks it
+ * as handled (C5).
  */
 export function awaitTasks(
   caller: AwaitCaller,
@@ -196,7 +210,7 @@ export function awaitTasks(
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
   const mustWait = () => cancelRest && group.stopRest(caller);
-  // W2: a passed limit reports the ends that are stored.
+  // A passed limit reports only the ends that are stored (W2).
   const late = () => {
     const stored = group.ended.filter((task) => homeOf(task).hasStored(task));
     return { value: group.late(stored), handing: new OutcomeClaims(receiver, stored) };
@@ -257,7 +271,7 @@ export function awaitTasks(
   );
 }
 
-/** D1: `keeper` delivers a wait once its own facts are stored; the answer was decided by the managers of the tasks. */
+/** The managers other than the keeper's whose facts must be stored before the wait is delivered (D1). */
 export function othersOf(keeper: WaitKeeper, homes: Iterable<Waits>): StoredIn[] | undefined {
   const others = new Set<Waits>();
   for (const home of homes) if (home !== keeper) others.add(home);

@@ -1,7 +1,7 @@
-// Awaiter: who waits for which tasks, whichever manager they are of, and which scopes spawn nothing meanwhile (W1-W4, H3).
+// Awaiter: waits for tasks of any manager, and the scopes that spawn nothing meanwhile (W1-W4, H3).
 //
-// Owns the scopes that a `cancelAll` has closed. Called by scopes and handles; the waits are those of `await-tasks.ts` and
-// `outcome-stream.ts`.
+// Owns the scopes that a `cancelAll` has closed. Called by scopes and handles. Calls `await-one.ts`, `await-tasks.ts`
+// and `outcome-stream.ts` for the waits.
 
 import type { Requests } from "../inbox/requests.js";
 import type { Registry } from "../live/registry.js";
@@ -14,19 +14,23 @@ import type { StopReason } from "../task/status.js";
 import { handled } from "../values/handled.js";
 import { waiterOf } from "../waits/ambient.js";
 import type { WaitOptions, Waits } from "../waits/waits.js";
-import { awaitOne, type EndAsked, outcomeOf } from "./await-one.js";
+import { awaitOne, type EndQuery, outcomeOf } from "./await-one.js";
 import { type AwaitCaller, type Awaited, type AwaitOptions, awaitTasks } from "./await-tasks.js";
 import { OutcomeReader } from "./outcome-stream.js";
 
 /** The parts of a task's manager that a wait for it needs. */
 export interface Home {
+  /** The waits of the manager. */
   readonly waits: Waits;
+  /** The notices of the manager. */
   readonly notices: Notices;
 }
 
-/** How a caller knows tasks: `undefined` for a task of this manager, or of no session. */
-export interface Asking {
+/** A caller's view of tasks. */
+export interface CallerView {
+  /** The session through which the caller has the task; `undefined`: none. */
   readonly sessionOf: (task: Task) => string | undefined;
+  /** The parts of the manager that has the task; `undefined`: this manager. */
   readonly homeOf: (task: Task) => Home | undefined;
 }
 
@@ -36,8 +40,9 @@ interface AwaiterDeps extends Home {
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
-const NO_CALLER: Asking = { sessionOf: () => undefined, homeOf: () => undefined };
+const NO_CALLER: CallerView = { sessionOf: () => undefined, homeOf: () => undefined };
 
+/** The waits for ends of tasks that go through one manager. */
 export class Awaiter {
   /** Sessions and tasks whose `cancelAll()` is under way, with the number of such calls. */
   readonly closedScopes = new Map<Task | string, number>();
@@ -47,10 +52,13 @@ export class Awaiter {
     this.#deps = deps;
   }
 
-  /** `context`: the attempt of the `ctx` through which the call came, if there is one. Inside a task the caller is that task. */
+  /**
+   * Waits for several tasks. `context`: the attempt of the `ctx` through which the call came, if there is one. Inside a
+   * task the caller is that task.
+   */
   awaitTasks(
     context: Attempt | undefined,
-    scope: Omit<AwaitCaller, "waits" | "receiver" | "homeOf"> & Asking,
+    scope: Omit<AwaitCaller, "waits" | "receiver" | "homeOf"> & CallerView,
     tasks: readonly Task[],
     options: AwaitOptions,
   ): Promise<Awaited> {
@@ -67,38 +75,40 @@ export class Awaiter {
     );
   }
 
+  /** Iterates over the outcomes of the tasks that `find` gives, in order of ending. */
   outcomes(
     context: Attempt | undefined,
-    asking: Asking,
+    view: CallerView,
     find: () => readonly Task[],
     options: WaitOptions,
   ): OutcomeReader {
-    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, asking);
-    const waitsOf = this.#waitsOf(asking);
+    const receiverFor = (attempt: Attempt | undefined) => this.#receiver(attempt, view);
+    const waitsOf = this.#waitsOf(view);
     return new OutcomeReader(this.#deps.waits, waitsOf, find, () => waiterOf(context), options.signal, receiverFor);
   }
 
-  awaitOne<R>(task: Task, asked: EndAsked<R>): Promise<R> {
+  /** Waits for the end of one task. */
+  awaitOne<R>(task: Task, query: EndQuery<R>): Promise<R> {
     const { waits, notices } = this.#deps;
-    return awaitOne(waits, notices, waiterOf(undefined), task, asked);
+    return awaitOne(waits, notices, waiterOf(undefined), task, query);
   }
 
-  /** Asks `task` to stop, and waits for its actual outcome. */
-  cancel<R>(task: Task, reason: string, asked: EndAsked<R>): Promise<R> {
+  /** Asks `task` to stop, and waits for its outcome. */
+  cancel<R>(task: Task, reason: string, query: EndQuery<R>): Promise<R> {
     this.#deps.stop(task, "cancel", reason);
-    return handled(this.awaitOne(task, asked));
+    return handled(this.awaitOne(task, query));
   }
 
   /**
-   * Asks all tasks to stop, each with what is below it, and waits for how each ended. With a `scope`, that session or task
-   * spawns nothing until then.
+   * Asks all tasks to stop, each with the attached tasks below it, and waits for their outcomes. With a `scope`, that
+   * session or task spawns nothing until all have ended.
    */
   cancelAll(
     context: Attempt | undefined,
     tasks: readonly Task[],
     scope: Task | string | undefined,
     reason: string,
-    asking: Asking,
+    view: CallerView,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
     const { waits, stop } = this.#deps;
@@ -111,9 +121,10 @@ export class Awaiter {
       homeOf: () => waits,
       cancel: () => {},
       waits,
-      receiver: this.#receiver(attempt, asking),
+      receiver: this.#receiver(attempt, view),
     };
-    // A wait of no task: a caller that is stopped, or gives up, leaves the scope closed until all have ended, and no longer.
+    // The scope has a wait of its own, outside every task: when the caller is stopped or withdraws, the scope still
+    // stays closed until all tasks have ended.
     if (scope !== undefined)
       this.#closeScope(
         scope,
@@ -122,7 +133,9 @@ export class Awaiter {
     return handled(awaitTasks(caller, attempt, tasks, options).then(() => tasks.map(outcomeOf)));
   }
 
-  /** The rejection of a wait for all tasks, inside a task that they need (L3); `undefined` where such a wait may begin. */
+  /**
+   * The rejection of a wait for all tasks, inside a task that they need (L3); `undefined` where such a wait may begin.
+   */
   refusalInside(signal: AbortSignal | undefined): Promise<never> | undefined {
     const { waits, registry } = this.#deps;
     const attempt = waiterOf(undefined);
@@ -146,11 +159,11 @@ export class Awaiter {
     void over.then(open, open);
   }
 
-  #waitsOf({ homeOf }: Asking): (task: Task) => Waits {
+  #waitsOf({ homeOf }: CallerView): (task: Task) => Waits {
     return (task) => (homeOf(task) ?? this.#deps).waits;
   }
 
-  #receiver(attempt: Attempt | undefined, { sessionOf, homeOf }: Asking): Receiver {
+  #receiver(attempt: Attempt | undefined, { sessionOf, homeOf }: CallerView): Receiver {
     return { attempt, sessionOf, noticesOf: (task) => (homeOf(task) ?? this.#deps).notices };
   }
 }

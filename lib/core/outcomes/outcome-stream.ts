@@ -1,7 +1,8 @@
-// Outcome reader: tasks read one by one, in order of ending (`outcomes`).
+// Outcome stream: the outcomes of tasks, one by one, in order of ending (`outcomes`).
 //
-// Every task is watched once, from the first step on; a step is O(1), and a wait of whoever takes it. Leaving the loop, or a step
-// that is withdrawn, leaves no link behind (W3).
+// Owns the links to the watched tasks. Each task is watched once, from the first step on; a step is O(1), and is a wait
+// of the caller that takes it. Leaving the loop, or withdrawing a step, removes all links (W3). Called by the awaiter.
+// Calls the watchers and the waits.
 
 import type { OpenWait } from "../live/open-wait.js";
 import type { Attempt, Link, Task, Watcher } from "../live/task.js";
@@ -15,7 +16,7 @@ import { othersOf } from "./await-tasks.js";
 
 type Step = IteratorResult<TaskOutcome, undefined>;
 
-/** Each outcome in order of ending: watched once, O(1) a step, every step a wait of whoever takes it. */
+/** An iterator over outcomes in order of ending. */
 export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome> {
   readonly #waits: Waits;
   /** The waits of the manager that has a task. */
@@ -26,12 +27,13 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   readonly #receiverFor: (attempt: Attempt | undefined) => Receiver;
   readonly #ended: Task[] = [];
   #links: Map<Task, Link> | undefined;
-  /** How many of the watched tasks each manager has: asked at each step, so it is counted and not gathered. */
+  /** The number of watched tasks of each manager. Each step reads it, so it is counted and not collected. */
   readonly #homes = new Map<Waits, number>();
   #read = 0;
   #step: OpenWait<Step> | undefined;
-  /** Whose step it is. */
+  /** The attempt that waits for the step. */
   #stepper: Attempt | undefined;
+  /** The task that waits for the step. */
   waiting: Task | undefined;
 
   constructor(
@@ -50,10 +52,12 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     this.#signal = signal;
   }
 
+  /** The reader is its own iterator. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next outcome; `done` when all are read. A second call while one is pending rejects with a `TypeError`. */
   next(): Promise<Step> {
     let links: Map<Task, Link>;
     try {
@@ -86,25 +90,27 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
       this.#stepper = attempt;
       this.waiting = attempt?.task;
       return () => {
-        // Over, and not by us: the step was withdrawn, and `for await` does not close an iterator whose step rejected.
+        // The step was withdrawn. `for await` does not close an iterator whose step rejected, so the reader closes
+        // itself.
         if (this.#step === wait) this.#unwatch();
         this.#step = undefined;
         this.waiting = undefined;
       };
     };
     const step = keeper.open<Step>(attempt, describe, this.#signal, arrange, { homes });
-    // Refused: the step never began.
+    // The step was refused and never began.
     if (this.#step === undefined) this.#unwatch();
     return step;
   }
 
-  /** Leaving the loop withdraws it. */
+  /** Ends the iteration: unwatches all tasks. */
   return(): Promise<Step> {
     this.#unwatch();
     this.#settle();
     return Promise.resolve({ done: true, value: undefined });
   }
 
+  /** See `Watcher.taskEnded`. */
   taskEnded(task: Task): void {
     this.#links?.delete(task);
     this.#count(task, -1);
@@ -112,7 +118,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
     this.#settle();
   }
 
-  /** The step that is waited for, if any, gets what there is. */
+  /** Resolves the pending step, if there is one, with the next outcome. */
   #settle(): void {
     const step = this.#step;
     if (step === undefined) return;

@@ -1,7 +1,9 @@
-// Asking kinds: each kind is asked whether it resumes a task of an earlier process, a parent before its children (D4, §12).
+// Asking kinds: each kind is asked whether it resumes a task of an earlier process, a parent before its children (D4,
+// §12).
 //
-// Owns the questions that are under way. All kinds share one time limit; a task whose kind has not answered by then is parked on
-// its kind, and the answer is carried out when it comes. A kind that hangs delays no task of another kind.
+// Owns the questions in progress. All kinds share one time limit. A task whose kind has not answered by then is parked
+// on its kind, and a later answer is carried out when it comes. A kind that hangs delays no task of another kind.
+// Called by `recovery.ts`. Calls the kinds, the loop and `unresumed.ts`.
 
 import pLimit, { type LimitFunction } from "p-limit";
 import { workAgain } from "../kinds/kind.js";
@@ -12,42 +14,47 @@ import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { ignore } from "../values/handled.js";
 import type { Replay } from "./replay.js";
-import { idsInWords, lose, parkOn, type UnresumedDeps } from "./unresumed.js";
+import { listIds, lose, parkOn, type UnresumedDeps } from "./unresumed.js";
 
+/** The parts that asking the kinds needs. */
 export interface AskingDeps extends UnresumedDeps {
+  /** This process. */
   readonly runtime: Runtime;
+  /** Takes a parked task back into this process. */
   readonly unpark: (task: Task) => void;
+  /** Whether the manager is closed. */
   readonly isClosed: () => boolean;
-  /** How long the kinds may take to answer, all of them together. */
+  /** The time limit for all answers together, in milliseconds. */
   readonly patienceMs: number;
-  /** Another process has its id: it does not start here (D9). */
+  /** Whether another process has the id of the task, so it does not start here (D9). */
   readonly isStandby: (task: Task) => boolean;
   /** Resolves once everything that is decided by now is stored. */
   readonly durable: () => Promise<void>;
 }
 
-/** A task that its kind resumes. */
-export interface Reattached {
+/** A task that is resumed. */
+export interface ResumedTask {
+  /** The resumed task. */
   readonly task: Task;
-  /** `undefined`: it has the function of its spawn, in this process. */
+  /** The kind that resumes it; `undefined`: the task still has the function of its spawn, in this process. */
   readonly kind: KindParts | undefined;
-  /** The process died before `close()` said that it would end. */
+  /** The earlier process died without a `close()`. */
   readonly isSudden: boolean;
 }
 
 const ASKED_AT_A_TIME = 8;
 
-/** Asks the kinds, a parent before its children; a kind that does not answer keeps nothing but its own tasks. */
+/** Asks the kinds, a parent before its children. A kind that does not answer delays only its own tasks. */
 export class KindAsking {
   readonly #deps: AskingDeps;
   readonly #replay: Pick<Replay, "processOf">;
   readonly #verdicts = new Map<Task, Promise<boolean>>();
   readonly #kinds = new Map<Task, KindParts>();
-  /** The limit of each kind by itself. */
+  /** One limiter for each kind. */
   readonly #limits = new Map<string, LimitFunction>();
   readonly #undecided = new Set<Task>();
-  readonly #reattached: Reattached[] = [];
-  /** The time for all of them is over: each that is decided from now on is one by itself. */
+  readonly #reattached: ResumedTask[] = [];
+  /** The time limit has passed: each later answer is carried out by itself. */
   isLate = false;
 
   constructor(deps: AskingDeps, replay: Pick<Replay, "processOf">) {
@@ -55,7 +62,7 @@ export class KindAsking {
     this.#replay = replay;
   }
 
-  /** Asks the kind of `task`, once its parent has its answer. */
+  /** Asks the kind of `task`, after the answer for its parent. */
   ask(task: Task, kind: KindParts): void {
     this.#undecided.add(task);
     this.#kinds.set(task, kind);
@@ -63,8 +70,8 @@ export class KindAsking {
     this.#verdicts.set(task, this.#verdict(task, kind, above));
   }
 
-  /** The tasks that are resumed by now. */
-  async answers(): Promise<readonly Reattached[]> {
+  /** Resolves with the tasks that are resumed, when all kinds have answered or the time limit has passed. */
+  async answers(): Promise<readonly ResumedTask[]> {
     if (this.#undecided.size === 0) return this.#reattached;
     const { loop, patienceMs } = this.#deps;
     let alarm: Alarm | undefined;
@@ -89,13 +96,13 @@ export class KindAsking {
     for (const name of names) {
       const taskIds = [...this.#undecided].filter((task) => this.#nameOf(task) === name).map(({ id }) => id);
       logger.warn(
-        `canReattach of kind ${show(name)} has not answered within ${patienceMs} ms: parked until it answers: ${idsInWords(taskIds)}`,
+        `canReattach of kind ${show(name)} has not answered within ${patienceMs} ms: parked until it answers: ${listIds(taskIds)}`,
         { taskIds },
       );
     }
   }
 
-  /** The kind that keeps it: its own, or that of the topmost one above it that waits. */
+  /** The kind on which the task is parked: that of its topmost ancestor without an answer, or its own. */
   #nameOf(task: Task): string {
     let top = task;
     while (top.isAttached && top.parent !== undefined && this.#undecided.has(top.parent)) top = top.parent;
@@ -103,36 +110,39 @@ export class KindAsking {
   }
 
   async #verdict(task: Task, kind: KindParts, above: Promise<boolean> | undefined): Promise<boolean> {
-    const goesOn = (above === undefined || (await above)) && (await this.#answer(task, kind));
+    const isWanted = (above === undefined || (await above)) && (await this.#answer(task, kind));
     this.#undecided.delete(task);
-    return this.isLate ? this.#decideLate(task, kind, goesOn) : this.#decide(task, kind, goesOn);
+    return this.isLate ? this.#decideLate(task, kind, isWanted) : this.#decide(task, kind, isWanted);
   }
 
-  #decide(task: Task, kind: KindParts, goesOn: boolean): boolean {
+  #decide(task: Task, kind: KindParts, isWanted: boolean): boolean {
     const { loop, requests, runtime } = this.#deps;
     const isSudden = task.state.stop === undefined;
-    if (goesOn && loop.apply(task, { type: "reattach", runtime }) === undefined) {
+    if (isWanted && loop.apply(task, { type: "reattach", runtime }) === undefined) {
       this.#reattached.push({ task, kind, isSudden });
-      requests.goOn(task);
+      requests.resumed(task);
       return true;
     }
     lose(this.#deps, task, this.#replay.processOf(task));
     return false;
   }
 
-  /** The task was parked meanwhile, and may have been stopped. */
-  #decideLate(task: Task, kind: KindParts, goesOn: boolean): boolean {
+  /** Carries out a late answer. The task was parked meanwhile and may have been stopped. */
+  #decideLate(task: Task, kind: KindParts, isWanted: boolean): boolean {
     const { unpark, isClosed, durable } = this.#deps;
     if (task.isOver || isClosed()) return false;
     unpark(task);
     const before = this.#reattached.length;
-    const isResumed = this.#decide(task, kind, goesOn);
+    const isResumed = this.#decide(task, kind, isWanted);
     const resumed = this.#reattached.slice(before);
     if (isResumed) durable().then(() => goOn(this.#deps, resumed), ignore);
     return isResumed;
   }
 
-  /** Each asks for no longer than its time before the next one is asked; its answer counts whenever it comes. */
+  /**
+   * Asks the kind, at most eight at a time. An answer that takes longer than the time limit lets the next question
+   * pass; the answer itself still counts.
+   */
   #answer(task: Task, kind: KindParts): Promise<boolean> {
     const { loop, patienceMs, isClosed } = this.#deps;
     let limit = this.#limits.get(kind.name);
@@ -165,11 +175,11 @@ export class KindAsking {
   }
 }
 
-/** Resumed tasks start, or stand in line, as they did before. */
-export function goOn({ spawner, loop, isStandby }: AskingDeps, reattached: readonly Reattached[]): void {
+/** Starts the resumed tasks, or puts them in line. */
+export function goOn({ spawner, loop, isStandby }: AskingDeps, reattached: readonly ResumedTask[]): void {
   for (const { task, kind, isSudden } of reattached) {
     if (isStandby(task)) continue;
     const work = kind === undefined ? task.work : workAgain(kind, task.traits.input, loop.clock);
-    if (work !== undefined) spawner.again(task, work, isSudden);
+    if (work !== undefined) spawner.resume(task, work, isSudden);
   }
 }

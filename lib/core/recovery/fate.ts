@@ -1,6 +1,7 @@
-// Fate: what becomes of a task that an earlier process left and that is not over (D4, H7).
+// Fate: what happens to a task that an earlier process left unfinished (D4, H7).
 //
-// Pure: a task is resumed by its kind, waits for a process that can resume it, or is over. Carried out by `recovery.ts`.
+// Owns nothing, and is pure. A task is resumed by its kind, or waits for a process that can resume it, or ends. Called
+// by `recovery.ts`, which carries it out.
 
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Lane } from "../lanes/lane.js";
@@ -15,9 +16,10 @@ interface FateDeps {
   readonly isDeclared: (lane: Lane<Task>) => boolean;
 }
 
+/** The kind that may resume the task, or the wait on which it is parked. */
 export type Fate = { readonly kind: KindParts } | { readonly wait: Wait };
 
-/** The fate of each task that is not over, parents before children; a task that is missing in it is over. */
+/** The fate of each unfinished task, parents before children. A task without a fate ends. */
 export function fatesOf(deps: FateDeps, living: readonly Task[]): ReadonlyMap<Task, Fate> {
   const fates = new Map<Task, Fate>();
   for (const task of living) {
@@ -27,12 +29,12 @@ export function fatesOf(deps: FateDeps, living: readonly Task[]): ReadonlyMap<Ta
   return fates;
 }
 
-/** `undefined`: it is over. */
+/** The fate of one task; `undefined` when the task ends. */
 export function fateOf({ kinds, isDeclared }: FateDeps, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
   const { state, lane, traits } = task;
   if (isStopped(state) || state.outcome !== undefined || traits.kind === undefined) return undefined;
   const above = task.isAttached && task.parent !== undefined ? fates.get(task.parent) : undefined;
-  // H7: the same spawn of a parent that is resumed finds it again.
+  // An attached child continues only below a parent that does, and only if the same spawn finds it again (H7).
   if (task.isAttached && (above === undefined || !task.isReturnable)) return undefined;
   if (kinds.of(task) === undefined) return { wait: Object.freeze({ on: "kind", kind: traits.kind }) };
   const kind = kinds.thatReattaches(task);

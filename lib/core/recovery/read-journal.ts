@@ -1,6 +1,7 @@
-// Read journal: what a store kept, into a replay.
+// Read journal: reads a store's snapshot and events into a replay.
 //
-// Owns the order: the snapshot with its outputs, then the events behind it.
+// Owns the order: the snapshot with its outputs, then the later events. Called when a store is opened and when a
+// journal is taken over. Calls the store and the replay.
 
 import pLimit from "p-limit";
 import { isApart, readOutput } from "../durable/large-outputs.js";
@@ -13,22 +14,28 @@ import { type Snapshot, toSnapshot } from "./snapshot.js";
 
 const OUTPUTS_AT_A_TIME = 8;
 
-/** Where a journal is read. */
-export type Kept = Pick<TaskStore, "read" | "getOutput" | "outputPlace">;
+/** The parts of a store that reading needs. */
+export type JournalSource = Pick<TaskStore, "read" | "getOutput" | "outputPlace">;
 
-/** A journal, read and not replayed yet. */
+/** A journal that was read and is not replayed yet. */
 export interface ReadJournal {
+  /** The newest snapshot, if there is one. */
   readonly snapshot: Snapshot | undefined;
+  /** The outputs that the store keeps beside the snapshot, by task id. */
   readonly apart: ReadonlyMap<string, Output>;
+  /** The later events, each with its output if the store keeps that separately. */
   readonly events: readonly (readonly [TaskEvent, Output | undefined])[];
   /** `seq` of the last event, or of the snapshot when that is later. */
   readonly seq: number;
 }
 
-/** Gives the `seq` of the snapshot, 0 without one, and of the last event: a store in use may have more by now than it had. */
+/**
+ * Replays a store. Returns the `seq` of the snapshot (0 without one) and of the last event. A store in use may have
+ * grown since it was opened.
+ */
 export async function readInto(
   replay: Replay,
-  store: Kept,
+  store: JournalSource,
   stored: Stored,
 ): Promise<{ readonly snapshotSeq: number; readonly seq: number }> {
   const snapshot = snapshotOf(stored);
@@ -43,8 +50,8 @@ export async function readInto(
   return { snapshotSeq, seq };
 }
 
-/** All of it, to be replayed in one call: what is live meanwhile sees all of it at once. */
-export async function readJournal(store: Kept, stored: Stored): Promise<ReadJournal> {
+/** Reads a whole journal, so that it can be replayed in one call: live code sees all of it at once. */
+export async function readJournal(store: JournalSource, stored: Stored): Promise<ReadJournal> {
   const snapshot = snapshotOf(stored);
   const apart = await outputsOf(snapshot, store);
   const events: [TaskEvent, Output | undefined][] = [];
@@ -56,6 +63,7 @@ export async function readJournal(store: Kept, stored: Stored): Promise<ReadJour
   return { snapshot, apart, events, seq };
 }
 
+/** Replays a journal that was read. */
 export function replayAll(replay: Replay, { snapshot, apart, events }: ReadJournal): void {
   if (snapshot !== undefined) replay.snapshot(snapshot, apart);
   for (const event of events) replay.event(...event);
@@ -71,18 +79,18 @@ function snapshotOf({ snapshot: json }: Stored): Snapshot | undefined {
 
 async function eachBehind(
   snapshot: Snapshot | undefined,
-  store: Kept,
+  store: JournalSource,
   { nextSeq }: Stored,
   apply: (event: TaskEvent, output: Output | undefined) => void,
 ): Promise<void> {
   const from = (snapshot?.seq ?? 0) + 1;
   if (nextSeq <= from) return;
-  // There are many, and few are not whole.
+  // Few events have a separate output, so each one is read when its event comes.
   for await (const event of store.read({ from }))
     apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
 }
 
-async function outputsOf(snapshot: Snapshot | undefined, store: Kept): Promise<ReadonlyMap<string, Output>> {
+async function outputsOf(snapshot: Snapshot | undefined, store: JournalSource): Promise<ReadonlyMap<string, Output>> {
   const limit = pLimit({ concurrency: OUTPUTS_AT_A_TIME, rejectOnClear: true });
   const ids = (snapshot?.tasks ?? []).filter((task) => task.outputApart).map(({ record }) => record.id);
   return new Map(await Promise.all(ids.map((id) => limit(async () => [id, await readOutput(store, id)] as const))));

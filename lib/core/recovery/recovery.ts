@@ -1,8 +1,9 @@
-// Recovery: what becomes of the tasks that an earlier process left (D4, H7).
+// Recovery: decides about the tasks that an earlier process left (D4, H7).
 //
-// A stop that was asked for is carried out. What a kind may resume is asked for, parents first; what this process cannot resume and another may is
-// parked; all else is over. Nothing runs here: what is resumed is returned, and starts once all of this is stored. The kinds share one time limit
-// (§12): a task whose kind has not answered by then is parked until it does.
+// Owns nothing. A pending stop is carried out. Kinds are asked whether they resume their tasks, parents first; a task
+// that only another process can resume is parked; every other task ends. No function runs here: resumed tasks are
+// returned, and start once all decisions are stored. The kinds share one time limit (§12). Called when a store is
+// opened or a journal is taken over. Calls `fate.ts`, `asking-kinds.ts` and `unresumed.ts`.
 
 import type { Lane } from "../lanes/lane.js";
 import { attachedDescendantsOf } from "../live/family.js";
@@ -11,34 +12,38 @@ import { isStopped } from "../task/decide.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { StopReason } from "../task/status.js";
 import { runOutside } from "../values/outside.js";
-import { type AskingDeps, KindAsking, type Reattached } from "./asking-kinds.js";
+import { type AskingDeps, KindAsking, type ResumedTask } from "./asking-kinds.js";
 import { type Fate, fateOf, fatesOf } from "./fate.js";
 import type { Replay } from "./replay.js";
-import { type Left, lose, parkAll, windDown } from "./unresumed.js";
+import { lose, parkAll, type UnresumedTask, windDown } from "./unresumed.js";
 
-/** What recovery needs of its manager. */
+/** The parts of a manager that recovery needs. */
 export interface RecoveryDeps extends AskingDeps {
-  /** Whether tasks can start in it. */
+  /** Whether tasks can start in the lane. */
   readonly isDeclared: (lane: Lane<Task>) => boolean;
+  /** Whether the task waits for another process. */
   readonly isParked: (task: Task) => boolean;
 }
 
 const LEAST_PATIENCE_MS = 1_000;
 const MOST_PATIENCE_MS = 30_000;
 
-/** A kind that asks a remote needs a moment, also where functions get a short grace. */
+/**
+ * The time limit for the kinds' answers: the grace, but at least 1 s, because a kind may ask a remote, and at most 30
+ * s.
+ */
 export function patienceOf(graceMs: number): number {
   return Math.min(Math.max(graceMs, LEAST_PATIENCE_MS), MOST_PATIENCE_MS);
 }
 
 /**
- * Decides of each task that was replayed and is not over (parents before children) what becomes of it.
- * Gives the tasks that are to start again.
+ * Decides about each replayed task that has not ended, parents before children. Resolves with the tasks that start
+ * again.
  */
 export async function recover(
   deps: RecoveryDeps,
   replay: Pick<Replay, "living" | "processOf" | "isRenamed">,
-): Promise<readonly Reattached[]> {
+): Promise<readonly ResumedTask[]> {
   const { living } = replay;
   const { loop } = deps;
   const now = loop.clock.now();
@@ -49,13 +54,13 @@ export async function recover(
     deps,
     living.filter((task) => !replay.isRenamed(task) && !own.has(task)),
   );
-  // H7: before any kind is asked.
+  // Tasks that end come before the questions to the kinds (H7).
   for (const task of living) {
     if (fates.has(task) || own.has(task)) continue;
     lose(deps, task, replay.processOf(task));
     if (isStopped(task.state) && ran.has(task)) void runOutside(() => windDown(deps, task));
   }
-  const left: Left[] = [];
+  const left: UnresumedTask[] = [];
   const asking = new KindAsking(deps, replay);
   for (const [task, fate] of fates) {
     if ("wait" in fate) left.push({ task, wait: fate.wait });
@@ -66,20 +71,20 @@ export async function recover(
   return [...resumed, ...(await asking.answers())];
 }
 
-/** D9: it waited here for the process that has died, and has its function with it. */
+/** Whether the task waited here for the process that has died, and still has its function (D9). */
 function isOwnWork({ kinds }: RecoveryDeps, task: Task): boolean {
   const { state, work } = task;
   if (work === undefined || isStopped(state) || state.outcome !== undefined) return false;
   return kinds.of(task)?.canReattach === undefined && kinds.usedUp(task) === undefined;
 }
 
-function ownWork({ loop, runtime }: RecoveryDeps, task: Task): readonly Reattached[] {
+function ownWork({ loop, runtime }: RecoveryDeps, task: Task): readonly ResumedTask[] {
   const isSudden = task.state.stop === undefined;
   if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return [];
   return [{ task, kind: undefined, isSudden }];
 }
 
-/** A spawn has brought the kind of a task that is parked for want of it: it is resumed, and what is parked below it (D4). */
+/** Resumes a parked task whose kind a spawn has brought, and the tasks parked below it (D4). */
 export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
   if (deps.kinds.of(top) !== undefined || (top.isAttached && top.parent !== undefined && deps.isParked(top.parent)))
     return;
@@ -99,7 +104,7 @@ export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
   }
 }
 
-/** Its time ran out while no process was there. */
+/** The total time of the task ran out while no process was running. */
 function isLate({ traits, state }: Task, now: number): boolean {
   const dueAt = traits.limits?.totalDeadlineAt;
   return dueAt !== undefined && dueAt <= now && state.outcome === undefined;

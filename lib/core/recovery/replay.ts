@@ -1,7 +1,8 @@
-// Replay: the tasks of an earlier process, made anew from what its store kept.
+// Replay: makes the tasks of an earlier process from the stored snapshot and events.
 //
-// A snapshot first, then the events behind it, each through the same `evolve` that made the state when it happened (§2). What
-// follows from a fact at once (family, requests, messages, sums, retention) follows here too; what was only delivered is not.
+// Owns the tasks that were made and have not ended. The snapshot comes first, then the later events, each through the
+// same `evolve` that made the state when it happened (§2). The consequences of a fact follow as for a live fact;
+// deliveries are not repeated. Called by `read-journal.ts`. Calls the loop and the consequences.
 
 import type { Consequences } from "../consequences.js";
 import type { ReplayedStarts } from "../durable/stored-starts.js";
@@ -24,6 +25,7 @@ import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "../task
 import { freezeJson } from "../values/json.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 
+/** The parts that a replay writes to. */
 export interface ReplayDeps {
   readonly loop: Loop;
   readonly registry: Registry;
@@ -31,68 +33,76 @@ export interface ReplayDeps {
   readonly sessions: SessionUsage;
   readonly notices: Notices;
   readonly consequences: Consequences;
+  /** The starts that the windows of rated lanes count. */
   readonly starts: ReplayedStarts;
-  /** Its lane, or one like it that nothing starts in: lanes are declared anew in each process. */
+  /**
+   * The declared lane with this name, or a substitute in which nothing starts: each process declares its lanes anew.
+   */
   readonly laneOf: (name: string) => Lane<Task>;
-  /** Another has its id by now: it was not kept when that was made. */
+  /** A newer task has the id: the old task had been evicted before the newer spawn. */
   readonly onReplaced: (task: Task) => void;
 }
 
-/** A journal whose tasks join those of this process. */
-export interface Beside {
-  /** Ids of the tasks that stay in it. */
+/** A journal of another process whose tasks join those of this process. */
+export interface OtherJournal {
+  /** Ids of the tasks that stay in that journal. */
   readonly left: ReadonlySet<string>;
-  /** The process that had the journal. */
+  /** The process that wrote the journal. */
   readonly writer: Runtime;
-  /** A task of this process that waits for the one of this record, which has not ended: it takes its place (D9). */
+  /** The task of this process that waits for the unfinished task of this record, and takes its place (D9). */
   readonly standbyFor?: (record: TaskRecord) => Task | undefined;
 }
 
+/** One replay of one journal. */
 export class Replay {
   readonly #deps: ReplayDeps;
-  /** That makes the tasks which come next. */
+  /** The process that made the tasks that come next. */
   #process: Runtime | undefined;
-  /** Of those that have not started: the process that made them. */
+  /** The process that made each task that has not started. */
   readonly #makers = new Map<Task, Runtime>();
-  /** Beside tasks of this process: an id that one of them has is not taken from it. */
-  readonly #beside: Beside | undefined;
+  /** The other journal, when tasks of this process exist: each of them keeps its id. */
+  readonly #beside: OtherJournal | undefined;
   readonly #renamed = new Map<string, string>();
   readonly #renamedTo = new Set<string>();
-  /** Made beside others. */
+  /** The tasks that were made from the other journal. */
   readonly #mine = new Map<string, Task>();
-  /** Made, and not over yet: parents before children. */
+  /** The tasks that were made and have not ended, parents before children. */
   readonly #living = new Set<Task>();
 
-  constructor(deps: ReplayDeps, beside: Beside | undefined) {
+  constructor(deps: ReplayDeps, beside: OtherJournal | undefined) {
     this.#deps = deps;
     this.#beside = beside;
   }
 
+  /** The tasks that were made and have not ended, parents before children. */
   get living(): readonly Task[] {
     return [...this.#living];
   }
-  /** Of all that were made beside others. */
+  /** The ids of all tasks that were made from the other journal. */
   get ids(): Iterable<string> {
     return this.#mine.keys();
   }
-  /** Ids that tasks of this process had, and under which each task of the other journal is kept (D9: no task vanishes). */
+  /**
+   * Ids that tasks of this process already had, each with the id under which the task of the other journal is kept (D9:
+   * no task vanishes).
+   */
   get renamed(): ReadonlyMap<string, string> {
     return this.#renamed;
   }
 
-  /** The task has lost its id to a task of this process, which does its work. */
+  /** Whether the task lost its id to a task of this process, which does its work. */
   isRenamed({ id }: Task): boolean {
     return this.#renamedTo.has(id);
   }
 
-  /** That made it, where it has not started. */
+  /** The process that made the task, if the task has not started. */
   processOf(task: Task): Runtime | undefined {
     return this.#makers.get(task);
   }
 
   // ── the snapshot ─────────────────────────────────────────────────────────
 
-  /** `apart`: the outputs that the store kept by themselves. */
+  /** Makes the tasks of a snapshot. `apart`: the outputs that the store keeps separately. */
   snapshot({ tasks, requests, sessions, starts, runtime }: Snapshot, apart: ReadonlyMap<string, Output>): void {
     this.#process = runtime;
     const made = tasks.flatMap((stored) => {
@@ -118,7 +128,7 @@ export class Replay {
 
   // ── the events ───────────────────────────────────────────────────────────
 
-  /** `output`: of an event that has it apart. */
+  /** Replays one event. `output`: the output of the event, when the store keeps it separately. */
   event(event: TaskEvent, output?: Output): void {
     if (event.type === "task.created") {
       this.#process = event.runtime ?? this.#process;
@@ -126,14 +136,14 @@ export class Replay {
       return;
     }
     const task = this.#find(event.taskId);
-    // Not kept any more: what came after its end is nobody's.
+    // The task was evicted: an event after its end changes nothing.
     if (task === undefined) return;
     this.#deps.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
         this.#deps.starts.started(task, event.at);
-        // It had them when its function began.
+        // The kind received these messages when the function started.
         if (task.extras !== undefined) task.extras.unsteered = undefined;
         return;
       case "task.reattached":
@@ -162,7 +172,7 @@ export class Replay {
     }
   }
 
-  /** There is no more to come. */
+  /** The journal has no more events. */
   done(): void {
     this.#deps.starts.done();
   }
@@ -173,8 +183,8 @@ export class Replay {
     return this.#beside?.left.has(id) === true ? undefined : this.#deps.registry.byId(this.#renamed.get(id) ?? id);
   }
 
-  /** `isNew`: the record is that of its creation, and no snapshot counts the task. */
-  #make(record: TaskRecord, spawned: SpawnedWith, state: TaskState, isNew: boolean): Task | undefined {
+  /** Makes one task. `isNew`: the record is that of its creation, and no snapshot counts the task. */
+  #make(record: TaskRecord, spawned: StoredSpawn, state: TaskState, isNew: boolean): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
     const { registry, consequences, laneOf, onReplaced } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
@@ -203,7 +213,7 @@ export class Replay {
     return task;
   }
 
-  /** Continues from where the other process left the task: with its checkpoint, its attempts and its words. */
+  /** Continues from the state that the other process left: its checkpoint, its attempts and its progress. */
   #takePlace(task: Task, state: TaskState): Task {
     task.state = state;
     task.touch();
@@ -212,7 +222,7 @@ export class Replay {
     return task;
   }
 
-  /** The task's own id, unless a task of this process has that id. */
+  /** The task's own id, unless a task of this process has it. */
   #idFor(id: string, { instanceId }: Runtime): string {
     const { registry } = this.#deps;
     const known = this.#renamed.get(id) ?? id;
@@ -232,7 +242,10 @@ export class Replay {
     this.#deps.consequences.ended(task);
   }
 
-  /** A message that answered a question was read by nobody else. The others are read again: who had read them is gone. */
+  /**
+   * Restores a message. A message that answered a question is read. All other inbound messages are unread again,
+   * because their reader is gone.
+   */
   #keep(task: Task, stored: Message): void {
     const message = ofTask(task, stored);
     const { inReplyTo } = message;
@@ -240,10 +253,10 @@ export class Replay {
     if (isAnswer) mailboxOf(task).keep(message);
     else mailboxOf(task).add(message);
     if (isAnswer || message.direction === "outbound" || task.state.startedAt !== undefined) return;
-    // It waits for its function to begin, as when it was sent.
-    const desk = extrasOf(task);
-    desk.unsteered ??= [];
-    desk.unsteered.push(message);
+    // The message waits for the function to start, as it did when it was sent.
+    const extras = extrasOf(task);
+    extras.unsteered ??= [];
+    extras.unsteered.push(message);
   }
 }
 
@@ -252,7 +265,7 @@ function ofTask<T extends { readonly taskId: string }>({ id }: Task, what: T): T
   return what.taskId === id ? what : { ...what, taskId: id };
 }
 
-/** The id of a notice begins with that of its task. */
+/** The id of a notice begins with the id of its task. */
 function noticeId({ id }: Task, was: string, notice: string): string {
   return was === id ? notice : `${id}${notice.slice(was.length)}`;
 }
@@ -268,7 +281,7 @@ function acknowledgedOf(task: Task, event: Later): Later {
   return { ...event, patch: { ...event.patch, acknowledged } };
 }
 
-/** Its own sums, of tasks below it that are not kept any more too. */
+/** Restores the sums of a task, which include evicted tasks below it. */
 function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   const { tasks, ...spent } = record.usage;
   if (tasks === 1 && ownSpent === undefined && task.family.firstChild === undefined) return;
@@ -279,10 +292,10 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);
 }
 
-/** What a spawn said that its record does not. */
-type SpawnedWith = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
+/** The parts of a spawn that the record does not have. */
+type StoredSpawn = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
 
-function toTraits(record: TaskRecord, spawned: SpawnedWith): TaskTraits {
+function toTraits(record: TaskRecord, spawned: StoredSpawn): TaskTraits {
   const { limits } = spawned;
   const hasGivenId = spawned.hasGivenId === true;
   const wake = spawned.hasGivenWake ? record.wake : undefined;

@@ -1,7 +1,8 @@
-// Snapshot: everything a manager knows at one `seq`, as its store keeps it (D6).
+// Snapshot: the whole state of a manager at one `seq`, in the form of its store (D6).
 //
-// Owns the form. Taken in one call, so it is of one instant; `replay.ts` makes tasks of it again. An output that is too long for the
-// journal is too long for the snapshot too: it stays where it is, and the task says so.
+// Owns that form. A snapshot is taken in one call, so all of it is of one instant; `replay.ts` makes tasks from it. An
+// output that is too long for the journal stays in its separate place, and the task says so. Called by the committer,
+// and by a reader of a store.
 
 import type { Cut } from "../durable/committer.js";
 import { isLong } from "../durable/large-outputs.js";
@@ -21,43 +22,52 @@ import type { Json } from "../values/json.js";
 
 const SNAPSHOT_VERSION = 1;
 
+/** One task in a snapshot. */
 export interface StoredTask extends BesideRecord {
-  /** Its `usage` is that of the task and everything below it. */
+  /** The record. Its `usage` covers the task and everything below it. */
   readonly record: TaskRecord;
+  /** The time limits of the spawn. */
   readonly limits?: TaskLimits;
+  /** The spawn gave the id. */
   readonly hasGivenId?: true;
+  /** The spawn gave the `wake`. */
   readonly hasGivenWake?: true;
-  /** What the task used itself. */
+  /** The usage of the task itself. */
   readonly ownSpent?: Spent;
+  /** All messages of the task. */
   readonly messages?: readonly Message[];
-  /** How many it has made, and those that its owner has not acknowledged. */
+  /** The number of notices that the task has made, and those that its owner has not acknowledged. */
   readonly notices?: { readonly made: number; readonly pending: readonly StoredNotice[] };
-  /** Of an ended task: its place among all ends. */
+  /** The position of the task among all ends; only for an ended task. */
   readonly endOrder?: number;
+  /** The store keeps the output separately, or has lost it. */
   readonly outputApart?: true;
 }
 
+/** The state of a manager. */
 export interface Snapshot {
+  /** The version of the form. */
   readonly version: typeof SNAPSHOT_VERSION;
-  /** It stands for every event up to this one. */
+  /** The snapshot replaces every event up to this `seq`. */
   readonly seq: number;
-  /** The process that took it. */
+  /** The process that took the snapshot. */
   readonly runtime: Runtime;
-  /** By creation, so that each comes after its parent. */
+  /** The tasks in order of creation, so each comes after its parent. */
   readonly tasks: readonly StoredTask[];
-  /** By opening. */
+  /** The requests in order of opening. */
   readonly requests: readonly InboxRequest[];
-  /** What named sessions have used, tasks that are not kept any more included. */
+  /** The usage of named sessions, evicted tasks included. */
   readonly sessions: { readonly [id: string]: StoredSession };
   /** The starts that the windows of rated lanes count. */
   readonly starts?: StoredStarts;
 }
 
-/** The tasks whose outputs the store keeps beside a snapshot; none in one of another version. */
+/** The ids of tasks whose outputs the store keeps beside this snapshot; none for a snapshot of another version. */
 export function tasksApartIn(json: Json): readonly string[] {
   return (toSnapshot(json)?.tasks ?? []).filter((task) => task.outputApart).map(({ record }) => record.id);
 }
 
+/** Takes a snapshot. */
 export function takeSnapshot(
   seq: number,
   runtime: Runtime,
@@ -77,11 +87,11 @@ export function takeSnapshot(
     sessions,
     ...(starts === undefined ? {} : { starts }),
   };
-  // Records, requests, messages and sums are JSON; so is what is made of them.
+  // Records, requests, messages and sums are JSON, so the snapshot is JSON.
   return { json: snapshot as unknown as Json, seq, tasks: stored.length, apart };
 }
 
-/** What a store gave back, which kept it as it was. `undefined`: it is of another version. */
+/** The snapshot in a stored value; `undefined` for another version. */
 export function toSnapshot(json: Json): Snapshot | undefined {
   const snapshot = json as unknown as Partial<Snapshot> | null;
   return snapshot?.version === SNAPSHOT_VERSION ? (snapshot as Snapshot) : undefined;
@@ -93,7 +103,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const messages = task.extras?.mailbox?.list() ?? [];
   const isKept = output !== undefined && "output" in output && isLong(output.output);
   if (isKept) apart.set(task.id, output.output);
-  // D2: whoever reads the snapshot looks for a lost one again.
+  // A lost output is looked for again when the snapshot is read (D2).
   const isApart = isKept || (output !== undefined && "outputLost" in output);
   return {
     record: isApart ? withoutOutput(record) : record,
@@ -114,7 +124,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   };
 }
 
-/** As JSON, and as the next process has it: there the function does not run on (`abandoned`). */
+/** The outcome as JSON, for the next process. The function does not run there, so `abandoned` is left out. */
 function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
   if (outcome.status === "succeeded") return { id: outcome.id, status: outcome.status, value: undefined };
   const { abandoned: _, ...rest } = withoutCause(outcome);

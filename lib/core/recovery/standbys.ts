@@ -1,7 +1,8 @@
-// Standbys: tasks whose id another process of a shared store has (D9). They do not start: they wait for that process.
+// Standbys: tasks whose id another process of a shared store has (D9). They do not start and wait for that process.
 //
-// Owns which they are, and what becomes of them: the outcome of the other process's task is theirs, or the work is theirs once no process has the id. An
-// id is claimed in the transaction that stores its task, so two processes never run the same id at once.
+// Owns the waiting tasks. A standby gets the outcome of the other process's task, or does the work itself once no
+// process has the id. An id is claimed in the transaction that stores its task, so two processes never run the same id
+// at once. Called by the committer and by a takeover. Calls the store's shared ids, the runner and the spawner.
 
 import { createHash } from "node:crypto";
 import type { HeldId, IdClaim, IdEnd, SharedIds } from "../durable/store.js";
@@ -19,20 +20,26 @@ import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { canonicalText, type Json } from "../values/json.js";
 
+/** The parts that standbys need. */
 export interface StandbyDeps {
   readonly loop: Loop;
   readonly registry: Registry;
   readonly runner: Runner;
   readonly spawner: Spawner;
   readonly kinds: Kinds;
+  /** This process. */
   readonly runtime: Runtime;
+  /** The ids of all processes of the store. */
   readonly ids: SharedIds;
-  /** How often it is asked how their tasks stand. */
+  /** The interval between two looks at the waiting ids, in milliseconds. */
   readonly everyMs: number;
+  /** Resolves once everything that is decided by now is stored. */
   readonly durable: () => Promise<void>;
+  /** Whether the manager is closed. */
   readonly isClosed: () => boolean;
 }
 
+/** The standbys of one manager. */
 export class Standbys {
   readonly #deps: StandbyDeps;
   readonly #waiting = new Set<Task>();
@@ -42,32 +49,35 @@ export class Standbys {
     this.#deps = deps;
   }
 
+  /** Whether the task waits for another process. */
   has(task: Task): boolean {
     return this.#waiting.has(task);
   }
 
+  /** Whether some task waits. */
   get isAnyWaiting(): boolean {
     return this.#waiting.size > 0;
   }
 
-  /** One that waits for the task of this id in another process. */
+  /** The task that waits for the task with this id in another process. */
   waitingFor(id: string): Task | undefined {
     const task = this.#deps.registry.byId(id);
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
   }
 
-  /** The task is this process's to run now. */
+  /** The task belongs to this process and may run. */
   leave(task: Task): void {
     this.#waiting.delete(task);
   }
 
+  /** Stops looking at the ids. */
   close(): void {
     this.#alarm?.cancel();
   }
 
-  // ── what goes with an append ─────────────────────────────────────────────
+  // ── with each append ─────────────────────────────────────────────────────
 
-  /** The ids that `events` need, but for those of `refused`, and how tasks with such ids ended. */
+  /** The ids that `events` need, without those of `refused`, and the ends of tasks with such ids. */
   changesIn(
     events: readonly TaskEvent[],
     refused: ReadonlySet<string>,
@@ -86,11 +96,11 @@ export class Standbys {
     return { claims: [...claims.values()], ends: [...ends.values()] };
   }
 
-  /** Other journals have these ids, so nothing of the append was kept. */
+  /** Other journals have these ids, so the store kept nothing of the append. */
   held(all: readonly HeldId[]): void {
     for (const held of all) {
       const task = this.#deps.registry.byId(held.id);
-      // Over already, or, relaxed, it runs: then it is too late.
+      // The task has ended, or, with relaxed durability, already runs: then it stays.
       if (task !== undefined && !task.isOver && task.attempt === undefined) this.#held(task, held);
     }
     this.#wait();
@@ -104,7 +114,7 @@ export class Standbys {
     runner.standBy(task, Object.freeze({ on: "process", instanceId: writer.instanceId }));
   }
 
-  /** §10: the same id is the same task only with the same content. */
+  /** The same id may only name the same task: same content in every process (§10). */
   #refuse(task: Task): void {
     const { id } = task;
     const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
@@ -126,15 +136,15 @@ export class Standbys {
     const { loop, everyMs, isClosed } = this.#deps;
     if (this.#waiting.size === 0 || this.#alarm !== undefined || isClosed()) return;
     this.#alarm = new Alarm(loop.clock, everyMs, () => {
-      void this.#look().finally(() => {
+      void this.#checkIds().finally(() => {
         this.#alarm = undefined;
         this.#wait();
       });
     }).unref();
   }
 
-  /** Never rejects: the signs of life of this process report a store that fails. */
-  async #look(): Promise<void> {
+  /** Reads the state of the waiting ids. Never rejects: the heartbeat of this process reports a store that fails. */
+  async #checkIds(): Promise<void> {
     for (const task of [...this.#waiting]) if (task.isOver) this.#waiting.delete(task);
     const asked = [...this.#waiting];
     if (asked.length === 0) return;
@@ -155,7 +165,7 @@ export class Standbys {
     }
   }
 
-  /** No process has its id: its work is done here. Another that was first has it, and then it waits again. */
+  /** No process has the id: the work is done here. When another process is first, the task waits again. */
   #start(task: Task): void {
     const { loop, runtime, spawner, kinds, durable } = this.#deps;
     const kind = kinds.of(task);
@@ -165,7 +175,7 @@ export class Standbys {
     if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;
     durable().then(
       () => {
-        if (!task.isOver && !this.#waiting.has(task)) spawner.again(task, work, false);
+        if (!task.isOver && !this.#waiting.has(task)) spawner.resume(task, work, false);
       },
       () => undefined,
     );
@@ -173,6 +183,7 @@ export class Standbys {
 }
 
 type End = Extract<TaskEvent, { type: "task.succeeded" | "task.failed" | "task.cancelled" | "task.interrupted" }>;
+/** Whether the event ends a task. */
 export function isEnd(event: TaskEvent): event is End {
   const { type } = event;
   return (
@@ -180,7 +191,7 @@ export function isEnd(event: TaskEvent): event is End {
   );
 }
 
-/** §10: its owner, its kind and its input; of a plain function its owner alone. */
+/** A digest of the owner, the kind and the input of a task; of the owner alone for a plain function (§10). */
 export function contentOf({ sessionId, parentId, traits: { kind, input } }: Content): string {
   const whole = canonicalText([sessionId ?? null, parentId ?? null, kind ?? null, input ?? null]);
   return createHash("sha256").update(whole).digest("base64");

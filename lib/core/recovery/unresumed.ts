@@ -1,4 +1,4 @@
-// Unresumed: how a task of an earlier process ends, or is parked, when its kind does not resume it here (D4).
+// Unresumed: how a task of an earlier process ends or is parked when its kind does not resume it here (D4).
 //
 // Owns nothing: each step is a command to the loop or the runner. Called by `recovery.ts` and `asking-kinds.ts`.
 
@@ -13,6 +13,7 @@ import type { Runtime, Wait } from "../task/record.js";
 import { show } from "../values/checks.js";
 import type { GuardedLogger } from "../values/logger.js";
 
+/** The parts that ending and parking need. */
 export interface UnresumedDeps {
   readonly loop: Loop;
   readonly kinds: Kinds;
@@ -20,7 +21,7 @@ export interface UnresumedDeps {
   readonly runner: Runner;
   readonly spawner: Spawner;
   readonly logger: GuardedLogger;
-  /** The task stays active, and this process has nothing to do with it until `unpark`. */
+  /** The task stays active, and this process ignores it until `unpark`. */
   readonly park: (task: Task) => void;
 }
 
@@ -38,13 +39,16 @@ export function lose({ kinds, runner, logger }: UnresumedDeps, task: Task, proce
 
 // ── parking ──────────────────────────────────────────────────────────────────
 
-export interface Left {
+/** A task that this process cannot resume. */
+export interface UnresumedTask {
+  /** The task. */
   readonly task: Task;
+  /** The missing kind or lane. */
   readonly wait: Wait;
 }
 
-/** D4: they stay active, with their questions, for a process that can resume them. */
-export function parkAll(deps: UnresumedDeps, left: readonly Left[]): void {
+/** Parks tasks: they stay active, with their questions, for a process that can resume them (D4). */
+export function parkAll(deps: UnresumedDeps, left: readonly UnresumedTask[]): void {
   const missing = new Map<string, string[]>();
   for (const { task, wait } of left) {
     parkOn(deps, task, wait);
@@ -54,12 +58,12 @@ export function parkAll(deps: UnresumedDeps, left: readonly Left[]): void {
     else ids.push(task.id);
   }
   for (const [what, ids] of missing) {
-    deps.logger.warn(`${what}: parked until a process can resume them: ${idsInWords(ids)}`, { taskIds: ids });
+    deps.logger.warn(`${what}: parked until a process can resume them: ${listIds(ids)}`, { taskIds: ids });
   }
 }
 
-/** `"a", "b", "c", "d" and 3 more`. */
-export function idsInWords(ids: readonly string[]): string {
+/** A list of ids for a message: `"a", "b", "c", "d" and 3 more`. */
+export function listIds(ids: readonly string[]): string {
   const named = ids.slice(0, MOST_NAMED).map(show).join(", ");
   return ids.length > MOST_NAMED ? `${named} and ${ids.length - MOST_NAMED} more` : named;
 }
@@ -70,21 +74,24 @@ function missingIn(wait: Wait): string {
   return `The lane ${show(wait.on === "lane" ? wait.lane : wait.on)} is not declared in \`lanes\` of this manager`;
 }
 
+/** Parks one task. */
 export function parkOn({ loop, requests, spawner, park }: UnresumedDeps, task: Task, wait: Wait): void {
   if (!isParkedOn(task, wait)) loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
-  requests.wait(task);
+  requests.parked(task);
   spawner.limitTotal(task);
   park(task);
 }
 
-/** An earlier process has parked it too. */
+/** Whether an earlier process has parked the task on the same wait. */
 function isParkedOn({ state: { blockedOn } }: Task, wait: Wait): boolean {
   const [first] = blockedOn;
   if (first?.on === "kind") return wait.on === "kind" && first.kind === wait.kind;
   return first?.on === "lane" && wait.on === "lane" && first.lane === wait.lane;
 }
 
-/** D4: a stop that was asked for is carried out, also where the work continues outside. No caller waits for it. */
+/**
+ * Calls `cancel` of the task's kind, because the work may continue outside this process. No caller waits for it (D4).
+ */
 export async function windDown({ kinds, logger }: Pick<UnresumedDeps, "kinds" | "logger">, task: Task): Promise<void> {
   const { record } = task;
   const kind = kinds.of(task);

@@ -1,57 +1,65 @@
-// Parking: tasks that a manager leaves active when it shuts down, for the next process to go on with (D8).
+// Handoff: the tasks that a manager leaves active when it shuts down, for the next process (D8).
 //
-// Owns which they are. Only what a restart would go on with is parked, and what has returned and waits for nothing else.
+// Owns the set of those tasks. A manager hands off a task that a restart can resume, and a task that has returned and
+// waits only for such tasks. Called by the runner, the shutdown, the consequences and the core.
 
 import type { Kinds } from "../kinds/kind-registry.js";
 import { attachedChildrenOf } from "../live/family.js";
 import type { Task } from "../live/task.js";
 
+/** The tasks that this process leaves for the next one. */
 export class Handoff {
-  readonly #parked = new Set<Task>();
-  /** One less that this process has to do with. */
-  readonly #onParked: () => void;
+  readonly #handedOff = new Set<Task>();
+  /** Called for each task: this process has one task less to end. */
+  readonly #onHandedOff: () => void;
 
-  constructor(onParked: () => void) {
-    this.#onParked = onParked;
+  constructor(onHandedOff: () => void) {
+    this.#onHandedOff = onHandedOff;
   }
 
+  /** A copy of the set. */
   get all(): readonly Task[] {
-    return [...this.#parked];
+    return [...this.#handedOff];
   }
 
+  /** Whether the task is left for the next process. */
   has(task: Task): boolean {
-    return this.#parked.has(task);
+    return this.#handedOff.has(task);
   }
 
-  /** The task is this process's again, or over. `false`: it was not parked. */
+  /** The task belongs to this process again, or has ended. Returns `false` when it was not in the set. */
   leave(task: Task): boolean {
-    return this.#parked.delete(task);
+    return this.#handedOff.delete(task);
   }
 
+  /** Adds the task, and each ancestor that has returned and waits only for tasks of the set. */
   handOff(task: Task): void {
     this.#add(task);
-    if (task.isAttached) this.look(task.parent);
+    if (task.isAttached) this.handOffReturned(task.parent);
   }
 
-  /** One that has returned, and waits for nothing but what is parked, is parked with it; and so on above. */
-  look(returned: Task | undefined): void {
-    if (this.#parked.size === 0) return;
+  /** Adds `returned` if it waits only for tasks of the set, and in the same way each ancestor. */
+  handOffReturned(returned: Task | undefined): void {
+    if (this.#handedOff.size === 0) return;
     for (let task = returned; task !== undefined; task = task.isAttached ? task.parent : undefined) {
-      if (task.isOver || task.state.outcome === undefined || this.#parked.has(task)) return;
-      // Nobody is left whom it waits for: it ends.
+      if (task.isOver || task.state.outcome === undefined || this.#handedOff.has(task)) return;
+      // The task waits for no child: it ends.
       if (task.family.attached === 0) return;
-      for (const child of attachedChildrenOf(task)) if (!this.#parked.has(child)) return;
+      for (const child of attachedChildrenOf(task)) if (!this.#handedOff.has(child)) return;
       this.#add(task);
     }
   }
 
   #add(task: Task): void {
-    this.#parked.add(task);
-    this.#onParked();
+    this.#handedOff.add(task);
+    this.#onHandedOff();
   }
 }
 
-/** Its kind can go on with it, and so do those above it, whose same spawn finds it again (H7). */
+/**
+ * Whether the next process can resume the task: its kind reattaches, and so do the kinds of all ancestors that it is
+ * attached to, whose next attempt finds the task by the same spawn (H7).
+ */
 export function isResumable(task: Task, kinds: Kinds): boolean {
   for (let each = task; ; ) {
     if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;

@@ -1,25 +1,28 @@
-// Idle: how many tasks this process still has to end, and the callers that wait until it has none.
+// Idle: the number of tasks that this process still has to end, and the callers that wait for zero.
 //
-// Counted by the consequences of facts. A task that is handed off to the next process is none of this process any more.
+// Owns the count. Called by the consequences of facts, the shutdown and the core. A task that is left for the next
+// process does not count.
 
 import type { OpenWait } from "../live/open-wait.js";
 
 type Caller = Pick<OpenWait<void>, "resolve">;
 
+/** The count of living tasks. */
 export class Idle {
   readonly #callers = new Set<Caller>();
   #living = 0;
 
+  /** Whether no task is left to end. */
   get isIdle(): boolean {
     return this.#living === 0;
   }
 
-  /** A task is this process's to end. */
+  /** A task was made or taken back, and this process has to end it. */
   began(): void {
     this.#living++;
   }
 
-  /** A task has ended, or is handed off. */
+  /** A task has ended, or is left for the next process. */
   ended(): void {
     this.#living--;
     if (this.isIdle) for (const caller of [...this.#callers]) caller.resolve();

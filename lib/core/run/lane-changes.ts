@@ -1,6 +1,7 @@
-// Lane changes: concurrency, rates and bounds of keys that change while tasks run (L10).
+// Lane changes: changes of concurrency, rates and key bounds while tasks run (L10).
 //
-// Owns which lane follows the concurrency of the manager. Tasks that were granted a slot and have not started are granted anew.
+// Owns the lane that follows the concurrency of the manager. Called by the manager. Calls the slots: a task that was
+// granted a slot and has not started is granted anew.
 
 import type { Lane } from "../lanes/lane.js";
 import type { LaneChange } from "../lanes/lane-options.js";
@@ -8,6 +9,7 @@ import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { Task } from "../live/task.js";
 
+/** Changes of lanes. */
 export class LaneChanges {
   readonly #slots: Slots<Task>;
   readonly #registry: Registry;
@@ -20,19 +22,19 @@ export class LaneChanges {
     this.#follower = follower;
   }
 
-  /** `change` is checked. */
+  /** Changes one lane. The caller has checked `change`. */
   setLane(lane: Lane<Task>, change: LaneChange): void {
     if (this.#follower === lane && change.concurrency !== undefined) this.#follower = undefined;
     this.#slots.setLane(lane, change, this.#granted(lane));
   }
 
-  /** `concurrency` is checked. */
+  /** Changes the concurrency of the manager. The caller has checked it. */
   setConcurrency(concurrency: number): void {
     const granted = this.#granted(undefined).map((item) => ({ lane: item.lane, item }));
     this.#slots.setConcurrency(concurrency, this.#follower, granted);
   }
 
-  /** Tasks that have a slot and have not started: few, and needed seldom. */
+  /** The tasks that have a slot and have not started. Needed seldom, so no index keeps them. */
   #granted(lane: Lane<Task> | undefined): Task[] {
     const isGranted = (task: Task) => task.holdsSlot && task.state.status === "queued";
     return [...this.#registry.all()].filter((task) => isGranted(task) && (lane === undefined || task.lane === lane));

@@ -1,34 +1,45 @@
-// Retention: which ended tasks are kept (D6).
+// Retention: which records of ended tasks are kept (D6).
 //
-// The newest `maxFinished`, none longer than `ttlMs`. Never a living one, none that still has kept children: its record is needed
-// for their tree; none that its owner has not acknowledged (N2); and no child of a living parent that the same spawn finds again, so that
-// the next attempt of that parent does only what was not done. Eviction takes a record out of the index; a handle in hand reads on.
+// Owns the queue of ended tasks: the newest `maxFinished`, each at most `ttlMs`. The record of an ended task is also
+// kept while it has kept children, whose tree needs it; while its owner has not acknowledged its notices (N2); and
+// while its parent lives and the same spawn would find it, so the parent's next attempt repeats no finished work. A
+// living task is never evicted. Eviction removes a record from the indexes; a handle still reads it. Called by the
+// consequences and the notices.
 
 import { childrenOf } from "../live/family.js";
 import type { Task } from "../live/task.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
 import { Fifo } from "../values/fifo.js";
 
-/** Which ended tasks are kept: never at the cost of live ones, of notices that their owner has not acknowledged, or of a handle in hand. */
+/**
+ * Bounds on the records of ended tasks. Living tasks, and ended tasks with notices that their owner has not
+ * acknowledged, are always kept. A handle still reads a record that was evicted.
+ */
 export interface Retention {
-  /** How many ended tasks are kept, the newest: an integer ≥ 0. Default 1 000. */
+  /** The number of ended tasks that are kept, newest first: an integer ≥ 0. Default 1 000. */
   maxFinished?: number | undefined;
   /**
-   * How long an ended task is kept, and how long a session without kept tasks keeps its usage and its bounds. Milliseconds ≥ 0; default 30 days.
+   * The longest time that an ended task is kept. A session without kept tasks keeps its usage and its bounds for the
+   * same time. Milliseconds ≥ 0; default 30 days.
    */
   ttlMs?: number | undefined;
 }
 
 const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
 
+/** Evicts the records of ended tasks. */
 export class Retainer {
   readonly #clock: Timekeeper;
   readonly #evict: (task: Task) => void;
   readonly #maxFinished: number;
+  /** See `Retention.ttlMs`. */
   readonly ttlMs: number;
-  /** Ended and kept, oldest end first. */
+  /** Ended tasks, oldest end first. */
   readonly #finished = new Fifo<Task>();
-  /** Those whose turn has come and that are kept for their children, or their notices, alone: the last of these takes them along. */
+  /**
+   * Tasks that are due for eviction and stay only for their children, their notices or their parent. The last reason
+   * that ends evicts them.
+   */
   readonly #pinned = new Set<Task>();
   #sweep: Alarm | undefined;
 
@@ -39,8 +50,9 @@ export class Retainer {
     this.ttlMs = retention.ttlMs ?? THIRTY_DAYS;
   }
 
+  /** The task has ended: its record is evicted when its turn comes. */
   ended(task: Task): void {
-    // Whole milliseconds: a number with a fraction is an object of its own.
+    // The engine stores a fraction as a separate object, so the instant has whole milliseconds.
     task.endedAt = Math.trunc(this.#clock.monotonic());
     if (this.#pinned.size > 0) for (const child of this.#pinnedBelow(task)) this.#drop(child);
     this.#finished.push(task);
@@ -49,7 +61,7 @@ export class Retainer {
     this.#sweepLater(task, this.#leftOf(task));
   }
 
-  /** How long `task` is still kept, by what has passed or by the wall clock, whichever is less (C7). */
+  /** The time that `task` is still kept. The larger of the measured time and the wall-clock time counts (C7). */
   #leftOf({ endedAt, state: { finishedAt } }: Task): number {
     const passed = this.#clock.monotonic() - endedAt;
     const since = finishedAt === undefined ? 0 : this.#clock.now() - finishedAt;
@@ -61,15 +73,15 @@ export class Retainer {
     this.#sweep = Alarm.within(this.#clock, Math.max(0, left), at, this.#sweepOld).unref();
   }
 
-  /** Its id was used again, so it was not kept any more when that was. */
+  /** Another task has taken the id: evicts the old record. */
   replaced(task: Task): void {
     this.#pinned.delete(task);
     if (task.place >= 0) this.#finished.remove(task);
     this.#evict(task);
   }
 
-  /** Nothing more of it is to be told: one that was kept for that goes. */
-  look(task: Task): void {
+  /** All notices of the task are acknowledged: evicts the record if it was due. */
+  release(task: Task): void {
     if (this.#pinned.has(task)) this.#drop(task);
   }
 
@@ -105,12 +117,13 @@ export class Retainer {
     }
   };
 
+  /** The manager closes: stops the timer. */
   close(): void {
     this.#sweep?.cancel();
   }
 }
 
-/** D6: the same spawn of its parent, which lives, returns it. */
+/** Whether the living parent would find the task by the same spawn (D6). */
 function isWanted({ parent, isReturnable }: Task): boolean {
   return isReturnable && parent !== undefined && !parent.isOver;
 }

@@ -1,7 +1,8 @@
-// Retrying: whether a failed attempt is followed by another, and what becomes of the old one (C1, H7).
+// Retrying: whether another attempt follows a failed one, and the end of the failed one (C1, H7).
 //
-// Owns nothing: the delay is in the task's extras, the count of attempts in its state. Called by the runner when a function has
-// settled or was abandoned; calls the hooks of the user's `retry`, outside any task.
+// Owns nothing: the delay is in the task's extras, the count of attempts in its state. Called by the runner when a
+// function has settled or was abandoned. Calls the hooks of the user's `retry`, outside any task, and the slots, the
+// waits and the loop.
 
 import type { Slots } from "../lanes/slots.js";
 import { extrasOf } from "../live/extras.js";
@@ -16,29 +17,32 @@ import type { Settled } from "../task/settled.js";
 import { runOutside } from "../values/outside.js";
 import { overError, type Waits } from "../waits/waits.js";
 
+/** The parts that a retry needs. */
 export interface RetryingDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
   /**
-   * The attempt of `task` is over: it receives no more messages and answers. Its open questions are withdrawn; or those with a key
-   * stay open for the next attempt (`handOver`); or all stay open for the next process (`park`).
+   * Ends messages and answers of an attempt that is over. Its open questions are withdrawn (`withdraw`); or questions
+   * with a key stay open for the next attempt (`handOver`); or all stay open for the next process (`park`).
    */
   readonly endCorrespondence: (task: Task, then: "withdraw" | "handOver" | "park", errorOf: () => Error) => void;
-  /** Whether a failed attempt of it is to be followed by another. */
+  /** The retry policy of the task; `undefined`: no attempt follows a failed one. */
   readonly retryOf: (task: Task) => RetryPolicy | undefined;
-  /** `retryIf` threw: the task is not tried again. */
+  /** `retryIf` threw: no attempt follows. */
   readonly onRetryFailed: (task: Task, error: unknown) => void;
-  /** `backoffMs` threw, or said nothing that can be waited for: the task is tried again after the default pause. */
+  /** `backoffMs` threw or returned no valid pause: the default pause applies. */
   readonly onBackoffFailed: (task: Task, error: unknown) => void;
-  /** It stands in line again. */
+  /** Puts the task in line. */
   readonly enter: (task: Task) => void;
-  /** Cancels everything that lives below `task`. */
+  /** Cancels the living attached tasks below `task`. */
   readonly stopBelow: (task: Task, reason: string) => void;
 }
 
+/** An empty list of children. */
 export const NO_CHILDREN: readonly string[] = Object.freeze([]);
 
+/** Retries of failed attempts. */
 export class Retrying {
   readonly #deps: RetryingDeps;
 
@@ -46,7 +50,7 @@ export class Retrying {
     this.#deps = deps;
   }
 
-  /** When the task may run again, if this end of its function is one to try again after (C1, §10). */
+  /** The instant from which the task may run again, when a retry follows this end of its function (C1, §10). */
   retryAt(task: Task, settled: Settled): number | undefined {
     const { loop, retryOf, onRetryFailed } = this.#deps;
     const failure = retriable(task.id, task.state, settled);
@@ -62,11 +66,11 @@ export class Retrying {
       onRetryFailed(task, error);
       return undefined;
     }
-    return loop.clock.now() + (this.#backoffSaid(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
+    return loop.clock.now() + (this.#customBackoff(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
   }
 
-  /** The pause that the user's function returned; `undefined`: none, or none that can be waited for. */
-  #backoffSaid(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
+  /** The pause from the user's function; `undefined` when there is no function, or no valid pause. */
+  #customBackoff(task: Task, retry: RetryPolicy, failure: TaskFailure): number | undefined {
     if (retry.backoffOf === undefined) return undefined;
     try {
       return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.details.used + 1)));
@@ -76,7 +80,10 @@ export class Retrying {
     }
   }
 
-  /** H7: the next attempt stands in line when its time has come, and what this one left below it has ended. */
+  /**
+   * Ends the attempt. The next one stands in line when its instant has come and everything that this one left below it
+   * has ended (H7).
+   */
   retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
     const { task, number, stop } = attempt;
     const { loop, slots, waits, endCorrespondence, enter, stopBelow } = this.#deps;
@@ -94,7 +101,7 @@ export class Retrying {
     loop.apply(task, command);
     task.madeSeq = loop.seq;
     task.attempt = undefined;
-    // Whatever the old function still does, it is not with the slot of the next one.
+    // The old function may still run: it does not use the slot of the next attempt.
     attempt.past = { stop, holder: slots.handOver(task) };
     if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
     task.extras?.deadlines?.again();

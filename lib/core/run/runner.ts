@@ -1,8 +1,9 @@
-// Runner: the life of a task's function, from the slot it was granted to its end.
+// Runner: the life of a task's function, from its granted slot to its end.
 //
-// Starts functions (L9), settles them (C1, H1), abandons them (C2), hands them off (D8), and ends tasks leaf first. It decides
-// nothing: each step is a command to the loop. Called by the slots (a grant), by stopping and retrying, and by recovery; what
-// follows from the end of a task is in `consequences.ts`.
+// Owns the abandoned functions that have not settled. Starts functions (L9), settles them (C1, H1), abandons them (C2),
+// leaves them for the next process (D8), and ends tasks leaf first. The runner decides nothing: each step is a command
+// to the loop. Called by the slots (a grant), by stopping and retrying, and by recovery. Follow-up work of an end is in
+// `consequences.ts`.
 
 import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
@@ -26,22 +27,23 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isAmbient: boolean;
   /** Calls a task's function with the context of its attempt. */
   readonly call: (attempt: Attempt, work: Work) => unknown;
-  /** Its function is about to run. */
+  /** The function of the task is about to run. */
   readonly onStarted: (task: Task) => void;
-  /** Called once for each task that has ended, in the call in which it did. */
+  /** Called once for each task that has ended, inside the call that ended it. */
   readonly onEnd: (task: Task) => void;
-  /** D8: this manager shuts down, and the next one may go on with it. */
+  /** Whether the next process may resume the task when this manager shuts down (D8). */
   readonly staysActive: (task: Task) => boolean;
-  /** It stays active, and is nothing of this process any more. */
-  readonly onParked: (task: Task) => void;
-  /** The task is active, and this process cannot run it (D4). */
+  /** The task stays active and is left for the next process. */
+  readonly onHandedOff: (task: Task) => void;
+  /** The task is active and this process cannot run it (D4). */
   readonly isParked: (task: Task) => boolean;
   /** Resolves once every fact up to `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
-  /** Its function has returned, and it waits for its children. */
+  /** The function has returned and the task waits for its children. */
   readonly onReturned: (task: Task) => void;
 }
 
+/** Runs the functions of one manager's tasks. */
 export class Runner {
   readonly #deps: RunnerDeps;
   readonly #unsettled = new Set<Attempt>();
@@ -54,7 +56,7 @@ export class Runner {
     this.#stopping = new Stopping({
       ...deps,
       abandon: (attempt) => this.abandon(attempt),
-      // D4: it may have run in an earlier process, and has no function here.
+      // The task may have run in an earlier process and has no function here (D4).
       endUnstarted: (task) => {
         if (deps.isParked(task)) this.lose(task, undefined);
         else this.#finish(task, undefined, { how: "unstarted" });
@@ -71,29 +73,29 @@ export class Runner {
     this.#stopping.stop(task, code, reason);
   }
 
-  /** D8: everything that lives. Tasks that were stopped before keep their reason. */
+  /** Stops all living tasks. A task that was stopped before keeps its reason (D8). */
   shutDown(tasks: readonly Task[]): void {
     this.#stopping.stopAll(tasks, "shutdown", "shutdown");
   }
 
-  /** Functions that were given up and have not ended yet. */
+  /** The number of abandoned functions that have not settled. */
   get abandoned(): number {
     return this.#unsettled.size;
   }
 
-  /** A slot is `task`'s: it comes back from its wait, or its function starts. */
+  /** The task has got a slot: its wait returns, or its function starts. */
   granted(task: Task): void {
     if (task.isResume && task.attempt !== undefined) this.#deps.waits.resume(task.attempt);
     else this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
   }
 
-  /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
+  /** Calls the function, unless the task was stopped, or its lane was paused, since the grant. */
   start(task: Task): void {
     const { loop, slots, waits, runtime } = this.#deps;
     const { work, context } = task;
-    // Over, or stopped since and waiting for its children alone: its slot is gone.
+    // The task has ended, or was stopped and waits only for its children: its slot is released.
     if (work === undefined || context === undefined || task.state.stop !== undefined) return;
-    // The lane has other bounds by now (L10): the task stands in line again.
+    // The lane got other bounds: the task stands in line again (L10).
     if (!task.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
     const isRetry = task.state.details.notBeforeAt !== undefined;
@@ -104,7 +106,10 @@ export class Runner {
     else this.#run(attempt, work, context);
   }
 
-  /** D4: a function that ends its process at once would leave no trace of its start, and would be started for ever. */
+  /**
+   * Runs the function once its start is stored. A function that ends its process at once would otherwise leave no trace
+   * of its start, and would start again in every process (D4).
+   */
   #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource): void {
     const { loop, durable } = this.#deps;
     const run = () => {
@@ -112,7 +117,7 @@ export class Runner {
       else this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
       loop.drain();
     };
-    // Never stored: its manager is closed, and its grace decides.
+    // The start is never stored when the manager closes: the grace then ends the attempt.
     durable(loop.seq).then(run, () => undefined);
   }
 
@@ -129,8 +134,8 @@ export class Runner {
         ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
         : context.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
-        // A thenable of any make: `Promise.resolve` calls its `then` once.
-        // What it gave is told at once: telling may run code of its own, which may stop the task while it is open yet (H1, S5).
+        // `Promise.resolve` calls the `then` of any thenable once. The result is read in the callback itself: reading
+        // may run user code, which may stop the task while the attempt is open (H1, S5).
         Promise.resolve(value).then(
           (result: unknown) => this.#settledLater(attempt, returned(result)),
           (error: unknown) => this.#settledLater(attempt, thrownBy(attempt, error)),
@@ -144,7 +149,7 @@ export class Runner {
     this.#settled(attempt, returned(value));
   }
 
-  /** At the top of a microtask: what follows is delivered here and now. */
+  /** Runs at the top of a microtask, so the deliveries follow immediately. */
   #settledLater(attempt: Attempt, settled: Returned | Threw): void {
     this.#settled(attempt, settled);
     this.#deps.loop.drain();
@@ -153,21 +158,21 @@ export class Runner {
   #settled(attempt: Attempt, settled: Returned | Threw): void {
     const { task } = attempt;
     if (attempt.phase === "open") {
-      // Asked while it is open: `retryIf` is a user's, and may stop it.
+      // `retryIf` is user code and may stop the task, so it runs while the attempt is open.
       const notBeforeAt = this.#retrying.retryAt(task, settled);
       attempt.phase = "settled";
       endGrace(attempt);
       this.#finish(task, attempt, settled, notBeforeAt);
       return;
     }
-    // Settled before: a thenable of its own make called back twice.
+    // The attempt was settled before: a foreign thenable called back twice.
     if (!this.#unsettled.delete(attempt)) return;
     this.#deps.slots.release(task.lane, attempt.holder);
     const message = settled.how === "threw" ? { message: thrownInWords(settled.error) } : {};
     this.#deps.loop.apply(task, { type: "lateSettle", attempt: attempt.number, settled: settled.how, ...message });
   }
 
-  /** C2: the grace is over and the function has not settled. */
+  /** The grace is over and the function has not settled: the attempt ends without it (C2). */
   abandon(attempt: Attempt): void {
     if (attempt.phase !== "open") return;
     const notBeforeAt = this.#retrying.retryAt(attempt.task, SILENT);
@@ -177,17 +182,17 @@ export class Runner {
     this.#finish(attempt.task, attempt, SILENT, notBeforeAt);
   }
 
-  /** H1: the function is over, so is its context; the task is over when its attached children are. */
+  /** The function and its context are over. The task ends now or with its last attached child (H1). */
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled, notBeforeAt?: number): void {
     const { loop, slots, waits, staysActive } = this.#deps;
     if (attempt !== undefined && notBeforeAt !== undefined) {
-      // Stopped since it was asked whether to try again, it is not.
+      // A stop since the answer of `retryIf` leaves no failure to retry.
       const failure = retriable(task.id, task.state, settled);
       if (failure !== undefined) return this.#retrying.retry(attempt, settled, notBeforeAt, failure.code);
     }
     task.extras?.retryDelay?.cancel();
     const isShutDown = task.state.stop?.code === "shutdown" && settled.how !== "returned";
-    if (isShutDown && staysActive(task)) return this.#park(task, attempt);
+    if (isShutDown && staysActive(task)) return this.#handOff(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.extras?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
@@ -200,14 +205,14 @@ export class Runner {
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) return this.#ended(task);
     this.#deps.onReturned(task);
-    // One that was stopped was swept with it, and nothing was spawned under it since (H3).
+    // A stop has already reached the tasks below, and nothing was spawned there since (H3).
     if (policy === "cancel" && task.state.stop === undefined)
       this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
   }
 
-  /** What ran is over, and its record says nothing of it: the next process goes on with the task. */
-  #park(task: Task, attempt: Attempt | undefined): void {
-    const { slots, waits, onParked } = this.#deps;
+  /** The function is over and the record does not say so: the next process resumes the task. */
+  #handOff(task: Task, attempt: Attempt | undefined): void {
+    const { slots, waits, onHandedOff } = this.#deps;
     const errorOf = () => overError(task.id, false, "its manager has shut down");
     task.extras?.deadlines?.cancel();
     task.extras?.unfollow?.();
@@ -217,16 +222,18 @@ export class Runner {
     task.work = undefined;
     task.context = undefined;
     task.attempt = undefined;
-    onParked(task);
+    onHandedOff(task);
   }
 
-  /** D9: another process has its id, so it does not start: it leaves the line, and gives back a slot that it was granted. */
+  /**
+   * Another process has the id, so the task does not start here: it leaves the line and releases a granted slot (D9).
+   */
   standBy(task: Task, wait: Wait): void {
     this.#withdraw(task);
     this.#deps.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   }
 
-  /** D9: the work of a task that never started here was done in another process, and ended so. */
+  /** Another process did the work of this task, which never started here, with this outcome (D9). */
   deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
@@ -240,7 +247,7 @@ export class Runner {
     this.#deps.slots.release(task.lane, task);
   }
 
-  /** D4: the process that ran it has ended. One that has returned ends with the last of its children. */
+  /** The process that ran the task has ended. A task that has returned ends with the last of its children (D4). */
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
     this.#deps.endCorrespondence(task, "withdraw", () => overError(task.id, false, "its process has ended"));
@@ -254,16 +261,16 @@ export class Runner {
     }
   }
 
-  /** `first` is over: so is everyone above it that waited for nothing else. */
+  /** The task has ended: so does each ancestor that waited only for it. */
   #ended(first: Task): void {
     const { loop, onEnd } = this.#deps;
     for (let task: Task | undefined = first; task !== undefined; ) {
-      const { parent, isAttached, extras: desk }: Task = task;
+      const { parent, isAttached, extras }: Task = task;
       task.work = undefined;
       task.context = undefined;
       task.attempt = undefined;
-      desk?.deadlines?.cancel();
-      desk?.unfollow?.();
+      extras?.deadlines?.cancel();
+      extras?.unfollow?.();
       onEnd(task);
       task = undefined;
       if (parent === undefined || !isAttached) continue;
@@ -296,7 +303,7 @@ function thrownBy({ task }: Attempt, error: unknown): Threw {
   return stop === undefined ? threw(error) : threwStopped(error, stop.code);
 }
 
-/** The grace holds all that were stopped together: an attempt that is out of it lets go of them. */
+/** The attempt leaves the grace that it shares with the attempts that were stopped together with it. */
 function endGrace(attempt: Attempt): void {
   attempt.grace?.settled();
   attempt.grace = undefined;
@@ -304,7 +311,7 @@ function endGrace(attempt: Attempt): void {
 
 const SILENT = Object.freeze({ how: "silent" });
 
-/** What the children of a task that nobody stopped are cancelled with when it is over. */
+/** The reason of the cancel of the children when their parent is over and was not stopped. */
 function codeOf({ state: { outcome } }: Task): string {
   return outcome?.status === "failed" ? outcome.error.code : "returned";
 }

@@ -1,11 +1,12 @@
-// Shutdown: how a manager ends (D8).
+// Shutdown: the end of a manager (D8).
 //
-// Owns the phase of the manager, and is the one writer of it:
-// - open: everything may be asked of it.
-// - closing: `close` was called. Nothing is spawned or answered any more; every task has been asked to stop, and those that
-//   do not stop within the grace are abandoned. Tasks that a next process can resume are handed off and stay active.
-// - closed: no function of a task runs. What was decided is stored and delivered, or dropped with an error.
-// Called by the manager, and by the core when another process has taken the store.
+// Owns the phase of the manager, and is its one writer:
+// - open: the manager accepts every call.
+// - closing: `close` was called. The manager spawns and answers nothing. Every task has been asked to stop, and those
+//   that do not stop within the grace are abandoned. Tasks that the next process can resume stay active.
+// - closed: every other task has ended; an abandoned function may still run. Every decided fact is stored and
+//   delivered, or dropped with an error.
+// Called by the manager, and by the core when another process has taken the store. Calls all parts that stop.
 
 import { NOT_STORED } from "../durable/committer.js";
 import type { Requests } from "../inbox/requests.js";
@@ -24,6 +25,7 @@ import type { Idle } from "./idle.js";
 import type { Retainer } from "./retention.js";
 import type { Runner } from "./runner.js";
 
+/** The parts that a shutdown stops. */
 export interface ShutdownDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
@@ -37,12 +39,13 @@ export interface ShutdownDeps {
   readonly handoff: Handoff;
   readonly idle: Idle;
   readonly unread: UnreadFailures;
-  /** Stores and delivers what is decided, within `graceMs`. */
+  /** Stores and delivers everything that is decided, within `graceMs`. */
   readonly settle: (graceMs: number) => Promise<unknown>;
 }
 
 type Phase = "open" | "closing" | "closed";
 
+/** The phase of one manager. */
 export class Shutdown {
   readonly #deps: () => ShutdownDeps;
   #phase: Phase = "open";
@@ -53,6 +56,7 @@ export class Shutdown {
     this.#deps = deps;
   }
 
+  /** Whether `close` was called. */
   get isClosed(): boolean {
     return this.#phase !== "open";
   }
@@ -62,7 +66,7 @@ export class Shutdown {
     return this.#graceMs;
   }
 
-  /** A second call has no further effect, and gives the same promise. */
+  /** Closes the manager. A second call has no further effect and returns the same promise. */
   close(graceMs: number): Promise<void> {
     this.#closing ??= this.#close(graceMs);
     return this.#closing;
@@ -74,13 +78,13 @@ export class Shutdown {
     this.#phase = "closing";
     this.#graceMs = graceMs;
     const stopping = this.#stopAll(deps, graceMs);
-    // Without a living task all of this happens in the call.
+    // Without a living task all of this happens inside the call.
     if (stopping !== undefined) await stopping;
     waits.close();
     requests.closeAll();
     retainer.close();
     sessions.close();
-    // After everything that is still to be delivered, and with a store, stored: within a grace of its own.
+    // The last step delivers, and with a store also stores, everything that is decided, within a grace of its own.
     try {
       await deps.settle(graceMs);
     } finally {
@@ -91,12 +95,12 @@ export class Shutdown {
     }
   }
 
-  /** Resolves when no function runs any more; `undefined`: none does. */
+  /** Resolves when every task has ended or is left for the next process; `undefined` when that is so already. */
   #stopAll(deps: ShutdownDeps, graceMs: number): Promise<void> | undefined {
     const { loop, slots, registry, requests, runner, capacity, handoff, idle } = deps;
     capacity.close(new ManagerClosedError("there will be no room"));
     for (const task of handoff.all) {
-      // A task that was handed off has no timers here: the next process counts its limits and questions.
+      // A task that is left for the next process has no timers here: that process counts its limits and questions.
       task.extras?.deadlines?.cancel();
       task.extras?.retryDelay?.cancel();
       requests.park(task);
@@ -108,7 +112,7 @@ export class Shutdown {
     const grace = new Alarm(loop.clock, graceMs, () => {
       for (const task of living.toReversed()) if (task.attempt !== undefined) runner.abandon(task.attempt);
     });
-    // Not a wait, which is delivered once its facts are stored: that nothing runs any more is seen before.
+    // A wait would be delivered only once its facts are stored. The last end must be seen before that.
     return new Promise<void>((resolve) => idle.wait({ resolve })).then(() => grace.cancel());
   }
 }

@@ -1,4 +1,6 @@
-// Stats: how many tasks are where, at the moment of the call.
+// Stats: counts of tasks at the moment of the call.
+//
+// Owns nothing. Called by the core; reads the registry, the slots, the runner and the loop.
 
 import type { LaneStats } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
@@ -7,7 +9,7 @@ import type { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Runner } from "./runner.js";
 
-/** Counts of the moment: how many tasks are where. */
+/** Counts of tasks at the moment of the call. */
 export interface Stats {
   /**
    * Tasks in line for a first slot of their attempt: the sum of `queued` over all lanes. Tasks that wait for their rate
@@ -15,11 +17,11 @@ export interface Stats {
    */
   readonly queued: number;
   /**
-   * Tasks with status `queued` that have been granted their slot: their function is called next, or once their spawn is
+   * Tasks with status `queued` that have been granted a slot. Their function is called next, or once their spawn is
    * stored.
    */
   readonly starting: number;
-  /** Tasks with status `queued` that stand in no line: in the delay before a retry. */
+  /** Tasks with status `queued` that are in the delay before a retry, and so in no line. */
   readonly retrying: number;
   /** Tasks with status `running`. */
   readonly running: number;
@@ -27,20 +29,21 @@ export interface Stats {
   readonly blocked: number;
   /** Functions that were abandoned and have not settled yet. */
   readonly abandoned: number;
-  /** Writes of functions that were over, superseded or abandoned; such a write changes nothing. */
+  /** Writes of functions that were over, superseded or abandoned. Such a write changes nothing. */
   readonly droppedWrites: number;
   /** The counts of each lane, by its name. */
   readonly lanes: { readonly [lane: string]: LaneStats };
 }
 
-interface Counted {
+interface StatsDeps {
   readonly registry: Registry;
   readonly slots: Slots<Task>;
   readonly runner: Runner;
   readonly loop: Loop;
 }
 
-export function statsOf({ registry, slots, runner, loop }: Counted): Stats {
+/** Counts the tasks; walks over all kept records. */
+export function statsOf({ registry, slots, runner, loop }: StatsDeps): Stats {
   let starting = 0;
   let retrying = 0;
   let running = 0;

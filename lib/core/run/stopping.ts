@@ -1,7 +1,8 @@
 // Stopping: one call stops a whole subtree (H2, C3).
 //
-// Every task gets its intent, its rejected waits and its aborted signal in one turn; tasks that never started end, leaf first;
-// functions that run share one grace, and are abandoned after it (C2). Called by the runner; calls back with what it decided.
+// Owns nothing. In one turn every task gets its stop, its waits reject and its signal aborts. Tasks that never started
+// end, leaf first; functions that run share one grace and are abandoned after it (C2). Called by the runner. Calls the
+// loop, the slots and the waits, and calls the runner back for each task that ends.
 
 import type { Slots } from "../lanes/slots.js";
 import { attachedDescendantsOf } from "../live/family.js";
@@ -13,18 +14,20 @@ import type { StopReason } from "../task/status.js";
 import { abortSignal, cancelErrorOf } from "../waits/attempt-signal.js";
 import type { Waits } from "../waits/waits.js";
 
+/** The parts that a stop needs. */
 export interface StoppingDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
-  /** Milliseconds that a function has to settle, where its spawn does not say. */
+  /** The default time that a function has to settle, in milliseconds. */
   readonly graceMs: number;
   /** The grace of `attempt` is over. */
   readonly abandon: (attempt: Attempt) => void;
-  /** `task` is stopped and has not started: it ends. */
+  /** `task` was stopped before it started: it ends. */
   readonly endUnstarted: (task: Task) => void;
 }
 
+/** Stops of tasks. */
 export class Stopping {
   readonly #deps: StoppingDeps;
 
@@ -33,8 +36,8 @@ export class Stopping {
   }
 
   /**
-   * Asks a task and its living attached descendants to stop (H2): every one of them gets its intent, its signal and its rejected
-   * waits in this turn, then those that never started end, leaf first. Over, or stopped before, it changes nothing (S5).
+   * Asks a task and its living attached descendants to stop (H2). A task that has ended, or was stopped before, does
+   * not change (S5).
    */
   stop(task: Task, code: StopReason, reason: string): void {
     if (task.isOver || task.state.stop !== undefined) return;
@@ -46,7 +49,10 @@ export class Stopping {
     }
   }
 
-  /** `tasks`: each before what is below it. Those that are settled or stopped already are passed over. */
+  /**
+   * Stops `tasks`, which are listed parents before children. Tasks that have settled or were stopped before are
+   * skipped.
+   */
   stopAll(tasks: readonly Task[], code: StopReason, reason: string): void {
     const { loop, slots, waits } = this.#deps;
     const stop = Object.freeze({ code, reason, at: loop.clock.now() });
@@ -66,7 +72,7 @@ export class Stopping {
     }
     if (started.length > 0) {
       loop.call(() => started.forEach(abortSignal), 0);
-      // A manager that shuts down gives all of them one grace of its own (D8).
+      // A manager that shuts down gives all of them one common grace (D8).
       if (code !== "shutdown") this.#giveGrace(started);
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {

@@ -6,13 +6,16 @@ import { judgeNow } from "./schema.js";
 import { zod3JsonSchema } from "./zod-3.js";
 
 /** zod: a field that JSON Schema cannot express is any value, and the other fields are described all the same. */
-const FOR_ANY = { unrepresentable: "any" };
+const ZOD = { libraryOptions: { unrepresentable: "any" } };
+function optionsFor(schema: StandardSchemaV1): { readonly libraryOptions?: { readonly [option: string]: unknown } } {
+  return schema["~standard"].vendor === "zod" ? ZOD : {};
+}
 
 /** The schema as JSON Schema, where its library can say it (Standard JSON Schema), or is zod 3. */
 export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12"): Json | undefined {
   try {
     const said = saysJsonSchema(schema["~standard"])
-      ? schema["~standard"].jsonSchema.input({ target, libraryOptions: FOR_ANY })
+      ? schema["~standard"].jsonSchema.input({ target, ...optionsFor(schema) })
       : zod3JsonSchema(schema);
     const copied = said === undefined ? undefined : copyJson(said);
     return copied?.ok ? copied.json : undefined;

@@ -1,6 +1,7 @@
-// Budget guard: what a usage report and the bounds of a session stop (H6, L6).
+// Budget guard: stops what a usage report has left over a budget, and sets the bounds of a session (H6, L6).
 //
-// Owns no sums: those are the family's and the session's, and stand when the report is asked about.
+// Owns no sums: the family and the session have counted the report already. Called by a context (`reportUsage`) and by
+// `session(id, options)`. Calls the slots and the runner's stop.
 
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
@@ -20,6 +21,7 @@ interface GuardDeps {
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
 }
 
+/** Enforces budgets at each usage report. */
 export class BudgetGuard {
   readonly #deps: GuardDeps;
 
@@ -27,16 +29,16 @@ export class BudgetGuard {
     this.#deps = deps;
   }
 
-  /** `task` has reported `usage`: each task that is over its budget now is stopped in this call. */
+  /** `task` has reported `usage`: stops each task that is now over its budget, inside this call. */
   reported(task: Task, usage: UsageReport): void {
     const { slots, stop } = this.#deps;
     const { account } = task;
     slots.used(task.lane, task, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
-    for (const over of overspenders(task)) stop(over.task, "budget_exceeded", over.words);
+    for (const over of overspenders(task)) stop(over.task, "budget_exceeded", over.reason);
     if (account !== undefined && !account.isSpent && isOverspent(account)) this.#stopSession(account);
   }
 
-  /** The bounds of a session hold from now on. */
+  /** Sets the bounds of a session. */
   bound(sessionId: string, options: SessionOptions): SessionBounds {
     const { sessions } = this.#deps;
     const bounds = takeBounds(options, sessions.find(sessionId)?.bounds ?? NO_BOUNDS);
@@ -46,7 +48,7 @@ export class BudgetGuard {
     return bounds;
   }
 
-  /** All tasks of a session share its budget. Tasks below a root that is stopped are swept with it. */
+  /** Stops the roots and detached tasks of the session: each stop includes the attached tasks below. */
   #stopSession(account: SessionAccount): void {
     const { registry, stop } = this.#deps;
     account.isSpent = true;

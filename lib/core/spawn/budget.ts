@@ -1,6 +1,7 @@
-// Budget: what a whole subtree may use (H6).
+// Budget: the amounts that a whole subtree may use (H6).
 //
-// Asked at each report and before each spawn, in the same call, so that no two slip past together. Owns no sum: those are the family's.
+// Owns no sum: the families own the sums. Called at each usage report and before each spawn, inside that call, so two
+// spawns cannot both take the last part of a budget.
 
 import type { Task } from "../live/task.js";
 import { LimitExceededError } from "../task/errors.js";
@@ -8,10 +9,10 @@ import type { Budget, Usage } from "../task/record.js";
 import { checkCount, checkFinite, checkOptions, checkType } from "../values/checks.js";
 import { idInWords } from "../values/safe-read.js";
 
-/** Sums of fractions of a cent do not come out even: so much of a limit is no overspending. */
+/** Sums of fractions of a cent are not exact: an excess of this share of the limit is no overspending. */
 const ROUNDING = 1e-9;
 
-/** A frozen one; `undefined` when it limits nothing. */
+/** Checks a budget and returns a frozen copy; `undefined` when it limits nothing. */
 export function takeBudget(budget: Budget | undefined): Readonly<Budget> | undefined {
   if (budget === undefined) return undefined;
   checkOptions("budget", budget, "tokens", "costUsd", "tasks");
@@ -29,7 +30,7 @@ export function takeBudget(budget: Budget | undefined): Readonly<Budget> | undef
   return limits.length === 0 ? undefined : Object.freeze(Object.fromEntries(limits));
 }
 
-/** The amount by which the usage is over `budget`, in words; `undefined`: it is not over. */
+/** Describes by how much the usage exceeds `budget`; `undefined` when it does not. */
 export function overspending({ inputTokens, outputTokens, costUsd }: Usage, budget: Budget): string | undefined {
   const tokens = inputTokens + outputTokens;
   if (budget.tokens !== undefined && tokens > budget.tokens)
@@ -40,30 +41,34 @@ export function overspending({ inputTokens, outputTokens, costUsd }: Usage, budg
 }
 
 /**
- * Those that the last report of `reporter` left over a budget, from it upwards, each with the words to stop it with. What is detached has left
- * the sweep of those above it and not their budgets: it is named beside them.
+ * The tasks that the last report of `reporter` left over a budget, from the reporter upwards, each with the reason of
+ * its stop. A detached task is not stopped together with the tasks above it, but their budgets cover it: it is listed
+ * by itself.
  */
-export function overspenders(reporter: Task): readonly { readonly task: Task; readonly words: string }[] {
+export function overspenders(reporter: Task): readonly { readonly task: Task; readonly reason: string }[] {
   // A deep tree without a budget is not walked up at each report.
-  if (!reporter.root.family.hasBudgets) return NOBODY;
-  const found: { readonly task: Task; readonly words: string }[] = [];
+  if (!reporter.root.family.hasBudgets) return NONE;
+  const found: { readonly task: Task; readonly reason: string }[] = [];
   const apart: Task[] = [];
   for (let task: Task | undefined = reporter; task !== undefined; task = task.parent) {
     const { budget } = task.traits;
-    const words = budget === undefined ? undefined : overspending(task.usage(), budget);
-    if (words !== undefined) {
-      found.push({ task, words });
+    const reason = budget === undefined ? undefined : overspending(task.usage(), budget);
+    if (reason !== undefined) {
+      found.push({ task, reason });
       for (const each of apart)
-        found.push({ task: each, words: `task ${idInWords(task.id)} has no more to spend: ${words}` });
+        found.push({ task: each, reason: `task ${idInWords(task.id)} has no more to spend: ${reason}` });
     }
     if (task.parent !== undefined && !task.isAttached) apart.push(task);
   }
   return found;
 }
 
-const NOBODY: readonly never[] = Object.freeze([]);
+const NONE: readonly never[] = Object.freeze([]);
 
-/** Before a spawn under `parent`. `LimitExceededError`: a budget above has no room for one more, or nothing left for it to use. */
+/**
+ * Called before a spawn under `parent`. Throws `LimitExceededError` when a budget above it has no task or no amount
+ * left.
+ */
 export function checkBudgets(parent: Task): void {
   if (!parent.root.family.hasBudgets) return;
   for (let task: Task | undefined = parent; task !== undefined; task = task.parent) {
@@ -74,7 +79,10 @@ export function checkBudgets(parent: Task): void {
   }
 }
 
-/** Before one more is spawned. `instead`: what to do when all tasks are spawned. */
+/**
+ * Throws `LimitExceededError` when `usage` leaves nothing of `budget`. `instead` says what to do when all tasks are
+ * spawned.
+ */
 export function refuseSpent(usage: Usage, budget: Budget, whose: string, instead: string): void {
   const { inputTokens, outputTokens, costUsd, tasks } = usage;
   if (budget.tasks !== undefined && tasks >= budget.tasks)
@@ -97,7 +105,7 @@ export function refuseSpent(usage: Usage, budget: Budget, whose: string, instead
     );
 }
 
-/** For a model: `"12k of 60k tokens left, 3 of 10 tasks left"`. */
+/** The remaining amounts, as a text for a model: `"12k of 60k tokens left, 3 of 10 tasks left"`. */
 export function leftOf({ inputTokens, outputTokens, costUsd, tasks }: Usage, budget: Budget): string {
   const left: string[] = [];
   if (budget.tokens !== undefined)
@@ -110,7 +118,7 @@ export function leftOf({ inputTokens, outputTokens, costUsd, tasks }: Usage, bud
   return left.join(", ");
 }
 
-/** The nearest budget that covers `task`, its own first, and what is left of it. */
+/** The remaining amounts of the nearest budget that covers `task`, its own first. */
 export function budgetFor(task: Task | undefined): string | undefined {
   for (let each = task; each !== undefined; each = each.parent) {
     if (each.traits.budget !== undefined) return leftOf(each.usage(), each.traits.budget);
@@ -118,7 +126,7 @@ export function budgetFor(task: Task | undefined): string | undefined {
   return undefined;
 }
 
-/** Down, so that nobody is told of more than there is. */
+/** Rounds down, so a model does not read more than there is. */
 function short(tokens: number): string {
   return tokens < 10_000 ? String(tokens) : `${Math.floor(tokens / 1_000)}k`;
 }

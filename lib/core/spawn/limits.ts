@@ -1,6 +1,6 @@
 // Limits: how many tasks a manager may have, by depth, below one parent and below one root (H4, L6).
 //
-// Owns the numbers; the counts are the families'.
+// Owns the numbers; the families own the counts. Called by the spawner before each spawn.
 
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Task } from "../live/task.js";
@@ -9,22 +9,26 @@ import type { KindParts } from "../task/kind-parts.js";
 import { checkCount, checkOptions, show } from "../values/checks.js";
 import { idInWords } from "../values/safe-read.js";
 
-/** How many tasks there may be. */
+/**
+ * Bounds on the number of tasks of one manager. A spawn beyond a bound throws `LimitExceededError`; beyond `maxQueued`
+ * it throws `QueueFullError`.
+ */
 export interface Limits {
-  /** Default 8. A root has depth 0. */
+  /** The deepest level of a task: an integer ≥ 0. A root has depth 0. Default 8. */
   maxDepth?: number | undefined;
-  /** Living children per parent. No limit unless set. */
+  /** Living children of one parent: an integer ≥ 0. Default no limit. */
   maxChildren?: number | undefined;
-  /** Living tasks below one root. No limit unless set. */
+  /** Living tasks below one root: an integer ≥ 0. Default no limit. */
   maxDescendants?: number | undefined;
   /**
-   * Tasks in line, over all lanes; default 10 000. When the line is full, an owner that has no task in it still gets one place: a session, or the
-   * program itself. So the line holds at most twice as many, and one session cannot fill it for the others.
+   * Tasks in line for a slot, over all lanes: an integer ≥ 0. Default 10 000. When the line is full, an owner without a
+   * task in it (a session, or the program itself) still gets one place. So the line holds at most twice as many tasks,
+   * and one session cannot fill it for the others.
    */
   maxQueued?: number | undefined;
 }
 
-/** Checks the `limits` of a manager's options. */
+/** Checks the `limits` of a manager's options. Throws a `TypeError` or `RangeError` that names the field. */
 export function checkLimits(limits: Limits): void {
   checkOptions("limits", limits, "maxDepth", "maxChildren", "maxDescendants", "maxQueued");
   checkCount("limits.maxDepth", limits.maxDepth, 0);
@@ -33,6 +37,7 @@ export function checkLimits(limits: Limits): void {
   checkCount("limits.maxQueued", limits.maxQueued, 0);
 }
 
+/** The limits on depth, children and descendants. */
 export class FamilyLimits {
   readonly #kinds: Kinds;
   readonly #maxDepth: number;
@@ -46,7 +51,9 @@ export class FamilyLimits {
     this.#maxDescendants = limits.maxDescendants ?? Number.POSITIVE_INFINITY;
   }
 
-  /** Refuses one more child of `parent` with `LimitExceededError`, where a limit of the manager or of a kind is reached. */
+  /**
+   * Refuses one more child of `parent` with `LimitExceededError`, where a limit of the manager or of a kind is reached.
+   */
   check(parent: Task, kind: KindParts | undefined): void {
     const { id, root } = parent;
     const depth = parent.depth + 1;

@@ -1,70 +1,76 @@
-// Room: places in the bounded line, given to those who asked for one (L6).
+// Line capacity: places in the bounded line, offered to the callers that wait for one (L6).
 //
-// Whoever is told that there is room spawns a little later, so a place told of counts as taken for the rest of the turn. What was
-// not used is told of again in the next one: no producer is told of a place that another was told of, and none is forgotten.
+// Owns the callers of `room()` and the places offered in this turn. Called by the core and by the slots (a place may be
+// free). A caller spawns a little later than its place is offered, so an offered place counts as taken for the rest of
+// the turn. An unused place is offered again in the next turn: no place is offered twice in a turn, and none is
+// forgotten.
 
 import type { Lane } from "../lanes/lane.js";
 import type { OpenWait } from "../live/open-wait.js";
 import type { Task } from "../live/task.js";
 import { nextTurn } from "../time/turn.js";
 
-/** Where somebody wants to spawn. `lent`: slots of that lane that are free only while they wait for room. */
-interface Sought {
+/**
+ * The lane in which a caller wants to spawn. `lent`: slots of that lane that are free only while the caller waits here.
+ */
+interface PlaceRequest {
   readonly lane: Lane<Task>;
   readonly lent: number;
 }
 
+/** Offers free places in the line. */
 export class LineCapacity {
-  /** In order of asking. */
-  readonly #seekers = new Map<OpenWait<void>, Sought>();
+  /** The waiting callers, in order of asking. */
+  readonly #seekers = new Map<OpenWait<void>, PlaceRequest>();
   readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
-  /** No known caller seeks a place in the lane. */
+  /** Called when a caller leaves: the lane may have no known caller now. */
   readonly #onLeft: (lane: Lane<Task>) => void;
-  /** Places told of in this turn. */
-  #told = 0;
-  #isLooking = false;
+  /** Places offered in this turn. */
+  #offered = 0;
+  #isScheduled = false;
 
   constructor(freeIn: (lane: Lane<Task>, lent: number) => number, onLeft: (lane: Lane<Task>) => void) {
     this.#freeIn = freeIn;
     this.#onLeft = onLeft;
   }
 
-  /** A place, if there is one and nobody asked before. */
+  /** Takes a place, if one is free and no earlier caller waits. */
   take(lane: Lane<Task>): boolean {
-    if (this.#seekers.size > 0 || this.#freeIn(lane, 0) <= this.#told) return false;
-    this.#told++;
-    this.look();
+    if (this.#seekers.size > 0 || this.#freeIn(lane, 0) <= this.#offered) return false;
+    this.#offered++;
+    this.offer();
     return true;
   }
 
-  /** `wait` is told when there is a place, until the returned off is called. */
-  seek(wanted: Sought, wait: OpenWait<void>): () => void {
+  /** Resolves `wait` when there is a place, unless the returned function is called first. */
+  seek(wanted: PlaceRequest, wait: OpenWait<void>): () => void {
     this.#seekers.set(wait, wanted);
-    this.look();
+    this.offer();
     return () => {
       this.#seekers.delete(wait);
       this.#onLeft(wanted.lane);
-      // The others are still to hear of it.
-      this.look();
+      // The place is free for the other callers.
+      this.offer();
     };
   }
 
-  /** Places may have become free: they are given out in the next turn, when those told of have been used. */
-  look(): void {
-    if (this.#isLooking || (this.#seekers.size === 0 && this.#told === 0)) return;
-    this.#isLooking = true;
+  /** Places may have become free: offers them in the next turn, after the callers of this turn have spawned. */
+  offer(): void {
+    if (this.#isScheduled || (this.#seekers.size === 0 && this.#offered === 0)) return;
+    this.#isScheduled = true;
     nextTurn(() => {
-      this.#isLooking = false;
-      this.#told = 0;
+      this.#isScheduled = false;
+      this.#offered = 0;
       for (const [seeker, { lane, lent }] of this.#seekers) {
-        if (this.#freeIn(lane, lent) <= this.#told) continue;
-        this.#told++;
+        if (this.#freeIn(lane, lent) <= this.#offered) continue;
+        this.#offered++;
         seeker.resolve();
       }
-      if (this.#told > 0) this.look();
+      if (this.#offered > 0) this.offer();
     });
   }
 
+  /** The manager closes: rejects all waiting callers. */
   close(error: Error): void {
     for (const seeker of this.#seekers.keys()) seeker.reject(error);
   }

@@ -1,6 +1,7 @@
 // Session bounds: how much of a manager one named session may take (L6).
 //
-// Owns what `session(id, options)` may say. How much a session takes is in its account (`session-account.ts`); the spawner asks before each spawn.
+// Owns the options of `session(id, options)`. The account of the session (`session-account.ts`) has the counts. Called
+// by the spawner before each spawn, and by the budget guard.
 
 import type { SessionAccount, SessionBounds } from "../live/session-account.js";
 import { LimitExceededError } from "../task/errors.js";
@@ -9,26 +10,33 @@ import { checkCount, checkOptions } from "../values/checks.js";
 import { idInWords } from "../values/safe-read.js";
 import { overspending, refuseSpent, takeBudget } from "./budget.js";
 
-/** How many tasks of one session there may be. A spawn above a limit is refused with `LimitExceededError`, which names the limit. */
+/**
+ * Bounds on the number of tasks of one session. A spawn beyond a bound throws `LimitExceededError`, which names the
+ * bound.
+ */
 export interface SessionLimits {
-  /** Tasks of the session that have not ended, those below its tasks included: an integer ≥ 0. No limit unless set. */
+  /** Tasks of the session that have not ended, at every depth: an integer ≥ 0. Default no limit. */
   maxLiving?: number | undefined;
-  /** Tasks of the session in line for their first slot: an integer ≥ 0. No limit unless set, besides the manager's `maxQueued`. */
+  /**
+   * Tasks of the session in line for their first slot: an integer ≥ 0. Default no limit besides `maxQueued` of the
+   * manager.
+   */
   maxQueued?: number | undefined;
 }
 
-/** Bounds on what all tasks of one session take of their manager together. A field that is left out keeps the value that it had. */
+/** Bounds on what all tasks of one session take together. An omitted field keeps its earlier value. */
 export interface SessionOptions {
-  /** Bounds the number of tasks. No limit unless set. */
+  /** Bounds the number of tasks. Default no limit. */
   limits?: SessionLimits | undefined;
   /**
-   * What all tasks of the session may use together, evicted ones included. A spawn beyond it is refused with `LimitExceededError`. The report that
-   * overspends it stops every living task of the session, and they fail with `budget_exceeded`. A later call with more raises it.
+   * Amounts that all tasks of the session may use together, evicted tasks included. A spawn beyond the budget throws
+   * `LimitExceededError`. A usage report that exceeds it stops every living task of the session; each fails with
+   * `budget_exceeded`. A later call with a larger budget allows new spawns.
    */
   budget?: Budget | undefined;
 }
 
-/** Checked: what the options say, in place of what `before` says. */
+/** Checks `options` and returns the new bounds. A field without a value keeps the one of `before`. */
 export function takeBounds(options: SessionOptions, before: SessionBounds): SessionBounds {
   checkOptions("session", options, "limits", "budget");
   const { limits, budget } = options;
@@ -42,7 +50,9 @@ export function takeBounds(options: SessionOptions, before: SessionBounds): Sess
   });
 }
 
-/** Before a spawn in the session. `LimitExceededError` names what it has used up. */
+/**
+ * Called before a spawn in the session. Throws `LimitExceededError` when its living tasks or its budget are used up.
+ */
 export function checkAccount({ id, living, usage, bounds: { maxLiving, budget } }: SessionAccount): void {
   const whose = `Session ${idInWords(id)}`;
   if (maxLiving !== undefined && living >= maxLiving)
@@ -55,7 +65,10 @@ export function checkAccount({ id, living, usage, bounds: { maxLiving, budget } 
     refuseSpent(usage, budget, `The budget of session ${idInWords(id)}`, "do this work yourself");
 }
 
-/** Before a start of the session takes a place in line. */
+/**
+ * Called before a start of the session takes a place in line. Throws `LimitExceededError` when the session has no place
+ * left.
+ */
 export function checkQueued({ id, queued, bounds: { maxQueued } }: SessionAccount): void {
   if (maxQueued === undefined || queued < maxQueued) return;
   throw new LimitExceededError(
@@ -65,7 +78,7 @@ export function checkQueued({ id, queued, bounds: { maxQueued } }: SessionAccoun
   );
 }
 
-/** H6: its tasks have used more than its budget. */
+/** The tasks of the session have used more than its budget (H6). */
 export function isOverspent({ usage, bounds: { budget } }: SessionAccount): boolean {
   return budget !== undefined && overspending(usage, budget) !== undefined;
 }

@@ -1,6 +1,7 @@
-// Spawn options: what may be said of a task when it is spawned, and what its record says of it then.
+// Spawn options: the options of one spawn, their checks, and the part that the task's record keeps.
 //
-// Checks what is said, whatever there is; whether there is room for the task is asked in `spawn.ts`.
+// Owns the public contract. Called by the spawner. The checks look at the options alone; `spawn.ts` checks the manager
+// and the lane.
 
 import type { KindParts } from "../task/kind-parts.js";
 import type { Budget, ChildrenPolicy, Wake, Weight } from "../task/record.js";
@@ -27,114 +28,160 @@ import {
 import type { Json } from "../values/json.js";
 import { takeBudget } from "./budget.js";
 
-/** Options of one spawn. `R` is the type by which a parent may be named. A field that errand does not know is a `TypeError`. */
+/** Options of one spawn. `R` is the type that names a parent. An unknown field is a `TypeError`. */
 export interface SpawnOptions<R = unknown> {
   /**
-   * The same id gives the same task, running or ended, as long as its record is kept; the function given with it is then ignored. The same id with
-   * another kind, input, parent or session is an `IdConflictError`. Over a store that several processes share, an id is one for all of them:
-   * a second process that spawns it waits for the first.
+   * The id of the task. A second spawn with the same id returns the same task, running or ended, while its record is
+   * kept; the function of the second spawn is ignored. The same id with another kind, input, parent or session is an
+   * `IdConflictError`. In a store that several processes share, an id exists once for all processes: a second process
+   * that spawns it waits for the first. Default a new id.
    */
   id?: string | undefined;
   /**
-   * A second address beside the id, within the session: `session.get`, `awaitTasks` and the tools of a model take it while the task lives.
-   * Unique among the living tasks of the session: `NameTakenError`, `ReservedNameError`.
+   * A second address of the task within its session: `session.get`, `awaitTasks` and the tools of a model accept it
+   * while the task lives. The name is unique among the living tasks of the session, otherwise `NameTakenError`;
+   * `ReservedNameError` for `parent`, `self`, `all` and `broadcast`.
    */
   name?: string | undefined;
+  /** A short text about the task, for people and models. */
   title?: string | undefined;
+  /** The name of the agent that does the work. Default that of the parent. */
   agent?: string | undefined;
-  /** Who has it started, for those who read the record: `"user"`, an agent's name. Default the `agent` of the task it is a child of. */
+  /**
+   * The name of the party that started the task, such as `"user"` or an agent, for readers of the record. Default the
+   * `agent` of the parent.
+   */
   createdBy?: string | undefined;
-  /** A declared lane, or `UnknownLaneError`. Default the kind's, else `"default"`, the lane of the manager's own `concurrency`. */
+  /**
+   * A declared lane, otherwise `UnknownLaneError`. Default the kind's lane, else `"default"`, which has the
+   * `concurrency` of the manager.
+   */
   lane?: string | undefined;
-  /** Keys with tasks in line take turns in a lane, for example one key for each user. `perKey` of the lane bounds each of them. */
+  /**
+   * Groups the tasks of a lane, for example one key for each user. Keys with tasks in line take turns. `perKey` of the
+   * lane bounds each key.
+   */
   laneKey?: string | undefined;
-  /** Higher goes earlier, by `agingMs` a step; nothing starves. Default 0. */
+  /**
+   * A task with a higher priority starts earlier: each step counts like `agingMs` of waiting, so no task starves.
+   * Default 0.
+   */
   priority?: number | undefined;
   /**
-   * Which events of the task become notices of its owner's loop. Default: `onTerminal` for spawns of a named session, and for the children of a task whose loop reads notices,
-   * before or after the spawn; `silent` elsewhere.
+   * Selects the events of the task that become notices of its owner's loop. Default `onTerminal` for spawns of a named
+   * session and for children of a task whose loop reads notices, before or after the spawn; otherwise `silent`.
    */
   wake?: Wake | undefined;
-  /** The parent of the new task; inside a task's function the default is that task. `TaskNotFoundError`, `TaskTerminatedError`. */
+  /**
+   * The parent of the new task. Default, inside a task's function, that task. Throws `TaskNotFoundError` for an unknown
+   * parent, `TaskTerminatedError` or `ScopeCancelledError` for one that has ended or is stopped.
+   */
   parent?: R | undefined;
-  /** Makes a root, also inside a task. Default false. With `parent` it is a `TypeError`. */
+  /** Makes a root, also inside a task. Default false. `root` together with `parent` is a `TypeError`. */
   root?: boolean | undefined;
-  /** A child on its own: its parent neither waits for it nor cancels it. Usage and budgets still pass through. */
+  /**
+   * Makes a child that its parent neither waits for nor cancels. Its usage still counts in the budgets above it.
+   * Default false.
+   */
   detached?: boolean | undefined;
-  /** What happens to the children that still live when the function has returned: they are awaited (default), cancelled or detached. */
+  /**
+   * The fate of children that still live when the function has returned: `await` (default), `cancel` or
+   * `detach`.
+   */
   children?: ChildrenPolicy | undefined;
-  /** The run of the agent loop; children inherit it, and `agent`. */
+  /** The run of the agent loop. Default that of the parent. */
   runId?: string | undefined;
   /**
-   * The model's tool call. In a session and `runId`, the same call with the same kind and input gives the same task, as long as its record is
-   * kept; a replay therefore spawns once. With another kind or input it spawns a new task, because the call ids of some providers are unique
-   * for one turn only. For a plain function the `callId` alone counts.
+   * The id of the model's tool call. In one session and `runId`, the same call with the same kind and input returns the
+   * same task while its record is kept, so a replayed call spawns once. With another kind or input it spawns a new
+   * task, because the call ids of some providers are unique for one turn only. For a plain function the `callId` alone
+   * counts.
    */
   callId?: string | undefined;
   /**
-   * How long each attempt may compute: counted only while `running`, not in line and not in a wait. When the time is over, the attempt is
-   * stopped, and the task fails with `timeout` whatever the function returns, or is retried. A function that ignores its signal has `graceMs`
-   * more before the outcome is delivered. Milliseconds ≥ 0; default no limit.
+   * The longest time that each attempt may compute. Only time with status `running` counts: no time in line and no
+   * wait. An attempt over the limit is stopped, and the task fails with `timeout` whatever the function returns, or is
+   * retried. A function that ignores its signal has `graceMs` more before the outcome is delivered. Milliseconds ≥ 0;
+   * default no limit.
    */
   timeoutMs?: number | undefined;
   /**
-   * How long each attempt may take from its start to the end of its function: its waits and the time on the way back to a slot count too, the
-   * time in line before the start does not. Otherwise as `timeoutMs`: the code is `timeout`, and `reason` of the record is `elapsed_timeout`.
-   * Milliseconds ≥ 0; default no limit.
+   * The longest time from the start of an attempt to the end of its function. Waits and the way back to a slot count
+   * too; the time in line before the start does not. Otherwise like `timeoutMs`: the code is `timeout`, and `reason` of
+   * the record is `elapsed_timeout`. Milliseconds ≥ 0; default no limit.
    */
   elapsedTimeoutMs?: number | undefined;
   /**
-   * How long the task may take from its spawn to its end, over all attempts, retries and restarts, time in line included. When the time is over, the
-   * task fails with `total_timeout`, is not retried, and everything below it is cancelled; `graceMs` as for `timeoutMs`. Milliseconds ≥ 0; default
-   * no limit.
+   * The longest time from the spawn to the end of the task, over all attempts, retries and restarts, time in line
+   * included. A task over the limit fails with `total_timeout` and is not retried, and all attached tasks below it are
+   * cancelled. `graceMs` counts as for `timeoutMs`. Milliseconds ≥ 0; default no limit.
    */
   totalTimeoutMs?: number | undefined;
   /**
-   * How long the task may be `running` without a sign of life (`ctx.heartbeat()`, progress, output, a message). When the time is over, it
-   * fails with `stalled`, or is retried. Milliseconds ≥ 0; default no limit.
+   * The longest time that the task may be `running` without a sign of life (`ctx.heartbeat()`, progress, output, a
+   * message). A task over the limit fails with `stalled`, or is retried. Milliseconds ≥ 0; default no limit.
    */
   stallTimeoutMs?: number | undefined;
-  /** How long the function may take to settle after a stop; afterwards it is abandoned. Milliseconds ≥ 0; default the manager's. */
+  /**
+   * The longest time that the function may take to settle after a stop. A function that takes longer is abandoned.
+   * Milliseconds ≥ 0; default that of the manager.
+   */
   graceMs?: number | undefined;
   /**
-   * Amounts that each start takes from the windows of its lane: `{ tokens: 2_000 }`. Default 1 for `starts`, 0 for every other unit, or the kind's.
-   * `ctx.reportUsage` replaces its `tokens` by the input and output tokens that the attempt has reported so far. More than the limit of a window can
-   * never start: `RangeError`. A unit that no window of the manager counts is a `TypeError`, unless there is no window at all.
+   * Amounts that each start takes from the windows of its lane: `{ tokens: 2_000 }`. Default the kind's weight, else 1
+   * for `starts` and 0 for every other unit. `ctx.reportUsage` replaces `tokens` by the input and output tokens that
+   * the attempt has reported. An amount above the limit of a window could never start: `RangeError`. A unit that no
+   * window of the manager counts is a `TypeError`, unless the manager has no window.
    */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
   /** Runs the task again when it fails. Default the kind's, else no retry. */
   retry?: RetryOptions | undefined;
-  /** Amounts that the task and everything below it may use. Overspending fails the task with `budget_exceeded`. Default no limit. */
+  /**
+   * Amounts that the task and everything below it may use. Overspending fails the task with `budget_exceeded`. Default
+   * no limit.
+   */
   budget?: Budget | undefined;
+  /** Labels for `list({ tags })`. Default none. */
   tags?: readonly string[] | undefined;
+  /** JSON values that the record keeps. Default none. */
   metadata?: { readonly [key: string]: unknown } | undefined;
-  /** Aborting it cancels the task, with the signal's reason as words. Aborted already, the task is cancelled before it starts. */
+  /**
+   * Aborting the signal cancels the task, with the signal's reason as its reason. With a signal that is already
+   * aborted, the task is cancelled before it starts.
+   */
   signal?: AbortSignal | undefined;
 }
 
-/** What a kind is recorded as. */
+/** The kind and the input of a spawn; all fields are `undefined` for a plain function. */
 export interface KindWork {
+  /** The name of the kind. */
   readonly kind: string | undefined;
+  /** The parsed input. */
   readonly input: Json | undefined;
+  /** The functions of the kind. */
   readonly parts: KindParts | undefined;
 }
+/** The spawn of a plain function. */
 export const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined, parts: undefined });
 
+/** A spawn without options; compared by identity. */
 export const NO_OPTIONS: SpawnOptions = Object.freeze({});
 
-interface Beside {
+/** Values of a spawn that do not come from its options. */
+interface SpawnDefaults {
   /** The traits of the parent. */
   readonly inherited: TaskTraits | undefined;
-  /** When its spawner says nothing of that. */
+  /** The `wake` of the spawning scope, used when the options give none. */
   readonly wake: Wake | undefined;
-  /** Taken before. */
+  /** The checked weight. */
   readonly weight: Weight | undefined;
 }
 
+/** The traits of a new task: what its record keeps for its whole life. */
 export function traitsOf(
   options: SpawnOptions,
   made: KindWork,
-  { inherited, wake, weight }: Beside,
+  { inherited, wake, weight }: SpawnDefaults,
   retry: RetryPolicy | undefined,
   now: number,
 ): TaskTraits {
@@ -161,7 +208,10 @@ export function traitsOf(
   };
 }
 
-/** Finite, so that the journal can carry them: `Infinity` is none, and a grace of that length does not end. */
+/**
+ * The time limits without `Infinity`, which the journal cannot carry: a missing limit is no limit, and an infinite
+ * grace becomes the largest safe integer.
+ */
 function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
   const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
   const { elapsedTimeoutMs = Infinity } = options;
@@ -177,6 +227,7 @@ function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: nu
   });
 }
 
+/** The first details of a new task: what its function may change later. Reading `metadata` may run user code. */
 export function detailsOf(options: SpawnOptions): TaskDetails {
   const { title, detached, tags, metadata } = options;
   if (title === undefined && !detached && tags === undefined && metadata === undefined) return NO_DETAILS;
@@ -196,7 +247,10 @@ const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions | "input">
   ...(["graceMs", "tags", "metadata", "signal", "createdBy", "wake", "retry", "budget", "weight"] as const),
 ]);
 
-/** Before an input is parsed: a misspelt `input` is no input that does not fit. */
+/**
+ * Checks the names of the options. Called before an input is parsed, so a misspelt `input` is reported as an unknown
+ * field.
+ */
 export function checkSpawnNames(options: object): void {
   checkKnown("spawn", options, SPAWN_OPTIONS);
 }

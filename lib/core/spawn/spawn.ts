@@ -1,8 +1,9 @@
-// Spawn: what a task must pass to come into being, and what it is then.
+// Spawn: the checks that a task passes before it exists, and how it is made.
 //
-// Checks everything first and starts nothing that fails a check (§12): closed manager, stopped scope (H3), limits (H4), lane, names,
-// the bound of the line (L6). Then the task is created, adopted by its parent, and asks for its slot; its function starts later in
-// the same turn, never in this call (L9).
+// Owns the spawner. All checks come first, and a spawn that fails one changes nothing (§12): closed manager, stopped
+// scope (H3), limits (H4), lane, names, the bound of the line (L6). Then the task is created, linked to its parent and
+// asks for its slot; its function starts later in the same turn, never in this call (L9). Called by scopes, and by
+// recovery for a resumed task. Calls the loop, the slots and the consequences.
 
 import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
@@ -50,11 +51,13 @@ import {
   traitsOf,
 } from "./spawn-options.js";
 
-/** Where a spawn was called: under which task, in which session. */
+/** The place of a spawn: its parent and its session. */
 export interface SpawnScope {
+  /** The parent of the new task; `undefined` for a root. */
   readonly parent: Task | undefined;
+  /** The session of the new task; `undefined` outside every session. */
   readonly sessionId: string | undefined;
-  /** When its spawns wake their owner, unless they say so themselves. */
+  /** The default `wake` of its spawns. */
   readonly wake?: Wake | undefined;
 }
 
@@ -67,9 +70,11 @@ interface SpawnDeps {
   readonly kinds: Kinds;
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
   readonly isClosed: () => boolean;
-  /** Why the store takes nothing new (D5). */
+  /** The reason why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
-  /** A task is made, and has its place among the others. `before`: the ended task with its id, which it replaces. */
+  /**
+   * A task is made and gets its place among the others. `before`: the ended task with the same id, which it replaces.
+   */
   readonly onPlaced: (task: Task, before: Task | undefined) => void;
   /** The task is created: its first fact is recorded. */
   readonly onCreated: (task: Task) => void;
@@ -77,9 +82,9 @@ interface SpawnDeps {
   readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
   /** A new attempt takes the place of a task that has ended. */
   readonly onReplaced: (task: Task) => void;
-  /** A spawn names a task that there is: it has brought its kind with it. */
+  /** A spawn has found an existing task and brings its kind. */
   readonly onFound: (task: Task, kind: KindParts) => void;
-  /** Sessions and tasks whose `cancelAll()` is under way (H3). */
+  /** Sessions and tasks whose `cancelAll()` is in progress (H3). */
   readonly closedScopes: ReadonlyMap<Task | string, number>;
 }
 
@@ -89,8 +94,10 @@ interface Owner {
   readonly account: SessionAccount | undefined;
 }
 
+/** The lane of a spawn that names none. */
 export const DEFAULT_LANE = "default";
 
+/** Makes the tasks of one manager. */
 export class Spawner {
   readonly #deps: SpawnDeps;
   readonly #limits: FamilyLimits;
@@ -102,13 +109,16 @@ export class Spawner {
     this.#maxQueued = deps.limits.maxQueued ?? 10_000;
   }
 
-  /** How many tasks more the line takes; with no place in it, those that need none (L6), less the slots `lent` that are wanted back. */
+  /**
+   * How many more tasks the line takes. A full line takes only tasks that need no place because a slot is free (L6);
+   * the slots `lent`, which a waiting caller wants back, do not count.
+   */
   roomIn(lane: Lane<Task>, lent = 0): number {
     const places = this.#maxQueued - this.#deps.slots.queued;
     return places > 0 ? places : Math.max(0, this.#deps.slots.startable(lane) - lent);
   }
 
-  /** L6: there is a place in line, or this start needs none. */
+  /** Checks that there is a place in line, or that this start needs none (L6). */
   #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
     const { slots } = this.#deps;
     const { sessionId, account } = owner;
@@ -116,13 +126,14 @@ export class Spawner {
     if (hasPlace && account?.bounds.maxQueued === undefined) return;
     if (slots.isStartable(lane, { ...start, isResume: false })) return;
     if (account !== undefined) checkQueued(account);
-    // One owner cannot fill the line for the others: each that has nothing in it gets a place, as many of them as the line is long.
+    // One owner cannot fill the line for the others: each owner without a task in line gets a place, up to `maxQueued`
+    // more places in total.
     const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
     const isOthers = queued === 0 && slots.queued < 2 * this.#maxQueued;
     if (!hasPlace && !isOthers) throw new QueueFullError(this.#maxQueued);
   }
 
-  /** L7: what it weighs is counted, and is not too much for ever. */
+  /** Checks that the windows count each unit of the weight, and that the weight can ever fit (L7). */
   #checkWeight(weight: Weight, lane: Lane<Task>, laneKey: string | undefined): void {
     checkFits(weight, lane.name, lane.windowsFor(laneKey));
     const unknown = this.#deps.slots.unknownUnit(weight);
@@ -131,11 +142,11 @@ export class Spawner {
     throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
   }
 
-  /** `made`: what a kind made of its input. */
+  /** Makes a task, or returns the existing one with the same id or call. `made`: the kind and the parsed input. */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
     const { loop, registry } = this.#deps;
     if (options !== NO_OPTIONS) checkSpawnOptions(options);
-    // Taken before the checks of what there is: taking metadata may run code of its own.
+    // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
     const weight = takeWeight(options.weight);
@@ -188,7 +199,7 @@ export class Spawner {
     return task;
   }
 
-  /** Asks for its slot, as one that starts. A child of a started task is ahead (L4). */
+  /** Puts a task in line for its first slot. A child of a started task goes first (L4). */
   enter(task: Task): void {
     const { lane, parent, traits } = task;
     const { slots, loop } = this.#deps;
@@ -196,7 +207,7 @@ export class Spawner {
     slots.enter(lane, task, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
   }
 
-  /** One that no task was given by its spawner. */
+  /** A new id. Ids that a spawner gave are skipped. */
   #newId(): string {
     const { ids, registry } = this.#deps;
     let id = ids.next("task");
@@ -204,6 +215,7 @@ export class Spawner {
     return id;
   }
 
+  /** The declared lane with this name; `UnknownLaneError` otherwise. */
   laneOf(name: string): Lane<Task> {
     const { lanes } = this.#deps.slots;
     const lane = lanes.get(name);
@@ -211,7 +223,7 @@ export class Spawner {
     return lane;
   }
 
-  /** The task that the same `id`, or the same call with the same content, spawned before (§10). */
+  /** The existing task with the same `id`, or of the same call with the same content (§10). */
   #known({ parent, sessionId }: SpawnScope, options: SpawnOptions, made: KindWork): Task | undefined {
     const { registry } = this.#deps;
     const { id, callId, runId = parent?.traits.runId } = options;
@@ -230,7 +242,7 @@ export class Spawner {
     );
   }
 
-  /** A task that is stopped or over has no new children (H3). */
+  /** A task that is stopped or has ended takes no new children (H3). */
   #refuseOver(parent: Task): void {
     const { id, state } = parent;
     if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
@@ -243,9 +255,9 @@ export class Spawner {
   }
 
   /**
-   * A child that an earlier attempt of its parent left has a new attempt when it is not done: when its process ended first (D6), as
-   * often as its attempts allow (§10), and in a retry when it did not succeed. A parent that a restart resumes finds its other
-   * children as they ended (H7).
+   * Whether the spawn starts a child of an earlier attempt again. After a lost process that is an interrupted child (D6),
+   * as often as its attempts allow (§10); in a retry, every child that did not succeed. A parent that a restart resumes
+   * finds its other children with their outcomes (H7).
    */
   #isToRunAgain(task: Task, parent: Task | undefined): boolean {
     const attempt = parent?.attempt;
@@ -255,11 +267,11 @@ export class Spawner {
     return attempt.isRetry && state.status !== "succeeded";
   }
 
-  /** Its timers, and what of its total time is left. */
+  /** Sets the timers of the task. Of the total time only the remaining part counts. */
   #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
     if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
     const { loop, stop } = this.#deps;
-    // After a restart at most the whole of it is left, whatever the wall clock was set to meanwhile.
+    // The remaining part is at most the whole time, also when the wall clock was set back before a restart.
     const total =
       at === undefined ? undefined : { at, ms: Math.max(0, Math.min(at - loop.clock.now(), at - task.createdAt)) };
     const onPassed = (code: StopReason, reason: string) => stop(task, code, reason);
@@ -267,7 +279,7 @@ export class Spawner {
     extrasOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
 
-  /** Sets the total limit of a parked task: its total time passes all the same. */
+  /** Sets only the total limit: it also counts while the task is parked. */
   limitTotal(task: Task): void {
     const totalDeadlineAt = task.traits.limits?.totalDeadlineAt;
     if (totalDeadlineAt !== undefined) this.#limit(task, { totalDeadlineAt });
@@ -279,22 +291,24 @@ export class Spawner {
     else extrasOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
   }
 
-  /** After a restart: the next attempt of a task that was made in another process, once it is decided. */
-  again(task: Task, work: Work, isSudden: boolean): void {
-    // Stopped since it was decided, or left for yet another process.
+  /**
+   * Puts the next attempt of a task of an earlier process in line. Called once its resumption is decided and stored.
+   */
+  resume(task: Task, work: Work, isSudden: boolean): void {
+    // The task was stopped since that decision, or is left for another process.
     if (task.state.stop !== undefined) return;
     const { loop, slots } = this.#deps;
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
     task.work = work;
-    // One that waited for another process has the context of its spawn.
+    // A task that waited here for another process still has the context of its spawn.
     task.context ??= new AsyncResource("errand.task", CONTEXT_OPTIONS);
     task.madeSeq = loop.seq;
     task.extras?.deadlines?.cancel();
     if (limits !== undefined) this.#limit(task, limits);
     if (isSudden) extrasOf(task).startsStored = true;
     const { clock } = loop;
-    // The task is as old as it was: its age counts, and not what the wall clock was set to before or since.
+    // The rank counts the age of the task, and the age does not follow a wall clock that was set.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
     const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
     const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();
@@ -304,7 +318,10 @@ export class Spawner {
   }
 }
 
-/** §10: the same id is the same task only for the same owner and with the same content. A plain function has no content to compare. */
+/**
+ * The same id may only name the same task: same owner, same kind and same input. A plain function has no content to
+ * compare (§10).
+ */
 function refuseOther(
   task: Task,
   { parent, sessionId }: SpawnScope,
@@ -320,14 +337,20 @@ function refuseOther(
   );
 }
 
-/** The state of a new attempt in the place of an ended one. Deaths with a process count on (D4); a failure of its own does not. */
+/**
+ * The state of a new attempt in the place of an ended one. Deaths with a process stay counted (D4); the attempt's own
+ * failure does not.
+ */
 function stateAfter({ state }: Task, details: TaskDetails): TaskState {
   const { used } = state.details;
   const counted = state.status === "interrupted" && used > 0 ? Object.freeze({ ...details, used }) : details;
   return newState(counted, state.attempt + 1);
 }
 
-/** H0: whose child a spawn makes by where it is called; `undefined`: nobody's. */
+/**
+ * The parent of a spawn by the place of the call: the running task, or `undefined` outside tasks (H0). Throws
+ * `ScopeCancelledError` when the task's function is over and has not returned.
+ */
 export function ambientParent(): Task | undefined {
   const attempt = ambientAttempt();
   if (attempt === undefined) return undefined;
@@ -337,5 +360,7 @@ export function ambientParent(): Task | undefined {
   throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
 }
 
-/** The context of the spawn call is captured by an `AsyncResource`: `AsyncLocalStorage.snapshot` costs thirty times as much. */
+/**
+ * An `AsyncResource` captures the context of the spawn call: `AsyncLocalStorage.snapshot` costs thirty times as much.
+ */
 const CONTEXT_OPTIONS = { requireManualDestroy: true };
