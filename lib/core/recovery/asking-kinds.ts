@@ -167,7 +167,7 @@ export class KindAsking {
 
   async #ask(task: Task, kind: KindParts): Promise<boolean> {
     try {
-      return Boolean(await kind.canReattach?.(task.record));
+      return (await kind.canReattach?.(task.record)) === true;
     } catch (error) {
       this.#deps.logger.warn(`canReattach of kind ${kind.name} threw: task ${task.id} does not go on`, { error });
       return false;
