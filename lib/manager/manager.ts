@@ -1,25 +1,19 @@
 // Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
 
 import { Core, type Stats } from "../core/core.js";
-import type { TaskStore } from "../core/durable/store.js";
 import { checkStore } from "../core/durable/store-methods.js";
 import type { Inbox } from "../core/inbox/requests.js";
-import type { AnyTaskKind } from "../core/kinds/kind.js";
 import type { Lane } from "../core/lanes/lane.js";
-import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lanes/lane-options.js";
+import { checkLaneChange, type LaneChange } from "../core/lanes/lane-options.js";
 import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
-import type { Retention } from "../core/run/retention.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
-import { ambientParent, checkLimits, DEFAULT_LANE, type Limits, type SpawnScope } from "../core/spawn/spawn.js";
+import { ambientParent, DEFAULT_LANE, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
 import type { Runtime, TaskTree } from "../core/task/record.js";
-import type { Clock } from "../core/time/clock.js";
 import {
   checkCount,
   checkFinite,
-  checkKnown,
-  checkMethod,
   checkMs,
   checkOneOf,
   checkOptions,
@@ -28,47 +22,14 @@ import {
   checkType,
   show,
 } from "../core/values/checks.js";
-import type { Ids } from "../core/values/ids.js";
-import { checkLogger, type Logger } from "../core/values/logger.js";
 import { runOutside } from "../core/values/outside.js";
 import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Context, callWork, type Session, type Spawn, type TaskContext } from "../session/context.js";
 import { Scope, type SpawnOptions } from "../session/scope.js";
 import { NamedSession } from "../session/session.js";
+import { checkManagerOptions, type TaskManagerOptions } from "./manager-options.js";
 import { openStore } from "./open-store.js";
-
-export interface TaskManagerOptions {
-  /** Keeps tasks over restarts; use `TaskManager.open`. Without a store everything is in memory. One manager at a time has a store, unless processes can share it. */
-  store?: TaskStore | undefined;
-  /** The kinds that can be started by name, and resumed after a restart. Two kinds of one name are a `TypeError`. */
-  kinds?: readonly AnyTaskKind[] | undefined;
-  /**
-   * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may
-   * lose what was delivered in the last moments. `handle.stored()` resolves once the state is stored either way.
-   */
-  durability?: "strict" | "relaxed" | undefined;
-  /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
-  concurrency?: number | undefined;
-  /** The lanes, by name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
-  lanes?: { readonly [lane: string]: LaneOptions } | undefined;
-  /** Bounds the number of tasks: depth, children, descendants, the line. A spawn above one is `LimitExceededError` or `QueueFullError`. */
-  limits?: Limits | undefined;
-  /** Which ended tasks are kept, and for how long. Default the newest 1 000, for 30 days. */
-  retention?: Retention | undefined;
-  /** Where time comes from. Default the platform's; `manualClock` of `errand/testing` for tests. */
-  clock?: Clock | undefined;
-  /** Where ids come from. Default random ids; `countedIds` of `errand/testing` for tests. */
-  ids?: Ids | undefined;
-  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores, and failed roots whose outcome no caller has read within 5 s. A logger that fails changes nothing. */
-  logger?: Logger | undefined;
-  /** How long a stopped function may take to settle before it is abandoned. Milliseconds ≥ 0; default 5 000. */
-  graceMs?: number | undefined;
-  /** Default true: inside a task's function, `manager.spawn` makes its child and any wait is its wait. */
-  ambient?: boolean | undefined;
-  /** Milliseconds in line that one step of priority is worth, and that a resume or a child of a started task is ahead. Finite, ≥ 0; default 1 000. */
-  agingMs?: number | undefined;
-}
 
 /** Spawns tasks, limits them, and knows all of them. In memory; with `TaskManager.open`, and a store, also across restarts. */
 export class TaskManager extends Scope {
@@ -338,54 +299,4 @@ export class TaskManager extends Scope {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-export const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
-  ...([
-    "store",
-    "kinds",
-    "durability",
-    "concurrency",
-    "lanes",
-    "limits",
-    "retention",
-    "clock",
-    "ids",
-    "logger",
-    "graceMs",
-    "ambient",
-    "agingMs",
-  ] as const),
-]);
-
-function checkManagerOptions(options: TaskManagerOptions): void {
-  checkType("options", options, "object");
-  checkKnown("TaskManager", options, MANAGER_OPTIONS);
-  const { lanes = {}, limits, retention, clock, ids, logger } = options;
-  checkCount("concurrency", options.concurrency, 1);
-  checkType("lanes", lanes, "object");
-  for (const [name, lane] of Object.entries(lanes)) {
-    checkText("the name of a lane", name);
-    checkLane(`lanes.${name}`, lane);
-  }
-  if (options.kinds !== undefined && !Array.isArray(options.kinds))
-    throw new TypeError(`kinds must be a list of kinds, got ${show(options.kinds)}`);
-  checkOneOf("durability", options.durability, ["strict", "relaxed"]);
-  if (limits !== undefined) checkLimits(limits);
-  if (retention !== undefined) {
-    checkOptions("retention", retention, "maxFinished", "ttlMs");
-    checkCount("retention.maxFinished", retention.maxFinished, 0);
-    checkMs("retention.ttlMs", retention.ttlMs);
-  }
-  if (clock !== undefined) {
-    for (const method of ["now", "setTimeout", "clearTimeout"]) checkMethod("clock", clock, method);
-    for (const method of ["monotonic", "onSet"] as const)
-      if (clock[method] !== undefined) checkMethod("clock", clock, method);
-  }
-  if (ids !== undefined) checkMethod("ids", ids, "next");
-  checkLogger(logger);
-  checkMs("graceMs", options.graceMs);
-  checkMs("agingMs", options.agingMs);
-  checkFinite("agingMs", options.agingMs);
-  if (options.ambient !== undefined) checkType("ambient", options.ambient, "boolean");
 }
