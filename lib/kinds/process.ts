@@ -52,12 +52,19 @@ export interface ProcessDefinition
  * When this process exits, so do the programs; not when it is killed, by a signal that it does not handle: a Ctrl-C reaches this process
  * alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and SIGTERM. After a restart such a task is `interrupted`.
  */
-export function process(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
+export function command(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
   checkType("definition", definition, "object");
-  checkKnown("process", definition, DEFINITION);
+  checkKnown("command", definition, DEFINITION);
   const { name = "process", description = DESCRIPTION, ...more } = definition;
   return defineKind({ ...more, name, description, input: processInput, run });
 }
+
+/**
+ * The same function as `command`, under its old name.
+ *
+ * @deprecated Use `command`: an import of `process` hides Node's global of that name in the whole file.
+ */
+export const process: typeof command = command;
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof ProcessDefinition>([
   ...(["name", "description", "lane", "timeoutMs", "elapsedTimeoutMs", "retry"] as const),

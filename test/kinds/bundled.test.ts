@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const PROGRAM = `
   import { TaskManager } from "errand";
-  import { monitor, process as program } from "errand/kinds";
+  import { command, monitor } from "errand/kinds";
   const manager = new TaskManager();
   const told = (error) => console.log(error.message.split("\\n")[0], "|", error.cause?.code ?? error.cause?.message ?? "");
   async function main() {
@@ -29,7 +29,7 @@ const PROGRAM = `
       const cron = monitor({ every: { cron: "* * * * * *" }, maxTicks: 1, run: () => console.log("tick") });
       await manager.spawn(cron).result();
     } catch (error) { told(error); }
-    const outcome = await manager.spawn(program(), { input: { command: "echo", args: ["hi"] } }).outcome();
+    const outcome = await manager.spawn(command(), { input: { command: "echo", args: ["hi"] } }).outcome();
     if (outcome.status === "succeeded") console.log("exit " + outcome.value.exitCode);
     else told(outcome.error);
     await manager.close();

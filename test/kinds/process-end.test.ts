@@ -5,13 +5,13 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TaskHandle, TaskManager } from "errand";
-import { process as processKind } from "errand/kinds";
+import { command } from "errand/kinds";
 import { afterEach, describe, expect, test } from "vitest";
 import { world } from "../core/program.js";
 import { deferred, peek, unhandled } from "../core/support.js";
 import { DEAF, IDLE, isAlive, isCollected, leaves, pidsOf, script, startsAll, until } from "./programs.js";
 
-const program = processKind();
+const program = command();
 const tree = script(`${IDLE} ${startsAll(IDLE, IDLE + startsAll(IDLE))}`);
 const deafTree = script(`${IDLE} ${startsAll(DEAF)}`);
 
@@ -178,7 +178,7 @@ describe("§10 the whole session of a program", () => {
   const bash = (line: string) => ({ command: "bash", args: ["-c", line] });
   const idle = (signals = "") =>
     `${process.execPath} -e '${(IDLE + signals).replaceAll("'", `"`).replaceAll("idle", "bar")}'`;
-  const has = (command: string) => process.platform !== "win32" && spawnSync(command, ["--version"]).status === 0;
+  const has = (tool: string) => process.platform !== "win32" && spawnSync(tool, ["--version"]).status === 0;
 
   const lines: readonly [what: string, line: string, count: number][] = [
     ["`timeout` made a group of", `timeout 300 ${idle()}; echo after`, 1],

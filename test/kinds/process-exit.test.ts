@@ -25,9 +25,9 @@ describe("when this process ends by", () => {
     }
     const said = await library.evaluate(`
       import { TaskManager } from "errand";
-      import { process as program } from "errand/kinds";
+      import { command } from "errand/kinds";
       const manager = new TaskManager();
-      const handles = [1, 2].map(() => manager.spawn(program(), { input: ${JSON.stringify(input)} }));
+      const handles = [1, 2].map(() => manager.spawn(command(), { input: ${JSON.stringify(input)} }));
       const said = () => handles.map((handle) => handle.output().text).join("");
       while (said().split("\\n").length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
       process.stdout.write(said());
