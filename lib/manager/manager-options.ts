@@ -23,35 +23,58 @@ import {
 import type { Ids } from "../core/values/ids.js";
 import { checkLogger, type Logger } from "../core/values/logger.js";
 
+/** The options of `new TaskManager` and `TaskManager.open`. Each is optional. */
 export interface TaskManagerOptions {
-  /** Keeps tasks over restarts; use `TaskManager.open`. Without a store everything is in memory. One manager at a time has a store, unless processes can share it. */
+  /**
+   * Keeps tasks over restarts; needs `TaskManager.open`. Without a store everything is in memory. One manager at a time
+   * has a store open, unless several processes can share the store.
+   */
   store?: TaskStore | undefined;
-  /** The kinds that can be started by name, and resumed after a restart. Two kinds of one name are a `TypeError`. */
+  /**
+   * The kinds that can be started by name, and resumed after a restart. Two kinds of the same name are a `TypeError`.
+   */
   kinds?: readonly AnyTaskKind[] | undefined;
   /**
-   * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may
-   * lose what was delivered in the last moments. `handle.stored()` resolves once the state is stored either way.
+   * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`:
+   * nothing waits, and a crash may lose what was delivered in the last moments. With both, `handle.stored()` resolves
+   * once the state is stored.
    */
   durability?: "strict" | "relaxed" | undefined;
-  /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
+  /** Slots of the whole manager, an integer ≥ 1. Default no limit: only lanes limit. */
   concurrency?: number | undefined;
-  /** The lanes, by name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
+  /**
+   * The lanes, by name. A task that names no lane is in `"default"`, which has the `concurrency` of the manager unless
+   * it is declared here.
+   */
   lanes?: { readonly [lane: string]: LaneOptions } | undefined;
-  /** Bounds the number of tasks: depth, children, descendants, the line. A spawn above one is `LimitExceededError` or `QueueFullError`. */
+  /**
+   * Bounds the number of tasks: depth, children, descendants, queued tasks. A spawn above a limit throws
+   * `LimitExceededError` or `QueueFullError`.
+   */
   limits?: Limits | undefined;
-  /** Which ended tasks are kept, and for how long. Default the newest 1 000, for 30 days. */
+  /** Which ended tasks are kept, and for how long. Default: the newest 1 000, for 30 days. */
   retention?: Retention | undefined;
-  /** Where time comes from. Default the platform's; `manualClock` of `errand/testing` for tests. */
+  /** The source of time. Default: the clock of the platform; tests use `manualClock` of `errand/testing`. */
   clock?: Clock | undefined;
-  /** Where ids come from. Default random ids; `countedIds` of `errand/testing` for tests. */
+  /** The source of ids. Default: random ids; tests use `countedIds` of `errand/testing`. */
   ids?: Ids | undefined;
-  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores, and failed roots whose outcome no caller has read within 5 s. A logger that fails changes nothing. */
+  /**
+   * Receives errors for which no caller waits: errors of listeners (without a listener for `listener.failed`), hooks,
+   * schemas and stores, and the failure of a root task whose outcome no caller has read within 5 s. A logger that
+   * throws changes nothing.
+   */
   logger?: Logger | undefined;
   /** How long a stopped function may take to settle before it is abandoned. Milliseconds ≥ 0; default 5 000. */
   graceMs?: number | undefined;
-  /** Default true: inside a task's function, `manager.spawn` makes its child and any wait is its wait. */
+  /**
+   * Default true: inside a task's function, `manager.spawn` makes a child of that task, and any wait is a wait of that
+   * task.
+   */
   ambient?: boolean | undefined;
-  /** Milliseconds in line that one step of priority is worth, and that a resume or a child of a started task is ahead. Finite, ≥ 0; default 1 000. */
+  /**
+   * The time in the queue that one step of priority is worth, and the time by which a resumed task or a child of a
+   * started task is ahead. Finite milliseconds ≥ 0; default 1 000.
+   */
   agingMs?: number | undefined;
 }
 
