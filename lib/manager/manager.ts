@@ -101,9 +101,7 @@ export class TaskManager extends Scope {
     return { parent, sessionId: parent?.sessionId };
   }
 
-  /**
-   * The task whose function makes this call, unless it belongs to another manager: such a task is no parent here (H0).
-   */
+  /** The task whose function makes this call. A task of another manager is no parent here (H0). */
   #ambientParent(): Task | undefined {
     return ambientAttempt()?.waits === this.core.waits ? ambientParent() : undefined;
   }

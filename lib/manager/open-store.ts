@@ -35,7 +35,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       logger.warn("The snapshot is broken: everything was read from the journal instead", stored.brokenSnapshot);
     if (stored.torn !== undefined) logger.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
-    // A store that rejects the first write fails `open`: no caller exists yet that could receive the failure later.
+    // A store that cannot store makes `open` reject: no listener exists yet that could be informed.
     let failed: (error: unknown) => void = () => {};
     const failure = handled(new Promise<never>((_, reject) => (failed = reject)));
     core.evictedOutputs = evictedOutputs;

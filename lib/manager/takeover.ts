@@ -58,7 +58,7 @@ export class Takeover {
    */
   async isWanted(journal: OtherJournal): Promise<boolean> {
     const { name, version } = journal;
-    // A task that waits for its id may have registered a kind that was missing before.
+    // A task that waits here for its id may have brought the missing kind.
     if (this.#passedOver.get(name) === version && !this.#core.standbys?.isAnyWaiting) return false;
     const stored = await journal.peek();
     const { takes } = this.#plan(await readJournal(journal, stored), journal);
