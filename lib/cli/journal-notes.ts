@@ -11,7 +11,7 @@ export function nothingStored(directory: string): string {
 
 /** Describes the incomplete last batch of a journal. */
 export function describeTornTail({ file, line, byte, bytes }: TornTail): string {
-  return `The journal ends in half a batch: ${count(bytes, "byte")} at ${file}:${line}, byte ${byte}. Its process was killed while it wrote, or is writing now. That is harmless: nobody was told of it, and the next process that opens the store cuts it off.`;
+  return `The journal ends in half a batch: ${count(bytes, "byte")} at ${file}:${line}, byte ${byte}. Its process was killed while it wrote, or is writing now. That is harmless: the batch was never stored, and with the default durability nothing of it was delivered. The next process that opens the store cuts it off.`;
 }
 
 /**
