@@ -48,7 +48,7 @@ export interface ProcessDefinition
  * output that such a process has not written by then is lost.
  *
  * The processes of a program are the processes of its session, in any process group: jobs of a shell with job control
- * and programs run by `timeout` belong to it. A process that creates a session of its own (a daemon, `setsid`) leaves
+ * and programs run by `timeout` belong to it. A process that creates a new session (a daemon, `setsid`) leaves
  * the task: it keeps running, and its output is cut off.
  * - Linux: the session is read from `/proc`.
  * - macOS and other POSIX systems: the processes are found by `ps`, from parent to child. A process in another process

@@ -1,7 +1,7 @@
 // Store view: reads the state of a store without opening it for writing: for a command line, an inspector, a post
 // mortem.
 //
-// Replays the journal into a core of its own that runs nothing. Takes no lock and writes nothing, so the store may be
+// Replays the journal into a separate core that runs nothing. Takes no lock and writes nothing, so the store may be
 // in use.
 
 import { newestEvents } from "../core/durable/event-reader.js";

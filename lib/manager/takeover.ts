@@ -29,7 +29,7 @@ interface Plan {
   readonly takes: boolean;
 }
 
-interface Replayed {
+interface ReplayedJournal {
   readonly replay: Replay;
   readonly left: LeftBehind | undefined;
 }
@@ -40,7 +40,7 @@ export class Takeover {
   readonly #deps: RecoveryDeps;
   readonly #committer: Committer;
   /** Seized journals that are replayed and not stored yet: a retry stores the same tasks. */
-  readonly #replayed = new WeakMap<SeizedJournal, Replayed>();
+  readonly #replayed = new WeakMap<SeizedJournal, ReplayedJournal>();
   /** Versions of the journals without a task that this manager can resume, by journal name. */
   readonly #passedOver = new Map<string, string>();
   /** The missing kinds and lanes that were logged. */
@@ -84,7 +84,7 @@ export class Takeover {
    * Reads the whole journal before the replay, so that the tasks appear in one synchronous step: the live tasks run
    * meanwhile.
    */
-  async #replay(journal: SeizedJournal): Promise<Replayed> {
+  async #replay(journal: SeizedJournal): Promise<ReplayedJournal> {
     const stored = await journal.peek();
     const read = await readJournal(journal, stored);
     // The plan is made again: another process may have changed the journal before it was seized.

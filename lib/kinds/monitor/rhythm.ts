@@ -9,7 +9,7 @@ import { Context, type TaskContext } from "../../session/context.js";
 import type { Plan, Schedule } from "./schedule.js";
 
 /** A tick that is due. */
-export interface Due {
+export interface DueTick {
   /** The instant of the tick, in epoch milliseconds. */
   readonly scheduledAt: number;
   /** The number of scheduled ticks since the tick before that did not happen. */
@@ -19,7 +19,7 @@ export interface Due {
 /** The ticks of one attempt. */
 export interface Rhythm {
   /** Waits for the next tick. `undefined`: no tick will come. Rejects like `ctx.sleep`. */
-  next(): Promise<Due | undefined>;
+  next(): Promise<DueTick | undefined>;
 }
 
 /**
@@ -65,7 +65,7 @@ class Interval implements Rhythm {
     this.#last = last - reached > 1 ? reached : last;
   }
 
-  async next(): Promise<Due> {
+  async next(): Promise<DueTick> {
     const next = Math.max(this.#last, this.#reached()) + 1;
     await this.#ctx.sleep(Math.max(0, this.#base + next * this.#ms - this.#clock.monotonic()));
     // A tick may come late because no slot was free, or slightly early because of its timer.
@@ -106,7 +106,7 @@ class Pattern implements Rhythm {
     this.#since = since;
   }
 
-  async next(): Promise<Due | undefined> {
+  async next(): Promise<DueTick | undefined> {
     for (;;) {
       const now = this.#clock.now();
       // The later of both instants is used, so that ticks in an hour that comes twice happen once.

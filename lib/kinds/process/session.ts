@@ -3,7 +3,7 @@
 // Owns SIGTERM, the later SIGKILL, and the check whether a process is left. On POSIX the program leads a session of its
 // own. Every process group of that session is ended, also groups made by a shell with job control or by `timeout`. The
 // id of a group or session is not reused while one member lives, so nothing is sent after the last member has ended.
-// On Windows the process tree below the program is ended. A process that creates a session of its own (`setsid`: a
+// On Windows the process tree below the program is ended. A process that creates a new session (`setsid`: a
 // daemon) has left the task. When this process exits, all sessions are killed.
 
 import { execFile, spawnSync } from "node:child_process";

@@ -8,7 +8,7 @@ import { type Peer, peerError, unfitError } from "../peer.js";
 import type { ProcessInput } from "./input.js";
 
 /** A started program. A program that could not be started has no `pid`. */
-export interface Started {
+export interface StartedProgram {
   /** The process id; `undefined` when the program could not be started. */
   readonly pid?: number | undefined;
   /** The standard output of the program. */
@@ -37,7 +37,7 @@ const EXECA: Peer = {
  * Loads execa and resolves with a function that starts programs. Rejects with an error that says why execa cannot be
  * used, and what to install.
  */
-export async function loadStart(): Promise<(input: ProcessInput) => Started> {
+export async function loadStart(): Promise<(input: ProcessInput) => StartedProgram> {
   // The import and its name are written here literally: a bundler then includes the package, and does not fail without
   // it.
   const { execa } = await import("execa").catch((cause: unknown) => {
@@ -53,7 +53,7 @@ export async function loadStart(): Promise<(input: ProcessInput) => Started> {
       buffer: false,
       // The end of a program is a result, not an exception.
       reject: false,
-      // On POSIX the program leads a session and a process group of its own. On Windows this option would open a
+      // On POSIX the program leads a new session and process group. On Windows this option would open a
       // console window.
       detached: process.platform !== "win32",
     });
@@ -69,11 +69,11 @@ export async function loadStart(): Promise<(input: ProcessInput) => Started> {
 }
 
 /** execa 10 returns a promise that has the child process as a property; execa 9 returns the child process itself. */
-function childOf(subprocess: object): Pick<Started, "once"> | undefined {
+function childOf(subprocess: object): Pick<StartedProgram, "once"> | undefined {
   const child = "nodeChildProcess" in subprocess ? subprocess.nodeChildProcess : subprocess;
   return isChild(child) ? child : undefined;
 }
 
-function isChild(child: unknown): child is Pick<Started, "once"> {
+function isChild(child: unknown): child is Pick<StartedProgram, "once"> {
   return typeof child === "object" && child !== null && "once" in child && typeof child.once === "function";
 }
