@@ -1,4 +1,4 @@
-// The small words: text made harmless, columns counted, times, waits and events told.
+// The small texts: escaping, widths, durations, waits and events.
 import type { InboxRequest, TaskEvent, Wait } from "errand";
 import { describe, expect, test } from "vitest";
 import { clockTime, describeDuration, relative } from "../../lib/cli/duration.js";

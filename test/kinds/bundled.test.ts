@@ -37,7 +37,7 @@ const PROGRAM = `
   main();
 `;
 
-/** What the program prints, bundled into one file that stands alone. */
+/** The output of the program, bundled into one file that stands alone. */
 async function printed(format: Format, external: readonly string[], banner = ""): Promise<string> {
   const outfile = join(away, `${format}-${external.length}-${banner.length}.${format === "cjs" ? "cjs" : "mjs"}`);
   const result = await build({
@@ -50,7 +50,7 @@ async function printed(format: Format, external: readonly string[], banner = "")
     external: [...external],
     banner: { js: banner },
     logLevel: "silent",
-    // What it finds is that of the project.
+    // Symbolic links are resolved, so that the packages of the project are found.
     preserveSymlinks: false,
   });
   await writeFile(outfile, result.outputFiles[0]?.text ?? "");

@@ -21,7 +21,7 @@ afterEach(() => {
   started.clear();
 });
 
-/** As soon as they have said who they are. */
+/** Resolves with the ids of the processes as soon as they have printed them. */
 async function pids(handle: TaskHandle, count: number): Promise<number[]> {
   const found = await pidsOf(handle, count);
   for (const pid of found) started.add(pid);
@@ -59,7 +59,7 @@ describe("C2 a cancelled program", () => {
     const handle = manager.spawn(program, { input: tree });
     await pids(handle, 4);
     await handle.cancel();
-    // That of retention, in thirty days.
+    // The only timer left is the one of retention, in thirty days.
     expect(clock.nextAt).toBeGreaterThan(86_400_000);
   });
 
@@ -285,7 +285,8 @@ describe("H1 what a program leaves running when it exits", () => {
   test.skipIf(process.platform !== "linux" || spawnSync("python3", ["-V"]).status !== 0)(
     "is not waited for when it is dead, and nobody collects it",
     async () => {
-      // One is dead, in the group of the leader; the one that should collect it has left for a session of its own.
+      // One process is dead, in the group of the leader; its parent, which should collect it, has left for its own
+      // session.
       const code = `import os, time
 done, tell = os.pipe()
 if os.fork() == 0:

@@ -1,4 +1,4 @@
-// When this process exits, its programs do: also those that hear no SIGTERM, and those below them.
+// The exit of this process ends its programs: also programs that ignore SIGTERM, and the processes below them.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

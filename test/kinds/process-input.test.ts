@@ -1,4 +1,4 @@
-// What a program is started with (§12): checked before anything starts, and told as JSON Schema.
+// The input of a program (§12): checked before anything starts, and described as JSON Schema.
 
 import { TaskManager } from "errand";
 import { command } from "errand/kinds";

@@ -1,4 +1,5 @@
-// What the compiler holds of kinds: what a spawner passes, what `run` gets, what `result()` gives. Checked by tsc; nothing here runs.
+// The types of kinds: what a spawner passes, what `run` gets, what `result()` gives. The compiler checks this file;
+// nothing here runs.
 
 import { type } from "arktype";
 import type { AnyTaskKind, TaskContext, TaskHandle, TaskKind, TaskManager, TaskOutcome } from "errand";

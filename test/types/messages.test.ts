@@ -1,4 +1,5 @@
-// What the compiler says of a mistake: its message names the misspelt option or field (§12, §13). The compiler is run, because its words are tested.
+// The messages of the compiler for a mistake name the misspelt option or field (§12, §13). The compiler is run, because
+// its messages are tested.
 
 import { execFile } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -106,7 +107,7 @@ describe("§13 the compiler names", () => {
   test.each(wrong.map(([what, , words], index) => [what, words, first + index] as const))(
     "%s",
     (_what, words, line) => {
-      // Its last words are the reason.
+      // The last line of the message is the reason.
       expect(said.get(line)?.trimEnd().split("\n").at(-1)).toMatch(words);
     },
   );

@@ -1,4 +1,4 @@
-// What the compiler holds: types inferred at the door, and what must not compile. Checked by tsc; nothing here runs.
+// The types inferred at `spawn`, and the code that must not compile. The compiler checks this file; nothing here runs.
 
 import type { AwaitResult, InterruptReason, Message, TaskContext, TaskHandle, TaskManager, TaskOutcome } from "errand";
 import { isErrandError } from "errand";
@@ -141,7 +141,7 @@ describe("ask", () => {
     void ctx.ask({ question: "Which?", choices: ["red", "green"], onTimeout: { default: "blue" } });
     // @ts-expect-error the schema gives a number
     void ctx.ask({ question: "How many?", schema: z.number(), onTimeout: { default: "many" } });
-    // @ts-expect-error a question is asked with words
+    // @ts-expect-error a question needs its text
     void ctx.ask({ choices: ["red"] });
     // @ts-expect-error an answer says who gave it
     void manager.inbox.answer("request_1", true);
