@@ -1,4 +1,5 @@
-// The floor plan of lib/, held by reading its imports as text. Type-only imports count: knowing a type is knowing.
+// The layout of lib/: which folder may import which. The test reads imports as text, and an import of a type counts
+// too.
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, posix } from "node:path";
@@ -6,9 +7,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import manifest from "../package.json" with { type: "json" };
 
-// ── the floor plan ─────────────────────────────────────────────────────────
+// ── the layout ─────────────────────────────────────────────────────────
 
-/** The places of lib/, from the ground up: an import goes down, or stays in its place. A place that is not here does not exist. */
+/**
+ * The folders of lib/, from the lowest up: an import goes down, or stays in its folder. A folder that is not listed
+ * here is refused.
+ */
 const order = [
   "core/values",
   "core/time",
@@ -41,24 +45,24 @@ const order = [
   "cli",
 ];
 
-/** Of those below it, a room may import these alone. Every other room may import all that is below. */
-const rooms: Readonly<Record<string, readonly string[]>> = {
+/** Folders that may import only these of the folders below. Every other folder may import all folders below. */
+const importable: Readonly<Record<string, readonly string[]>> = {
   stores: ["core"],
   manager: ["core", "model", "session"],
   kinds: ["core", "session"],
 };
 
-/** They stand outside: what they import of errand is what a user can import, by its public name. */
+/** Folders that import errand only by its public name, as a user does. */
 const outside = ["integrations", "engines", "inspector", "cli"];
 
-/** Rooms with an entry point of their own, so that nobody loads them who did not ask. */
+/** Folders with an entry point of their own: `import "errand"` does not load them. */
 const entrances = ["testing", ...outside];
 
-/** The rules of a task and the words they are written in: pure, and on top of plain values alone. */
+/** The rules of a task and their vocabulary: pure, and based on plain values alone. */
 const pure = "core/task";
 const belowPure = ["core/values"];
 
-/** core/ knows no disk and no network. */
+/** Modules of Node that core/ must not import. */
 const diskAndNetwork = [
   "child_process",
   "cluster",
@@ -74,7 +78,7 @@ const diskAndNetwork = [
   "tls",
 ];
 
-/** Names that say what a file is made of, not what it is about. */
+/** Names that describe a syntax, not a subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
 
 // ── reading imports ────────────────────────────────────────────────────────
@@ -83,12 +87,15 @@ type Sources = ReadonlyMap<string, string>;
 
 interface Import {
   readonly specifier: string;
-  /** The path in lib/, when it is one of ours by a relative specifier. */
+  /** The path in lib/ of a relative specifier. */
   readonly path?: string;
   readonly typeOnly: boolean;
 }
 
-/** A statement at the start of a line, as the formatter leaves it; its clause holds names only, so it can't run on into code. */
+/**
+ * An import or export at the start of a line, as the formatter leaves it. Its clause holds only names, so the match
+ * cannot run into code.
+ */
 const statement = /^(?:import|export)\s+(type\s)?(?:[\w$*,{}\s]*?\sfrom\s+)?["']([^"']+)["']/gm;
 const inline = /\bimport\(\s*["']([^"']+)["']/g;
 
@@ -116,12 +123,12 @@ const packageOf = (specifier: string): string =>
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
 const folderOf = (path: string): string => posix.dirname(path);
-/** The place of a file: the longest beginning of its path that the order has. */
+/** The folder of a file in the order: the longest entry that the path begins with. */
 const placeOf = (path: string): string =>
   order.filter((place) => path === place || path.startsWith(`${place}/`)).toSorted((a, b) => b.length - a.length)[0] ??
   folderOf(path);
 const levelOf = (path: string): number => order.indexOf(placeOf(path));
-const roomOf = (path: string): string => (path.includes("/") ? (path.split("/")[0] ?? "") : "");
+const topFolderOf = (path: string): string => (path.includes("/") ? (path.split("/")[0] ?? "") : "");
 
 // ── what breaks it ─────────────────────────────────────────────────────────
 
@@ -137,11 +144,11 @@ function breachesOf(sources: Sources): readonly string[] {
 
 function placeBreaches(file: string): readonly string[] {
   const breaches: string[] = [];
-  const room = roomOf(file);
-  if (room === "" && file !== "index.ts") {
+  const folder = topFolderOf(file);
+  if (folder === "" && file !== "index.ts") {
     breaches.push(`lib/${file}: only index.ts stands at the top of lib/`);
   }
-  if (room !== "" && levelOf(file) < 0) {
+  if (folder !== "" && levelOf(file) < 0) {
     breaches.push(`lib/${file} stands in a place that the floor plan does not know: name it in the order of this test`);
   }
   const empty = file.split("/").find((part) => emptyNames.includes(part.replace(/\.ts$/, "")));
@@ -163,28 +170,28 @@ function textBreaches(file: string, text: string): readonly string[] {
 }
 
 function importBreaches(file: string, found: Import, sources: Sources): readonly string[] {
-  const room = roomOf(file);
+  const folder = topFolderOf(file);
   if (found.path === undefined) {
-    return packageBreaches(room, file, found);
+    return packageBreaches(folder, file, found);
   }
-  const target = roomOf(found.path);
+  const target = topFolderOf(found.path);
   if (!sources.has(found.path)) {
     return ["there is no such file"];
   }
   if (found.path === "index.ts") {
     return ["the front door is imported by nobody inside"];
   }
-  if (room === "" && entrances.includes(target)) {
+  if (folder === "" && entrances.includes(target)) {
     return [`${target}/ has an entrance of its own`];
   }
-  if (outside.includes(room) && target !== room) {
-    return [`${room}/ stands outside, and imports errand by its public name`];
+  if (outside.includes(folder) && target !== folder) {
+    return [`${folder}/ stands outside, and imports errand by its public name`];
   }
-  if (room !== "" && levelOf(found.path) > levelOf(file)) {
+  if (folder !== "" && levelOf(found.path) > levelOf(file)) {
     return [`${placeOf(file)} is below ${placeOf(found.path)}`];
   }
-  if (target !== room && rooms[room]?.includes(target) === false) {
-    return [`${room}/ may not know ${target}/`];
+  if (target !== folder && importable[folder]?.includes(target) === false) {
+    return [`${folder}/ may not know ${target}/`];
   }
   if (folderOf(file) === pure && ![pure, ...belowPure].includes(folderOf(found.path))) {
     return [`${pure}/ is pure, and may know ${belowPure.join(", ")} only`];
@@ -192,9 +199,9 @@ function importBreaches(file: string, found: Import, sources: Sources): readonly
   return [];
 }
 
-function packageBreaches(room: string, file: string, found: Import): readonly string[] {
+function packageBreaches(folder: string, file: string, found: Import): readonly string[] {
   if (isNode(found)) {
-    if (room !== "core") {
+    if (folder !== "core") {
       return [];
     }
     if (folderOf(file) === pure) {
@@ -205,16 +212,16 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
   }
   const name = packageOf(found.specifier);
   if (name === manifest.name) {
-    return outside.includes(room) ? [] : ["inside, errand is imported by path"];
+    return outside.includes(folder) ? [] : ["inside, errand is imported by path"];
   }
   const optional = Object.keys(manifest.peerDependencies);
-  if (!(name in manifest.dependencies) && !(optional.includes(name) && room !== "core")) {
-    return ["package.json does not declare it for this room"];
+  if (!(name in manifest.dependencies) && !(optional.includes(name) && folder !== "core")) {
+    return ["package.json does not declare it for this folder"];
   }
   return folderOf(file) === pure && !found.typeOnly ? [`${pure}/ is pure, and imports types only of a package`] : [];
 }
 
-/** Every ring of imports, once each, by its files. */
+/** Every cycle of imports, once, as a list of its files. */
 function ringsOf(sources: Sources): readonly string[] {
   const rings = new Map<string, string>();
   const done = new Set<string>();
@@ -261,7 +268,7 @@ describe("lib/", () => {
     expect(ringsOf(sources)).toEqual([]);
   });
 
-  test("has no room of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
+  test("has no folder of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
     const plan = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
     const named = [...plan.matchAll(/`lib\/(core\/(?:[\w-]+\/)?[\w-]+\.ts)`/g)].map(([, path]) => path);
     const there = [...sources.keys()].filter((path) => path.startsWith("core/"));
@@ -281,19 +288,19 @@ describe("lib/", () => {
   });
 });
 
-// A law that cannot be broken holds nothing: each is broken here once.
+// Each law is broken here once, to show that it can fail.
 describe("the floor plan", () => {
-  const head = "// A room.\n";
+  const head = "// A folder.\n";
   const plan = (files: Readonly<Record<string, string>>): Sources =>
     new Map(Object.entries(files).map(([path, code]) => [path, head + code]));
 
   test.each<[law: string, files: Readonly<Record<string, string>>, breach: RegExp]>([
-    ["refuses a room it does not know", { "plumbing/pipe.ts": "" }, /a place that the floor plan does not know/],
+    ["refuses a folder it does not know", { "plumbing/pipe.ts": "" }, /a place that the floor plan does not know/],
     ["refuses a second file at the top", { "main.ts": "" }, /only index\.ts/],
     ["refuses a file with an empty name", { "session/utils.ts": "" }, /names no concept/],
     ["refuses a folder with an empty name", { "session/helpers/view.ts": "" }, /names no concept/],
     [
-      "keeps core from every other room",
+      "keeps core from every other folder",
       { "core/loop.ts": 'import { b } from "../session/b.js";', "session/b.ts": "" },
       /core\/loop.ts is below session/,
     ],
@@ -358,7 +365,7 @@ describe("the floor plan", () => {
       /an entrance of its own/,
     ],
     [
-      "keeps an integration out of the rooms",
+      "keeps an integration out of the folders",
       { "integrations/a.ts": 'import "../core/loop.js";', "core/loop.ts": "" },
       /stands outside/,
     ],
