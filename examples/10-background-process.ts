@@ -5,9 +5,9 @@
 import assert from "node:assert/strict";
 
 import { TaskManager } from "errand";
-import { monitor, process as program } from "errand/kinds";
+import { command, monitor } from "errand/kinds";
 
-const manager = new TaskManager({ kinds: [program()] });
+const manager = new TaskManager({ kinds: [command()] });
 const node = (code: string) => ({ command: process.execPath, args: ["-e", code] });
 
 const server = manager.spawn("process", {

@@ -1,8 +1,8 @@
-// Arguments: a command line, understood, or one line that says what would be right.
+// Arguments: reads the arguments of one command, or throws a message that shows the right form.
 
 import { parseArgs } from "node:util";
 import type { TaskStatus } from "errand";
-import { type Asked, type Command, CommandError, type OptionName } from "./command.js";
+import { type Command, type CommandArguments, CommandError, type OptionName } from "./command.js";
 import { isStatus, STATUSES } from "./status.js";
 
 const OPTIONS = {
@@ -29,7 +29,11 @@ const SPELLED: { readonly [K in OptionName]: string } = {
 
 type Fault = (what: string) => CommandError;
 
-export function readArguments(command: Command, args: readonly string[]): Asked | "help" {
+/**
+ * Returns the arguments of `command`, or `"help"` when `--help` is among them. Throws a `CommandError` with exit code 2
+ * that shows the usage.
+ */
+export function readArguments(command: Command, args: readonly string[]): CommandArguments | "help" {
   const options = [...command.takes.map((name) => SPELLED[name]), SPELLED.help];
   const usage = `errand ${[command.name, ...command.needs, ...options.map((option) => `[${option}]`)].join(" ")}`;
   const fault: Fault = (what) => new CommandError(2, `${what} The way is: ${usage}`);
@@ -64,11 +68,11 @@ function parsed(args: readonly string[], fault: Fault, noOption: (option: string
   try {
     return parse(args);
   } catch (error) {
-    const said = error instanceof Error ? error.message : String(error);
-    const unknown = /^Unknown option '(.+?)'/u.exec(said)?.[1];
+    const message = error instanceof Error ? error.message : String(error);
+    const unknown = /^Unknown option '(.+?)'/u.exec(message)?.[1];
     if (unknown !== undefined) throw fault(noOption(unknown));
-    // What Node says behind this is advice that is not about this command.
-    const [what = said] = said.replace("argument is ambiguous", "needs an argument").split(/\.?\n|\. /u);
+    // The remaining text of this message is general advice of Node, which does not fit this command.
+    const [what = message] = message.replace("argument is ambiguous", "needs an argument").split(/\.?\n|\. /u);
     throw fault(`${what.replace(/\.$/u, "")}.`);
   }
 }
@@ -77,7 +81,7 @@ function parse(args: readonly string[]) {
   return parseArgs({ args: [...args], options: OPTIONS, allowPositionals: true, tokens: true });
 }
 
-/** `--status failed --status cancelled`, or `--status failed,cancelled`. */
+/** Accepts both forms: `--status failed --status cancelled` and `--status failed,cancelled`. */
 function toStatuses(given: readonly string[], fault: Fault): readonly TaskStatus[] {
   return given
     .flatMap((list) => list.split(","))

@@ -1,12 +1,15 @@
-// Duration: times as people say them.
+// Duration: durations and instants as short texts for people.
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-/** `300 ms`, `1.2 s`, `3 min 12 s`, `2 d 4 h`. A clock that was set back makes it 0. */
-export function inWords(ms: number): string {
+/**
+ * Formats milliseconds as `300 ms`, `1.2 s`, `3 min 12 s` or `2 d 4 h`. A negative duration, after the clock was set
+ * back, is `0 ms`.
+ */
+export function describeDuration(ms: number): string {
   const whole = Math.max(0, Math.round(ms));
   if (whole < SECOND) return `${whole} ms`;
   if (whole < 10 * SECOND) return `${Math.floor(whole / 100) / 10} s`;
@@ -23,14 +26,14 @@ function twoParts(ms: number, [large, largeName]: Unit, [small, smallName]: Unit
   return `${Math.floor(ms / large)} ${largeName}${rest === 0 ? "" : ` ${rest} ${smallName}`}`;
 }
 
-/** `3 min 12 s ago`, `in 4 s`. */
+/** Formats the distance from `now` to `at`: `3 min 12 s ago` or `in 4 s`. Both are epoch milliseconds. */
 export function relative(at: number, now: number): string {
-  return at > now ? `in ${inWords(at - now)}` : `${inWords(now - at)} ago`;
+  return at > now ? `in ${describeDuration(at - now)}` : `${describeDuration(now - at)} ago`;
 }
 
-/** Local time, to the millisecond. */
+/** Formats an instant in local time, with milliseconds. */
 export function clockTime(at: number): string {
-  // The Swedish write it as ISO 8601 does.
+  // The Swedish locale formats a date as ISO 8601 does.
   const ms = String(((at % SECOND) + SECOND) % SECOND).padStart(3, "0");
   return `${new Date(at).toLocaleString("sv-SE")}.${ms}`;
 }

@@ -1,22 +1,26 @@
-// Find task: the task that a part of an id means.
+// Find task: finds a task by a part of its id.
 
 import type { StoreView, TaskRecord } from "errand";
 import { CommandError } from "./command.js";
-import { idWord, words } from "./printable.js";
+import { idWord, singleSpaced } from "./printable.js";
 import { shellWord } from "./shell-word.js";
-import { kindOf, labelOf } from "./task-words.js";
+import { kindOf, labelOf } from "./task-text.js";
 
 const CANDIDATES_SHOWN = 10;
 
-/** By its whole id, by whole words at its end (`7` is `task_ab12_7`), or by a beginning or an end that only one has. */
+/**
+ * Finds a task by its whole id, by whole segments at the end of the id (`7` finds `task_ab12_7`), or by a beginning or
+ * an end that no other id has. Throws a `CommandError` with exit code 1 when no task fits, or more than one.
+ */
 export function findTask(view: StoreView, directory: string, id: string): TaskRecord {
   const records = view.list();
-  // An id may be printed otherwise than it is.
-  const exact = records.find((record) => record.id === id) ?? onlyOne(records, (record) => words(record.id) === id);
+  // The printed form of an id may differ from the id, so a printed form is accepted too.
+  const exact =
+    records.find((record) => record.id === id) ?? onlyOne(records, (record) => singleSpaced(record.id) === id);
   if (exact !== undefined) return exact;
-  const byWords = records.filter((record) => record.id.endsWith(`_${id}`));
+  const bySegments = records.filter((record) => record.id.endsWith(`_${id}`));
   const fitting =
-    byWords.length > 0 ? byWords : records.filter((record) => record.id.startsWith(id) || record.id.endsWith(id));
+    bySegments.length > 0 ? bySegments : records.filter((record) => record.id.startsWith(id) || record.id.endsWith(id));
   const [first, ...others] = fitting;
   if (first === undefined) {
     throw new CommandError(

@@ -1,42 +1,53 @@
-// Line: what is printed, before it is known for which terminal.
+// Line: text for a terminal, before the width and the colours of the terminal are known.
 //
-// A row is made of spans, each with a meaning instead of a colour. Here alone it becomes text: made printable, without long runs of blanks inside
-// a span, cut to the terminal's width, coloured. So nothing that a task says can pass unescaped, and no colour is counted as width.
+// A row consists of spans. Each span has a meaning instead of a colour. Only this file turns spans into text: it
+// escapes control characters, shortens long blanks inside a span, cuts to the width, and adds colour. So no text of a
+// task reaches the terminal unescaped, and a colour code never counts as width.
 
 import { styleText } from "node:util";
 import { printable } from "./printable.js";
 import { beginningOf, widthOf } from "./width.js";
 
+/** The meaning of a span; each meaning has a colour. */
 export type Style = "strong" | "faint" | "good" | "bad" | "busy" | "waiting";
 
+/** A piece of text in a row. */
 export interface Span {
+  /** The text, not yet escaped. */
   readonly text: string;
+  /** The meaning; without one the terminal shows its default colour. */
   readonly style?: Style;
 }
 
-/** A row of a table, or of a list: cut where the terminal ends. */
+/** A row of a table or list. A row is cut at the width of the terminal. */
 export type Row = readonly (Span | string)[];
-/** A sentence: never cut, the terminal goes on with it in the next line. */
+/** A sentence. A sentence is never cut: the terminal wraps it. */
 export interface Prose {
+  /** The text, not yet escaped. */
   readonly prose: string;
+  /** The meaning; without one the terminal shows its default colour. */
   readonly style?: Style;
 }
+/** A row, which is cut, or a sentence, which is wrapped. */
 export type Line = Row | Prose;
 
-export interface Look {
-  /** Lines are cut to so many; `undefined`: they are not. */
+/** The width and the colours of the output. */
+export interface Display {
+  /** The largest width of a row, in columns; `undefined`: rows are not cut. */
   readonly columns: number | undefined;
+  /** Styles become colour codes. */
   readonly isColored: boolean;
 }
 
 const COLORS = { strong: "bold", faint: "gray", good: "green", bad: "red", busy: "cyan", waiting: "yellow" } as const;
 
-export function renderLine(line: Line, look: Look): string {
-  if ("prose" in line) return renderRow([{ ...line, text: line.prose }], { ...look, columns: undefined });
-  return renderRow(line, look);
+/** Returns the line as escaped text, cut and coloured for the display. */
+export function renderLine(line: Line, display: Display): string {
+  if ("prose" in line) return renderRow([{ ...line, text: line.prose }], { ...display, columns: undefined });
+  return renderRow(line, display);
 }
 
-function renderRow(line: Row, { columns, isColored }: Look): string {
+function renderRow(line: Row, { columns, isColored }: Display): string {
   const spans = line.map(toSpan).map(({ text, style }) => ({ text: shown(text), style }));
   const whole = spans.map(({ text }) => text).join("");
   const isCut = columns !== undefined && widthOf(whole.trimEnd()) > columns;
@@ -50,7 +61,10 @@ function renderRow(line: Row, { columns, isColored }: Look): string {
   return isCut ? `${rendered}…` : rendered.trimEnd();
 }
 
-/** Columns as wide as their widest cell; the last one as it comes. Those in `right` are flush right. */
+/**
+ * Pads the cells of each column to the widest one; the last column is not padded. Columns listed in `right` are aligned
+ * right.
+ */
 export function aligned(rows: readonly Row[], right: readonly number[] = []): Row[] {
   const cells = rows.map((row) =>
     row.map((cell) => {
@@ -73,7 +87,10 @@ export function aligned(rows: readonly Row[], right: readonly number[] = []): Ro
   );
 }
 
-/** The blanks at the beginning and the end of `text` are the row's layout; a longer run inside it could wrap into a false row. */
+/**
+ * Escapes `text`. Blanks at the beginning and the end are layout of the row and remain; a run of three or more blanks
+ * inside becomes two, because a terminal could wrap it into a false row.
+ */
 function shown(text: string): string {
   return printable(text).replaceAll(/(?<=\S) {3,}(?=\S)/g, "  ");
 }
@@ -83,6 +100,6 @@ function toSpan(span: Span | string): Span {
 }
 
 function colored(text: string, style: Style): string {
-  // Whether there are colours was decided for the terminal that is printed on.
+  // Whether colours are used was decided for the terminal, so styleText must not check its own stream.
   return text === "" ? "" : styleText(COLORS[style], text, { validateStream: false });
 }

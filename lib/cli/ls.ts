@@ -1,4 +1,4 @@
-// errand ls: the trees of tasks, the open questions, and how many there are of each status.
+// errand ls: prints the task trees, the open questions, and a count of tasks by status.
 
 import { type InboxRequest, type StoreView, type TaskRecord, viewStore } from "errand";
 import { fileStore } from "errand/stores/file";
@@ -7,12 +7,13 @@ import { relative } from "./duration.js";
 import { notesOf, nothingStored } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
 import { idWord } from "./printable.js";
-import { countsInWords, countsOf } from "./status.js";
+import { countsOf, describeCounts } from "./status.js";
 import { TIME_CELL, taskRow } from "./task-row.js";
-import { count, labelOf, phrase, requestInWords, type Setting } from "./task-words.js";
+import { count, describeRequest, labelOf, phrase, type Setting } from "./task-text.js";
 import type { Terminal } from "./terminal.js";
 import { type Branch, branchesOf } from "./tree.js";
 
+/** The command `errand ls`. */
 export const ls: Command = {
   name: "ls",
   needs: ["DIR"],
@@ -67,7 +68,7 @@ function pageOf(
 ): Line[] {
   const setting: Setting = { now: now(), question: questionsOf(view) };
   const records = view.list();
-  const counts = `${count(records.length, "task")}${records.length === 0 ? "" : `: ${countsInWords(records)}`}`;
+  const counts = `${count(records.length, "task")}${records.length === 0 ? "" : `: ${describeCounts(records)}`}`;
   return [
     ...treeLines(branches, setting, columns),
     ...(branches.length > 0 ? [[]] : []),
@@ -106,7 +107,7 @@ function questionLines(view: StoreView, requests: readonly InboxRequest[], now: 
       `  ${idWord(request.id)}`,
       `${idWord(request.taskId)} ${label}`.trimEnd(),
       { text: relative(request.createdAt, now), style: "faint" },
-      `${phrase(request.question)} (${requestInWords(request, now)})`,
+      `${phrase(request.question)} (${describeRequest(request, now)})`,
     ];
   });
   return [[{ text: count(requests.length, "open question"), style: "strong" }], ...aligned(rows), []];

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The command `errand`: gives the words of the command line and this process's terminal to `run`, and its exit code to the shell.
+// The executable `errand`: calls `run` with the arguments and the terminal of this process, and sets the exit code.
 
 import { run } from "./run.js";
 import { openTerminal } from "./terminal.js";

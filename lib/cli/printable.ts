@@ -1,51 +1,55 @@
-// Printable: text that says what it says, and steers nothing.
+// Printable: makes text safe for a terminal.
 //
-// What tasks say is not to be trusted: an escape sequence in a title would clear the screen, or repaint the question that is being
-// asked about it. Every text that is printed passes here, once as words in a line, or once as JSON.
+// Text of a task is not trusted: an escape sequence in a title could clear the screen, or repaint the question that a
+// person is about to answer. Every printed text passes through this file, as a phrase in a line or as JSON.
 
 /**
- * One line: line ends, tabs and blanks of every sort are spaces. Half a character is a replacement character; what no reader sees (joiners, marks
- * of writing direction, tags, control codes) is left out.
+ * Returns `text` as one line. Line ends, tabs and all kinds of blanks become spaces. An unpaired surrogate, a
+ * private-use code point and a noncharacter become U+FFFD. Invisible characters (control codes, joiners, direction
+ * marks, tags) are removed.
  */
 export function printable(text: string): string {
-  // Halves first: what is left out between two of them must not join them.
+  // Unpaired surrogates are replaced first: removing a character between two of them would join them.
   return text.replaceAll(BROKEN, "\uFFFD").replaceAll(LINE_ENDS, " ").replaceAll(UNSEEN, "").replaceAll(BLANK, " ");
 }
 
-/** Same as `printable`, without runs of blanks: a terminal that wraps would show the words behind a run as a line by themselves. */
-export function words(text: string): string {
+/**
+ * Returns `printable(text)` with single blanks: in a terminal that wraps, text after a run of blanks could look like a
+ * line of its own.
+ */
+export function singleSpaced(text: string): string {
   return printable(text).replaceAll(/ {2,}/g, " ").trim();
 }
 
-/** An id or a name of the program in the middle of other words: in quotes, unless it is plain. */
+/** Formats an id or a name inside a sentence: quoted, unless it consists of plain characters. */
 export function idWord(id: string): string {
-  return /^[\w.:/@-]+$/.test(id) ? id : JSON.stringify(words(id));
+  return /^[\w.:/@-]+$/.test(id) ? id : JSON.stringify(singleSpaced(id));
 }
 
-/** As `printable`, and several lines stay several. */
+/** Returns each line of `text` as `printable` does. */
 export function printableLines(text: string): string[] {
   return text.split(/\r?\n/u).map(printable);
 }
 
-/** JSON that means the same and has no character that could steer a terminal, or that no reader sees. */
+/** Returns JSON of the same meaning, in which every control character and every invisible character is escaped. */
 export function jsonText(value: unknown, indent = 0): string {
-  // `JSON.stringify` escapes the first 32 and halves of characters only.
+  // `JSON.stringify` escapes only the first 32 characters and unpaired surrogates.
   return (JSON.stringify(value, undefined, indent) ?? "").replaceAll(UNESCAPED, escaped);
 }
 
-/** At most so many characters, for a text in the middle of a line. */
+/** Cuts `text` to at most `characters` characters, with `…` at the cut. */
 export function shortened(text: string, characters: number): string {
   if (text.length <= characters) return text;
-  // Not in the middle of a character.
+  // The cut must not split a surrogate pair.
   const start = text.slice(0, characters - 1).replace(/[\uD800-\uDBFF]$/, "");
   return `${start}…`;
 }
 
-/** Halves of characters, codes that mean something in private, and codes that are no characters. */
+/** Unpaired surrogates, private-use code points, and noncharacters. */
 const BROKEN = /[\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]/gu;
 const LINE_ENDS = /[\t-\r\u0085\p{Zl}\p{Zp}]+/gu;
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-/** Spaces of every sort, and the letter that is shown as a space. */
+/** All kinds of spaces, and the Braille blank, which looks like a space. */
 const BLANK = /[\p{Zs}\u2800]/gu;
 const UNESCAPED = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu;
 

@@ -1,34 +1,40 @@
-// Record page: the record of a task in groups that people read: what it is, where it belongs, when, what it made, why it ended.
+// Record page: shows the record of a task in groups of fields: state, place, times, results, input, output and stack.
 
 import type { Budget, FailureCause, Json, TaskRecord } from "errand";
-import { clockTime, inWords, relative } from "./duration.js";
+import { clockTime, describeDuration, relative } from "./duration.js";
 import { aligned, type Row, type Span } from "./line.js";
-import { idWord, jsonText, printableLines, shortened, words } from "./printable.js";
-import { countsInWords, statusSpan } from "./status.js";
+import { idWord, jsonText, printableLines, shortened, singleSpaced } from "./printable.js";
+import { describeCounts, statusSpan } from "./status.js";
 import {
   count,
+  describeProgress,
+  describeReason,
+  describeUsage,
+  describeWaits,
   failurePhrase,
   kindOf,
   labelOf,
   phrase,
-  progressInWords,
   type Setting,
-  usageInWords,
   valuePhrase,
-  waitsInWords,
-  whyInWords,
-} from "./task-words.js";
+} from "./task-text.js";
 
-/** How much of a value, or of a stack, is shown. */
+/** Limits for a value or a stack on the page. */
 const VALUE_LINES = 20;
 const VALUE_COLUMNS = 200;
 const STACK_LINES = 8;
 
 type Field = readonly [name: string, value: Span | string | undefined];
 
+/** The rows of the record: a heading, the fields that have a value in groups, then input, output and stack. */
 export function recordLines(task: TaskRecord, children: readonly TaskRecord[], setting: Setting): Row[] {
   const head: Row = [{ text: idWord(task.id), style: "strong" }, `  ${kindOf(task)}  ${labelOf(task)}`.trimEnd()];
-  const groups = [aboutIt(task, setting), itsPlace(task, children), itsTimes(task, setting.now), itsWork(task)];
+  const groups = [
+    stateFields(task, setting),
+    placeFields(task, children),
+    timeFields(task, setting.now),
+    workFields(task),
+  ];
   return [
     head,
     ...groups
@@ -42,30 +48,30 @@ export function recordLines(task: TaskRecord, children: readonly TaskRecord[], s
   ];
 }
 
-function aboutIt(task: TaskRecord, setting: Setting): Field[] {
+function stateFields(task: TaskRecord, setting: Setting): Field[] {
   const { attempt, blockedOn, cancelRequestedAt, stopReason, reason, progress, summary, error } = task;
   const isAskedToStop = cancelRequestedAt !== undefined;
   return [
     ["status", statusSpan(task)],
-    ["waits", waitsInWords(blockedOn, setting).replace(/^waits /u, "")],
-    ["why", error === undefined ? whyInWords(task) : failurePhrase(error)],
-    ...(error?.causes ?? []).map((cause, index): Field => [index === 0 ? "because" : "", causeInWords(cause)]),
+    ["waits", describeWaits(blockedOn, setting).replace(/^waits /u, "")],
+    ["why", error === undefined ? describeReason(task) : failurePhrase(error)],
+    ...(error?.causes ?? []).map((cause, index): Field => [index === 0 ? "because" : "", describeCause(cause)]),
     [
       "stopped",
       isAskedToStop ? `${relative(cancelRequestedAt, setting.now)}, ${stopReason}: ${phrase(reason ?? "")}` : "",
     ],
     ["attempt", String(attempt)],
-    ["progress", progress === undefined ? "" : phrase(progressInWords(progress))],
+    ["progress", progress === undefined ? "" : phrase(describeProgress(progress))],
     ["summary", phrase(summary ?? "")],
   ];
 }
 
-function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
+function placeFields(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
   const { parentId, rootId, id, sessionId, agent, runId, callId, lane, laneKey, priority, tags, metadata } = task;
   return [
     ["parent", parentId === undefined ? "" : `${idWord(parentId)}${task.detached ? ", detached" : ""}`],
     ["root", rootId === id || rootId === parentId ? "" : idWord(rootId)],
-    ["children", children.length === 0 ? "" : `${children.length}: ${countsInWords(children)}`],
+    ["children", children.length === 0 ? "" : `${children.length}: ${describeCounts(children)}`],
     ["session", sessionId],
     ["agent", agent],
     ["made by", task.createdBy],
@@ -79,18 +85,19 @@ function itsPlace(task: TaskRecord, children: readonly TaskRecord[]): Field[] {
         ...(priority === 0 ? [] : [`priority ${priority}`]),
       ].join(", "),
     ],
-    ["tags", tags.map(words).join(", ")],
+    ["tags", tags.map(singleSpaced).join(", ")],
     ["metadata", Object.keys(metadata).length === 0 ? "" : valuePhrase(metadata)],
   ];
 }
 
-function itsTimes(
+function timeFields(
   { createdAt, startedAt, finishedAt, notBeforeAt, totalDeadlineAt, runtime }: TaskRecord,
   now: number,
 ): Field[] {
   const at = (instant: number | undefined): string =>
     instant === undefined ? "" : `${clockTime(instant)}  ${relative(instant, now)}`;
-  const took = finishedAt !== undefined && startedAt !== undefined ? `, took ${inWords(finishedAt - startedAt)}` : "";
+  const took =
+    finishedAt !== undefined && startedAt !== undefined ? `, took ${describeDuration(finishedAt - startedAt)}` : "";
   return [
     ["created", at(createdAt)],
     ["started", at(startedAt)],
@@ -101,20 +108,20 @@ function itsTimes(
   ];
 }
 
-function causeInWords({ name, message, code }: FailureCause): string {
+function describeCause({ name, message, code }: FailureCause): string {
   const what = [name, code].filter((part) => part !== undefined).join(" ");
   return phrase(what === "" ? message : `${what}: ${message}`);
 }
 
-function itsWork({ usage, budget, artifacts, links, outputOmitted }: TaskRecord): Field[] {
+function workFields({ usage, budget, artifacts, links, outputOmitted }: TaskRecord): Field[] {
   const made = artifacts.map(({ name, type, ...where }) => {
     if ("data" in where) return `${name} (${type}): ${phrase(count(where.data.length, "character"))}`;
     return `${name} (${type}): ${Object.values(where).map(phrase).join(", ")}`;
   });
-  const used = usageInWords(usage);
+  const used = describeUsage(usage);
   return [
     ["usage", used === "" ? "" : `${used}${usage.tasks > 1 ? `, by ${usage.tasks} tasks` : ""}`],
-    ["budget", budget === undefined ? "" : budgetInWords(budget)],
+    ["budget", budget === undefined ? "" : describeBudget(budget)],
     ["links", Object.keys(links).length === 0 ? "" : valuePhrase(links)],
     ["no output", outputOmitted],
     ...made.map((text, index): Field => [index === 0 ? "artifacts" : "", text]),
@@ -122,14 +129,14 @@ function itsWork({ usage, budget, artifacts, links, outputOmitted }: TaskRecord)
 }
 
 function fieldLines(fields: readonly Field[]): Row[] {
-  const told = fields.flatMap(([name, value]): Row[] => {
+  const rows = fields.flatMap(([name, value]): Row[] => {
     const isEmpty = value === undefined || value === "";
     return isEmpty ? [] : [[{ text: `  ${name.padEnd(9)}`, style: "faint" }, value]];
   });
-  return aligned(told);
+  return aligned(rows);
 }
 
-/** As JSON, which escapes whatever could steer a terminal. */
+/** Shows a value as JSON, in which control characters are escaped. */
 function valueLines(title: string, value: Json | undefined): Row[] {
   if (value === undefined) return [];
   return [[], [{ text: title, style: "strong" }], ...boundedLines(jsonText(value, 2).split("\n"), VALUE_LINES)];
@@ -150,7 +157,7 @@ function boundedLines(lines: readonly string[], most: number): Row[] {
   ];
 }
 
-function budgetInWords({ tokens, costUsd, tasks }: Budget): string {
+function describeBudget({ tokens, costUsd, tasks }: Budget): string {
   return [
     ...(tokens === undefined ? [] : [count(tokens, "token")]),
     ...(costUsd === undefined ? [] : [`$${costUsd}`]),

@@ -1,4 +1,4 @@
-// Run: from the words of a command line to a command, and from whatever went wrong to words that say what to do next.
+// Run: selects the command, runs it, and turns every error into a message that says what to do next.
 
 import { createRequire } from "node:module";
 import { isErrandError } from "errand";
@@ -26,6 +26,10 @@ the program runs or after it ended. It takes no lock and changes nothing.
 Exit code: 0 fine, 1 what was asked for is not so (no such task, a broken
 journal), 2 the command line is wrong.`;
 
+/**
+ * Runs one command line, without the name of the executable. Resolves with the exit code and never rejects: an error is
+ * printed to stderr.
+ */
 export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
   try {
     return await dispatch(args, terminal);
@@ -47,8 +51,8 @@ async function dispatch([name = "", ...args]: readonly string[], terminal: Termi
   }
   const command = COMMANDS.find((each) => each.name === name);
   if (command === undefined) throw new CommandError(2, noCommand(name));
-  const asked = readArguments(command, args);
-  if (asked !== "help") return command.run(asked, terminal);
+  const parsed = readArguments(command, args);
+  if (parsed !== "help") return command.run(parsed, terminal);
   terminal.printHelp(command.help);
   return 0;
 }

@@ -1,19 +1,20 @@
-// errand show: one task, with all that is known of it.
+// errand show: prints one task: its record, questions, messages and last events.
 
 import { type InboxRequest, type Message, type StoreView, type TaskEvent, type TaskRecord, viewStore } from "errand";
 import { fileStore } from "errand/stores/file";
 import type { Command } from "./command.js";
 import { relative } from "./duration.js";
-import { contentInWords, eventInWords } from "./event-words.js";
+import { describeContent, describeEvent } from "./event-text.js";
 import { findTask } from "./find-task.js";
 import { notesOf } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
 import { idWord } from "./printable.js";
 import { recordLines } from "./record-page.js";
-import { phrase, requestInWords, type Setting } from "./task-words.js";
+import { describeRequest, phrase, type Setting } from "./task-text.js";
 
 const EVENTS_SHOWN = 20;
 
+/** The command `errand show`. */
 export const show: Command = {
   name: "show",
   needs: ["DIR", "ID"],
@@ -34,7 +35,7 @@ Exit code: 0, or 1 when there is no such task, or more than one.`,
   async run({ directory, id = "", events: limit = EVENTS_SHOWN, isJson }, terminal) {
     const view = await viewStore(fileStore(directory));
     const task = findTask(view, directory, id);
-    const known: Known = {
+    const known: TaskDetails = {
       task,
       children: view.list({ parentId: task.id }),
       requests: requestsOf(view, task.id),
@@ -52,7 +53,7 @@ Exit code: 0, or 1 when there is no such task, or more than one.`,
   },
 };
 
-interface Known {
+interface TaskDetails {
   readonly task: TaskRecord;
   readonly children: readonly TaskRecord[];
   readonly requests: readonly InboxRequest[];
@@ -60,7 +61,7 @@ interface Known {
   readonly events: readonly TaskEvent[];
 }
 
-/** Oldest first, however they stand. */
+/** All requests of a task in every status, oldest first. */
 function requestsOf(view: StoreView, taskId: string): InboxRequest[] {
   const statuses = ["open", "answered", "rejected", "expired", "withdrawn"] as const;
   return statuses
@@ -68,7 +69,7 @@ function requestsOf(view: StoreView, taskId: string): InboxRequest[] {
     .sort((one, other) => one.createdAt - other.createdAt);
 }
 
-function pageOf(known: Known, now: number): Line[] {
+function pageOf(known: TaskDetails, now: number): Line[] {
   const { task, children, requests, messages, events } = known;
   const questions = new Map(requests.map(({ id, question }) => [id, question]));
   const setting: Setting = { now, question: (id) => questions.get(id) };
@@ -80,7 +81,7 @@ function pageOf(known: Known, now: number): Line[] {
         idWord(request.id),
         { text: request.status, style: request.status === "open" ? "waiting" : "faint" },
         { text: relative(request.createdAt, now), style: "faint" },
-        `${phrase(request.question)} (${requestInWords(request, now)})`,
+        `${phrase(request.question)} (${describeRequest(request, now)})`,
       ]),
     ),
     ...section(
@@ -88,7 +89,7 @@ function pageOf(known: Known, now: number): Line[] {
       messages.map((message) => [
         message.direction === "inbound" ? "told" : "says",
         { text: relative(message.createdAt, now), style: "faint" },
-        contentInWords(message),
+        describeContent(message),
       ]),
     ),
     ...section(
@@ -96,7 +97,7 @@ function pageOf(known: Known, now: number): Line[] {
       events.map((event) => [
         { text: String(event.seq), style: "faint" },
         { text: relative(event.at, now), style: "faint" },
-        eventInWords(event, setting.question),
+        describeEvent(event, setting.question),
       ]),
       [0, 1],
     ),

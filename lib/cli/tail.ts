@@ -1,13 +1,13 @@
-// errand tail: the last events, a line each, and with --follow those that come.
+// errand tail: prints the newest events, one per line, and with --follow each new event.
 //
-// Looks again every so often, from the next `seq` on: the journal is another process's, and nobody tells of what is new.
+// Polls the journal from the next `seq` on: another process writes it, and a file store sends no notification.
 
 import { setTimeout } from "node:timers/promises";
 import { type EventsCompactedError, isErrandError, type TaskEvent, type TaskStore, viewStore } from "errand";
 import { fileStore } from "errand/stores/file";
 import type { Command } from "./command.js";
 import { clockTime } from "./duration.js";
-import { eventInWords } from "./event-words.js";
+import { describeEvent } from "./event-text.js";
 import { findTask } from "./find-task.js";
 import { nothingStored } from "./journal-notes.js";
 import type { Row } from "./line.js";
@@ -18,6 +18,7 @@ import { widthOf } from "./width.js";
 const LINES_SHOWN = 20;
 const POLL_MS = 200;
 
+/** The command `errand tail`. */
 export const tail: Command = {
   name: "tail",
   needs: ["DIR"],
@@ -55,19 +56,22 @@ interface Reading {
   readonly print: (events: readonly TaskEvent[]) => void;
 }
 
-/** The first event to read so that the newest `count` are read; `undefined`: the oldest kept. */
+/** The `seq` to read from so that the newest `count` events are read; `undefined`: from the oldest kept event. */
 async function whereToBegin(store: TaskStore, count: number | undefined): Promise<number | undefined> {
   if (count === undefined) return undefined;
   try {
     return Math.max(1, (await store.peek()).nextSeq - count);
   } catch (error) {
-    // Broken at its end: what is before can still be read.
+    // A journal that is broken can still be read up to the broken place.
     if (isErrandError(error, "JOURNAL_CORRUPT")) return undefined;
     throw error;
   }
 }
 
-/** Gives the `seq` of the event that comes next. What is broken is thrown after what could be read was printed. */
+/**
+ * Prints the newest events and returns the `seq` of the next one. When the journal is broken, the readable events are
+ * printed before the error is thrown.
+ */
 async function printNewest({ store, wants, print }: Reading, count: number, from: number | undefined): Promise<number> {
   let newest: TaskEvent[] = [];
   let next = from ?? 1;
@@ -86,7 +90,7 @@ async function printNewest({ store, wants, print }: Reading, count: number, from
   return Math.max(next, from ?? (await store.peek()).nextSeq);
 }
 
-/** Until Ctrl-C. */
+/** Prints new events until the process is interrupted. */
 async function follow({ store, wants, print }: Reading, from: number, terminal: Terminal): Promise<0> {
   const signal = terminal.untilInterrupted();
   let next = from;
@@ -111,7 +115,7 @@ function skipped(next: number, { oldest }: EventsCompactedError): string {
   return `The events ${next} to ${oldest - 1} were compacted away before they were read: on with ${oldest}.`;
 }
 
-/** The column of ids is as wide as the longest so far. */
+/** Makes rows whose id column is as wide as the longest id so far. */
 function rowMaker(): (events: readonly TaskEvent[]) => Row[] {
   let widest = 0;
   return (events) => {
@@ -119,7 +123,7 @@ function rowMaker(): (events: readonly TaskEvent[]) => Row[] {
     return events.map((event) => [
       { text: `${String(event.seq).padStart(6)}  ${clockTime(event.at)}`, style: "faint" },
       `  ${idWord(event.taskId)}${" ".repeat(widest - widthOf(idWord(event.taskId)))}  `,
-      eventInWords(event, () => undefined),
+      describeEvent(event, () => undefined),
     ]);
   };
 }

@@ -1,43 +1,46 @@
-// Task row: a task in one line of a list.
+// Task row: shows a task in one row of a list.
 
 import type { TaskRecord } from "errand";
-import { inWords, relative } from "./duration.js";
+import { describeDuration, relative } from "./duration.js";
 import type { Row } from "./line.js";
 import { idWord } from "./printable.js";
 import { isOver, statusSpan } from "./status.js";
 import {
+  describeProgress,
+  describeReason,
+  describeUsage,
+  describeWaits,
   kindOf,
   labelOf,
   phrase,
-  progressInWords,
   type Setting,
-  usageInWords,
-  waitsInWords,
-  whyInWords,
-} from "./task-words.js";
+} from "./task-text.js";
 import { cutTo } from "./width.js";
 
-/** Which cell is flush right. */
+/** The index of the time cell, which is aligned right. */
 export const TIME_CELL = 4;
 
-/** Cells: status, id on its twigs, kind, label, time, and what else there is to say. */
+/** The cells of the row: status, id with its branches, kind, label, time, details. */
 export function taskRow(twigs: string, record: TaskRecord, setting: Setting, columns: number | undefined): Row {
   const label = labelOf(record);
   return [
     statusSpan(record),
     `${twigs}${idWord(record.id)}`,
     { text: kindOf(record), style: "faint" },
-    // Beside a long title there is still room to say what its task waits for.
+    // A long title is cut, so that columns remain for what the task waits for.
     columns === undefined ? label : cutTo(label, Math.max(12, Math.floor(columns / 4))),
     { text: timeOf(record, setting.now), style: "faint" },
     detailsOf(record, setting).join(" · "),
   ];
 }
 
-/** How long it lives, or how long it took; nothing of what never started. */
+/**
+ * The time since the start of an active task, or the duration of an ended one; empty for a task that ended without a
+ * start.
+ */
 function timeOf({ createdAt, startedAt, finishedAt }: TaskRecord, now: number): string {
-  if (finishedAt === undefined) return inWords(now - (startedAt ?? createdAt));
-  return startedAt === undefined ? "" : inWords(finishedAt - startedAt);
+  if (finishedAt === undefined) return describeDuration(now - (startedAt ?? createdAt));
+  return startedAt === undefined ? "" : describeDuration(finishedAt - startedAt);
 }
 
 function detailsOf(record: TaskRecord, setting: Setting): string[] {
@@ -48,10 +51,10 @@ function detailsOf(record: TaskRecord, setting: Setting): string[] {
     attempt > 1 ? `attempt ${attempt}` : "",
     detached ? "detached" : "",
     isAskedToStop ? `asked to stop: ${phrase(reason ?? "")}` : "",
-    waitsInWords(blockedOn, setting),
-    progress === undefined || isOver(record) ? "" : phrase(progressInWords(progress)),
-    whyInWords(record),
+    describeWaits(blockedOn, setting),
+    progress === undefined || isOver(record) ? "" : phrase(describeProgress(progress)),
+    describeReason(record),
     phrase(summary ?? ""),
-    usageInWords(usage),
+    describeUsage(usage),
   ].filter((detail) => detail !== "");
 }

@@ -1,28 +1,35 @@
-// Terminal: the one way out, and what is known of who reads.
+// Terminal: the only output of the command, with the display settings of its reader.
 //
-// Lines and JSON are made harmless on their way (line.ts, printable.ts). What was asked for goes to stdout, all else to stderr.
+// Lines and JSON are escaped on their way (line.ts, printable.ts). Results go to stdout, complaints to stderr.
 
-import { type Line, type Look, renderLine } from "./line.js";
+import { type Display, type Line, renderLine } from "./line.js";
 import { jsonText, printableLines } from "./printable.js";
 
-export interface Terminal extends Look {
+/** The output of a command, and the clock. */
+export interface Terminal extends Display {
+  /** The present, in epoch milliseconds. */
   readonly now: () => number;
+  /** Prints lines to stdout; prints nothing for an empty list. */
   readonly print: (lines: readonly Line[]) => void;
-  /** One document. */
+  /** Prints one JSON document to stdout. */
   readonly printJson: (value: unknown) => void;
-  /** One line of JSON for each. */
+  /** Prints one line of JSON for each value. */
   readonly printJsonLines: (values: readonly unknown[]) => void;
-  /** Words of our own, as they are. */
+  /** Prints a text of the command itself, unescaped. */
   readonly printHelp: (text: string) => void;
+  /** Prints an escaped text to stderr. */
   readonly complain: (text: string) => void;
-  /** Aborts at the first Ctrl-C from now on; the next one ends the process. */
+  /** Returns a signal that aborts at the next Ctrl-C; the Ctrl-C after that one ends the process. */
   readonly untilInterrupted: () => AbortSignal;
 }
 
-/** What is needed of a process. */
+/** The part of `process` that a terminal needs. */
 export interface Streams {
+  /** Receives the results; `isTTY` decides on the width and the colours. */
   readonly stdout: Out & { readonly isTTY?: boolean; readonly columns?: number };
+  /** Receives the complaints. */
   readonly stderr: Pick<Out, "write">;
+  /** The environment; `NO_COLOR` disables colours. */
   readonly env: { readonly [name: string]: string | undefined };
 }
 interface Out {
@@ -30,9 +37,12 @@ interface Out {
   on(event: "error", listener: (error: NodeJS.ErrnoException) => void): unknown;
 }
 
-/** Ends the process, quietly, when nobody reads on, as in `errand ls DIR | head -1`. */
+/**
+ * Opens the terminal of a process. When the reader of stdout has gone, as in `errand ls DIR | head -1`, the process
+ * exits with code 0.
+ */
 export function openTerminal({ stdout, stderr, env }: Streams, now: () => number = Date.now): Terminal {
-  const look = lookOf(stdout, env);
+  const display = displayOf(stdout, env);
   stdout.on("error", (error) => {
     if (error.code !== "EPIPE") throw error;
     process.exit(0);
@@ -41,9 +51,9 @@ export function openTerminal({ stdout, stderr, env }: Streams, now: () => number
     if (lines.length > 0) stdout.write(`${lines.join("\n")}\n`);
   };
   return {
-    ...look,
+    ...display,
     now,
-    print: (lines) => write(lines.map((line) => renderLine(line, look))),
+    print: (lines) => write(lines.map((line) => renderLine(line, display))),
     printJson: (value) => write([jsonText(value, 2)]),
     printJsonLines: (values) => write(values.map((value) => jsonText(value))),
     printHelp: (text) => write([text]),
@@ -56,8 +66,8 @@ export function openTerminal({ stdout, stderr, env }: Streams, now: () => number
   };
 }
 
-function lookOf({ isTTY, columns }: Streams["stdout"], { NO_COLOR = "" }: Streams["env"]): Look {
-  // Some terminals claim to have no columns.
+function displayOf({ isTTY, columns }: Streams["stdout"], { NO_COLOR = "" }: Streams["env"]): Display {
+  // Some terminals report 0 columns.
   return isTTY === true
     ? { columns: columns || 80, isColored: NO_COLOR === "" }
     : { columns: undefined, isColored: false };

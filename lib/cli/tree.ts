@@ -1,30 +1,36 @@
-// Tree: which tasks of a journal are shown, and the branches they hang on.
+// Tree: selects the tasks of a journal that are shown, and draws their branches.
 //
-// What lives is always shown. Of what has ended, the newest few under each parent are; the others are counted in one line, first, where
-// they would have stood. A task that does not fit the filter is shown when one below it does, so that the tree holds together.
+// Active tasks are always shown. Under each parent the newest few ended tasks are shown; one line, in their place at
+// the top, counts the others. A task that does not fit the filter is shown when a task below it fits, so that the tree
+// stays connected.
 
 import type { TaskRecord, TaskTree } from "errand";
 import { isOver } from "./status.js";
 
-/** How many of the ended ones are shown under each parent. */
+/** The number of ended tasks shown under each parent. */
 const ENDED_SHOWN = 20;
 
+/** One line of the tree. */
 export interface Branch {
-  /** `│ ├ `; empty for a root. */
+  /** The characters before the id, such as `│ ├ `; empty for a root. */
   readonly twigs: string;
-  /** A task; or how many that have ended are not shown here. */
+  /** A task, or the number of ended tasks that are hidden here. */
   readonly shows: TaskRecord | number;
 }
 
+/** Which tasks are shown. */
 export interface TreeChoice {
+  /** Ended tasks are never hidden. */
   readonly isAll: boolean;
+  /** Whether a task passes the filter. */
   readonly fits: (record: TaskRecord) => boolean;
 }
 
+/** The lines of the trees, from top to bottom. */
 export function branchesOf(roots: readonly TaskTree[], { isAll, fits }: TreeChoice): readonly Branch[] {
   const sums = sumUp(roots, fits);
   const branches: Branch[] = [];
-  // Not by recursion: a tree may be deeper than the stack.
+  // An explicit stack replaces recursion, because a tree may be deeper than the call stack.
   const open = twigsOf(roots, "");
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { twigs, below, tree } = next;
@@ -33,7 +39,7 @@ export function branchesOf(roots: readonly TaskTree[], { isAll, fits }: TreeChoi
   }
   return branches;
 
-  /** The last one first, to be taken from the end. */
+  /** The lines of siblings in reverse order, because the caller takes them from the end. */
   function twigsOf(trees: readonly TaskTree[], indent: string): Twig[] {
     const wanted = trees.filter((tree) => (sums.get(tree)?.fitting ?? 0) > 0);
     const ended = wanted.filter((tree) => sums.get(tree)?.isOver);
@@ -54,20 +60,20 @@ export function branchesOf(roots: readonly TaskTree[], { isAll, fits }: TreeChoi
 interface Twig {
   readonly tree: TaskTree | number;
   readonly twigs: string;
-  /** What stands before the twigs of its children. */
+  /** The characters before the branches of the children. */
   readonly below: string;
 }
 
 interface Sum {
-  /** How many of it and those below it fit. */
+  /** The number of tasks in this subtree that pass the filter. */
   fitting: number;
-  /** It and all below it. */
+  /** Every task of this subtree has ended. */
   isOver: boolean;
 }
 
 function sumUp(roots: readonly TaskTree[], fits: TreeChoice["fits"]): ReadonlyMap<TaskTree, Sum> {
   const found: { readonly tree: TaskTree; readonly above?: TaskTree }[] = roots.map((tree) => ({ tree }));
-  // The list grows as it is walked.
+  // The list grows during this loop.
   for (const { tree } of found) for (const child of tree.children) found.push({ tree: child, above: tree });
   const sums = new Map<TaskTree, Sum>(
     found.map(({ tree }) => [tree, { fitting: fits(tree.record) ? 1 : 0, isOver: isOver(tree.record) }]),

@@ -1,16 +1,17 @@
-// errand verify: whether the journal is whole, and where it is not.
+// errand verify: checks whether the journal, its snapshot and its outputs are whole.
 
 import path from "node:path";
 import { type Verified, verifyJournal } from "errand/stores/file";
 import type { Command } from "./command.js";
-import { nothingStored, tornInWords } from "./journal-notes.js";
+import { describeTornTail, nothingStored } from "./journal-notes.js";
 import { aligned, type Line, type Row } from "./line.js";
 import { idWord } from "./printable.js";
 import { shellWord } from "./shell-word.js";
-import { count } from "./task-words.js";
+import { count } from "./task-text.js";
 
 const BAR_COLUMNS = 24;
 
+/** The command `errand verify`. */
 export const verify: Command = {
   name: "verify",
   needs: ["DIR"],
@@ -49,7 +50,7 @@ function pageOf(directory: string, verified: Verified): Line[] {
     ...segmentRows(verified),
     ...(segments.length > 0 || !ok ? [[]] : []),
     ...sumRows(verified),
-    ...(torn === undefined ? [] : [[], { prose: tornInWords(torn), style: "waiting" as const }]),
+    ...(torn === undefined ? [] : [[], { prose: describeTornTail(torn), style: "waiting" as const }]),
     ...adviceLines(directory, verified),
   ];
 }
@@ -61,17 +62,17 @@ function verdictOn({ ok, broken, brokenSnapshot, lostOutputs }: Verified): strin
   return `opens, and ${count(lostOutputs.length, "output")} of it ${lostOutputs.length === 1 ? "is" : "are"} lost:`;
 }
 
-/** A line for the snapshot, and for each task. */
+/** One row for a broken snapshot, and one for each lost output. */
 function lostRows({ brokenSnapshot, lostOutputs }: Verified): Row[] {
   const snapshot: Row[] =
-    brokenSnapshot === undefined ? [] : [[{ text: "  snapshot", style: "bad" }, wordsOf(brokenSnapshot)]];
+    brokenSnapshot === undefined ? [] : [[{ text: "  snapshot", style: "bad" }, describeFault(brokenSnapshot)]];
   const outputs = lostOutputs.map(
-    ({ taskId, ...lost }): Row => [{ text: `  ${idWord(taskId)}`, style: "bad" }, wordsOf(lost)],
+    ({ taskId, ...lost }): Row => [{ text: `  ${idWord(taskId)}`, style: "bad" }, describeFault(lost)],
   );
   return aligned([...snapshot, ...outputs]);
 }
 
-function wordsOf({ file, why }: { readonly file: string; readonly why: string }): string {
+function describeFault({ file, why }: { readonly file: string; readonly why: string }): string {
   return `${file}: ${why}`;
 }
 
@@ -82,7 +83,7 @@ function brokenLines({ broken }: Verified): Line[] {
   return [{ prose: `  ${why.includes(place) ? why : `${place}: ${why}`}` }];
 }
 
-/** A bar for each, as long as it is, and a cross for what is broken. */
+/** One row per segment, with a bar as long as the segment is large, and a cross for the broken one. */
 function segmentRows({ segments, broken }: Verified): Row[] {
   const longest = Math.max(1, ...segments.map(({ bytes }) => bytes));
   const rows = segments.map(({ file, firstSeq, lastSeq, events, bytes }): Row => {

@@ -1,6 +1,7 @@
-// Width: how many columns of a terminal a text takes, and how it is cut to fewer.
+// Width: measures and cuts text in columns of a terminal.
 //
-// A letter of an Asian script and an emoji take two, an accent none. Terminals differ about some; it is right about nearly all.
+// An East Asian wide character and an emoji count as two columns, a combining mark as none. Terminals differ on a few
+// characters, so the result is an estimate for those.
 
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
@@ -8,6 +9,7 @@ const ASCII = /^[ -~]*$/u;
 const WIDE =
   /^[\u1100-\u115F\u2E80-\u303E\u3041-\uA4CF\uA960-\uA97C\uAC00-\uD7A3\uF900-\uFAFF\uFE30-\uFE6F\uFF00-\uFF60\uFFE0-\uFFE6\u{20000}-\u{3FFFD}]|\p{Emoji_Presentation}|\uFE0F/u;
 
+/** The number of terminal columns that `text` takes. */
 export function widthOf(text: string): number {
   if (ASCII.test(text)) return text.length;
   let width = 0;
@@ -15,7 +17,7 @@ export function widthOf(text: string): number {
   return width;
 }
 
-/** As much of its beginning as fits. */
+/** The longest beginning of `text` that fits in `columns`; never splits a grapheme. */
 export function beginningOf(text: string, columns: number): string {
   if (widthOf(text) <= columns) return text;
   let [kept, left] = ["", columns];
@@ -27,7 +29,7 @@ export function beginningOf(text: string, columns: number): string {
   return kept;
 }
 
-/** At most `columns` ≥ 1 wide, with `…` where something is missing. */
+/** Cuts `text` to at most `columns` ≥ 1, with `…` at the cut. */
 export function cutTo(text: string, columns: number): string {
   return widthOf(text) <= columns ? text : `${beginningOf(text, columns - 1)}…`;
 }

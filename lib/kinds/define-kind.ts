@@ -1,4 +1,4 @@
-// defineKind: a kind, with its types.
+// defineKind: checks the definition of a kind and makes a typed `TaskKind` of it. Registers nothing.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { Kind, type TaskKind } from "../core/kinds/kind.js";
@@ -13,88 +13,117 @@ import type { TaskContext } from "../session/session.js";
 import type { ReconcileReport } from "./remote/report.js";
 import { remoteRun } from "./remote.js";
 
-/** I → In: the input before and after its schema. R → T: the result before and after its schema. C: the checkpoint. */
+/**
+ * The definition of a kind. `I` and `In` are the input before and after its schema, `R` and `T` the result before and
+ * after its schema, `C` the checkpoint.
+ */
 export interface KindDefinition<In, I, R, T, C> {
-  /** Unique in a manager; what the record, the tools and the journal say. */
+  /** The name in records, tools and the journal; unique in a manager. */
   name: string;
+  /** A text for models that choose among kinds. */
   description?: string | undefined;
   /**
-   * Checks the input within the call of `spawn`: a misfit and a schema that throws are `InvalidInputError` (`cause`), a schema that checks later
-   * is a `TypeError` that names the kind. The journal keeps the raw input, and a restart checks it again.
+   * Checks the input within the call of `spawn`. An input that does not fit and a schema that throws are an
+   * `InvalidInputError` (`cause`); an asynchronous schema is a `TypeError` that names the kind. The journal keeps the
+   * raw input, and a restart checks it again.
    */
   input?: StandardSchemaV1<I, In> | undefined;
   /**
-   * JSON Schema of the input, for a model that starts the kind by `spawn_task`. Default: what the `input` schema says of itself, as zod 3 and each
-   * library with Standard JSON Schema does (zod 4, ArkType); valibot needs `toStandardJsonSchema`, or this. It checks nothing: `input` does.
+   * JSON Schema of the input, for a model that starts the kind by `spawn_task`. Default: the JSON Schema that `input`
+   * provides, as zod 3 and each library with Standard JSON Schema does (zod 4, ArkType); valibot needs
+   * `toStandardJsonSchema`, or this option. It checks nothing: `input` does.
    */
   inputJsonSchema?: { readonly [keyword: string]: unknown } | undefined;
   /**
-   * Checks the result; it may check later, within 10 s. A result that does not fit, a schema that throws and one that does not answer in time
-   * fail the task with `schema_mismatch`; no result at all fails it with `no_result`.
+   * Checks the result, synchronously or within 10 s. A result that does not fit, a schema that throws and a schema that
+   * does not settle in time fail the task with `schema_mismatch`; a missing result fails it with `no_result`.
    */
   output?: StandardSchemaV1<R, T> | undefined;
-  /** What `ctx.checkpoint` takes and `ctx.lastCheckpoint` gives. */
+  /** Checks the value that `ctx.checkpoint` stores; `ctx.lastCheckpoint` has its type. */
   checkpoint?: StandardSchemaV1<C> | undefined;
-  /** Without an `input` schema, annotate `input`: nothing checks it, and the kind takes what you say. */
+  /**
+   * The function of a task. Without an `input` schema annotate the `input` parameter: the kind takes that type, and
+   * nothing checks it at run time.
+   */
   run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | PromiseLike<R>;
   /**
-   * Steers: receives each message that is sent to the task, once it is stored, one after the other; those from before its start when it starts.
-   * `ctx.receive` gets them all the same. A throw is logged.
+   * Receives each message that is sent to the task, after the message is stored, one at a time; messages sent before
+   * the start arrive at the start. `ctx.receive` returns the same messages. An error is logged.
    */
   deliver?: ((record: TaskRecord, message: Message) => void | PromiseLike<void>) | undefined;
   /**
-   * Polls work that runs elsewhere. `run` starts that work, or finds it again by `ctx.record.links`, and returns `undefined`. `reconcile` is
-   * then called at once, after 1 s and, while a report brings nothing new, after pauses that double up to 30 s, until a report says the end.
-   * Between polls the task holds no slot. A manager makes at most 16 polls at a time, and the remote that was not polled for the longest time is next;
-   * a task that waits for its turn holds no slot. The news of a report are written as those of a run. A report that is `"asking"` opens a request in
-   * the inbox, and the task is `blocked` on `input` while the polls continue; a report that asks no more withdraws the request.
-   * A throw, a report that does not fit, and no answer within 60 s are logged, and the remote is polled again.
+   * Polls work that runs elsewhere. `run` starts that work, or finds it again by `ctx.record.links`, and returns
+   * `undefined`. `reconcile` is then called at once, again after 1 s, and after pauses that double up to 30 s while
+   * reports bring nothing new, until a report ends the task.
+   *
+   * The task holds no slot between polls. A manager makes at most 16 polls at a time, and polls the remote with the
+   * oldest poll first; a task that waits for its poll holds no slot. News in a report become writes of the task. A
+   * report with status `"asking"` opens a request in the inbox: the task is `blocked` on `input` while the polls
+   * continue, and a report that no longer asks withdraws the request.
+   *
+   * An error, a report that does not fit, and a poll without an answer within 60 s are logged, and the remote is polled
+   * again.
    */
   reconcile?:
     | ((record: TaskRecord) => ReconcileReport<NoInfer<R>> | PromiseLike<ReconcileReport<NoInfer<R>>>)
     | undefined;
   /**
-   * Carries the answer to the remote: called with each request that a report of `reconcile` asked, once it is stored as answered, rejected or
-   * expired (`request.status`). While the call settles, `reconcile` is called as before. If it throws, that is logged and the next report that
-   * still asks calls it again; a retry or a restart may call it once more, while the remote still asks. Without it, listen to
-   * `request.answered`; a rejected or expired request then ends the task `failed` with code `rejected`, after its `cancel`.
+   * Carries an answer to the remote. Called with each request that a report of `reconcile` opened, after the request is
+   * stored as answered, rejected or expired (`request.status`). `reconcile` is still called while this call settles.
+   *
+   * An error is logged, and the next report that still asks calls `answer` again. A retry or a restart may also call it
+   * again, while the remote still asks. Without `answer`, listen to `request.answered`; a rejected or expired request
+   * then ends the task `failed` with code `rejected`, after its `cancel`.
    */
   answer?: ((record: TaskRecord, request: InboxRequest) => void | PromiseLike<void>) | undefined;
   /**
-   * Winds down something outside: called once an attempt that runs is stopped, for whatever reason; the task is over when this is too, within
-   * its grace. Not at a shutdown after which the task can go on. A stop that a dead process did not carry out is carried out by the next. A throw
-   * is logged.
+   * Cleans up external work. Called once when a running attempt is stopped, for any stop reason, except at a shutdown
+   * after which the task can resume. The task ends after this has settled, or after its grace. A stop that a dead
+   * process did not finish is finished by the next process. An error is logged.
    */
   cancel?: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
   /**
-   * Asked after a restart: `true` runs the task again (attempt + 1); `false`, a throw, or no such function, ends it `interrupted`. `TaskManager.open`
-   * waits for the answers of all tasks for `graceMs` together, at least 1 000 and at most 30 000. A task without an answer by then is parked, and the
-   * logger is warned; a later answer still counts. A kind is found again by its name: register it in `TaskManagerOptions.kinds`.
+   * Called after a restart. `true` runs the task again as its next attempt; `false`, an error, or a kind without this
+   * function ends the task `interrupted`. `TaskManager.open` waits for the answers of all tasks for `graceMs` together,
+   * at least 1 000 and at most 30 000 milliseconds. A task without an answer by then is parked and the logger gets a
+   * warning; a later answer still counts. A kind is found by its name: register it in `TaskManagerOptions.kinds`.
    */
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
-  /** The retry of spawns that leave it out. Without it nothing retries, and the third process that dies while the function runs ends the task `interrupted`. */
+  /**
+   * The default `retry` of spawns of this kind. Without it nothing retries, and a task ends `interrupted` when the
+   * third process has died while its function ran.
+   */
   retry?: RetryOptions | undefined;
-  /** Same as the spawn option, for spawns that leave it out. */
+  /** The default of the spawn option `timeoutMs`, in milliseconds. */
   timeoutMs?: number | undefined;
-  /** Same as the spawn option, for spawns that leave it out. */
+  /** The default of the spawn option `elapsedTimeoutMs`, in milliseconds. */
   elapsedTimeoutMs?: number | undefined;
-  /** The lane of spawns that leave it out. */
+  /** The default lane of spawns of this kind. */
   lane?: string | undefined;
-  /** Amounts that each start takes from the windows of its lane, when its spawn does not say: `{ tokens: 2_000 }`. */
+  /**
+   * The default weight of spawns of this kind, by unit: `{ tokens: 2_000 }`. Each start takes these amounts from the
+   * windows of its lane.
+   */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
-/** A `KindDefinition` of work that runs elsewhere: `run` has started it, or found it again, when it gives nothing. */
+/** The definition of a kind whose work runs elsewhere: `run` may return nothing, and `reconcile` is required. */
 export interface RemoteKindDefinition<In, I, R, T, C>
   extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
+  /** Starts the work or finds it again, and returns nothing. A returned value ends the task with that result. */
   run: (
     ctx: TaskContext<NoInfer<C>>,
     input: In,
   ) => NoInfer<R> | undefined | void | PromiseLike<NoInfer<R> | undefined | void>;
+  /** Polls the work until a report ends the task. See `KindDefinition`. */
   reconcile: (record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>;
 }
 
-/** Makes a kind, and registers nothing: give it to `TaskManagerOptions.kinds` to start it by name, or to resume it after a restart. */
+/**
+ * Makes a kind from its definition, and registers nothing: pass the kind to `spawn`, or list it in
+ * `TaskManagerOptions.kinds` to start it by name and to resume it after a restart. Throws a `TypeError` or `RangeError`
+ * that names an option that does not fit.
+ */
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: RemoteKindDefinition<In, I, R, T, C>,
 ): TaskKind<I, T>;
@@ -107,7 +136,7 @@ export function defineKind<R, In, I, T, C>(
   return limitedKind(definition, undefined);
 }
 
-/** As `defineKind`, with limits of its own on the families of its tasks. */
+/** Makes a kind like `defineKind`, with limits on the families of its tasks. */
 export function limitedKind<R, In, I, T, C>(
   definition: KindDefinition<In, I, R, T, C> | RemoteKindDefinition<In, I, R, T, C>,
   limits: KindLimits | undefined,
@@ -121,7 +150,7 @@ export function limitedKind<R, In, I, T, C>(
   checkText("name", name);
   if (description !== undefined) checkType("description", description, "string");
   checkSchema("input", input);
-  const said = inputJsonSchema === undefined ? undefined : takeObject("inputJsonSchema", inputJsonSchema);
+  const ownJsonSchema = inputJsonSchema === undefined ? undefined : takeObject("inputJsonSchema", inputJsonSchema);
   checkSchema("output", output);
   checkSchema("checkpoint", checkpoint);
   checkType("run", run, "function");
@@ -136,7 +165,7 @@ export function limitedKind<R, In, I, T, C>(
     name,
     description,
     input,
-    inputJsonSchema: said,
+    inputJsonSchema: ownJsonSchema,
     output,
     checkpoint,
     run: reconcile === undefined && cancel === undefined ? run : remoteRun({ run, reconcile, answer, cancel }),

@@ -1,26 +1,31 @@
-// Peer: an optional package, loaded when the first kind needs it.
+// Peer: errors for optional packages, which are loaded when a kind first needs them.
 //
-// Owns what a failed load says: whether the package is missing, whether it is there and fails, or whether it is a version that lacks what is
-// needed; and always the cause. The call that loads it is written out where it is needed, so that a bundler finds the package by its name.
+// The message says whether the package is missing, fails to load, or is a version without a required function; `cause`
+// is kept. Each call that loads a package is written at its place of use, so that a bundler finds the package by name.
 
 import * as nodeModule from "node:module";
-// The whole module is imported: the line that gives a bundle of modules its `require` declares the name `createRequire` once more.
+// The whole module is imported: the banner that gives an ES module bundle its `require` declares the name
+// `createRequire` too.
 import { messageOf } from "../core/task/failure.js";
 import { fieldOf } from "../core/values/safe-read.js";
 
+/** An optional package and the texts for its errors. */
 export interface Peer {
+  /** The name of the package. */
   readonly name: string;
-  /** The versions that errand is tested with, in words. */
+  /** The versions that errand is tested with, as text. */
   readonly versions: string;
   /** The purpose of the package, as a clause: "A process is started by". */
   readonly use: string;
   /** The argument of `npm install` on this runtime. */
   readonly install: string;
-  /** Why a version that is installed may not load. */
+  /** The reason why an installed version may fail to load. */
   readonly hint?: string;
 }
 
-/** The error for a load that failed. A module that is missing below the package is a package that fails. */
+/**
+ * The error for a package that did not load. A missing dependency of the package counts as a failure of the package.
+ */
 export function peerError(peer: Peer, cause: unknown): Error {
   const { name, use, install, hint } = peer;
   const why = firstLineOf(cause);
@@ -30,14 +35,17 @@ export function peerError(peer: Peer, cause: unknown): Error {
   return new Error(`${use} the package ${name}, which is installed and could not be loaded: ${why}${more}`, { cause });
 }
 
-/** The error for a version that loads and has not what errand needs. */
+/** The error for a version that loads and lacks a function that errand needs. */
 export function unfitError({ name, versions, use, install }: Peer, missing: string): Error {
   return new Error(
     `${use} the package ${name}, and the version that is installed has no ${missing}: errand needs ${name} ${versions}: npm install ${install}`,
   );
 }
 
-/** Loads it at once, after a plain `require` has failed with `tried`: a module of Node has none, and a CommonJS bundle has no URL. */
+/**
+ * Loads a package synchronously after a plain `require` failed with `tried`: an ES module has no `require`, and a
+ * CommonJS bundle has no `import.meta.url`. Throws `peerError`.
+ */
 export function requirePeer(peer: Peer, tried: unknown): unknown {
   const url: string | undefined = import.meta.url;
   if (url === undefined) throw peerError(peer, tried);

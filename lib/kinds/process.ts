@@ -1,7 +1,8 @@
 // Process: a kind that runs a program (§10).
 //
-// Its output streams into the task's, its end is the task's result, and nothing that it started outlives the task. Owns the order of these;
-// how a program is started, read and ended is told in lib/kinds/process/.
+// Owns the order of start, output and end of a program: its output streams into the output of the task, its exit is the
+// result, and no process that it started outlives the task. The folder lib/kinds/process/ starts, reads and ends
+// programs.
 
 import type { TaskKind } from "../core/kinds/kind.js";
 import { checkKnown, checkType } from "../core/values/checks.js";
@@ -15,50 +16,64 @@ import { loadStart } from "./process/start.js";
 
 export type { ProcessInput } from "./process/input.js";
 
-/** One of the two is `null`. */
+/** How a program ended. One of the two fields is `null`. */
 export interface ProcessResult {
+  /** The exit code; `null` when a signal ended the program. */
   readonly exitCode: number | null;
-  /** What ended it from outside: `"SIGKILL"`. */
+  /** The signal that ended the program, such as `"SIGKILL"`; `null` when it exited. */
   readonly signal: string | null;
 }
 
+/** The options of `command`. Each is optional, and sets a default of the spawns of the kind. */
 export interface ProcessDefinition
   extends Pick<
     KindDefinition<never, never, unknown, unknown, never>,
     "description" | "lane" | "timeoutMs" | "elapsedTimeoutMs" | "retry"
   > {
-  /** Default `"process"`. Two that differ in lane or timeout need two names. */
+  /** Default `"process"`. Two kinds that differ in lane or timeout need two names. */
   name?: string | undefined;
 }
 
 /**
- * A kind that runs a program without a shell, by `execa` 9 or 10 (an optional peer; version 10 needs Node 22). Where execa is missing or does not
- * load, the task fails with an error that says why and what to install.
+ * A kind that runs a program without a shell, by `execa` 9 or 10 (an optional peer; version 10 needs Node 22). When
+ * execa is not installed or does not load, the task fails with an error that says why and what to install.
  *
- * What it prints goes to `ctx.output("stdout" | "stderr")` as it comes; it has nothing to read. However it ended is the result, with
- * `check: true` only 0 is. A program that cannot be started fails the task, and so does an input that does not fit: `InvalidInputError`, from `spawn`.
+ * The output of the program goes to `ctx.output("stdout" | "stderr")` as it arrives; its standard input is empty. The
+ * exit code or the signal is the result; with `check: true` every other end than exit code 0 fails the task. A program
+ * that cannot be started fails the task. An input that does not fit is an `InvalidInputError` of `spawn`.
  *
- * When the task is stopped (cancel, timeout, the end of its parent, `close`), the program and every process that it started get SIGTERM, and
- * SIGKILL when four fifths of the grace (the task's `graceMs`, or that of a `close`) have passed. The task ends when none of them is left. It
- * is `cancelled`, unless the program had ended before. What a program leaves running when it exits by itself is ended in the same way, and the
- * task waits for that; output that such a process has not written by then is lost.
+ * When the task is stopped (cancel, timeout, the end of its parent, `close`), the program and every process that it
+ * started get SIGTERM, and SIGKILL after four fifths of the grace (the `graceMs` of the task, or of the `close`). The
+ * task ends when none of these processes is left. Its status is `cancelled`, unless the program had exited before the
+ * stop. Processes that a program leaves running at its own exit are ended in the same way, and the task waits for them;
+ * output that such a process has not written by then is lost.
  *
- * The processes of a program are those of its session, in whichever process group: jobs of a shell with job control and what `timeout` runs
- * belong to it. A process that makes a session of its own (a daemon, `setsid`) leaves the task: it keeps running, and its output is cut off.
+ * The processes of a program are the processes of its session, in any process group: jobs of a shell with job control
+ * and programs run by `timeout` belong to it. A process that creates a new session (a daemon, `setsid`) leaves
+ * the task: it keeps running, and its output is cut off.
  * - Linux: the session is read from `/proc`.
- * - macOS and other POSIX systems: the processes are found by `ps`, from parent to child. A process in another process group whose parent has
- *   already exited is not found.
- * - Windows: all are ended at once, without SIGTERM. A process that outlives the program that started it is not found.
+ * - macOS and other POSIX systems: the processes are found by `ps`, from parent to child. A process in another process
+ *   group whose parent has already exited is not found.
+ * - Windows: all processes are ended at once, without SIGTERM. A process that outlives the program that started it is
+ *   not found.
  *
- * When this process exits, so do the programs; not when it is killed, by a signal that it does not handle: a Ctrl-C reaches this process
- * alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and SIGTERM. After a restart such a task is `interrupted`.
+ * When this process exits, its programs are killed. They are not when a signal without a handler ends this process:
+ * Ctrl-C then reaches this process alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and
+ * SIGTERM. After a restart such a task is `interrupted`.
  */
-export function process(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
+export function command(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
   checkType("definition", definition, "object");
-  checkKnown("process", definition, DEFINITION);
+  checkKnown("command", definition, DEFINITION);
   const { name = "process", description = DESCRIPTION, ...more } = definition;
   return defineKind({ ...more, name, description, input: processInput, run });
 }
+
+/**
+ * The same function as `command`, under its old name.
+ *
+ * @deprecated Use `command`: an import of `process` hides Node's global of that name in the whole file.
+ */
+export const process: typeof command = command;
 
 const DEFINITION: ReadonlySet<string> = new Set<keyof ProcessDefinition>([
   ...(["name", "description", "lane", "timeoutMs", "elapsedTimeoutMs", "retry"] as const),
@@ -99,18 +114,21 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
   await session.ended();
   ctx.signal.removeEventListener("abort", stop);
   await readToEnd([stdout, stderr], closed);
-  // What it complained of, for whoever is told of its end and no more.
-  ctx.summary(result.exitCode === 0 ? inWords(result) : `${inWords(result)}\n${errors.lines}`.trimEnd());
-  // C1: a return is a success, and this was none.
+  // The owner of the task sees only its end, so the summary has the last error lines.
+  ctx.summary(result.exitCode === 0 ? describeEnd(result) : `${describeEnd(result)}\n${errors.lines}`.trimEnd());
+  // A returned value would be a success, and a stopped program has none (C1).
   if (isStopped) throw ctx.signal.reason;
   if (input.check === true && result.exitCode !== 0)
-    throw new Error(`${input.command} ended with ${inWords(result)}\n${errors.lines}`.trimEnd());
+    throw new Error(`${input.command} ended with ${describeEnd(result)}\n${errors.lines}`.trimEnd());
   return result;
 }
 
-/** The part of the grace after which those that did not end are killed: their task is to end before it is given up (C2). */
+/**
+ * The fraction of the grace after which remaining processes are killed, so that the task ends before it is abandoned
+ * (C2).
+ */
 const KILL_AT = 0.8;
 
-function inWords({ exitCode, signal }: ProcessResult): string {
+function describeEnd({ exitCode, signal }: ProcessResult): string {
   return exitCode === null ? `${signal}` : `exit ${exitCode}`;
 }

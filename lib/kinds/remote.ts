@@ -1,6 +1,7 @@
-// Remote: a task whose work goes on outside: started by its function, looked after until it ends, and wound down when the task is stopped.
+// Remote: the function of a task whose work runs elsewhere.
 //
-// Made of what a context can do, so that it holds no slot while it waits, and everything it tells is fenced like any write of a function.
+// Starts the work, polls it until it ends, and cleans it up when the task is stopped. Uses the methods of the context,
+// so that the task holds no slot while it waits, and writes of an old attempt are rejected.
 
 import type { TaskRecord } from "../core/task/record.js";
 import { FailureError } from "../core/task/settled.js";
@@ -12,23 +13,28 @@ import { type AnswerHook, Asking } from "./remote/asking.js";
 import { inTurn } from "./remote/polls.js";
 import { checkReport, News, type ReconcileReport } from "./remote/report.js";
 
+/** The functions of a kind that this file calls. */
 export interface RemoteParts<In, R, C> {
+  /** Starts the work, or finds it again. */
   readonly run: (ctx: TaskContext<C>, input: In) => unknown;
+  /** Polls the work; `undefined`: the result of `run` ends the task. */
   readonly reconcile: ((record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>) | undefined;
+  /** Carries a closed request to the remote. */
   readonly answer: AnswerHook | undefined;
+  /** Cleans up the work after a stop. */
   readonly cancel: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
 }
 
 type Hooks = Pick<RemoteParts<never, never, never>, "answer" | "cancel">;
 type Reconcile<R> = NonNullable<RemoteParts<never, R, never>["reconcile"]>;
 
-/** Between polls that bring nothing new the pause doubles, up to the longest. */
+/** The pause after a poll that brought news. It doubles after each poll without news, up to `LONGEST_PAUSE_MS`. */
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
-/** A poll that has not answered by then has failed. */
+/** A poll without an answer within this time has failed. */
 const POLL_MS = 60_000;
 
-/** A function that starts the remote work, and is over when that is. */
+/** Makes the function of a task that starts the remote work and settles when that work has ended. */
 export function remoteRun<In, R, C>(
   parts: RemoteParts<In, R, C>,
 ): (ctx: TaskContext<C>, input: In) => Promise<unknown> {
@@ -44,13 +50,16 @@ export function remoteRun<In, R, C>(
       if (hasEnded || parts.reconcile === undefined) return value;
       return await poll(ctx, parts.reconcile, parts, () => (hasEnded = true));
     } finally {
-      // Within the grace: after it the task is over, whatever is still wound down.
+      // The grace bounds this wait: after it the task is abandoned, even if `cancel` has not settled.
       if (ctx.isCancelled) await winding;
     }
   };
 }
 
-/** A shutdown leaves what the next process goes on with. */
+/**
+ * Calls the `cancel` of the kind, except at a shutdown after which the next process resumes the task. An error is
+ * logged.
+ */
 async function windDown(ctx: TaskContext, { cancel }: Hooks): Promise<void> {
   const { record } = ctx;
   if (record.stopReason === "shutdown" && Context.coreOf(ctx).staysActive(record.id)) return;
@@ -67,12 +76,12 @@ async function poll<R>(
   { answer, cancel }: Hooks,
   onEnd: () => void,
 ): Promise<R> {
-  const answers = new Answers(ctx, reconcile);
+  const poller = new Poller(ctx, reconcile);
   const asking = new Asking(ctx, answer);
   let pauseMs = FIRST_PAUSE_MS;
   try {
     for (;;) {
-      const found = await answers.next();
+      const found = await poller.next();
       const isAsking = found !== undefined && asking.follow(found.report);
       if (found !== undefined && found.report.status !== "running" && found.report.status !== "asking") {
         const { report } = found;
@@ -95,7 +104,7 @@ async function poll<R>(
   }
 }
 
-/** A hook that never settles keeps its task no longer than a stopped function would. */
+/** Resolves when `work` does, at the latest after the grace of the task. */
 function withinGrace(ctx: TaskContext, work: Promise<void>): Promise<void> {
   const core = Context.coreOf(ctx);
   return new Promise((resolve) => {
@@ -107,8 +116,8 @@ function withinGrace(ctx: TaskContext, work: Promise<void>): Promise<void> {
   });
 }
 
-/** What the remote says, each time it is asked. A stop does not wait for an answer; it is listened for once, however often is asked. */
-class Answers<R> {
+/** Polls one remote. A stop does not wait for an answer; one listener for the stop serves all polls. */
+class Poller<R> {
   readonly #ctx: TaskContext;
   readonly #reconcile: Reconcile<R>;
   readonly #news: News;
@@ -123,13 +132,16 @@ class Answers<R> {
     void ctx.cancelled().then(() => this.#stop(ctx.signal.reason));
   }
 
-  /** `undefined`: it threw, did not answer in time, or reported what is no report, and is asked again. */
+  /**
+   * Polls once. `undefined`: the poll threw, gave no answer in time, or returned an invalid report; that is logged, and
+   * the remote is polled again.
+   */
   async next(): Promise<{ readonly report: ReconcileReport<R>; readonly isNews: boolean } | undefined> {
     const ctx = this.#ctx;
     const { record } = ctx;
     const core = Context.coreOf(ctx);
     try {
-      const report = await inTurn(ctx, this.#askedAt, () => this.#ask());
+      const report = await inTurn(ctx, this.#askedAt, () => this.#poll());
       checkReport<R>(report);
       return { report, isNews: this.#news.write(report) };
     } catch (error) {
@@ -140,8 +152,8 @@ class Answers<R> {
     }
   }
 
-  /** The task's turn has come. */
-  async #ask(): Promise<unknown> {
+  /** Makes the poll when it is the turn of this task. */
+  async #poll(): Promise<unknown> {
     const ctx = this.#ctx;
     const { clock } = Context.coreOf(ctx).loop;
     this.#askedAt = clock.monotonic();
@@ -160,7 +172,7 @@ class Answers<R> {
   }
 }
 
-/** It was cancelled where it runs: so is the task, in the same words. */
+/** Stops the task with the reason of the remote, because the work was cancelled where it runs. */
 async function cancelled(ctx: TaskContext, reason: string): Promise<never> {
   const core = Context.coreOf(ctx);
   const task = core.registry.byId(ctx.id);

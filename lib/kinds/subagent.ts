@@ -1,8 +1,8 @@
-// Subagent: a kind whose work is an agent loop of yours.
+// Subagent: a kind whose work is an agent loop of the user.
 //
-// The loop's `ctx` is its session: what it spawns, what it is told of it, and its line to whoever started it. How deep subagents start
-// subagents, and how many each may have, is limited here and by the manager (H4); their questions are in the manager's inbox, with the path
-// of tasks down to who asks.
+// The `ctx` of the loop is its session: it spawns tasks, receives their notices, and exchanges messages with the owner
+// of its task. The depth of nested subagents and the number of children of each are limited here and by the manager
+// (H4). Questions of a subagent appear in the inbox of the manager, with the path of tasks down to the asking task.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import type { TaskKind } from "../core/kinds/kind.js";
@@ -13,37 +13,57 @@ import { didYouMean } from "../core/values/nearest-name.js";
 import type { TaskContext } from "../session/session.js";
 import { limitedKind } from "./define-kind.js";
 
+/** The default input of a subagent. */
 export interface SubagentInput {
+  /** The assignment, not empty. */
   prompt: string;
 }
 
+/** The options of `subagent`. `I` and `In` are the input before and after its schema. */
 export interface SubagentDefinition<In, I> {
   /** Unique in a manager; default `"subagent"`. */
   name?: string | undefined;
-  /** What a model reads before it starts one. */
+  /** A text for models that choose among kinds. */
   description?: string | undefined;
-  /** Default: `{ prompt: string }`, not empty. */
+  /** The schema of the input. Default: `{ prompt: string }`, not empty. */
   input?: StandardSchemaV1<I, In> | undefined;
-  /** JSON Schema of the input, for a model, where `input` cannot say it itself. See `KindDefinition`. */
+  /** JSON Schema of the input, for a model, when `input` provides none. See `KindDefinition`. */
   inputJsonSchema?: { readonly [keyword: string]: unknown } | undefined;
   /**
-   * Your loop. `ctx` is its session: `ctx.tools()` for its model, `ctx.nextNotices()` to be woken by what it spawned, `ctx.receive()` for what it is
-   * told meanwhile, `ctx.ask()` for a person, `ctx.reportUsage()` for its budget. The text is the result; an empty one fails it with `no_result`.
+   * The agent loop. `ctx` is its session: `ctx.tools()` for its model, `ctx.nextNotices()` for news of the tasks that
+   * it spawned, `ctx.receive()` for messages, `ctx.ask()` for a question to a person, `ctx.reportUsage()` for its
+   * budget. The returned text is the result; an empty text fails the task with `no_result`.
    */
   loop: (ctx: TaskContext, input: NoInfer<In>) => string | PromiseLike<string>;
-  /** How many of this kind may be above one another: an integer ≥ 1 (default 3). A spawn past it is a `LimitExceededError`. */
+  /**
+   * The largest number of tasks of this kind in one line of descent: an integer ≥ 1; default 3. A deeper spawn throws
+   * `LimitExceededError`.
+   */
   maxDepth?: number | undefined;
-  /** How many living children each may have: an integer ≥ 0 (default 16). A spawn past it is a `LimitExceededError`. */
+  /**
+   * The largest number of active children of each task: an integer ≥ 0; default 16. A spawn of one more throws
+   * `LimitExceededError`.
+   */
   maxChildren?: number | undefined;
+  /** The default lane of spawns of this kind. */
   lane?: string | undefined;
+  /** The default of the spawn option `timeoutMs`, in milliseconds. */
   timeoutMs?: number | undefined;
+  /** The default of the spawn option `elapsedTimeoutMs`, in milliseconds. */
   elapsedTimeoutMs?: number | undefined;
+  /** The default `retry` of spawns of this kind. */
   retry?: RetryOptions | undefined;
-  /** Amounts that each start takes from the windows of its lane, when its spawn does not say. */
+  /**
+   * The default weight of spawns of this kind, by unit. Each start takes these amounts from the windows of its lane.
+   */
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
-/** A kind whose work is your agent loop. A message sent to its task steers it: it wakes `ctx.nextNotices`, unless `ctx.receive` has it first. A value: hand it to `TaskManagerOptions.kinds`. */
+/**
+ * A kind whose work is your agent loop. A message to its task wakes `ctx.nextNotices`, unless `ctx.receive` takes the
+ * message first. To start it by name, list it in `TaskManagerOptions.kinds`. Throws a `TypeError` or `RangeError` that
+ * names an option that does not fit.
+ */
 export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);
@@ -52,7 +72,7 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   checkType("loop", loop, "function");
   checkCount("maxDepth", maxDepth, 1);
   checkCount("maxChildren", maxChildren, 0);
-  // The default types of `In` and `I` are those of the default schema.
+  // The cast is safe: the default types of `In` and `I` are the types of the default schema.
   const input = definition.input ?? (promptSchema as unknown as StandardSchemaV1<I, In>);
   const run = async (ctx: TaskContext, given: In) => {
     const text = await loop(ctx, given);

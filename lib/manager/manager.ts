@@ -1,27 +1,21 @@
-// Manager: the front of errand. Takes the options, names the verbs, and hands them to the rooms.
+// Manager: the public front of errand. Checks the arguments of each method and calls the part of the core that does the
+// work.
 
 import { Core } from "../core/core.js";
-import type { TaskStore } from "../core/durable/store.js";
 import { checkStore } from "../core/durable/store-methods.js";
 import type { Inbox } from "../core/inbox/inbox.js";
-import type { AnyTaskKind } from "../core/kinds/kind.js";
 import type { Lane } from "../core/lanes/lane.js";
-import { checkLane, checkLaneChange, type LaneChange, type LaneOptions } from "../core/lanes/lane-options.js";
+import { checkLaneChange, type LaneChange } from "../core/lanes/lane-options.js";
 import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
-import type { Retention } from "../core/run/retention.js";
 import { type Stats } from "../core/run/stats.js";
-import { checkLimits, type Limits } from "../core/spawn/limits.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
 import { ambientParent, DEFAULT_LANE, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
 import type { Runtime, TaskTree } from "../core/task/record.js";
-import type { Clock } from "../core/time/clock.js";
 import {
   checkCount,
   checkFinite,
-  checkKnown,
-  checkMethod,
   checkMs,
   checkOneOf,
   checkOptions,
@@ -30,8 +24,6 @@ import {
   checkType,
   show,
 } from "../core/values/checks.js";
-import type { Ids } from "../core/values/ids.js";
-import { checkLogger, type Logger } from "../core/values/logger.js";
 import { runOutside } from "../core/values/outside.js";
 import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
@@ -39,48 +31,20 @@ import { Context, callWork } from "../session/context.js";
 import { NamedSession } from "../session/named-session.js";
 import { Scope } from "../session/scope.js";
 import type { Session, Spawn, SpawnOptions, TaskContext } from "../session/session.js";
+import { checkManagerOptions, type TaskManagerOptions } from "./manager-options.js";
 import { openStore } from "./open-store.js";
 
-export interface TaskManagerOptions {
-  /** Keeps tasks over restarts; use `TaskManager.open`. Without a store everything is in memory. One manager at a time has a store, unless processes can share it. */
-  store?: TaskStore | undefined;
-  /** The kinds that can be started by name, and resumed after a restart. Two kinds of one name are a `TypeError`. */
-  kinds?: readonly AnyTaskKind[] | undefined;
-  /**
-   * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may
-   * lose what was delivered in the last moments. `handle.stored()` resolves once the state is stored either way.
-   */
-  durability?: "strict" | "relaxed" | undefined;
-  /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */
-  concurrency?: number | undefined;
-  /** The lanes, by name. A task that names no lane is in `"default"`, which has the manager's `concurrency` unless it is declared here. */
-  lanes?: { readonly [lane: string]: LaneOptions } | undefined;
-  /** Bounds the number of tasks: depth, children, descendants, the line. A spawn above one is `LimitExceededError` or `QueueFullError`. */
-  limits?: Limits | undefined;
-  /** Which ended tasks are kept, and for how long. Default the newest 1 000, for 30 days. */
-  retention?: Retention | undefined;
-  /** Where time comes from. Default the platform's; `manualClock` of `errand/testing` for tests. */
-  clock?: Clock | undefined;
-  /** Where ids come from. Default random ids; `countedIds` of `errand/testing` for tests. */
-  ids?: Ids | undefined;
-  /** Receives faults for which no caller waits: of listeners without `listener.failed`, hooks, schemas and stores, and failed roots whose outcome no caller has read within 5 s. A logger that fails changes nothing. */
-  logger?: Logger | undefined;
-  /** How long a stopped function may take to settle before it is abandoned. Milliseconds ≥ 0; default 5 000. */
-  graceMs?: number | undefined;
-  /** Default true: inside a task's function, `manager.spawn` makes its child and any wait is its wait. */
-  ambient?: boolean | undefined;
-  /** Milliseconds in line that one step of priority is worth, and that a resume or a child of a started task is ahead. Finite, ≥ 0; default 1 000. */
-  agingMs?: number | undefined;
-}
-
-/** Spawns tasks, limits them, and knows all of them. In memory; with `TaskManager.open`, and a store, also across restarts. */
+/** Spawns tasks, limits them, and lists them. In memory; with `TaskManager.open` and a store also across restarts. */
 export class TaskManager extends Scope {
-  /** Where people answer what tasks ask. */
+  /** The open questions of all tasks, and the methods with which people answer them. */
   readonly inbox: Inbox;
   protected readonly caller = undefined;
   protected readonly closes = undefined;
 
-  /** In memory. `TypeError` or `RangeError` names an option that does not fit; a `store` is a `TypeError`: use `open`. */
+  /**
+   * Creates a manager in memory. Throws a `TypeError` or `RangeError` that names an option that does not fit. A `store`
+   * is a `TypeError`: use `TaskManager.open`.
+   */
   constructor(options: TaskManagerOptions = {}) {
     checkManagerOptions(options);
     if (options.store !== undefined) throw new TypeError("store must be opened: use TaskManager.open");
@@ -104,11 +68,18 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Restores the state of the store, then resumes or ends each task that a process left which is gone: a task whose kind `canReattach` is
-   * `queued` again as its next attempt; one that was asked to stop ends as if it had; every other is `interrupted`, which names the process. A task
-   * whose kind or lane this manager does not know is parked: it stays active, `blockedOn` names what is missing, and `logger.warn` names the task.
-   * All of it is stored when this resolves, and resumed tasks start after the turn in which it did. Without a `store` it is the constructor.
-   * Rejects with `StoreLockedError` (another process has it open), `JournalCorruptError`, `StoreUnavailableError`, or as the constructor throws.
+   * Restores the state of the store. Then each task that a dead process left is resumed or ended:
+   * - A task whose kind `canReattach` is `queued` again as its next attempt.
+   * - A task that was asked to stop ends as that stop says.
+   * - A task whose kind or lane this manager does not know is parked: it stays active, `blockedOn` names the missing
+   *   kind or lane, and `logger.warn` names the task.
+   * - Every other task is `interrupted`, and its record names the process.
+   *
+   * The changes are stored when this resolves, and resumed tasks start after the turn in which it resolved. Without a
+   * `store` it creates a manager in memory.
+   *
+   * Rejects with `StoreLockedError` (another process has the store open), `JournalCorruptError`,
+   * `StoreUnavailableError`, or the errors of the constructor.
    */
   static async open(options: TaskManagerOptions): Promise<TaskManager> {
     checkType("options", options, "object");
@@ -121,9 +92,9 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Starts work and returns at once; the function runs later in the same turn, when a slot is free, never inside this call.
-   * Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise; outside it makes a root.
-   * Throws what `Spawn` says, and starts nothing then.
+   * Starts work and returns a handle at once. The function runs later in the same turn when a slot is free, and never
+   * inside this call. Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise;
+   * outside a task it makes a root. Throws the errors that `Spawn` lists; no task exists then.
    */
   readonly spawn: Spawn = (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
 
@@ -132,7 +103,7 @@ export class TaskManager extends Scope {
     return { parent, sessionId: parent?.sessionId };
   }
 
-  /** H0: a task of another manager is nobody's parent here. */
+  /** The task whose function makes this call. A task of another manager is no parent here (H0). */
   #ambientParent(): Task | undefined {
     return ambientAttempt()?.waits === this.core.waits ? ambientParent() : undefined;
   }
@@ -144,7 +115,7 @@ export class TaskManager extends Scope {
     return task.parent === undefined;
   }
 
-  /** Every root with what is kept below it, or the one tree under `id`. Empty when unknown. */
+  /** Every root with its kept descendants, or only the tree under `id`. Empty when `id` is unknown. */
   tree(id?: string): readonly TaskTree[] {
     if (id === undefined) {
       const tops = this.core.list(
@@ -159,10 +130,13 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * One owner loop by its name: the same id is the same session in each call. `options` bound what all tasks of the session take together. They
-   * count from this call on, for each handle of the session; a later call changes the fields that it names. They are not stored: give them
-   * again after a restart. A session of which no record is kept is forgotten
-   * `retention.ttlMs` later, its usage included. `TypeError`, `RangeError`: an option does not fit.
+   * The session of one owner loop, by name: the same id is the same session in each call.
+   *
+   * `options` bound the sum over all tasks of the session. They apply from this call on, to each handle of the session;
+   * a later call changes the fields that it names. They are not stored: pass them again after a restart.
+   *
+   * A session without a kept record is removed after `retention.ttlMs`, with its usage. Throws `TypeError` or
+   * `RangeError` when an option does not fit.
    */
   session(id: string, options?: SessionOptions): Session {
     checkType("id", id, "string");
@@ -171,8 +145,9 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * The context of the task whose function makes this call: for code that did not receive it, such as a tool deep in another library. `undefined`
-   * outside tasks, in a task of another manager, with `ambient: false`, and once that function is over.
+   * The context of the task whose function makes this call, for code that did not receive it, such as a tool inside
+   * another library. `undefined` outside tasks, in a task of another manager, with `ambient: false`, and after that
+   * function has settled.
    */
   get current(): TaskContext | undefined {
     const attempt = ambientAttempt();
@@ -181,8 +156,9 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Calls `listener` with each event of that type once the event is stored, outside any task. Returns a function that removes the listener; calling
-   * it twice has no further effect. A listener that throws changes nothing else: its error is the event `listener.failed`.
+   * Calls `listener` with each event of that type after the event is stored, outside any task. Returns a function that
+   * removes the listener; a second call of that function has no effect. A listener that throws changes nothing else:
+   * the error is reported as the event `listener.failed`.
    */
   on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
     checkOneOf("type", type, EVENT_TYPES);
@@ -190,21 +166,23 @@ export class TaskManager extends Scope {
     return this.core.loop.listeners.on(type, listener, this.core.loop.nextSeq);
   }
 
-  /** Removes a listener that `on` added. No effect when it is not there. */
+  /** Removes a listener that `on` added. No effect when the listener is not registered. */
   off<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
     checkOneOf("type", type, EVENT_TYPES);
     this.core.loop.listeners.off(type, listener);
   }
 
   /**
-   * The kept events from the `seq` `from` on (default: the oldest kept), then live; ends when `signal` aborts or the manager closes. Buffers
-   * nothing. `taskId` gives the events of that task alone, and does not end with it.
+   * The kept events from the `seq` `from` on (default: the oldest kept one), then new events. Ends when `signal` aborts
+   * or the manager closes. Buffers nothing. With `taskId` it gives only the events of that task, and does not end when
+   * the task ends.
    *
-   * `from: 0` and `from: 1` are the beginning of the journal. `from: "now"` is the next event. A reader that kept the `seq` of its last event
-   * passes that `seq` + 1, also when that event is still to come. A larger `from` is a `RangeError` that names the newest `seq`.
+   * `from: 0` and `from: 1` are the beginning of the journal. `from: "now"` is the next event. A reader that remembers
+   * the `seq` of its last event passes that `seq` + 1, also when that event does not exist yet. A larger `from` is a
+   * `RangeError` that names the newest `seq`.
    *
-   * With a store, all that its journal keeps; in memory, from the first call on the newest 10 000. A reader whose `from` is behind the oldest
-   * kept event gets `EventsCompactedError`, which names that event.
+   * With a store it reads all events that the journal keeps. In memory it reads the newest 10 000 since its first call.
+   * A reader whose `from` is older than the oldest kept event gets `EventsCompactedError`, which names that event.
    */
   events(
     options: {
@@ -225,7 +203,7 @@ export class TaskManager extends Scope {
     return this.core.events(from, matches, signal);
   }
 
-  /** `seq` of the first event that a reader wants; `undefined`: the oldest kept. */
+  /** The `seq` of the first event for a reader; `undefined`: the oldest kept event. */
   #firstSeq(from: unknown): number | undefined {
     const { nextSeq } = this.core.loop;
     if (from === "now") return nextSeq;
@@ -239,19 +217,20 @@ export class TaskManager extends Scope {
     return Math.max(1, from);
   }
 
-  /** This manager's own instance: what the `runtime` of a record names when the task runs here. */
+  /** The instance of this manager: the `runtime` in the records of tasks that run here. */
   get runtime(): Runtime {
     return this.core.runtime;
   }
 
-  /** Counts of the moment. */
+  /** The current counts of tasks, slots and lanes. */
   stats(): Stats {
     return this.core.stats();
   }
 
   /**
-   * Resolves when `spawn` would not be `QueueFullError`, in the lane given (default `"default"`). Each free place is reported to one caller.
-   * `UnknownLaneError`; `ManagerClosedError`, also when it closes meanwhile.
+   * Resolves when a `spawn` in `lane` (default `"default"`) would not throw `QueueFullError`. Each free place is
+   * reported to one caller. Rejects with `UnknownLaneError`, with `ManagerClosedError`, also when the manager closes
+   * meanwhile, or with the reason of `signal`.
    */
   room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
     try {
@@ -263,7 +242,9 @@ export class TaskManager extends Scope {
     }
   }
 
-  /** Resolves when every task is over, at once when there is none. Inside a task it is `AwaitCycleError`. */
+  /**
+   * Resolves when every task has ended; at once when there is none. Inside a task it rejects with `AwaitCycleError`.
+   */
   idle(options: WaitOptions = {}): Promise<void> {
     try {
       checkOptions("idle", options, "signal");
@@ -275,12 +256,13 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Stops starts, of one lane or all, until `resume`; never the way back of started tasks. A task whose function has not started yet is held too, also
-   * one that was spawned in the same turn and was granted its slot: it goes back to its place in line.
+   * Holds the starts of tasks, in one lane or in all, until `resume`. Started tasks still get their slots back after a
+   * wait. A task whose function has not started yet is held too: a task that was spawned in the same turn and already
+   * has a slot returns to its place in the queue.
    *
-   * With `untilAt`, in epoch milliseconds (for example from a `Retry-After`), the lane resumes at that instant without another call, and at once
-   * when it is past. Of several pauses the longest counts, and one without `untilAt` lasts until `resume`. A pause is not stored.
-   * `UnknownLaneError`.
+   * With `untilAt`, in epoch milliseconds (for example from a `Retry-After`), the lane resumes at that instant without
+   * another call, or at once when the instant is past. The longest of several pauses counts, and a pause without
+   * `untilAt` lasts until `resume`. Pauses are not stored. Throws `UnknownLaneError`.
    */
   pause(lane?: string, options: { untilAt?: number | undefined } = {}): void {
     checkOptions("pause", options, "untilAt");
@@ -288,7 +270,7 @@ export class TaskManager extends Scope {
     checkFinite("untilAt", options.untilAt);
     this.core.slots.pause(this.#laneNamed(lane), options.untilAt ?? Number.POSITIVE_INFINITY);
   }
-  /** Resumes starts, of one lane or all, however they were paused. No effect when nothing is paused. `UnknownLaneError`. */
+  /** Ends all pauses of one lane, or of all lanes. No effect when nothing is paused. Throws `UnknownLaneError`. */
   resume(lane?: string): void {
     this.core.slots.resume(this.#laneNamed(lane));
   }
@@ -298,12 +280,15 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Changes a lane while it runs: `setLane("model", { rate: { limit: 20, periodMs: 60_000 } })`. What is left out stays as it is, and `null` for
-   * `rate` or `perKey` takes that bound away. More slots start more tasks at once. Fewer slots stop nothing that has started, and the next
-   * starts wait. The starts that the old windows still knew count in the new ones. A task in line that weighs more than a new limit starts when
-   * nothing else counts in that window.
-   * Not stored: a restart has the lanes that its options declare. `UnknownLaneError`; `TypeError` or `RangeError` names an option that does not
-   * fit, and nothing has changed then.
+   * Changes a lane while it runs: `setLane("model", { rate: { limit: 20, periodMs: 60_000 } })`. A field that is left
+   * out stays unchanged; `null` for `rate` or `perKey` removes that bound.
+   *
+   * More slots start more tasks at once. Fewer slots stop no started task; later starts wait. Starts that count in the
+   * old windows also count in the new ones. A queued task that weighs more than a new limit starts when nothing else
+   * counts in that window.
+   *
+   * Changes are not stored: after a restart the lanes are as the options declare them. Throws `UnknownLaneError`, and
+   * `TypeError` or `RangeError` for a field that does not fit; then nothing has changed.
    */
   setLane(name: string, change: LaneChange): void {
     checkType("name", name, "string");
@@ -313,8 +298,8 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Changes the slots of the whole manager while it runs, as `setLane` does those of a lane: an integer ≥ 1, or `Infinity`. The default lane
-   * has as many, unless it was declared, or given its own by `setLane`.
+   * Changes the slots of the whole manager while it runs, with the effects of `setLane`: an integer ≥ 1, or `Infinity`.
+   * The default lane changes too, unless it was declared, or has a concurrency set by `setLane`.
    */
   setConcurrency(concurrency: number): void {
     checkType("concurrency", concurrency, "number");
@@ -323,9 +308,10 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Refuses new work, aborts every signal with `shutdown`, and gives it `graceMs`: a return is `succeeded`, a rejection or silence `interrupted`.
-   * Then promises still out reject with `ManagerClosedError`. Calling it twice has no further effect. To let work finish, `await manager.idle()` first.
-   * Inside a task it is `AwaitCycleError`, and closes nothing.
+   * Refuses new work, aborts every signal with the stop reason `shutdown`, and waits up to `graceMs` (default: the
+   * `graceMs` of the manager): a function that returns is `succeeded`, a function that rejects or does not settle is
+   * `interrupted`. Then open promises reject with `ManagerClosedError`. A second call has no further effect. To let
+   * work finish first, `await manager.idle()`. Inside a task it rejects with `AwaitCycleError` and closes nothing.
    */
   close(options: { graceMs?: number | undefined } = {}): Promise<void> {
     try {
@@ -337,58 +323,8 @@ export class TaskManager extends Scope {
     return this.core.close(options.graceMs ?? this.core.graceMs);
   }
 
-  /** `close()`. */
+  /** Closes the manager, like `close()`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
-}
-
-export const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOptions>([
-  ...([
-    "store",
-    "kinds",
-    "durability",
-    "concurrency",
-    "lanes",
-    "limits",
-    "retention",
-    "clock",
-    "ids",
-    "logger",
-    "graceMs",
-    "ambient",
-    "agingMs",
-  ] as const),
-]);
-
-function checkManagerOptions(options: TaskManagerOptions): void {
-  checkType("options", options, "object");
-  checkKnown("TaskManager", options, MANAGER_OPTIONS);
-  const { lanes = {}, limits, retention, clock, ids, logger } = options;
-  checkCount("concurrency", options.concurrency, 1);
-  checkType("lanes", lanes, "object");
-  for (const [name, lane] of Object.entries(lanes)) {
-    checkText("the name of a lane", name);
-    checkLane(`lanes.${name}`, lane);
-  }
-  if (options.kinds !== undefined && !Array.isArray(options.kinds))
-    throw new TypeError(`kinds must be a list of kinds, got ${show(options.kinds)}`);
-  checkOneOf("durability", options.durability, ["strict", "relaxed"]);
-  if (limits !== undefined) checkLimits(limits);
-  if (retention !== undefined) {
-    checkOptions("retention", retention, "maxFinished", "ttlMs");
-    checkCount("retention.maxFinished", retention.maxFinished, 0);
-    checkMs("retention.ttlMs", retention.ttlMs);
-  }
-  if (clock !== undefined) {
-    for (const method of ["now", "setTimeout", "clearTimeout"]) checkMethod("clock", clock, method);
-    for (const method of ["monotonic", "onSet"] as const)
-      if (clock[method] !== undefined) checkMethod("clock", clock, method);
-  }
-  if (ids !== undefined) checkMethod("ids", ids, "next");
-  checkLogger(logger);
-  checkMs("graceMs", options.graceMs);
-  checkMs("agingMs", options.agingMs);
-  checkFinite("agingMs", options.agingMs);
-  if (options.ambient !== undefined) checkType("ambient", options.ambient, "boolean");
 }

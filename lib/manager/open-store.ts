@@ -1,6 +1,7 @@
-// Open store: what an earlier process left is taken up, before anything else happens (D4).
+// Open store: restores the tasks of earlier processes before anything else happens (D4).
 //
-// Reads, decides and stores, in this order; nothing runs until all of it is stored and whoever opened has had a turn to listen.
+// Reads, decides and stores, in this order. No task runs until all of it is stored and the caller of `open` has had a
+// turn to add listeners.
 
 import type { Core } from "../core/core.js";
 import { Committer } from "../core/durable/committer.js";
@@ -19,10 +20,13 @@ import { nextTurn } from "../core/time/turn.js";
 import { handled } from "../core/values/handled.js";
 import { Takeover, unwantedIn } from "./takeover.js";
 
-/** How long the end of a task in another process may be unknown here. */
-const LONGEST_LOOK_MS = 1_000;
+/** The longest interval between two checks whether a task with the same id has ended in another process. */
+const LONGEST_CHECK_MS = 1_000;
 
-/** Called once, on a core of which nobody knows yet. Rejects with what the store rejects with, and gives the writer's place back. */
+/**
+ * Opens the store for a new core that has no tasks yet. Rejects with the errors of the store, and closes the store
+ * then.
+ */
 export async function openStore(core: Core, store: TaskStore, isStrict: boolean): Promise<void> {
   const { loop, registry, requests, runner, spawner, slots, sessions: ledger, kinds, runtime, logger } = core;
   const unwanted = store.shared === undefined ? [] : await unwantedIn(core, store.shared);
@@ -32,11 +36,11 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       logger.warn("The snapshot is broken: everything was read from the journal instead", stored.brokenSnapshot);
     if (stored.torn !== undefined) logger.warn("The end of the journal was torn: it is left out", stored.torn);
     const evictedOutputs = new Set<string>();
-    // Nobody could hear of it yet: a store that takes nothing is not opened.
+    // A store that cannot store makes `open` reject: no listener exists yet that could be informed.
     let failed: (error: unknown) => void = () => {};
     const failure = handled(new Promise<never>((_, reject) => (failed = reject)));
     core.evictedOutputs = evictedOutputs;
-    /** Once what this process left is decided. */
+    /** Holds the takeover after the tasks of this journal are decided; free journals are refused until then. */
     const later: { takeover?: Takeover } = {};
     if (store.shared !== undefined) {
       core.lease = new Lease({
@@ -64,7 +68,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         kinds,
         runtime,
         ids,
-        everyMs: Math.min(LONGEST_LOOK_MS, store.shared.leaseMs / 3),
+        everyMs: Math.min(LONGEST_CHECK_MS, store.shared.leaseMs / 3),
         durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
         isClosed: () => core.isClosed,
       });

@@ -1,6 +1,8 @@
-// Store view: what a store has, for those who only look: a command line, an inspector, a post mortem.
+// Store view: reads the state of a store without opening it for writing: for a command line, an inspector, a post
+// mortem.
 //
-// Replays it into a manager of its own that runs nothing. Takes no lock and writes nothing, so the store may be in use.
+// Replays the journal into a separate core that runs nothing. Takes no lock and writes nothing, so the store may be
+// in use.
 
 import { newestEvents } from "../core/durable/event-reader.js";
 import type { OtherJournal, TaskStore, TornTail } from "../core/durable/store.js";
@@ -15,35 +17,39 @@ import type { InboxRequest, RequestFilter } from "../core/task/request.js";
 import { checkCount, checkOptions } from "../core/values/checks.js";
 import { viewCore } from "./view-core.js";
 
-/** The state of one moment: what was stored when `viewStore` read it. */
+/** The stored state at the moment when `viewStore` read it. */
 export interface StoreView {
-  /** `seq` of the last event it knows; 0 in an empty store. */
+  /** The `seq` of the last event that was read; 0 for an empty store. */
   readonly seq: number;
-  /** The broken end of a journal whose writer was killed, left out. */
+  /** The incomplete end of a journal whose writer was killed. The view does not contain it. */
   readonly torn?: TornTail;
-  /** By creation. Every given field must fit. */
+  /** Records in the order of creation. A record must match every given field of `filter`. */
   list(filter?: TaskFilter): readonly TaskRecord[];
-  /** Every root with what is kept below it, or the one tree under `id`. Empty when unknown. */
+  /** Every root with its kept descendants, or only the tree under `id`. Empty when `id` is unknown. */
   tree(id?: string): readonly TaskTree[];
-  /** The open ones, oldest first, unless `status` asks for others. */
+  /** The open requests, oldest first, unless `status` asks for others. */
   requests(filter?: RequestFilter): readonly InboxRequest[];
-  /** Both ways, oldest first. Empty when unknown. */
+  /** The messages of a task in both directions, oldest first. Empty when the task is unknown. */
   messages(taskId: string): readonly Message[];
-  /** The newest `limit` (default 100) events of a task, oldest first; read when it is called, so they may be newer than the rest. */
+  /**
+   * The newest `limit` (default 100) events of a task, oldest first. They are read during this call, so they may be
+   * newer than the view.
+   */
   history(taskId: string, query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
 }
 
 /**
- * What a store has: every task that its journal tells of, also when a manager of another process has it open; of one that several processes
- * share, the tasks of all of them. A task that is not over is shown as it was when its process was last heard of. `JournalCorruptError`, `StoreUnavailableError`;
- * a `TypeError` names the method that `store` lacks.
+ * Reads every task of the journal, also while a manager in another process has the store open. In a store that several
+ * processes share, the tasks of all processes are included. An active task has the status that its process stored last.
+ *
+ * Rejects with `JournalCorruptError` or `StoreUnavailableError`; a `TypeError` names a method that `store` lacks.
  */
 export async function viewStore(store: TaskStore): Promise<StoreView> {
   checkStore("store", store);
   const core = viewCore();
   const stored = await store.peek();
   const { seq } = await readInto(core.replay(undefined), store, stored);
-  /** Where the events of a task are, when not in `store` itself. */
+  /** The journals of events that are not in the journal of `store` itself, by task id. */
   const elsewhere = new Map<string, OtherJournal>();
   const own = await store.shared?.own?.();
   for (const journal of (await store.shared?.others()) ?? []) {

@@ -1,7 +1,9 @@
-// Takeover: what another process left in a store that several share becomes this manager's, as far as this manager can resume it (D9).
+// Takeover: moves the tasks of a dead process in a shared store to this manager, as far as this manager can resume them
+// (D9).
 //
-// Owns the choice. A task whose kind, or lane, is missing here stays where it is, with its whole tree, for a process that has them: the journal is
-// given back with exactly those tasks. The others are replayed beside the tasks of this process, and stored as its own before any of them goes on.
+// Owns the choice. A task whose kind or lane is missing here stays with its whole tree for a process that knows them:
+// the journal is released with exactly those tasks. The other tasks are replayed next to the tasks of this process, and
+// stored as its own before one of them resumes.
 
 import type { Core } from "../core/core.js";
 import type { Committer } from "../core/durable/committer.js";
@@ -19,31 +21,32 @@ import type { TaskRecord } from "../core/task/record.js";
 import { show } from "../core/values/checks.js";
 import { viewCore } from "./view-core.js";
 
-/** The plan for a journal. */
+/** Which tasks of a journal stay in it. */
 interface Plan {
-  /** Tasks that stay in it, by id. */
+  /** The ids of tasks that stay in the journal. */
   readonly ids: ReadonlySet<string>;
-  /** The journal as it is given back; `undefined`: nothing stays. */
+  /** The content of the journal after the takeover; `undefined`: no task stays. */
   readonly left: LeftBehind | undefined;
-  /** Whether there is anything to take. */
+  /** Whether this manager can resume at least one task. */
   readonly takes: boolean;
 }
 
-interface Made {
+interface ReplayedJournal {
   readonly replay: Replay;
   readonly left: LeftBehind | undefined;
 }
 
+/** Decides on free journals, and takes one over. */
 export class Takeover {
   readonly #core: Core;
   readonly #deps: RecoveryDeps;
   readonly #committer: Committer;
-  /** Made, and not stored yet: that is tried again. */
-  readonly #made = new WeakMap<SeizedJournal, Made>();
-  /** Versions of the journals in which there was nothing to take, by name. */
+  /** Seized journals that are replayed and not stored yet: a retry stores the same tasks. */
+  readonly #replayed = new WeakMap<SeizedJournal, ReplayedJournal>();
+  /** Versions of the journals without a task that this manager can resume, by journal name. */
   readonly #passedOver = new Map<string, string>();
-  /** Lacks that were reported. */
-  readonly #warned = new Set<string>();
+  /** The missing kinds and lanes that were logged. */
+  readonly #reported = new Set<string>();
 
   constructor(core: Core, deps: RecoveryDeps, committer: Committer) {
     this.#core = core;
@@ -51,10 +54,13 @@ export class Takeover {
     this.#committer = committer;
   }
 
-  /** Whether a free journal has anything that this process can resume. Asked again, it reads nothing until the journal has changed. */
+  /**
+   * Whether this process can resume a task of a free journal. A repeated call reads nothing until the journal has
+   * changed, unless a task waits here for its id.
+   */
   async isWanted(journal: OtherJournal): Promise<boolean> {
     const { name, version } = journal;
-    // A kind that a waiting task has brought may allow to take more.
+    // A task that waits here for its id may have brought the missing kind.
     if (this.#passedOver.get(name) === version && !this.#core.standbys?.isAnyWaiting) return false;
     const stored = await journal.peek();
     const { takes } = this.#plan(await readJournal(journal, stored), journal);
@@ -63,8 +69,12 @@ export class Takeover {
     return takes;
   }
 
+  /**
+   * Stores the resumable tasks of a seized journal as tasks of this manager, then resumes or ends them. Rejects with
+   * the errors of the store; a retry with the same journal continues with the same tasks.
+   */
   async take(journal: SeizedJournal): Promise<void> {
-    const { replay, left } = this.#made.get(journal) ?? (await this.#replay(journal));
+    const { replay, left } = this.#replayed.get(journal) ?? (await this.#replay(journal));
     await this.#committer.absorb(journal, left);
     const reattached = await recover(this.#deps, replay);
     await this.#committer.durable(this.#core.loop.seq);
@@ -72,11 +82,14 @@ export class Takeover {
     goOn(this.#deps, reattached);
   }
 
-  /** Read first: what is live already goes on meanwhile, and sees all of it at once. */
-  async #replay(journal: SeizedJournal): Promise<Made> {
+  /**
+   * Reads the whole journal before the replay, so that the tasks appear in one synchronous step: the live tasks run
+   * meanwhile.
+   */
+  async #replay(journal: SeizedJournal): Promise<ReplayedJournal> {
     const stored = await journal.peek();
     const read = await readJournal(journal, stored);
-    // Seized, it is read again: another process may have had it since it was looked at.
+    // The plan is made again: another process may have changed the journal before it was seized.
     const { ids, left } = this.#plan(read, journal);
     this.#core.notices.takeOver();
     const ended = endedIn(read);
@@ -85,14 +98,14 @@ export class Takeover {
       writer: journal.writer,
       standbyFor: (record) => (ended.has(record.id) ? undefined : this.#standbyFor(record)),
     });
-    const made = { replay, left };
-    this.#made.set(journal, made);
+    const replayed = { replay, left };
+    this.#replayed.set(journal, replayed);
     replayAll(replay, read);
     for (const [id, kept] of replay.renamed)
       this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
       );
-    return made;
+    return replayed;
   }
 
   #standbyFor(record: TaskRecord): Task | undefined {
@@ -137,8 +150,8 @@ export class Takeover {
 
   #warn(name: string, missing: ReadonlySet<string>, tasks: readonly Task[]): void {
     const what = [...missing].join(", ");
-    if (this.#warned.has(what)) return;
-    this.#warned.add(what);
+    if (this.#reported.has(what)) return;
+    this.#reported.add(what);
     const living = tasks.filter((task) => !task.isOver).map(({ id }) => id);
     this.#deps.logger.warn(
       `Journal ${name} has tasks of which this manager lacks the ${what}: they stay in it until a process can resume them`,
@@ -147,7 +160,7 @@ export class Takeover {
   }
 }
 
-/** Ids of tasks that are over. */
+/** The ids of tasks that have ended. */
 function endedIn({ snapshot, events }: ReadJournal): ReadonlySet<string> {
   const over = (snapshot?.tasks ?? []).filter(({ record }) => record.finishedAt !== undefined);
   const ended = new Set(over.map(({ record }) => record.id));
@@ -163,8 +176,9 @@ function givenIn(tasks: readonly Task[]): readonly string[] {
 }
 
 /**
- * Names of the free journals that `open` is not to resume, oldest first, up to one that it may: they have tasks that this process may lack the kind, or
- * the lane, of. A takeover looks at them more closely.
+ * The names of the free journals, oldest first, that `open` should not resume: they have tasks whose kind or lane this
+ * process may lack. The list ends before the first journal that `open` may resume. A takeover examines the listed
+ * journals later.
  */
 export async function unwantedIn(core: Core, shared: SharedJournals): Promise<readonly string[]> {
   const unwanted: string[] = [];
@@ -172,14 +186,14 @@ export async function unwantedIn(core: Core, shared: SharedJournals): Promise<re
   try {
     others = await shared.others();
   } catch {
-    // There are no tables yet, or they cannot be read: then `open` says so.
+    // The tables do not exist yet or cannot be read: `open` reports that.
   }
   for (const journal of others) {
     if (!journal.isFree) continue;
     try {
       if (!(await isLacking(core, journal))) break;
     } catch {
-      // The journal was taken meanwhile, or is broken: `open` finds out which.
+      // Another process took the journal meanwhile, or the journal is broken: `open` reports which.
       break;
     }
     unwanted.push(journal.name);
@@ -197,7 +211,7 @@ async function isLacking(core: Core, journal: OtherJournal): Promise<boolean> {
   return false;
 }
 
-/** Quickly: whether some task that may live is of a kind, or in a lane, that is not here. */
+/** A quick check: whether a task that may be active has a kind or a lane that is unknown here. */
 function mayLack({ kinds, slots }: Core, snapshot: Snapshot | undefined, events: readonly TaskEvent[]): boolean {
   const lacks = ({ kind, lane }: TaskRecord) =>
     kind !== undefined && (kinds.find(kind) === undefined || !slots.lanes.has(lane));

@@ -1,9 +1,11 @@
-// View core: a core that runs nothing, into which a journal is replayed to be read.
+// View core: a core that runs nothing, into which a journal is replayed for reading.
 //
-// Owns its options alone. It has no store, no kinds and no clock that matters, and nothing of it is stored.
+// Owns only the options of that core. The core has no store and no kinds, its clock is never used, and nothing of it is
+// stored.
 
 import { Core } from "../core/core.js";
 
+/** A core without kinds that keeps every record. */
 export function viewCore(): Core {
   return new Core({
     concurrency: 1,

@@ -6,7 +6,8 @@
 import { messageOf } from "../core/task/failure.js";
 import type { TaskRecord, Wait } from "../core/task/record.js";
 import { checkFinite, checkMs, checkOptions } from "../core/values/checks.js";
-import { MANAGER_OPTIONS, TaskManager, type TaskManagerOptions } from "../manager/manager.js";
+import { TaskManager } from "../manager/manager.js";
+import { MANAGER_OPTIONS, type TaskManagerOptions } from "../manager/manager-options.js";
 import { countedIds } from "./counted-ids.js";
 import { type ManualClock, manualClock, quiet } from "./manual-clock.js";
 import { type Script, type ScriptedAnswer, scriptAnswers } from "./scripted-answers.js";

@@ -1,5 +1,5 @@
-// The command, run in two ways: as a user runs it, in a process of its own; and in this process with streams of the test's, where the
-// process makes no difference.
+// The command, run in two ways: in a process of its own, as a user runs it, and in this process with streams of the
+// test, where the process makes no difference.
 
 import { type ChildProcessByStdio, execFile, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
@@ -21,13 +21,13 @@ export interface Said {
 // ── in this process ────────────────────────────────────────────────────────
 
 export interface Settings {
-  /** What time it is; default three minutes and five seconds after the journals begin. */
+  /** The present; default three minutes and five seconds after the journals begin. */
   readonly now?: number;
-  /** It prints on a terminal of so many columns. */
+  /** The width of a terminal; without it stdout is no terminal. */
   readonly columns?: number;
   readonly env?: { readonly [name: string]: string };
   readonly interrupted?: AbortSignal;
-  /** Called at each piece of stdout with all of it. */
+  /** Called after each piece of stdout with all of stdout so far. */
   readonly onOutput?: (stdout: string) => void;
 }
 
@@ -50,23 +50,25 @@ export async function errand(args: readonly string[], settings: Settings = {}): 
   return { code, stdout, stderr };
 }
 
-/** What it prints; throws when it ends otherwise than with 0 and a silent stderr. */
+/** Resolves with stdout; rejects when the exit code is not 0 or stderr is not empty. */
 export async function printed(args: readonly string[], settings?: Settings): Promise<string> {
   const { code, stdout, stderr } = await errand(args, settings);
   if (code !== 0 || stderr !== "") throw new Error(`errand ${args.join(" ")} ended with ${code}: ${stderr}`);
   return stdout;
 }
 
-/** The one JSON document that it prints. */
+/** Runs the command with --json and resolves with the one document on stdout. */
 export async function documentOf(args: readonly string[]): Promise<{ readonly [field: string]: unknown }> {
   return JSON.parse(await printed([...args, "--json"]));
 }
 
-// ── in its own ─────────────────────────────────────────────────────────────
+// ── in a process of its own ─────────────────────────────────────────────────────────────
 
 let library: Compiled | undefined;
 
-/** For the tests of this file: compiled into a folder that is a package named errand, as an installed one is. */
+/**
+ * Compiles the library for the tests of one file, into a folder that is a package named errand like an installed one.
+ */
 export function compileCommand(): void {
   beforeAll(async () => {
     library = await compiled();
@@ -96,20 +98,20 @@ export function execute(file: string, args: readonly string[], flags: readonly s
   });
 }
 
-/** One that goes on until it is told to end. */
+/** Starts a program that runs until it is stopped. */
 export function start(file: string, args: readonly string[]): ChildProcessByStdio<Writable, Readable, Readable> {
   return spawn(process.execPath, [file, ...args], { env: environment(), stdio: ["pipe", "pipe", "pipe"] });
 }
 
-/** All that a stream has said, once that has `words` in it. */
-export function until(stream: Readable, words: string): Promise<string> {
+/** Resolves with all output of a stream as soon as it contains `text`. */
+export function until(stream: Readable, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = "";
     stream.setEncoding("utf8").on("data", (piece: string) => {
       said += piece;
-      if (said.includes(words)) resolve(said);
+      if (said.includes(text)) resolve(said);
     });
-    stream.once("end", () => reject(new Error(`it ended before it said "${words}": ${said}`)));
+    stream.once("end", () => reject(new Error(`it ended before it said "${text}": ${said}`)));
   });
 }
 

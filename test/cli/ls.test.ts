@@ -150,7 +150,7 @@ test.each([undefined, 60])(
       ["tail", directory, "-n", "99"],
     ]) {
       for (const line of (await printed(args, settings)).split("\n")) {
-        // Columns are padded, and no further.
+        // Columns are padded to their width and no further.
         expect(line).not.toMatch(/crawl\s{3,}/u);
         expect(line.replaceAll(/"[^"]*"/gu, "")).not.toContain("approved by");
       }
@@ -191,7 +191,7 @@ test("a task that goes on after a restart has its attempt, and one that was lost
   expect(output).not.toContain("open question");
 });
 
-/** In the order shown. */
+/** The ids of the printed tasks, in the order shown. */
 function idsIn(output: string): string[] {
   return [...output.matchAll(/^\S \S+ +[│├└ ]*(task_\S+)/gmu)].map(([, id = ""]) => id);
 }

@@ -8,7 +8,7 @@ import { command, compileCommand, execute, program, start, until } from "./comma
 
 compileCommand();
 
-/** Processes take their time on a machine that has other things to do. */
+/** A process may be slow on a busy machine. */
 const LONG = 30_000;
 
 const WORK = `
@@ -52,7 +52,7 @@ test("a journal whose process was killed is shown as it was left, and says so; a
     `1 task was under way in process ${pid}, which does not run on this machine: it is shown as it left it.\n`,
   );
 
-  // As in `errand ls DIR | true`.
+  // The reader of the pipe has gone, like `true` in `errand ls DIR | true`.
   const unread = start(command(), ["ls", directory]);
   unread.stdout.destroy();
   let complained = "";

@@ -12,7 +12,7 @@ import { family, keep } from "./journals.js";
 
 process.env.TZ = "UTC";
 
-/** As in a journal that has segments of a page. */
+/** Segments of 1 kB, so that the journal has several. */
 const SEGMENT_BYTES = 1024;
 
 test("tail tells the last events, a line each", async () => {
@@ -93,7 +93,7 @@ test("tail --follow goes on behind what was compacted away, and says what it did
   const { code, stdout, stderr } = await errand(["tail", journal, "--follow", "--json"], {
     interrupted: over.signal,
     onOutput: (said) => {
-      // What another process compacts away between two looks: here another journal is in its place.
+      // Another process may compact events between two polls; this test swaps in another journal.
       if (said.trimEnd().split("\n").length === 5) swap();
       if (said.includes('"seq":60')) over.abort();
     },

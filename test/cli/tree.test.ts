@@ -1,4 +1,4 @@
-// Which tasks are shown, and on which branches, told from trees alone.
+// The tasks that are shown, and their branches, computed from trees alone.
 import { TaskManager, type TaskRecord, type TaskTree } from "errand";
 import { expect, test } from "vitest";
 import { type Branch, branchesOf } from "../../lib/cli/tree.js";

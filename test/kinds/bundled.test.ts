@@ -21,7 +21,7 @@ afterAll(async () => {
 
 const PROGRAM = `
   import { TaskManager } from "errand";
-  import { monitor, process as program } from "errand/kinds";
+  import { command, monitor } from "errand/kinds";
   const manager = new TaskManager();
   const told = (error) => console.log(error.message.split("\\n")[0], "|", error.cause?.code ?? error.cause?.message ?? "");
   async function main() {
@@ -29,7 +29,7 @@ const PROGRAM = `
       const cron = monitor({ every: { cron: "* * * * * *" }, maxTicks: 1, run: () => console.log("tick") });
       await manager.spawn(cron).result();
     } catch (error) { told(error); }
-    const outcome = await manager.spawn(program(), { input: { command: "echo", args: ["hi"] } }).outcome();
+    const outcome = await manager.spawn(command(), { input: { command: "echo", args: ["hi"] } }).outcome();
     if (outcome.status === "succeeded") console.log("exit " + outcome.value.exitCode);
     else told(outcome.error);
     await manager.close();
@@ -37,7 +37,7 @@ const PROGRAM = `
   main();
 `;
 
-/** What the program prints, bundled into one file that stands alone. */
+/** The output of the program, bundled into one file that stands alone. */
 async function printed(format: Format, external: readonly string[], banner = ""): Promise<string> {
   const outfile = join(away, `${format}-${external.length}-${banner.length}.${format === "cjs" ? "cjs" : "mjs"}`);
   const result = await build({
@@ -50,7 +50,7 @@ async function printed(format: Format, external: readonly string[], banner = "")
     external: [...external],
     banner: { js: banner },
     logLevel: "silent",
-    // What it finds is that of the project.
+    // Symbolic links are resolved, so that the packages of the project are found.
     preserveSymlinks: false,
   });
   await writeFile(outfile, result.outputFiles[0]?.text ?? "");

@@ -1,4 +1,4 @@
-// The library, compiled, in a folder of its own: with its dependencies, and with those of its optional peers that a test names.
+// The compiled library in a folder of its own, with its dependencies and with the optional peers that a test names.
 
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
@@ -13,14 +13,14 @@ const project = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
 
 export interface Compiled {
-  /** Where it is: its `node_modules` are below. */
+  /** The folder that contains its `node_modules`. */
   readonly folder: string;
-  /** Runs a module that may import "errand" and "errand/kinds", and gives what it printed, however it ended. */
+  /** Runs a module that may import "errand" and "errand/kinds", and resolves with its output, however it ended. */
   evaluate(code: string): Promise<string>;
   remove(): Promise<void>;
 }
 
-/** The name of a peer, or that of an alias and the name under which it is found there. */
+/** The name of a peer; or an alias with the name under which it is installed there. */
 export type Peer = "execa" | "croner" | readonly [alias: "execa-10" | "croner-11", name: "execa" | "croner"];
 
 export async function compiled(peers: readonly Peer[]): Promise<Compiled> {

@@ -1,6 +1,7 @@
 // A kind (§10) by value and by name: whose retry, schemas, lane and hooks a task has, and what of it is refused.
 //
-// What an input and an output are is in test/durable/kinds.test.ts; what three libraries make of them in schemas.test.ts.
+// The input and the output of a kind are tested in test/durable/kinds.test.ts, schemas of three libraries in
+// schemas.test.ts.
 
 import type { KindDefinition, RetryOptions, SpawnOptions, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { defineKind, TaskManager as Manager } from "errand";

@@ -1,4 +1,4 @@
-// A monitor after a restart (D4): it goes on with its schedule and its count.
+// A monitor after a restart (D4): it continues its schedule and its count.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

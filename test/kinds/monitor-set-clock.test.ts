@@ -1,4 +1,5 @@
-// A monitor on a wall clock that is set, or on a machine that slept (§10, C7): an interval is a duration, a cron pattern names instants.
+// A monitor on a wall clock that is set, or on a machine that slept (§10, C7): an interval is a duration, a cron
+// pattern names instants.
 
 import { TaskManager } from "errand";
 import { monitor, type Tick } from "errand/kinds";

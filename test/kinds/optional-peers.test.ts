@@ -25,8 +25,8 @@ describe("§12 a package that is installed and does not do", () => {
   }
   const both = `
     import { TaskManager } from "errand";
-    import { monitor, process as program } from "errand/kinds";
-    const outcome = await new TaskManager().spawn(program(), { input: { command: "ls" } }).outcome();
+    import { command, monitor } from "errand/kinds";
+    const outcome = await new TaskManager().spawn(command(), { input: { command: "ls" } }).outcome();
     console.log(outcome.error.message);
     try { monitor({ every: { cron: "* * * * *" }, run: () => {} }); } catch (error) { console.log(error.message, error.cause?.name); }`;
 
@@ -55,8 +55,8 @@ describe("without execa and croner", () => {
   test("the kinds are there, and an interval ticks", async () => {
     const said = await without.evaluate(`
       import { TaskManager } from "errand";
-      import { monitor, process as program } from "errand/kinds";
-      console.log(program().name);
+      import { command, monitor } from "errand/kinds";
+      console.log(command().name);
       await new TaskManager().spawn(monitor({ every: { ms: 1 }, maxTicks: 2, run: (_ctx, { count }) => console.log(count) })).result();
     `);
     expect(said).toBe("process\n1\n2\n");
@@ -65,8 +65,8 @@ describe("without execa and croner", () => {
   test("a process fails its task, and says what to install", async () => {
     const said = await without.evaluate(`
       import { TaskManager } from "errand";
-      import { process as program } from "errand/kinds";
-      const outcome = await new TaskManager().spawn(program(), { input: { command: "ls" } }).outcome();
+      import { command } from "errand/kinds";
+      const outcome = await new TaskManager().spawn(command(), { input: { command: "ls" } }).outcome();
       console.log(outcome.status, outcome.error.code, outcome.error.message);
     `);
     expect(said).toMatch(

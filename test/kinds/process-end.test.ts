@@ -5,13 +5,13 @@ import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TaskHandle, TaskManager } from "errand";
-import { process as processKind } from "errand/kinds";
+import { command } from "errand/kinds";
 import { afterEach, describe, expect, test } from "vitest";
 import { world } from "../core/program.js";
 import { deferred, peek, unhandled } from "../core/support.js";
 import { DEAF, IDLE, isAlive, isCollected, leaves, pidsOf, script, startsAll, until } from "./programs.js";
 
-const program = processKind();
+const program = command();
 const tree = script(`${IDLE} ${startsAll(IDLE, IDLE + startsAll(IDLE))}`);
 const deafTree = script(`${IDLE} ${startsAll(DEAF)}`);
 
@@ -21,7 +21,7 @@ afterEach(() => {
   started.clear();
 });
 
-/** As soon as they have said who they are. */
+/** Resolves with the ids of the processes as soon as they have printed them. */
 async function pids(handle: TaskHandle, count: number): Promise<number[]> {
   const found = await pidsOf(handle, count);
   for (const pid of found) started.add(pid);
@@ -59,7 +59,7 @@ describe("C2 a cancelled program", () => {
     const handle = manager.spawn(program, { input: tree });
     await pids(handle, 4);
     await handle.cancel();
-    // That of retention, in thirty days.
+    // The only timer left is the one of retention, in thirty days.
     expect(clock.nextAt).toBeGreaterThan(86_400_000);
   });
 
@@ -178,7 +178,7 @@ describe("§10 the whole session of a program", () => {
   const bash = (line: string) => ({ command: "bash", args: ["-c", line] });
   const idle = (signals = "") =>
     `${process.execPath} -e '${(IDLE + signals).replaceAll("'", `"`).replaceAll("idle", "bar")}'`;
-  const has = (command: string) => process.platform !== "win32" && spawnSync(command, ["--version"]).status === 0;
+  const has = (tool: string) => process.platform !== "win32" && spawnSync(tool, ["--version"]).status === 0;
 
   const lines: readonly [what: string, line: string, count: number][] = [
     ["`timeout` made a group of", `timeout 300 ${idle()}; echo after`, 1],
@@ -285,7 +285,8 @@ describe("H1 what a program leaves running when it exits", () => {
   test.skipIf(process.platform !== "linux" || spawnSync("python3", ["-V"]).status !== 0)(
     "is not waited for when it is dead, and nobody collects it",
     async () => {
-      // One is dead, in the group of the leader; the one that should collect it has left for a session of its own.
+      // One process is dead, in the group of the leader; its parent, which should collect it, has left for its own
+      // session.
       const code = `import os, time
 done, tell = os.pipe()
 if os.fork() == 0:

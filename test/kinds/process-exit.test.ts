@@ -1,4 +1,4 @@
-// When this process exits, its programs do: also those that hear no SIGTERM, and those below them.
+// The exit of this process ends its programs: also programs that ignore SIGTERM, and the processes below them.
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -25,9 +25,9 @@ describe("when this process ends by", () => {
     }
     const said = await library.evaluate(`
       import { TaskManager } from "errand";
-      import { process as program } from "errand/kinds";
+      import { command } from "errand/kinds";
       const manager = new TaskManager();
-      const handles = [1, 2].map(() => manager.spawn(program(), { input: ${JSON.stringify(input)} }));
+      const handles = [1, 2].map(() => manager.spawn(command(), { input: ${JSON.stringify(input)} }));
       const said = () => handles.map((handle) => handle.output().text).join("");
       while (said().split("\\n").length < 5) await new Promise((resolve) => setTimeout(resolve, 5));
       process.stdout.write(said());

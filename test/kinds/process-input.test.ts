@@ -1,12 +1,12 @@
-// What a program is started with (§12): checked before anything starts, and told as JSON Schema.
+// The input of a program (§12): checked before anything starts, and described as JSON Schema.
 
 import { TaskManager } from "errand";
-import { process as processKind } from "errand/kinds";
+import { command } from "errand/kinds";
 import { describe, expect, test } from "vitest";
 import { processInput } from "../../lib/kinds/process/input.js";
 import { refused } from "../core/program.js";
 
-const program = processKind();
+const program = command();
 
 describe("§12 an input that does not fit is InvalidInputError, and nothing is started", () => {
   test.each<[what: string, input: unknown, path: readonly PropertyKey[], said: RegExp]>([

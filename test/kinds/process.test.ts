@@ -4,13 +4,13 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TaskManager } from "errand";
-import { type ProcessInput, process as processKind } from "errand/kinds";
+import { command, type ProcessInput } from "errand/kinds";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { outsideTimers } from "../../lib/core/time/outside-time.js";
 import { unhandled } from "../core/support.js";
 import { IDLE, script, until } from "./programs.js";
 
-const program = processKind();
+const program = command();
 let manager: TaskManager;
 beforeEach(() => {
   manager = new TaskManager();
@@ -159,7 +159,7 @@ describe("§10 with `retry`", () => {
   test("a program that was checked is started again, and its output goes on", async () => {
     const folder = await mkdtemp(join(tmpdir(), "errand-process-"));
     const code = `const fs = require("node:fs"); const again = fs.existsSync("ran"); fs.writeFileSync("ran", ""); console.log(again); process.exit(again ? 0 : 1);`;
-    const kind = processKind({ retry: { maxAttempts: 2, backoffMs: 0 } });
+    const kind = command({ retry: { maxAttempts: 2, backoffMs: 0 } });
     const handle = manager.spawn(kind, { input: { ...script(code), cwd: folder, check: true } });
     expect(await handle.result()).toEqual({ exitCode: 0, signal: null });
     expect([handle.output().text, handle.record.attempt]).toEqual(["false\ntrue\n", 2]);
@@ -219,13 +219,13 @@ describe("§12 process refuses", () => {
     ["a negative timeout", { timeoutMs: -1 }, "RangeError", "timeoutMs"],
     ["maxAttempts 0", { retry: { maxAttempts: 0 } }, "RangeError", "maxAttempts"],
   ])("%s", (_what, definition, name, said) => {
-    expect(() => processKind(definition as Parameters<typeof processKind>[0])).toThrow(
+    expect(() => command(definition as Parameters<typeof command>[0])).toThrow(
       expect.objectContaining({ name, message: expect.stringContaining(said) }),
     );
   });
 
   test("nothing else: name, description, lane, timeout and retry are the kind's", async () => {
-    const kind = processKind({ name: "build", description: "Builds.", lane: "cpu", timeoutMs: 50 });
+    const kind = command({ name: "build", description: "Builds.", lane: "cpu", timeoutMs: 50 });
     expect([kind.name, kind.description, program.name]).toEqual(["build", "Builds.", "process"]);
     expect(program.description).toMatch(/program/);
     const laned = new TaskManager({ lanes: { cpu: { concurrency: 1 } } });

@@ -4,14 +4,14 @@ import { readFileSync } from "node:fs";
 import type { TaskHandle } from "errand";
 import type { ProcessInput } from "errand/kinds";
 
-/** `script` is CommonJS, run by this Node; `more` goes on as its `process.argv`. */
+/** A program that runs `code` as CommonJS on this Node, with `more` in its `process.argv`. */
 export function script(code: string, ...more: string[]): ProcessInput {
   return { command: process.execPath, args: ["-e", code, ...more] };
 }
 
-/** Ends at no SIGTERM, and says when it is deaf. */
+/** Ignores SIGTERM, and prints when it does. */
 export const DEAF = `process.on("SIGTERM", () => {}); setInterval(() => {}, 1000); console.log("deaf " + process.pid);`;
-/** Says that it is there, and waits. */
+/** Prints its id, and waits. */
 export const IDLE = `setInterval(() => {}, 1000); console.log("idle " + process.pid);`;
 
 /** Starts each of `codes` as a child in the same group, which shares the output. */
@@ -19,7 +19,7 @@ export function startsAll(...codes: string[]): string {
   return `for (const code of ${JSON.stringify(codes)}) require("node:child_process").spawn(process.execPath, ["-e", code], { stdio: "inherit" });`;
 }
 
-/** Says that it is there, starts `code`, which shares its output, and does `then` when that has said so too. */
+/** Prints its id, starts `code`, which shares its output, and runs `then` when the child is ready. */
 export function leaves(code: string, then: string, detached = false): ProcessInput {
   const child = `${code} process.send("there");`;
   const options = `{ stdio: ["inherit", "inherit", "inherit", "ipc"], detached: ${detached} }`;
@@ -28,16 +28,17 @@ export function leaves(code: string, then: string, detached = false): ProcessInp
     child.on("message", () => { ${then} });`);
 }
 
-/** Polls: a program tells nobody what it has done. Fails loudly, with what there was, when it never becomes true. */
-export async function until(isSo: () => boolean, told: () => unknown = () => ""): Promise<void> {
+/** Polls until `isSo` is true, because a program sends no event to a test. Rejects after 10 s with the description. */
+export async function until(isSo: () => boolean, describe: () => unknown = () => ""): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!isSo()) {
-    if (performance.now() > deadline) throw new Error(`still not so after 10 s: ${isSo.toString()} ${String(told())}`);
+    if (performance.now() > deadline)
+      throw new Error(`still not so after 10 s: ${isSo.toString()} ${String(describe())}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }
 
-/** The ids of the `count` processes that have said who they are. */
+/** The ids of the first `count` processes that have printed their id. */
 export async function pidsOf(handle: TaskHandle, count: number): Promise<number[]> {
   const pids = () => [...handle.output().text.matchAll(/^\w+ (\d+)\n/gm)].map(([, pid]) => Number(pid));
   await until(
@@ -47,12 +48,12 @@ export async function pidsOf(handle: TaskHandle, count: number): Promise<number[
   return pids();
 }
 
-/** A process has that id; a zombie that nobody has collected yet is none. */
+/** Whether a process has that id; a zombie that is not collected yet does not count. */
 export function isAlive(pid: number): boolean {
   return !isCollected(pid) && !isZombie(pid);
 }
 
-/** It is dead, and its parent knows. */
+/** Whether the process is dead and was collected by its parent. */
 export function isCollected(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -15,7 +15,7 @@ const ada = { by: "ada" };
 
 type Report = ReconcileReport<unknown>;
 
-/** A remote that says what the test set last, and is told the answers. */
+/** A remote that reports what the test has set last, and receives the answers. */
 function remote(first: Report, more: Partial<KindDefinition<undefined, undefined, unknown, unknown, unknown>> = {}) {
   let says: Report = first;
   let polls = 0;

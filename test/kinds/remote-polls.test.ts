@@ -1,4 +1,5 @@
-// The polls of a whole manager: bounded, in order of who was not asked for the longest time, and without a slot while they wait (§10, §15).
+// The polls of a whole manager: limited in number, the remote with the oldest poll first, and without a slot while they
+// wait (§10, §15).
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import { defineKind, type ReconcileReport, type TaskHandle, TaskManager } from "errand";

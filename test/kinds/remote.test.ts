@@ -1,6 +1,7 @@
-// A kind that looks after work elsewhere (§10): it steers (`deliver`), asks how the work is (`reconcile`) and winds it down (`cancel`).
+// A kind that looks after work elsewhere (§10): it steers (`deliver`), polls the work (`reconcile`) and cleans it up
+// (`cancel`).
 //
-// Time is a manual clock; what these kinds reach outside is a list in the test.
+// Time is a manual clock; the outside world of these kinds is a list in the test.
 
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -40,7 +41,7 @@ function listening() {
 
 type Definition<R> = Partial<KindDefinition<undefined, undefined, R, R, unknown>>;
 
-/** A kind whose work is a remote that says how it is, a line at a time; the last line is said again. */
+/** A kind whose remote reports the `lines` one at a time, and then repeats the last one. */
 function remote<R = string>(
   lines: readonly (ReconcileReport<R> | (() => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>))[],
   more: Definition<R> = {},
@@ -62,7 +63,7 @@ function remote<R = string>(
 const running = { status: "running" } as const;
 const done = { status: "succeeded", value: "done" } as const;
 
-/** What nobody holds is gone after it. */
+/** Collects garbage: every object without a reference is gone afterwards. */
 function collectGarbage(): void {
   setFlagsFromString("--expose-gc");
   const collect: unknown = runInNewContext("gc");
@@ -417,7 +418,7 @@ describe("§10 reconcile is asked", () => {
     expect(await other.result()).toBe("ran");
     expect(slots(manager)).toMatchObject({ held: 0, free: 1 });
     await pass(60_000);
-    // The lines are shared by the five: each was told of its end at last.
+    // The five remotes share the lines: each has received its end at last.
     expect(remotes.map(({ status }) => status)).toEqual(remotes.map(() => "succeeded"));
     allFree(manager);
   });

@@ -1,4 +1,5 @@
-// Kinds with the schemas of three libraries, by Standard Schema alone (§10): what is parsed reaches `run`, what was passed is kept.
+// Kinds with the schemas of three libraries, by Standard Schema alone (§10): the parsed input reaches `run`, the passed
+// input is kept.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { type } from "arktype";

@@ -1,4 +1,5 @@
-// The kind `subagent`: a loop of yours as a task (§9, §10, H4). Its result is text, its questions go up, its budget covers what it starts.
+// The kind `subagent`: an agent loop as a task (§9, §10, H4). Its result is text, its questions go up, its budget
+// covers the tasks that it starts.
 
 import type { TaskContext, TaskHandle, TaskManagerOptions } from "errand";
 import { isErrandError } from "errand";

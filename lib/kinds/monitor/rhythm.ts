@@ -1,8 +1,8 @@
-// Rhythm: when the next tick of a monitor comes (§10, C7).
+// Rhythm: computes and awaits the next tick of a monitor (§10, C7).
 //
-// An interval is a duration: its ticks lie on a grid of the monotonic clock, and the instants by which it names them are what the wall clock
-// shows there. A cron pattern names instants: they come when the wall clock shows them. Owns how far an attempt has come; sleeps through the
-// context of its task, so that no slot is held meanwhile.
+// An interval is a duration: its ticks lie on a grid of the monotonic clock, and `scheduledAt` is the time of the wall
+// clock at that point. A cron pattern names instants: they come when the wall clock shows them. Owns the last tick of
+// an attempt. Sleeps by the context of the task, so that no slot is held.
 
 import type { Timekeeper } from "../../core/time/clock.js";
 import { Context } from "../../session/context.js";
@@ -10,40 +10,48 @@ import type { TaskContext } from "../../session/session.js";
 import type { Plan, Schedule } from "./schedule.js";
 
 /** A tick that is due. */
-export interface Due {
+export interface DueTick {
+  /** The instant of the tick, in epoch milliseconds. */
   readonly scheduledAt: number;
-  /** How many were due since the one before it, and had none. */
+  /** The number of scheduled ticks since the tick before that did not happen. */
   readonly missed: number;
 }
 
+/** The ticks of one attempt. */
 export interface Rhythm {
-  /** Waits for the next tick. `undefined`: none will come. Rejects as `ctx.sleep`. */
-  next(): Promise<Due | undefined>;
+  /** Waits for the next tick. `undefined`: no tick will come. Rejects like `ctx.sleep`. */
+  next(): Promise<DueTick | undefined>;
 }
 
-/** Counts from the start of the task, or from the tick `lastAt`, on. Throws when no tick has come and none ever will. */
+/**
+ * Counts from the tick `lastAt`, or from the start of the task. Throws a `RangeError` when no tick has happened and
+ * none ever will.
+ */
 export function rhythmOf(plan: Plan, ctx: TaskContext, lastAt: number | undefined): Rhythm {
   const { clock } = Context.coreOf(ctx).loop;
   const startedAt = ctx.record.startedAt ?? clock.now();
   if ("ms" in plan) return new Interval(ctx, clock, plan.ms, startedAt, lastAt);
-  const { schedule, words } = plan;
+  const { schedule, text } = plan;
   if (lastAt === undefined && schedule.after(startedAt) === undefined)
-    throw new RangeError(`The cron pattern ${words} names no instant after the start of the task`);
+    throw new RangeError(`The cron pattern ${text} names no instant after the start of the task`);
   return new Pattern(ctx, clock, schedule, lastAt ?? startedAt);
 }
 
-/** How far an instant that was counted from the start may be from what the wall clock shows before the clock counts as set. */
+/**
+ * The largest difference between an instant counted from the start and the wall clock before the wall clock counts as
+ * set.
+ */
 const APART_MS = 1_000;
 
 class Interval implements Rhythm {
   readonly #ctx: TaskContext;
   readonly #clock: Timekeeper;
   readonly #ms: number;
-  /** Tick 0, on the monotonic clock. */
+  /** The time of tick 0 on the monotonic clock. */
   readonly #base: number;
-  /** Tick 0, on the wall clock as it is set now. */
+  /** The time of tick 0 on the wall clock as it is set now. */
   #startedAt: number;
-  /** The newest tick of the grid that was due. */
+  /** The number of the newest tick that was due. */
   #last: number;
 
   constructor(ctx: TaskContext, clock: Timekeeper, ms: number, startedAt: number, lastAt: number | undefined) {
@@ -53,15 +61,15 @@ class Interval implements Rhythm {
     this.#startedAt = startedAt;
     this.#base = clock.monotonic() - (clock.now() - startedAt);
     const last = lastAt === undefined ? 0 : Math.round((lastAt - startedAt) / ms);
-    // The wall clock may have been set back between two attempts: the grid has not come that far then.
+    // The wall clock may have been set back between two attempts; the grid is then behind the stored tick.
     const reached = this.#reached();
     this.#last = last - reached > 1 ? reached : last;
   }
 
-  async next(): Promise<Due> {
+  async next(): Promise<DueTick> {
     const next = Math.max(this.#last, this.#reached()) + 1;
     await this.#ctx.sleep(Math.max(0, this.#base + next * this.#ms - this.#clock.monotonic()));
-    // A tick may come late, for want of a slot; or a moment early, by its timer.
+    // A tick may come late because no slot was free, or slightly early because of its timer.
     const due = Math.max(next, this.#reached());
     const missed = Math.max(0, due - this.#last - 1);
     this.#last = due;
@@ -80,7 +88,10 @@ class Interval implements Rhythm {
   }
 }
 
-/** Same limit as in cron: a clock that was set back by more was wrong before, and its instants are no measure for those to come. */
+/**
+ * The limit that cron uses. A clock that was set back by more was wrong before, so its earlier instants do not delay
+ * later ticks.
+ */
 const CORRECTION_MS = 3 * 60 * 60 * 1_000;
 
 class Pattern implements Rhythm {
@@ -96,10 +107,10 @@ class Pattern implements Rhythm {
     this.#since = since;
   }
 
-  async next(): Promise<Due | undefined> {
+  async next(): Promise<DueTick | undefined> {
     for (;;) {
       const now = this.#clock.now();
-      // An hour that comes twice has its ticks once.
+      // The later of both instants is used, so that ticks in an hour that comes twice happen once.
       const from = this.#since - now > CORRECTION_MS ? now : Math.max(this.#since, now);
       const dueAt = this.#schedule.after(from);
       if (dueAt === undefined) return undefined;

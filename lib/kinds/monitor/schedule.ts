@@ -1,39 +1,48 @@
-// Schedule: what a monitor may be given as `every`, and the instants that a cron pattern names.
+// Schedule: checks `every` of a monitor, and computes the instants of a cron pattern.
 //
-// Pure questions about epoch milliseconds: it reads no clock and sets no timer. Cron patterns are croner's, an optional peer that is loaded
-// when the first pattern is given. An interval names no instants: lib/kinds/monitor/rhythm.ts.
+// Pure functions of epoch milliseconds: reads no clock and sets no timer. croner parses the patterns; it is an optional
+// peer, loaded with the first pattern. Ticks of an interval are computed in lib/kinds/monitor/rhythm.ts.
 
 import type * as Croner from "croner";
 import { messageOf } from "../../core/task/failure.js";
 import { checkFinite, checkKnown, checkText, checkType, show } from "../../core/values/checks.js";
 import { type Peer, requirePeer, unfitError } from "../peer.js";
 
+/** The schedule of a monitor: an interval, or a cron pattern. */
 export type Every =
-  /** Finite and ≥ 1. */
-  | { ms: number }
+  | {
+      /** The interval in milliseconds, finite and ≥ 1. */
+      ms: number;
+    }
   | {
       /**
-       * Five fields, six with seconds before them, seven with a year behind them; or `@daily` and its like. An hour that daylight
-       * saving time repeats has its ticks once. A tick in the hour that it leaves out comes after that hour: with croner 10 an hour later by the
-       * clock, with croner 11 at the instant at which the clock changes.
+       * A pattern of five fields, of six with seconds in front, or of seven with a year at the end; or a name such as
+       * `@daily`.
+       *
+       * In an hour that daylight saving time repeats, each tick happens once. A tick in the hour that it skips comes
+       * after that hour: with croner 10 one hour later on the clock, with croner 11 when the clock changes.
        */
       cron: string;
-      /** IANA name, as `"Europe/Berlin"`; default that of the process. */
+      /** An IANA name such as `"Europe/Berlin"`; default the timezone of the process. */
       timezone?: string | undefined;
     };
 
+/** The instants of a cron pattern, in epoch milliseconds. */
 export interface Schedule {
-  /** The first one after `at`. */
+  /** The first instant after `at`; `undefined` when none follows. */
   after(at: number): number | undefined;
-  /** The last one up to `now`; not before `known`, which is one. */
+  /** The last instant up to `now`, at least `known`, which is an instant of the pattern. */
   newest(known: number, now: number): number;
-  /** How many lie between two instants, neither of them counted; `to` is one. */
+  /**
+   * The number of instants between `from` and `to`, both excluded; `to` is an instant of the pattern. At most 1 000.
+   */
   between(from: number, to: number): number;
 }
 
-/** `every`, checked: the length of an interval, or the instants of a pattern. */
-export type Plan = { readonly ms: number } | { readonly schedule: Schedule; readonly words: string };
+/** A checked `every`: the length of an interval, or the instants of a pattern. */
+export type Plan = { readonly ms: number } | { readonly schedule: Schedule; readonly text: string };
 
+/** Checks `every`. Throws a `TypeError` or `RangeError` that names the field. */
 export function planOf(every: Every): Plan {
   if (typeof every !== "object" || every === null)
     throw new TypeError(`every must be { ms } or { cron, timezone }, got ${show(every)}`);
@@ -48,10 +57,13 @@ export function planOf(every: Every): Plan {
   checkKnown("every", every, new Set(["cron", "timezone"]));
   checkType("every.cron", every.cron, "string");
   checkText("every.timezone", every.timezone);
-  return { schedule: new Pattern(every.cron, every.timezone), words: show(every.cron) };
+  return { schedule: new Pattern(every.cron, every.timezone), text: show(every.cron) };
 }
 
-/** To find an instant in a timezone takes a third of a millisecond: those of a second-by-second pattern are not counted for a whole week. */
+/**
+ * Finding one instant in a timezone takes a third of a millisecond, so the instants of a long pause are not all
+ * counted.
+ */
 const MOST_COUNTED = 1_000;
 
 class Pattern implements Schedule {
@@ -61,9 +73,9 @@ class Pattern implements Schedule {
     const { Cron } = loadCroner();
     let first: number | undefined;
     try {
-      // Without a function it sets no timer.
+      // croner sets no timer when it gets no function.
       this.#cron = new Cron(pattern, timezone === undefined ? {} : { timezone });
-      // A timezone is looked up only now.
+      // croner checks the timezone only when an instant is computed.
       first = this.after(0);
     } catch (cause) {
       const of = timezone === undefined ? "" : ` in the timezone ${JSON.stringify(timezone)}`;
@@ -81,7 +93,7 @@ class Pattern implements Schedule {
   newest(known: number, now: number): number {
     const next = this.after(known);
     if (next === undefined || next > now) return known;
-    // croner 10 gives those before the next full second, croner 11 that second too.
+    // croner 10 returns instants before the next full second; croner 11 also returns the instant at that second.
     const runs = this.#cron.previousRuns(2, new Date(now + 1_000)).map((run) => run.getTime());
     return Math.max(known, runs.find((at) => at <= now) ?? known);
   }
@@ -100,11 +112,11 @@ const CRONER: Peer = {
   install: "croner",
 };
 
-/** Not `import()`: whoever writes a wrong pattern learns it where it is written. */
+/** Loads croner synchronously, so that a wrong pattern throws at the call of `monitor`. */
 function loadCroner(): typeof Croner {
   let croner: typeof Croner;
   try {
-    // Written out here: a bundler takes the package along. A module of Node has no `require`.
+    // The call is written here literally: a bundler then includes the package. An ES module has no `require`.
     croner = require("croner") as typeof Croner;
   } catch (tried) {
     croner = requirePeer(CRONER, tried) as typeof Croner;

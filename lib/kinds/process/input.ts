@@ -1,21 +1,23 @@
-// Process input: what a program is started with, and the schema that checks it.
+// Process input: the input of a program, and the schema that checks it.
 //
-// Knows nothing of processes. What an operating system would cut short or misread (a NUL, an `=` in a name) is refused before anything starts (§12).
+// Knows no process. Text that an operating system would cut or misread (a NUL, an `=` in the name of a variable) is
+// refused before anything starts (§12).
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { show } from "../../core/values/checks.js";
 import { didYouMean } from "../../core/values/nearest-name.js";
 
+/** The input of a task that runs a program. */
 export interface ProcessInput {
-  /** A name that is looked up in the `PATH`, or a path. No shell reads it: `*`, `|` and `$HOME` mean themselves. */
+  /** The program: a name in the `PATH`, or a path. No shell reads it: `*`, `|` and `$HOME` have no special meaning. */
   command: string;
-  /** Each reaches the program as it is: nothing is split, quoted or expanded. */
+  /** The arguments. Each reaches the program unchanged: nothing is split, quoted or expanded. */
   args?: readonly string[] | undefined;
-  /** The folder it works in; default that of this process. One that does not exist fails the task. */
+  /** The working directory; default the one of this process. A directory that does not exist fails the task. */
   cwd?: string | undefined;
-  /** Added to the environment of this process, which the program gets too. */
+  /** Variables that are added to the environment of this process, which the program inherits. */
   env?: { readonly [name: string]: string } | undefined;
-  /** `true` fails the task when the exit code is not 0, or a signal ended the program; otherwise the code is the result. */
+  /** `true`: a signal, or an exit code other than 0, fails the task. Default `false`: both are results. */
   check?: boolean | undefined;
 }
 
@@ -56,7 +58,7 @@ function validate(value: unknown): StandardSchemaV1.Result<ProcessInput> {
     const given = value[field];
     if (given !== undefined || field === "command") issues.push(...check(given));
   }
-  // Every field was looked at.
+  // The cast is safe: every field was checked.
   return issues.length > 0 ? { issues } : { value: value as unknown as ProcessInput };
 }
 
@@ -72,7 +74,7 @@ function isObject(value: unknown): value is { readonly [key: string]: unknown } 
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** For a model that is shown what it may start. */
+/** The schema for a model that may start the kind. */
 const JSON_SCHEMA = {
   type: "object",
   properties: {
@@ -90,7 +92,7 @@ const JSON_SCHEMA = {
   additionalProperties: false,
 };
 
-/** All of these read `JSON_SCHEMA` alike. */
+/** The JSON Schema versions in which `JSON_SCHEMA` has the same meaning. */
 const TARGETS: readonly string[] = ["draft-2020-12", "draft-07", "openapi-3.0"];
 
 function jsonSchema({ target }: StandardJSONSchemaV1.Options): Record<string, unknown> {
@@ -99,6 +101,7 @@ function jsonSchema({ target }: StandardJSONSchemaV1.Options): Record<string, un
   return structuredClone(JSON_SCHEMA);
 }
 
+/** The schema of `ProcessInput`. */
 export const processInput: StandardSchemaV1<ProcessInput> & StandardJSONSchemaV1<ProcessInput> = {
   "~standard": { version: 1, vendor: "errand", validate, jsonSchema: { input: jsonSchema, output: jsonSchema } },
 };

@@ -1,9 +1,10 @@
-// Process session: every process of one task, ended together.
+// Process session: ends all processes of one task together.
 //
-// Owns the SIGTERM, the SIGKILL after it, and the question whether a process is left. POSIX: the program leads a session of its own, and
-// every process group of that session is ended, also those that a shell with job control or `timeout` made. The number of a group or a
-// session is no other's as long as one member lives, so nothing is sent once none does. Windows: the tree below the program.
-// A process that makes a session of its own (`setsid`: a daemon) has left the task. When this process exits, so do all sessions.
+// Owns SIGTERM, the later SIGKILL, and the check whether a process is left. On POSIX the program leads a session of its
+// own. Every process group of that session is ended, also groups made by a shell with job control or by `timeout`. The
+// id of a group or session is not reused while one member lives, so nothing is sent after the last member has ended.
+// On Windows the process tree below the program is ended. A process that creates a new session (`setsid`: a
+// daemon) has left the task. When this process exits, all sessions are killed.
 
 import { execFile, spawnSync } from "node:child_process";
 import { Alarm, type Timekeeper } from "../../core/time/clock.js";
@@ -11,19 +12,23 @@ import { outsidePause } from "../../core/time/outside-time.js";
 import { type Leader, leaderOf, readTable, readTableNow, type Table } from "./table.js";
 
 const IS_WINDOWS = process.platform === "win32";
-/** Elsewhere what a program started is found by descent, so that it must be looked up before the program ends. */
+/**
+ * Other systems find the processes by descent from the program, so the process table must be read before the program
+ * ends.
+ */
 const KNOWS_SESSIONS = process.platform === "linux";
 
+/** The processes of one program. */
 export class ProcessSession {
   readonly #leader: Leader;
   readonly #clock: Timekeeper;
-  /** Asked when they are ended. */
+  /** Milliseconds from SIGTERM to SIGKILL; called when the session is ended. */
   readonly #killAfterMs: () => number;
   #killing: Alarm | undefined;
-  /** Sessions with a member at the last reading of the table, from which members are found. */
+  /** The groups with a living member when the table was last read; by descent, further members are found from them. */
   #groups: ReadonlySet<number>;
-  /** Processes that were sent SIGTERM. */
-  readonly #asked = new Set<number>();
+  /** Groups that were sent SIGTERM. */
+  readonly #terminated = new Set<number>();
   #hasExited = false;
   #phase: "running" | "ending" | "killing" | "over" = "running";
 
@@ -32,10 +37,13 @@ export class ProcessSession {
     this.#groups = new Set([pid]);
     this.#clock = clock;
     this.#killAfterMs = killAfterMs;
-    keep(this);
+    register(this);
   }
 
-  /** SIGTERM to all of them, and SIGKILL when `killAfterMs` has passed. A second call has no effect. Windows knows no SIGTERM: they are ended. */
+  /**
+   * Sends SIGTERM to all processes, and SIGKILL after `killAfterMs`. A second call has no effect. Windows has no
+   * SIGTERM: its processes are ended at once.
+   */
   end(): void {
     if (this.#phase !== "running") return;
     this.#phase = "ending";
@@ -47,7 +55,10 @@ export class ProcessSession {
     }
   }
 
-  /** To be called once the leader has exited: ends what it left running, and resolves when no process is left. */
+  /**
+   * Call this after the leader has exited. Ends the processes that it left running, and resolves when no process is
+   * left.
+   */
   async ended(): Promise<void> {
     this.#hasExited = true;
     this.end();
@@ -55,10 +66,10 @@ export class ProcessSession {
       await outsidePause(pauseMs);
     this.#phase = "over";
     this.#killing?.cancel();
-    letGo(this);
+    unregister(this);
   }
 
-  /** At the exit of this process, where nothing can be waited for. */
+  /** Kills all processes synchronously, at the exit of this process. */
   killNow(table: Table | undefined): void {
     if (IS_WINDOWS) spawnSync("taskkill", treeOf(this.#leader.pid), { windowsHide: true });
     this.#phase = "killing";
@@ -74,14 +85,20 @@ export class ProcessSession {
     void this.#sweep();
   }
 
-  /** Signals the leader's group in the same call. Once the leader was collected its number may be another's: then the table is read first. */
+  /**
+   * Signals the group of the leader without reading the table. After the leader was collected its id may belong to
+   * another program, so the table is read first then.
+   */
   #signalLeader(): void {
     if (!this.#hasExited) this.#signal(this.#leader.pid);
   }
 
-  /** Looks up who is left and sends them what is due; whether there is a process that this one may end. What was born meanwhile, the next finds. */
+  /**
+   * Reads which groups are left, signals them, and returns whether a process is left that this process may signal. A
+   * process that was started meanwhile is found by the next sweep.
+   */
   async #sweep(): Promise<boolean> {
-    // Windows finds no tree without its leader.
+    // Windows finds no process tree without its leader.
     if (IS_WINDOWS) return false;
     const table = await readTable();
     if (this.#phase === "over") return false;
@@ -100,9 +117,9 @@ export class ProcessSession {
       case "killing":
         return send(group, "SIGKILL");
       case "ending": {
-        if (this.#asked.has(group)) return send(group, 0);
-        this.#asked.add(group);
-        // One that is stopped hears SIGTERM when it continues.
+        if (this.#terminated.has(group)) return send(group, 0);
+        this.#terminated.add(group);
+        // A stopped process handles SIGTERM only after it continues.
         return send(group, "SIGTERM") && (send(group, "SIGCONT") || true);
       }
       case "running":
@@ -117,7 +134,10 @@ export class ProcessSession {
 
 const LONGEST_PAUSE_MS = 100;
 
-/** False: no process is left in the group, or none that this process may end (a program that became another user). */
+/**
+ * Returns false when the group has no process left, or no process that this process may signal (a program that changed
+ * its user).
+ */
 function send(group: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-group, signal);
@@ -130,7 +150,7 @@ function treeOf(pid: number): string[] {
   return ["/PID", String(pid), "/T", "/F"];
 }
 
-// ── those that live ──────────────────────────────────────────────────────────
+// ── living sessions ──────────────────────────────────────────────────────────
 
 const living = new Set<ProcessSession>();
 
@@ -139,13 +159,13 @@ function killAll(): void {
   for (const session of living) session.killNow(table);
 }
 
-/** One listener for all, which goes with the last. */
-function keep(session: ProcessSession): void {
+/** Adds the session; one exit listener serves all sessions and is removed with the last one. */
+function register(session: ProcessSession): void {
   if (living.size === 0) process.on("exit", killAll);
   living.add(session);
 }
 
-function letGo(session: ProcessSession): void {
+function unregister(session: ProcessSession): void {
   living.delete(session);
   if (living.size === 0) process.off("exit", killAll);
 }

@@ -1,19 +1,26 @@
-// Start: a program becomes a running process, by execa.
+// Start: starts a program by execa.
 //
-// Owns how it is started: without a shell, with nothing to read, leading a process group of its own. execa is an optional peer, and loaded
-// when the first one is started.
+// Owns how it is started: without a shell, with empty standard input, as the leader of its own process group. execa is
+// an optional peer, loaded with the first program.
 
 import type { Readable } from "node:stream";
 import { type Peer, peerError, unfitError } from "../peer.js";
 import type { ProcessInput } from "./input.js";
 
-/** What was started, or could not be: then it has no `pid`. */
-export interface Started {
+/** A started program. A program that could not be started has no `pid`. */
+export interface StartedProgram {
+  /** The process id; `undefined` when the program could not be started. */
   readonly pid?: number | undefined;
+  /** The standard output of the program. */
   readonly stdout: Readable;
+  /** The standard error of the program. */
   readonly stderr: Readable;
+  /** Calls `listener` when the program has exited. */
   readonly once: (event: "exit", listener: (exitCode: number | null, signal: string | null) => void) => unknown;
-  /** Resolves when it has exited and its output has been read or cut off; with why it could not be started, when it could not. */
+  /**
+   * Resolves when the program has exited and its output was read or cut off. When it could not be started, resolves
+   * with the reason.
+   */
   readonly closed: Promise<string | undefined>;
 }
 
@@ -26,9 +33,13 @@ const EXECA: Peer = {
     : { install: "execa" }),
 };
 
-/** Rejects with an error that says why execa cannot be used, and what to install. */
-export async function loadStart(): Promise<(input: ProcessInput) => Started> {
-  // Both written out here: a bundler takes the package along, and does not fail without it.
+/**
+ * Loads execa and resolves with a function that starts programs. Rejects with an error that says why execa cannot be
+ * used, and what to install.
+ */
+export async function loadStart(): Promise<(input: ProcessInput) => StartedProgram> {
+  // The import and its name are written here literally: a bundler then includes the package, and does not fail without
+  // it.
   const { execa } = await import("execa").catch((cause: unknown) => {
     throw peerError(EXECA, cause);
   });
@@ -38,11 +49,12 @@ export async function loadStart(): Promise<(input: ProcessInput) => Started> {
       env,
       ...(cwd === undefined ? {} : { cwd }),
       stdin: "ignore",
-      // Read as it comes and kept nowhere.
+      // The output is read as it arrives, so execa keeps none of it.
       buffer: false,
-      // How it ended is a result, and no exception.
+      // The end of a program is a result, not an exception.
       reject: false,
-      // POSIX: it leads a session and a process group of its own. On Windows this would open a console window.
+      // On POSIX the program leads a new session and process group. On Windows this option would open a
+      // console window.
       detached: process.platform !== "win32",
     });
     const child = childOf(subprocess);
@@ -56,12 +68,12 @@ export async function loadStart(): Promise<(input: ProcessInput) => Started> {
   };
 }
 
-/** execa 10 returns a promise that holds the child process, execa 9 the child process itself. */
-function childOf(subprocess: object): Pick<Started, "once"> | undefined {
+/** execa 10 returns a promise that has the child process as a property; execa 9 returns the child process itself. */
+function childOf(subprocess: object): Pick<StartedProgram, "once"> | undefined {
   const child = "nodeChildProcess" in subprocess ? subprocess.nodeChildProcess : subprocess;
   return isChild(child) ? child : undefined;
 }
 
-function isChild(child: unknown): child is Pick<Started, "once"> {
+function isChild(child: unknown): child is Pick<StartedProgram, "once"> {
   return typeof child === "object" && child !== null && "once" in child && typeof child.once === "function";
 }

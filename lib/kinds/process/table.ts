@@ -1,27 +1,33 @@
-// Process table: in which process groups a program and what it started live.
+// Process table: finds the process groups of a program and of the processes that it started.
 //
-// Owns how the system is asked. Linux: /proc says the session of each process. Elsewhere no tool says it everywhere, and `ps` says who
-// started whom: the members are found by descent from the program and from the groups that were known before. Sends no signal.
+// Owns how the system is read. Linux: /proc names the session of each process. Elsewhere no tool does so everywhere,
+// but `ps` names the parent of each process: members are found by descent from the program and from the groups known
+// before. Sends no signal.
 
 import { execFile, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 
-/** A program that leads a session. Its number is no other program's as long as one process of the session lives. */
+/** A program that leads a session. Its process id is not reused while one process of the session lives. */
 export interface Leader {
+  /** The process id of the program, and the id of its session and group. */
   readonly pid: number;
-  /** Tells it from a later program of the same number; `undefined` where the system does not say. */
+  /**
+   * The start time, which distinguishes it from a later program with the same id; `undefined` where the system does not
+   * report it.
+   */
   readonly startedAt: string | undefined;
 }
 
 /** The living processes of the system at one moment. */
 export interface Table {
-  /** The groups with a living process of the leader's session. `known`: those that had one before. */
+  /** The groups with a living process of the leader's session. `known`: the groups found before. */
   groupsOf(leader: Leader, known: ReadonlySet<number>): ReadonlySet<number>;
 }
 
 const IS_LINUX = process.platform === "linux";
 
+/** Identifies the running program `pid`. */
 export function leaderOf(pid: number): Leader {
   return { pid, startedAt: IS_LINUX ? statOf(pid)?.startedAt : undefined };
 }
@@ -29,7 +35,10 @@ export function leaderOf(pid: number): Leader {
 let reading: Promise<unknown> = Promise.resolve();
 let next: Promise<Table> | undefined;
 
-/** One reading serves all that ask before it begins: a hundred programs that end together read the table a few times. */
+/**
+ * Reads the process table. Calls made before a reading begins share it: a hundred programs that end together read the
+ * table a few times.
+ */
 export function readTable(): Promise<Table> {
   next ??= reading.then(() => {
     next = undefined;
@@ -40,7 +49,7 @@ export function readTable(): Promise<Table> {
   return next;
 }
 
-/** At the exit of this process, where nothing can be waited for. */
+/** Reads the table synchronously, at the exit of this process. */
 export function readTableNow(): Table {
   if (!IS_LINUX) return new Descent(spawnSync("ps", PS, { encoding: "utf8" }).stdout ?? "");
   return new Sessions(pids().map(statOf));
@@ -55,7 +64,7 @@ interface Stat {
   readonly startedAt: string;
 }
 
-/** So many entries are read before this process does something else: one takes some ten microseconds. */
+/** The number of entries read before the event loop gets a turn; one entry takes about ten microseconds. */
 const AT_ONCE = 50;
 
 async function readProc(): Promise<Table> {
@@ -76,7 +85,7 @@ function pids(): number[] {
   }
 }
 
-/** `undefined`: there is no such process, or it is dead and waits to be collected. */
+/** `undefined`: the process does not exist, or is dead and waits to be collected. */
 function statOf(pid: number): Stat | undefined {
   let stat: string;
   try {
@@ -84,10 +93,11 @@ function statOf(pid: number): Stat | undefined {
   } catch {
     return undefined;
   }
-  // "pid (name) state parent group session …", where the name may hold anything. Fields are counted from the state on.
+  // The format is "pid (name) state parent group session …". The name may contain any character, so fields are counted
+  // from the state.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
   const [state = "", , group = "", session = ""] = fields;
-  // A process whose first thread has ended looks dead, and lives as long as another thread does.
+  // A process whose first thread has ended looks dead, but lives while another thread does.
   const isDead = (state === "Z" || state === "X") && Number(fields[17]) <= 1;
   return isDead ? undefined : { pid, group: Number(group), session: Number(session), startedAt: fields[19] ?? "" };
 }
@@ -109,9 +119,9 @@ class Sessions implements Table {
   }
 
   groupsOf({ pid, startedAt }: Leader, known: ReadonlySet<number>): ReadonlySet<number> {
-    // There is no /proc to be read: then a signal says whether the known groups live.
+    // /proc is not readable: signals then show whether the known groups live.
     if (this.#isEmpty) return known;
-    // Another program has the number by now, so nothing of the session was left.
+    // Another program has this id now, so the session had no process left.
     if (startedAt !== undefined && (this.#startedAt.get(pid) ?? startedAt) !== startedAt) return NONE;
     return this.#groups.get(pid) ?? NONE;
   }
@@ -121,12 +131,13 @@ const NONE: ReadonlySet<number> = new Set();
 
 // ── other POSIX systems ──────────────────────────────────────────────────────
 
-/** The same on Linux, macOS and the BSDs. */
+/** Options that Linux, macOS and the BSDs share. */
 const PS: readonly string[] = ["-A", "-o", "pid=", "-o", "ppid=", "-o", "pgid=", "-o", "stat="];
 
+/** Reads the table by `ps`; resolves with an empty table when `ps` fails. */
 export function readPs(): Promise<Table> {
   return new Promise((resolve) => {
-    // A `ps` that fails shows nothing: then the known groups are asked by signal.
+    // A `ps` that fails yields an empty table: the known groups are then checked by signal.
     execFile("ps", PS, { timeout: 5_000, maxBuffer: 2 ** 26 }, (_error, stdout) => resolve(new Descent(stdout)));
   });
 }
@@ -134,7 +145,7 @@ export function readPs(): Promise<Table> {
 interface Entry {
   readonly pid: number;
   readonly group: number;
-  /** The process leads a session: one that does so below the program has left it, with all below. */
+  /** The process leads a session. Below the program, such a process has left the task with its descendants. */
   readonly leads: boolean;
 }
 

@@ -1,8 +1,8 @@
 // Asking: the question of a remote, as a request of its task (§16).
 //
-// Owns which question the remote asks now: its report opens one request, the same however often the remote is polled and over restarts (A3);
-// a report that asks it no more withdraws it. The closed request goes back to the remote through `answer` of its kind, until one call of it
-// succeeds. Waiting for the answer is a wait of the task, so that it holds no slot (A5).
+// Owns the current question of the remote. A report opens one request, which stays the same over all polls and over
+// restarts (A3); a report that no longer asks withdraws it. The `answer` of the kind gets the closed request, until one
+// call succeeds. Waiting for the answer is a wait of the task, so that it holds no slot (A5).
 
 import { isErrandError } from "../../core/task/errors.js";
 import type { TaskRecord } from "../../core/task/record.js";
@@ -12,26 +12,31 @@ import { Context } from "../../session/context.js";
 import type { TaskContext } from "../../session/session.js";
 import { type AskingReport, questionOf, type ReconcileReport } from "./report.js";
 
+/** The `answer` of a kind. */
 export type AnswerHook = (record: TaskRecord, request: InboxRequest) => void | PromiseLike<void>;
 
-interface Asked {
+interface OpenQuestion {
   readonly key: string;
-  /** The request, once it is answered, rejected or expired. */
+  /** The request, after it was answered, rejected or expired. */
   closed?: InboxRequest;
-  /** `calling`: the hook has not settled; `failed`: the next report that asks calls it again. */
+  /** `calling`: the hook has not settled. `failed`: the next report that still asks calls it again. */
   hook?: "calling" | "failed" | "done";
 }
 
+/** Follows the questions in the reports of one attempt. */
 export class Asking {
   readonly #ctx: TaskContext;
   readonly #answer: AnswerHook | undefined;
-  #current: Asked | undefined;
+  #current: OpenQuestion | undefined;
   #isFirst = true;
   #isOver = false;
-  /** The remote is to be polled now: the question was closed, or the remote has its answer. */
+  /** The next poll is due now: the question was closed, or the remote has received its answer. */
   #isDue = false;
   #wake: () => void = () => {};
-  /** A4: the person said no, or did not say anything in time, and the kind has no `answer` that could tell the remote. */
+  /**
+   * The error of a request that was rejected or expired, when the kind has no `answer` that could carry it to the
+   * remote (A4).
+   */
   refusal: unknown;
 
   constructor(ctx: TaskContext, answer: AnswerHook | undefined) {
@@ -39,7 +44,10 @@ export class Asking {
     this.#answer = answer;
   }
 
-  /** Whether the report asks something that the one before did not. */
+  /**
+   * Opens, keeps or withdraws the request that the report asks for. Returns true when the question has changed since
+   * the last report.
+   */
   follow(report: ReconcileReport<unknown>): boolean {
     const key = report.status === "asking" ? report.key : undefined;
     const isChanged = this.#current?.key !== key;
@@ -48,11 +56,11 @@ export class Asking {
     if (isChanged) this.#current = undefined;
     if (report.status !== "asking") return false;
     if (this.#current === undefined) void this.#ask(report, (this.#current = { key: report.key }));
-    else if (this.#current.hook === "failed") this.#handBack(this.#current);
+    else if (this.#current.hook === "failed") this.#callHook(this.#current);
     return isChanged;
   }
 
-  /** Pauses before the next poll; for as long as is left when the question is closed meanwhile. */
+  /** Sleeps before the next poll. A question that is closed meanwhile ends the sleep early. */
   async pause(ms: number): Promise<void> {
     if (this.#isDue || this.#current === undefined) {
       if (!this.#isDue) await this.#ctx.sleep(ms);
@@ -71,17 +79,17 @@ export class Asking {
     }
   }
 
-  /** The remote has ended, or its task has. */
+  /** Stops following: the remote or its task has ended. */
   end(): void {
     this.#isOver = true;
   }
 
-  async #ask(report: AskingReport, asked: Asked): Promise<void> {
+  async #ask(report: AskingReport, asked: OpenQuestion): Promise<void> {
     const { isApproval, question } = questionOf(report);
-    const { question: words, ...options } = question;
+    const { question: text, ...options } = question;
     let refusal: unknown;
     try {
-      if (isApproval) await this.#ctx.approve(words, options);
+      if (isApproval) await this.#ctx.approve(text, options);
       else await this.#ctx.ask<unknown>(question);
     } catch (error) {
       if (this.#isOver || this.#ctx.isCancelled || this.#current !== asked) return;
@@ -96,13 +104,13 @@ export class Asking {
     const closed = task === undefined ? undefined : requests.keyed(task, asked.key);
     if (this.#isOver || this.#current !== asked || closed === undefined) return;
     asked.closed = closed;
-    if (this.#answer !== undefined) return this.#handBack(asked);
+    if (this.#answer !== undefined) return this.#callHook(asked);
     this.refusal = refusal;
     this.#pollNow();
   }
 
-  /** Polls go on meanwhile: a hook that never settles keeps its task from nothing. */
-  #handBack(asked: Asked): void {
+  /** Passes the closed request to the hook. Polls continue meanwhile, so a hook that never settles blocks nothing. */
+  #callHook(asked: OpenQuestion): void {
     const { closed } = asked;
     if (closed === undefined) return;
     asked.hook = "calling";
@@ -117,7 +125,9 @@ export class Asking {
     }, failed);
   }
 
-  /** The first report of an attempt too: what an earlier process asked may be asked no more. */
+  /**
+   * Withdraws requests that are no longer asked, also those of an earlier process at the first report of an attempt.
+   */
   #withdrawOthers(key: string | undefined): void {
     const { registry, requests } = Context.coreOf(this.#ctx);
     const task = registry.byId(this.#ctx.id);

@@ -1,17 +1,19 @@
-// Polls: how many remotes of one manager are asked at a time, and which of them is next.
+// Polls: limits how many remotes of one manager are polled at a time, and chooses the next one.
 //
-// Owns the queue of outbound polls of each manager. p-queue bounds it and orders it: the remote that was not asked for the longest time goes
-// first. A task whose poll has to wait for its turn waits without a slot, and no timeout of it counts meanwhile.
+// Owns the poll queue of each manager. p-queue limits and orders it: the remote with the oldest poll is first. A task
+// whose poll has to wait for its turn waits without a slot, and its `timeoutMs` does not count meanwhile.
 
 import PQueue from "p-queue";
 import type { Core } from "../../core/core.js";
 import { Context } from "../../session/context.js";
 import type { TaskContext } from "../../session/session.js";
 
-/** More at once helps no remote, and one manager may have thousands. */
+/**
+ * The number of polls at a time. One manager may have thousands of remotes, and more parallel polls help none of them.
+ */
 const AT_A_TIME = 16;
-/** Milliseconds until a task that waits for its turn asks again: its poll wakes it before. */
-const LOOK_MS = 60_000;
+/** The longest sleep of a task that waits for its turn, in milliseconds; its poll wakes it earlier. */
+const RECHECK_MS = 60_000;
 
 const queues = new WeakMap<Core, PQueue>();
 
@@ -22,8 +24,8 @@ function queueOf(core: Core): PQueue {
 }
 
 /**
- * Calls `poll` when it is the turn of a remote that was asked last at `askedAt`, and resolves with what it gives. Once the task of `ctx` is stopped
- * a poll that waits is not made.
+ * Calls `poll` when it is the turn of a remote whose last poll began at `askedAt`, and resolves with the result. A
+ * waiting poll is not made after the task of `ctx` is stopped.
  */
 export async function inTurn<T>(ctx: TaskContext, askedAt: number, poll: () => Promise<T>): Promise<T> {
   const queue = queueOf(Context.coreOf(ctx));
@@ -44,7 +46,7 @@ async function withoutSlot(ctx: TaskContext, answered: Promise<unknown>): Promis
   answered.then(over, over);
   while (!turn.signal.aborted) {
     try {
-      await ctx.sleep(LOOK_MS, { signal: turn.signal });
+      await ctx.sleep(RECHECK_MS, { signal: turn.signal });
     } catch (error) {
       if (ctx.isCancelled || !turn.signal.aborted) throw error;
     }

@@ -1,7 +1,7 @@
-// Report: what a poll of a remote found.
+// Report: the result of one poll of a remote.
 //
-// Owns the check of a report, and how its news become writes of the task. A report that does not fit changes nothing: it is a `TypeError`
-// that names the field (§12). Knows no clock and no request.
+// Owns the check of a report, and writes its news to the task. A report that does not fit changes nothing: it is a
+// `TypeError` that names the field (§12). Knows no clock and no request.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { takeQuestion } from "../../core/inbox/question.js";
@@ -12,39 +12,75 @@ import { takeArtifact } from "../../session/artifact.js";
 import { takeLinks, takeProgress, takeUsage } from "../../session/report.js";
 import type { TaskContext } from "../../session/session.js";
 
-/** The remote waits for a person. One request of the task in the inbox stands for the question, however often the remote is polled. */
+/**
+ * A report of a remote that waits for a person. One request in the inbox stands for the question, however often the
+ * remote is polled.
+ */
 export interface AskingReport {
+  /** The remote waits for an answer. */
   status: "asking";
-  /** Names the question: the same key in a later report, a retry or after a restart is the same request. Another question needs another key. */
+  /**
+   * The name of the question. The same key in a later report, in a retry or after a restart is the same request;
+   * another question needs another key.
+   */
   key: string;
+  /** The text of the question, for the person who answers. */
   question: string;
   /** `"approval"`: the answer is yes or no. */
   kind?: "approval" | undefined;
+  /** The possible answers. Default: any text, or any value that `schema` accepts. */
   choices?: readonly string[] | undefined;
   /** Checks the answer. `choices` and `schema` exclude each other. */
   schema?: StandardSchemaV1 | undefined;
-  /** Any value that JSON can carry, for the person who answers. */
+  /** Any JSON value, for the person who answers. */
   details?: unknown;
-  /** The request expires this long after the first report of it. Milliseconds ≥ 0; default never. */
+  /** The request expires this long after its first report. Milliseconds ≥ 0; default never. */
   timeoutMs?: number | undefined;
 }
 
 /**
- * The result of one poll of a remote: news, a question, or the end. `usage` and `artifacts` are what was used and made since the last report; an
- * artifact by path or url that the task already has is not added again. A report that does not fit is logged, and the remote is polled again.
+ * The result of one poll of a remote: news, and whether the work runs, asks or has ended. A report that does not fit is
+ * logged, and the remote is polled again.
  */
 export type ReconcileReport<R> = {
+  /** The progress of the work. An unchanged progress is no news. */
   progress?: Progress | undefined;
+  /** A short text about the state of the work. An unchanged summary is no news. */
   summary?: string | undefined;
+  /** The usage since the last report. */
   usage?: UsageReport | undefined;
+  /** Ids under which the work is found elsewhere. Known links are no news. */
   links?: LinksInput | undefined;
+  /**
+   * The artifacts made since the last report. An artifact by path or url that the task already has is not added again.
+   */
   artifacts?: readonly ArtifactInput[] | undefined;
 } & (
-  | { status: "running" }
+  | {
+      /** The work continues; the remote is polled again. */
+      status: "running";
+    }
   | AskingReport
-  | { status: "succeeded"; value: R }
-  | { status: "failed"; message: string; code?: FailureCode | undefined }
-  | { status: "cancelled"; reason: string }
+  | {
+      /** The work has succeeded, and the task with it. */
+      status: "succeeded";
+      /** The result of the task; the `output` schema of the kind checks it. */
+      value: R;
+    }
+  | {
+      /** The work has failed, and the task with it. */
+      status: "failed";
+      /** The message of the failure. */
+      message: string;
+      /** The code of the failure; default `"error"`. */
+      code?: FailureCode | undefined;
+    }
+  | {
+      /** The work was cancelled where it runs: the task is stopped too. */
+      status: "cancelled";
+      /** The reason of the stop. */
+      reason: string;
+    }
 );
 
 const NEWS = ["status", "progress", "summary", "usage", "links", "artifacts"] as const;
@@ -58,24 +94,25 @@ const FIELDS: { readonly [status in ReconcileReport<never>["status"]]: ReadonlyS
   cancelled: new Set([...NEWS, "reason"]),
 };
 
+/** Throws a `TypeError` or `RangeError` that names the first field that does not fit. */
 export function checkReport<R>(report: unknown): asserts report is ReconcileReport<R> {
   checkType("the report", report, "object");
   const { status, message, code, reason, artifacts, ...more } = report as { [field: string]: unknown };
   checkType("the report's status", status, "string");
   checkOneOf("the report's status", status, Object.keys(FIELDS));
-  const { status: told } = report as ReconcileReport<R>;
-  checkKnown(`a report that is ${JSON.stringify(told)}`, report as object, FIELDS[told]);
+  const { status: checked } = report as ReconcileReport<R>;
+  checkKnown(`a report that is ${JSON.stringify(checked)}`, report as object, FIELDS[checked]);
   if (artifacts !== undefined && !Array.isArray(artifacts))
     throw new TypeError("the report's artifacts must be a list");
-  if (told === "failed") {
+  if (checked === "failed") {
     checkType("the report's message", message, "string");
     checkOneOf("the report's code", code, FAILURE_CODES);
   }
-  if (told === "cancelled") {
+  if (checked === "cancelled") {
     checkType("the report's reason", reason, "string");
     checkText("the report's reason", reason);
   }
-  if (told === "asking") {
+  if (checked === "asking") {
     checkType("the report's key", more["key"], "string");
     checkOneOf("the report's kind", more["kind"], ["approval"]);
     const { question, isApproval } = questionOf(report as AskingReport);
@@ -83,24 +120,24 @@ export function checkReport<R>(report: unknown): asserts report is ReconcileRepo
   }
 }
 
-/** The question as `ctx.ask`, or `ctx.approve`, takes it. */
+/** The question of a report, as `ctx.ask` or `ctx.approve` takes it. */
 export function questionOf({ kind, key, question, choices, schema, details, timeoutMs }: AskingReport) {
-  // Left out where there are none: an approval has neither.
+  // Absent fields are left out, because an approval accepts neither of them.
   const answers = { ...(choices === undefined ? {} : { choices }), ...(schema === undefined ? {} : { schema }) };
   return { isApproval: kind === "approval", question: { key, question, details, timeoutMs, ...answers } };
 }
 
-/** Writes what is new of the reports of one attempt to its task. */
+/** Writes the news in the reports of one attempt to its task. */
 export class News {
   readonly #ctx: TaskContext;
-  /** The artifacts by path or url that the task has; read from its record when the first report has any. */
+  /** The places of the artifacts that the task has; read from its record with the first report that has artifacts. */
   #made: Set<string | undefined> | undefined;
 
   constructor(ctx: TaskContext) {
     this.#ctx = ctx;
   }
 
-  /** Whether there was anything new. */
+  /** Writes the news and returns whether there were any. */
   write({ progress, summary, usage, links, artifacts = [] }: ReconcileReport<unknown>): boolean {
     const { record } = this.#ctx;
     // Each part is checked before the first is written: a report that is polled again must not have been written in part.
@@ -110,10 +147,10 @@ export class News {
     if (summary !== undefined) checkType("summary", summary, "string");
     const added = this.#added(artifacts);
     const isFurther = progress !== undefined && !isSame(progress, record.progress);
-    const isSaid = summary !== undefined && summary !== record.summary;
+    const isSummarized = summary !== undefined && summary !== record.summary;
     const isLinked = links !== undefined && !isWithin(links, record.links);
     if (isFurther) this.#ctx.progress(progress);
-    if (isSaid) this.#ctx.summary(summary);
+    if (isSummarized) this.#ctx.summary(summary);
     if (isLinked) this.#ctx.link(links);
     for (const [place, artifact] of added) {
       this.#ctx.artifact(artifact);
@@ -121,10 +158,13 @@ export class News {
     }
     if (usage !== undefined) this.#ctx.reportUsage(usage);
     this.#ctx.heartbeat();
-    return isFurther || isSaid || isLinked || added.length > 0 || usage !== undefined;
+    return isFurther || isSummarized || isLinked || added.length > 0 || usage !== undefined;
   }
 
-  /** The new artifacts, by place. A chunk of data always is: chunks of one name may be equal. Each is checked before the first is written. */
+  /**
+   * The new artifacts with their places. An artifact with data is always new, because chunks of one name may be equal.
+   * Each artifact is checked before the first is written.
+   */
   #added(artifacts: readonly ArtifactInput[]): readonly (readonly [place: string | undefined, ArtifactInput])[] {
     if (artifacts.length === 0) return [];
     this.#made ??= new Set(this.#ctx.record.artifacts.map(placeOf));

@@ -1,12 +1,12 @@
-// The small words: text made harmless, columns counted, times, waits and events told.
+// The small texts: escaping, widths, durations, waits and events.
 import type { InboxRequest, TaskEvent, Wait } from "errand";
 import { describe, expect, test } from "vitest";
-import { clockTime, inWords, relative } from "../../lib/cli/duration.js";
-import { eventInWords } from "../../lib/cli/event-words.js";
+import { clockTime, describeDuration, relative } from "../../lib/cli/duration.js";
+import { describeEvent } from "../../lib/cli/event-text.js";
 import { aligned, renderLine } from "../../lib/cli/line.js";
-import { idWord, jsonText, printable, shortened, words } from "../../lib/cli/printable.js";
+import { idWord, jsonText, printable, shortened, singleSpaced } from "../../lib/cli/printable.js";
 import { shellWord } from "../../lib/cli/shell-word.js";
-import { phrase, progressInWords, requestInWords, usageInWords, waitsInWords } from "../../lib/cli/task-words.js";
+import { describeProgress, describeRequest, describeUsage, describeWaits, phrase } from "../../lib/cli/task-text.js";
 import { cutTo, widthOf } from "../../lib/cli/width.js";
 
 process.env.TZ = "UTC";
@@ -27,7 +27,7 @@ describe("printable", () => {
   });
 
   test("§12 words have no run of blanks, and are cut between characters", () => {
-    expect(words(`  a ${" ".repeat(90)}\u00A0\u2003 ✓ succeeded  `)).toBe("a ✓ succeeded");
+    expect(singleSpaced(`  a ${" ".repeat(90)}\u00A0\u2003 ✓ succeeded  `)).toBe("a ✓ succeeded");
     expect(shortened("abc🗼def", 5)).toBe("abc…");
     expect(phrase(`${"x".repeat(199)}🗼`)).toBe(`${"x".repeat(199)}…`);
     expect(phrase("\u200B".repeat(5_000))).toBe("…");
@@ -106,7 +106,7 @@ test.each([
   [7_500_000, "2 h 5 min"],
   [187_200_000, "2 d 4 h"],
 ])("%i ms are told as %s", (ms, words) => {
-  expect(inWords(ms)).toBe(words);
+  expect(describeDuration(ms)).toBe(words);
 });
 
 test("a path in a suggested command is one word for the shell", () => {
@@ -143,15 +143,15 @@ test.each<[Wait[], string]>([
   [[{ on: "time", untilAt: Number.MAX_SAFE_INTEGER }], "waits until it is stopped"],
   [[{ on: "slot" }], "waits for a slot"],
 ])("the waits %j are told", (waits, words) => {
-  expect(waitsInWords(waits, setting)).toBe(words);
+  expect(describeWaits(waits, setting)).toBe(words);
 });
 
 test("progress and usage are told as far as they are known", () => {
-  expect(progressInWords({ current: 3, total: 10, unit: "pages", label: "reading" })).toBe("3 of 10 pages: reading");
-  expect(progressInWords({ label: "reading" })).toBe("reading");
-  expect(progressInWords({ current: 3 })).toBe("3");
-  expect(usageInWords({ inputTokens: 1_234_567, costUsd: 12 })).toBe("1.2m tokens in, 0 out, $12");
-  expect(usageInWords({})).toBe("");
+  expect(describeProgress({ current: 3, total: 10, unit: "pages", label: "reading" })).toBe("3 of 10 pages: reading");
+  expect(describeProgress({ label: "reading" })).toBe("reading");
+  expect(describeProgress({ current: 3 })).toBe("3");
+  expect(describeUsage({ inputTokens: 1_234_567, costUsd: 12 })).toBe("1.2m tokens in, 0 out, $12");
+  expect(describeUsage({})).toBe("");
 });
 
 const request: InboxRequest = {
@@ -165,13 +165,13 @@ const request: InboxRequest = {
 };
 
 test("a request is told by what may be answered, or by what was", () => {
-  expect(requestInWords(request, 1_000)).toBe("a | b");
-  expect(requestInWords({ ...request, kind: "approval", expiresAt: 3_000 }, 1_000)).toBe("yes or no, expires in 2 s");
+  expect(describeRequest(request, 1_000)).toBe("a | b");
+  expect(describeRequest({ ...request, kind: "approval", expiresAt: 3_000 }, 1_000)).toBe("yes or no, expires in 2 s");
   const closed = { ...request, closedAt: 500 };
-  expect(requestInWords({ ...closed, status: "rejected", by: "ada", reason: "no" }, 1_000)).toBe(
+  expect(describeRequest({ ...closed, status: "rejected", by: "ada", reason: "no" }, 1_000)).toBe(
     "rejected by ada 500 ms ago: no",
   );
-  expect(requestInWords({ ...closed, status: "withdrawn" }, 1_000)).toBe("withdrawn 500 ms ago");
+  expect(describeRequest({ ...closed, status: "withdrawn" }, 1_000)).toBe("withdrawn 500 ms ago");
 });
 
 const stamp = { seq: 1, at: 1_000, taskId: "t", attempt: 2 } as const;
@@ -229,10 +229,10 @@ test.each<[TaskEvent, string]>([
   [{ ...stamp, type: "usage.reported", usage: { inputTokens: 5 } }, "used 5 tokens in, 0 out"],
   [{ ...stamp, type: "custom", name: "page", payload: 3 }, "emitted page: 3"],
 ])("the event %j is told", (event, words) => {
-  expect(eventInWords(event, setting.question)).toBe(words);
+  expect(describeEvent(event, setting.question)).toBe(words);
 });
 
 test("a value in the middle of a line is at most 200 characters long", () => {
   const event: TaskEvent = { ...stamp, type: "task.succeeded", output: "x".repeat(100_000) };
-  expect(eventInWords(event, setting.question)).toHaveLength("succeeded: ".length + 200);
+  expect(describeEvent(event, setting.question)).toHaveLength("succeeded: ".length + 200);
 });

@@ -1,23 +1,23 @@
-// Event words: what happened, in one line for each sort of event.
+// Event text: describes each type of event in one line.
 
 import type { Message, TaskEvent, TaskPatch } from "errand";
-import { inWords } from "./duration.js";
+import { describeDuration } from "./duration.js";
 import { idWord } from "./printable.js";
 import {
   count,
+  describeProgress,
+  describeUsage,
+  describeWaits,
   failurePhrase,
   kindOf,
   labelOf,
   phrase,
-  progressInWords,
   type Setting,
-  usageInWords,
   valuePhrase,
-  waitsInWords,
-} from "./task-words.js";
+} from "./task-text.js";
 
-/** Times are told as they were then. */
-export function eventInWords(event: TaskEvent, question: Setting["question"]): string {
+/** Describes an event in one line. Remaining times are relative to the instant of the event, not to the present. */
+export function describeEvent(event: TaskEvent, question: Setting["question"]): string {
   switch (event.type) {
     case "task.created": {
       const { record } = event;
@@ -27,13 +27,13 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     case "task.started":
       return `started in process ${event.runtime.pid}${event.attempt > 1 ? `, attempt ${event.attempt}` : ""}`;
     case "task.blocked":
-      return waitsInWords(event.blockedOn, { now: event.at, question });
+      return describeWaits(event.blockedOn, { now: event.at, question });
     case "task.resumed":
       return "goes on";
     case "task.progressed":
-      return `progress: ${phrase(progressInWords(event.progress))}`;
+      return `progress: ${phrase(describeProgress(event.progress))}`;
     case "task.updated":
-      return patchInWords(event.patch);
+      return describePatch(event.patch);
     case "task.cancelRequested":
       return `was asked to stop: ${phrase(event.reason)}`;
     case "task.returned":
@@ -46,11 +46,11 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     case "task.cancelled":
       return `cancelled: ${phrase(event.reason)}`;
     case "task.interrupted":
-      return `interrupted: ${event.reason}${event.pid === undefined ? "" : `, process ${event.pid}`}${usedInWords(event.attemptsUsed)}`;
+      return `interrupted: ${event.reason}${event.pid === undefined ? "" : `, process ${event.pid}`}${describeAttemptsUsed(event.attemptsUsed)}`;
     case "task.abandoned":
       return "did not stop in time, and is left to itself";
     case "task.parked":
-      return `is parked: ${waitsInWords(event.blockedOn, { now: event.at, question })}`;
+      return `is parked: ${describeWaits(event.blockedOn, { now: event.at, question })}`;
     case "task.reattached":
       return `taken up by process ${event.runtime.pid}, attempt ${event.attempt}`;
     case "task.lateSettled":
@@ -67,33 +67,34 @@ export function eventInWords(event: TaskEvent, question: Setting["question"]): s
     case "request.withdrawn":
       return `${idWord(event.request.id)} ${event.request.status === "expired" ? "expired" : "was withdrawn"}`;
     case "message.sent":
-      return `${event.message.direction === "inbound" ? "is told" : "says"}: ${contentInWords(event.message)}`;
+      return `${event.message.direction === "inbound" ? "is told" : "says"}: ${describeContent(event.message)}`;
     case "artifact.added":
       return `made ${phrase(event.artifact.name)} (${phrase(event.artifact.type)})`;
     case "usage.reported":
-      return `used ${usageInWords(event.usage) || "nothing"}`;
+      return `used ${describeUsage(event.usage) || "nothing"}`;
     case "custom":
       return `emitted ${phrase(event.name)}${event.payload === undefined ? "" : `: ${valuePhrase(event.payload)}`}`;
     case "task.retried": {
       const { error, notBeforeAt, at } = event;
-      return `failed: ${failurePhrase(error)}; tried again ${notBeforeAt > at ? `in ${inWords(notBeforeAt - at)}` : "at once"}`;
+      return `failed: ${failurePhrase(error)}; tried again ${notBeforeAt > at ? `in ${describeDuration(notBeforeAt - at)}` : "at once"}`;
     }
     default:
       return event satisfies never;
   }
 }
 
-function usedInWords(attemptsUsed: number | undefined): string {
+function describeAttemptsUsed(attemptsUsed: number | undefined): string {
   return attemptsUsed === undefined ? "" : `, ${count(attemptsUsed, "attempt")} used up`;
 }
 
-export function contentInWords({ content }: Message): string {
+/** The content of a message as one short phrase. */
+export function describeContent({ content }: Message): string {
   return phrase(content.map((part) => (part.type === "text" ? part.text : valuePhrase(part.data))).join(" "));
 }
 
-function patchInWords(patch: TaskPatch): string {
+function describePatch(patch: TaskPatch): string {
   const { summary, title, checkpoint, detached, tags, links, metadata, heartbeatAt, acknowledged } = patch;
-  const said = [
+  const changes = [
     ...(summary === undefined ? [] : [`summary: ${phrase(summary)}`]),
     ...(title === undefined ? [] : [`title: ${phrase(title)}`]),
     ...(checkpoint === undefined ? [] : [`checkpoint: ${valuePhrase(checkpoint)}`]),
@@ -105,5 +106,5 @@ function patchInWords(patch: TaskPatch): string {
     ...(patch.readsNotices === undefined ? [] : ["asks for notices"]),
     ...(heartbeatAt === undefined ? [] : ["gives a sign of life"]),
   ];
-  return said.join(", ") || "updated";
+  return changes.join(", ") || "updated";
 }
