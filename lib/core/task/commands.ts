@@ -17,6 +17,7 @@ export type Command =
   | { readonly type: "start"; readonly runtime: Runtime }
   /** A wait began, or the set of pending waits changed. */
   | { readonly type: "block"; readonly attempt: number; readonly blockedOn: Iterable<Wait> }
+  /** The last wait has ended, and the task has a slot again. */
   | { readonly type: "resume"; readonly attempt: number }
   /**
    * Requests a stop. One `stop` object is shared by all tasks of a subtree. `isRestart`: this process stops a task of
@@ -54,23 +55,31 @@ export type Command =
   | { readonly type: "deliver"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
   /** This process cannot resume the task after a restart; another process may. */
   | { readonly type: "park"; readonly blockedOn: readonly Wait[] }
+  /** An abandoned function settled after all. */
   | {
       readonly type: "lateSettle";
       readonly attempt: number;
       readonly settled: "returned" | "threw";
       readonly message?: string;
     }
+  /** The function reports progress. */
   | { readonly type: "progress"; readonly attempt: number; readonly progress: Progress }
   /**
    * Changes what the task says of itself. A write of a function carries its `attempt` and is fenced; a write from
    * elsewhere is allowed at any time (S1).
    */
   | { readonly type: "update"; readonly attempt?: number; readonly patch: TaskPatch }
+  /** Adds an artifact. */
   | { readonly type: "addArtifact"; readonly attempt?: number; readonly artifact: Artifact }
+  /** The function reports usage. */
   | { readonly type: "reportUsage"; readonly attempt: number; readonly usage: UsageReport }
+  /** The function emits an event of its own. */
   | { readonly type: "emit"; readonly attempt: number; readonly name: string; readonly payload?: Json }
+  /** The function posts a message. */
   | { readonly type: "post"; readonly attempt: number; readonly message: Message }
+  /** Sends a message to the task. */
   | { readonly type: "send"; readonly message: Message }
+  /** The function asks a question. */
   | { readonly type: "openRequest"; readonly attempt: number; readonly request: InboxRequest }
   /** The request is closed. The caller has checked that it was open (`request.ts`). */
   | { readonly type: "closeRequest"; readonly request: ClosedRequest };
@@ -83,11 +92,15 @@ export type RefusalReason =
   | "settled"
   /** The write comes from an attempt that is not the current one (S2). */
   | "superseded"
+  /** The function was not called yet. */
   | "not_started"
+  /** The function was called already. */
   | "already_started"
+  /** The task is in no wait. */
   | "not_blocked"
   /** A stop was requested already: the first one stays (S5), and a stopped task begins nothing new. */
   | "stopped"
+  /** The function did not settle, and the task was not stopped. */
   | "not_stopped"
   /** The function has not settled yet. */
   | "unsettled";

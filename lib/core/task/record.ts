@@ -5,37 +5,10 @@
 import type { Json } from "../values/json.js";
 import type { TaskFailure } from "./outcome.js";
 import type { StopReason, TaskStatus } from "./status.js";
+import type { Wait } from "./wait.js";
 
 export type { FailureCause, TaskFailure, TaskOutcome } from "./outcome.js";
-
-/**
- * One pending wait of a blocked task, or the reason why a queued task cannot start. By `on`:
- *
- * - `input`: an answer to the request `requestId`.
- * - `tasks`: the end of the tasks in `taskIds`.
- * - `children`: the children that were alive when the function returned.
- * - `message`: a message to the task.
- * - `time`: the instant `untilAt`, in epoch milliseconds. For a sleep without an end it is `Number.MAX_SAFE_INTEGER`.
- * - `notice`: a notice for the loop of the task.
- * - `slot`: a free slot, because every other wait has ended. Also while `room()` waits for capacity of the queue.
- * - `rate`, of a `queued` task: the rate of its lane, or of its key, lets no task start before `untilAt`, the earliest
- *   instant at which the next task in line may start. It is computed when the record is read, and no event contains it.
- * - `kind` and `lane`, of a parked task, `queued` or `blocked`: this manager has not registered the kind (or the kind
- *   has not answered `canReattach` yet), or has not declared the lane.
- * - `process`, of a `queued` task whose id another process of a shared store has: that process runs the task.
- */
-export type Wait =
-  | { readonly on: "input"; readonly requestId: string }
-  | { readonly on: "tasks"; readonly taskIds: readonly string[] }
-  | { readonly on: "children"; readonly taskIds: readonly string[] }
-  | { readonly on: "message" }
-  | { readonly on: "time"; readonly untilAt: number }
-  | { readonly on: "notice" }
-  | { readonly on: "kind"; readonly kind: string }
-  | { readonly on: "lane"; readonly lane: string }
-  | { readonly on: "process"; readonly instanceId: string }
-  | { readonly on: "slot" }
-  | { readonly on: "rate"; readonly untilAt: number };
+export type { Wait } from "./wait.js";
 
 /** How far a task has come. Each report replaces the one before. */
 export interface Progress {

@@ -73,9 +73,13 @@ export function fits(request: InboxRequest, { status, taskId, sessionId }: Reque
 
 /** How an open request is closed. */
 export type Closing =
+  /** A person or program answered. */
   | { readonly status: "answered"; readonly answer: Json; readonly by: string }
+  /** A person or program rejected the question. */
   | { readonly status: "rejected"; readonly reason: string; readonly by: string }
+  /** No answer came in time. */
   | { readonly status: "expired" }
+  /** The asker does not wait for an answer. */
   | { readonly status: "withdrawn" };
 
 /** A request that is closed. */

@@ -106,7 +106,9 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
 
 /** The part of a result that a record and the journal can hold, or why there is none. */
 export type Output =
+  /** The output as JSON. */
   | { readonly output: Json }
+  /** Why JSON cannot carry the output. */
   | { readonly outputOmitted: string }
   /** The store recorded the output and cannot return it. */
   | { readonly outputLost: LostOutput };
