@@ -4,8 +4,8 @@ export type { ReadOptions, Stored, TaskStore, TornTail } from "./core/durable/st
 export type { Inbox } from "./core/inbox/inbox.js";
 export type { Ask, AskOptions } from "./core/inbox/question.js";
 export type { AnyTaskKind, TaskKind } from "./core/kinds/kind.js";
-export type { LaneStats, WindowStats } from "./core/lanes/lane.js";
 export type { LaneChange, LaneOptions, PerKey } from "./core/lanes/lane-options.js";
+export type { LaneStats, WindowStats } from "./core/lanes/lane-stats.js";
 export type { Rate } from "./core/lanes/rate-limiter.js";
 export type { OutputChunk } from "./core/live/output-ring.js";
 export type { NoticeOptions } from "./core/notices/notice-reading.js";

@@ -1,8 +1,9 @@
-// Committer: takes what was decided to the store, once a turn, and again until it is there (D1, D5).
+// Committer: writes decided events to the store, once a turn, and again until they are stored (D1, D5).
 //
-// Owns the events that are not stored yet. One `append` at a time; all that was decided meanwhile shares the next one, so under load
-// thousands of tasks share one commit. A store that fails keeps nothing back: the events wait here, are tried again, and until they
-// are stored nothing new is spawned. Now and then, when the journal has grown long beside what it tells, it is compacted (D6).
+// Owns the events that are not stored yet. One `append` runs at a time; all events that are decided meanwhile share the
+// next one, so under load thousands of tasks share one commit. A failing store loses no event: the events stay here,
+// the write is repeated, and nothing new is spawned until it succeeds. When the journal has grown long compared with
+// its snapshot, it is compacted (D6).
 
 import pLimit from "p-limit";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "../task/errors.js";
@@ -13,11 +14,12 @@ import { nextTurn } from "../time/turn.js";
 import { handled } from "../values/handled.js";
 import type { Json } from "../values/json.js";
 import { runOutside } from "../values/outside.js";
-import { longOutputOf, withoutOutput } from "./large-outputs.js";
+import { separateOutputs } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
+import { StoredWaiters } from "./stored-waiters.js";
 
 /** The ids that go with an append. */
-interface IdRoom {
+interface IdChanges {
   changesIn(
     events: readonly TaskEvent[],
     refused: ReadonlySet<string>,
@@ -25,79 +27,74 @@ interface IdRoom {
   held(held: readonly HeldId[]): void;
 }
 
-/** A snapshot, and what a store needs with it. */
+/** A snapshot, and the data that a store needs with it. */
 export interface Cut {
+  /** The snapshot. */
   readonly json: Json;
-  /** It stands for every event up to this one. */
+  /** The snapshot replaces every event up to this one. */
   readonly seq: number;
+  /** Number of tasks in the snapshot. */
   readonly tasks: number;
-  /** Outputs that are too long for it, by task. */
+  /** Outputs that are too long for the snapshot, by task. */
   readonly apart: ReadonlyMap<string, Json>;
 }
 
 interface CommitterDeps {
   readonly store: TaskStore;
   readonly clock: Timekeeper;
-  /** Every event up to `seq` is stored. */
+  /** Called when every event up to `seq` is stored. */
   readonly onStored: (seq: number) => void;
   readonly onFailed: (error: unknown) => void;
-  /** The writer's place was taken: nothing of this manager is kept any more. */
+  /** Called when another process has taken the writer's place: the store accepts nothing more from this manager. */
   readonly onLost: (error: StoreLockedError) => void;
-  /** Outputs that nobody wants any more, by task; those that are deleted leave it. */
+  /** Ids of tasks whose outputs are not needed. An id leaves the set when its output is deleted. */
   readonly evictedOutputs: Set<string>;
-  /** Present with a shared store whose ids are one space. */
-  readonly standbys: IdRoom | undefined;
-  /** Given ids of tasks whose records were evicted. */
+  /** Present for a shared store whose ids are unique over all journals. */
+  readonly standbys: IdChanges | undefined;
+  /** Ids that a spawner chose, of tasks whose records were evicted. */
   readonly evictedIds: Set<string>;
-  /** Of the state that the newest fact made. */
+  /** A snapshot of the state after the newest fact. */
   readonly snapshot: () => Cut;
 }
 
-/** Compacting is worth it from so many events on, and when they are so many times what the snapshot keeps. */
+/** A journal is compacted from this many events on, and when it has this many times the tasks of its snapshot. */
 const COMPACT_FROM = 10_000;
 const COMPACT_TIMES = 8;
 
 const OUTPUTS_AT_A_TIME = 4;
 const GIVEN_BACK_MS = 1_000;
 
-/** Of a manager that was closed while its store failed. */
-export const NOT_STORED = "what it would have told could not be stored";
+/** The reason of a manager that was closed while its store failed. */
+export const NOT_STORED = "what it would have reported could not be stored";
 
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 5_000;
 
-/** A caller that waits until the event of `seq` is stored, or until the store fails. */
-interface Waiting {
-  readonly seq: number;
-  readonly orFailed: boolean;
-  readonly resolve: () => void;
-  readonly reject: (why: Error) => void;
-}
-
+/** The writer of one store. */
 export class Committer {
   readonly #deps: CommitterDeps;
   #pending: TaskEvent[] = [];
   #stored: number;
   /** `seq` of the newest event that was added. */
   #added: number;
-  /** A commit is under way, or waits for the end of its turn. */
+  /** Whether a commit runs, or waits for the end of its turn. */
   #isCommitting = false;
   #failure: StoreUnavailableError | undefined;
-  /** What was stored is gone: a snapshot of everything comes before the events. */
+  /** Whether the stored data is gone: a snapshot must be stored before the events. */
   #isLost = false;
   #retryMs = FIRST_RETRY_MS;
-  /** Cuts the pause before the next try short. */
+  /** Ends the delay before the next attempt. */
   #hurry: (() => void) | undefined;
-  #waiting: Waiting[] = [];
+  readonly #waiters = new StoredWaiters();
   #sinceSnapshot: number;
   #snapshotSize = 0;
   #compacting: Promise<void> | undefined;
-  /** No compaction is begun any more. */
+  /** Whether no compaction may begin. */
   #isClosing = false;
   #isClosed = false;
   #deleting: Promise<void> | undefined;
 
-  /** `seq` is the last one that is stored, `sinceSnapshot` how many events are behind the newest snapshot. */
+  /** `seq` is the last stored event, `sinceSnapshot` the number of events after the newest snapshot. */
   constructor(deps: CommitterDeps, seq: number, sinceSnapshot: number) {
     this.#deps = deps;
     this.#stored = seq;
@@ -105,28 +102,29 @@ export class Committer {
     this.#sinceSnapshot = sinceSnapshot;
   }
 
+  /** The store. */
   get store(): TaskStore {
     return this.#deps.store;
   }
 
-  /** `seq` of the newest event that is stored. */
+  /** `seq` of the newest stored event. */
   get storedSeq(): number {
     return this.#stored;
   }
 
-  /** Why nothing new may be spawned: the store does not take what there is. */
+  /** Why nothing new may be spawned: the store does not accept the events. `undefined`: it does. */
   get failure(): StoreUnavailableError | undefined {
     return this.#failure;
   }
 
-  /** Goes with the next commit. */
+  /** Adds an event to the next commit. */
   add(event: TaskEvent): void {
     this.#pending.push(event);
     this.#added = event.seq;
     this.#schedule();
   }
 
-  /** Same as `durable`, for readers of what is stored: resolves also while the store fails. */
+  /** Resolves when the event of `seq` is stored, or when the store fails: for readers of stored events. */
   readable(seq: number): Promise<void> {
     return this.#failure === undefined ? this.#untilStored(seq, true) : Promise.resolve();
   }
@@ -139,17 +137,17 @@ export class Committer {
   #untilStored(seq: number, orFailed: boolean): Promise<void> {
     if (seq <= this.#stored) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));
-    return new Promise((resolve, reject) => this.#waiting.push({ seq, orFailed, resolve, reject }));
+    return this.#waiters.until(seq, orFailed);
   }
 
   /**
-   * Gives the writer's place back once everything added is stored, or `ms` have passed. A store has a moment for that whatever the grace is: who
-   * opens it again finds it free.
+   * Gives the writer's place back when every event is stored, or after `ms`. The store has a minimum of time to close,
+   * whatever `ms` is, so that the next process can open it at once.
    */
   async close(ms: number): Promise<void> {
     this.#isClosing = true;
     this.#hurry?.();
-    // Closed already: its place was taken.
+    // The committer is closed already when its place was taken.
     if (!this.#isClosed) {
       await this.#within(
         ms,
@@ -158,7 +156,7 @@ export class Committer {
     }
     this.#isClosed = true;
     this.#hurry?.();
-    for (const { reject } of this.#waiting.splice(0)) reject(new ManagerClosedError(NOT_STORED));
+    this.#waiters.reject(new ManagerClosedError(NOT_STORED));
     await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#deps.store.close());
   }
 
@@ -176,7 +174,7 @@ export class Committer {
 
   // ── committing ───────────────────────────────────────────────────────────
 
-  /** At the end of this turn, in nobody's context. */
+  /** Commits at the end of this turn, outside every task. */
   #schedule(): void {
     if (this.#isCommitting || this.#isClosed) return;
     this.#isCommitting = true;
@@ -204,7 +202,7 @@ export class Committer {
     if (last === undefined) return;
     if (this.#isLost) {
       const { json, seq, apart } = snapshot();
-      // In this order: compacting makes the place anew in which outputs are put.
+      // The order matters: compacting creates the place of the outputs.
       await store.compact(json, seq);
       await this.#putOutputs(apart);
       this.#isLost = false;
@@ -215,10 +213,13 @@ export class Committer {
     this.#stored = last.seq;
     this.#sinceSnapshot += batch.length;
     onStored(last.seq);
-    this.#tellDurable();
+    this.#waiters.stored(last.seq);
   }
 
-  /** D9: with its ids. Those that another journal has are not asked for again: their tasks wait for it. */
+  /**
+   * Appends a batch with its ids (D9). Ids that another journal has are not claimed again: their tasks wait for that
+   * journal.
+   */
   async #append(batch: readonly TaskEvent[]): Promise<void> {
     const { store, standbys, evictedIds } = this.#deps;
     const ids = store.shared?.ids;
@@ -236,21 +237,14 @@ export class Committer {
     }
   }
 
-  /** What is too long for the journal is stored before the event that tells of it. */
+  /** Stores long outputs before the events that refer to them. */
   async #setApart(batch: readonly TaskEvent[]): Promise<readonly TaskEvent[]> {
-    const apart = new Map<string, Json>();
-    const lines = batch.map((event) => {
-      const output = longOutputOf(event);
-      if (output === undefined) return event;
-      apart.set(event.taskId, output);
-      return withoutOutput(event);
-    });
-    if (apart.size === 0) return batch;
-    await this.#putOutputs(apart);
-    return lines;
+    const { events, outputs } = separateOutputs(batch);
+    if (outputs.size > 0) await this.#putOutputs(outputs);
+    return events;
   }
 
-  /** An id that was used again has an output that is wanted, whatever was to become of the one before. */
+  /** Stores outputs. The output of an id that is used again is needed, even if its earlier output was to be deleted. */
   async #putOutputs(outputs: ReadonlyMap<string, Json>): Promise<void> {
     for (const id of outputs.keys()) this.#deps.evictedOutputs.delete(id);
     await this.#deleting;
@@ -260,14 +254,7 @@ export class Committer {
     );
   }
 
-  #tellDurable(): void {
-    if (this.#waiting.length === 0) return;
-    const told = this.#waiting.filter(({ seq }) => seq <= this.#stored);
-    this.#waiting = this.#waiting.filter(({ seq }) => seq > this.#stored);
-    for (const { resolve } of told) resolve();
-  }
-
-  /** D5: nothing is dropped. Tries again after a pause, which grows. */
+  /** Keeps every event and waits for the next attempt; the delay grows (D5). */
   async #failed(error: unknown): Promise<void> {
     const { clock, onFailed } = this.#deps;
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
@@ -275,8 +262,7 @@ export class Committer {
       : new StoreUnavailableError(thrownInWords(error), { cause: error });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
-    for (const { orFailed, resolve } of this.#waiting) if (orFailed) resolve();
-    this.#waiting = this.#waiting.filter(({ orFailed }) => !orFailed);
+    this.#waiters.failed();
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
       const alarm = new Alarm(clock, this.#retryMs, resolve);
@@ -289,7 +275,10 @@ export class Committer {
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
 
-  /** A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and before the next. */
+  /**
+   * Stores a snapshot with the tasks of `journal`, which is then removed, or keeps only the part `left`. Runs after a
+   * running compaction, and before the next.
+   */
   async absorb(journal: SeizedJournal, left: LeftBehind | undefined): Promise<void> {
     await this.#compacting;
     const { json, seq } = this.#deps.snapshot();
@@ -305,18 +294,21 @@ export class Committer {
     }
   }
 
-  /** Another has the journal: nothing is stored any more, and whoever waits for that is told so. */
+  /**
+   * Another process has the journal: nothing is stored from now on, and every caller that waits for an event is
+   * rejected.
+   */
   lose(why: Error): void {
     this.#isClosing = true;
     this.#isClosed = true;
     this.#pending = [];
     this.#hurry?.();
-    for (const { reject } of this.#waiting.splice(0)) reject(why);
+    this.#waiters.reject(why);
   }
 
   // ── compacting ───────────────────────────────────────────────────────────
 
-  /** Beside the commits that follow: all that it tells is stored before it is. */
+  /** Compacts when it is worth it, while commits continue. The snapshot is stored after its events. */
   #compactWhenDue(): void {
     if (this.#compacting !== undefined || this.#failure !== undefined || this.#isClosing) return;
     if (this.#sinceSnapshot < Math.max(COMPACT_FROM, COMPACT_TIMES * this.#snapshotSize)) return;
@@ -335,13 +327,13 @@ export class Committer {
       this.#snapshotSize = tasks;
       await this.durable(seq);
       await store.compact(json, seq);
-      // Those that the snapshot knows nothing of, and whose id was not used again since.
+      // Outputs of tasks that the snapshot does not contain, and whose ids were not used again since.
       const gone = evicted.filter((id) => evictedOutputs.delete(id));
       const free = ids.filter((id) => evictedIds.delete(id));
       this.#deleting = gone.length + free.length === 0 ? undefined : this.#delete(gone, free);
       await this.#deleting;
     } catch (error) {
-      // Cut short by a close that could not wait: the journal is as good as it was.
+      // A close that could not wait ended the compaction: the journal is unchanged.
       if (this.#isClosed) return;
       if (isErrandError(error, "STORE_LOCKED")) onLost(error);
       else onFailed(error);

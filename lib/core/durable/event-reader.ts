@@ -1,7 +1,7 @@
-// Event reader: the events of a manager with a store, from any that is kept on, and then live (D6).
+// Event reader: the events of a manager with a store, from any kept event on, and then live (D6).
 //
-// Owns a place in the journal. What the store keeps is read from it, a page ahead at most; from where the events of the recent past are
-// in memory, they are read there. A reader that falls behind goes back to the store.
+// Owns a place in the journal. Old events are read from the store, at most a page ahead; recent events are read from
+// memory. A reader that falls behind continues in the store.
 
 import type { RecentEvents } from "../events/recent-events.js";
 import { type Source, Stream } from "../events/stream.js";
@@ -14,7 +14,7 @@ const PAGE = 256;
 interface ReaderDeps {
   readonly store: TaskStore;
   readonly recent: RecentEvents;
-  /** `seq` of the newest that is stored. */
+  /** `seq` of the newest stored event. */
   readonly storedSeq: number;
   /** Resolves when the event of `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
@@ -23,6 +23,7 @@ interface ReaderDeps {
 
 type Matches = (event: TaskEvent) => boolean;
 
+/** A stream of the matching events from `from` on, or from the oldest kept event. */
 export function readEvents(
   deps: ReaderDeps,
   from: number | undefined,
@@ -32,7 +33,7 @@ export function readEvents(
   return new Stream(new EventReader(deps, from, matches), signal);
 }
 
-/** The newest `limit` events of those that match, oldest first. */
+/** The newest `limit` matching events, oldest first. */
 export async function newestEvents(
   store: Pick<TaskStore, "read" | "getOutput" | "outputPlace">,
   matches: Matches,
@@ -50,7 +51,7 @@ export async function newestEvents(
 class EventReader implements Source<TaskEvent> {
   readonly #deps: ReaderDeps;
   readonly #matches: Matches;
-  /** The next one; not known before the first, when the oldest kept is wanted. */
+  /** `seq` of the next event. `undefined` before the first page, when the reader begins at the oldest kept event. */
   #seq: number | undefined;
   #page: TaskEvent[] = [];
   #reading: AsyncIterator<TaskEvent> | undefined;
@@ -75,7 +76,7 @@ class EventReader implements Source<TaskEvent> {
         if (!isRecent) this.#fetch();
         return undefined;
       }
-      if (isRecent) this.#letGo();
+      if (isRecent) this.#stopReading();
       this.#seq = event.seq + 1;
       if (this.#matches(event)) return { value: event };
     }
@@ -96,11 +97,11 @@ class EventReader implements Source<TaskEvent> {
 
   left(): void {
     this.#isLeft = true;
-    this.#letGo();
+    this.#stopReading();
   }
 
-  /** Where the store is read is behind where the reader is, or nobody reads. */
-  #letGo(): void {
+  /** Stops reading the store: the reader is ahead of that place, or has left. */
+  #stopReading(): void {
     const reading = this.#reading;
     this.#reading = undefined;
     void reading?.return?.();
@@ -119,7 +120,10 @@ class EventReader implements Source<TaskEvent> {
       });
   }
 
-  /** Where the store has no more, and memory not yet, it is being stored; or it never will be, and the reader is done. */
+  /**
+   * Reads the next page. When neither the store nor memory has the next event, it waits for the pending append. If the
+   * event will never be stored, the reader ends.
+   */
   async #fetchPage(): Promise<void> {
     const { store, recent, durable } = this.#deps;
     this.#reading ??= store.read({ from: this.#seq })[Symbol.asyncIterator]();
@@ -134,7 +138,7 @@ class EventReader implements Source<TaskEvent> {
     }
     this.#page = page;
     if (page.length > 0) return;
-    // A store that keeps nothing yet: the first is what was being stored when it was asked for.
+    // The store has no event yet: its first event was being stored at the first read.
     const { oldest } = recent;
     this.#seq ??= Math.min(oldest, this.#deps.storedSeq + 1);
     if (this.#seq < oldest) await durable(oldest - 1).catch(() => (this.#isLeft = true));

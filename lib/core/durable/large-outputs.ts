@@ -1,6 +1,7 @@
-// Long output: one that is too long for a line of the journal (D7).
+// Large outputs: outputs that are too long for a line of the journal (D7).
 //
-// The store keeps it by itself, before the event that tells of it; the event then says so. In memory a task has it as any other.
+// The store keeps such an output separately, before the event of it; the event then says so. In memory the task has it
+// like any other.
 
 import { isErrandError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
@@ -12,7 +13,22 @@ import type { TaskStore } from "./store.js";
 
 const LONGEST = 64 * 1024;
 
-/** An end, or a return, whose output is long. */
+/** The events as the journal stores them, and the long outputs that they leave out, by task. */
+export function separateOutputs(batch: readonly TaskEvent[]): {
+  readonly events: readonly TaskEvent[];
+  readonly outputs: ReadonlyMap<string, Json>;
+} {
+  const outputs = new Map<string, Json>();
+  const events = batch.map((event) => {
+    const output = longOutputOf(event);
+    if (output === undefined) return event;
+    outputs.set(event.taskId, output);
+    return withoutOutput(event);
+  });
+  return { events: outputs.size === 0 ? batch : events, outputs };
+}
+
+/** The output of an end, or of a return, when it is too long for the journal. */
 export function longOutputOf(event: TaskEvent): Json | undefined {
   const output = outputOf(event);
   return output !== undefined && isLong(output) ? output : undefined;
@@ -24,7 +40,7 @@ function outputOf(event: TaskEvent): Json | undefined {
   return undefined;
 }
 
-/** Longer than 64 KiB as JSON, or nearly so. Looks no further than it must. */
+/** Whether the output is longer than about 64 KiB as JSON. Reads no more of it than necessary. */
 export function isLong(output: Json): boolean {
   let left = LONGEST;
   const open: (readonly Json[])[] = [[output]];
@@ -39,13 +55,13 @@ export function isLong(output: Json): boolean {
   return left < 0;
 }
 
-/** Whether the store keeps the output of an ended task by itself, or kept it and has lost it. */
+/** Whether the store keeps the output of an ended task separately, or has lost it. */
 export function isKeptApart(output: Output | undefined): boolean {
   if (output === undefined) return false;
   return "outputLost" in output || ("output" in output && isLong(output.output));
 }
 
-/** As the journal has it. */
+/** The event without its output, as the journal stores it. */
 export function withoutOutput(event: TaskEvent): TaskEvent {
   if (event.type === "task.succeeded") {
     const { output: _, ...rest } = event;
@@ -56,17 +72,17 @@ export function withoutOutput(event: TaskEvent): TaskEvent {
   return event;
 }
 
-/** Whether its output is kept by itself. */
+/** Whether the output of the event is stored separately. */
 export function isApart(event: TaskEvent): boolean {
   return (event.type === "task.succeeded" || event.type === "task.returned") && event.outputApart === true;
 }
 
-/** Where outputs are kept by themselves. */
+/** The part of a store that reads outputs. */
 export type OutputKeeper = Pick<TaskStore, "getOutput" | "outputPlace">;
 
 /**
- * What the store has for a task. An output that is not there, or cannot be read, costs itself and nothing else (D2); rejects when the store as a
- * whole is not available.
+ * The output that the store has for a task. A missing or unreadable output is returned as lost and affects nothing else
+ * (D2). Rejects when the store as a whole is not available.
  */
 export async function readOutput(store: OutputKeeper, taskId: string): Promise<Output> {
   const lost = (why: string, more: Partial<LostOutput> = {}): Output => {
@@ -83,7 +99,7 @@ export async function readOutput(store: OutputKeeper, taskId: string): Promise<O
   }
 }
 
-/** The event for readers of history: with its output, or with the reason why it has none. */
+/** The event for readers of history, with its output, or with the reason why it has none. */
 export async function wholeOf(event: TaskEvent, store: OutputKeeper): Promise<TaskEvent> {
   if (!isApart(event)) return event;
   const output = await readOutput(store, event.taskId);
@@ -100,7 +116,7 @@ export async function wholeOf(event: TaskEvent, store: OutputKeeper): Promise<Ta
   return event;
 }
 
-/** One that was lost for a while, and is there again. */
+/** The event of an output that was lost before and is there again. */
 function withoutReason<E extends { readonly outputOmitted?: string }>(event: E): Omit<E, "outputOmitted"> {
   const { outputOmitted: _, ...rest } = event;
   return rest;

@@ -1,8 +1,8 @@
-// Lease: of a store that several processes share, the journal of this one is kept, and those that nobody has are taken over.
+// Lease: keeps the journal of this process in a store that several processes share, and takes over free journals (§11).
 //
-// Gives a sign of life three times in each lease, and looks for free journals as often; a pass takes a few at most, one at a time,
-// and what goes wrong in one is told and tried again in the next. Owns the timer. Its time is the manager's clock; whether a lease has lapsed
-// is judged by the store alone.
+// Renews the lease three times in its duration, and looks for free journals as often. One pass takes a few at most, one
+// at a time; a failure is reported, and the next pass tries again. Owns the timer, on the clock of the manager. Only
+// the store judges whether a lease has lapsed.
 
 import { isErrandError, type StoreLockedError } from "../task/errors.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
@@ -11,26 +11,30 @@ import type { OtherJournal, SeizedJournal, SharedJournals } from "./store.js";
 interface LeaseDeps {
   readonly shared: SharedJournals;
   readonly clock: Timekeeper;
-  /** Whether a free one has anything for this manager. */
+  /** Whether a free journal has any task for this manager. */
   readonly isWanted: (journal: OtherJournal) => Promise<boolean>;
-  /** Its tasks become this manager's. Rejects when they could not be stored; asked again with the same journal then. */
+  /**
+   * Moves the tasks of a journal to this manager. Rejects when they could not be stored; it is then called again with
+   * the same journal.
+   */
   readonly takeOver: (journal: SeizedJournal) => Promise<void>;
   readonly onFailed: (error: unknown) => void;
-  /** Another has the journal of this process, which can store nothing any more. */
+  /** Another process has the journal of this process, which can store nothing more. */
   readonly onLost: (error: StoreLockedError) => void;
 }
 
 const SIGNS_A_LEASE = 3;
 const TAKEN_A_PASS = 4;
 
+/** The lease of one manager. */
 export class Lease {
   readonly #deps: LeaseDeps;
   readonly #everyMs: number;
-  /** Seized, and not taken over yet. */
+  /** Journals that are seized and not taken over yet. */
   #seized: SeizedJournal[] = [];
   #alarm: Alarm | undefined;
   #isKept = false;
-  /** Free journals are taken over by now. */
+  /** Whether passes take over free journals. */
   #takes = false;
   #isPassing = false;
   #isClosed = false;
@@ -40,14 +44,17 @@ export class Lease {
     this.#everyMs = deps.shared.leaseMs / SIGNS_A_LEASE;
   }
 
-  /** Signs of life alone, from now on: reading a long journal, or asking kinds, may take longer than a lease. */
+  /**
+   * Begins to renew the lease, without taking over journals: reading a long journal, or asking kinds, may take longer
+   * than a lease.
+   */
   async keep(): Promise<void> {
     this.#isKept = true;
     await this.#beat();
     this.#wait();
   }
 
-  /** One pass now, and then again and again. Resolves when the first one is over. */
+  /** Makes a pass now, and one after each renewal. Resolves when the first pass has ended. */
   async begin(): Promise<void> {
     const isAlive = this.#isKept ? !this.#isClosed : await this.#beat();
     this.#takes = true;
@@ -56,6 +63,7 @@ export class Lease {
     this.#isKept = true;
   }
 
+  /** Ends renewals and passes. */
   close(): void {
     this.#isClosed = true;
     this.#alarm?.cancel();
@@ -71,7 +79,7 @@ export class Lease {
     }).unref();
   }
 
-  /** Never rejects. Whether the journal of this process is still its own. */
+  /** Renews the lease. Returns whether the journal still belongs to this process. Never rejects. */
   async #beat(): Promise<boolean> {
     try {
       await this.#deps.shared.heartbeat();
@@ -82,7 +90,7 @@ export class Lease {
     }
   }
 
-  /** Never rejects. One at a time: signs of life go on meanwhile. */
+  /** Takes over free journals, one pass at a time, while renewals continue. Never rejects. */
   async #pass(): Promise<void> {
     if (this.#isPassing) return;
     this.#isPassing = true;

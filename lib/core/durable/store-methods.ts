@@ -1,12 +1,12 @@
-// Store methods: what an object must have before it is used as a store (§12).
+// Store methods: the methods that an object must have to be used as a store (§12).
 //
-// Everything that takes a store asks here first, so a store that lacks a method is refused at once, by name, and not when the method is
-// missed. Calls none of them.
+// Every function that takes a store checks it here first, so a store without a method is refused at once, by name, and
+// not at the first use of the method. Calls none of the methods.
 
 import { checkFinite, checkMethod, checkType } from "../values/checks.js";
 import type { SharedJournals, TaskStore } from "./store.js";
 
-/** Written as records, so that the compiler names a method that is missing here. */
+/** The methods, as records, so that the compiler finds a method that is missing here. */
 const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared" | "outputPlace">]: true } = {
   open: true,
   peek: true,
@@ -24,7 +24,7 @@ const SHARED_METHODS: { readonly [method in Exclude<keyof SharedJournals, "lease
   seize: true,
 };
 
-/** `TypeError` or `RangeError` that names the method, or the option of `shared`, that does not fit. */
+/** Throws a `TypeError` or `RangeError` that names the method, or the option of `shared`, that does not fit. */
 export function checkStore(option: string, store: TaskStore): void {
   checkType(option, store, "object");
   for (const method of Object.keys(STORE_METHODS)) checkMethod(option, store, method);

@@ -1,173 +1,211 @@
-// Store: the port behind which journal, snapshot and large outputs are kept.
+// Store: the port for journal, snapshot and large outputs.
 //
-// The manager numbers the events, asks one `append` at a time, and lets nothing be seen before it resolved (D1); what a store must
-// keep is told, law by law, by `storeContract` of errand/testing. Owns the words alone.
+// The manager numbers the events, calls one `append` at a time, and delivers nothing before it has resolved (D1).
+// `storeContract` of errand/testing has the laws of a store. Owns types only.
 
 import type { TaskEvent } from "../task/events.js";
 import type { Runtime } from "../task/record.js";
 import type { Json } from "../values/json.js";
 
-/** What a store has of an earlier process. */
+/** The content of a store from earlier processes. */
 export interface Stored {
-  /** The newest one, as it was given to `compact`. */
+  /** The newest snapshot, as it was passed to `compact`. */
   readonly snapshot?: Json;
-  /** One more than the `seq` of the last event, or of the snapshot when that is later; 1 in a new store. */
+  /** One more than the `seq` of the last event, or of the snapshot when that is later. 1 in a new store. */
   readonly nextSeq: number;
-  /** A batch whose writing was cut short by the end of its process: nobody was told of it, and it is left out. */
+  /**
+   * A batch whose writing was cut short by the end of its process. None of its events was delivered, and they are left
+   * out.
+   */
   readonly torn?: TornTail;
-  /** A snapshot that is broken and not needed, since the events that it stands for are all there. The next one replaces it. */
-  readonly brokenSnapshot?: { readonly file: string; readonly why: string };
+  /**
+   * A snapshot that is broken and not needed, because all its events are in the journal. The next snapshot replaces it.
+   */
+  readonly brokenSnapshot?: {
+    /** The broken file. */
+    readonly file: string;
+    /** The fault. */
+    readonly why: string;
+  };
 }
 
 /** The broken end of a journal. */
 export interface TornTail {
+  /** File of the journal. */
   readonly file: string;
-  /** Where it begins: its line, from 1 on, and its byte, from 0 on. */
+  /** Line at which it begins, from 1 on. */
   readonly line: number;
+  /** Byte at which it begins, from 0 on. */
   readonly byte: number;
-  /** How long it is. */
+  /** Length in bytes. */
   readonly bytes: number;
 }
 
+/** Options of `read`. */
 export interface ReadOptions {
-  /** The first `seq` wanted; default the oldest kept. */
+  /** The first `seq` to read. Default: the oldest event that is kept. */
   from?: number | undefined;
+  /** Aborting it ends the reading. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * Where journal, snapshot and large outputs are kept. `storeContract` in `errand/testing` is what one must keep. Whatever writes rejects
- * with `StoreUnavailableError` before `open` and after `close`.
+ * A store for journal, snapshot and large outputs. `storeContract` in `errand/testing` tests its laws. Every write
+ * rejects with `StoreUnavailableError` before `open` and after `close`.
  */
 export interface TaskStore {
   /**
-   * Takes the writer's place, and gives what is there. `StoreLockedError` if a live process has it; `JournalCorruptError` touches nothing.
-   * A journal may be longer than `open` has read: `read` finds what is broken in it. `unwanted`: of a store that several processes use at once, names of
+   * Takes the writer's place, and returns the content of the store. `StoreLockedError`: a live process has the place.
+   * `JournalCorruptError`: the store is broken, and nothing was changed. A journal may be longer than `open` has read;
+   * `read` finds what is broken in the rest. `unwanted`, for a store that several processes use at once: names of
    * journals that `open` does not resume.
    */
   open(writer: Runtime, unwanted?: readonly string[]): Promise<Stored>;
-  /** What `open` would give, without the writer's place: for those who only look. */
+  /** Returns the content of the store without the writer's place, for readers. */
   peek(): Promise<Stored>;
   /**
-   * All or nothing; resolves when durable. `events` are the next ones, without a gap, and are the store's to keep: they are never changed.
-   * When a snapshot is ahead of the journal they may begin anywhere up to one behind it: it stands for what is left out. Others are a
-   * `RangeError`. Asked again only when the one before has settled. A rejection means that none of them is kept, and the same events, with later
-   * ones behind them, may be appended again; with `StoreUnavailableError.needsSnapshot` only after a `compact`.
+   * Appends all events or none, and resolves when they are durable. `events` are the next ones, without a gap; the
+   * store may keep them, because they never change. When a snapshot is ahead of the journal they may begin anywhere up
+   * to one behind it, because it replaces the events that are left out. Any other events are a `RangeError`. The
+   * manager calls `append` again only when the call before has settled. A rejection means that none of the events is
+   * kept; the same events, followed by later ones, may be appended again, and after
+   * `StoreUnavailableError.needsSnapshot` only after a `compact`.
    */
   append(events: readonly TaskEvent[]): Promise<void>;
   /**
-   * The kept events in order, and then the end: those whose append resolved, and maybe later ones. Needs no lock and no `open`.
-   * `EventsCompactedError` before the oldest; `JournalCorruptError`; an aborted `signal` rejects with its reason.
+   * Reads the kept events in order, and then ends: all events whose append has resolved, and maybe later ones. Needs no
+   * lock and no `open`. `EventsCompactedError`: `from` is older than the oldest kept event. `JournalCorruptError`: the
+   * journal is broken. An aborted `signal` rejects with its reason.
    */
   read(options?: ReadOptions): AsyncIterable<TaskEvent>;
   /**
-   * The snapshot stands for every event up to `seq`: those may go, and `open` gives it from now on. A crash at any point leaves the old
-   * one or the new. May be under way while `append` is; the snapshot is not changed until it resolves.
+   * Replaces every event up to `seq` by the snapshot: those events may be removed, and `open` returns the snapshot from
+   * now on. A crash at any point leaves the old snapshot or the new one. It may run while `append` runs. The snapshot
+   * is not changed until the promise resolves.
    */
   compact(snapshot: Json, seq: number): Promise<void>;
-  /** Keeps an output that is too long for the journal. Again replaces. Resolves when durable. */
+  /**
+   * Stores an output that is too long for the journal, in place of an earlier output of the task. Resolves when it is
+   * durable.
+   */
   putOutput(taskId: string, output: Json): Promise<void>;
   /**
-   * `undefined`: there is none. `StoreUnavailableError`: the store cannot be read now. Every other rejection is of this output alone, and the store
-   * opens without it.
+   * Reads the output of a task. `undefined`: there is none. `StoreUnavailableError`: the store cannot be read now.
+   * Every other rejection concerns this output only, and the store opens without it.
    */
   getOutput(taskId: string): Promise<Json | undefined>;
-  /** Names the place of a task's output for people, such as a file. Called when the output is lost. Without it, an error names the store. */
+  /**
+   * Names the place of a task's output for people, such as a file. Called when the output is lost. Without this method,
+   * an error says "the store".
+   */
   outputPlace?(taskId: string): string;
-  /** Those that are there. */
+  /** Deletes the outputs of these tasks. Tasks without an output are skipped. */
   deleteOutputs(taskIds: readonly string[]): Promise<void>;
-  /** Gives the writer's place back. Twice, and before `open`, is nothing. */
+  /** Gives the writer's place back. A second call, and a call before `open`, have no effect. */
   close(): Promise<void>;
-  /** Of a store that several processes use at once. */
+  /** Present for a store that several processes use at once. */
   readonly shared?: SharedJournals;
 }
 
 /**
- * Several processes use one store, each with a journal of its own, which is leased: it is its writer's for so long after each sign of life.
- * `open` continues a journal that no process has, where there is one, and begins one otherwise. Every write of a writer whose journal another has
- * taken is `StoreLockedError`, and keeps nothing (the fence of a zombie).
+ * The journals of a store that several processes use at once. Each process has a journal of its own with a lease: the
+ * journal belongs to its writer until `leaseMs` after the newest heartbeat. `open` resumes a journal that no process
+ * has, if there is one, and otherwise begins a new one. When another process has taken the journal of a writer, every
+ * write of that writer rejects with `StoreLockedError` and stores nothing.
  */
 export interface SharedJournals {
-  /** How long a sign of life counts. */
+  /** Milliseconds after a heartbeat until the lease lapses. */
   readonly leaseMs: number;
   /** The ids of the whole store. In a store without this field each journal has its own ids. */
   readonly ids?: SharedIds;
-  /** The name of the journal that `peek` and `read` of the store are of; `undefined`: there is none. Without this, a view shows its tasks twice when the store is not open. */
+  /**
+   * The name of the journal that `peek` and `read` of the store read; `undefined`: there is none. Without this method,
+   * a view shows its tasks twice when the store is not open.
+   */
   own?(): Promise<string | undefined>;
-  /** A sign of life. `StoreLockedError`: it came too late, and another has the journal. */
+  /** Renews the lease. `StoreLockedError`: the lease had lapsed, and another process has the journal. */
   heartbeat(): Promise<void>;
-  /** The journals of others, by age: of living processes, and those that nobody has. */
+  /** The other journals, oldest first: those of living processes, and those that no process has. */
   others(): Promise<readonly OtherJournal[]>;
-  /** Takes one that nobody has. `undefined`: its writer lives, or another process was first. */
+  /** Takes a journal that no process has. `undefined`: its writer is alive, or another process took it first. */
   seize(name: string): Promise<SeizedJournal | undefined>;
 }
 
-/** The part that stays in a journal of which the other tasks are taken. */
+/** The part that stays in a journal when the other tasks of it are taken. */
 export interface LeftBehind {
+  /** Snapshot of the tasks that stay. */
   readonly snapshot: Json;
-  /** The snapshot stands for every event of that journal up to this `seq`: there is none behind it. */
+  /** The snapshot replaces every event of that journal up to this `seq`: no event follows it. */
   readonly seq: number;
-  /** Tasks whose outputs stay too, by id. */
+  /** Ids of the tasks whose outputs stay too. */
   readonly outputs: readonly string[];
-  /** Ids of the tasks in it whose ids a spawner gave. */
+  /** Ids in it that a spawner chose. */
   readonly ids: readonly string[];
 }
 
-/** The id that a spawner gave to a task, and a text that is the same for the same content: its owner, its kind, its input. */
+/** An id that a spawner chose for a task, with a text that is equal for equal content (owner, kind and input). */
 export interface IdClaim {
+  /** The id. */
   readonly id: string;
+  /** Text of the content. */
   readonly content: string;
 }
 
-/** How the task of such an id ended. */
+/** The end of a task whose id a spawner chose. */
 export interface IdEnd {
+  /** The id. */
   readonly id: string;
+  /** The last event of the task. */
   readonly event: TaskEvent;
 }
 
-/** Which journal has the task of an id. */
+/** The journal that has the task of an id. */
 export interface HeldId extends IdClaim {
-  /** The writer's own. */
+  /** Whether it is the journal of this writer. */
   readonly isOwn: boolean;
   /** The process that has that journal, or had it last. */
   readonly writer: Runtime;
-  /** The last event that was given with the id, when the task has ended. */
+  /** The last event that was stored with the id, when the task has ended. */
   readonly end?: TaskEvent;
-  /** The output of an end that has its output apart. */
+  /** The output of that task, when it is stored separately. */
   readonly output?: Json;
 }
 
 /**
- * Ids over a whole store: one journal at most has the task of an id that a spawner gave. A journal that is absorbed gives its ids to the one that
- * absorbs it; with `left`, those of `left.ids` stay.
+ * Ids over a whole store: at most one journal has the task of an id that a spawner chose. A journal that is absorbed
+ * gives its ids to the journal that absorbs it; with `left`, the ids in `left.ids` stay.
  */
 export interface SharedIds {
   /**
-   * As `append` of the store, and in the same transaction the writer has the ids of `claims`, and `ends` are kept of those that it has. Gives those that
-   * another journal has, unless their task was interrupted; then nothing is kept, and the same events may be appended again.
+   * Appends like `append` of the store. In the same transaction the writer gets the ids of `claims`, and `ends` of its
+   * ids are stored. Returns the claimed ids that another journal has, unless their task was interrupted; then nothing
+   * is stored, and the same events may be appended again.
    */
   append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
-  /** The ids among them that some journal has. */
+  /** The ids among `ids` that some journal has. */
   find(ids: readonly string[]): Promise<readonly HeldId[]>;
-  /** The records of these tasks of the writer were evicted: their ids are free. */
+  /** Frees the ids of tasks of this writer whose records were evicted. */
   forget(ids: readonly string[]): Promise<void>;
 }
 
-/** To look at. */
+/** A journal of another writer, to read. */
 export interface OtherJournal extends Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
+  /** Name of the journal. */
   readonly name: string;
-  /** Another text once a writer has written to it, or taken it. */
+  /** A text that changes when a writer has written to the journal, or taken it. */
   readonly version: string;
+  /** The process that has the journal, or had it last. */
   readonly writer: Runtime;
-  /** Its lease has lapsed, or its writer gave it back. */
+  /** Whether no process has the journal: its lease has lapsed, or its writer gave it back. */
   readonly isFree: boolean;
 }
 
-/** One journal more of this writer, until its tasks are in the first one. */
+/** A seized journal: it belongs to this writer until its tasks are in the first journal. */
 export interface SeizedJournal extends OtherJournal {
   /**
-   * As `compact` of the first one, with a snapshot that has the tasks of both; and in the same transaction this one is gone, and its outputs
-   * are the first one's. With `left` it stays: it has that snapshot and those outputs, and no process has it.
+   * Compacts the first journal with a snapshot that has the tasks of both. In the same transaction this journal is
+   * removed, and its outputs belong to the first. With `left` it stays, with that snapshot and those outputs, and no
+   * process has it.
    */
   absorb(snapshot: Json, seq: number, left?: LeftBehind): Promise<void>;
 }

@@ -1,7 +1,7 @@
-// Stored starts: what the windows of the lanes count, as a store keeps it over a restart (L7).
+// Stored starts: the starts that the windows of the lanes count, kept in a store over a restart (L7).
 //
-// A snapshot has the starts that some window counts, by the wall clock; behind it each `task.started` is one more. Owns the way there and
-// back between the two clocks. What no window of this process counts is left out.
+// A snapshot has the starts that some window counts, by the wall clock; each later `task.started` is one more. Owns the
+// translation between the two clocks. A start that no window of this process counts is left out.
 
 import type { Lane } from "../lanes/lane.js";
 import { Start } from "../lanes/rate-limiter.js";
@@ -12,11 +12,13 @@ import type { UsageReport, Weight } from "../task/record.js";
 export interface StoredStart {
   /** Instant of the start by the wall clock, in epoch milliseconds. */
   readonly at: number;
+  /** Key of the start within its lane. */
   readonly key?: string;
+  /** Weight of the start. */
   readonly weight?: Weight;
-  /** Tokens that were reported, in place of the weight's. */
+  /** Tokens that the attempt reported, in place of those of the weight. */
   readonly tokens?: number;
-  /** The task of the start, while it lives: its later reports count for this start. */
+  /** The task of the start, while it is alive: its later reports count for this start. */
   readonly taskId?: string;
 }
 
@@ -25,7 +27,7 @@ export type StoredStarts = { readonly [lane: string]: readonly StoredStart[] };
 
 type Lanes = ReadonlyMap<string, Lane<Task>>;
 
-/** `undefined` when no window counts anything. */
+/** The starts for a snapshot. `undefined` when no window counts any. */
 export function toStoredStarts(lanes: Lanes, tasks: Iterable<Task>): StoredStarts | undefined {
   const rated = [...lanes.values()].filter((lane) => lane.isRated);
   if (rated.length === 0) return undefined;
@@ -54,14 +56,14 @@ function toStored(start: Start, taskId: string | undefined, apart: number): Stor
 export class ReplayedStarts {
   readonly #lanes: Lanes;
   readonly #byLane = new Map<Lane<Task>, Start[]>();
-  /** The newest start of each task that may still report. */
+  /** The newest start of each task that may still report usage. */
   readonly #newest = new Map<string, Start>();
 
   constructor(lanes: Lanes) {
     this.#lanes = lanes;
   }
 
-  /** Takes the starts of a snapshot; a snapshot from before there were windows has none. */
+  /** Adds the starts of a snapshot. A snapshot of a version without windows has none. */
   stored(starts: StoredStarts | undefined): void {
     for (const [name, ofLane] of Object.entries(starts ?? {})) {
       const lane = this.#lanes.get(name);
@@ -74,15 +76,18 @@ export class ReplayedStarts {
     }
   }
 
+  /** Adds the start of a replayed `task.started`. */
   started({ id, lane, laneKey, weight }: Task, at: number): void {
     if (lane.isRated) this.#add(lane, new Start(laneKey, weight, at), id);
   }
 
+  /** Adds reported tokens to the newest start of the task. */
   reported({ id }: Task, { inputTokens = 0, outputTokens = 0 }: UsageReport): void {
     const start = this.#newest.get(id);
     if (start !== undefined) start.tokens = (start.tokens ?? 0) + inputTokens + outputTokens;
   }
 
+  /** The task has ended: it reports no more usage. */
   over({ id }: Task): void {
     this.#newest.delete(id);
   }
@@ -94,7 +99,7 @@ export class ReplayedStarts {
     if (taskId !== undefined) this.#newest.set(taskId, start);
   }
 
-  /** All of it was read: the windows count it. */
+  /** Ends the replay: the windows count the collected starts. */
   done(): void {
     for (const [lane, starts] of this.#byLane) lane.restore(starts);
     this.#byLane.clear();

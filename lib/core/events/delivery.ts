@@ -1,19 +1,22 @@
-// Delivery: something the outside sees, in its place in the loop's queue.
+// Delivery: one call to the outside, in its place in the queue of the loop.
 //
-// The queue is a chain of its deliveries, so that queueing one makes nothing.
+// The queue is a linked list of its deliveries, so queueing a delivery allocates nothing.
 
+/** One call to the outside. */
 export abstract class Delivery {
+  /** The next delivery in the queue. */
   next: Delivery | undefined;
 
-  /** It must not throw. */
+  /** Makes the call. It must not throw. */
   abstract deliver(): void;
 
-  /** It will not be: its manager is closed, and what it tells of could not be stored (D8). */
+  /** Called in place of `deliver` when the manager is closed and the facts of the delivery could not be stored (D8). */
   drop(_why: Error): void {}
 }
 
-/** A promise of a value that is decided. */
+/** A promise of a value that is decided already. */
 export class Told<T> extends Delivery {
+  /** Resolves with the value when it is delivered. Rejects when it is dropped. */
   readonly promise: Promise<T>;
   readonly #value: T;
   #resolve: (value: T) => void = () => {};
@@ -38,8 +41,9 @@ export class Told<T> extends Delivery {
   }
 }
 
-/** One that is no more than a call. */
+/** A delivery that calls a function. */
 export class Call extends Delivery {
+  /** The function. */
   readonly deliver: () => void;
 
   constructor(deliver: () => void) {
@@ -47,7 +51,7 @@ export class Call extends Delivery {
     this.deliver = deliver;
   }
 
-  /** It only wakes somebody, who sees for himself. */
+  /** The function is called also here: it wakes a waiter, which then reads the state itself. */
   override drop(): void {
     this.deliver();
   }

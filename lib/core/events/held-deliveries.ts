@@ -1,13 +1,16 @@
-// Held deliveries: what reports facts that the store does not have yet (D1), delivered in the order in which it was queued.
+// Held deliveries: deliveries that report facts which the store does not have yet (D1), in the order in which they were
+// queued.
 //
-// Most need the newest fact of their time, so the places stand in the order of what they need. A start needs the fact of its spawn alone (L9): one
-// that needs less than the place before it stands apart, so that it waits for no later commit. A delivery that is cancelled leaves nothing behind, so
-// that a loop which polls while its store fails does not fill the memory. Owns the lists alone: the loop says when facts are stored.
+// Most deliveries need the newest fact of their time, so the list is in the order of the `seq` that they need. A start
+// needs only the fact of its spawn (L9): a delivery that needs less than the one before it stands in a second list, so
+// that it waits for no later commit. A cancelled delivery leaves nothing behind, so a loop that polls while its store
+// fails does not fill the memory. Owns the lists only: the loop says when facts are stored.
 
 import type { Delivery } from "./delivery.js";
 
 /** One place in the list. */
 export class Held {
+  /** The delivery. `undefined`: it was taken or cancelled. */
   delivery: Delivery | undefined;
   /** The `seq` that must be stored first. */
   readonly needs: number;
@@ -22,7 +25,7 @@ export class Held {
     this.#list = list;
   }
 
-  /** The delivery is not held any longer. A second call changes nothing. */
+  /** Removes the delivery. A second call has no effect. */
   cancel(): void {
     if (this.delivery === undefined) return;
     this.delivery = undefined;
@@ -30,17 +33,19 @@ export class Held {
   }
 }
 
-/** So few cancelled places are not worth a new list. */
+/** Number of cancelled places up to which the lists are not rebuilt. */
 const FEW = 1_000;
 
+/** The held deliveries of one loop. */
 export class HeldDeliveries {
-  /** Deliveries in the order of what they need. */
+  /** Deliveries in the order of the `seq` that they need. */
   #places: Held[] = [];
-  /** Deliveries that need less than one before them. */
+  /** Deliveries that need less than the one before them. */
   #apart: Held[] = [];
   #cancelled = 0;
   #added = 0;
 
+  /** Holds `delivery` until the event `needs` is stored. */
   add(delivery: Delivery, needs: number): Held {
     const held = new Held(delivery, needs, ++this.#added, this);
     const last = this.#places.at(-1);
@@ -49,7 +54,7 @@ export class HeldDeliveries {
     return held;
   }
 
-  /** Takes out those that need no more than `seq`. */
+  /** Removes and returns the deliveries that need no more than `seq`. */
   take(seq: number): Delivery[] {
     const first = this.#places.findIndex(({ needs }) => needs > seq);
     const taken = this.#places.splice(0, first < 0 ? this.#places.length : first);
@@ -61,6 +66,7 @@ export class HeldDeliveries {
     return this.#deliveriesOf(taken);
   }
 
+  /** Removes and returns all deliveries. */
   takeAll(): Delivery[] {
     return this.take(Number.POSITIVE_INFINITY);
   }
@@ -75,7 +81,7 @@ export class HeldDeliveries {
     return deliveries;
   }
 
-  /** Called by a place alone. */
+  /** Counts a cancelled place. Only the place calls it. */
   cancelled(): void {
     this.#cancelled++;
     if (this.#cancelled <= FEW || this.#cancelled * 2 <= this.#places.length + this.#apart.length) return;

@@ -1,7 +1,7 @@
-// Listeners: who hears which event of a manager, and that none of them can hurt another.
+// Listeners: the listeners of a manager, each isolated from the others.
 //
-// eventemitter3 delivers. Each listener is wrapped: what it throws, or its promise rejects with, becomes `listener.failed` and nobody
-// else notices. A listener hears what is decided after it was added, and nothing that was only still to be delivered then.
+// eventemitter3 delivers. Each listener is wrapped: when it throws, or its promise rejects, that becomes
+// `listener.failed` and nothing else is affected. A listener receives events that are decided after it was added.
 
 import { EventEmitter } from "eventemitter3";
 import type { ManagerEventMap } from "../task/events.js";
@@ -9,21 +9,21 @@ import type { GuardedLogger } from "../values/logger.js";
 
 type EventType = keyof ManagerEventMap;
 
-/** One listener, and from when on it hears. */
+/** One listener. */
 interface Added {
   readonly listener: unknown;
   readonly hear: (event: unknown) => void;
-  /** Order of adding: a listener that is added while an event is delivered does not hear that event. */
+  /** Order of adding: a listener that is added while an event is delivered does not receive that event. */
   readonly number: number;
   isOff: boolean;
 }
 
-/** All of one type: adding one and taking one away is O(1), however many there are. */
+/** The listeners of one type. Adding and removing one is O(1). */
 class OfType {
   readonly all = new Set<Added>();
-  /** The same, by listener: `off` finds them. */
+  /** The same, by function, so that `off` finds them. */
   readonly of = new Map<unknown, Set<Added>>();
-  /** Called by the emitter: once for an event, and then each of `all`. */
+  /** Called by the emitter once for an event; it calls each of `all`. */
   readonly deliver: (event: unknown) => void;
 
   constructor(deliver: (all: ReadonlySet<Added>, event: unknown) => void) {
@@ -45,6 +45,7 @@ class OfType {
   }
 }
 
+/** The listeners of one manager. */
 export class Listeners {
   readonly #emitter = new EventEmitter<string>();
   readonly #types = new Map<EventType, OfType>();
@@ -57,18 +58,22 @@ export class Listeners {
     this.#logger = logger;
   }
 
+  /** Whether any listener receives events of this type. */
   has(type: EventType): boolean {
     return this.#types.size > 0 && this.#types.has(type);
   }
 
+  /** Calls the listeners of the event. */
   emit<K extends EventType>(event: ManagerEventMap[K] & { readonly type: K }): void {
     this.#emitter.emit(event.type, event);
   }
 
-  /** `from` is the `seq` of the first event it hears. */
+  /**
+   * Adds a listener, and returns a function that removes it. `from` is the `seq` of the first event that it receives.
+   */
   on<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown, from: number): () => void {
     const hear = (given: unknown) => {
-      // The emitter gives a type its own events alone.
+      // The emitter delivers only events of this type.
       const event = given as ManagerEventMap[K];
       if ("seq" in event && event.seq < from) return;
       try {
@@ -84,6 +89,7 @@ export class Listeners {
     return () => this.#off(type, added);
   }
 
+  /** Removes every registration of `listener` for this type. */
   off<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown): void {
     for (const added of [...(this.#types.get(type)?.of.get(listener) ?? [])]) this.#off(type, added);
   }
@@ -102,7 +108,7 @@ export class Listeners {
     for (const { number, isOff, hear } of all) if (number <= newest && !isOff) hear(event);
   }
 
-  /** A second call changes nothing. */
+  /** Removes a listener. A second call has no effect. */
   #off(type: EventType, added: Added): void {
     if (added.isOff) return;
     added.isOff = true;
@@ -114,7 +120,7 @@ export class Listeners {
   }
 
   #failed(event: EventType, error: unknown): void {
-    // A listener of `listener.failed` that fails itself is told to the logger alone: no loop.
+    // A failing listener of `listener.failed` is reported to the logger only, so that there is no loop.
     if (event !== "listener.failed" && this.has("listener.failed")) {
       this.emit({ type: "listener.failed", at: this.#now(), error, event });
       return;

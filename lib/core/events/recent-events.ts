@@ -1,7 +1,8 @@
-// Journal: the events of the recent past, for those who read them as a stream (`events()`).
+// Recent events: the newest events in memory, for readers of a stream (`events()`).
 //
-// In memory, and only from the moment somebody first asks: history nobody asked for is not kept. It holds the newest KEPT events;
-// a reader has a place in it and no buffer of its own, so a slow reader costs nothing and falls behind openly.
+// Events are recorded only after the first read. At least the newest EVENTS_KEPT events are kept. A reader has a place
+// in the list and no buffer of its own, so a slow reader costs nothing, and gets an `EventsCompactedError` when it
+// falls behind.
 
 import { EventsCompactedError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
@@ -9,10 +10,12 @@ import { Stream } from "./stream.js";
 
 const EVENTS_KEPT = 10_000;
 
+/** The newest events of one manager. */
 export class RecentEvents {
   #events: TaskEvent[] = [];
   /** `seq` of the first of `#events`. */
   #oldest: number;
+  /** Whether no event will follow. */
   isClosed = false;
   readonly #waiting = new Set<() => void>();
 
@@ -20,6 +23,7 @@ export class RecentEvents {
     this.#oldest = nextSeq;
   }
 
+  /** `seq` of the oldest event that can be read. */
   get oldest(): number {
     return Math.max(this.#oldest, this.#next - EVENTS_KEPT);
   }
@@ -27,9 +31,10 @@ export class RecentEvents {
     return this.#oldest + this.#events.length;
   }
 
+  /** Adds the next event. */
   add(event: TaskEvent): void {
     this.#events.push(event);
-    // Cut in halves, so that keeping is O(1) an event.
+    // Half of the list is removed at once, so that keeping an event is O(1).
     if (this.#events.length >= 2 * EVENTS_KEPT) {
       this.#events = this.#events.slice(-EVENTS_KEPT);
       this.#oldest = event.seq - EVENTS_KEPT + 1;
@@ -37,29 +42,30 @@ export class RecentEvents {
     this.#wake();
   }
 
+  /** No event follows: readers end after the last one. */
   close(): void {
     this.isClosed = true;
     this.#wake();
   }
 
-  /** `undefined`: it has not been told yet. It is not older than `oldest`. */
+  /** The event of `seq`, which is not older than `oldest`. `undefined`: it has not been delivered yet. */
   at(seq: number): TaskEvent | undefined {
     return this.#events[seq - this.#oldest];
   }
 
-  /** Calls `wake` at each event, and when it is closed, until the returned off is called. */
+  /** Calls `wake` at each event, and at the close, until the returned function is called. */
   listen(wake: () => void): () => void {
     this.#waiting.add(wake);
     return () => this.#waiting.delete(wake);
   }
 
-  /** The newest `limit` that match, oldest first. */
+  /** The newest `limit` matching events, oldest first. */
   newest(matches: (event: TaskEvent) => boolean, limit: number): readonly TaskEvent[] {
     const found = this.#events.filter(matches);
     return found.slice(Math.max(0, found.length - limit));
   }
 
-  /** From `seq` on, those that match. */
+  /** A stream of the matching events from `from` on. */
   read(from: number, matches: (event: TaskEvent) => boolean, signal: AbortSignal | undefined): Stream<TaskEvent> {
     let seq = from;
     const next = () => {

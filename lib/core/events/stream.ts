@@ -1,34 +1,37 @@
-// Stream: something without an end, read at the reader's own pace (`events()`, `inbox.watch()`).
+// Stream: an endless source, read at the pace of its reader (`events()`, `inbox.watch()`).
 //
-// Holds nothing but the steps that are asked for and not given yet, in order of asking: what there is to read stays with its source.
-// Leaving the loop, the end of the source and an aborted signal end every step, and nothing stays hooked to the source (W3).
+// Owns the steps that were requested and not delivered yet, in order. The source keeps the items. Leaving the loop, the
+// end of the source and an aborted signal end every step, and nothing stays attached to the source (W3).
 
 import { follow } from "../values/abort-signal.js";
 
 type Step<T> = IteratorResult<T, undefined>;
 
-/** Where a stream reads. */
+/** The source of a stream. */
 export interface Source<T> {
-  /** The next one; `undefined` while there is none. A throw ends the stream with it. */
+  /** The next item; `undefined` while there is none. A throw ends the stream with that error. */
   next(): { readonly value: T } | undefined;
-  /** Nothing comes any more. */
+  /** Whether no item will follow. */
   isOver(): boolean;
-  /** Nobody reads any more. */
+  /** Called when the reader leaves, or the stream has ended. */
   left?(): void;
-  /** Calls `wake` when there may be more, or the source is over, until the returned off is called. */
+  /** Calls `wake` when there may be an item, or the source has ended, until the returned function is called. */
   listen(wake: () => void): () => void;
 }
 
-interface Asked<T> {
+interface PendingStep<T> {
   resolve(step: Step<T>): void;
   reject(error: unknown): void;
 }
 
-/** The two interfaces have one form in every version of TypeScript from 5.4 on; that of `AsyncIterableIterator` has changed. */
+/**
+ * A source as an async iterable. These two interfaces have one form in every version of TypeScript from 5.4 on;
+ * `AsyncIterableIterator` has changed.
+ */
 export class Stream<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> {
   readonly #source: Source<T>;
   readonly #signal: AbortSignal | undefined;
-  readonly #asked: Asked<T>[] = [];
+  readonly #steps: PendingStep<T>[] = [];
   #unhook: (() => void) | undefined;
   #isLeft = false;
 
@@ -37,17 +40,20 @@ export class Stream<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> 
     this.#signal = signal;
   }
 
+  /** The stream itself: all loops over it share its place. */
   [Symbol.asyncIterator](): this {
     return this;
   }
 
+  /** The next step. Several may be requested at once. */
   next(): Promise<Step<T>> {
     return new Promise((resolve, reject) => {
-      this.#asked.push({ resolve, reject });
+      this.#steps.push({ resolve, reject });
       this.#serve();
     });
   }
 
+  /** Ends the stream and every open step. */
   return(): Promise<Step<T>> {
     this.#isLeft = true;
     this.#serve();
@@ -55,21 +61,21 @@ export class Stream<T> implements AsyncIterable<T>, AsyncIterator<T, undefined> 
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** Gives what there is to those who asked, and waits for more while one of them got nothing. */
+  /** Delivers items to the requested steps, and listens for more while a step is open. */
   readonly #serve = (): void => {
-    for (let asked = this.#asked[0]; asked !== undefined; asked = this.#asked[0]) {
+    for (let pending = this.#steps[0]; pending !== undefined; pending = this.#steps[0]) {
       try {
         const step = this.#step();
         if (step === undefined) break;
         if (step.done) this.#source.left?.();
-        asked.resolve(step);
+        pending.resolve(step);
       } catch (error) {
         this.#isLeft = true;
-        asked.reject(error);
+        pending.reject(error);
       }
-      this.#asked.shift();
+      this.#steps.shift();
     }
-    if (this.#asked.length > 0) this.#unhook ??= this.#hook();
+    if (this.#steps.length > 0) this.#unhook ??= this.#hook();
     else {
       this.#unhook?.();
       this.#unhook = undefined;

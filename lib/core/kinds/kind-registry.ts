@@ -1,4 +1,6 @@
-// Kinds: those a manager knows by name, and which of them a task is of.
+// Kind registry: the kinds of a manager by name, and the kind of a task.
+//
+// Owns the map of kinds, and whether a kind may resume a task after a restart (D4, §10).
 
 import type { Task } from "../live/task.js";
 import { UnknownKindError } from "../task/errors.js";
@@ -8,7 +10,7 @@ import { hasDiedRunning } from "../task/state.js";
 import { show } from "../values/checks.js";
 import { Kind } from "./kind.js";
 
-/** Attempts that may die with their process before no other begins, for a task without `retry` (§10). */
+/** Number of attempts that may die with their process, for a task without `retry` (§10). */
 const MOST_DEATHS = 3;
 
 /** The kinds of one manager, by name. */
@@ -26,28 +28,33 @@ export class Kinds {
     }
   }
 
-  /** In the order given. */
+  /** The kinds, in the order given. */
   get all(): readonly KindParts[] {
     return [...this.#byName.values()];
   }
 
+  /** The kind of this name, if there is one. */
   find(name: string): KindParts | undefined {
     return this.#byName.get(name);
   }
 
+  /** The kind of this name. Throws `UnknownKindError` when there is none. */
   named(name: string): KindParts {
     const parts = this.find(name);
     if (parts === undefined) throw new UnknownKindError(name, [...this.#byName.keys()]);
     return parts;
   }
 
-  /** The kind that may go on with `task` after a restart, if there is one (D4). */
+  /** The kind that may resume `task` after a restart, if there is one (D4). */
   thatReattaches(task: Task): KindParts | undefined {
     const parts = this.of(task);
     return parts?.canReattach === undefined || this.usedUp(task) !== undefined ? undefined : parts;
   }
 
-  /** How many attempts of `task` are used up now that its process is gone, when no other may begin (D4). `undefined`: one may. */
+  /**
+   * The number of attempts of `task` that are used up now that its process has ended, when no other may begin (D4).
+   * `undefined`: another attempt may begin.
+   */
   usedUp(task: Task): number | undefined {
     const { state } = task;
     const used = state.details.used + (hasDiedRunning(state) ? 1 : 0);
@@ -55,7 +62,7 @@ export class Kinds {
     return used < most ? undefined : used;
   }
 
-  /** Its own, or its kind's. */
+  /** The retry policy of the task, or of its kind. */
   retryOf(task: Task): RetryPolicy | undefined {
     const { retry } = task.traits.limits ?? {};
     if (retry === undefined) return this.of(task)?.retry;
@@ -63,7 +70,7 @@ export class Kinds {
     return { limits: retry, retryIf, backoffOf };
   }
 
-  /** The kind it was spawned as; of one from before a restart, that of the name it has. */
+  /** The kind that the task was spawned as. For a task of an earlier process, the kind that has its name here. */
   of(task: Task): KindParts | undefined {
     return task.kind ?? (task.traits.kind === undefined ? undefined : this.find(task.traits.kind));
   }

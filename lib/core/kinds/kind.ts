@@ -1,6 +1,7 @@
-// Kind: a named sort of task (§10), so that it can be started by name, and gone on with after a restart.
+// Kind: a named sort of task, so that it can be started by name and resumed after a restart (§10).
 //
-// Owns how the parts of a kind (`kind-parts.ts`) become the work of a task. Its types for people are in `define-kind.ts`.
+// Owns how the parts of a kind (`kind-parts.ts`) become the function of a task. `define-kind.ts` has its types for
+// users.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { causeOf, judge, judgeNow, misfit, valueOf } from "../schema/schema.js";
@@ -12,22 +13,39 @@ import { show } from "../values/checks.js";
 import { Brand } from "../values/copies.js";
 import { type Json, takeJson } from "../values/json.js";
 
-/** A named sort of task: a restart can go on with it. `I` is what a spawner passes, `T` what `result()` gives. */
+/**
+ * A named sort of task, made by `defineKind`. It can be started by name, and a restart can resume its tasks. `I` is the
+ * input that a spawner passes, `T` the value that `result()` returns.
+ */
 export interface TaskKind<in I, out T> {
+  /** Name of the kind, unique in a manager. */
   readonly name: string;
+  /** Description for people and models. */
   readonly description?: string;
-  /** The brand, always there: a function has a `name` too, and must not pass for a kind. Its two fields exist for the compiler alone. */
-  readonly "~kind": { readonly input?: (input: I) => void; readonly result?: () => T };
+  /**
+   * Marks a kind: a function has a `name` too, and must not pass for a kind. Its two fields exist for the compiler
+   * only.
+   */
+  readonly "~kind": {
+    /** Carries the type of the input. Always absent. */
+    readonly input?: (input: I) => void;
+    /** Carries the type of the result. Always absent. */
+    readonly result?: () => T;
+  };
 }
 
-/** Any kind, as the registry holds it. Not `TaskKind<unknown, unknown>`: a kind *takes* its input. */
+/** Any kind. The input is `never`, because a kind is contravariant in its input. */
 export type AnyTaskKind = TaskKind<never, unknown>;
 
 const BRAND = new Brand<KindParts>("kind");
 
+/** A kind, as `defineKind` returns it. */
 export class Kind implements AnyTaskKind {
+  /** Name of the kind. */
   readonly name: string;
+  /** Description for people and models. */
   readonly description?: string;
+  /** The mark of a kind. */
   readonly "~kind" = Object.freeze({});
   readonly #parts: KindParts;
 
@@ -42,7 +60,10 @@ export class Kind implements AnyTaskKind {
     BRAND.mark(this.prototype, (kind: Kind) => kind.#parts);
   }
 
-  /** The parts of a kind that any copy made. `TypeError`: a copy of another version made it. */
+  /**
+   * The parts of a kind that any copy of errand made. `undefined` for any other value. `TypeError`: a copy of another
+   * version made the kind.
+   */
   static partsOf(option: string, kind: unknown): KindParts | undefined {
     if (typeof kind !== "object" || kind === null) return undefined;
     const parts = #parts in kind ? kind.#parts : BRAND.read(option, kind);
@@ -54,26 +75,36 @@ export class Kind implements AnyTaskKind {
   }
 }
 
-/** The work of a kind, and what its record says of it. */
+/** A task of a kind before its spawn. */
 export interface KindWork {
+  /** Name of the kind. */
   readonly kind: string;
+  /** A frozen copy of the input. */
   readonly input: Json | undefined;
+  /** The function of the task. */
   readonly work: Work;
+  /** The parts of the kind. */
   readonly parts: KindParts;
 }
 
-/** Checks the input. What is checked is what the journal keeps, so that a restart finds the same. */
+/**
+ * Checks the input and makes the function of the task. The journal keeps the input that was checked, so a restart finds
+ * the same.
+ */
 export function workOf(parts: KindParts, input: unknown, clock: Timekeeper): KindWork {
   const kept = input === undefined ? undefined : takeJson("input", input);
   return { kind: parts.name, input: kept, parts, work: worked(parts, kept, clock, { parsed: parse(parts, kept) }) };
 }
 
-/** The work of its next attempt: an input that does not fit any more fails it. */
+/** The function of the next attempt. An input that does not fit the schema here fails the attempt. */
 export function workAgain(parts: KindParts, input: Json | undefined, clock: Timekeeper): Work {
   return worked(parts, input, clock, undefined);
 }
 
-/** Each attempt has an input of its own, so that none finds what the one before made of it; the first what the spawn has `checked`. */
+/**
+ * The function of a task: each attempt parses an input of its own, so that none finds changes of the attempt before;
+ * the first uses the input that the spawn has `checked`.
+ */
 function worked(
   parts: KindParts,
   input: Json | undefined,
@@ -88,7 +119,10 @@ function worked(
   };
 }
 
-/** The result, as `output` makes it: none at all is `no_result`, one that does not fit `schema_mismatch`. */
+/**
+ * The result after the schema `output` of the kind: a missing result fails the task with `no_result`, one that does not
+ * fit with `schema_mismatch`.
+ */
 function promised({ name, output }: KindParts, result: unknown, clock: Timekeeper): unknown {
   return output === undefined ? result : checkResult(name, output, result, clock);
 }
@@ -111,14 +145,20 @@ async function checkResult(
   );
 }
 
-/** `never`: what a schema gives is what the `run` beside it takes; `defineKind` saw to that. */
+/**
+ * The input after its schema. The type is `never`, because `defineKind` has checked that `run` takes what the schema
+ * returns.
+ */
 function parse({ name, input: schema }: KindParts, input: Json | undefined): never {
   if (schema === undefined) return input as never;
   return valid(schema, input, `The input of kind ${show(name)}`) as never;
 }
 
-/** The value that `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that checks later is a `TypeError`. */
+/**
+ * The value that `schema` makes of `value`. `InvalidInputError` says what does not fit; a schema that checks later is a
+ * `TypeError`.
+ */
 export function valid(schema: StandardSchemaV1, value: Json | undefined, what: string): unknown {
-  // Some change in place what they are given: theirs is a copy, and the record keeps its own.
+  // Some schemas change their argument: they get a copy, and the record keeps the original.
   return valueOf(judgeNow(schema, structuredClone(value), what), what);
 }

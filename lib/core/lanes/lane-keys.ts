@@ -1,21 +1,39 @@
-// Lane keys: what each `laneKey` of one lane holds, and may hold and start (L6 `perKey`).
+// Lane keys: the slots and the starts of each `laneKey` of one lane, and their bounds (L6 `perKey`).
 //
-// Owns the slots held by each key and a rate limiter for each key that started something lately. A key that holds nothing and whose
-// windows are empty is forgotten: there may be as many keys as there are hosts, or tenants. A task without a key is bounded by its lane alone.
+// Owns the held slots of each key, and a rate limiter for each key with recent starts. A key without held slots and
+// with empty windows is forgotten, because there may be as many keys as hosts or tenants. A task without a key is
+// bounded by its lane only.
 
 import type { Weight } from "../task/record.js";
 import { Fifo, type Placed } from "../values/fifo.js";
-import { RateLimiter, type Start, type WindowRule } from "./rate-limiter.js";
+import type { LaneChange } from "./lane-options.js";
+import { RateLimiter, rulesOf, type Start, type WindowRule } from "./rate-limiter.js";
 
 /** The bounds of each key of a lane. */
 export interface KeyRules {
+  /** How many slots a key may hold. */
   readonly concurrency: number;
+  /** The windows of each key. */
   readonly windows: readonly WindowRule[];
 }
+/** The bounds of a lane without `perKey`. */
 export const NO_KEY_RULES: KeyRules = Object.freeze({
   concurrency: Number.POSITIVE_INFINITY,
   windows: Object.freeze([]),
 });
+
+/**
+ * The bounds after `change`: a field that is left out stays, `null` removes it. `null` in place of the object removes
+ * all.
+ */
+export function changedRules(before: KeyRules, change: NonNullable<LaneChange["perKey"]> | null): KeyRules {
+  if (change === null) return NO_KEY_RULES;
+  const { concurrency, rate } = change;
+  return {
+    concurrency: concurrency === undefined ? before.concurrency : (concurrency ?? Number.POSITIVE_INFINITY),
+    windows: rate === undefined ? before.windows : rulesOf(rate ?? []),
+  };
+}
 
 class KeyLimiter extends RateLimiter implements Placed {
   readonly key: string;
@@ -27,6 +45,7 @@ class KeyLimiter extends RateLimiter implements Placed {
   }
 }
 
+/** The keys of one lane. */
 export class LaneKeys {
   #rules = NO_KEY_RULES;
   readonly #held = new Map<string, number>();
@@ -34,22 +53,24 @@ export class LaneKeys {
   /** The limiters in the order of their newest starts, so that the first is the first to be forgotten. */
   readonly #byAge = new Fifo<KeyLimiter>();
 
+  /** The bounds of each key. */
   get rules(): KeyRules {
     return this.#rules;
   }
+  /** Whether each key has a rate. */
   get isRated(): boolean {
     return this.#rules.windows.length > 0;
   }
-  /** A key may be at a bound while its lane is not. */
+  /** Whether a key may be at a bound while its lane is not. */
   get isBounding(): boolean {
     return this.isRated || this.#rules.concurrency < Number.POSITIVE_INFINITY;
   }
-  /** Keys that hold a slot, and keys whose windows are not known to be empty. */
+  /** Number of keys that hold a slot, or whose windows are not known to be empty. */
   get size(): number {
     return Math.max(this.#held.size, this.#limiters.size);
   }
 
-  /** Starts that are known count in the new windows too. Nothing is granted at this moment. */
+  /** Replaces the bounds. Known starts count in the new windows too. No grant is pending at this moment. */
   setRules(rules: KeyRules, now: number): void {
     this.#rules = rules;
     for (const limiter of [...this.#limiters.values()]) {
@@ -60,10 +81,12 @@ export class LaneKeys {
 
   // ── slots ────────────────────────────────────────────────────────────────
 
+  /** Records one more slot of the key. */
   hold(key: string | undefined): void {
     if (key !== undefined) this.#held.set(key, (this.#held.get(key) ?? 0) + 1);
   }
 
+  /** Records one slot less of the key. */
   free(key: string | undefined): void {
     if (key === undefined) return;
     const held = (this.#held.get(key) ?? 0) - 1;
@@ -71,21 +94,24 @@ export class LaneKeys {
     else this.#held.delete(key);
   }
 
+  /** Whether the key may hold one more slot. */
   hasSlot(key: string | undefined): boolean {
     return key === undefined || (this.#held.get(key) ?? 0) < this.#rules.concurrency;
   }
 
   // ── starts ───────────────────────────────────────────────────────────────
 
+  /** Whether a start of `weight` fits into every window of the key now. */
   allows(key: string | undefined, weight: Weight | undefined, now: number): boolean {
     return this.limiterOf(key)?.allows(weight, now) ?? true;
   }
 
-  /** `undefined`: nothing of the key counts. */
+  /** The rate limiter of the key. `undefined`: no start of the key counts. */
   limiterOf(key: string | undefined): RateLimiter | undefined {
     return key === undefined ? undefined : this.#limiters.get(key);
   }
 
+  /** Reserves a start that will happen. */
   grant(start: Start, now: number): void {
     const { key } = start;
     if (key === undefined || !this.isRated) return;
@@ -93,10 +119,12 @@ export class LaneKeys {
     this.#limiter(key).grant(start);
   }
 
+  /** Gives back the reservation of a start that does not happen. */
   refund(start: Start): void {
     this.limiterOf(start.key)?.refund(start);
   }
 
+  /** Records a reserved start that has happened. */
   happened(start: Start): void {
     const limiter = start.key === undefined ? undefined : this.#limiters.get(start.key);
     if (limiter === undefined) return;
@@ -105,10 +133,12 @@ export class LaneKeys {
     this.#byAge.push(limiter);
   }
 
+  /** Replaces the tokens of `start` by those that were used. */
   correct(start: Start, tokens: number, now: number): void {
     this.limiterOf(start.key)?.correct(start, tokens, now);
   }
 
+  /** Adds the starts of an earlier process. */
   restore(starts: readonly Start[], now: number): void {
     if (!this.isRated) return;
     const byKey = new Map<string, Start[]>();
@@ -136,9 +166,12 @@ export class LaneKeys {
     return limiter;
   }
 
-  /** O(1) a start: each forgets as many as there were. One that is only granted goes to the back. */
+  /**
+   * Forgets keys with empty windows, at O(1) a start: each call examines two keys. A key that has only grants goes to
+   * the back.
+   */
   #forgetEmpty(now: number): void {
-    for (let looked = 0; looked < 2; looked++) {
+    for (let examined = 0; examined < 2; examined++) {
       const oldest = this.#byAge.first();
       if (oldest === undefined) return;
       if (oldest.isEmpty(now)) this.#forget(oldest);

@@ -1,50 +1,75 @@
-// Lane options: what may be said of a lane, when its manager is made and while it runs (L6, L7, L10).
+// Lane options: the options of a lane, when its manager is made and while it runs (L6, L7, L10).
 //
-// Checks what is said, whole, before any of it is done. What it comes to is `lane.ts`.
+// Checks the options completely before any of them takes effect. `lane.ts` applies them.
 
 import { checkCount, checkFinite, checkMs, checkOptions, checkText, checkType, show } from "../values/checks.js";
 import type { Rate } from "./rate-limiter.js";
 
 /** The bounds of each `laneKey` of a lane. */
 export interface PerKey {
-  /** Started tasks of one key without a pending wait: an integer ≥ 1. No limit unless set. */
+  /**
+   * How many tasks of one key may run at once. A task in a pending wait does not count. An integer ≥ 1; default no
+   * limit.
+   */
   concurrency?: number | undefined;
-  /** Bounds how often tasks of one key start: one window or several, as the `rate` of the lane. No limit unless set. */
+  /** How often tasks of one key may start: one window or several, as the `rate` of the lane. Default no limit. */
   rate?: Rate | readonly Rate[] | undefined;
 }
 
+/** Options of a lane: its limit, its rate, and the bounds of each key. */
 export interface LaneOptions {
-  /** Started tasks without a pending wait, in this lane: an integer ≥ 1, or `Infinity`. The manager's `concurrency` caps it too. */
+  /**
+   * How many tasks of this lane may run at once. A task in a pending wait does not count. An integer ≥ 1, or
+   * `Infinity`. The `concurrency` of the manager applies too.
+   */
   concurrency: number;
   /**
-   * One window, or several that must all have room (requests and tokens per minute). A window counts what really started: at most `limit` in any
-   * `periodMs`, from the call of one function to the call of another, on the manager's clock. The first start of a task, each retry and each attempt
-   * after a restart count; a task that is cancelled before its start, and a return from a wait, do not. A task that waits for its rate holds no slot.
-   * After a restart the windows are filled from the store. Two processes that share a store have windows of their own each.
+   * How often tasks of this lane may start: one window, or several that must all have capacity (requests and tokens per
+   * minute, for example).
+   *
+   * A window counts real starts: at most `limit` in any `periodMs`, from the call of one function to the call of
+   * another, on the clock of the manager. The first start of a task, each retry and each attempt after a restart count.
+   * A task that is cancelled before its start, and a return from a wait, do not count. A task that waits for its rate
+   * holds no slot. After a restart the windows are filled from the store. Two processes that share a store have
+   * separate windows. Default no limit.
    */
   rate?: Rate | readonly Rate[] | undefined;
-  /** Bounds each `laneKey` by itself (a host, a tenant). Tasks without a `laneKey` are bounded by the lane alone. */
+  /**
+   * The bounds of each `laneKey` (a host or a tenant, for example). The lane alone bounds tasks without a `laneKey`.
+   */
   perKey?: PerKey | undefined;
-  /** Milliseconds in line that one step of priority is worth; default the manager's `agingMs`. */
+  /** Milliseconds in line that one step of priority is worth. Default: `agingMs` of the manager. */
   agingMs?: number | undefined;
-  /** True: an abandoned function keeps its slot until it really ends. Default false: the slot is free once its grace is over. */
+  /**
+   * True: an abandoned function keeps its slot until it ends. Default false: its slot is free at the end of its grace.
+   */
   holdAbandoned?: boolean | undefined;
 }
 
-/** The change that `setLane` makes. A field that is left out, or `undefined`, stays as it is; `null` removes the bound. */
+/**
+ * The change that `setLane` makes. A field that is left out, or `undefined`, keeps its value; `null` removes the bound.
+ */
 export interface LaneChange {
-  /** An integer ≥ 1, or `Infinity`. */
+  /** How many tasks of this lane may run at once: an integer ≥ 1, or `Infinity`. */
   concurrency?: number | undefined;
-  /** Replaces all windows of the lane. The starts that the old windows still knew count in the new ones. */
+  /** Replaces all windows of the lane. Known starts of the old windows count in the new ones. */
   rate?: Rate | readonly Rate[] | null | undefined;
-  /** Changes the bounds of each key, with the same meaning of a field that is left out and of `null`. `null` in place of the object removes both. */
+  /**
+   * Changes the bounds of each key. A field that is left out keeps its value, and `null` removes it. `null` in place of
+   * the object removes both bounds.
+   */
   perKey?:
-    | { concurrency?: number | null | undefined; rate?: Rate | readonly Rate[] | null | undefined }
+    | {
+        /** How many tasks of one key may run at once. */
+        concurrency?: number | null | undefined;
+        /** How often tasks of one key may start. */
+        rate?: Rate | readonly Rate[] | null | undefined;
+      }
     | null
     | undefined;
 }
 
-/** `what`: how the options are named in a message. */
+/** Checks the options of a lane. `what` names them in a message. Throws a `TypeError` or `RangeError`. */
 export function checkLane(what: string, lane: LaneOptions): void {
   checkType(what, lane, "object");
   checkOptions(what, lane, "concurrency", "rate", "perKey", "agingMs", "holdAbandoned");
@@ -61,6 +86,7 @@ export function checkLane(what: string, lane: LaneOptions): void {
   checkRate(`${what}.perKey.rate`, lane.perKey.rate);
 }
 
+/** Checks a change of `setLane`. Throws a `TypeError` or `RangeError`. */
 export function checkLaneChange(change: LaneChange): void {
   checkType("the options of setLane", change, "object");
   checkOptions("setLane", change, "concurrency", "rate", "perKey");
@@ -79,7 +105,7 @@ function checkRate(option: string, rate: Rate | readonly Rate[] | undefined): vo
   for (const [index, window] of rate.entries()) checkWindow(`${option}[${index}]`, window);
 }
 
-/** `Array.isArray` says `any[]` of what it finds. */
+/** Narrows to a list: `Array.isArray` narrows to `any[]`. */
 function isList(rate: Rate | readonly Rate[]): rate is readonly Rate[] {
   return Array.isArray(rate);
 }

@@ -1,29 +1,32 @@
-// Line: who waits for a slot of one lane, and who is next (L4).
+// Lane queue: the items that wait for a slot of one lane, and which of them is next (L4).
 //
-// Keys with waiters take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in two queues, so that
-// a paused or rated lane can pass over its starts and still let started tasks come back. A key that is at its own bound (L6 `perKey`) is not
-// met at all: keys that may go stand in heaps by their turn, so nothing is searched. Knows no slot count, no clock, no promise.
+// Keys with waiting items take turns; inside a key the smallest rank goes first. Starts and resumes of one key stand in
+// two queues, so a paused or rated lane can pass over its starts and still let started tasks return. A key at its own
+// bound (L6 `perKey`) is never examined: the keys that may go stand in heaps by their turn, so no search is needed.
+// Knows no slot count, no clock and no promise.
 
 import { Heap, isBefore, type Ranked } from "../values/heap.js";
 import { RankQueue } from "./rank-queue.js";
 
-/** Anything that can stand in a line. */
+/** An item that can stand in a line. */
 export interface QueueEntry extends Ranked {
+  /** Key of the item within its lane. */
   readonly laneKey: string | undefined;
-  /** A started task on its way back from a wait. */
+  /** Whether the item is a started task that returns from a wait. */
   readonly isResume: boolean;
 }
 
 /** The bounds of the keys of a lane, beside those of the lane itself. */
 export interface KeyBounds<S extends QueueEntry> {
-  /** Some key may be at a bound. */
+  /** Whether some key may be at a bound. */
   readonly isBounding: boolean;
+  /** Whether the key may hold one more slot. */
   hasSlot(key: string | undefined): boolean;
-  /** When the rate of its key lets `start` start: `undefined` now, `Infinity` when that is not known yet. */
+  /** The instant at which the rate of its key lets `start` go. `undefined`: now. `Infinity`: not known yet. */
   startsAt(start: S): number | undefined;
 }
 
-/** The place of a turn in one heap. */
+/** The place of a key in one heap. */
 class Place<T> implements Ranked {
   readonly of: T;
   rank = 0;
@@ -39,11 +42,11 @@ class KeyQueue<S extends QueueEntry> {
   readonly key: string | undefined;
   readonly starts = new RankQueue<S>();
   readonly resumes = new RankQueue<S>();
-  /** Place among all turns: the smallest is next. */
+  /** Turn of the key: the smallest is next. */
   turn: number;
-  /** The first start may go, as far as its key decides. */
+  /** Whether the bounds of the key let its first start go. */
   mayStart = false;
-  /** The instant until which the key's rate holds its first start back, so far as is known. */
+  /** Instant until which the rate of the key holds its first start back, when it is known. */
   dueAt: number | undefined;
   readonly open = new Place<KeyQueue<S>>(this);
   readonly back = new Place<KeyQueue<S>>(this);
@@ -58,7 +61,7 @@ class KeyQueue<S extends QueueEntry> {
     return isResume ? this.resumes : this.starts;
   }
 
-  /** The first of those that may go. */
+  /** The first item that may go. */
   first(startsToo: boolean): S | undefined {
     const resume = this.resumes.first();
     const start = startsToo && this.mayStart ? this.starts.first() : undefined;
@@ -67,10 +70,11 @@ class KeyQueue<S extends QueueEntry> {
   }
 }
 
+/** The queue of one lane. */
 export class LaneQueue<S extends QueueEntry> {
   readonly #keys = new Map<string | undefined, KeyQueue<S>>();
   readonly #bounds: KeyBounds<S>;
-  /** Turns of which something may go; those of which something may come back; those that wait for their key's rate, by instant. */
+  /** Keys of which an item may go; keys of which a resume may go; keys that wait for their rate, by instant. */
   readonly #open = new Heap<Place<KeyQueue<S>>>();
   readonly #back = new Heap<Place<KeyQueue<S>>>();
   readonly #due = new Heap<Place<KeyQueue<S>>>();
@@ -82,19 +86,21 @@ export class LaneQueue<S extends QueueEntry> {
     this.#bounds = bounds;
   }
 
-  /** First starts in line: what `maxQueued` counts (L6). */
+  /** First starts in line, which `maxQueued` counts (L6). */
   get starts(): number {
     return this.#starts;
   }
+  /** Items in line. */
   get size(): number {
     return this.#starts + this.#resumes;
   }
 
-  /** The line has no item that may go, and none of `key`. */
+  /** Whether the line has no item that may go, and no item of `key`. */
   isClear(key: string | undefined): boolean {
     return this.size === 0 || (this.#open.size === 0 && !this.#keys.has(key));
   }
 
+  /** Adds an item that stands in no line. */
   add(item: S): void {
     const key = item.laneKey;
     let turn = this.#keys.get(key);
@@ -105,6 +111,7 @@ export class LaneQueue<S extends QueueEntry> {
     this.#settle(turn);
   }
 
+  /** Removes an item that stands in this line. */
   remove(item: S): void {
     const turn = this.#keys.get(item.laneKey);
     if (turn === undefined) return;
@@ -115,12 +122,12 @@ export class LaneQueue<S extends QueueEntry> {
     this.#settle(turn);
   }
 
-  /** Whose turn it is; with `startsToo: false` the first on its way back. */
+  /** The next item; with `startsToo: false` the next resume. */
   first(startsToo: boolean): S | undefined {
     return (startsToo ? this.#open : this.#back).first()?.of.first(startsToo);
   }
 
-  /** Takes out whose turn it is; its key goes to the back. */
+  /** Removes the next item; its key goes to the back. */
   take(item: S): void {
     this.remove(item);
     if (this.#keys.size < 2) return;
@@ -143,27 +150,29 @@ export class LaneQueue<S extends QueueEntry> {
     for (const turn of this.#keys.values()) this.#settle(turn);
   }
 
-  /** The rate of the first key that it holds back lets a start go at this instant. */
+  /** The earliest instant at which the rate of a key lets a start go. */
   get dueAt(): number | undefined {
     return this.#due.first()?.rank;
   }
 
-  /** Asks the keys whose instant has come by `now` again. */
+  /** Examines again the keys whose instant has come by `now`. */
   wake(now: number): void {
     for (let due = this.#due.first(); due !== undefined && due.rank <= now; due = this.#due.first()) {
       const before = due.rank;
       this.#settle(due.of);
-      // Whatever its bounds say, one that is due is not asked twice in a call.
+      // A key is examined once in a call, whatever its bounds say.
       if (this.#due.first() === due && due.rank <= before) return;
     }
   }
 
-  /** Instant until which the rate of `key` holds it back, as far as is known; `undefined`: it does not. */
+  /**
+   * Instant until which the rate of `key` holds it back, when it is known. `undefined`: the rate does not hold it back.
+   */
   heldUntil(key: string | undefined): number | undefined {
     return this.#keys.get(key)?.dueAt;
   }
 
-  /** Starts that wait for the rate of their key. */
+  /** Number of starts that wait for the rate of their key. */
   get heldBack(): number {
     let held = 0;
     for (const turn of this.#keys.values()) if (turn.dueAt !== undefined) held += turn.starts.size;
@@ -184,7 +193,7 @@ export class LaneQueue<S extends QueueEntry> {
   }
 }
 
-/** Out of its heap without a rank. */
+/** Moves a place to its rank; without a rank it leaves its heap. */
 function put<T>(heap: Heap<Place<T>>, place: Place<T>, rank: number | undefined): void {
   const isIn = place.place >= 0;
   if (isIn && place.rank === rank) return;

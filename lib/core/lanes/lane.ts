@@ -1,88 +1,53 @@
 // Lane: one line of tasks with its own limit, rates and pause.
 //
-// Owns what is held in it, who stands in its line, its windows, until when it is paused, and one alarm: for the instant at which the first in
-// line may start, set only while a task or a caller waits for that and a slot of the lane is free. Grants nothing: `slots.ts` does.
-// L1, L6: held <= concurrency, and per key as `perKey` says. L7: a start is counted when its function is called. L10: all of it may change.
+// Owns the held slots, the queue, the windows, the pause, and one alarm. The alarm is set only while a task or a caller
+// waits for a start and a slot of the lane is free. Grants nothing: `slots.ts` does. L1, L6: held <= concurrency, and
+// per key as `perKey` says. L7: a start is counted when its function is called. L10: all of it may change.
 
 import type { Weight } from "../task/record.js";
-import { Alarm, type Timekeeper } from "../time/clock.js";
+import type { Timekeeper } from "../time/clock.js";
 import { DRIFT_MS } from "../time/instants.js";
-import { type KeyRules, LaneKeys, NO_KEY_RULES } from "./lane-keys.js";
+import { LaneAlarm } from "./lane-alarm.js";
+import type { Slotted } from "./lane-item.js";
+import { changedRules, LaneKeys } from "./lane-keys.js";
 import type { LaneChange, LaneOptions } from "./lane-options.js";
-import { type KeyBounds, LaneQueue, type QueueEntry } from "./lane-queue.js";
+import { type KeyBounds, LaneQueue } from "./lane-queue.js";
+import { type LaneReading, type LaneStats, toLaneStats } from "./lane-stats.js";
 import { RateLimiter, rulesOf, Start, type WindowRule } from "./rate-limiter.js";
 
-/** One window of a lane, as it is now. */
-export interface WindowStats {
-  readonly unit: string;
-  /** Absent of a window without a limit. */
-  readonly limit?: number;
-  readonly periodMs: number;
-  /** Amount that counts in the window now, tasks that are about to start included. More than `limit` when tasks reported more than was expected. */
-  readonly used: number;
-}
+export type { Slotted } from "./lane-item.js";
 
-export interface LaneStats {
-  /** Absent of a lane without a limit, as `free` is: JSON has no `Infinity`. */
-  readonly concurrency?: number;
-  /** Slots out, those of tasks about to start too. */
-  readonly held: number;
-  /** `concurrency` less `held`, at least 0; the manager's own `concurrency` may leave less. */
-  readonly free?: number;
-  /** Tasks in line for a first slot of their attempt. */
-  readonly queued: number;
-  readonly paused: boolean;
-  /** When the lane resumes by itself; of a lane that is paused until an instant. */
-  readonly resumesAt?: number;
-  /** Present for a lane that has a rate, or a rate for each key. */
-  readonly rate?: {
-    /** The lane's own windows, in the order given. */
-    readonly windows: readonly WindowStats[];
-    /** Tasks in line that wait for the rate, of the lane or of their key. */
-    readonly waiting: number;
-    /** The earliest instant at which the rate lets one of them start; absent while it holds none back. */
-    readonly nextAt?: number;
-  };
-}
-
-/** An owner of tasks that stand in lines. */
-export interface Queuing {
-  /** First starts of it in line, over all lanes (L6). */
-  queued: number;
-}
-
-export interface Slotted extends QueueEntry {
-  holdsSlot: boolean;
-  /** `undefined`: of no session. */
-  readonly account: Queuing | undefined;
-  readonly weight: Weight | undefined;
-  /** The newest start in a lane with a rate, granted or happened. */
-  start: Start | undefined;
-}
-
+/** One lane. */
 export class Lane<S extends Slotted> implements KeyBounds<S> {
+  /** Name of the lane. */
   readonly name: string;
+  /** Milliseconds in line that one step of priority is worth. */
   readonly agingMs: number;
+  /** Whether an abandoned function keeps its slot until it ends. */
   readonly holdAbandoned: boolean;
+  /** The items that wait for a slot. */
   readonly queue = new LaneQueue<S>(this);
+  /** The bounds and the starts of each key. */
   readonly keys = new LaneKeys();
+  /** How many slots may be held at once. */
   concurrency: number;
+  /** How many slots are held. */
   held = 0;
-  /** Something counts its starts. */
+  /** Whether a window counts the starts of the lane, or of a key. */
   isRated = false;
-  /** The keys of the lane have bounds. */
+  /** Whether the keys of the lane have bounds. */
   isBounding = false;
   readonly #clock: Timekeeper;
   #limiter: RateLimiter | undefined;
-  /** `Infinity`: until it is resumed. */
+  /** Instant at which the pause ends. `Infinity`: the lane is paused until a caller resumes it. */
   #pausedUntil: number | undefined;
-  /** A caller waits for a place in the lane, and is woken when the rate lets a task start. */
+  /** Whether a caller waits for a place in the lane. The alarm wakes it when the rate lets a task start. */
   #isSought = false;
-  #alarm: { readonly at: number; readonly isPause: boolean; readonly alarm: Alarm } | undefined;
-  /** The difference between the wall clock and the one that cannot be set, as it was shown last. */
+  readonly #alarm: LaneAlarm;
+  /** The difference between the wall clock and the clock that cannot be set, as a record showed it last. */
   #apart = 0;
 
-  /** The options are checked. */
+  /** The caller has checked the options. */
   constructor(name: string, options: LaneOptions, agingMs: number, clock: Timekeeper) {
     const { concurrency, rate, perKey } = options;
     this.name = name;
@@ -90,14 +55,15 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.agingMs = options.agingMs ?? agingMs;
     this.holdAbandoned = options.holdAbandoned ?? false;
     this.#clock = clock;
+    this.#alarm = new LaneAlarm(clock);
     if (rate !== undefined || perKey !== undefined) this.change({ rate, perKey });
   }
 
-  /** Checked, and nothing is granted that has not started. */
+  /** Changes the bounds. The caller has checked the change and taken back every grant that has not started. */
   change({ concurrency, rate, perKey }: LaneChange): void {
     if (concurrency !== undefined) this.concurrency = concurrency;
     if (rate !== undefined) this.#setWindows(rulesOf(rate ?? []));
-    if (perKey !== undefined) this.keys.setRules(changed(this.keys.rules, perKey), this.#now());
+    if (perKey !== undefined) this.keys.setRules(changedRules(this.keys.rules, perKey), this.#now());
     this.isRated = this.#limiter !== undefined || this.keys.isRated;
     this.isBounding = this.keys.isBounding;
     this.queue.allChanged();
@@ -114,6 +80,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return key === undefined ? (this.#limiter?.rules ?? []) : this.allWindows;
   }
 
+  /** Every window of the lane and of its keys. */
   get allWindows(): readonly WindowRule[] {
     return [...(this.#limiter?.rules ?? []), ...this.keys.rules.windows];
   }
@@ -124,7 +91,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── may it start? ────────────────────────────────────────────────────────
 
-  /** The item that may have the next slot of this lane, if a slot of the manager is free. */
+  /** The item that may have the next slot of this lane, if the manager has a free slot. */
   next(): S | undefined {
     if (this.held >= this.concurrency) return undefined;
     const isOpen = !this.paused;
@@ -134,7 +101,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return this.queue.first(false);
   }
 
-  /** Whether `item`, which stands in no line, goes before everybody who does. Were a slot free in the manager. */
+  /** Whether `item`, which stands in no line, may go before every item in line, if the manager has a free slot. */
   isFree(item: Pick<Slotted, "laneKey" | "isResume" | "weight">): boolean {
     const { laneKey, isResume, weight } = item;
     if (this.held >= this.concurrency || !this.queue.isClear(laneKey) || !this.keys.hasSlot(laneKey)) return false;
@@ -143,21 +110,23 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return !this.isRated || (this.#allows(weight) && this.keys.allows(laneKey, weight, this.#now()));
   }
 
-  /** How many starts that say nothing of themselves would go at once. */
+  /** How many starts without a weight and a key would go at once. */
   get startable(): number {
     if (this.paused || this.held >= this.concurrency || !this.queue.isClear(undefined)) return 0;
     const free = this.concurrency - this.held;
-    return this.#limiter === undefined ? free : Math.min(free, this.#limiter.room(this.#now()));
+    return this.#limiter === undefined ? free : Math.min(free, this.#limiter.capacity(this.#now()));
   }
 
   #allows(weight: Weight | undefined): boolean {
     return this.#limiter === undefined || this.#limiter.allows(weight, this.#now());
   }
 
+  /** Whether the limit of the key allows one more slot. */
   hasSlot(key: string | undefined): boolean {
     return this.keys.hasSlot(key);
   }
 
+  /** The instant at which the rate of its key lets the item start. `undefined`: now. `Infinity`: not known yet. */
   startsAt({ laneKey, weight }: S): number | undefined {
     const limiter = this.keys.limiterOf(laneKey);
     if (limiter === undefined) return undefined;
@@ -167,7 +136,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── what happens ─────────────────────────────────────────────────────────
 
-  /** `item` has a slot. */
+  /** Records that `item` has a slot. */
   granted(item: S): void {
     const { laneKey, isResume, weight } = item;
     item.holdsSlot = true;
@@ -182,7 +151,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.#keyChanged(laneKey);
   }
 
-  /** The function of `item`, which was granted its slot, is called. */
+  /** Records that the function of `item`, which was granted its slot, is called. */
   started(item: S): void {
     const { start } = item;
     if (start === undefined || start.at !== undefined) return;
@@ -193,7 +162,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (this.queue.starts > 0) this.arm();
   }
 
-  /** `item` has given its slot back. A grant that did not start counts for nothing. */
+  /** Records that `item` has given its slot back. A grant that did not start counts in no window. */
   freed(item: Pick<Slotted, "laneKey" | "start" | "holdsSlot">): void {
     const { laneKey, start } = item;
     item.holdsSlot = false;
@@ -223,7 +192,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── pausing ──────────────────────────────────────────────────────────────
 
-  /** An instant that has come ends the pause whenever it is asked. */
+  /** Whether starts are paused. Reading it ends a pause whose instant has come. */
   get paused(): boolean {
     if (this.#pausedUntil === undefined) return false;
     if (this.#clock.now() < this.#pausedUntil) return true;
@@ -231,63 +200,62 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return false;
   }
 
-  /** Pauses the lane; if it is paused already, until the later of the two instants. */
+  /** Pauses starts. A lane that is paused already stays paused until the later of the two instants. */
   pause(untilAt: number): void {
     this.#pausedUntil = this.paused ? Math.max(untilAt, this.#pausedUntil ?? untilAt) : untilAt;
   }
 
+  /** Ends the pause. */
   resume(): void {
     this.#pausedUntil = undefined;
   }
 
   // ── the alarm ────────────────────────────────────────────────────────────
 
-  /** Called when the alarm has rung. Written by the slots. */
+  /** Called when the alarm rings. The slots set it. */
   onRing: () => void = () => {};
 
-  /** Whoever is first in line is called for when he may start, and nothing is called for when nobody waits for that. */
+  /**
+   * Sets the alarm for the instant at which the first task in line, or a waiting caller, may start, or cancels it when
+   * none waits for an instant.
+   */
   arm(): void {
-    if (!this.isRated && this.#pausedUntil === undefined && this.#alarm === undefined) return;
+    if (!this.isRated && this.#pausedUntil === undefined && !this.#alarm.isSet) return;
     if ((this.queue.starts === 0 && !this.#isSought) || this.held >= this.concurrency) return this.disarm();
     if (this.paused) return this.#ring(this.#pausedUntil ?? Number.POSITIVE_INFINITY, true);
     this.#ring(this.#dueAt() ?? Number.POSITIVE_INFINITY, false);
   }
 
-  /** Same as `arm`, for a caller who waits for a place, until `unseek`. */
+  /** Sets the alarm also for a caller that waits for a place, until `unseek`. */
   seek(): void {
     this.#isSought = true;
     this.arm();
   }
 
+  /** No caller waits for a place. */
   unseek(): void {
     this.#isSought = false;
     this.arm();
   }
 
+  /** Cancels the alarm. */
   disarm(): void {
     this.#isSought = false;
-    this.#alarm?.alarm.cancel();
-    this.#alarm = undefined;
+    this.#alarm.cancel();
   }
 
   #ring(at: number, isPause: boolean): void {
-    if (this.#alarm?.at === at && this.#alarm.isPause === isPause) return;
-    this.#alarm?.alarm.cancel();
-    this.#alarm = undefined;
-    if (at === Number.POSITIVE_INFINITY) return;
-    const ring = () => {
-      this.#alarm = undefined;
-      // A caller who still waits for a place asks again.
+    this.#alarm.set(at, isPause, () => {
+      // A caller that still waits for a place asks again.
       this.#isSought = false;
       this.onRing();
-    };
-    const alarm = isPause
-      ? Alarm.at(this.#clock, at, ring)
-      : new Alarm(this.#clock, Math.max(0, at - this.#now()), ring);
-    this.#alarm = { at, isPause, alarm };
+    });
   }
 
-  /** When the rate lets the next one start whom it holds back now: `undefined` when it holds nobody, or when that is not known yet. */
+  /**
+   * The instant at which the rate lets the next waiting start go. `undefined`: the rate holds no start back, or the
+   * instant is not known yet.
+   */
   #dueAt(): number | undefined {
     const first = this.queue.first(true);
     const weight = first?.isResume ? undefined : first?.weight;
@@ -298,14 +266,17 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return laneAt === undefined || keyAt === undefined ? (laneAt ?? keyAt) : Math.min(laneAt, keyAt);
   }
 
-  // ── what is said of it ───────────────────────────────────────────────────
+  // ── its state, for readers ───────────────────────────────────────────────
 
-  /** An item in line may wait for the rate: what its record says of that changes by itself. */
+  /** Whether an item in line may wait for the rate: its record then changes without an event. */
   get isTimed(): boolean {
     return this.isRated && this.queue.starts > 0;
   }
 
-  /** Instant until which the rate holds `item` back, in epoch milliseconds; `undefined`: it does not, or `item` stands in no line. */
+  /**
+   * Instant until which the rate holds `item` back, in epoch milliseconds. `undefined`: the rate does not hold it back,
+   * or `item` stands in no line.
+   */
   heldUntil(item: S): number | undefined {
     if (!this.isRated || item.place < 0 || item.isResume || this.paused) return undefined;
     const keyAt = this.queue.heldUntil(item.laneKey);
@@ -317,7 +288,10 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return this.#instant(this.#limiter.dueAt(first.weight, now) ?? Infinity, now, this.#limiter.rules);
   }
 
-  /** Reading it twice says the same, though the clocks drift. What is not known yet is at least the shortest period away. */
+  /**
+   * The instant by the wall clock. Two readings give the same, although the clocks drift. An instant that is not known
+   * yet is at least the shortest period away.
+   */
   #instant(dueAt: number, now: number, rules: readonly WindowRule[]): number {
     const at = dueAt === Infinity ? now + Math.min(...rules.map(({ periodMs }) => periodMs)) : dueAt;
     const { apart } = this;
@@ -325,50 +299,44 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     return Math.ceil(this.#apart + at);
   }
 
+  /** The lane at this moment. */
   stats(): LaneStats {
     const { concurrency, held, paused } = this;
-    return {
-      ...(concurrency === Infinity ? {} : { concurrency }),
-      held,
-      ...(concurrency === Infinity ? {} : { free: Math.max(0, concurrency - held) }),
-      queued: this.queue.starts,
-      paused,
-      ...(paused && this.#pausedUntil !== Infinity && this.#pausedUntil !== undefined
-        ? { resumesAt: this.#pausedUntil }
-        : {}),
-      ...(this.isRated ? { rate: this.#rateStats() } : {}),
-    };
+    const pausedUntil = paused ? this.#pausedUntil : undefined;
+    const rate = this.isRated ? this.#rateReading() : undefined;
+    return toLaneStats({ concurrency, held, queued: this.queue.starts, pausedUntil, rate });
   }
 
-  #rateStats(): NonNullable<LaneStats["rate"]> {
+  #rateReading(): NonNullable<LaneReading["rate"]> {
     const now = this.#now();
     const first = this.queue.first(true);
     const isHeld = first !== undefined && !first.isResume && !this.#allows(first.weight);
     const waiting = this.paused ? 0 : isHeld ? this.queue.starts : this.queue.heldBack;
-    const nextAt = waiting === 0 ? undefined : this.#dueAt();
+    const dueAt = waiting === 0 ? undefined : (this.#dueAt() ?? Infinity);
     return {
-      windows: (this.#limiter?.used(now) ?? []).map(({ limit, ...window }) =>
-        limit === Infinity ? window : { ...window, limit },
-      ),
+      windows: this.#limiter?.used(now) ?? [],
       waiting,
-      ...(waiting === 0 ? {} : { nextAt: this.#instant(nextAt ?? Infinity, now, this.allWindows) }),
+      nextAt: dueAt === undefined ? undefined : this.#instant(dueAt, now, this.allWindows),
     };
   }
 
-  // ── what a store keeps of it ─────────────────────────────────────────────
+  // ── the part that a store keeps ──────────────────────────────────────────
 
-  /** The starts that some window of it counts. */
+  /** The starts that some window of the lane counts. */
   get starts(): readonly Start[] {
     const now = this.#now();
     return [...new Set([...(this.#limiter?.starts(now) ?? []), ...this.keys.starts(now)])];
   }
 
-  /** The wall clock is so far ahead of the one that cannot be set. */
+  /** Milliseconds by which the wall clock is ahead of the clock that cannot be set. */
   get apart(): number {
     return this.#clock.now() - this.#now();
   }
 
-  /** Starts of an earlier process, by the wall clock. One that is still before us by that clock happened now. */
+  /**
+   * Restores the starts of an earlier process, whose `at` is of the wall clock. A start in the future of that clock
+   * counts as a start of now.
+   */
   restore(starts: readonly Start[]): void {
     const now = this.#now();
     const { apart } = this;
@@ -377,13 +345,4 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     this.keys.restore(starts, now);
     this.queue.allChanged();
   }
-}
-
-function changed(before: KeyRules, change: NonNullable<LaneChange["perKey"]> | null): KeyRules {
-  if (change === null) return NO_KEY_RULES;
-  const { concurrency, rate } = change;
-  return {
-    concurrency: concurrency === undefined ? before.concurrency : (concurrency ?? Number.POSITIVE_INFINITY),
-    windows: rate === undefined ? before.windows : rulesOf(rate ?? []),
-  };
 }

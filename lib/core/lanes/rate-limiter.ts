@@ -1,45 +1,54 @@
-// Rate limiter: the windows of one lane, or of one key of a lane, over the starts that really happened (L7).
+// Rate limiter: the windows of one lane, or of one key of a lane, over the starts that happened (L7).
 //
-// Owns a log of starts and, for each window, the running sum of what still counts in it, beside what is granted and has not started yet.
-// Instants are of the clock that cannot be set, and are passed in: it knows no timer, no task and no line.
-// L7: for each window, what counts in it and what is granted never exceed the limit by a grant; a start counts from the call of its
-// function until `periodMs` later, and a grant that starts nothing counts for nothing.
+// Owns a log of starts. For each window it keeps the sum of the starts that still count, and the sum of granted starts
+// that have not happened yet. Callers pass the instants, of the clock that cannot be set. Knows no timer, no task and
+// no line. L7: a grant never lets the counted and granted starts of a window exceed its limit. A start counts from the
+// call of its function until `periodMs` later. A grant that starts nothing counts for nothing.
 
 import type { Weight } from "../task/record.js";
 import { STARTS, TOKENS, weightIn } from "./weight.js";
 
 /** One window of a rate: at most `limit` of `unit` in any `periodMs`. */
 export interface Rate {
-  /** An integer ≥ 1. */
+  /** Largest amount in any `periodMs`: an integer ≥ 1. */
   limit: number;
-  /** Milliseconds, ≥ 1 and finite. */
+  /** Length of the window in milliseconds: a finite number ≥ 1. */
   periodMs: number;
   /**
-   * The unit that is counted. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each start counts what its `weight` says, and 0
-   * without one. `ctx.reportUsage` replaces the `tokens` of its attempt by what was really used.
+   * The unit that the window counts. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each
+   * start counts the amount in its `weight`, and 0 without one. `ctx.reportUsage` replaces the `tokens` of its attempt
+   * by the tokens that were used.
    */
   unit?: "starts" | "tokens" | (string & {}) | undefined;
 }
 
 /** One window, as it is declared. */
 export interface WindowRule {
+  /** Largest amount in any `periodMs`. */
   readonly limit: number;
+  /** Length of the window in milliseconds. */
   readonly periodMs: number;
+  /** The unit that the window counts. */
   readonly unit: string;
 }
 
-/** Checked before. */
+/** The windows of a rate. The caller has checked the rate. */
 export function rulesOf(rate: Rate | readonly Rate[]): readonly WindowRule[] {
   const rates: readonly Rate[] = Array.isArray(rate) ? rate : [rate];
   return rates.map(({ limit, periodMs, unit = STARTS }) => ({ limit, periodMs, unit }));
 }
 
-/** One start of a function, as the windows count it. Granted first, and without a time until the function is called. */
+/**
+ * One start of a function, as the windows count it. It is granted first, and has no time until the function is called.
+ */
 export class Start {
+  /** Key of the start within its lane. */
   readonly key: string | undefined;
+  /** Weight of the start. */
   readonly weight: Weight | undefined;
+  /** Instant of the call of the function. `undefined`: not yet. */
   at: number | undefined;
-  /** Tokens that were reported, in place of the weight's. */
+  /** Tokens that the attempt reported, in place of those of the weight. */
   tokens: number | undefined;
 
   constructor(key: string | undefined, weight: Weight | undefined, at?: number) {
@@ -48,23 +57,24 @@ export class Start {
     this.at = at;
   }
 
+  /** Amount of the start in a unit. */
   in(unit: string): number {
     return unit === TOKENS && this.tokens !== undefined ? this.tokens : weightIn(this.weight, unit);
   }
 }
 
-/** A start that is in the log. */
+/** A start that has happened, and is in the log. */
 type Stamped = Start & { at: number };
 
 class Window {
   readonly rule: WindowRule;
-  /** The place in the log of the oldest start that counts. */
+  /** Index in the log of the oldest start that counts. */
   head = 0;
   /** Sum of the starts that count. */
   sum = 0;
   /** Sum of the starts that are granted. */
   granted = 0;
-  /** Every start that had left by then has left. */
+  /** Starts that had left the window by this instant are subtracted. */
   slidTo = Number.NEGATIVE_INFINITY;
 
   constructor(rule: WindowRule) {
@@ -75,18 +85,22 @@ class Window {
     return at + this.rule.periodMs > this.slidTo;
   }
 
-  /** Amount by which a start of `weight` is too much. A start that is larger than the limit starts when nothing else counts. */
+  /**
+   * Amount by which a start of `weight` exceeds the limit. A start that is larger than the limit may go when no other
+   * start counts.
+   */
   excess(weight: Weight | undefined): number {
     const { limit, unit } = this.rule;
     return this.sum + this.granted + Math.min(weightIn(weight, unit), limit) - limit;
   }
 }
 
+/** The windows of one lane, or of one key. */
 export class RateLimiter {
   #windows: readonly Window[];
-  /** The starts in order of time. Those before every window's head are cut off now and then. */
+  /** The starts in order of time. Starts before the head of every window are removed now and then. */
   #log: Stamped[] = [];
-  /** Counts what lets something start earlier than was computed. */
+  /** Counts the changes that let a start go earlier than `dueAt` computed. */
   #eased = 0;
   #grants = 0;
   #known: { readonly weight: Weight | undefined; readonly eased: number; readonly at: number } | undefined;
@@ -95,17 +109,18 @@ export class RateLimiter {
     this.#windows = rules.map((rule) => new Window(rule));
   }
 
+  /** The windows, as they are declared. */
   get rules(): readonly WindowRule[] {
     return this.#windows.map(({ rule }) => rule);
   }
 
-  /** Other windows over the same starts, so far as they are known. Nothing is granted at this moment. */
+  /** Replaces the windows. Known starts count in the new ones. No grant is pending at this moment. */
   setRules(rules: readonly WindowRule[], now: number): void {
     this.#windows = rules.map((rule) => new Window(rule));
     this.#refill(now);
   }
 
-  /** Starts from before this process, in any order. */
+  /** Adds the starts of an earlier process, in any order. */
   restore(starts: readonly Start[], now: number): void {
     for (const start of starts) if (isStamped(start)) this.#log.push(start);
     this.#log.sort((a, b) => a.at - b.at);
@@ -130,21 +145,22 @@ export class RateLimiter {
     return this.#windows.every((window) => window.excess(weight) <= 0);
   }
 
-  /** How many starts that say no weight fit now. */
-  room(now: number): number {
+  /** How many starts without a weight fit now. */
+  capacity(now: number): number {
     this.#slide(now);
-    let room = Number.POSITIVE_INFINITY;
+    let capacity = Number.POSITIVE_INFINITY;
     for (const window of this.#windows) {
       const left = -window.excess(NOTHING);
-      if (window.rule.unit === STARTS) room = Math.min(room, Math.max(0, Math.floor(left)));
+      if (window.rule.unit === STARTS) capacity = Math.min(capacity, Math.max(0, Math.floor(left)));
       else if (left < 0) return 0;
     }
-    return room;
+    return capacity;
   }
 
   /**
-   * The earliest instant at which a start of `weight` that does not fit now may fit; `undefined` while that depends on when a granted start
-   * happens. Asked often and computed seldom: a start that happened since may make it later, which shows when the instant has come.
+   * The earliest instant at which a start of `weight` that does not fit now may fit; `undefined` while that depends on
+   * when a granted start happens. It is read often and computed seldom: a start that happened meanwhile may make it
+   * later, and the caller finds that out when the instant has come.
    */
   dueAt(weight: Weight | undefined, now: number): number | undefined {
     this.#slide(now);
@@ -179,13 +195,13 @@ export class RateLimiter {
 
   // ── what happens ─────────────────────────────────────────────────────────
 
-  /** `start` is going to happen. */
+  /** Reserves `start`, which will happen. */
   grant(start: Start): void {
     this.#grants++;
     for (const window of this.#windows) window.granted += start.in(window.rule.unit);
   }
 
-  /** `start`, which was granted, does not happen. */
+  /** Gives back the reservation of `start`, which does not happen. */
   refund(start: Start): void {
     this.#eased++;
     this.#ungrant(start);
@@ -193,12 +209,12 @@ export class RateLimiter {
 
   #ungrant(start: Start): void {
     this.#grants--;
-    // Sums of fractions drift: nothing granted is nothing.
+    // Sums of fractions drift, so the sum of no grant is set to 0.
     for (const window of this.#windows)
       window.granted = this.#grants === 0 ? 0 : window.granted - start.in(window.rule.unit);
   }
 
-  /** `start`, which was granted, happened at its `at`: now, and after every one before it. */
+  /** Records that `start`, which was granted, happened at its `at`: now, and after every start before it. */
   happened(start: Start): void {
     if (!isStamped(start)) return;
     this.#ungrant(start);
@@ -206,7 +222,7 @@ export class RateLimiter {
     for (const window of this.#windows) window.sum += start.in(window.rule.unit);
   }
 
-  /** Replaces what `start` is known to have used by `tokens`. */
+  /** Replaces the tokens of `start` by those that were used. */
   correct(start: Start, tokens: number, now: number): void {
     this.#slide(now);
     const change = tokens - start.in(TOKENS);
@@ -218,13 +234,13 @@ export class RateLimiter {
 
   // ── what counts ──────────────────────────────────────────────────────────
 
-  /** Nothing counts, and nothing is granted: it is as a new one. */
+  /** Whether no start counts and none is granted, as in a new limiter. */
   isEmpty(now: number): boolean {
     this.#slide(now);
     return this.#log.length === 0 && this.#grants === 0;
   }
 
-  /** Some start counts. */
+  /** Whether some start counts. */
   isCounting(now: number): boolean {
     this.#slide(now);
     return this.#head < this.#log.length;
@@ -255,13 +271,13 @@ export class RateLimiter {
         window.sum -= start.in(unit);
         window.head++;
       }
-      // Sums of fractions drift: nothing that counts is nothing.
+      // Sums of fractions drift, so the sum of no start is set to 0.
       if (window.head === log.length) window.sum = 0;
     }
     this.#cut();
   }
 
-  /** O(1) a start: as many have left since the last time as stay. */
+  /** Removes old starts from the log, at O(1) a start: it removes at least as many as it keeps. */
   #cut(): void {
     const head = this.#head;
     if (head === 0 || (head < this.#log.length && head * 2 < this.#log.length)) return;

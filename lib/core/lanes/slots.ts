@@ -1,21 +1,28 @@
-// Slots: how many tasks may run at once, per lane and over the whole manager.
+// Slots: how many tasks run at once, in each lane and in the whole manager.
 //
-// Owns the count of held slots and the turns of the lanes. Knows no task function, no promise, no clock.
-// L1: held(lane) <= lane.concurrency, sum of held <= concurrency. L4: one order per lane; lanes with waiters take turns.
-// L6: `queued` is what the bound counts. L7: a start is granted only while its lane's windows have room for it. L8: a slot is taken and given
-// back in this file only. L10: bounds change while tasks run; what was granted and has not started is granted anew.
+// Owns the count of held slots and the turns of the lanes. Knows no task function, no promise and no clock. L1:
+// held(lane) <= lane.concurrency, sum of held <= concurrency. L4: one order for each lane; lanes with waiting tasks
+// take turns. L6: `queued` is the number that `maxQueued` bounds. L7: a start is granted only while the windows of its
+// lane have capacity for it. L8: a slot is taken and given back in this file only. L10: bounds change while tasks run;
+// grants that have not started are taken back and granted again.
 
 import type { Weight } from "../task/record.js";
-import type { Lane, Queuing, Slotted } from "./lane.js";
+import type { Lane } from "./lane.js";
+import type { QueueAccount, Slotted } from "./lane-item.js";
 import type { LaneChange } from "./lane-options.js";
 import { STARTS, TOKENS } from "./weight.js";
 
-/** L4: smaller goes first. `hasHead`: a resume, and a child of a started task, enter one `agingMs` earlier. `enqueuedAt` is monotonic (C7). */
+/**
+ * The rank of an item: smaller goes first (L4). `hasHead`: a resume, and a child of a started task, enter one `agingMs`
+ * earlier. `enqueuedAt` is of the clock that cannot be set (C7).
+ */
 export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, enqueuedAt: number): number {
   return enqueuedAt - (priority + (hasHead ? 1 : 0)) * lane.agingMs;
 }
 
+/** The slots of one manager. */
 export class Slots<S extends Slotted> {
+  /** The lanes, by name. */
   readonly lanes: ReadonlyMap<string, Lane<S>>;
   readonly #order: Lane<S>[];
   readonly #onGrant: (item: S) => void;
@@ -25,11 +32,14 @@ export class Slots<S extends Slotted> {
   #concurrency: number;
   #held = 0;
   #queued = 0;
-  /** Tasks in line that belong to no session. */
+  /** First starts in line that belong to no session. */
   #queuedOfNone = 0;
   #arrived = 0;
 
-  /** `onChance`: a start may find a place in line, or a slot, that it did not find before. */
+  /**
+   * `onGrant`: an item has its slot. `onChance`: a start may find a place in line, or a slot, that it did not find
+   * before.
+   */
   constructor(concurrency: number, lanes: readonly Lane<S>[], onGrant: (item: S) => void, onChance: () => void) {
     this.#concurrency = concurrency;
     this.lanes = new Map(lanes.map((lane) => [lane.name, lane]));
@@ -47,17 +57,20 @@ export class Slots<S extends Slotted> {
     return this.#queued;
   }
 
-  /** First starts of one owner in line: those of a session by its account, else those of no session. */
-  queuedOf(account: Queuing | undefined): number {
+  /** First starts of one owner in line: of the session of `account`, or of no session. */
+  queuedOf(account: QueueAccount | undefined): number {
     return account === undefined ? this.#queuedOfNone : account.queued;
   }
 
-  /** An item in line may wait for a rate: what its record says of that changes without a fact. */
+  /** Whether an item in line may wait for a rate: its record then changes without an event. */
   get isTimed(): boolean {
     return this.#order.some((lane) => lane.isTimed);
   }
 
-  /** A unit of `weight` that no window counts, though there are windows; and those that are counted. */
+  /**
+   * A unit of `weight` that no window counts, with the units that are counted. `undefined`: there is none, or the
+   * manager has no windows.
+   */
   unknownUnit(weight: Weight): { readonly unit: string; readonly units: readonly string[] } | undefined {
     if (this.#units.size === 0) return undefined;
     const units = new Set([STARTS, TOKENS, ...this.#units]);
@@ -69,7 +82,10 @@ export class Slots<S extends Slotted> {
     for (const { unit } of lane.allWindows) this.#units.add(unit);
   }
 
-  /** How many starts would get a slot at once, and need no place in line; a caller that waits for one is woken when that changes. */
+  /**
+   * How many starts would get a slot at once, without a place in line. When it is 0, the lane wakes the caller when
+   * that may have changed.
+   */
   startable(lane: Lane<S>): number {
     const free = Math.min(lane.startable, this.#concurrency - this.#held);
     if (free > 0) return free;
@@ -77,17 +93,20 @@ export class Slots<S extends Slotted> {
     return 0;
   }
 
-  /** No caller waits for a place in `lane`, as far as is known. */
+  /** No known caller waits for a place in `lane`. */
   unsought(lane: Lane<S>): void {
     lane.unseek();
   }
 
-  /** Whether this start would get a slot at once, and need no place in line. */
+  /** Whether this start would get a slot at once, without a place in line. */
   isStartable(lane: Lane<S>, item: Pick<Slotted, "laneKey" | "isResume" | "weight">): boolean {
     return this.#held < this.#concurrency && lane.isFree(item);
   }
 
-  /** Asks for a slot: granted in this call when one is free and nobody is before it, else from the line. */
+  /**
+   * Asks for a slot. The item gets it in this call when one is free and no item is before it; otherwise it enters the
+   * line.
+   */
   enter(lane: Lane<S>, item: S, rank: number): void {
     const { isResume } = item;
     item.rank = rank;
@@ -101,7 +120,10 @@ export class Slots<S extends Slotted> {
     this.promote();
   }
 
-  /** A start that was granted its slot and may not use it: back to its place in line. Nothing when it holds none (L8). */
+  /**
+   * Takes the slot of a start that has not begun and may not use it, and puts the start back into the line. Has no
+   * effect when it holds no slot (L8).
+   */
   putBack(lane: Lane<S>, item: S): void {
     if (!item.holdsSlot) return;
     this.#takeBack(lane, item);
@@ -114,12 +136,12 @@ export class Slots<S extends Slotted> {
     this.#count(item, 1);
   }
 
-  /** L7: the function of `item`, which was granted its slot, is called. */
+  /** Records that the function of `item`, which was granted its slot, is called (L7). */
   started(lane: Lane<S>, item: S): void {
     if (lane.isRated) lane.started(item);
   }
 
-  /** L7: the newest start of `item` has used so many tokens by now. */
+  /** Adds tokens that the newest start of `item` has used (L7). */
   used(lane: Lane<S>, item: S, tokens: number): void {
     const { start } = item;
     if (start === undefined || !lane.isRated) return;
@@ -127,26 +149,26 @@ export class Slots<S extends Slotted> {
     if (lane.queue.starts > 0) this.promote();
   }
 
-  /** Leaves the line without a slot. Nothing when it stands in none. */
+  /** Removes `item` from the line without a slot. Has no effect when it stands in none. */
   leave(lane: Lane<S>, item: S): void {
     if (item.place < 0) return;
     lane.queue.remove(item);
     if (item.isResume) return;
     this.#count(item, -1);
-    // The next one may weigh less.
+    // The next item may weigh less.
     if (lane.isRated) this.promote();
     lane.arm();
     this.#onChance();
   }
 
-  /** What holds the slot of `item` from now on, if it has one: `item` may stand in line again. */
+  /** Moves the slot of `item`, if it has one, to a holder of its own, so that `item` may stand in line again. */
   handOver(item: S): Holder {
     const { laneKey, holdsSlot } = item;
     item.holdsSlot = false;
     return { laneKey, holdsSlot, start: undefined };
   }
 
-  /** Gives the slot back, and to the next. Nothing when it holds none (L8). */
+  /** Gives the slot back, and grants it to the next item. Has no effect when the holder has no slot (L8). */
   release(lane: Lane<S>, item: Holder): void {
     if (!item.holdsSlot) return;
     this.#free(lane, item);
@@ -160,7 +182,7 @@ export class Slots<S extends Slotted> {
 
   // ── bounds that change ───────────────────────────────────────────────────
 
-  /** `undefined` is every lane. */
+  /** Pauses starts of a lane, or of every lane for `undefined`. */
   pause(lane: Lane<S> | undefined, untilAt: number): void {
     for (const each of lane === undefined ? this.#order : [lane]) {
       each.pause(untilAt);
@@ -168,13 +190,13 @@ export class Slots<S extends Slotted> {
     }
   }
 
-  /** `undefined` is every lane. */
+  /** Ends the pause of a lane, or of every lane for `undefined`. */
   resume(lane: Lane<S> | undefined): void {
     for (const each of lane === undefined ? this.#order : [lane]) each.resume();
     this.promote();
   }
 
-  /** L10. `granted`: those of the lane that have a slot and have not started. */
+  /** Changes the bounds of a lane (L10). `granted`: the items of the lane that have a slot and have not started. */
   setLane(lane: Lane<S>, change: LaneChange, granted: Iterable<S>): void {
     for (const item of granted) this.#takeBack(lane, item);
     lane.change(change);
@@ -182,7 +204,10 @@ export class Slots<S extends Slotted> {
     this.promote();
   }
 
-  /** L10. `granted`: those that have a slot and have not started, with their lanes; `follower`: a lane that has the same. */
+  /**
+   * Changes the limit of the manager (L10). `granted`: the items that have a slot and have not started, with their
+   * lanes. `follower`: a lane that has the same limit.
+   */
   setConcurrency(
     concurrency: number,
     follower: Lane<S> | undefined,
@@ -194,12 +219,12 @@ export class Slots<S extends Slotted> {
     this.promote();
   }
 
-  /** Nothing starts any more. */
+  /** Cancels the alarms of all lanes: the manager starts no more tasks. */
   rest(): void {
     for (const lane of this.#order) lane.disarm();
   }
 
-  /** Grants every slot that is free to whoever may have it. Lanes with waiters take turns. */
+  /** Grants every free slot to the items that may have one. Lanes with waiting items take turns. */
   readonly promote = (): void => {
     let refused = 0;
     while (refused < this.#order.length && this.#held < this.#concurrency) {
@@ -220,7 +245,7 @@ export class Slots<S extends Slotted> {
     this.#onChance();
   };
 
-  /** L6: of all, and of its owner. */
+  /** Counts first starts in line, in all and of their owner (L6). */
   #count({ account }: S, change: 1 | -1): void {
     this.#queued += change;
     if (account !== undefined) account.queued += change;
@@ -234,5 +259,5 @@ export class Slots<S extends Slotted> {
   }
 }
 
-/** A holder of a slot: a task, or an attempt of it that another has followed. */
+/** A holder of a slot: a task, or an earlier attempt of a task. */
 export type Holder = Pick<Slotted, "laneKey" | "holdsSlot" | "start">;

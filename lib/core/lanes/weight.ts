@@ -1,6 +1,7 @@
-// Weight: what one start takes from the windows of its lane (L7).
+// Weight: the amounts that one start takes from the windows of its lane (L7).
 //
-// Owns what a weight may say, and whether a start of it can ever happen. Counts nothing: `rate-limiter.ts` does.
+// Owns the checks of a weight, and whether a start of that weight can ever happen. Counts nothing: `rate-limiter.ts`
+// does.
 
 import type { Weight } from "../task/record.js";
 import { checkFinite, checkType, show } from "../values/checks.js";
@@ -10,7 +11,7 @@ export const STARTS = "starts";
 /** The unit that `ctx.reportUsage` corrects. */
 export const TOKENS = "tokens";
 
-/** Checked, and a copy that no caller changes. `undefined` stays so. */
+/** A checked, frozen copy of the weight. `undefined` for none. Throws a `TypeError` or `RangeError`. */
 export function takeWeight(weight: unknown): Weight | undefined {
   if (weight === undefined) return undefined;
   checkType("weight", weight, "object");
@@ -27,19 +28,20 @@ export function takeWeight(weight: unknown): Weight | undefined {
   return Object.keys(taken).length === 0 ? undefined : Object.freeze(taken);
 }
 
+/** Amount of a weight in a unit: default 1 for `starts`, 0 for every other unit. */
 export function weightIn(weight: Weight | undefined, unit: string): number {
   return weight?.[unit] ?? (unit === STARTS ? 1 : 0);
 }
 
-/** The part of a window's declaration that is read here. */
-interface Limited {
+/** The part of a window that is read here. */
+interface WindowLimit {
   readonly limit: number;
   readonly periodMs: number;
   readonly unit: string;
 }
 
-/** A start of `weight` that can never happen in `lane`: `RangeError`. */
-export function checkFits(weight: Weight, lane: string, windows: readonly Limited[]): void {
+/** Throws a `RangeError` when a start of `weight` can never happen in `lane`. */
+export function checkFits(weight: Weight, lane: string, windows: readonly WindowLimit[]): void {
   for (const { limit, periodMs, unit } of windows) {
     const value = weightIn(weight, unit);
     if (value <= limit) continue;

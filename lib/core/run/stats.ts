@@ -2,7 +2,7 @@
 //
 // Owns nothing. Called by the core; reads the registry, the slots, the runner and the loop.
 
-import type { LaneStats } from "../lanes/lane.js";
+import type { LaneStats } from "../lanes/lane-stats.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { Task } from "../live/task.js";

@@ -1,17 +1,20 @@
-// JSON Schema: what a schema of any library says of itself, for those who fill it in: a form, a model.
+// JSON Schema: the JSON Schema of a schema of any library, for a form or a model that fills it in.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
 import { copyJson, type Json } from "../values/json.js";
 import { judgeNow } from "./schema.js";
 import { zod3JsonSchema } from "./zod-3.js";
 
-/** zod: a field that JSON Schema cannot express is any value, and the other fields are described all the same. */
+/** zod describes a field that JSON Schema cannot express as any value, so that the other fields are described. */
 const ZOD = { libraryOptions: { unrepresentable: "any" } };
 function optionsFor(schema: StandardSchemaV1): { readonly libraryOptions?: { readonly [option: string]: unknown } } {
   return schema["~standard"].vendor === "zod" ? ZOD : {};
 }
 
-/** The schema as JSON Schema, where its library can say it (Standard JSON Schema), or is zod 3. */
+/**
+ * The schema as JSON Schema. `undefined` when its library does not implement Standard JSON Schema and it is no schema
+ * of zod 3.
+ */
 export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12"): Json | undefined {
   try {
     const said = saysJsonSchema(schema["~standard"])
@@ -24,7 +27,7 @@ export function toJsonSchema(schema: StandardSchemaV1, target = "draft-2020-12")
   }
 }
 
-/** Whether a spawn without an input is refused: so does a schema that throws, or that checks later. */
+/** Whether the schema refuses an absent input. A schema that throws, or that checks later, counts as refusing. */
 export function refusesNothing(schema: StandardSchemaV1): boolean {
   try {
     return !judgeNow(schema, undefined, "the input").fits;

@@ -1,7 +1,7 @@
-// Schema: how a value passes through a schema of any library that speaks Standard Schema.
+// Schema: checks of a value by a schema of any library that implements Standard Schema.
 //
-// Owns what a schema's call comes to (§12). A schema is a user's code: one that throws, returns no result, or does not answer in time is a
-// value that does not fit, with the schema's own error as the cause. Knows no task and no request.
+// Owns the outcome of such a check (§12). A schema is code of a user: when it throws, returns no result, or does not
+// answer in time, the value does not fit, and the error of the schema is the cause. Knows no task and no request.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { InvalidInputError } from "../task/errors.js";
@@ -10,18 +10,27 @@ import { Alarm, type Timekeeper } from "../time/clock.js";
 import { handled, isThenable } from "../values/handled.js";
 import { printed } from "../values/safe-read.js";
 
+/** The result of a check: the value that the schema made, or why the value does not fit. */
 export type Verdict =
-  | { readonly fits: true; readonly value: unknown }
   | {
+      /** The value fits. */
+      readonly fits: true;
+      /** The value that the schema made. */
+      readonly value: unknown;
+    }
+  | {
+      /** The value does not fit. */
       readonly fits: false;
+      /** The reasons. */
       readonly issues: readonly StandardSchemaV1.Issue[];
+      /** The error of a schema that threw. */
       readonly cause?: { readonly error: unknown };
     };
 
-/** A schema that checks later has this long. */
+/** Milliseconds that a schema which checks later may take. */
 const LATER_MS = 10_000;
 
-/** The verdict of `schema` on `value`; at once, unless the schema checks later. Never throws and never rejects. */
+/** The verdict of `schema` on `value`: at once, unless the schema checks later. Never throws and never rejects. */
 export function judge(schema: StandardSchemaV1, value: unknown, clock: Timekeeper): Verdict | Promise<Verdict> {
   try {
     const result: unknown = schema["~standard"].validate(value);
@@ -31,7 +40,7 @@ export function judge(schema: StandardSchemaV1, value: unknown, clock: Timekeepe
   }
 }
 
-/** Same as `judge`, for a verdict that must be known within the call. `TypeError`: the schema checks later. */
+/** The verdict of `schema` on `value` within the call. `TypeError`: the schema checks later. */
 export function judgeNow(schema: StandardSchemaV1, value: unknown, what: string): Verdict {
   try {
     const result: unknown = schema["~standard"].validate(value);
@@ -47,7 +56,7 @@ export function judgeNow(schema: StandardSchemaV1, value: unknown, what: string)
   );
 }
 
-/** The value that came out of it. `InvalidInputError` says that `what` does not fit, and why. */
+/** The value that the schema returned. `InvalidInputError` says that `what` does not fit, and why. */
 export function valueOf(verdict: Verdict, what: string): unknown {
   if (verdict.fits) return verdict.value;
   throw new InvalidInputError(misfit(verdict, what), verdict.issues, causeOf(verdict));
@@ -55,10 +64,12 @@ export function valueOf(verdict: Verdict, what: string): unknown {
 
 type Misfit = Extract<Verdict, { readonly fits: false }>;
 
+/** A sentence that says that `what` does not fit. */
 export function misfit({ cause }: Misfit, what: string): string {
   return cause === undefined ? `${what} does not fit` : `${what} does not fit, its schema threw`;
 }
 
+/** The cause for an error about a value that does not fit: the error of the schema, if it threw. */
 export function causeOf({ cause }: Misfit): ErrorOptions {
   return cause === undefined ? {} : { cause: cause.error };
 }
@@ -78,7 +89,7 @@ function noResult(): Verdict {
   return { fits: false, issues: [{ message: "its schema returned neither a value nor a list of issues" }] };
 }
 
-/** The issue as the library made it, where it is one. */
+/** The issue as the library made it, when it is valid. */
 function issueOf(issue: unknown): StandardSchemaV1.Issue {
   const isObject = typeof issue === "object" && issue !== null;
   const { message, path } = isObject ? (issue as { readonly message?: unknown; readonly path?: unknown }) : {};
@@ -95,7 +106,10 @@ function threw(error: unknown): Verdict {
   return { fits: false, issues: [{ message: errorInWords(error) }], cause: { error } };
 }
 
-/** zod answers a check that throws by a second run that checks later: its `parse` passes on what was thrown, and says which checks check later. */
+/**
+ * The error of a check that throws inside a schema of zod. zod answers it by a second run that checks later; its
+ * `parse` passes the error on, and says which checks check later.
+ */
 function thrownInside(schema: StandardSchemaV1, value: unknown): { readonly error: unknown } | undefined {
   if (schema["~standard"].vendor !== "zod" || !("parse" in schema) || typeof schema.parse !== "function")
     return undefined;
@@ -122,7 +136,7 @@ function inTime(result: PromiseLike<unknown>, clock: Timekeeper): Promise<Verdic
   });
 }
 
-/** Reading a result may run code of the schema's library. */
+/** The verdict, or the error of code that ran when the result was read. */
 function attempted(verdict: () => Verdict): Verdict {
   try {
     return verdict();

@@ -1,14 +1,15 @@
-// Zod 3: what a schema of that library says, as JSON Schema.
+// Zod 3: the JSON Schema of a schema of zod 3.
 //
-// zod 3 speaks Standard Schema, and no Standard JSON Schema: a model would not learn what a kind takes. Only the description that each of its
-// schemas holds is read, nothing of zod is imported. What JSON Schema has no word for is left open: the check itself is the schema's.
+// zod 3 implements Standard Schema, but not Standard JSON Schema, so a model would not learn the input of a kind. Only
+// the description inside each schema is read; zod is not imported. A part that JSON Schema cannot express is left open:
+// the schema itself checks it.
 
 import type { Json } from "../values/json.js";
 
 type JsonSchema = { readonly [key: string]: Json };
 type Parts = { readonly [key: string]: unknown };
 
-/** `undefined`: it is no schema of zod 3. */
+/** The JSON Schema of a schema of zod 3. `undefined` for any other value. */
 export function zod3JsonSchema(schema: object): JsonSchema | undefined {
   return partsOf(schema) === undefined ? undefined : read(schema, 0);
 }
@@ -18,7 +19,7 @@ function partsOf(schema: unknown): Parts | undefined {
   return typeof schema._def.typeName === "string" && schema._def.typeName.startsWith("Zod") ? schema._def : undefined;
 }
 
-/** A lazy schema may hold itself. */
+/** Depth of reading: a lazy schema may contain itself. */
 const DEEPEST = 8;
 
 function read(schema: unknown, depth: number): JsonSchema {
@@ -97,12 +98,15 @@ function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSch
   };
 }
 
-/** Asked of the schema itself, as zod asks it. */
+/** Whether a field may be left out, by `isOptional` of the schema, as zod tests it. */
 function mayBeLeftOut(field: unknown): boolean {
   return isParts(field) && called(field, "isOptional") === true;
 }
 
-/** An enum of numbers names each of them in both directions: a name that leads back to a number is no choice. */
+/**
+ * The choices of a native enum. An enum of numbers has each of them in both directions; a name that leads to a number
+ * is no choice.
+ */
 function choicesOf(values: unknown): readonly Json[] {
   if (!isParts(values)) return [];
   return Object.values(values).flatMap((value) => {
@@ -111,7 +115,7 @@ function choicesOf(values: unknown): readonly Json[] {
   });
 }
 
-/** The value that the method returns. */
+/** The result of the method, or the value of the field. */
 function called(parts: Parts, method: string): unknown {
   const found = parts[method];
   return typeof found === "function" ? Reflect.apply(found, parts, []) : found;

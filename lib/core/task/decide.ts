@@ -1,8 +1,9 @@
-// Decide: may this happen to this task, and what are then the facts? THE rules, with `evolve`.
+// Decide: whether a command is allowed for a task, and which facts follow from it. With `evolve`, these are the rules
+// of a task.
 //
-// Pure: no clock, no random, no promise, no Node import. Reads a state, gives facts or a named refusal (S8), never throws.
-// S1, S2, S5, C1 and H1 are kept here, and that a stopped or finished task begins no wait (S4, C3); test/core/decide.test.ts covers
-// every status × every command.
+// Pure: no clock, no random, no promise, no Node import. Reads a state, returns facts or a named refusal (S8), never
+// throws. Keeps S1, S2, S5, C1 and H1, and lets no stopped or finished task begin a wait (S4, C3).
+// test/core/decide.test.ts covers every status × every command.
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
@@ -12,6 +13,7 @@ import type { Settled } from "./settled.js";
 import type { Output, Stop, TaskState } from "./state.js";
 import { type FailureCode, isTerminal } from "./status.js";
 
+/** The facts that follow from `command`, or why it is refused. */
 export function decide(state: TaskState, command: Command): readonly Fact[] | Refusal {
   switch (command.type) {
     case "start": {
@@ -98,11 +100,15 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
   }
 }
 
+/** Whether a decision is a refusal. */
 export function isRefusal(decision: readonly Fact[] | Refusal): decision is Refusal {
   return "refused" in decision;
 }
 
-/** S2: a function writes only as the current attempt, and only until it has settled. `unstopped`: what a stopped task may not begin. */
+/**
+ * Refuses a write of a function that is not the current attempt, or that has settled (S2). `unstopped`: a stopped task
+ * is refused too.
+ */
 function fenced(state: TaskState, attempt: number, unstopped = false): Refusal | undefined {
   if (isTerminal(state.status)) return refuse("terminal");
   if (state.attempt !== attempt) return refuse("superseded");
@@ -112,7 +118,10 @@ function fenced(state: TaskState, attempt: number, unstopped = false): Refusal |
   return undefined;
 }
 
-/** S1: the same status, or none, may still enrich, also after the end; but a function's own enrichment is fenced like all it writes. */
+/**
+ * Refuses an enrichment only when it comes from a function that may not write: others may enrich also after the end
+ * (S1).
+ */
 function enriching(state: TaskState, attempt: number | undefined): Refusal | undefined {
   return attempt === undefined ? undefined : fenced(state, attempt);
 }
@@ -146,7 +155,7 @@ function settle(
   return facts;
 }
 
-/** With what this end of its function would fail the task, if it is something that may be tried again (C1). */
+/** The failure of this end of the function, when it may be retried (C1). `undefined` otherwise. */
 export function retriable(id: string, state: TaskState, settled: Settled): TaskFailure | undefined {
   if (settled.how === "returned" && state.stop === undefined) return undefined;
   const outcome = outcomeOf(id, state.stop, settled, state.runtime);
@@ -158,7 +167,10 @@ function mayRetry(outcome: TaskOutcome): outcome is Extract<TaskOutcome, { reado
 }
 const RETRIABLE: readonly FailureCode[] = ["error", "timeout", "stalled"];
 
-/** C1: what stopped a task decides how it ended; then what its function did. What says nothing of its own is an end of a stopped task alone. */
+/**
+ * The outcome of a function that settled: the stop decides first, then what the function did (C1). `undefined`: the
+ * function did not settle or never began, and the task was not stopped.
+ */
 function outcomeOf(
   id: string,
   stop: Stop | undefined,
@@ -175,12 +187,15 @@ function outcomeOf(
   return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);
 }
 
-/** A process that shuts down stops what runs in it, and for that process alone. */
+/** Whether the task was stopped for good. A shutdown stops what runs in its own process only. */
 export function isStopped({ stop }: TaskState): boolean {
   return stop !== undefined && stop.code !== "shutdown";
 }
 
-/** D4: a stop that was asked for before is carried out; what nobody stopped was interrupted. */
+/**
+ * The outcome of a task whose process ended: a stop that was requested before is carried out, any other task is
+ * interrupted (D4).
+ */
 function lost({ id, process, attemptsUsed }: Extract<Command, { type: "lose" }>, state: TaskState): TaskOutcome {
   if (state.stop !== undefined && isStopped(state)) {
     return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime));
@@ -212,11 +227,11 @@ function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | un
   }
 }
 
-/** The words of an attempt that `elapsedTimeoutMs` stopped. Its code is `timeout`. */
+/** Reason of a stop by `elapsedTimeoutMs`. Its code is `timeout`. */
 export const ELAPSED_TIMEOUT = "elapsed_timeout";
 
-function tooLong(code: keyof typeof TOO_LONG, words: string): string {
-  return words === ELAPSED_TIMEOUT ? "took longer than its elapsedTimeoutMs, waits included" : TOO_LONG[code];
+function tooLong(code: keyof typeof TOO_LONG, reason: string): string {
+  return reason === ELAPSED_TIMEOUT ? "took longer than its elapsedTimeoutMs, waits included" : TOO_LONG[code];
 }
 
 const TOO_LONG = {
@@ -226,8 +241,8 @@ const TOO_LONG = {
     "gave no sign of life within its stallTimeoutMs: ctx.heartbeat() is one, so are progress, output and messages",
 } as const;
 
-function limited(code: keyof typeof TOO_LONG | "budget_exceeded", words: string, settled: Settled): TaskFailure {
-  const failure = { code, message: code === "budget_exceeded" ? words : tooLong(code, words) };
+function limited(code: keyof typeof TOO_LONG | "budget_exceeded", reason: string, settled: Settled): TaskFailure {
+  const failure = { code, message: code === "budget_exceeded" ? reason : tooLong(code, reason) };
   if (settled.how !== "threw") return Object.freeze(failure);
   const { error, causes } = settled;
   return withCause(causes === undefined ? failure : { ...failure, causes }, error);

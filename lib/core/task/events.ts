@@ -1,74 +1,39 @@
-// Events: the facts of a task's life.
+// Events: the facts of a task's life, as the journal and the listeners see them.
 //
-// A `Fact` is what `decide` gives and `evolve` takes: small, and made for every change. A `TaskEvent` is the same fact as the
-// journal and the listeners see it, with `seq`, time and whole records in it: `toEvent` makes one only when somebody reads it.
+// A `TaskEvent` is a `Fact` with `seq`, time and whole records. `toEvent` makes it only when a listener or a store
+// reads it.
 
 import type { Json } from "../values/json.js";
+import type { Fact, TaskPatch } from "./fact.js";
 import { lostInWords } from "./lost-output.js";
 import type { Message } from "./message.js";
 import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
-import type { Output, Stop, TaskLimits, TaskSpec, TaskState } from "./state.js";
+import type { Output, TaskLimits, TaskSpec, TaskState } from "./state.js";
 import type { InterruptReason, StopReason } from "./status.js";
 
-export type TaskPatch = Partial<
-  Pick<TaskRecord, "title" | "summary" | "links" | "tags" | "metadata" | "heartbeatAt" | "detached">
-> & {
-  /** What `ctx.checkpoint` stored: the next attempt finds it as `lastCheckpoint`. */
-  readonly checkpoint?: Json;
-  /** Its loop asks for notices, from now on. */
-  readonly readsNotices?: true;
-  /** Notices of it that its owner has acknowledged, by id: nothing of the task itself has changed. */
-  readonly acknowledged?: readonly string[];
-};
-
-// ── as the rules see it ────────────────────────────────────────────────────
-
-type RequestFact = `request.${"opened" | "answered" | "rejected" | "expired" | "withdrawn"}`;
-export type EndFact = `task.${"succeeded" | "failed" | "cancelled" | "interrupted"}`;
-
-export type Fact =
-  | { readonly type: "task.created"; readonly state: TaskState; readonly runtime: Runtime | undefined }
-  | { readonly type: "task.started"; readonly runtime: Runtime }
-  | { readonly type: "task.blocked"; readonly blockedOn: Iterable<Wait> }
-  | { readonly type: "task.resumed" }
-  | { readonly type: "task.progressed"; readonly progress: Progress }
-  | { readonly type: "task.updated"; readonly patch: TaskPatch }
-  | { readonly type: "task.cancelRequested"; readonly stop: Stop }
-  | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
-  | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
-  | { readonly type: "task.retried"; readonly error: TaskFailure; readonly notBeforeAt: number }
-  | { readonly type: "task.reattached"; readonly runtime: Runtime }
-  | { readonly type: "task.parked"; readonly blockedOn: readonly Wait[] }
-  | { readonly type: "task.abandoned" }
-  | {
-      readonly type: "task.lateSettled";
-      readonly attempt: number;
-      readonly settled: "returned" | "threw";
-      readonly message?: string;
-    }
-  | { readonly type: RequestFact; readonly request: InboxRequest }
-  | { readonly type: "message.sent"; readonly message: Message }
-  | { readonly type: "artifact.added"; readonly artifact: Artifact }
-  | { readonly type: "usage.reported"; readonly usage: UsageReport }
-  | { readonly type: "custom"; readonly name: string; readonly payload?: Json };
-
-// ── as the journal and the listeners see it ────────────────────────────────
+export type { EndFact, Fact, TaskPatch } from "./fact.js";
 
 interface Stamp<K extends string> {
+  /** Type of the event. */
   readonly type: K;
-  /** Gapless over the manager. */
+  /** Number of the event, without a gap over all tasks of the manager. */
   readonly seq: number;
+  /** Instant of the event, in epoch milliseconds. */
   readonly at: number;
+  /** The task that the event is about. */
   readonly taskId: string;
+  /** The session of the task. Absent for a task without a session. */
   readonly sessionId?: string;
+  /** Attempt of the task at that time. */
   readonly attempt: number;
 }
 
 interface Facts {
   /**
-   * Delivered once the spawn is decided, before the function starts. `limits`, `hasGivenId` and `hasGivenWake` are of its spawn, and no part of the
-   * record: a restart needs them. So is `runtime`: the first task that a process makes with a store says which process makes those that follow.
+   * Delivered when the spawn is decided, before the function starts. `limits`, `hasGivenId` and `hasGivenWake` are
+   * options of the spawn that the record does not contain and a restart needs. The first task that a process creates
+   * with a store also carries `runtime`, the process that creates it and the tasks after it.
    */
   "task.created": {
     readonly record: TaskRecord;
@@ -79,79 +44,114 @@ interface Facts {
     /** Attempts of the work that earlier tasks with this id have used up. */
     readonly used?: number;
   };
-  /** The function is about to be called. */
+  /** The function is called next. */
   "task.started": { readonly runtime: Runtime };
   /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
   "task.blocked": { readonly blockedOn: readonly Wait[] };
-  /** The last wait is over and the task has a slot again. */
+  /** The last wait has ended and the task has a slot again. */
   "task.resumed": unknown;
+  /** The task reported progress. */
   "task.progressed": { readonly progress: Progress };
-  /** Something a task is said to be changed; may also come after its end. */
+  /**
+   * A description of the task has changed (title, summary, tags, links, …). May also come after the end of the task.
+   */
   "task.updated": { readonly patch: TaskPatch };
-  /** A stop was asked for, of this task or of one above it; the first one only. */
+  /** A stop of the task, or of an ancestor, was requested. Only the first stop is reported. */
   "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
-  /** The function has settled and its outcome is final; the task ends when its last attached child has. */
+  /** The function has settled and its outcome is final. The task ends when its last attached child has ended. */
   "task.returned": {
     readonly outcome: TaskOutcome<Json | undefined>;
     readonly outputOmitted?: string;
     readonly outputApart?: true;
   };
-  /** `outputApart`: in a store's journal, of an output over 64 KiB, which is kept by itself. `outputOmitted` says why there is none. */
+  /**
+   * The task succeeded. `outputOmitted` says why there is no `output`. `outputApart`, in the journal of a store only:
+   * the output is larger than 64 KiB and is stored separately.
+   */
   "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
+  /** The task failed. */
   "task.failed": { readonly error: TaskFailure };
+  /** The task was cancelled. */
   "task.cancelled": { readonly reason: string };
+  /**
+   * The process, or the manager, ended before the task. `attemptsUsed`: the task was not resumed because its attempts
+   * were used up.
+   */
   "task.interrupted": {
     readonly reason: InterruptReason;
     readonly instanceId?: string;
     readonly pid?: number;
     readonly attemptsUsed?: number;
   };
-  /** The function did not settle within the grace: the task goes on without it. */
+  /** The function did not settle within its grace. The task continues, or ends, without it. */
   "task.abandoned": unknown;
-  /** Its attempt failed, and it is `queued` as its next one: outside the line until `notBeforeAt`. */
+  /**
+   * The attempt failed, and the task is `queued` as its next attempt. It does not enter the line before `notBeforeAt`.
+   */
   "task.retried": { readonly error: TaskFailure; readonly notBeforeAt: number };
-  /** A process that ended ran it, and this one goes on: it is `queued`, as its next attempt. */
+  /** The process that ran the task has ended, and this process resumes the task: it is `queued` as its next attempt. */
   "task.reattached": { readonly runtime: Runtime };
   /**
-   * The process that ran the task has ended, and this one cannot resume the task: `blockedOn` names the kind or the lane that is missing here.
-   * The task stays active until a process resumes it, or a caller cancels it.
+   * The process that ran the task has ended, and this process cannot resume the task: `blockedOn` names what is missing
+   * here (a kind or a lane) or the process that has the task. The task stays active until a process resumes it, or a
+   * caller cancels it.
    */
   "task.parked": { readonly blockedOn: readonly Wait[] };
-  /** What an abandoned function did in the end; `attempt` is its own. Changes nothing. */
+  /** An abandoned function settled after all. `attempt` is the attempt of that function. The task does not change. */
   "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
+  /** The task asked a question. */
   "request.opened": { readonly request: InboxRequest };
+  /** The question was answered. */
   "request.answered": { readonly request: InboxRequest };
+  /** The question was rejected. */
   "request.rejected": { readonly request: InboxRequest };
+  /** The question was not answered in time. */
   "request.expired": { readonly request: InboxRequest };
+  /** The question was closed without an answer, because its asker does not wait for one. */
   "request.withdrawn": { readonly request: InboxRequest };
+  /** A message was sent to the task, or the task posted one. */
   "message.sent": { readonly message: Message };
+  /** The task made an artifact. May also come after the end of the task. */
   "artifact.added": { readonly artifact: Artifact };
+  /** The task reported usage. */
   "usage.reported": { readonly usage: UsageReport };
-  /** What a task emitted under a name of its own. */
+  /** The task emitted an event of its own. */
   custom: { readonly name: string; readonly payload?: Json };
 }
 
-/** The journal's facts, by type. */
+/** The events of tasks, by type. */
 export type TaskEventMap = { [K in keyof Facts]: Stamp<K> & Facts[K] };
+/** An event of a task. `type` says which. */
 export type TaskEvent = TaskEventMap[keyof TaskEventMap];
 
-/** What `on` hears: the facts, and the troubles of the process, which are never journalled. */
+/** The events that `on` accepts: those of tasks, and faults of the process, which are never stored. */
 export interface ManagerEventMap extends TaskEventMap {
   /**
-   * The store did not take what there was to store, or did not compact. It is tried again; until then nothing new is spawned. With
-   * `StoreLockedError` another process has the writer's place, and the manager closes.
+   * The store did not accept a write, or did not compact. The write is repeated, and nothing new is spawned until it
+   * succeeds. With a `StoreLockedError` another process has the writer's place, and the manager closes.
    */
-  "store.failed": { readonly type: "store.failed"; readonly at: number; readonly error: unknown };
-  /** A listener threw or its promise rejected. Nobody else noticed. */
-  "listener.failed": {
-    readonly type: "listener.failed";
+  "store.failed": {
+    /** Type of the event. */
+    readonly type: "store.failed";
+    /** Instant of the event, in epoch milliseconds. */
     readonly at: number;
+    /** The error of the store. */
     readonly error: unknown;
+  };
+  /** A listener threw, or its promise rejected. Other listeners and the manager are not affected. */
+  "listener.failed": {
+    /** Type of the event. */
+    readonly type: "listener.failed";
+    /** Instant of the event, in epoch milliseconds. */
+    readonly at: number;
+    /** The value that the listener threw, or rejected with. */
+    readonly error: unknown;
+    /** Type of the event that the listener received. */
     readonly event: string;
   };
 }
 
-/** What can be listened to; the compiler sees that none is missing. */
+/** Every type of event. The compiler checks that none is missing. */
 export const EVENT_TYPES: readonly string[] = Object.keys({
   "task.created": 0,
   "task.started": 0,
@@ -183,15 +183,15 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
 
-/** The task that an event is about. */
+/** The part of a task that its events need. */
 interface Subject extends TaskSpec {
   readonly state: TaskState;
   readonly decidedRecord: TaskRecord;
 }
 
 /**
- * The event of a fact, once it has made of the task what it now is. Hot when somebody listens or a store keeps it, so each is made as one
- * literal: a spread costs ten times as much.
+ * The event of `fact`, made after `evolve` has applied the fact to `task`. It runs for every event while a listener or
+ * a store reads events, so each event is one object literal: a spread costs ten times as much.
  */
 export function toEvent(fact: Fact, task: Subject, seq: number, at: number): TaskEvent {
   const { id: taskId, sessionId } = task;
@@ -281,15 +281,18 @@ function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOu
   return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : withoutCause(outcome);
 }
 
-/** What was thrown is of the process that ran it alone: JSON could seldom carry it. */
+/** The outcome without the thrown value: JSON could seldom carry it, and it stays in the process that ran the task. */
 export function withoutCause<O extends TaskOutcome<never>>(outcome: O): O {
   if (!("cause" in outcome)) return outcome;
   const { cause: _, ...rest } = outcome;
-  // The same, less a field that it need not have.
+  // The same type, without an optional field.
   return rest as O;
 }
 
-/** One that is lost stays where it was: who replays the event looks for it there. */
+/**
+ * The fields of an event for an output that it does not contain. A lost output keeps its reference, so that a replay of
+ * the event looks for it again.
+ */
 function omitted(
   output: Exclude<Output, { output: Json }>,
 ): Pick<TaskEventMap["task.succeeded"], "outputOmitted" | "outputApart"> {

@@ -1,15 +1,16 @@
-// Evolve: what a fact makes of a task. THE rules, with `decide`.
+// Evolve: the next state of a task after a fact. With `decide`, these are the rules of a task.
 //
-// Pure: no clock, no random, no promise, no Node import. Live and restored state come from this one function.
-// S3, S4 (leaving `blocked`), S5 and S7 are kept here.
+// Pure: no clock, no random, no promise, no Node import. Live and restored state come from this one function. Keeps S3,
+// S4 (leaving `blocked`), S5 and S7.
 
 import type { Fact, TaskPatch } from "./events.js";
 import { hasDiedRunning, isPausing, NO_WAITS, type TaskDetails, type TaskState } from "./state.js";
 
+/** The state after `fact`, which happened at `at`. The first fact of a task is `task.created`. */
 export function evolve(state: TaskState | undefined, fact: Fact, at: number): TaskState {
   if (fact.type === "task.created") return fact.state;
   if (state === undefined) throw new TypeError(`${fact.type} of a task that was never created`);
-  // Its owner's affair: nothing of the task has changed.
+  // Only the notices of the task change.
   if (fact.type === "task.updated" && fact.patch.acknowledged !== undefined) return state;
   const next = copyOf(state, at);
   switch (fact.type) {
@@ -31,7 +32,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       return next;
     case "task.cancelRequested":
       next.stop = fact.stop;
-      // C3: a stop ends every pending wait; a blocked task stays without a slot until its function settles.
+      // A stop ends every pending wait; a blocked task stays without a slot until its function settles (C3).
       next.blockedOn = NO_WAITS;
       return next;
     case "task.parked":
@@ -45,7 +46,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
     case "task.reattached":
       if (state.status !== "queued") next.details = left(state);
       next.status = "queued";
-      // In a pause no attempt has died with its process: it is the same one that comes.
+      // During a retry delay no attempt has begun, so the attempt stays the same.
       next.attempt = isPausing(state, at) ? state.attempt : state.attempt + 1;
       next.blockedOn = NO_WAITS;
       next.stop = undefined;
@@ -105,7 +106,7 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
   }
 }
 
-/** Field by field: a spread makes an object half as large again, and there is one for every step of every task. */
+/** A copy, field by field: an object from a spread is half as large again, and each step of each task makes one. */
 function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState]: TaskState[K] } {
   return {
     status: state.status,
@@ -126,7 +127,10 @@ function detailed({ details }: TaskState, changes: Partial<TaskDetails>): TaskDe
   return Object.freeze({ ...details, ...changes });
 }
 
-/** D4: an attempt is used up by a process that died while the function ran, and by no other end of a process. */
+/**
+ * The details after the end of a process: an attempt is used up when its process died while the function ran, and not
+ * otherwise (D4).
+ */
 function left(state: TaskState): TaskDetails {
   return detailed(state, { isLeft: true, used: state.details.used + (hasDiedRunning(state) ? 1 : 0) });
 }

@@ -1,9 +1,11 @@
-// Failure: what was thrown, as a record keeps it, and in words.
+// Failure: a thrown value as a record keeps it, and as a text.
 //
-// Reads errors by their fields and not by their class, because those of another realm, and of libraries, are of other classes. Reading never
-// throws (S8), and what is kept is bounded (§12): a cause is often the whole reason, and may be a cycle, or have a million errors below it.
+// Errors are read by their fields and not by their class, because errors of another realm, or of a library, have other
+// classes. Reading never throws (S8), and what is kept is bounded (§12): a cause is often the whole reason, and may be
+// a cycle, or have a million errors below it.
 
 import { brief, cutTo, fieldOf, isObject, printed, read, readText, tagOf } from "../values/safe-read.js";
+import { ERROR_BRAND } from "./errand-error.js";
 import type { FailureCause, TaskFailure } from "./record.js";
 import type { FailureCode } from "./status.js";
 
@@ -11,12 +13,12 @@ const MOST_CAUSES = 8;
 /** Characters kept of the message of one cause. */
 const MOST_OF_MESSAGE = 500;
 const MOST_OF_NAME = 80;
-/** Characters of a message that are searched for words that it says already. */
+/** Characters of a message that are searched for a text that it may contain already. */
 const MOST_SEARCHED = 4_000;
-/** Causes that are read in all; those that repeat an earlier one, or close a cycle, count too. */
+/** Number of causes that are read, repeated ones and cycles included. */
 const MOST_READ = 64;
 
-/** Any thrown value, reported faithfully: an error by its words, anything else as it prints. */
+/** The failure of any thrown value: an error by its message, any other value by its text. */
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   const name = nameOf(thrown);
   const stack = readText(() => fieldOf(thrown, "stack"));
@@ -35,12 +37,12 @@ export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   );
 }
 
-/** The thrown value is there to be read and not to be written out, as the cause of an `Error`: JSON could seldom carry it. */
+/** Adds the thrown value as `cause`, not enumerable as the cause of an `Error` is: JSON could seldom carry it. */
 export function withCause(failure: TaskFailure, cause: unknown): TaskFailure {
   return Object.freeze(Object.defineProperty(failure, "cause", { value: cause }));
 }
 
-/** Any thrown value in one line: as `failureInWords`. */
+/** Any thrown value in one line, as `failureInWords` writes it. */
 export function thrownInWords(thrown: unknown): string {
   return failureInWords(toFailure("error", thrown));
 }
@@ -63,50 +65,54 @@ export function messageOf(thrown: unknown): string {
   return isObject(thrown) && text.startsWith("[object ") ? brief(thrown, MOST_OF_MESSAGE) : text;
 }
 
-/** A list, or bytes: its text would be that of each item. */
+/** Whether the value is a list or bytes: its text would be that of each item. */
 function isContent(thrown: unknown): boolean {
   return read(() => Array.isArray(thrown) || ArrayBuffer.isView(thrown)) === true;
 }
 
 /**
- * A failure in one line, for people and models: its message, and the messages and codes of `errorCode` and `causes` that the message does not
- * contain: `fetch failed: connect ECONNREFUSED 10.0.0.1:443`. The text is that of the errors: a reader must quote and escape it.
+ * A failure in one line, for people and models: its message, and the messages and codes of `errorCode` and `causes`
+ * that the message does not contain, such as `fetch failed: connect ECONNREFUSED 10.0.0.1:443`. The text comes from the
+ * errors and is not escaped: escape it before you put it into a prompt or a page.
  */
 export function failureInWords({ message, errorCode, causes = [] }: TaskFailure): string {
-  const said = withCode(message, errorCode);
+  const own = withCode(message, errorCode);
   const reasons: string[] = [];
   for (const cause of causes) {
     const reason = withCode(cause.message, cause.code);
-    if (reason !== "" && !says(said, reason) && !reasons.includes(reason)) reasons.push(reason);
+    if (reason !== "" && !contains(own, reason) && !reasons.includes(reason)) reasons.push(reason);
   }
-  // A long message leaves room for the reasons, wherever the line is cut.
-  const first = reasons.length === 0 ? said : cutTo(said, MOST_BEFORE_REASONS);
-  return [first, reasons.join("; ")].filter((words) => words !== "").join(": ");
+  // A long message is cut, so that the reasons fit wherever the line is cut.
+  const first = reasons.length === 0 ? own : cutTo(own, MOST_BEFORE_REASONS);
+  return [first, reasons.join("; ")].filter((part) => part !== "").join(": ");
 }
 const MOST_BEFORE_REASONS = 300;
 
 function withCode(message: string, code: string | undefined): string {
-  if (code === undefined || says(message, code)) return message;
+  if (code === undefined || contains(message, code)) return message;
   return message === "" ? code : `${message} (${code})`;
 }
 
-/** Whether `words` are in the text, and not only a part of longer ones. */
-function says(whole: string, words: string): boolean {
+/** Whether `whole` contains `part`, and not only inside a longer word. */
+function contains(whole: string, part: string): boolean {
   const text = whole.slice(0, MOST_SEARCHED);
-  for (let at = text.indexOf(words); at >= 0; at = text.indexOf(words, at + 1)) {
+  for (let at = text.indexOf(part); at >= 0; at = text.indexOf(part, at + 1)) {
     const isCut = /\w\w/.test(text.slice(at - 1, at + 1)) && at > 0;
-    const end = at + words.length;
+    const end = at + part.length;
     if (!isCut && !/\w\w/.test(text.slice(end - 1, end + 1))) return true;
   }
   return false;
 }
 
-/** An error and what is below it: the reason of a failure that has a message of its own. */
+/** An error and its causes: the reasons of a failure that has a message of its own. */
 export function reasonsOf(thrown: unknown): readonly FailureCause[] {
   return gathered([thrown], new Set());
 }
 
-/** Below what was thrown. An object that is no error is among them: its message says seldom all that it has. */
+/**
+ * The causes of a thrown value. An object that is no error is its own first cause, because its message seldom has all
+ * of its content.
+ */
 function causesOf(thrown: unknown): readonly FailureCause[] {
   if (!isObject(thrown)) return NO_CAUSES;
   const content = isError(thrown) || !/[{[]/.test(brief(thrown, MOST_OF_MESSAGE)) ? [] : [{ [CONTENT]: thrown }];
@@ -114,10 +120,10 @@ function causesOf(thrown: unknown): readonly FailureCause[] {
   return first.length === 0 ? NO_CAUSES : gathered(first, new Set([thrown]));
 }
 const NO_CAUSES: readonly FailureCause[] = Object.freeze([]);
-/** Stands for the fields of an object that is no error. */
+/** Marks an object that is no error and is quoted whole. */
 const CONTENT = Symbol("content");
 
-/** The nearest first, each once, however deep and however many. */
+/** The causes, the nearest first, each once, however deep and however many. */
 function gathered(first: readonly unknown[], seen: Set<unknown>): readonly FailureCause[] {
   const causes: FailureCause[] = [];
   const queue = [...first];
@@ -152,7 +158,10 @@ function causeOf(message: string, name: string | undefined, code: string | undef
   });
 }
 
-/** Fields in which errors carry errors: `cause` of all, `errors` of an AggregateError, `error` and `suppressed` of a SuppressedError and of events. */
+/**
+ * The errors that an error carries: `cause` of all errors, `errors` of an AggregateError, and `error`, `suppressed` and
+ * `reason` of a SuppressedError and of events.
+ */
 function below(thrown: unknown): readonly unknown[] {
   if (!isObject(thrown)) return NOTHING;
   const found: unknown[] = [];
@@ -208,7 +217,7 @@ function listed(items: object): Iterable<unknown> {
 }
 const NOTHING: readonly unknown[] = Object.freeze([]);
 
-/** An error of any realm. */
+/** Whether the object is an error, of any realm. */
 function isError(thrown: object): boolean {
   if (read(() => thrown instanceof Error)) return true;
   const tag = readText(() => tagOf(thrown));
@@ -220,9 +229,12 @@ function nameOf(thrown: unknown): string | undefined {
   return name === undefined || name === "" ? undefined : cutTo(name, MOST_OF_NAME);
 }
 
-/** `ECONNREFUSED`; of what has none the status of an HTTP answer. Those of errand, and the numbers of a DOMException, say no more than the name. */
+/**
+ * The `code` of an error (`ECONNREFUSED`), or its HTTP status when it has no code. Codes of errand, and the numbers of
+ * a DOMException, say no more than the name.
+ */
 function codeOf(thrown: unknown): string | undefined {
-  if (!isObject(thrown) || read(() => ERRAND in thrown) === true) return undefined;
+  if (!isObject(thrown) || read(() => ERROR_BRAND in thrown) === true) return undefined;
   const code = fieldOf(thrown, "code");
   if (typeof code === "string" && code !== "") return cutTo(code, MOST_OF_NAME);
   const isPlatforms = readText(() => tagOf(thrown)) === "DOMException";
@@ -230,4 +242,3 @@ function codeOf(thrown: unknown): string | undefined {
   const number = numbers.find((each) => typeof each === "number");
   return number === undefined ? undefined : String(number);
 }
-const ERRAND = Symbol.for("errand.error");

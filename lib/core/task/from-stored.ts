@@ -1,6 +1,6 @@
-// Restored: what a store kept, as the rules work on it. The way back of `toEvent` and `toRecord`.
+// From stored: the state and the facts of a task, made from what a store kept. The reverse of `toRecord` and `toEvent`.
 //
-// Pure. What comes from a store is plain JSON: it is frozen here, because records and events hand it out as it is.
+// Pure. Stored values are plain JSON; they are frozen here, because records and events share them.
 
 import { freezeJson, type Json } from "../values/json.js";
 import type { Fact, TaskEvent } from "./events.js";
@@ -8,7 +8,9 @@ import { outcomeWithout } from "./lost-output.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
 
-/** The fact that `event` tells of. Not of `task.created`, whose state is made by `toState`. `apart`: the output that the event has not in it. */
+/**
+ * The fact of `event`. `toState` handles `task.created`. `apart`: the output that is stored separately from the event.
+ */
 export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apart?: Output): Fact {
   const { taskId: id } = event;
   switch (event.type) {
@@ -66,28 +68,34 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
   }
 }
 
-/** The function of a dead process does not run on. */
+/** The outcome without `abandoned`: the function of a dead process does not run. */
 function unabandoned<T>(outcome: TaskOutcome<T>): TaskOutcome<T> {
   if (outcome.status === "succeeded" || outcome.abandoned === undefined) return freezeJson(outcome);
   const { abandoned: _, ...rest } = outcome;
   return freezeJson(rest);
 }
 
-/** What else than its record makes a task what it is. */
+/** The state of a task that its record does not contain. */
 export interface BesideRecord {
-  /** Of a task that has returned, or is over. Without the value, which `output` has. */
+  /** The outcome of a task that has returned or ended, without the value, which `output` has. */
   readonly outcome?: TaskOutcome<undefined>;
-  /** Of a task that has returned and waits for its children: its record shows none yet. */
+  /** The output of a task that has returned and waits for its children. Its record does not show it yet. */
   readonly output?: Output;
+  /** Data that `ctx.checkpoint` stored. */
   readonly checkpoint?: TaskDetails["checkpoint"];
+  /** The loop of the task reads notices. */
   readonly readsNotices?: true;
+  /** An attempt was running when its process died, and no other has begun since. */
   readonly isLeft?: true;
-  /** Attempts used up. Absent in what an earlier version stored, where each attempt before this one had been. */
+  /**
+   * Attempts that are used up. Absent in the data of an earlier version, where every attempt before this one counts.
+   */
   readonly used?: number;
 }
 
+/** The state of a task from its record and the state beside it. */
 export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskState {
-  // As most are when they are made: they share one state.
+  // Most new tasks have no details and share one state.
   const isUntouched = record.attempt === 1 && record.updatedAt === record.createdAt && record.stopReason === undefined;
   if (record.status === "queued" && isUntouched && record.blockedOn.length === 0)
     return newState(toDetails(record, beside));
@@ -171,7 +179,7 @@ function outputOf(of: {
   return of.outputOmitted === undefined ? undefined : { outputOmitted: of.outputOmitted };
 }
 
-/** The error that a store gave for a lost output is not JSON, and stays as it is. */
+/** Freezes an output. The error that a store gave for a lost output is not JSON, and is not frozen. */
 function freezeOutput(output: Output | undefined): Output | undefined {
   return output !== undefined && "outputLost" in output ? Object.freeze(output) : freezeJson(output);
 }

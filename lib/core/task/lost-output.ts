@@ -1,13 +1,15 @@
-// Lost output: an output that a store says it has, and cannot give (D2).
+// Lost output: an output that a store recorded and cannot return (D2).
 //
-// The task succeeded, and everything but the value is there. The reference stays in journal and snapshot, so the next process asks again: what was
-// put back is found, and what was not stays lost. No reader is given `undefined` in place of a value.
+// The task succeeded, and only the value is missing. The reference stays in journal and snapshot, so the next process
+// looks again: a value that was restored is found, any other stays lost. A reader never gets `undefined` in place of a
+// lost value.
 
-import { OutputLostError } from "./errors.js";
 import type { TaskOutcome } from "./record.js";
+import { OutputLostError } from "./store-errors.js";
 
+/** Place of a lost output, and the reason. */
 export interface LostOutput {
-  /** The place that the store names: a file, a row of a table. */
+  /** Place that the store names: a file, or a row of a table. */
   readonly where: string;
   /** The fault that was found there. */
   readonly why: string;
@@ -15,12 +17,15 @@ export interface LostOutput {
   readonly cause?: unknown;
 }
 
-/** Words for a record, which says why it has no output. */
+/** Text for a record: why it has no output. */
 export function lostInWords({ where, why }: LostOutput): string {
   return `it is lost: ${where}: ${why}`;
 }
 
-/** The outcome of its task. `value` is not listed, so that a copy or a print of the outcome does not read it. */
+/**
+ * The outcome of a task whose output is lost: reading `value` throws `OutputLostError`. `value` is not enumerable, so a
+ * copy or a print of the outcome does not read it.
+ */
 export function outcomeWithout(taskId: string, lost: LostOutput): TaskOutcome {
   const outcome = { id: taskId, status: "succeeded" as const, outputLost: lostInWords(lost) };
   return Object.freeze(

@@ -1,6 +1,7 @@
-// Notice: what an owner loop is told about one of its tasks.
+// Notice: a report to an owner loop about one of its tasks.
 //
-// Owns the words: which facts are told of at which `wake`, and a notice before it has its text.
+// Owns the types, which facts become notices at which `wake`, and which notices come first (N1). A notice gets its text
+// elsewhere.
 
 import type { Json } from "../values/json.js";
 import type { Fact } from "./events.js";
@@ -8,34 +9,68 @@ import type { Message } from "./message.js";
 import type { TaskOutcome, Wake } from "./record.js";
 import type { InboxRequest } from "./request.js";
 
-/** What happened: an end is told of as the task's outcome says, so it needs no more than its type. */
+/** The event behind a notice. An end needs its type only, because the outcome of the task says the rest. */
 export type Happening =
   | { readonly type: "task.succeeded" | "task.failed" | "task.cancelled" | "task.interrupted" }
   | { readonly type: "message.sent"; readonly message: Message }
   | { readonly type: "request.opened"; readonly request: InboxRequest }
   | { readonly type: "custom"; readonly name: string; readonly payload?: Json };
 
-/** One transition, told once. `text` is bounded and escaped: a subagent's words are untrusted data. `type` is the event's. */
-export type Notice = { readonly id: string; readonly taskId: string; readonly at: number; readonly text: string } & (
+/**
+ * A report to the loop of a session, or of a task, about one of its tasks. `type` is the type of the event behind it.
+ * The loop receives each notice until it acknowledges it.
+ */
+export type Notice = {
+  /** Id of the notice. A restart keeps it. */
+  readonly id: string;
+  /** The task that the notice is about. */
+  readonly taskId: string;
+  /** Instant of the event, in epoch milliseconds. */
+  readonly at: number;
+  /** The notice as a text for a model, bounded and escaped. Texts of a task in it are untrusted data. */
+  readonly text: string;
+} & (
   | {
+      /** The task has ended. */
       readonly type: "task.succeeded" | "task.failed" | "task.cancelled" | "task.interrupted";
+      /** How the task ended. */
       readonly outcome: TaskOutcome;
     }
-  | { readonly type: "message.sent"; readonly message: Message }
-  | { readonly type: "request.opened"; readonly request: InboxRequest }
-  | { readonly type: "custom"; readonly name: string; readonly payload?: Json }
+  | {
+      /** The task has posted a message. */
+      readonly type: "message.sent";
+      /** The message. */
+      readonly message: Message;
+    }
+  | {
+      /** The task has asked a question. */
+      readonly type: "request.opened";
+      /** The question. */
+      readonly request: InboxRequest;
+    }
+  | {
+      /** The task has emitted an event of its own. */
+      readonly type: "custom";
+      /** Name of the event. */
+      readonly name: string;
+      /** Data of the event. */
+      readonly payload?: Json;
+    }
 );
 
-/** What a store keeps of one that is not acknowledged yet. */
+/** A notice that is not acknowledged, as a store keeps it. */
 export interface StoredNotice {
+  /** Id of the notice. */
   readonly id: string;
+  /** Instant of the event, in epoch milliseconds. */
   readonly at: number;
-  /** Its place among all notices. */
+  /** Place among all notices of the manager. */
   readonly order: number;
+  /** The event behind the notice. */
   readonly what: Happening;
 }
 
-/** What its owner is told of `fact`, at this `wake`; `undefined`: nothing. */
+/** The event that `fact` reports to the owner at this `wake`, or `undefined` when it reports none. */
 export function happeningOf(fact: Fact, wake: Wake): Happening | undefined {
   switch (fact.type) {
     case "task.succeeded":
@@ -61,15 +96,17 @@ const END = Object.freeze({
   "task.interrupted": Object.freeze({ type: "task.interrupted" }),
 });
 
+/** Whether the event is the end of a task. */
 export function isEnd({ type }: Happening): boolean {
   return type in END;
 }
 
-/** N1: which notices come first when not everything fits in one batch. */
+/** Class of a notice when not all notices fit in one batch (N1). */
 export type Precedence = (typeof PRECEDENCES)[number];
-/** First to last: questions and ends without success; messages; results; custom events. */
+/** The classes, first to last: questions and ends without success, messages, results, custom events. */
 export const PRECEDENCES = ["urgent", "message", "result", "chatter"] as const;
 
+/** The class of a notice (N1). */
 export function precedenceOf({ type }: Happening): Precedence {
   switch (type) {
     case "message.sent":

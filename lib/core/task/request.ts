@@ -1,43 +1,68 @@
-// Request: a question a task asks, and the one rule of its life: an open request is closed once (A1).
+// Request: a question that a task asks. An open request is closed once (A1).
 //
-// Pure: no clock, no promise. The inbox owns the requests; this room says what may become of one.
+// Pure: no clock, no promise. Owns the types and the rule of closing; the inbox owns the requests.
 
 import { isSameJson, type Json } from "../values/json.js";
 
+/**
+ * Which answer a request takes: `true` (`approval`), one of its choices (`choice`), a string (`text`), or a JSON value
+ * (`json`).
+ */
 export type RequestKind = "approval" | "choice" | "text" | "json";
+/** Every status of a request. */
 export const REQUEST_STATUSES = ["open", "answered", "rejected", "expired", "withdrawn"] as const;
+/** Status of a request: `open`, or closed in one of four ways. A closed request never changes. */
 export type RequestStatus = (typeof REQUEST_STATUSES)[number];
 
-/** A question a task asks. Stored before anyone sees it; its id is stable. */
+/** A question that a task asks. With a store, it is stored before anyone sees it. */
 export interface InboxRequest {
+  /** Id of the request. A restart keeps it. */
   readonly id: string;
+  /** The task that asks. */
   readonly taskId: string;
+  /** The session of the task. Absent for a task without a session. */
   readonly sessionId?: string;
-  /** Of a task below another: the ids from its root down to it. */
+  /** Ids from the root of the task down to the task itself. Absent for a root. */
   readonly path?: readonly string[];
+  /** Which answer the request takes. */
   readonly kind: RequestKind;
+  /** Whether the request is open, and otherwise how it was closed. */
   readonly status: RequestStatus;
+  /** The question, as a text. */
   readonly question: string;
+  /** More data for the person or program that answers. */
   readonly details?: Json;
+  /** The answers that a `choice` request takes. */
   readonly choices?: readonly string[];
-  /** Of a `json` request, when its schema can say it. */
+  /** JSON Schema of the answer to a `json` request, when the schema of the request can be given as JSON Schema. */
   readonly jsonSchema?: Json;
+  /** Key of the request within its task: a retry or a restart that asks with this key finds this request. */
   readonly key?: string;
+  /** Instant of opening, in epoch milliseconds. */
   readonly createdAt: number;
+  /** Instant at which the request expires, in epoch milliseconds. Absent for a request without a limit. */
   readonly expiresAt?: number;
+  /** The answer to an `answered` request. */
   readonly answer?: Json;
+  /** Why a `rejected` request was rejected. */
   readonly reason?: string;
+  /** The person or program that answered or rejected the request. */
   readonly by?: string;
+  /** Instant of closing, in epoch milliseconds. */
   readonly closedAt?: number;
 }
 
+/** Selects requests. Every field that is given must match. */
 export interface RequestFilter {
+  /** Status of the request. */
   status?: RequestStatus | undefined;
+  /** The task that asks. */
   taskId?: string | undefined;
+  /** The session of the task that asks. */
   sessionId?: string | undefined;
 }
 
-/** Every given field must fit. */
+/** Whether every field of the filter matches `request`. */
 export function fits(request: InboxRequest, { status, taskId, sessionId }: RequestFilter): boolean {
   return (
     (status === undefined || request.status === status) &&
@@ -46,26 +71,31 @@ export function fits(request: InboxRequest, { status, taskId, sessionId }: Reque
   );
 }
 
-/** How an open request ends. */
+/** How an open request is closed. */
 export type Closing =
+  /** A person or program answered. */
   | { readonly status: "answered"; readonly answer: Json; readonly by: string }
+  /** A person or program rejected the question. */
   | { readonly status: "rejected"; readonly reason: string; readonly by: string }
+  /** No answer came in time. */
   | { readonly status: "expired" }
+  /** The asker does not wait for an answer. */
   | { readonly status: "withdrawn" };
 
+/** A request that is closed. */
 export type ClosedRequest = InboxRequest & { readonly status: Closing["status"] };
 
-/** The closed request, or `undefined` when it is not open any more: the first closing wins. */
+/** Closes `request`. Returns `undefined` when it is closed already: the first closing wins (A1). */
 export function closeRequest(request: InboxRequest, closing: Closing, now: number): ClosedRequest | undefined {
   return request.status === "open" ? Object.freeze({ ...request, ...closing, closedAt: now }) : undefined;
 }
 
-/** Whether two asks with one key are the same question (A3). */
+/** Whether two questions with one key are the same question (A3). */
 export function isSameQuestion(a: Question, b: Question): boolean {
   return isSameJson(contentOf(a), contentOf(b));
 }
 
-/** What a question says, apart from who asks and when. */
+/** The content of a question, without its asker and its time. */
 export type Question = Pick<InboxRequest, "kind" | "question" | "details" | "choices" | "jsonSchema" | "key">;
 
 function contentOf(question: Question): Json {
@@ -73,7 +103,7 @@ function contentOf(question: Question): Json {
   return [kind, question.question, maybe(details), choices ?? [], maybe(jsonSchema)];
 }
 
-/** None, and `null`, are two things. */
+/** Makes a missing value different from `null`. */
 function maybe(json: Json | undefined): Json {
   return json === undefined ? [] : [json];
 }

@@ -1,6 +1,6 @@
-// Settled: how a function ended, and what a record can say of it.
+// Settled: how a function ended, read before any decision.
 //
-// Told before anything is decided, because reading a value, or an error, may run code of its own: `decide` reads neither.
+// Reading a value or an error may run user code, so it happens here and `decide` reads neither.
 
 import { Brand } from "../values/copies.js";
 import { read } from "../values/safe-read.js";
@@ -10,31 +10,44 @@ import type { FailureCause, TaskFailure } from "./record.js";
 import { type Output, toOutput } from "./state.js";
 import type { FailureCode, StopReason } from "./status.js";
 
+/** The function returned. */
 export interface Returned {
   readonly how: "returned";
+  /** The returned value. */
   readonly value: unknown;
+  /** The part of the value that a record can hold. */
   readonly output: Output | undefined;
 }
+/** The function threw, or its promise rejected. */
 export interface Threw {
   readonly how: "threw";
+  /** The thrown value. */
   readonly error: unknown;
-  /** Left out where nobody asks: how a stopped task ended is said by what stopped it. */
+  /** Absent for a stopped task: the stop says how it ended. */
   readonly failure: TaskFailure | undefined;
-  /** The error that a task threw after a limit stopped it, with the causes below; left out where that error is the stop itself. */
+  /**
+   * The error that the function threw after a limit stopped the task, with the causes below it. Absent when that error
+   * is the stop itself.
+   */
   readonly causes?: readonly FailureCause[];
 }
-/** `silent`: it did not end, within the grace. `unstarted`: it never began. */
+/** How a function ended. `silent`: it did not settle within its grace. `unstarted`: it was never called. */
 export type Settled = Returned | Threw | { readonly how: "silent" } | { readonly how: "unstarted" };
 
+/** The end of a function that returned `value`. */
 export function returned(value: unknown): Returned {
   return { how: "returned", value, output: toOutput(value) };
 }
 
+/** The end of a function that threw `error` without a stop before. */
 export function threw(error: unknown): Threw & { readonly failure: TaskFailure } {
   return { how: "threw", error, failure: toFailure(codeOfThrown(error), error) };
 }
 
-/** The words of a task that was stopped before. A sweep of thousands reads no stack; a task that a limit stopped may have had a reason to be late. */
+/**
+ * The end of a function that threw after a stop. For a cancel or a shutdown it reads no stack and no causes, because
+ * thousands may throw at once. For a limit the thrown error may say why the task was late.
+ */
 export function threwStopped(error: unknown, stop: StopReason): Threw {
   const isSwept = stop === "cancel" || stop === "shutdown" || read(() => isErrandError(error, "TASK_CANCELLED"));
   return { how: "threw", error, failure: undefined, ...(isSwept === false ? { causes: reasonsOf(error) } : {}) };
@@ -42,8 +55,12 @@ export function threwStopped(error: unknown, stop: StopReason): Threw {
 
 const BRAND = new Brand<{ readonly failure: FailureCode }>("failure");
 
-/** Fails a task with a code of its own: what a kind's function gave is not what the kind promises, or its remote says how it failed (§10). */
+/**
+ * An error that fails its task with the given code: the result of a kind does not fit, or a remote system reports how
+ * the work failed (§10).
+ */
 export class FailureError extends Error {
+  /** The code of the failure. */
   readonly failure: FailureCode;
 
   constructor(failure: FailureCode, message: string, options?: ErrorOptions) {
@@ -57,7 +74,10 @@ export class FailureError extends Error {
   }
 }
 
-/** A4: a rejection or an expiry that the function lets through is its own kind of failure. */
+/**
+ * The failure code of a thrown value. A rejected or expired question that the function does not catch fails the task as
+ * `rejected` (A4).
+ */
 function codeOfThrown(error: unknown): FailureCode {
   const own = read(() => (typeof error === "object" && error !== null ? BRAND.read("error", error) : undefined));
   if (own !== undefined) return own.failure;

@@ -1,15 +1,13 @@
-// State: what the rules work on.
+// State: the state of a task for the rules, and the record that is made of it.
 //
-// The facts of a record, split by how often they change: `TaskSpec` never, `TaskDetails` seldom, the rest of `TaskState` at each step; so
-// that a step copies a dozen fields and not fifty, and a task that is only queued has none of its own. Owns the words and the
-// translation to a record; changes nothing.
+// The fields of a record are split by how often they change: `TaskSpec` never, `TaskDetails` seldom, the rest of
+// `TaskState` at each step. So a step copies a dozen fields and not fifty, and a task that is only queued shares one
+// state. Changes no state: `evolve` does.
 
 import { copyJson, type Json } from "../values/json.js";
 import { type LostOutput, lostInWords } from "./lost-output.js";
 import type {
   Artifact,
-  Budget,
-  ChildrenPolicy,
   LinksInput,
   Progress,
   Runtime,
@@ -20,121 +18,74 @@ import type {
   Usage,
   Wait,
   Wake,
-  Weight,
 } from "./record.js";
 import type { StopReason, TaskStatus } from "./status.js";
+import type { TaskSpec } from "./traits.js";
 
-/** How long, and how often, a task may run. Its own: what it inherits changes when one above it is detached. */
-export interface TaskLimits {
-  readonly timeoutMs?: number;
-  readonly stallTimeoutMs?: number;
-  readonly elapsedTimeoutMs?: number;
-  readonly graceMs?: number;
-  readonly totalDeadlineAt?: number;
-  readonly retry?: RetryLimits;
-}
+export {
+  NO_TRAITS,
+  type RetryLimits,
+  type TaskLimits,
+  type TaskSpec,
+  type TaskTraits,
+  WAKING_TRAITS,
+} from "./traits.js";
 
-/** How often, and after how long, a task runs again: the part of a spawn's `retry` that a journal can carry. */
-export interface RetryLimits {
-  readonly maxAttempts: number;
-  readonly backoffMs: number;
-  readonly factor: number;
-  readonly jitter: boolean;
-}
-
-/** What a spawn may say of a task and never changes. One shared object for a spawn without options. */
-export interface TaskTraits {
-  /** Of a kind: its name, and the input as it was passed. */
-  readonly kind: string | undefined;
-  readonly input: Json | undefined;
-  readonly name: string | undefined;
-  readonly agent: string | undefined;
-  readonly createdBy: string | undefined;
-  readonly runId: string | undefined;
-  readonly callId: string | undefined;
-  readonly laneKey: string | undefined;
-  readonly priority: number;
-  readonly children: ChildrenPolicy;
-  readonly limits: TaskLimits | undefined;
-  /** Its id was given by its spawner, who can find it by that again. */
-  readonly hasGivenId: boolean;
-  /** `undefined`: as its parent's loop reads notices, or does not. */
-  readonly wake: Wake | undefined;
-  readonly budget: Readonly<Budget> | undefined;
-  /** Amounts that each start of the task takes from the windows of its lane. */
-  readonly weight: Weight | undefined;
-}
-export const NO_TRAITS: TaskTraits = Object.freeze({
-  kind: undefined,
-  input: undefined,
-  name: undefined,
-  agent: undefined,
-  createdBy: undefined,
-  runId: undefined,
-  callId: undefined,
-  laneKey: undefined,
-  priority: 0,
-  children: "await",
-  limits: undefined,
-  hasGivenId: false,
-  wake: undefined,
-  budget: undefined,
-  weight: undefined,
-});
-/** Likewise where its spawner says when it wakes its owner: a session's, or `ctx.map`'s. */
-export const WAKING_TRAITS: { readonly [W in Wake]: TaskTraits } = Object.freeze({
-  silent: Object.freeze({ ...NO_TRAITS, wake: "silent" }),
-  onTerminal: Object.freeze({ ...NO_TRAITS, wake: "onTerminal" }),
-  onActivity: Object.freeze({ ...NO_TRAITS, wake: "onActivity" }),
-});
-
-/** What is fixed when a task is made. */
-export interface TaskSpec {
-  readonly id: string;
-  readonly sessionId: string | undefined;
-  readonly parentId: string | undefined;
-  readonly rootId: string;
-  readonly depth: number;
-  readonly laneName: string;
-  readonly createdAt: number;
-  readonly traits: TaskTraits;
-}
-
-/** What a task made, the newest first, so that appending copies nothing however many there are (S7). */
+/** The artifacts of a task as a linked list, the newest first, so that appending copies nothing (S7). */
 export interface Made {
+  /** The newest artifact. */
   readonly artifact: Artifact;
+  /** The artifacts before it. */
   readonly before: Made | undefined;
 }
 
-/** Where else a task lives, the newest first, merged when the record is read: adding one copies nothing either (S7). */
-export interface Linked {
+/**
+ * The links of a task as a linked list, the newest first, merged when the record is read, so that adding copies nothing
+ * (S7).
+ */
+export interface LinksList {
+  /** The newest links. */
   readonly added: LinksInput;
-  readonly before: Linked | undefined;
+  /** The links before them. */
+  readonly before: LinksList | undefined;
 }
 
-/** What a task says of itself, or is said of it, on the way. One shared object for a task that says nothing. */
+/** The description of a task that it, or its owner, may change. All tasks without one share one object. */
 export interface TaskDetails {
+  /** Short title. */
   readonly title: string | undefined;
+  /** Whether the task is detached from its parent. */
   readonly detached: boolean;
+  /** Newest progress. */
   readonly progress: Progress | undefined;
+  /** Newest summary. */
   readonly summary: string | undefined;
+  /** The artifacts. */
   readonly made: Made | undefined;
-  readonly linked: Linked | undefined;
+  /** The links. */
+  readonly linked: LinksList | undefined;
+  /** The labels. */
   readonly tags: readonly string[];
+  /** Data that was attached. */
   readonly metadata: { readonly [key: string]: Json };
+  /** Newest heartbeat. */
   readonly heartbeatAt: number | undefined;
+  /** Data that `ctx.checkpoint` stored. */
   readonly checkpoint: Json | undefined;
-  /** Its loop has asked for notices: children that do not say when they wake it wake it when they end. */
+  /** The loop of the task reads notices, so children without a `wake` of their own wake it when they end. */
   readonly readsNotices: boolean;
-  /** An attempt was running when its process died, and none has begun since: whatever it has outside goes on. */
+  /**
+   * An attempt was running when its process died, and no other attempt has begun since: its work outside may still run.
+   */
   readonly isLeft: boolean;
-  /** Of a queued retry. */
+  /** A queued retry does not enter the line before this instant. */
   readonly notBeforeAt: number | undefined;
-  /** Of a task that is tried again: why its last attempt failed. */
+  /** Why the last attempt of a retried task failed. */
   readonly lastError: TaskFailure | undefined;
-  /** Attempts that failed, or that died with their process while their function ran: what `maxAttempts` bounds (D4). */
+  /** Attempts that failed, or that died with their process while their function ran. `maxAttempts` bounds them (D4). */
   readonly used: number;
 }
+/** The shared details of a task without a description. */
 export const NO_DETAILS: TaskDetails = Object.freeze({
   title: undefined,
   detached: false,
@@ -153,39 +104,55 @@ export const NO_DETAILS: TaskDetails = Object.freeze({
   used: 0,
 });
 
-/** The part of a result that a record and the journal can hold. */
+/** The part of a result that a record and the journal can hold, or why there is none. */
 export type Output =
+  /** The output as JSON. */
   | { readonly output: Json }
+  /** Why JSON cannot carry the output. */
   | { readonly outputOmitted: string }
-  /** The store has it, and cannot give it. */
+  /** The store recorded the output and cannot return it. */
   | { readonly outputLost: LostOutput };
 
-/** What stopped a task: the first stop, kept (S5). */
+/** The first stop of a task, which is kept (S5). */
 export interface Stop {
+  /** Code of the stop. */
   readonly code: StopReason;
+  /** Text of the stop. */
   readonly reason: string;
+  /** Instant of the request to stop. */
   readonly at: number;
 }
 
-/** The state of one task. Never mutated: `evolve` makes the next one, and the loop puts it in place. */
+/** The state of one task. It is never mutated: `evolve` makes the next state, and the loop stores it. */
 export interface TaskState {
+  /** Status of the task. */
   readonly status: TaskStatus;
+  /** Number of the attempt, from 1 on. */
   readonly attempt: number;
-  /** Read only through the newest state: for a live task it is a view of the attempt's pending waits. */
+  /** Read it from the newest state only: for a live task it is a view of the pending waits of the attempt. */
   readonly blockedOn: Iterable<Wait>;
+  /** The first stop. */
   readonly stop: Stop | undefined;
-  /** Final from `task.returned` on, while the task may still wait for its children (H1). */
+  /** The outcome, final from `task.returned` on, while the task may still wait for its children (H1). */
   readonly outcome: TaskOutcome | undefined;
-  /** What of its value a record can hold: taken when the function returned, so that no later change of the value shows. */
+  /**
+   * The part of the returned value that a record can hold. It is taken when the function returns, so later changes of
+   * the value do not show.
+   */
   readonly output: Output | undefined;
+  /** The process of the newest attempt. */
   readonly runtime: Runtime | undefined;
+  /** First start. */
   readonly startedAt: number | undefined;
+  /** End of the task. */
   readonly finishedAt: number | undefined;
-  /** Of the last change; of a task that is as it was made, its `createdAt`. */
+  /** Newest change. `undefined` for an unchanged task: its `createdAt` counts. */
   readonly updatedAt: number | undefined;
+  /** The description of the task. */
   readonly details: TaskDetails;
 }
 
+/** The shared list of a task without waits. */
 export const NO_WAITS: readonly Wait[] = Object.freeze([]);
 
 const NEW: TaskState = Object.freeze({
@@ -202,14 +169,17 @@ const NEW: TaskState = Object.freeze({
   details: NO_DETAILS,
 });
 
-/** Tasks that say nothing of themselves begin as one shared state. */
+/** The state of a new task. Tasks without a description share one state. */
 export function newState(details: TaskDetails, attempt = 1): TaskState {
   return details === NO_DETAILS && attempt === 1 ? NEW : { ...NEW, details, attempt };
 }
 
 type Growing<T> = { -readonly [K in keyof T]: T[K] };
 
-/** The public snapshot of a task. `usage`, `totalDeadlineAt` and `wake` come from below and above it, which its own state does not know. */
+/**
+ * The public snapshot of a task. The caller passes `usage`, `totalDeadlineAt` and `wake`, because they depend on other
+ * tasks.
+ */
 export function toRecord(
   spec: TaskSpec,
   state: TaskState,
@@ -267,12 +237,12 @@ export function toRecord(
   }
   const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;
   if (error !== undefined) record.error = error;
-  if (outcome?.status === "interrupted") record.reason ??= interruptedInWords(outcome);
-  if (state.status === "succeeded" && state.output !== undefined) Object.assign(record, shown(state.output));
+  if (outcome?.status === "interrupted") record.reason ??= describeInterruption(outcome);
+  if (state.status === "succeeded" && state.output !== undefined) Object.assign(record, outputFieldsOf(state.output));
   return Object.freeze(record);
 }
 
-function interruptedInWords({ reason, attemptsUsed }: Extract<TaskOutcome, { status: "interrupted" }>): string {
+function describeInterruption({ reason, attemptsUsed }: Extract<TaskOutcome, { status: "interrupted" }>): string {
   return attemptsUsed === undefined ? reason : `${reason}: its attempts are used up (${attemptsUsed})`;
 }
 
@@ -280,10 +250,11 @@ const NO_ARTIFACTS: readonly Artifact[] = Object.freeze([]);
 
 const NO_LINKS: TaskLinks = Object.freeze({});
 
-/** S7: field by field, `resourceIds` without duplicates, in order of arrival. */
-export function linksOf(newest: Linked): TaskLinks {
+/** The merged links: field by field, `resourceIds` without duplicates, in order of arrival (S7). */
+export function linksOf(newest: LinksList): TaskLinks {
   const chain: LinksInput[] = [];
-  for (let linked: Linked | undefined = newest; linked !== undefined; linked = linked.before) chain.push(linked.added);
+  for (let linked: LinksList | undefined = newest; linked !== undefined; linked = linked.before)
+    chain.push(linked.added);
   const childSessionId = chain.find((added) => added.childSessionId !== undefined)?.childSessionId;
   const remoteTaskId = chain.find((added) => added.remoteTaskId !== undefined)?.remoteTaskId;
   const resources = new Set<string>();
@@ -301,12 +272,12 @@ function inOrder(newest: Made): readonly Artifact[] {
   return Object.freeze(artifacts.reverse());
 }
 
-/** The output in the form of a record. */
-function shown(output: Output): Pick<TaskRecord, "output" | "outputOmitted"> {
+/** The fields of a record for the output. */
+function outputFieldsOf(output: Output): Pick<TaskRecord, "output" | "outputOmitted"> {
   return "outputLost" in output ? { outputOmitted: lostInWords(output.outputLost) } : output;
 }
 
-/** Nothing for `undefined`: a task that returns nothing omits nothing. */
+/** The part of `value` that a record can hold. `undefined` for `undefined`: a task without a result omits nothing. */
 export function toOutput(value: unknown): Output | undefined {
   if (value === undefined) return undefined;
   if (typeof value === "string" || typeof value === "boolean" || value === null) return { output: value };
@@ -314,19 +285,22 @@ export function toOutput(value: unknown): Output | undefined {
   return copied.ok ? { output: copied.json } : { outputOmitted: copied.why };
 }
 
-/** D4: its process died while its function ran. What a graceful shutdown stopped did not die with its process. */
+/**
+ * Whether the process of a task died while its function ran. A task that a graceful shutdown stopped does not count
+ * (D4).
+ */
 export function hasDiedRunning({ status, stop }: TaskState): boolean {
   return status === "running" && stop === undefined;
 }
 
-/** The task waits for a process that can resume it; this one cannot (D4). */
+/** Whether the task waits for a process that can resume it, because this process cannot (D4). */
 export function isParked({ blockedOn }: TaskState): boolean {
   if (!Array.isArray(blockedOn)) return false;
   const [wait] = blockedOn as readonly Wait[];
   return wait?.on === "kind" || wait?.on === "lane" || wait?.on === "process";
 }
 
-/** Between two attempts: it is certain that the next one has not begun. */
+/** Whether the task is between two attempts: the next one has certainly not begun. */
 export function isPausing({ status, details: { notBeforeAt } }: TaskState, now: number): boolean {
   return status === "queued" && notBeforeAt !== undefined && notBeforeAt > now;
 }

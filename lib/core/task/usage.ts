@@ -1,16 +1,23 @@
-// Usage: what was used, added up (§8). Whose sums there are is the affair of the family and of the ledger.
+// Usage: sums of usage reports, and their arithmetic (§8).
+//
+// Pure. `live/sums.ts` and `live/session-usage.ts` own the sums.
 
 import type { UsageReport } from "./record.js";
 
-/** Sums of reports. */
+/** Sum of usage reports. */
 export interface Spent {
+  /** Tokens that models read. */
   readonly inputTokens: number;
+  /** Tokens that models wrote. */
   readonly outputTokens: number;
+  /** Cost in US dollars. */
   readonly costUsd: number;
 }
 
+/** The sum of no report. */
 export const NOTHING_SPENT: Spent = Object.freeze({ inputTokens: 0, outputTokens: 0, costUsd: 0 });
 
+/** The sum, with one report added. */
 export function plus(spent: Spent, { inputTokens = 0, outputTokens = 0, costUsd = 0 }: UsageReport): Spent {
   return {
     inputTokens: spent.inputTokens + inputTokens,
@@ -19,6 +26,7 @@ export function plus(spent: Spent, { inputTokens = 0, outputTokens = 0, costUsd 
   };
 }
 
+/** The sum, without a part of it. */
 export function minus(spent: Spent, less: Spent): Spent {
   return {
     inputTokens: spent.inputTokens - less.inputTokens,

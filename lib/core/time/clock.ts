@@ -1,47 +1,55 @@
-// Clock: what time it is, how much has passed, and alarms, so that time can be made by hand in a test (C7).
+// Clock: the port of a clock, the clock of one manager, and its alarms (C7).
 //
-// Owns the port, a manager's own clock (`Timekeeper`) and the alarm. Every timer of errand's own is an `Alarm`: it fires once, whatever the
-// distance, and is cancelled by its owner. C7 knows three sorts of limit, and each alarm is one of them:
+// A test can replace the clock and move time by hand. Every timer of a manager is an `Alarm`: it fires once, at any
+// distance, and its owner cancels it. Kinds, stores and the system clock have timers of their own. An alarm is one of
+// three sorts of limit:
 //
-// - A duration, `new Alarm(clock, ms, fn)`: timeoutMs, stallTimeoutMs, elapsedTimeoutMs, graceMs, the timeoutMs of a wait, coalesceMs, `sleep`,
-//   the interval of a monitor, the heartbeat of a lease. The timer alone measures it: no setting of the wall clock makes it longer or shorter,
-//   and time in which the machine slept does not count.
-// - An instant, `Alarm.at(clock, at, fn)`: a cron tick, `untilAt` of a paused lane. It never fires before the wall clock has reached the instant.
-// - A duration that the record keeps as an instant, because it outlives its process, `Alarm.within(clock, ms, at, fn)`: totalTimeoutMs
-//   (`totalDeadlineAt`), the timeoutMs of a question (`expiresAt`), the backoff of a retry (`notBeforeAt`), the ttlMs of retention. It fires at
-//   whichever comes first: a wall clock that was set back does not hold it up, and time in which the machine slept counts.
+// - A duration, `new Alarm(clock, ms, fn)`: timeoutMs, stallTimeoutMs, elapsedTimeoutMs, graceMs, the timeoutMs of a
+//   wait, coalesceMs, `sleep`, the interval of a monitor, the heartbeat of a lease. The timer alone measures it: no
+//   setting of the wall clock makes it longer or shorter, and time in which the machine slept does not count.
+// - An instant, `Alarm.at(clock, at, fn)`: a cron tick, `untilAt` of a paused lane. It never fires before the wall
+//   clock has reached the instant.
+// - A duration that the record keeps as an instant, because it outlives its process, `Alarm.within(clock, ms, at, fn)`:
+//   totalTimeoutMs (`totalDeadlineAt`), the timeoutMs of a question (`expiresAt`), the backoff of a retry
+//   (`notBeforeAt`), the ttlMs of retention. It fires when either is reached: a wall clock that was set back does not
+//   delay it, and time in which the machine slept counts.
 //
-// The last two look at the wall clock at least every 30 s (lib/core/time/instants.ts).
+// The last two read the wall clock at least every 30 s (lib/core/time/instants.ts).
 
 import { Instants, LOOK_MS, unref } from "./instants.js";
 
 /**
- * Where errand takes its time from. Any object with `now`, `setTimeout` and `clearTimeout` is one; `manualClock` of `errand/testing` is one
- * that a test moves.
+ * The source of time of a manager. Any object with `now`, `setTimeout` and `clearTimeout` is a clock; `manualClock` of
+ * `errand/testing` is a clock that a test moves.
  */
 export interface Clock {
   /** The wall clock, in epoch milliseconds. It may be set, forward and back. */
   now(): number;
   /**
-   * Milliseconds since any fixed moment, which no setting of the wall clock changes: only differences mean something. Durations and the order
-   * in a line are measured with it. Default: the steps forward of `now`.
+   * Milliseconds since any fixed moment, unaffected by a setting of the wall clock: only differences have a meaning.
+   * Durations and the order in a line are measured with it. Default: the steps forward of `now`.
    */
   monotonic?(): number;
-  /** Calls `fn` once, `ms` later; errand asks for at most 2^31−1 ms. A timer with an `unref` method is unreferenced where errand does housekeeping. */
+  /**
+   * Calls `fn` once, `ms` later, and returns the timer. errand passes at most 2^31−1 ms. A timer with an `unref` method
+   * is unreferenced where errand does housekeeping.
+   */
   setTimeout(fn: () => void, ms: number): unknown;
-  /** Takes what `setTimeout` returned. */
+  /** Cancels a timer that `setTimeout` returned. `fn` is not called after that. */
   clearTimeout(timer: unknown): void;
   /**
-   * Calls `fn` whenever the wall clock is set, until the returned function is called. Default: errand compares instants with `now` at least
-   * every 30 s instead.
+   * Calls `fn` whenever the wall clock is set, until the returned function is called. Without this method, errand
+   * compares instants with `now` at least every 30 s.
    */
   onSet?(fn: () => void): () => void;
 }
 
 /** The clock of one manager: a `Clock` with a `monotonic`, and the instants that are awaited on it. */
 export class Timekeeper {
+  /** The instants that are awaited. */
   readonly instants: Instants;
   readonly #clock: Clock;
+  /** Present for a clock that reports when it is set. */
   readonly onSet?: NonNullable<Clock["onSet"]>;
   #lastNow: number;
   #steps = 0;
@@ -53,23 +61,27 @@ export class Timekeeper {
     this.instants = new Instants(this);
   }
 
+  /** The wall clock, in epoch milliseconds. */
   now(): number {
     return this.#clock.now();
   }
 
+  /** The clock that cannot be set, in milliseconds. */
   monotonic(): number {
     return this.#clock.monotonic?.() ?? this.#stepped();
   }
 
+  /** Calls `fn` once, `ms` later. */
   setTimeout(fn: () => void, ms: number): unknown {
     return this.#clock.setTimeout(fn, ms);
   }
 
+  /** Cancels a timer. */
   clearTimeout(timer: unknown): void {
     this.#clock.clearTimeout(timer);
   }
 
-  /** The reading of a clock that has only `now`: a step back counts as no step. */
+  /** The monotonic reading of a clock that has only `now`: a step back counts as no step. */
   #stepped(): number {
     const now = this.#clock.now();
     this.#steps += Math.max(0, now - this.#lastNow);
@@ -78,19 +90,19 @@ export class Timekeeper {
   }
 }
 
-/** The longest a platform timer can take; a longer one fires at once. */
+/** The longest delay of a platform timer; a longer one fires at once. */
 export const LONGEST_MS = 2 ** 31 - 1;
 
-/** Calls `fn` once, `ms` from now; `Infinity` never. */
+/** Calls `fn` once, `ms` from now. `Infinity`: never. */
 export class Alarm {
   readonly #clock: Timekeeper;
   readonly #fn: () => void;
-  /** The instant that fires it; `undefined` for a duration. */
+  /** The instant that fires the alarm; `undefined` for a duration. */
   readonly #at: number | undefined;
-  /** The instant alone decides: a timer that fires before that instant is set again. */
+  /** Whether the instant alone decides: a timer that fires earlier is set again. */
   readonly #isInstant: boolean;
   #timer: unknown;
-  /** Leaves the instants that are looked at. */
+  /** Ends the comparison of the instant with the wall clock. */
   #unlook: (() => void) | undefined;
   #isUnrefed = false;
   #isOver = false;
@@ -103,7 +115,7 @@ export class Alarm {
     this.#arm(ms);
   }
 
-  /** Calls `fn` once the wall clock has reached `at`, at most 30 s late when it was set or the machine slept. */
+  /** Calls `fn` once the wall clock has reached `at`, at most 30 s late when the clock was set or the machine slept. */
   static at(clock: Timekeeper, at: number, fn: () => void): Alarm {
     return new Alarm(clock, at - clock.now(), fn, at, true);
   }
@@ -116,10 +128,10 @@ export class Alarm {
   #arm(ms: number): void {
     if (ms === Number.POSITIVE_INFINITY) return;
     const step = Math.min(Math.max(0, ms), LONGEST_MS);
-    // The timer that fires is the time that has passed: no second clock is asked whether it agrees.
+    // The timer alone decides that the time has passed: a second clock might disagree.
     this.#timer = this.#clock.setTimeout(() => this.#passed(ms - step), step);
     if (this.#isUnrefed) this.unref();
-    // A nearer one is not late by more than that anyway.
+    // A nearer instant cannot be later than that.
     if (this.#at !== undefined && ms > LOOK_MS) this.#unlook ??= this.#clock.instants.add(this.#at, () => this.#fire());
   }
 
@@ -146,7 +158,7 @@ export class Alarm {
     this.#unlook = undefined;
   }
 
-  /** Lets the process end before it fires: for housekeeping that nobody waits for. */
+  /** Lets the process end before the alarm fires: for housekeeping without a waiting caller. */
   unref(): this {
     this.#isUnrefed = true;
     unref(this.#timer);

@@ -1,27 +1,29 @@
-// System clock: the platform's own time, looked up at each use (C7).
+// System clock: the time of the platform, whose functions are looked up at each use (C7).
 //
-// Nothing that errand found when it was imported is used later: what a test installs in its place takes effect, and what the test takes away
-// again has no more. Fake timers differ in what they replace, and errand has to do with all of them:
+// No function that was found at import is used later: fake timers that a test installs take effect, and have none after
+// the test removes them. Fake timers differ in what they replace:
 //
 // - A timer is cleared by the platform that set it.
-// - When the timers and `Date` are fake and `performance` is not, the fake `Date` moves with the timers, so it measures durations.
-// - When the timers alone are fake, a timer that fires is the time that has passed.
-// - A clock that is exchanged starts from another number. What was counted stays, and the difference between the two is not counted.
+// - When the timers and `Date` are fake and `performance` is not, the fake `Date` moves with the timers, so it measures
+//   durations.
+// - When only the timers are fake, a timer that fires is the time that has passed.
+// - A clock that is exchanged starts from another number. The counted time stays, and the difference between the two is
+//   not counted.
 //
 // A turn of the event loop is no time: lib/core/time/turn.ts.
 
 import type { Clock } from "./clock.js";
 import { unref } from "./instants.js";
 
-/** Compared, never called: whether something else is there by now. */
+/** Functions at import, to compare with the present ones. They are never called. */
 const atImport = { Date, setTimeout, performanceNow: performanceNow() };
 
-/** The platform's function that was read last, and its reading. */
+/** The function that was read last, and its reading. */
 let source: unknown;
 let lastAt = 0;
 let passedMs = 0;
 
-/** The function, not its time. */
+/** The function itself, not its result. */
 function performanceNow(from: { readonly now: unknown } = performance): unknown {
   return from.now;
 }
@@ -41,7 +43,10 @@ function monotonic(): number {
   return passedMs;
 }
 
-/** Counts the time of a fake timer after `fn` has run: whatever happened before it fired may have happened at any time since it was set. */
+/**
+ * Counts the time of a fake timer after `fn` has run: any code before it may have run at any time since the timer was
+ * set.
+ */
 function counted(fn: () => void, ms: number): () => void {
   const dueAt = monotonic() + ms;
   return () => {
@@ -56,7 +61,7 @@ class SystemTimer {
 
   constructor(fn: () => void, ms: number) {
     this.#clear = clearTimeout;
-    // The platform cuts a fraction off and would fire early; what binary fractions add is none.
+    // The platform cuts a fraction off and would fire early; an excess of binary fractions is ignored.
     const whole = Math.ceil(ms - 0.001);
     this.#timer = setTimeout === atImport.setTimeout ? setTimeout(fn, whole) : setTimeout(counted(fn, ms), whole);
   }
@@ -66,11 +71,12 @@ class SystemTimer {
   }
 
   unref(): void {
-    // A fake one may be a number.
+    // A fake timer may be a number.
     unref(this.#timer);
   }
 }
 
+/** The clock of the platform, and the default of a manager. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic,

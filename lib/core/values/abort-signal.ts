@@ -1,23 +1,28 @@
-// Abort signal: the platform's AbortSignal, as it is given to errand.
+// Abort signal: how errand follows an AbortSignal that a caller passes.
 //
-// A signal is followed with one listener, whatever the number of its followers, so that no fan-out warns. The listener goes with the last follower.
+// A signal has one listener, whatever the number of its followers, so a fan-out causes no warning. The listener is
+// removed with the last follower.
 
-/** The reason of an aborted signal. Some signals that libraries make have none. */
+/** The reason of an aborted signal. Signals of some libraries have none and get the platform's default. */
 export function reasonOf(signal: AbortSignal): unknown {
   return signal.reason === undefined ? new DOMException("This operation was aborted", "AbortError") : signal.reason;
 }
 
+/** Throws the reason of the signal when it is aborted. */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) throw reasonOf(signal);
 }
 
-interface Followed {
+interface FollowedSignal {
   readonly followers: Set<() => void>;
   readonly listener: () => void;
 }
-const followed = new WeakMap<AbortSignal, Followed>();
+const followed = new WeakMap<AbortSignal, FollowedSignal>();
 
-/** Calls `onAbort` when the signal aborts, until the returned off is called. The signal is not aborted yet. */
+/**
+ * Calls `onAbort` when the signal aborts, until the returned function is called. The caller has checked that the signal
+ * is not aborted.
+ */
 export function follow(signal: AbortSignal, onAbort: () => void): () => void {
   let entry = followed.get(signal);
   if (entry === undefined) {

@@ -1,12 +1,13 @@
-// Options: what comes in is checked at the door (§12).
+// Checks: options and data of a caller, checked before anything starts (§12).
 //
-// Each check names the option, the value and what would be right: a wrong type is a `TypeError`, a number out of range a `RangeError`.
-// Nothing is started before every option has been looked at.
+// Each check names the option, the value, and what is allowed: a wrong type is a `TypeError`, a number out of range a
+// `RangeError`.
 
 import { type Json, takeJson } from "./json.js";
 import { didYouMean } from "./nearest-name.js";
 import { cutTo, printed, readText, tagOf } from "./safe-read.js";
 
+/** Checks for a value of this type; `null` is no object. */
 export function checkType(
   option: string,
   value: unknown,
@@ -17,7 +18,7 @@ export function checkType(
     throw new TypeError(`${option} must be ${type === "object" ? "an" : "a"} ${type}, got ${show(value)}`);
 }
 
-/** An object that does what its port asks for. */
+/** Checks that `value` has a method of a port. */
 export function checkMethod(option: string, value: object, method: string): void {
   if (typeof value !== "function") checkType(option, value, "object");
   let found: unknown;
@@ -29,33 +30,42 @@ export function checkMethod(option: string, value: object, method: string): void
   if (typeof found !== "function") throw new TypeError(`${option}.${method} must be a function, got ${show(found)}`);
 }
 
-/** A non-empty string, or left out. */
+/** Checks for a non-empty string, or `undefined`. */
 export function checkText(option: string, value: unknown): void {
   if (value === undefined) return;
   checkType(option, value, "string");
   if (value === "") throw new RangeError(`${option} must not be empty`);
 }
 
-/** A misspelt option is refused by name, and never ignored. The refusal names the nearest right one, and ends with the list of all. */
+/**
+ * Checks that an object of options has known names only. The error names the unknown option, the nearest known one and
+ * the list of all: no option is ignored.
+ */
 export function checkKnown(what: string, options: object, known: ReadonlySet<string>): void {
   const given = namesIn(`the options of ${what}`, options);
   for (const name of given) if (!known.has(name)) throw unknownName(what, "option", name, options, [...known]);
 }
 
-/** An object with these options alone; or left out. */
+/** Checks for an object with these options only, or `undefined`. */
 export function checkOptions(what: string, options: object | undefined, ...known: readonly string[]): void {
   if (options === undefined) return;
   const given = namesIn(`the options of ${what}`, options);
   for (const name of given) if (!known.includes(name)) throw unknownName(what, "option", name, options, known);
 }
 
-/** Data with these fields alone, such as a report: as `checkOptions`, and it must be there. Makes no set: reports are frequent. */
+/**
+ * Checks for data with these fields only, such as a report. Unlike `checkOptions` it does not accept `undefined`, and
+ * it makes no set, because reports are frequent.
+ */
 export function checkFields(what: string, value: object, known: readonly string[]): void {
   const given = namesIn(what, value);
   for (const name of given) if (!known.includes(name)) throw unknownName(what, "field", name, value, known);
 }
 
-/** `TypeError`: no object, a list, bytes, or an object that holds its content elsewhere (a Promise, a Map) and would be read as empty. */
+/**
+ * The names of the fields. A `TypeError` for a value that is no object, for a list or bytes, and for an object that
+ * holds its content elsewhere (a Promise, a Map) and would be read as empty.
+ */
 function namesIn(what: string, value: object): readonly string[] {
   checkType(what, value, "object");
   const isList = Array.isArray(value) || ArrayBuffer.isView(value);
@@ -73,12 +83,12 @@ function unknownName(what: string, noun: string, name: string, from: object, kno
   );
 }
 
-/** Milliseconds, 0 or more; `Infinity` is never. */
+/** Checks for milliseconds ≥ 0, or `undefined`. `Infinity` means never. */
 export function checkMs(option: string, value: unknown): void {
   if (value !== undefined) checkNumber(option, value, 0, "a number of milliseconds ≥ 0");
 }
 
-/** A whole number from `least` on; `Infinity` is no limit. */
+/** Checks for an integer ≥ `least`, or `undefined`. `Infinity` means no limit. */
 export function checkCount(option: string, value: unknown, least: number): void {
   if (value === undefined) return;
   const range = `an integer ≥ ${least}`;
@@ -92,19 +102,20 @@ function checkNumber(option: string, value: unknown, least: number, range: strin
   if (Number.isNaN(value) || value < least) throw new RangeError(`${option} must be ${range}, got ${value}`);
 }
 
-/** Any finite number. */
+/** Checks for a finite number, or `undefined`. */
 export function checkFinite(option: string, value: unknown): void {
   if (value === undefined) return;
   if (typeof value !== "number") throw new TypeError(`${option} must be a finite number, got ${show(value)}`);
   if (!Number.isFinite(value)) throw new RangeError(`${option} must be a finite number, got ${value}`);
 }
 
+/** Checks for one of `choices`, or `undefined`. */
 export function checkOneOf(option: string, value: unknown, choices: readonly string[]): void {
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
   throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
 }
 
-/** A schema of any library that speaks Standard Schema, or left out. */
+/** Checks for a schema of any library that implements Standard Schema, or `undefined`. */
 export function checkSchema(option: string, value: unknown): void {
   if (value === undefined) return;
   const isObject = (typeof value === "object" && value !== null) || typeof value === "function";
@@ -116,25 +127,30 @@ export function checkSchema(option: string, value: unknown): void {
     throw new TypeError(`${option} must be a Standard Schema, whose "~standard".validate is a function`);
 }
 
+/** Checks for an AbortSignal, or `undefined`. */
 export function checkSignal(option: string, value: unknown): void {
   if (value === undefined || isSignal(value)) return;
   throw new TypeError(`${option} must be an AbortSignal, got ${show(value)}`);
 }
 
-/** Tests what a signal does: its class may be that of another realm, or of a library that replaces the platform's. */
+/**
+ * Whether a value is an AbortSignal, by what it does: its class may be of another realm, or of a library that replaces
+ * the platform's.
+ */
 function isSignal(value: unknown): boolean {
   if (typeof value !== "object" || value === null || !("aborted" in value) || typeof value.aborted !== "boolean")
     return false;
   return ["addEventListener", "removeEventListener"].every((name) => typeof Reflect.get(value, name) === "function");
 }
 
+/** Checks for a list of strings, or `undefined`. */
 export function checkTags(option: string, value: unknown): void {
   if (value === undefined) return;
   if (Array.isArray(value) && value.every((tag) => typeof tag === "string")) return;
   throw new TypeError(`${option} must be a list of strings, got ${show(value)}`);
 }
 
-/** A frozen plain object that JSON can carry. */
+/** A frozen copy of a plain object that JSON can carry. */
 export function takeObject(option: string, value: unknown): { readonly [key: string]: Json } {
   checkType(option, value, "object");
   const json = takeJson(option, value);
@@ -143,7 +159,7 @@ export function takeObject(option: string, value: unknown): { readonly [key: str
   return json as { readonly [key: string]: Json };
 }
 
-/** Characters of a value: enough to find it by. */
+/** Characters of a value in a message: enough to recognise it. */
 const MOST_SHOWN = 60;
 
 /** A value as an error message shows it. */

@@ -1,8 +1,9 @@
-// Copies: several copies of errand in one process, as a bundle for each route or a module that is loaded again makes them.
+// Copies: several copies of errand in one process, such as a bundle for each route, or a module that is loaded again.
 //
-// Owns the brands by which a copy knows what another one made, and what all copies of one version share. What a brand carries is of one
-// version: a copy reads no brand of another version, and says so.
+// Owns the brands by which one copy recognises objects of another, and the objects that all copies of one version
+// share. A brand belongs to one version: a copy refuses the brand of another version with an error.
 
+/** The version of this copy. */
 export const VERSION = "0.1.0";
 
 interface Branded<T> {
@@ -10,7 +11,7 @@ interface Branded<T> {
   readonly content: T;
 }
 
-/** Names one sort of thing that may come from another copy. */
+/** The brand of one sort of object that may come from another copy. */
 export class Brand<T extends object> {
   readonly #symbol: symbol;
 
@@ -18,7 +19,7 @@ export class Brand<T extends object> {
     this.#symbol = Symbol.for(`errand.${name}`);
   }
 
-  /** Marks `target`; `read` gives what the brand carries. */
+  /** Marks `target`. `read` returns the value that the brand carries. */
   mark(target: object, read: (target: never) => T): void {
     const get = function (this: never): Branded<T> {
       return { version: VERSION, content: read(this) };
@@ -26,7 +27,10 @@ export class Brand<T extends object> {
     Object.defineProperty(target, this.#symbol, { get });
   }
 
-  /** The value that the brand of `value` carries; `undefined` without a brand. `TypeError`: it is the brand of another version. */
+  /**
+   * The value that the brand of `value` carries; `undefined` without a brand. `TypeError`: the brand is of another
+   * version.
+   */
   read(option: string, value: object): T | undefined {
     const branded: unknown = Reflect.get(value, this.#symbol);
     if (typeof branded !== "object" || branded === null) return undefined;
@@ -38,13 +42,13 @@ export class Brand<T extends object> {
   }
 }
 
-/** The one of all copies of this version. */
+/** The object that all copies of this version share under `name`. */
 export function shared<T extends object>(name: string, make: () => T): T {
   const key = Symbol.for(`errand.${name}@${VERSION}`);
   const known: unknown = Reflect.get(globalThis, key);
   if (typeof known === "object" && known !== null) return known as T;
   const made = make();
-  // Where the global object is frozen each copy keeps its own.
+  // A frozen global object keeps no object: then each copy has its own.
   Reflect.defineProperty(globalThis, key, { value: made });
   return made;
 }

@@ -1,43 +1,50 @@
-// Fifo: a queue whose two ends are O(1), and from whose middle an item can be taken.
+// Fifo: a queue that adds and removes at its ends, and removes from its middle, at O(1).
 //
-// An item taken from the middle leaves a hole that is passed over when its turn comes. Each item knows its place, so the array is cut
-// when half of it is behind us or holes, and holds no more than twice what stands in the queue.
+// An item that is removed from the middle leaves a hole, which is passed over later. Each item knows its place. The
+// array is cut when less than half of it is items, so it holds at most twice the items of the queue.
 
+/** An item that knows its place in a queue. */
 export interface Placed {
-  /** Where it stands in its queue; −1 when in none. */
+  /** Index of the item in its queue; −1 when it stands in none. */
   place: number;
 }
 
+/** Items in order of arrival. */
 export class Fifo<T extends Placed> {
   #items: (T | undefined)[] = [];
   #head = 0;
   #size = 0;
 
+  /** Number of items. */
   get size(): number {
     return this.#size;
   }
 
+  /** The oldest item. */
   first(): T | undefined {
     return this.#items[this.#head];
   }
 
+  /** The newest item. */
   last(): T | undefined {
     return this.#items.at(-1);
   }
 
+  /** Adds an item that stands in no queue. */
   push(item: T): void {
     item.place = this.#items.length;
     this.#items.push(item);
     this.#size++;
   }
 
+  /** Removes the oldest item and returns it. */
   shift(): T | undefined {
     const item = this.first();
     if (item !== undefined) this.remove(item);
     return item;
   }
 
-  /** First to last. The queue must not change meanwhile. */
+  /** Yields the items, first to last. The queue must not change meanwhile. */
   *inOrder(): Generator<T> {
     for (let at = this.#head; at < this.#items.length; at++) {
       const item = this.#items[at];
@@ -45,19 +52,19 @@ export class Fifo<T extends Placed> {
     }
   }
 
-  /** `item` stands in this queue. */
+  /** Removes `item`, which stands in this queue. */
   remove(item: T): void {
     const items = this.#items;
     items[item.place] = undefined;
     item.place = -1;
     this.#size--;
-    // No hole at either end: `first` and `last` are items.
+    // Both ends are items, never holes.
     while (this.#head < items.length && items[this.#head] === undefined) this.#head++;
     while (items.length > this.#head && items[items.length - 1] === undefined) items.pop();
     if (items.length >= 64 && this.#size * 2 < items.length) this.#cut();
   }
 
-  /** O(1) an item: as many have left since the last time as stay. */
+  /** Removes the holes, at O(1) an item: at least as many items have left since the last time as stay. */
   #cut(): void {
     const items: T[] = [];
     for (let at = this.#head; at < this.#items.length; at++) {

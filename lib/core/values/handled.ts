@@ -1,17 +1,17 @@
-// Handled: promises whose rejection no caller may be there to see (C5), and how a promise of a user's is known.
+// Handled: promises whose rejection may have no handler (C5), and the test for a promise of any library.
 //
-// Pure: keeps nothing. A leaf, so that every module may use it.
+// Pure. Imports nothing, so that every module may use it.
 
-/** The same promise. Its rejection, should no caller see it, does not end the process. */
+/** Returns the same promise. Its rejection does not end the process when no caller handles it. */
 export function handled<T>(promise: Promise<T>): Promise<T> {
   promise.catch(ignore);
   return promise;
 }
 
-/** Whether a value is a promise, of whichever library. Throws what reading it throws. */
+/** Whether a value is a promise, of any library. Throws the error of a getter. */
 export function isThenable<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }
 
-/** Does nothing with what it is given. */
+/** Ignores its argument. */
 export function ignore(): void {}

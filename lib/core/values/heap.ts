@@ -1,40 +1,45 @@
-// Heap: a priority queue from which anything can be taken out.
+// Heap: a priority queue from which any item can be removed.
 //
-// Each item knows its place, so leaving from the middle is O(log n) (L5). Equal ranks keep their order of arrival.
+// Each item knows its place, so a removal from the middle is O(log n) (L5). Equal ranks keep their order of arrival.
 
 import type { Placed } from "./fifo.js";
 
+/** An item with a rank. */
 export interface Ranked extends Placed {
   /** Smaller goes first. */
   rank: number;
-  /** Of arrival: breaks ties. */
+  /** Order of arrival, for equal ranks. */
   order: number;
 }
 
-/** Where an item stands in a heap that is read in order. */
+/** The index of an item in a heap that is read in order. */
 interface Seat extends Ranked {
   readonly at: number;
 }
 
+/** Items by rank. */
 export class Heap<S extends Ranked> {
   readonly #items: S[] = [];
 
+  /** Number of items. */
   get size(): number {
     return this.#items.length;
   }
 
+  /** The item of the smallest rank. */
   first(): S | undefined {
     return this.#items[0];
   }
 
+  /** Whether `item` stands in this heap. */
   has(item: S): boolean {
     return this.#items[item.place] === item;
   }
 
-  /** Smallest first, O(log n) a step, and nothing is taken out. The heap must not change meanwhile. */
+  /** Yields the items, smallest first, at O(log n) each, and removes none. The heap must not change meanwhile. */
   *inOrder(): Generator<S> {
     if (this.#items.length === 0) return;
-    // Items that are next after one that was given: each stands above all that it keeps back.
+    // The items that may be next: each child of an item that was yielded.
     const next = new Heap<Seat>();
     const seat = (at: number): void => {
       const item = this.#items[at];
@@ -50,12 +55,13 @@ export class Heap<S extends Ranked> {
     }
   }
 
+  /** Adds an item that stands in no heap. */
   add(item: S): void {
     this.#items.push(item);
     this.#rise(item, this.#items.length - 1);
   }
 
-  /** `item` stands in this heap. */
+  /** Removes `item`, which stands in this heap. */
   remove(item: S): void {
     const last = this.#items.pop();
     if (last !== undefined && last !== item) {
@@ -103,6 +109,7 @@ export class Heap<S extends Ranked> {
   }
 }
 
+/** Whether `a` goes before `b`. */
 export function isBefore(a: Ranked, b: Ranked): boolean {
   return a.rank < b.rank || (a.rank === b.rank && a.order < b.order);
 }

@@ -1,12 +1,13 @@
-// JSON: what a record, an event or a message can carry.
+// JSON: the values that a record, an event or a message can carry.
 //
-// Owns one question: can JSON carry this value without losing any of it, and if not, where does it fail?
-// A copy is made and frozen, so that what errand keeps cannot be changed from outside.
-// §12: bytes are refused at once, wherever they are, before their `toJSON` is asked: that of a Buffer makes a list of numbers, at a hundred times
-// the size. A `toJSON` is believed otherwise: that of a Date or URL gives a text, which its constructor takes, and a user's what the user says.
+// Owns one question: can JSON carry this value without a loss, and if not, at which place does it fail? A copy is made
+// and frozen, so that a caller cannot change what errand keeps. §12: bytes are refused at once, at any place, before
+// their `toJSON` is called: that of a Buffer makes a list of numbers, at a hundred times the size. Any other `toJSON`
+// is used: that of a Date or URL gives a text from which its constructor makes an equal value.
 
 import { printed, readText, tagOf } from "./safe-read.js";
 
+/** A value that JSON can carry. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
 /** A frozen copy, or why there is none: `$.items[3]: a function`. */
@@ -16,16 +17,20 @@ class NotJson extends Error {}
 
 /** Deeper than any record needs, and far from the end of the stack. */
 const MAX_DEPTH = 1_000;
-/** Objects and lists in one value, each as often as it is reached: forty objects that hold each other twice are a million millions in JSON. */
+/**
+ * Objects and lists in one value, each counted whenever it is reached: forty objects that hold each other twice are a
+ * million millions in JSON.
+ */
 const MAX_CONTAINERS = 2_000_000;
 
-/** One value being copied. */
+/** The copying of one value. */
 interface Copying {
-  /** The objects that the value at hand is in. */
+  /** The objects around the value that is copied now. */
   readonly above: object[];
   containers: number;
 }
 
+/** Copies and freezes `value`, or says where and why JSON cannot carry it. Never throws. */
 export function copyJson(value: unknown): JsonCopy {
   try {
     return { ok: true, json: copy(value, "$", { above: [], containers: 0 }) };
@@ -61,7 +66,7 @@ function copy(value: unknown, path: string, copying: Copying): Json {
 }
 
 function copyObject(value: object, path: string, copying: Copying): Json {
-  if (ArrayBuffer.isView(value)) throw new NotJson(`${path}: ${wordsOf(value)}`);
+  if (ArrayBuffer.isView(value)) throw new NotJson(`${path}: ${describeObject(value)}`);
   if (hasToJson(value)) {
     const json = value.toJSON("");
     if (json === null && tagOf(value) === "Date") throw new NotJson(`${path}: an invalid Date`);
@@ -73,13 +78,13 @@ function copyObject(value: object, path: string, copying: Copying): Json {
   const tag = tagOf(value);
   if (BOXED.has(tag)) return copy(value.valueOf(), path, copying);
   const fields = Object.entries(value);
-  if (tag !== "Object" || isElsewhere(value, fields.length)) throw new NotJson(`${path}: ${wordsOf(value)}`);
+  if (tag !== "Object" || isElsewhere(value, fields.length)) throw new NotJson(`${path}: ${describeObject(value)}`);
   const result: { [key: string]: Json } = {};
   for (const [key, item] of fields) {
     if (item === undefined) continue;
     const copied = copy(item, `${path}.${key}`, copying);
     if (key !== "__proto__") result[key] = copied;
-    // A key like any other here: assigning it would set the prototype instead.
+    // The key is an ordinary key here. An assignment would set the prototype instead.
     else Object.defineProperty(result, key, { value: copied, enumerable: true, configurable: true, writable: true });
   }
   return Object.freeze(result);
@@ -87,7 +92,9 @@ function copyObject(value: object, path: string, copying: Copying): Json {
 
 const BOXED: ReadonlySet<string> = new Set(["String", "Number", "Boolean"]);
 
-/** A stream, a socket, an object of a class that shows no field: what such an object is, it holds where no field shows it. */
+/**
+ * Whether an object keeps its content where no field shows it: a stream, a socket, an object of a class without fields.
+ */
 function isElsewhere(value: object, shown: number): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   // Plain objects, of any realm.
@@ -95,8 +102,8 @@ function isElsewhere(value: object, shown: number): boolean {
   return shown === 0 || ["on", "emit"].every((method) => typeof Reflect.get(prototype, method) === "function");
 }
 
-/** `a Buffer`, `a Map`, `a ReadStream`. */
-function wordsOf(value: object): string {
+/** The kind of an object as a text: `a Buffer`, `a Map`, `a ReadStream`. */
+function describeObject(value: object): string {
   const name = readText(() => value.constructor.name) ?? "";
   return `a ${/^[A-Z]\w*$/.test(name) && name !== "Object" ? name : tagOf(value)}`;
 }
@@ -105,25 +112,30 @@ function hasToJson(value: object): value is { toJSON(key: string): unknown } {
   return "toJSON" in value && typeof value.toJSON === "function";
 }
 
-/** As `copyJson`, for what a caller hands over: a value JSON cannot carry is a `TypeError` that names the option and the place. */
+/**
+ * A frozen copy of a value that a caller passes. A value that JSON cannot carry is a `TypeError` that names the option
+ * and the place.
+ */
 export function takeJson(option: string, value: unknown): Json {
   const taken = copyJson(value);
   if (!taken.ok) throw new TypeError(`${option} must be a value that JSON can carry; at ${taken.why}`);
   return taken.json;
 }
 
-/** Whether two values are the same, in whatever order their keys were written. */
+/** Whether two values are equal, in whatever order their keys were written. */
 export function isSameJson(a: Json | undefined, b: Json | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return canonicalText(a) === canonicalText(b);
 }
 
-/** One text for one value, in whatever order its keys were written; no two values have the same. */
+/**
+ * A text that is the same for equal values, in whatever order their keys were written, and different for any others.
+ */
 export function canonicalText(json: Json): string {
   return JSON.stringify(inOrder(json));
 }
 
-/** Keys in order; marked, so that no two things look alike. */
+/** The value with sorted keys. A mark for each type keeps different values apart. */
 function inOrder(json: Json): Json {
   if (Array.isArray(json)) return ["list", json.map(inOrder)];
   if (json === null || typeof json !== "object") return ["value", json];
@@ -131,7 +143,7 @@ function inOrder(json: Json): Json {
   return ["object", fields.map(([key, value]) => [key, inOrder(value)])];
 }
 
-/** Freezes what came as plain JSON, all the way down; gives it back. */
+/** Freezes a plain JSON value at every depth, and returns it. */
 export function freezeJson<T>(json: T): T {
   const open: unknown[] = [json];
   for (let value = open.pop(); value !== undefined; value = open.pop()) {

@@ -1,8 +1,9 @@
-// Logger: the one way to the user's logger (§12).
+// Logger: the logger of a user, its checks, and the guard around each call (§12).
 //
-// Owns the port, its check, and the guard around each call: what a logger throws, rejects with, or never settles changes nothing in errand.
-// A line is delivered in a microtask, outside any task, never inside the call that wrote it: a logger may call errand. Lines are delivered once
-// in each macrotask: those that the delivered lines caused wait for the next one, so a logger that causes lines cannot freeze the process.
+// An error of a logger, or a promise of it, changes nothing in errand. A line is delivered in a microtask, outside any
+// task, never inside the call that wrote it: a logger may call errand. Lines are delivered once in each macrotask:
+// lines that were caused by delivered lines wait for the next one, so a logger that causes lines cannot freeze the
+// process.
 
 import { setImmediate } from "node:timers";
 import { checkMethod, checkType } from "./checks.js";
@@ -10,14 +11,19 @@ import { ignore } from "./handled.js";
 import { runOutside } from "./outside.js";
 
 /**
- * Where errand reports faults for which no caller waits: `warn` and `error` are required, errand calls no other method. `console` is a logger.
- * Each line is a message and, where there is more to say, one object with fields (an `error`, for example). A logger that takes the fields first
- * (pino) needs a wrapper of one line to show them. What a method throws or rejects with is ignored.
+ * A logger for faults that no caller waits for. `warn` and `error` are required; errand calls no other method.
+ * `console` is a logger. Each line is a message and, when there is more to say, one object with fields (an `error`, for
+ * example). A logger that takes the fields first (pino) needs a wrapper of one line to show them. errand ignores what a
+ * method throws or rejects with.
  */
 export interface Logger {
+  /** Not called by errand. */
   debug?(message: string, fields?: object): void;
+  /** Not called by errand. */
   info?(message: string, fields?: object): void;
+  /** Reports a fault that errand handles, such as a function of an option that failed. */
   warn(message: string, fields?: object): void;
+  /** Reports a fault that errand cannot handle, such as a listener that failed. */
   error(message: string, fields?: object): void;
 }
 
@@ -25,7 +31,7 @@ export interface Logger {
 const LEVELS = ["warn", "error"] as const;
 type Level = (typeof LEVELS)[number];
 
-/** `TypeError`: a method that errand calls is missing, or one of the others is no function. */
+/** Checks a logger. A `TypeError` names a method that is missing, or that is no function. */
 export function checkLogger(logger: object | undefined): void {
   if (logger === undefined) return;
   if (typeof logger !== "function") checkType("logger", logger, "object");
@@ -40,31 +46,34 @@ interface Line {
   readonly fields: object | undefined;
 }
 
+/** A logger that never throws into its caller. */
 export class GuardedLogger {
   readonly #logger: Logger | undefined;
   #lines: Line[] = [];
-  /** Lines were delivered in this macrotask. */
+  /** Whether lines were delivered in this macrotask. */
   #isResting = false;
 
-  /** Every line is dropped when there is no logger. */
+  /** Without a logger, every line is dropped. */
   constructor(logger: Logger | undefined) {
     this.#logger = logger;
   }
 
-  /** Whether a line is delivered anywhere. */
+  /** Whether there is a logger. */
   get isHeard(): boolean {
     return this.#logger !== undefined;
   }
 
-  /** Delivers what there is now, at the end of a close or of the process: no macrotask may come. */
+  /** Delivers all lines now, at the end of a close or of the process, when no macrotask may come. */
   flush(): void {
     if (this.#lines.length > 0) this.#deliver();
   }
 
+  /** Writes a line at the level `warn`. */
   warn(message: string, fields?: object): void {
     this.#add({ level: "warn", message, fields });
   }
 
+  /** Writes a line at the level `error`. */
   error(message: string, fields?: object): void {
     this.#add({ level: "error", message, fields });
   }
@@ -92,12 +101,12 @@ export class GuardedLogger {
   #say({ level, message, fields }: Line): void {
     try {
       const logger: Logger | undefined = this.#logger;
-      // Called as a method: most loggers need their `this`. `void` is what the port says; many return a promise.
+      // Called as a method, because most loggers need their `this`. The port says `void`; many return a promise.
       const answer: unknown = fields === undefined ? logger?.[level](message) : logger?.[level](message, fields);
       if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
         Promise.resolve(answer).then(ignore, ignore);
     } catch {
-      // Nothing is left to report it to.
+      // The error has no other place to go.
     }
   }
 }

@@ -1,14 +1,15 @@
-// Nearest name: which known name was meant by one that is unknown.
+// Nearest name: the known name that an unknown one probably means.
 //
-// Pure. A name that is written in another case (`input_tokens`), cut short (`timeout`), or misspelt by a few letters has a nearest one.
+// Pure. A name that is written in another case (`input_tokens`), cut short (`timeout`), or misspelt by a few letters
+// has a nearest one.
 
-/** ` (did you mean timeoutMs?)`, or nothing. */
+/** ` (did you mean timeoutMs?)`, or an empty text when no name is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
   return nearest === undefined ? "" : ` (did you mean ${nearest}?)`;
 }
 
-/** `undefined`: none is near. */
+/** The nearest name. `undefined`: no name is near. */
 function nearestName(name: string, known: Iterable<string>): string | undefined {
   const meant = plain(name);
   if (meant.length === 0 || meant.length > LONGEST) return undefined;
@@ -23,25 +24,25 @@ function nearestName(name: string, known: Iterable<string>): string | undefined 
   return nearest;
 }
 
-/** Longer than any name there is: such a text is no misspelt name. */
+/** The length from which a text is no misspelt name. */
 const LONGEST = 64;
 
-/** Cases and separators are what names of other libraries differ in. */
+/** The name without case and separators, in which names of other libraries differ. */
 function plain(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
 }
 
-/** How many letters differ, from 0 on; `Infinity` when the two are not near. */
+/** The number of letters that differ, from 0 on; `Infinity` when the two are not near. */
 function stepsBetween(a: string, b: string): number {
   if (a === b) return 0;
   const shorter = Math.min(a.length, b.length);
-  // Cut short, or with a unit behind it. Below a single misspelling, which is more certain.
+  // One name is the beginning of the other, or has a unit behind it. A single misspelling is more certain.
   if (shorter >= 3 && (a.startsWith(b) || b.startsWith(a))) return 1.5;
   const steps = edits(a, b);
   return steps <= Math.max(1, Math.floor(shorter / 3)) ? steps : Number.POSITIVE_INFINITY;
 }
 
-/** Letters added, left out, replaced, or swapped with their neighbour. */
+/** The number of letters added, left out, replaced, or swapped with their neighbour. */
 function edits(a: string, b: string): number {
   let before: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, at) => at);

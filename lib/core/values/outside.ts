@@ -1,4 +1,4 @@
-// Outside: where errand calls code that belongs to no task, such as listeners, hooks, loggers and stores (H0).
+// Outside: calls of code that belongs to no task, such as listeners, hooks, loggers and stores (H0).
 
 import { AsyncResource } from "node:async_hooks";
 

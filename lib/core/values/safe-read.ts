@@ -1,6 +1,9 @@
-// Printed: reading a value that may be made to break its reader: a getter that throws, a proxy that is revoked, an id that reads as a sentence.
+// Safe read: reading a value that may break its reader: a getter that throws, a revoked proxy, an id that reads as a
+// sentence.
+//
+// Pure. Keeps texts bounded, and quotes ids that are not plain.
 
-/** What `get` gives; `undefined` when it throws. */
+/** The result of `get`; `undefined` when it throws. */
 export function read<R>(get: () => R): R | undefined {
   try {
     return get();
@@ -9,13 +12,13 @@ export function read<R>(get: () => R): R | undefined {
   }
 }
 
-/** As `read`, when it is text. */
+/** The result of `get` when it is a string; `undefined` otherwise, and when it throws. */
 export function readText(get: () => unknown): string | undefined {
   const value = read(get);
   return typeof value === "string" ? value : undefined;
 }
 
-/** Any value in words. */
+/** Any value as a text. Never throws. */
 export function printed(value: unknown): string {
   return (
     readText(() => String(value)) ??
@@ -24,26 +27,27 @@ export function printed(value: unknown): string {
   );
 }
 
-/** The platform's word for what an object is: `Date`, `Map`, `DOMException`. Throws what reading it throws. */
+/** The platform's tag of an object: `Date`, `Map`, `DOMException`. Throws the error of a getter. */
 export function tagOf(value: unknown): string {
   return Object.prototype.toString.call(value).slice("[object ".length, -1);
 }
 
-/** Nothing in it could be taken for another word of a sentence. */
+/** Whether no part of the id could be read as another part of a sentence. */
 export function isPlainId(id: string): boolean {
   return /^[\w.:/@-]+$/.test(id);
 }
 
-/** An id, or a name, in a sentence: in quotes when it is not plain (§12). */
+/** An id, or a name, for a sentence: in quotes when it is not plain (§12). */
 export function idInWords(id: string): string {
   return isPlainId(id) ? id : JSON.stringify(id);
 }
 
+/** Whether a value is an object or a function. */
 export function isObject(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-/** A field of an object; `undefined` of what is none, and when reading it throws. */
+/** A field of an object; `undefined` for a value that is no object, and when reading throws. */
 export function fieldOf(value: unknown, field: PropertyKey): unknown {
   return isObject(value) ? read((): unknown => Reflect.get(value, field)) : undefined;
 }
@@ -52,23 +56,26 @@ export function fieldOf(value: unknown, field: PropertyKey): unknown {
 const MOST_FIELDS = 12;
 const MOST_DEEP = 3;
 
-/** An object in at most `most` characters, as JSON shows it, and nothing of it read twice: `{"status":429,"error":{"type":"rate_limit"}}`. */
+/**
+ * An object as JSON shows it, in at most `most` characters, with each field read once:
+ * `{"status":429,"error":{"type":"rate_limit"}}`.
+ */
 export function brief(value: unknown, most: number): string {
   return cutTo(shown(value, most, 0), most);
 }
 
-/** The text, or as much of it as `most` characters have room for, with a mark. */
+/** The text, cut to `most` characters, with a mark at the cut. */
 export function cutTo(text: string, most: number): string {
   return text.length > most ? `${startOf(text, most - 1)}…` : text;
 }
 
-/** At most so many characters of the beginning, and no half of a character that is two. */
+/** At most `most` characters from the beginning, without half of a character that is two code units. */
 export function startOf(text: string, most: number): string {
   const end = Math.max(0, most);
   return text.slice(0, isInside(text, end) ? end - 1 : end);
 }
 
-/** Whether `place` is between the two halves of one character. */
+/** Whether `place` is between the two code units of one character. */
 export function isInside(text: string, place: number): boolean {
   return /^[\uD800-\uDBFF][\uDC00-\uDFFF]$/.test(text.slice(Math.max(0, place - 1), place + 1));
 }
@@ -79,12 +86,12 @@ function shown(value: unknown, most: number, depth: number): string {
   const tag = readText(() => tagOf(value)) ?? "";
   if (typeof value === "function") return "a function";
   const message = readText(() => fieldOf(value, "message"));
-  // An error shows its message in no field of its own.
+  // An error has its message in no field of its own.
   if (depth > 0 && message !== undefined && typeof fieldOf(value, "stack") === "string")
     return JSON.stringify(startOf(message, most));
   if (read(() => ArrayBuffer.isView(value)) !== false || depth === MOST_DEEP) return `a ${tag}`;
   const isList = tag === "Array";
-  const names = isList ? INDICES : tag === "Object" ? read(() => Object.keys(value)) : WORDS_OF_OTHERS;
+  const names = isList ? INDICES : tag === "Object" ? read(() => Object.keys(value)) : INHERITED_FIELDS;
   const parts: string[] = [];
   let length = 0;
   for (const name of names ?? []) {
@@ -101,5 +108,5 @@ function shown(value: unknown, most: number, depth: number): string {
   return body === "" ? `a ${tag}` : `a ${tag} {${body}}`;
 }
 const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS }, (_, index) => String(index));
-/** Fields shown of a Response, an Event, and the like, which have them from their prototype. */
-const WORDS_OF_OTHERS = ["status", "statusText", "url", "code", "type", "message"] as const;
+/** Fields that are shown of a Response, an Event, and similar objects, which inherit them from their prototype. */
+const INHERITED_FIELDS = ["status", "statusText", "url", "code", "type", "message"] as const;

@@ -1,6 +1,6 @@
-// Attempt signal: the AbortSignal that the function of an attempt reads (C4, C5).
+// Attempt signal: the AbortSignal of an attempt, which its function reads (C4, C5).
 //
-// Made when it is first read, because most are not.
+// It is made at the first read, because most functions never read it.
 
 import { setMaxListeners } from "node:events";
 import { transferableAbortController } from "node:util";
@@ -10,7 +10,7 @@ import { cancelledError, type TaskCancelledError } from "../task/errors.js";
 import { thrownInWords } from "../task/failure.js";
 import { read, readText, tagOf } from "../values/safe-read.js";
 
-/** The attempt's signal; already aborted when it was stopped before anyone looked. */
+/** The signal of the attempt. It is already aborted when the attempt was stopped before the first read. */
 export function signalOf(attempt: Attempt): AbortSignal {
   if (attempt.controller === undefined) {
     attempt.controller = controllerFor();
@@ -19,7 +19,10 @@ export function signalOf(attempt: Attempt): AbortSignal {
   return attempt.controller.signal;
 }
 
-/** The platform's own, also where a library has replaced the global one by its own, whose signals `fetch` and Node refuse. */
+/**
+ * A controller of the platform, also when a library has replaced the global one by a class whose signals `fetch` and
+ * Node refuse.
+ */
 function controllerFor(): AbortController {
   try {
     const controller = new AbortController();
@@ -32,18 +35,20 @@ function controllerFor(): AbortController {
   }
 }
 
-/** Aborts the signal, if anybody has it. */
+/** Aborts the signal, if the function has read it. */
 export function abortSignal(attempt: Attempt): void {
   attempt.controller?.abort(cancelErrorOf(attempt));
 }
 
-/** What the signal aborts with and the waits of the stopped task reject with (C4): one error for all of them. */
+/**
+ * The error with which the signal aborts and the waits of the stopped task reject (C4): the same error for all of them.
+ */
 export function cancelErrorOf(attempt: Attempt): TaskCancelledError {
   attempt.cancelError ??= cancelledError(attempt.task.id, attempt.stop?.reason ?? "cancel");
   return attempt.cancelError;
 }
 
-/** What an abort reason says, as the words of a cancel. */
+/** The text of an abort reason, as the reason of a cancel. */
 export function wordsOf(reason: unknown): string {
   const isPlatforms = readText(() => tagOf(reason)) === "DOMException";
   if (isPlatforms && read(() => isAbortError(reason))) return "aborted";

@@ -1,9 +1,9 @@
-// Pending wait: one wait in flight, decided once (C6).
+// Pending wait: one wait in flight, which is decided once (C6).
 //
-// The first of `resolve`, `reject` and `withdraw` fixes what the wait gives; its keeper then says when that is delivered. What a wait is
-// hooked to, and how it is unhooked, is its own: a class where waits are many, two closures (`ArrangedWait`) where they are few.
-// W2: a time limit and a signal end a wait also when its answer is decided and the store does not take it. What they give reports nothing
-// that would have to be stored.
+// The first of `resolve`, `reject` and `withdraw` fixes the result; the keeper of the wait then says when it is
+// delivered. Each wait knows how it attaches to its source: a class where waits are many, two closures (`ArrangedWait`)
+// where they are few. W2: a time limit and a signal end a wait also while its answer is decided and the store does not
+// accept it. The result that they give reports no fact, so it needs no store.
 
 import { Delivery } from "../events/delivery.js";
 import type { Held } from "../events/held-deliveries.js";
@@ -13,31 +13,49 @@ import type { Wait } from "../task/record.js";
 import { Alarm } from "../time/clock.js";
 import { handled, ignore } from "../values/handled.js";
 
-export type Given<T> = { readonly value: T } | { readonly error: unknown };
+/** The result of a wait. */
+export type Settlement<T> =
+  | {
+      /** The value with which the wait resolves. */
+      readonly value: T;
+    }
+  | {
+      /** The error with which the wait rejects. */
+      readonly error: unknown;
+    };
 
-/** What few waits have: a limit, other managers that must have stored what the wait reports, a place among what is held for a store. */
+/**
+ * The optional parts of a wait: a limit, other managers that must have stored what the wait reports, a place among the
+ * held deliveries.
+ */
 class Terms<T> {
   limit: Limit<T> | undefined;
   alarm: Alarm | undefined;
-  /** The limit passed while the answer was decided and the task waited for its slot. */
+  /** Whether the limit passed while the answer was decided and the task waited for its slot. */
   isLate = false;
   homes: StoredIn[] | undefined;
   held: Held | undefined;
   wasHeld = false;
 }
 
+/** One wait in flight. */
 export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pending {
+  /** The promise of the caller. */
   readonly promise: Promise<T>;
+  /** The waits of the manager that keeps this wait. */
   readonly keeper: WaitKeeper;
+  /** The attempt that waits. `undefined` outside tasks. */
   readonly attempt: Attempt | undefined;
+  /** Ends the following of the caller's signal. */
   unfollow: (() => void) | undefined;
+  /** Whether the result reports facts that must be stored first. */
   tells = true;
   #terms: Terms<T> | undefined;
-  /** Of what it gives, until that is given. */
-  #handing: Claims | undefined;
+  /** The claim on the outcomes in the result, until the result is delivered. */
+  #claims: Claims | undefined;
   #resolve: (value: T) => void = ignore;
   #reject: (error: unknown) => void = ignore;
-  #given: Given<T> | undefined;
+  #settlement: Settlement<T> | undefined;
   #isDelivered = false;
 
   constructor(keeper: WaitKeeper, attempt: Attempt | undefined) {
@@ -50,11 +68,14 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     });
   }
 
+  /** The wait, as a record shows it. */
   abstract describe(): Wait;
+  /** Attaches the wait to its source. */
   abstract hook(): void;
+  /** Detaches the wait from its source. */
   protected abstract unhook(): void;
 
-  /** The wait ends with what `limit` gives, `limit.ms` from now, unless its answer is delivered before. */
+  /** Ends the wait with the result of `limit`, `limit.ms` from now, unless its answer is delivered before. */
   limitTo(limit: Limit<T>): void {
     if (this.#isDelivered) return;
     const terms = (this.#terms ??= new Terms());
@@ -62,38 +83,44 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     terms.alarm = new Alarm(this.keeper.clock, limit.ms, () => this.#expire(terms, limit));
   }
 
-  /** D1: these managers must have stored what the wait reports, too. */
+  /** Other managers that must also have stored the facts which the wait reports (D1). */
   alsoStoredIn(homes: StoredIn[]): void {
     this.#terms ??= new Terms();
     this.#terms.homes = homes;
   }
 
-  resolve(value: T, handing?: Claims): void {
-    this.#decide({ value }, handing);
+  /** Decides the wait with a value. Has no effect on a decided wait. */
+  resolve(value: T, claims?: Claims): void {
+    this.#decide({ value }, claims);
   }
 
-  reject(error: unknown, handing?: Claims): void {
-    this.#decide({ error }, handing);
+  /** Decides the wait with an error. Has no effect on a decided wait. */
+  reject(error: unknown, claims?: Claims): void {
+    this.#decide({ error }, claims);
   }
 
+  /** Ends the wait with the reason of the caller's signal. Has no effect on a final result. */
   abort(reason: unknown): void {
     if (this.#isDecided) return;
     this.#override({ error: reason });
   }
 
-  /** Decided for good: by its source, and nothing keeps that from being delivered. */
+  /** Whether the result is final: its source decided it, and no store holds it back. */
   get #isDecided(): boolean {
-    return this.#isDelivered || (this.#given !== undefined && this.#terms?.held === undefined);
+    return this.#isDelivered || (this.#settlement !== undefined && this.#terms?.held === undefined);
   }
 
   #expire(terms: Terms<T>, limit: Limit<T>): void {
     terms.isLate = true;
     if (this.#isDecided) return;
-    const { value, handing } = limit.late();
-    this.#override({ value }, handing);
+    const { value, handing: claims } = limit.late();
+    this.#override({ value }, claims);
   }
 
-  /** The store does not have what the wait reports. A limit that passed while the task waited for its slot counts once more from here. */
+  /**
+   * The store does not have the facts that the wait reports yet. A limit that passed while the task waited for its slot
+   * runs once more from here.
+   */
   hold(held: Held): void {
     const terms = (this.#terms ??= new Terms());
     terms.held = held;
@@ -103,32 +130,34 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
     this.limitTo(terms.limit);
   }
 
-  #decide(given: Given<T>, handing?: Claims): void {
-    if (this.#given !== undefined) return;
-    this.fix(given, handing);
+  #decide(given: Settlement<T>, claims?: Claims): void {
+    if (this.#settlement !== undefined) return;
+    this.fix(given, claims);
     this.unhook();
     // No store can hold the answer back: neither the limit nor the signal has anything left to end.
     if (!this.keeper.hasStore && this.#terms?.homes === undefined) this.#release();
     this.keeper.over(this);
   }
 
-  protected fix(given: Given<T>, handing: Claims | undefined): void {
-    this.#given = given;
-    this.#handing = handing;
-    handing?.claim();
+  /** Stores the result and claims its outcomes. */
+  protected fix(given: Settlement<T>, claims: Claims | undefined): void {
+    this.#settlement = given;
+    this.#claims = claims;
+    claims?.claim();
   }
 
-  /** Replaces what was decided, if anything was. Reports nothing that would have to be stored, and so waits for no store (D1, W2). */
-  #override(given: Given<T>, handing?: Claims): void {
-    const wasDecided = this.#given !== undefined;
+  /** Replaces the result, if there is one. The new result reports no fact, and so waits for no store (D1, W2). */
+  #override(given: Settlement<T>, claims?: Claims): void {
+    const wasDecided = this.#settlement !== undefined;
     this.#lose();
     this.#release();
     this.tells = false;
-    this.fix(given, handing);
+    this.fix(given, claims);
     if (!wasDecided) this.unhook();
     this.keeper.over(this);
   }
 
+  /** Rejects the wait with `error`, whatever it was decided to give. Has no effect after its delivery. */
   withdraw(error: Error): void {
     if (this.#isDelivered) return;
     void handled(this.promise);
@@ -136,8 +165,8 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   }
 
   #lose(): void {
-    this.#handing?.release();
-    this.#handing = undefined;
+    this.#claims?.release();
+    this.#claims = undefined;
   }
 
   #release(): void {
@@ -153,27 +182,31 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   override drop(why: Error): void {
     if (this.#isDelivered) return;
     this.#lose();
-    this.#given = { error: why };
+    this.#settlement = { error: why };
     this.tells = false;
     void handled(this.promise);
     this.deliver();
   }
 
+  /** Settles the promise, unless another manager must store its facts first. */
   deliver(): void {
-    if (this.#given === undefined || this.#isDelivered) return;
+    if (this.#settlement === undefined || this.#isDelivered) return;
     if (this.#terms !== undefined && this.#isHeldElsewhere(this.#terms)) return;
     this.#isDelivered = true;
     this.#release();
     if (this.#terms?.wasHeld) this.keeper.delivered(this);
-    // A function that is over since has no use for it, and its loop is not told by it (S2).
-    if (this.attempt === undefined || this.attempt.phase === "open") this.#handing?.commit();
-    else this.#handing?.release();
-    this.#handing = undefined;
-    if ("error" in this.#given) this.#reject(this.#given.error);
-    else this.#resolve(this.#given.value);
+    // A function that has ended since does not use the result, and its loop does not learn the outcomes from it (S2).
+    if (this.attempt === undefined || this.attempt.phase === "open") this.#claims?.commit();
+    else this.#claims?.release();
+    this.#claims = undefined;
+    if ("error" in this.#settlement) this.#reject(this.#settlement.error);
+    else this.#resolve(this.#settlement.value);
   }
 
-  /** D1: the managers of the tasks have stored what they decided by now, or the wait is held until they have. */
+  /**
+   * Whether the managers of the tasks have not stored yet what they have decided by now; the wait is then held until
+   * they have (D1).
+   */
   #isHeldElsewhere(terms: Terms<T>): boolean {
     terms.held = undefined;
     if (!this.tells) return false;
@@ -187,23 +220,26 @@ export abstract class PendingWait<T> extends Delivery implements OpenWait<T>, Pe
   }
 }
 
-/** An answer that is known when it is asked for, and whose facts the store does not have yet. No slot changes for it (L2). */
+/** An answer that is known at the call, while the store does not have its facts yet. No slot changes for it (L2). */
 export class Answer<T> extends PendingWait<T> {
-  /** Fixes what it gives. Its keeper holds it until the facts are stored. */
-  known(given: Given<T>, handing: Claims | undefined): void {
-    this.fix(given, handing);
+  /** Fixes the result. The keeper holds it until the facts are stored. */
+  known(given: Settlement<T>, claims: Claims | undefined): void {
+    this.fix(given, claims);
   }
 
   /** An answer is no wait of its task: no record shows this. */
   describe(): Wait {
     return { on: "time", untilAt: this.keeper.clock.now() };
   }
+  /** An answer has no source. */
   hook(): void {}
+  /** Detaches the wait from its source. */
   protected unhook(): void {}
 }
 
-/** One whose source is given as closures. */
+/** A wait whose source is given as closures. */
 export class ArrangedWait<T> extends PendingWait<T> {
+  /** The wait, as a record shows it. */
   readonly describe: () => Wait;
   readonly #arrange: (wait: OpenWait<T>) => () => void;
   #unhook: () => void = ignore;
@@ -219,10 +255,12 @@ export class ArrangedWait<T> extends PendingWait<T> {
     this.#arrange = arrange;
   }
 
+  /** Attaches the wait to its source. */
   hook(): void {
     this.#unhook = this.#arrange(this);
   }
 
+  /** Detaches the wait from its source. */
   protected unhook(): void {
     this.#unhook();
   }

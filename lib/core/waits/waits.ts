@@ -1,9 +1,10 @@
 // Waits: a task that waits lends its slot (L2).
 //
-// Owns the pending waits of each attempt and the way back to a slot. A task wants a slot exactly while its function is unfinished
-// and it has no pending wait: the first wait to begin gives the slot back (or the place in line for one), the last one to end
-// returns once the task has a slot again. A wait is decided once, and its value is fixed then (C6); a stop rejects all of them in
-// its own turn (C3). A wait of nobody (outside every task) touches no slot, and ends with the manager at the latest (D8).
+// Owns the pending waits of each attempt and the way back to a slot. A task wants a slot exactly while its function is
+// unfinished and it has no pending wait: the first wait to begin gives the slot back (or the place in line for one),
+// the last one to end returns when the task has a slot again. A wait is decided once, and its value is fixed then (C6).
+// A stop rejects all waits of a task in its own turn (C3). A wait outside every task uses no slot, and ends with the
+// manager at the latest (D8).
 
 import type { Held } from "../events/held-deliveries.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
@@ -17,20 +18,23 @@ import { nextTurn } from "../time/turn.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
 import { handled } from "../values/handled.js";
 import { cancelErrorOf } from "./attempt-signal.js";
-import { Answer, ArrangedWait, type Given } from "./pending-wait.js";
+import { Answer, ArrangedWait, type Settlement } from "./pending-wait.js";
 
-/** Every wait takes this. Aborting withdraws the wait, which rejects with the signal's reason; the task waited for goes on. */
+/** Options of every wait. */
 export interface WaitOptions {
+  /** Aborting it ends the wait, which rejects with the reason of the signal. The awaited task continues. */
   signal?: AbortSignal | undefined;
 }
 
+/** The waits of one manager. */
 export class Waits implements WaitKeeper, StoredIn {
+  /** The clock of the manager. */
   readonly clock: Timekeeper;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
-  /** Pending and no task's, and what they wait for may outlive the manager. */
+  /** Pending waits outside tasks. They may wait for something that outlives the manager. */
   readonly #ofNobody = new Set<Pending>();
-  /** Decided, and held until the store has what they report (D1): a stop ends these too (C3). */
+  /** Decided waits that are held until the store has the facts which they report (D1). A stop ends these too (C3). */
   readonly #held = new WeakMap<Attempt, Set<Pending>>();
   #closed: ManagerClosedError | undefined;
 
@@ -40,15 +44,17 @@ export class Waits implements WaitKeeper, StoredIn {
     this.#slots = slots;
   }
 
+  /** Whether the manager has a store. */
   get hasStore(): boolean {
     return this.#loop.hasStore;
   }
 
+  /** Why a new wait is refused, as a rejected promise. `undefined`: the wait may begin. */
   refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined {
     if (attempt !== undefined) {
-      // An abandoned function is frozen at its next wait: it can neither go on nor fail anyone (C3).
+      // An abandoned function stays at its next wait for ever: it can neither continue nor fail a task (C3).
       if (attempt.phase === "abandoned") {
-        // It does no work any more: a lane that held its slot for it (`holdAbandoned`) has it back.
+        // The function does no more work. A lane that kept its slot for it (`holdAbandoned`) gets the slot back.
         this.#slots.release(attempt.task.lane, attempt.holder);
         return new Promise<never>(() => {});
       }
@@ -58,7 +64,7 @@ export class Waits implements WaitKeeper, StoredIn {
     return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
   }
 
-  /** As `refusal`, for a wait of `waiter` on what the task of `attempt` has: its questions, its messages. */
+  /** The refusal of a wait of `waiter` on the questions or messages of the task of `attempt`. */
   refusalThrough(
     attempt: Attempt,
     waiter: Attempt | undefined,
@@ -66,11 +72,15 @@ export class Waits implements WaitKeeper, StoredIn {
   ): Promise<never> | undefined {
     const refused = keeperOf(waiter, this).refusal(waiter, signal);
     if (refused !== undefined || waiter === attempt) return refused;
-    // Another's cancel is not one's own (C4), and another's end is no reason to wait for ever.
+    // The cancel of another task is not a cancel of the waiter (C4), and the end of that task is no reason to wait for
+    // ever.
     if (attempt.phase === "open" && attempt.task.state.stop === undefined) return undefined;
     return handled(Promise.reject(closedError(attempt, "nothing is asked and received through it any more")));
   }
 
+  /**
+   * Begins a wait whose source is given as closures. `arrange` attaches it, and returns a function that detaches it.
+   */
   open<T>(
     attempt: Attempt | undefined,
     describe: () => Wait,
@@ -88,8 +98,9 @@ export class Waits implements WaitKeeper, StoredIn {
     return wait.promise;
   }
 
+  /** Begins a wait: follows the signal, lends the slot of the task, and attaches the wait to its source. */
   begin(wait: Pending, signal: AbortSignal | undefined): void {
-    // Without a store every task ends with its manager, and every wait for one with it.
+    // Without a store every task ends with its manager, and so does every wait for one.
     if (wait.attempt === undefined && this.#loop.hasStore) this.#ofNobody.add(wait);
     if (signal !== undefined) wait.unfollow = follow(signal, () => wait.abort(reasonOf(signal)));
     if (wait.attempt !== undefined) this.#lend(wait.attempt, wait);
@@ -97,8 +108,9 @@ export class Waits implements WaitKeeper, StoredIn {
   }
 
   /**
-   * An answer that is known when it is asked for: no wait (L2), and delivered once the facts up to `needs` are stored (D1). The signal and the
-   * limit of the caller end it before that (W2), and so does a stop of the caller (C3).
+   * The promise of an answer that is known at the call. It is no wait (L2), and is delivered when the facts up to
+   * `needs` are stored (D1). The signal and the limit of the caller end it before that (W2), and so does a stop of the
+   * caller (C3).
    */
   answer<T>(attempt: Attempt | undefined, read: () => T, options: AnswerOptions<T>): Promise<T> {
     const { needs, handing, signal, limit, homes } = options;
@@ -123,7 +135,9 @@ export class Waits implements WaitKeeper, StoredIn {
     return answer.promise;
   }
 
-  /** S2: what a promise of storage gives for a write that was dropped. A write of a function that is over is counted by its caller. */
+  /**
+   * The promise of a write that was dropped: it rejects (S2). The caller counts the write of a function that has ended.
+   */
   dropped(attempt: Attempt): Promise<never> {
     return rejectLater(closedError(attempt, "nothing that it writes is stored"));
   }
@@ -138,11 +152,15 @@ export class Waits implements WaitKeeper, StoredIn {
     return this.#loop.seq;
   }
 
+  /**
+   * Holds the delivery of a wait until this manager has stored the facts it has by now. `undefined`: they are stored.
+   */
   deliverWhenStored(wait: Pending): Held | undefined {
     const { seq, storedSeq } = this.#loop;
     return seq <= storedSeq ? undefined : this.#loop.deliver(wait, seq);
   }
 
+  /** Records that a pending wait of the attempt changed what it waits for. */
   changed(attempt: Attempt): void {
     if (attempt.pending !== undefined && attempt.pending.size > 0) this.#block(attempt);
   }
@@ -158,6 +176,7 @@ export class Waits implements WaitKeeper, StoredIn {
     if (returning !== undefined) this.#deliver(returning);
   }
 
+  /** Records that a wait is decided. It is delivered now, or when its task has a slot again. */
   over(wait: Pending): void {
     const { attempt } = wait;
     if (attempt === undefined) this.#ofNobody.delete(wait);
@@ -173,7 +192,7 @@ export class Waits implements WaitKeeper, StoredIn {
     attempt.returning = wait;
     const { task } = attempt;
     this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.monotonic()));
-    // Not granted in the call: the record says that it is on its way back.
+    // The slot was not granted in the call: the record shows the wait for it.
     if (attempt.returning !== undefined) this.#block(attempt);
   }
 
@@ -186,7 +205,7 @@ export class Waits implements WaitKeeper, StoredIn {
     if (returning !== undefined) this.#deliver(returning);
   }
 
-  /** Ends every wait of the attempt, one on its way back too: it was stopped, or its function is over. */
+  /** Rejects every wait of the attempt, a returning one too: the attempt was stopped, or its function has ended. */
   rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
     const held = this.#held.get(attempt);
     this.#held.delete(attempt);
@@ -200,7 +219,10 @@ export class Waits implements WaitKeeper, StoredIn {
     for (const wait of waits) wait.withdraw(error);
   }
 
-  /** D8: the tasks of this manager are over; what nobody's waits still wait for is another manager's, or another's code. */
+  /**
+   * Rejects the waits outside tasks. The tasks of this manager have ended; these waits are for tasks of another
+   * manager, or for other code (D8).
+   */
   close(): void {
     this.#closed = new ManagerClosedError("it waits for nothing any more");
     for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
@@ -211,6 +233,7 @@ export class Waits implements WaitKeeper, StoredIn {
     if (held !== undefined) this.remember(wait, held);
   }
 
+  /** Records that a wait is held for a store. */
   remember(wait: Pending, held: Held): void {
     wait.hold(held);
     const { attempt } = wait;
@@ -220,6 +243,7 @@ export class Waits implements WaitKeeper, StoredIn {
     else known.add(wait);
   }
 
+  /** Records that a held wait was delivered. */
   delivered(wait: Pending): void {
     if (wait.attempt !== undefined) this.#held.get(wait.attempt)?.delete(wait);
   }
@@ -231,12 +255,12 @@ export class Waits implements WaitKeeper, StoredIn {
 }
 
 interface AnswerOptions<T> {
-  /** The newest fact that the answer reports. */
+  /** `seq` of the newest fact that the answer reports. */
   readonly needs: number;
   readonly handing?: Claims | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly limit?: Limit<T> | undefined;
-  /** The other managers whose facts it reports. */
+  /** The other managers whose facts the answer reports. */
   readonly homes?: StoredIn[] | undefined;
 }
 
@@ -246,7 +270,7 @@ function givenNow<T>(read: () => T, handing: Claims | undefined): Promise<T> {
   return new Promise((resolve) => resolve(read()));
 }
 
-function given<T>(read: () => T): Given<T> {
+function given<T>(read: () => T): Settlement<T> {
   try {
     return { value: read() };
   } catch (error) {
@@ -254,22 +278,24 @@ function given<T>(read: () => T): Given<T> {
   }
 }
 
-/** Who keeps a call's wait: the manager of the task whose code made it, else the one that was asked. */
-export function keeperOf(attempt: Attempt | undefined, asked: Waits): WaitKeeper {
-  return attempt?.waits ?? asked;
+/**
+ * The keeper of the wait of a call: the manager of the task whose code made the call, else the manager that was called.
+ */
+export function keeperOf(attempt: Attempt | undefined, called: Waits): WaitKeeper {
+  return attempt?.waits ?? called;
 }
 
-/** What a call through a context whose function is over is refused with. */
+/** The error of a call through a context whose function has ended. */
 export function closedError(attempt: Attempt, refused: string): Error {
   return overError(attempt.task.id, attempt.hasReturned, refused);
 }
 
-/** Of a function that returned, or that was stopped or failed. */
+/** The error of a call after the end of a function: it returned, or it was stopped or failed. */
 export function overError(taskId: string, hasReturned: boolean, refused: string): Error {
   return hasReturned ? new TaskTerminatedError(taskId, refused) : new ScopeCancelledError(taskId, refused);
 }
 
-/** C3: in a later macrotask, so that a loop that swallows the error cannot freeze the process. */
+/** Rejects in a later macrotask, so that a loop that swallows the error cannot freeze the process (C3). */
 function rejectLater(error: Error): Promise<never> {
   const promise = new Promise<never>((_, reject) => {
     nextTurn(() => {
