@@ -3,7 +3,7 @@
 import type { Budget, FailureCause, Json, TaskRecord } from "errand";
 import { clockTime, describeDuration, relative } from "./duration.js";
 import { aligned, type Row, type Span } from "./line.js";
-import { idWord, jsonText, printableLines, shortened, singleSpaced } from "./printable.js";
+import { idWord, jsonText, printableLines, shortened } from "./printable.js";
 import { describeCounts, statusSpan } from "./status.js";
 import {
   count,
@@ -72,22 +72,27 @@ function placeFields(task: TaskRecord, children: readonly TaskRecord[]): Field[]
     ["parent", parentId === undefined ? "" : `${idWord(parentId)}${task.detached ? ", detached" : ""}`],
     ["root", rootId === id || rootId === parentId ? "" : idWord(rootId)],
     ["children", children.length === 0 ? "" : `${children.length}: ${describeCounts(children)}`],
-    ["session", sessionId],
-    ["agent", agent],
-    ["made by", task.createdBy],
-    ["run", runId],
-    ["call", callId],
+    ["session", quotedId(sessionId)],
+    ["agent", quotedId(agent)],
+    ["made by", quotedId(task.createdBy)],
+    ["run", quotedId(runId)],
+    ["call", quotedId(callId)],
     [
       "lane",
       [
-        lane,
-        ...(laneKey === undefined ? [] : [`key ${laneKey}`]),
+        idWord(lane),
+        ...(laneKey === undefined ? [] : [`key ${idWord(laneKey)}`]),
         ...(priority === 0 ? [] : [`priority ${priority}`]),
       ].join(", "),
     ],
-    ["tags", tags.map(singleSpaced).join(", ")],
+    ["tags", tags.map(idWord).join(", ")],
     ["metadata", Object.keys(metadata).length === 0 ? "" : valuePhrase(metadata)],
   ];
+}
+
+/** A name of the program, quoted where it is not plain: a blank in it ends no field. */
+function quotedId(id: string | undefined): string {
+  return id === undefined ? "" : idWord(id);
 }
 
 function timeFields(

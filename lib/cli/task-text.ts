@@ -68,11 +68,11 @@ function describeWait(wait: Wait, { now, question }: Setting): string {
     case "rate":
       return wait.untilAt > now ? `for its rate, ${describeDuration(wait.untilAt - now)} more` : "for its rate";
     case "kind":
-      return `for a process that knows its kind: ${phrase(wait.kind)}`;
+      return `for a process that knows its kind: ${idWord(wait.kind)}`;
     case "process":
-      return `for the task of this id in another process: instance ${phrase(wait.instanceId)}`;
+      return `for the task of this id in another process: instance ${idWord(wait.instanceId)}`;
     case "lane":
-      return `for a process that has its lane: ${phrase(wait.lane)}`;
+      return `for a process that has its lane: ${idWord(wait.lane)}`;
     case "slot":
       return "for a slot";
     default:

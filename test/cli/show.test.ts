@@ -114,3 +114,15 @@ test("a part of an id is enough when only one task fits", async () => {
     stderr: `There is no task 12 in ${directory}. See errand ls ${directory} --all\n`,
   });
 });
+
+test("§12 show quotes a name that is not plain: a blank or a comma in it makes no second field", async () => {
+  const { directory, manager } = await keep({ lanes: { default: { concurrency: 1 } } });
+  const session = manager.session("night  shift");
+  const named = { agent: "a, lane  b", laneKey: "k, priority 9", tags: ["one", "two, three"] };
+  await session.spawn(() => 1, named).result();
+  const output = await printed(["show", directory, "task_1"]);
+  expect(output).toContain('  session    "night shift"\n');
+  expect(output).toContain('  agent      "a, lane b"\n');
+  expect(output).toContain('  lane       default, key "k, priority 9"\n');
+  expect(output).toContain('  tags       one, "two, three"\n');
+});

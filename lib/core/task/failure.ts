@@ -211,9 +211,13 @@ function itemsOf(errors: unknown): readonly unknown[] {
 
 /** The items of a list; the values of a Map or a Set. */
 function listed(items: object): Iterable<unknown> {
-  if (Array.isArray(items)) return items.slice(0, MOST_READ);
   const values: unknown = Reflect.get(items, "values");
-  return typeof values === "function" ? Reflect.apply(values, items, []) : [];
+  const iterator: unknown = typeof values === "function" ? Reflect.apply(values, items, []) : NOTHING;
+  return isIterable(iterator) ? iterator : NOTHING;
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return isObject(value) && typeof Reflect.get(value, Symbol.iterator) === "function";
 }
 const NOTHING: readonly unknown[] = Object.freeze([]);
 
