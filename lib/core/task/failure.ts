@@ -47,7 +47,7 @@ export function thrownInWords(thrown: unknown): string {
   return failureInWords(toFailure("error", thrown));
 }
 
-/** Same as `thrownInWords`, after the name of an error: `TypeError: fetch failed: connect ECONNREFUSED 10.0.0.1:443`. */
+/** Same as `thrownInWords`, after the name of an error: `TypeError: fetch failed: connect ECONNREFUSED`. */
 export function errorInWords(thrown: unknown): string {
   const name = isObject(thrown) && isError(thrown) ? nameOf(thrown) : undefined;
   const text = thrownInWords(thrown);

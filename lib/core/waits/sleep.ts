@@ -25,8 +25,8 @@ export function sleep(waits: Waits, context: Attempt, ms: number, signal: AbortS
 }
 
 /**
- * Waits until the wall clock shows `at`. The wait ends sooner when the clock was set meanwhile: `at` was made from a time
- * that has changed, so the caller asks its schedule again.
+ * Waits until the wall clock shows `at`. The wait ends sooner when the clock was set meanwhile: `at` was made from a
+ * time that has changed, so the caller asks its schedule again.
  */
 export function sleepUntil(waits: Waits, context: Attempt, at: number): Promise<void> {
   const attempt = waiterOf(context);

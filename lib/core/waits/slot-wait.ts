@@ -1,4 +1,5 @@
-// Slot wait: waits of a task for the manager itself, such as `room()` and `idle()`. Its record shows them as a wait for a slot.
+// Slot wait: waits of a task for the manager itself, such as `room()` and `idle()`. The record of the task shows such a
+// wait as one for a slot.
 
 import type { OpenWait } from "../live/open-wait.js";
 import { waiterOf } from "./ambient.js";

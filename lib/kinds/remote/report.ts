@@ -140,7 +140,7 @@ export class News {
   /** Writes the news and returns whether there were any. */
   write({ progress, summary, usage, links, artifacts = [] }: ReconcileReport<unknown>): boolean {
     const { record } = this.#ctx;
-    // Each part is checked before the first is written: a report that is polled again must not have been written in part.
+    // Each part is checked before the first is written: a report that is polled again was not written in part.
     if (progress !== undefined) takeProgress(progress);
     if (usage !== undefined) takeUsage(usage);
     if (links !== undefined) takeLinks(links);

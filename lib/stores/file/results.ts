@@ -50,7 +50,7 @@ export class Results {
     });
   }
 
-  /** Makes the directory. A file with its name is moved aside: it makes no output unavailable, and not the store (D2). */
+  /** Makes the directory. A file with its name is moved aside: it costs neither an output nor the store (D2). */
   async make(): Promise<void> {
     try {
       await makeDurableDirectory(this.#disk, this.#directory);
