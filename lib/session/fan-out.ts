@@ -72,7 +72,7 @@ class FanOut<A> {
     if (this.#accept(first)) this.#readMore();
   }
 
-  /** Reads items as long as another child may start. After so many reads the children run: a failure stops the reading. */
+  /** Reads items as long as another child may start. After many reads the children run: a failure stops the reading. */
   #readMore(): void {
     let reads = 0;
     while (!this.#isOver && !this.#isReading && !this.#isReadToEnd && this.#running < this.#options.concurrency) {

@@ -54,8 +54,8 @@ export class Items<A> {
   close(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    // Later, because the call in which a sweep stops a subtree runs no code of the user (H2). A rejection is ignored: the
-    // caller receives the error that stopped the reading.
+    // Later, because the call in which a sweep stops a subtree runs no code of the user (H2). A rejection is ignored:
+    // the caller receives the error that stopped the reading.
     void handled(Promise.resolve().then(() => this.#iterator.return?.()));
   }
 }

@@ -256,8 +256,8 @@ export class Spawner {
 
   /**
    * Whether the spawn starts a child of an earlier attempt again. After a lost process that is an interrupted child
-   * (D6), as often as its attempts allow (§10); in a retry, every child that did not succeed. A parent that a restart resumes
-   * finds its other children with their outcomes (H7).
+   * (D6), as often as its attempts allow (§10). In a retry it is every child that did not succeed. A parent that a
+   * restart resumes finds its other children with their outcomes (H7).
    */
   #isToRunAgain(task: Task, parent: Task | undefined): boolean {
     const attempt = parent?.attempt;
