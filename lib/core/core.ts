@@ -196,6 +196,7 @@ export class Core {
       enter: (task) => this.spawner.enter(task),
       onStarted: (task) => this.messages.started(task),
       onEnd: (task) => {
+        this.standbys?.leave(task);
         this.consequences.ended(task);
         this.#unread.ended(task);
       },

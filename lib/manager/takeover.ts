@@ -65,7 +65,7 @@ export class Takeover {
 
   async take(journal: SeizedJournal): Promise<void> {
     const { replay, left } = this.#made.get(journal) ?? (await this.#replay(journal));
-    await this.#committer.absorb(journal, left);
+    await this.#committer.absorb(journal, left, [...replay.renamed.values()]);
     const reattached = await recover(this.#deps, replay);
     await this.#committer.durable(this.#core.loop.seq);
     this.#core.notices.tookOver();
@@ -88,6 +88,7 @@ export class Takeover {
     const made = { replay, left };
     this.#made.set(journal, made);
     replayAll(replay, read);
+    this.#core.standbys?.renamed(replay.renamed);
     for (const [id, kept] of replay.renamed)
       this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
@@ -101,7 +102,7 @@ export class Takeover {
     if (task === undefined) return undefined;
     const { sessionId, parentId, kind, input } = record;
     if (contentOf(task) !== contentOf({ sessionId, parentId, traits: { kind, input } })) return undefined;
-    standbys?.leave(task);
+    standbys?.begin(task);
     return task;
   }
 

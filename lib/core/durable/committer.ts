@@ -289,11 +289,14 @@ export class Committer {
     this.#retryMs = Math.min(2 * this.#retryMs, LAST_RETRY_MS);
   }
 
-  /** A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and before the next. */
-  async absorb(journal: SeizedJournal, left: LeftBehind | undefined): Promise<void> {
+  /**
+   * A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and
+   * before the next. The outputs of the `renamed` tasks are put under their new ids first: the store moves the others as they are.
+   */
+  async absorb(journal: SeizedJournal, left: LeftBehind | undefined, renamed: readonly string[]): Promise<void> {
     await this.#compacting;
-    const { json, seq } = this.#deps.snapshot();
-    const absorbed = journal.absorb(json, seq, left);
+    const { json, seq, apart } = this.#deps.snapshot();
+    const absorbed = this.#putRenamed(renamed, apart).then(() => journal.absorb(json, seq, left));
     this.#compacting = absorbed.then(
       () => undefined,
       () => undefined,
@@ -303,6 +306,15 @@ export class Committer {
     } finally {
       this.#compacting = undefined;
     }
+  }
+
+  async #putRenamed(renamed: readonly string[], apart: Cut["apart"]): Promise<void> {
+    const outputs = new Map<string, Json>();
+    for (const id of renamed) {
+      const output = apart.get(id);
+      if (output !== undefined) outputs.set(id, output);
+    }
+    if (outputs.size > 0) await this.#putOutputs(outputs);
   }
 
   /** Another has the journal: nothing is stored any more, and whoever waits for that is told so. */

@@ -35,7 +35,12 @@ export interface StandbyDeps {
 
 export class Standbys {
   readonly #deps: StandbyDeps;
+  /** Not over: each leaves with its end. */
   readonly #waiting = new Set<Task>();
+  /** Tasks whose id another process had when it was asked for, and that process. */
+  readonly #elsewhere = new WeakMap<Task, string>();
+  /** Ids under which tasks of other journals are kept here, and their own ids. */
+  readonly #ownIds = new Map<string, string>();
   #alarm: Alarm | undefined;
 
   constructor(deps: StandbyDeps) {
@@ -56,9 +61,20 @@ export class Standbys {
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
   }
 
-  /** The task is this process's to run now. */
+  /** The task is over (S1). */
   leave(task: Task): void {
     this.#waiting.delete(task);
+  }
+
+  /** The task is this process's to run now. */
+  begin(task: Task): void {
+    this.#waiting.delete(task);
+    this.#elsewhere.delete(task);
+  }
+
+  /** Tasks of another journal are kept here under other ids than their own. */
+  renamed(ids: ReadonlyMap<string, string>): void {
+    for (const [id, kept] of ids) this.#ownIds.set(kept, id);
   }
 
   close(): void {
@@ -81,9 +97,23 @@ export class Standbys {
         if (task?.traits.hasGivenId !== true || refused.has(id) || this.#waiting.has(task)) continue;
         claims.set(id, { id, content: contentOf(task) });
         ends.delete(id);
-      } else if (isEnd(event) && this.#deps.registry.byId(id)?.traits.hasGivenId === true) ends.set(id, { id, event });
+      } else if (isEnd(event) && this.#deps.registry.byId(id)?.traits.hasGivenId === true) {
+        const own = this.#ownIdOf(id);
+        if (own !== undefined) ends.set(own, { id: own, event });
+      }
     }
     return { claims: [...claims.values()], ends: [...ends.values()] };
+  }
+
+  /**
+   * The id that a task here holds, or held in the journal that it came from. `undefined`: it was renamed, and the task here that has its id holds
+   * it. One that waited for it, and ended first, never held it.
+   */
+  #ownIdOf(kept: string): string | undefined {
+    const own = this.#ownIds.get(kept);
+    if (own === undefined) return kept;
+    const task = this.#deps.registry.byId(own);
+    return task?.isOver === true && this.#elsewhere.has(task) ? own : undefined;
   }
 
   /** Other journals have these ids, so nothing of the append was kept. */
@@ -98,6 +128,7 @@ export class Standbys {
 
   #held(task: Task, { content, writer, end, output }: HeldId): void {
     const { runner } = this.#deps;
+    this.#elsewhere.set(task, writer.instanceId);
     if (content !== contentOf(task)) return this.#refuse(task);
     if (end !== undefined) return this.#deliver(task, end, output);
     this.#waiting.add(task);
@@ -109,14 +140,13 @@ export class Standbys {
     const { id } = task;
     const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
     const error = Object.freeze({ code: "error", name: "IdConflictError", message } as const);
-    this.#waiting.delete(task);
     this.#deps.runner.deliver(task, Object.freeze({ id, status: "failed", error }), undefined);
   }
 
   #deliver(task: Task, end: TaskEvent, json: Json | undefined): void {
     if (!isEnd(end)) return;
-    const fact = toFact(end, json === undefined ? undefined : { output: json });
-    this.#waiting.delete(task);
+    // Kept under another id since its process died, the first one has told of its end under that.
+    const fact = toFact({ ...end, taskId: task.id }, json === undefined ? undefined : { output: json });
     if ("outcome" in fact) this.#deps.runner.deliver(task, fact.outcome, fact.output);
   }
 
@@ -135,7 +165,6 @@ export class Standbys {
 
   /** Never rejects: the signs of life of this process report a store that fails. */
   async #look(): Promise<void> {
-    for (const task of [...this.#waiting]) if (task.isOver) this.#waiting.delete(task);
     const asked = [...this.#waiting];
     if (asked.length === 0) return;
     let found: ReadonlyMap<string, HeldId>;
@@ -147,7 +176,7 @@ export class Standbys {
     }
     if (this.#deps.isClosed()) return;
     for (const task of asked) {
-      if (task.isOver || !this.#waiting.has(task)) continue;
+      if (!this.#waiting.has(task)) continue;
       const held = found.get(task.id);
       const isFree = held === undefined || held.isOwn || held.end?.type === "task.interrupted";
       if (isFree) this.#start(task);
@@ -161,7 +190,7 @@ export class Standbys {
     const kind = kinds.of(task);
     const work = task.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
     if (work === undefined) return;
-    this.#waiting.delete(task);
+    this.begin(task);
     if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;
     durable().then(
       () => {
