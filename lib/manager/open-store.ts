@@ -67,6 +67,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         everyMs: Math.min(LONGEST_LOOK_MS, store.shared.leaseMs / 3),
         durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
         isClosed: () => core.isClosed,
+        logger,
       });
     }
     const committer = new Committer(

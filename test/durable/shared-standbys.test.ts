@@ -3,6 +3,7 @@
 import path from "node:path";
 import { defineKind, type TaskEvent, TaskManager, type TaskStore } from "errand";
 import { sqlite, sqlStore } from "errand/stores/sql";
+import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { place } from "../stores/place.js";
@@ -12,7 +13,7 @@ const LONG = "x".repeat(100_000);
 
 type Options = Omit<Parameters<typeof TaskManager.open>[0], "store">;
 
-async function shared() {
+async function shared(leaseMs = LEASE_MS) {
   const file = path.join(await place(), "errand.db");
   const connected = () => {
     const database = new Database(file);
@@ -20,7 +21,7 @@ async function shared() {
     onTestFinished(() => void database.close());
     return database;
   };
-  const store = (): TaskStore => sqlStore({ connection: sqlite(connected()), leaseMs: LEASE_MS });
+  const store = (): TaskStore => sqlStore({ connection: sqlite(connected()), leaseMs });
   return { database: connected(), open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }) };
 }
 
@@ -98,4 +99,135 @@ describe("S1 a stand-by that has ended", () => {
     expect(await next.get(`x~${one.runtime.instanceId}`)?.result()).toBe(LONG);
     await next.close({ graceMs: 0 });
   });
+});
+
+describe("D2 a stand-by of a task of which something is lost", () => {
+  /** Whoever waits, waits until the clock of `two` is moved. No lease lapses meanwhile. */
+  async function opened() {
+    const { open, database } = await shared(60_000);
+    const clock = manualClock(Date.now());
+    const warnings: string[] = [];
+    const logger = { warn: (what: string) => void warnings.push(what), error: () => undefined };
+    const [one, two] = [await open(), await open({ clock, logger })];
+    const closed = async () => {
+      await one.close({ graceMs: 0 });
+      const closing = two.close({ graceMs: 0 });
+      await clock.advance(1);
+      await closing;
+    };
+    return { open, database, clock, warnings, one, two, closed };
+  }
+
+  const OUTPUTS = [
+    ["is gone", "delete from errand_outputs", 'the table errand_outputs, task "x"'],
+    ["is empty", "update errand_outputs set data = ''", "errand_outputs, journal 1"],
+    ["is no JSON", "update errand_outputs set data = '{bad'", "errand_outputs, journal 1"],
+    ["is no text", "update errand_outputs set data = x'00'", "errand_outputs, journal 1"],
+  ] as const;
+
+  test.each(OUTPUTS)("D2 whose output %s succeeds without it, and result() says so", async (_what, harm, where) => {
+    const { database, clock, one, two, closed } = await opened();
+    let end = (_: string): void => {};
+    const first = one.spawn(() => new Promise<string>((resolve) => (end = resolve)), { id: "x" });
+    await first.stored();
+    const parked = told(two, onProcess);
+    const waited = two.spawn(() => "never", { id: "x" });
+    await parked;
+    end(LONG);
+    await first.result();
+    database.exec(harm);
+    await clock.advance(1_000);
+    expect(await waited.outcome()).toMatchObject({ status: "succeeded", outputLost: expect.stringContaining(where) });
+    await expect(waited.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
+    expect(waited.record.outputOmitted).toContain(where);
+    // It costs nothing else, also of a spawn that finds it so.
+    expect(await two.spawn(() => "fine", { id: "other" }).result()).toBe("fine");
+    await closed();
+  });
+
+  test.each(OUTPUTS)("D2 and spawned when that output %s already, does too", async (_what, harm, where) => {
+    const { database, one, two, closed } = await opened();
+    await one.spawn(() => LONG, { id: "x" }).result();
+    database.exec(harm);
+    const [second, other] = [two.spawn(() => "never", { id: "x" }), two.spawn(() => "fine", { id: "other" })];
+    await expect(second.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
+    expect(await other.result()).toBe("fine");
+    await closed();
+  });
+
+  test.each(["'{bad'", "''", "'7'", "x'00'", `'{"type":"custom"}'`])(
+    "D2 whose end is %s fails, and says which row to mend; it costs nothing else",
+    async (text) => {
+      const { open, database, clock, one, two, closed } = await opened();
+      let end = (_: number): void => {};
+      const first = one.spawn(() => new Promise<number>((resolve) => (end = resolve)), { id: "x" });
+      await first.stored();
+      const parked = told(two, onProcess);
+      const waited = two.spawn(() => "never", { id: "x" });
+      await parked;
+      end(1);
+      await one.spawn(() => 1, { id: "y" }).result();
+      await first.result();
+      database.exec(`update errand_ids set ended = ${text}`);
+      await clock.advance(1_000);
+      const error = { name: "JournalCorruptError", message: expect.stringMatching(/"x".*delete the row/) };
+      expect(await waited.outcome()).toMatchObject({ status: "failed", error });
+      const [second, other] = [two.spawn(() => "never", { id: "y" }), two.spawn(() => "fine", { id: "other" })];
+      expect(await second.outcome()).toMatchObject({ status: "failed", error: { name: "JournalCorruptError" } });
+      expect(await other.result()).toBe("fine");
+      // As it says: without the row the work is done again.
+      database.exec("delete from errand_ids where task = '\"x\"'");
+      const three = await open();
+      expect(await three.spawn(() => "again", { id: "x" }).result()).toBe("again");
+      await three.close();
+      await closed();
+    },
+  );
+
+  test("D2 waits while it cannot be asked how that task stands; the logger is warned once, and names it", async () => {
+    const { database, clock, warnings, one, two, closed } = await opened();
+    let end = (_: number): void => {};
+    const first = one.spawn(() => new Promise<number>((resolve) => (end = resolve)), { id: "x" });
+    await first.stored();
+    const parked = told(two, onProcess);
+    const waited = two.spawn(() => -1, { id: "x" });
+    await parked;
+    end(1);
+    await first.result();
+    database.exec("alter table errand_ids rename to errand_ids_away");
+    for (let look = 0; look < 3; look++) await clock.advance(1_000);
+    expect(warnings).toEqual([expect.stringMatching(/cannot be asked.*"x"/)]);
+    database.exec("alter table errand_ids_away rename to errand_ids");
+    await clock.advance(1_000);
+    expect(await waited.result()).toBe(1);
+    await closed();
+  });
+
+  test("D2 a column of a journal that is broken costs the name of its process alone", async () => {
+    const { database, one, two, closed } = await opened();
+    await one.spawn(() => 1, { id: "x" }).result();
+    database.exec("update errand_journals set writer = '{bad' where number = 1");
+    expect(await two.spawn(() => 2, { id: "x" }).result()).toBe(1);
+    await closed();
+  });
+});
+
+test("D2 a broken journal of a shared store keeps its own tasks, and none of another", async () => {
+  const { open, database } = await shared();
+  const errors: unknown[] = [];
+  const three = await open({
+    kinds: [waiting],
+    logger: { warn: () => {}, error: (_, more) => void errors.push(more) },
+  });
+  const news = told(three, isNews);
+  const [broken, whole] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+  await broken.spawn(waiting, { id: "broken" }).stored();
+  await whole.spawn(waiting, { id: "whole" }).stored();
+  database.exec("update errand_events set data = '{bad' where journal = 2");
+  await broken.close({ graceMs: 0 });
+  await whole.close({ graceMs: 0 });
+  expect(await news).toMatchObject({ type: "task.reattached", taskId: "whole" });
+  expect(errors).toContainEqual({ error: expect.objectContaining({ code: "JOURNAL_CORRUPT" }) });
+  expect(three.list().map(({ id }) => id)).toEqual(["whole"]);
+  await three.close({ graceMs: 0 });
 });

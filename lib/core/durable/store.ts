@@ -5,6 +5,7 @@
 
 import type { TaskEvent } from "../task/events.js";
 import type { Runtime } from "../task/record.js";
+import type { Output } from "../task/state.js";
 import type { Json } from "../values/json.js";
 
 /** What a store has of an earlier process. */
@@ -133,8 +134,10 @@ export interface HeldId extends IdClaim {
   readonly writer: Runtime;
   /** The last event that was given with the id, when the task has ended. */
   readonly end?: TaskEvent;
-  /** The output of an end that has its output apart. */
-  readonly output?: Json;
+  /** The task has ended, and its end cannot be read: the place of it, and the fault that was found there, in words. */
+  readonly endLost?: string;
+  /** The output of an end that has its output apart, or why it is lost (D2). */
+  readonly output?: Output;
 }
 
 /**

@@ -4,6 +4,7 @@
 // id is claimed in the transaction that stores its task, so two processes never run the same id at once.
 
 import { createHash } from "node:crypto";
+import { isApart } from "../durable/large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, SharedIds } from "../durable/store.js";
 import { workAgain } from "../kinds/kind.js";
 import type { Kinds } from "../kinds/kind-registry.js";
@@ -13,11 +14,15 @@ import type { Loop } from "../loop.js";
 import type { Runner } from "../run/runner.js";
 import type { Spawner } from "../spawn/spawn.js";
 import type { TaskEvent } from "../task/events.js";
+import { thrownInWords } from "../task/failure.js";
 import { toFact } from "../task/from-stored.js";
 import type { Runtime } from "../task/record.js";
+import type { Output } from "../task/state.js";
 import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { canonicalText, type Json } from "../values/json.js";
+import type { GuardedLogger } from "../values/logger.js";
+import { idsInWords } from "./unresumed.js";
 
 export interface StandbyDeps {
   readonly loop: Loop;
@@ -31,7 +36,12 @@ export interface StandbyDeps {
   readonly everyMs: number;
   readonly durable: () => Promise<void>;
   readonly isClosed: () => boolean;
+  readonly logger: GuardedLogger;
 }
+
+const LOST: Output = Object.freeze({
+  outputLost: Object.freeze({ where: "the store of the other process", why: "it is not there" }),
+});
 
 export class Standbys {
   readonly #deps: StandbyDeps;
@@ -42,6 +52,8 @@ export class Standbys {
   /** Ids under which tasks of other journals are kept here, and their own ids. */
   readonly #ownIds = new Map<string, string>();
   #alarm: Alarm | undefined;
+  /** Why it could not be asked how their tasks stand, in words. */
+  #failure: string | undefined;
 
   constructor(deps: StandbyDeps) {
     this.#deps = deps;
@@ -126,27 +138,35 @@ export class Standbys {
     this.#wait();
   }
 
-  #held(task: Task, { content, writer, end, output }: HeldId): void {
+  #held(task: Task, { id, content, writer, end, endLost, output }: HeldId): void {
     const { runner } = this.#deps;
     this.#elsewhere.set(task, writer.instanceId);
-    if (content !== contentOf(task)) return this.#refuse(task);
+    if (content !== contentOf(task)) {
+      const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
+      return this.#fail(task, "IdConflictError", message);
+    }
+    if (endLost !== undefined || (end !== undefined && !isEnd(end))) {
+      const what = endLost ?? `the store gave ${show(end?.type)} for it`;
+      const message = `How task ${show(id)} ended in another process cannot be read: ${what}. Mend that, or delete the row: then the next process that spawns the id does the work again`;
+      return this.#fail(task, "JournalCorruptError", message);
+    }
     if (end !== undefined) return this.#deliver(task, end, output);
     this.#waiting.add(task);
     runner.standBy(task, Object.freeze({ on: "process", instanceId: writer.instanceId }));
   }
 
-  /** §10: the same id is the same task only with the same content. */
-  #refuse(task: Task): void {
+  /** The same id is the same task only with the same content (§10), and while its end can be read (D2). */
+  #fail(task: Task, name: string, message: string): void {
     const { id } = task;
-    const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
-    const error = Object.freeze({ code: "error", name: "IdConflictError", message } as const);
+    const error = Object.freeze({ code: "error", name, message } as const);
     this.#deps.runner.deliver(task, Object.freeze({ id, status: "failed", error }), undefined);
   }
 
-  #deliver(task: Task, end: TaskEvent, json: Json | undefined): void {
-    if (!isEnd(end)) return;
+  /** D2: an output that is kept by itself, and that the store does not give, is lost. */
+  #deliver(task: Task, end: End, given: Output | undefined): void {
+    const output = isApart(end) ? (given ?? LOST) : undefined;
     // Kept under another id since its process died, the first one has told of its end under that.
-    const fact = toFact({ ...end, taskId: task.id }, json === undefined ? undefined : { output: json });
+    const fact = toFact({ ...end, taskId: task.id }, output);
     if ("outcome" in fact) this.#deps.runner.deliver(task, fact.outcome, fact.output);
   }
 
@@ -163,7 +183,7 @@ export class Standbys {
     }).unref();
   }
 
-  /** Never rejects: the signs of life of this process report a store that fails. */
+  /** Never rejects. */
   async #look(): Promise<void> {
     const asked = [...this.#waiting];
     if (asked.length === 0) return;
@@ -171,8 +191,9 @@ export class Standbys {
     try {
       const all = await this.#deps.ids.find(asked.map(({ id }) => id));
       found = new Map(all.map((held) => [held.id, held]));
-    } catch {
-      return;
+      this.#failure = undefined;
+    } catch (error) {
+      return this.#failed(error, asked);
     }
     if (this.#deps.isClosed()) return;
     for (const task of asked) {
@@ -180,8 +201,20 @@ export class Standbys {
       const held = found.get(task.id);
       const isFree = held === undefined || held.isOwn || held.end?.type === "task.interrupted";
       if (isFree) this.#start(task);
-      else if (held.end !== undefined) this.#held(task, held);
+      else if (held.end !== undefined || held.endLost !== undefined) this.#held(task, held);
     }
+  }
+
+  /** Asked again: the same failure is told once. */
+  #failed(error: unknown, asked: readonly Task[]): void {
+    const failure = thrownInWords(error);
+    if (this.#failure === failure || this.#deps.isClosed()) return;
+    this.#failure = failure;
+    const taskIds = asked.map(({ id }) => id);
+    this.#deps.logger.warn(
+      `How tasks of other processes stand cannot be asked, so these wait until it can: ${idsInWords(taskIds)}`,
+      { error, taskIds },
+    );
   }
 
   /** No process has its id: its work is done here. Another that was first has it, and then it waits again. */

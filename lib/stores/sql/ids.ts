@@ -9,7 +9,7 @@ import type { SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { toRuntime } from "./journal-leases.js";
 import { keyOf } from "./outputs.js";
-import { maybeTextIn, numberIn, textIn } from "./row.js";
+import { numberIn, parsed, textIn } from "./row.js";
 
 /** Ends the transaction of an append: ids that it claims are held by other journals. */
 export class IdsHeld extends Error {
@@ -85,16 +85,24 @@ export class Ids {
       values: [JSON.stringify([...byKey.keys()])],
     };
     return rows.map((row) => {
-      const ended = maybeTextIn(row, "ended");
+      const id = byKey.get(textIn(row, "task")) ?? "";
+      const { ended } = row;
       return {
-        id: byKey.get(textIn(row, "task")) ?? "",
+        id,
         journal: numberIn(row, "journal"),
-        content: textIn(row, "content"),
-        writer: toRuntime(textIn(row, "writer")),
-        // The text is of an event that was appended.
-        ...(ended === undefined ? {} : { end: JSON.parse(ended) as TaskEvent }),
+        content: typeof row["content"] === "string" ? row["content"] : "",
+        writer: toRuntime(row["writer"]),
+        ...(ended === null ? {} : this.#endIn(id, ended)),
       };
     });
+  }
+
+  /** D2: a broken row costs the end that it held, and nothing else of the statement. */
+  #endIn(id: string, ended: unknown): Pick<HeldId, "end" | "endLost"> {
+    const end = typeof ended === "string" ? parsed<Partial<TaskEvent>>(ended) : undefined;
+    // What is an object with a type is the event that was appended.
+    if (typeof end?.type === "string") return { end: end as TaskEvent };
+    return { endLost: `the table ${this.#table}, task ${JSON.stringify(id)}, column ended: it is no event` };
   }
 
   *forget(journal: number, ids: readonly string[]): SqlWork<void> {

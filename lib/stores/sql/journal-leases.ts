@@ -7,7 +7,7 @@ import { StoreLockedError } from "../../core/task/errors.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { SqlRow, SqlStatement, SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
-import { numberIn, textIn } from "./row.js";
+import { numberIn, parsed } from "./row.js";
 
 /** A journal that was taken, and until somebody else takes it. */
 export interface Held {
@@ -158,7 +158,7 @@ function toJournal(row: SqlRow): JournalRow {
   return {
     number: numberIn(row, "number"),
     epoch: numberIn(row, "epoch"),
-    writer: toRuntime(textIn(row, "writer")),
+    writer: toRuntime(row["writer"]),
     isFree: numberIn(row, "is_free") === 1,
     lastSeq: numberIn(row, "last_seq"),
   };
@@ -168,7 +168,13 @@ function fromRuntime({ instanceId, pid, startedAt }: Runtime): string {
   return JSON.stringify({ instanceId, pid, startedAt });
 }
 
-/** The text is `fromRuntime`'s. */
-export function toRuntime(text: string): Runtime {
-  return JSON.parse(text) as Runtime;
+/** What `fromRuntime` wrote. D2: a column that somebody has changed costs the name of the process, and no other journal. */
+export function toRuntime(text: unknown): Runtime {
+  const runtime = typeof text === "string" ? parsed<Partial<Runtime> | null>(text) : undefined;
+  const { instanceId, pid, startedAt } = runtime ?? {};
+  return {
+    instanceId: typeof instanceId === "string" ? instanceId : "unknown",
+    pid: typeof pid === "number" ? pid : 0,
+    startedAt: typeof startedAt === "number" ? startedAt : 0,
+  };
 }

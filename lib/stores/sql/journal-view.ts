@@ -10,6 +10,7 @@ import { throwIfAborted } from "../../core/values/abort-signal.js";
 import type { Json } from "../../core/values/json.js";
 import type { EventRow } from "./events.js";
 import type { JournalState } from "./journal-state.js";
+import { parsed } from "./row.js";
 import type { Tables } from "./tables.js";
 
 /** A page is grown until it has so many characters, or so many events. */
@@ -113,13 +114,4 @@ function gone(journal: number): StoreUnavailableError {
 /** A table has neither lines nor bytes: the line is the `seq`. */
 function corrupt(table: string, journal: number, seq: number, why: string): JournalCorruptError {
   return new JournalCorruptError(`${table}, journal ${journal}`, seq, 0, why);
-}
-
-/** The text is of what was given as a T; `undefined` when somebody has changed it. */
-function parsed<T>(text: string): T | undefined {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return undefined;
-  }
 }

@@ -24,3 +24,12 @@ export function textIn(row: SqlRow, column: string): string {
 export function maybeTextIn(row: SqlRow, column: string): string | undefined {
   return row[column] === null ? undefined : textIn(row, column);
 }
+
+/** The text is of what was given as a T; `undefined` when somebody has changed it. */
+export function parsed<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}

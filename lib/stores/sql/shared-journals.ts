@@ -1,5 +1,6 @@
 // Shared journals: the journals of other processes, to look at and to take over.
 
+import { readOutput } from "../../core/durable/large-outputs.js";
 import type {
   HeldId,
   IdClaim,
@@ -104,14 +105,14 @@ class SqlIds implements SharedIds {
     if (ids.length > 0) await this.#own.write((writer) => writer.forgetIds(ids));
   }
 
-  /** The ids that are held, with the outputs that are kept by themselves. */
+  /** The ids that are held, with the outputs that are kept by themselves. One that is lost costs no other (D2). */
   #whole(rows: readonly Row[], writer: JournalWriter): Promise<readonly HeldId[]> {
     return Promise.all(
       rows.map(async ({ journal, ...held }) => {
         const isOwn = journal === writer.number;
         if (held.end?.type !== "task.succeeded" || held.end.outputApart !== true) return { ...held, isOwn };
-        const output = await new JournalView(this.#tables, async () => journal).getOutput(held.id);
-        return output === undefined ? { ...held, isOwn } : { ...held, isOwn, output };
+        const view = new JournalView(this.#tables, async () => journal);
+        return { ...held, isOwn, output: await readOutput(view, held.id) };
       }),
     );
   }
