@@ -204,6 +204,7 @@ export class Core {
       onParked: (task) => this.#handoff.handOff(task),
       isParked: (task) => this.isParked(task),
       durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
+      claimed: (task) => this.standbys?.claimed(task),
       onReturned: (task) => this.#handoff.look(task),
     });
     this.spawner = new Spawner({

@@ -66,6 +66,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         ids,
         everyMs: Math.min(LONGEST_LOOK_MS, store.shared.leaseMs / 3),
         durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
+        unstored: (madeSeq) => core.committer?.unstored(madeSeq),
         isClosed: () => core.isClosed,
         logger,
       });

@@ -231,3 +231,42 @@ test("D2 a broken journal of a shared store keeps its own tasks, and none of ano
   expect(three.list().map(({ id }) => id)).toEqual(["whole"]);
   await three.close({ graceMs: 0 });
 });
+
+describe('D9 with durability: "relaxed"', () => {
+  test("D9 two processes never run the same id at once; a task without an id waits for nothing", async () => {
+    const { open } = await shared();
+    const options = { durability: "relaxed" } as const;
+    const [one, two] = [await open(options), await open(options)];
+    const runs: string[] = [];
+    let end = (_: string): void => {};
+    const run = (name: string) => () => {
+      runs.push(name);
+      return new Promise<string>((resolve) => (end = resolve));
+    };
+    const both = [one.spawn(run("one"), { id: "x" }), two.spawn(run("two"), { id: "x" })];
+    let isStored = false;
+    const plain = two.spawn(() => isStored);
+    const stored = plain.stored().then(() => (isStored = true));
+    expect(await plain.result()).toBe(false);
+    await stored;
+    await Promise.all(both.map((handle) => handle.stored()));
+    // Its start is behind the claim, and nothing else is.
+    await Promise.all([one, two].map((manager) => manager.spawn(() => 1, { id: manager.runtime.instanceId }).result()));
+    expect(runs).toHaveLength(1);
+    end("done");
+    expect(await Promise.all(both.map((handle) => handle.result()))).toEqual(["done", "done"]);
+    expect(runs).toHaveLength(1);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test("D8 D9 a close, and a cancel, end a task that waits for its id without running it", async () => {
+    const { open } = await shared();
+    const one = await open({ durability: "relaxed" });
+    let runs = 0;
+    const [first, second] = [one.spawn(() => runs++, { id: "x" }), one.spawn(() => runs++, { id: "y" })];
+    await Promise.resolve();
+    expect(await first.cancel("enough")).toMatchObject({ status: "cancelled" });
+    await one.close();
+    expect([first.status, second.status, runs]).toEqual(["cancelled", "interrupted", 0]);
+  });
+});

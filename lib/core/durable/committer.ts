@@ -136,6 +136,11 @@ export class Committer {
     return this.#untilStored(seq, false);
   }
 
+  /** As `durable`; `undefined`: the event is stored. */
+  unstored(seq: number): Promise<void> | undefined {
+    return seq <= this.#stored ? undefined : this.durable(seq);
+  }
+
   #untilStored(seq: number, orFailed: boolean): Promise<void> {
     if (seq <= this.#stored) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));

@@ -35,6 +35,8 @@ export interface StandbyDeps {
   /** How often it is asked how their tasks stand. */
   readonly everyMs: number;
   readonly durable: () => Promise<void>;
+  /** Resolves once the fact of `seq` is stored; `undefined`: it is. */
+  readonly unstored: (seq: number) => Promise<void> | undefined;
   readonly isClosed: () => boolean;
   readonly logger: GuardedLogger;
 }
@@ -71,6 +73,11 @@ export class Standbys {
   waitingFor(id: string): Task | undefined {
     const task = this.#deps.registry.byId(id);
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
+  }
+
+  /** Relaxed, a start does not wait for the store (D1), but for the claim of an id it does; `undefined`: for nothing more. */
+  claimed({ traits, madeSeq }: Task): Promise<void> | undefined {
+    return traits.hasGivenId && madeSeq <= this.#deps.loop.storedSeq ? this.#deps.unstored(madeSeq) : undefined;
   }
 
   /** The task is over (S1). */
@@ -132,7 +139,7 @@ export class Standbys {
   held(all: readonly HeldId[]): void {
     for (const held of all) {
       const task = this.#deps.registry.byId(held.id);
-      // Over already, or, relaxed, it runs: then it is too late.
+      // Over already, or it runs: then it is too late.
       if (task !== undefined && !task.isOver && task.attempt === undefined) this.#held(task, held);
     }
     this.#wait();

@@ -38,6 +38,8 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isParked: (task: Task) => boolean;
   /** Resolves once every fact up to `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
+  /** Resolves once the id of the task is this process's, or another's (D9); `undefined`: its start waits for that already. */
+  readonly claimed: (task: Task) => Promise<void> | undefined;
   /** Its function has returned, and it waits for its children. */
   readonly onReturned: (task: Task) => void;
 }
@@ -83,8 +85,12 @@ export class Runner {
 
   /** A slot is `task`'s: it comes back from its wait, or its function starts. */
   granted(task: Task): void {
-    if (task.isResume && task.attempt !== undefined) this.#deps.waits.resume(task.attempt);
-    else this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
+    if (task.isResume && task.attempt !== undefined) return this.#deps.waits.resume(task.attempt);
+    const start = () => void this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
+    const claimed = this.#deps.claimed(task);
+    if (claimed === undefined) start();
+    // Never claimed: its manager is closed, and its grace decides.
+    else claimed.then(start, () => undefined);
   }
 
   /** Calls the function, unless the task was stopped, or its lane paused, since it was granted its slot. */
