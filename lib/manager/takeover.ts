@@ -12,8 +12,9 @@ import { fatesOf } from "../core/recovery/fate.js";
 import { type ReadJournal, readJournal, replayAll } from "../core/recovery/read-journal.js";
 import { type RecoveryDeps, recover } from "../core/recovery/recovery.js";
 import type { Replay } from "../core/recovery/replay.js";
+import { type Ended, endsIn, isSameEnd } from "../core/recovery/same-end.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "../core/recovery/snapshot.js";
-import { contentOf, isEnd } from "../core/recovery/standbys.js";
+import { contentOf } from "../core/recovery/standbys.js";
 import type { TaskEvent } from "../core/task/events.js";
 import type { TaskRecord } from "../core/task/record.js";
 import { show } from "../core/values/checks.js";
@@ -77,13 +78,16 @@ export class Takeover {
     const stored = await journal.peek();
     const read = await readJournal(journal, stored);
     // Seized, it is read again: another process may have had it since it was looked at.
+    // A task here that waits for one which has ended is given that end: then both are one.
+    await this.#core.standbys?.look();
     const { ids, left } = this.#plan(read, journal);
     this.#core.notices.takeOver();
-    const ended = endedIn(read);
+    const ends = endsIn(read);
     const replay = this.#core.replay({
       left: ids,
       writer: journal.writer,
-      standbyFor: (record) => (ended.has(record.id) ? undefined : this.#standbyFor(record)),
+      standbyFor: (record) => (ends.has(record.id) ? undefined : this.#standbyFor(record)),
+      sameFor: (record) => this.#sameFor(record, ends.get(record.id)),
     });
     const made = { replay, left };
     this.#made.set(journal, made);
@@ -99,11 +103,15 @@ export class Takeover {
   #standbyFor(record: TaskRecord): Task | undefined {
     const { standbys } = this.#core;
     const task = standbys?.waitingFor(record.id);
-    if (task === undefined) return undefined;
-    const { sessionId, parentId, kind, input } = record;
-    if (contentOf(task) !== contentOf({ sessionId, parentId, traits: { kind, input } })) return undefined;
+    if (task === undefined || !isOfContent(task, record)) return undefined;
     standbys?.begin(task);
     return task;
+  }
+
+  #sameFor(record: TaskRecord, end: Ended | undefined): Task | undefined {
+    const task = this.#core.registry.byId(record.id);
+    if (end === undefined || task?.isOver !== true || !task.traits.hasGivenId) return undefined;
+    return isSameEnd(task, end) && isOfContent(task, record) ? task : undefined;
   }
 
   #plan(read: ReadJournal, { name, writer }: OtherJournal): Plan {
@@ -148,15 +156,8 @@ export class Takeover {
   }
 }
 
-/** Ids of tasks that are over. */
-function endedIn({ snapshot, events }: ReadJournal): ReadonlySet<string> {
-  const over = (snapshot?.tasks ?? []).filter(({ record }) => record.finishedAt !== undefined);
-  const ended = new Set(over.map(({ record }) => record.id));
-  for (const [event] of events) {
-    if (event.type === "task.created") ended.delete(event.taskId);
-    else if (isEnd(event)) ended.add(event.taskId);
-  }
-  return ended;
+function isOfContent(task: Task, { sessionId, parentId, kind, input }: TaskRecord): boolean {
+  return contentOf(task) === contentOf({ sessionId, parentId, traits: { kind, input } });
 }
 
 function givenIn(tasks: readonly Task[]): readonly string[] {

@@ -6,6 +6,7 @@ import { sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { told as noticed } from "../session/loops.js";
 import { place } from "../stores/place.js";
 
 const LEASE_MS = 400;
@@ -268,5 +269,118 @@ describe('D9 with durability: "relaxed"', () => {
     expect(await first.cancel("enough")).toMatchObject({ status: "cancelled" });
     await one.close();
     expect([first.status, second.status, runs]).toEqual(["cancelled", "interrupted", 0]);
+  });
+});
+
+describe("N1 D9 a stand-by that was given the end of the first", () => {
+  const ends = {
+    succeeds: () => "done",
+    "succeeds with a long output": () => LONG,
+    "succeeds without one": () => undefined,
+    fails: () => Promise.reject(new Error("no")),
+  };
+  test.each(Object.entries(ends))("N1 which %s, is the same task: one record, one notice", async (_how, run) => {
+    const { open } = await shared();
+    const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+    const first = one.session("chat").spawn(
+      (ctx) => {
+        ctx.artifact({ name: "page", type: "page", url: "https://example.org/of-the-first" });
+        return run();
+      },
+      { id: "x" },
+    );
+    const outcome = await first.outcome();
+    const second = two.session("chat").spawn(() => "never", { id: "x" });
+    // Not through the session, which would have its outcome then (N2).
+    await two.get("x")?.outcome();
+    const { record } = second;
+    await one.spawn(waiting, { id: "y" }).stored();
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    expect(await news).toMatchObject({ taskId: "y" });
+    expect(two.list().map(({ id }) => id)).toEqual(["x", "y"]);
+    // It knows what the first knew.
+    const { createdAt, finishedAt, updatedAt } = record;
+    expect(second.record).toEqual({ ...first.record, createdAt, finishedAt, updatedAt });
+    const batch = await two.session("chat").nextNotices();
+    expect(noticed(batch)).toEqual([`x ${outcome.status}`]);
+    await batch?.ack();
+    expect(await two.session("chat").nextNotices()).toBeUndefined();
+    await two.close({ graceMs: 0 });
+    const next = await open({ kinds: [waiting] });
+    expect(next.list().map(({ id }) => id)).toEqual(["x", "y"]);
+    expect(next.get("x")?.record).toEqual(second.record);
+    expect(await next.get("x")?.outcome()).toMatchObject({ status: outcome.status });
+    expect(await next.session("chat").nextNotices()).toBeUndefined();
+    await next.close({ graceMs: 0 });
+  });
+
+  test("N1 also when it is taken over by the process that ran it", async () => {
+    const { open } = await shared();
+    const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+    const first = one.session("chat").spawn(() => "done", { id: "x" });
+    // Not through the session, which would have its outcome then (N2).
+    await one.get("x")?.result();
+    const { record } = first;
+    expect(
+      await two
+        .session("chat")
+        .spawn(() => "never", { id: "x" })
+        .result(),
+    ).toBe("done");
+    await two.spawn(waiting, { id: "y" }).stored();
+    const news = told(one, isNews);
+    await two.close({ graceMs: 0 });
+    await news;
+    expect(one.list().map(({ id }) => id)).toEqual(["x", "y"]);
+    expect(first.record).toBe(record);
+    expect(noticed(await one.session("chat").nextNotices())).toEqual(["x succeeded"]);
+    await one.close({ graceMs: 0 });
+  });
+
+  test("N1 no task vanishes: one with another end, or of another owner, is kept under another id", async () => {
+    const { open } = await shared();
+    const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+    await one
+      .session("chat")
+      .spawn(() => 1, { id: "x" })
+      .result();
+    const other = await two.spawn(() => 2, { id: "x" }).outcome();
+    expect(other).toMatchObject({ error: { name: "IdConflictError" } });
+    await one.spawn(waiting, { id: "y" }).stored();
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    await news;
+    const kept = two.list().map(({ id, status, sessionId }) => [id, status, sessionId]);
+    expect(kept).toContainEqual(["x", "failed", undefined]);
+    expect(kept).toContainEqual([`x~${one.runtime.instanceId}`, "succeeded", "chat"]);
+    await two.close({ graceMs: 0 });
+  });
+
+  test("D9 one that had not looked yet is given that end at the takeover, and does not do the work again", async () => {
+    const { open } = await shared(3_000);
+    const clock = manualClock(Date.now());
+    const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting], clock })];
+    let end = (_: string): void => {};
+    const first = one.spawn(() => new Promise<string>((resolve) => (end = resolve)), { id: "x" });
+    await first.stored();
+    // It looks once a second, as often as free journals are looked for, and half a second after that.
+    await clock.advance(500);
+    const parked = told(two, onProcess);
+    const second = two.spawn(() => "again", { id: "x" });
+    await parked;
+    end("done");
+    await first.result();
+    await one.spawn(waiting, { id: "y" }).stored();
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    await clock.advance(500);
+    expect(await news).toMatchObject({ taskId: "y" });
+    await clock.advance(1_000);
+    expect(await second.result()).toBe("done");
+    expect(two.list().map(({ id }) => id)).toEqual(["x", "y"]);
+    const closing = two.close({ graceMs: 0 });
+    await clock.advance(1);
+    await closing;
   });
 });

@@ -183,15 +183,15 @@ export class Standbys {
     const { loop, everyMs, isClosed } = this.#deps;
     if (this.#waiting.size === 0 || this.#alarm !== undefined || isClosed()) return;
     this.#alarm = new Alarm(loop.clock, everyMs, () => {
-      void this.#look().finally(() => {
+      void this.look().finally(() => {
         this.#alarm = undefined;
         this.#wait();
       });
     }).unref();
   }
 
-  /** Never rejects. */
-  async #look(): Promise<void> {
+  /** How the tasks that they wait for stand: what has ended is delivered. Never rejects. */
+  async look(): Promise<void> {
     const asked = [...this.#waiting];
     if (asked.length === 0) return;
     let found: ReadonlyMap<string, HeldId>;
@@ -206,9 +206,11 @@ export class Standbys {
     for (const task of asked) {
       if (!this.#waiting.has(task)) continue;
       const held = found.get(task.id);
-      const isFree = held === undefined || held.isOwn || held.end?.type === "task.interrupted";
+      const hasEnded = held?.end !== undefined || held?.endLost !== undefined;
+      // Its own by now, because the journal of the first was taken over: the first may have ended before that.
+      const isFree = held === undefined || (held.isOwn && !hasEnded) || held.end?.type === "task.interrupted";
       if (isFree) this.#start(task);
-      else if (held.end !== undefined || held.endLost !== undefined) this.#held(task, held);
+      else if (hasEnded) this.#held(task, held);
     }
   }
 
