@@ -154,6 +154,8 @@ export class Core {
     this.messages = new Messages({
       ...{ loop, waits, requests, answering, ids },
       kindOf: (task) => kinds.of(task),
+      claimed: (task) => this.standbys?.known(task),
+      processOf: (task) => this.standbys?.processOf(task),
       onSent: (task) => this.notices.messageCame(task),
       onFailed: (what, error) => logger.warn(what, { error }),
     });

@@ -71,6 +71,23 @@ describe("S1 a stand-by that has ended", () => {
     await two.close();
   });
 
+  test("D9 leaves the messages of the first with it, under its new id", async () => {
+    const { open } = await shared();
+    const deaf = defineKind({ name: "deaf", canReattach: () => true, run: (ctx) => ctx.sleep(3_600_000) });
+    const [one, two] = [await open({ kinds: [deaf] }), await open({ kinds: [deaf] })];
+    await one.spawn(deaf, { id: "x" }).send("kept");
+    const parked = told(two, onProcess);
+    const second = two.spawn(deaf, { id: "x" });
+    await parked;
+    await second.cancel();
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    const { taskId } = await news;
+    expect([taskId, second.messages()]).toEqual([`x~${one.runtime.instanceId}`, []]);
+    expect(two.get(taskId)?.messages()).toMatchObject([{ taskId, direction: "inbound" }]);
+    await two.close();
+  });
+
   test("D9 keeps no id: once the first has died, a third process does the work", async () => {
     const { open, one, two } = await cancelled();
     const news = told(two, isNews);
@@ -382,5 +399,57 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     const closing = two.close({ graceMs: 0 });
     await clock.advance(1);
     await closing;
+  });
+});
+
+describe("S8 D9 a message to a stand-by", () => {
+  const options = [{}, { durability: "relaxed" }] as const;
+  test.each(options)("S8 is refused, and names the process that does the work: %o", async (option) => {
+    const { open } = await shared();
+    const [one, two] = [await open({ kinds: [waiting], ...option }), await open({ kinds: [waiting], ...option })];
+    const first = one.spawn(waiting, { id: "x" });
+    await first.stored();
+    const { instanceId } = one.runtime;
+    const refused = { code: "TASK_ELSEWHERE", taskId: "x", instanceId, message: expect.stringContaining(instanceId) };
+    const second = two.spawn(waiting, { id: "x" });
+    // In the turn of the spawn nobody knows yet who has the id.
+    await expect(second.send("too early")).rejects.toMatchObject(refused);
+    expect(second.record.blockedOn).toMatchObject([{ on: "process" }]);
+    await expect(second.send("too late")).rejects.toMatchObject(refused);
+    await first.send("go");
+    expect(await second.result()).toBe(LONG);
+    await expect(second.send("over")).rejects.toMatchObject({ code: "TASK_TERMINATED" });
+    // Of a task that had ended before.
+    await one.spawn(() => 1, { id: "ended" }).result();
+    await expect(two.spawn(() => 2, { id: "ended" }).send("too early")).rejects.toMatchObject({ taskId: "ended" });
+    // Whose id is this process's takes it.
+    const own = two.spawn(waiting, { id: "own" });
+    expect(await own.send("go")).toMatchObject({ taskId: "own" });
+    expect(await own.result()).toBe(LONG);
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  test("D9 that was refused is not read when the work comes here; one that is sent then is", async () => {
+    const { open } = await shared();
+    const steered: unknown[] = [];
+    const echo = defineKind({
+      name: "echo",
+      canReattach: () => true,
+      deliver: (_record, { content }) => void steered.push(content),
+      run: async (ctx) => (await ctx.receive())?.content,
+    });
+    const [one, two] = [await open({ kinds: [echo] }), await open({ kinds: [echo] })];
+    const first = one.spawn(echo, { id: "x" });
+    await first.stored();
+    const second = two.spawn(echo, { id: "x" });
+    await expect(second.send("refused")).rejects.toMatchObject({ code: "TASK_ELSEWHERE" });
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    expect(await news).toMatchObject({ type: "task.reattached", taskId: "x" });
+    await second.send("taken");
+    const taken = [{ type: "text", text: "taken" }];
+    expect(await second.result()).toEqual(taken);
+    expect(steered).toEqual([taken]);
+    await two.close();
   });
 });

@@ -8,7 +8,7 @@ import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
 import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { checkSendOptions, takeContent, toAnswer } from "../task/content.js";
-import { InvalidInputError, TaskTerminatedError } from "../task/errors.js";
+import { InvalidInputError, TaskElsewhereError, TaskTerminatedError } from "../task/errors.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../task/message.js";
 import type { InboxRequest } from "../task/request.js";
@@ -29,6 +29,10 @@ interface MessageDeps {
   readonly kindOf: (task: Task) => KindParts | undefined;
   /** A message is there that nobody was waiting for. */
   readonly onSent: (task: Task) => void;
+  /** D9: resolves once it is known which process has the id of the task; `undefined`: it is known. */
+  readonly claimed: (task: Task) => Promise<void> | undefined;
+  /** D9: the other process that has the id of the task. */
+  readonly processOf: (task: Task) => string | undefined;
   /** A kind's `deliver` threw: the task goes on. */
   readonly onFailed: (what: string, error: unknown) => void;
 }
@@ -52,10 +56,15 @@ export class Messages {
   readonly #answering: Answering;
   readonly #ids: Ids;
   readonly #kindOf: (task: Task) => KindParts | undefined;
+  readonly #claimed: MessageDeps["claimed"];
+  readonly #processOf: MessageDeps["processOf"];
   readonly #onSent: (task: Task) => void;
   readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor({ loop, waits, requests, answering, ids, kindOf, onSent, onFailed }: MessageDeps) {
+  constructor(deps: MessageDeps) {
+    const { loop, waits, requests, answering, ids, kindOf, claimed, processOf, onSent, onFailed } = deps;
+    this.#claimed = claimed;
+    this.#processOf = processOf;
     this.#onSent = onSent;
     this.#kindOf = kindOf;
     this.#onFailed = onFailed;
@@ -85,13 +94,36 @@ export class Messages {
   }
 
   #put(task: Task, message: Message): Sent {
+    const elsewhere = task.isOver ? undefined : this.#elsewhere(task);
+    if (elsewhere !== undefined) throw elsewhere;
     const refused = this.#loop.apply(task, { type: "send", message });
     if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
     const isTaken = mailboxOf(task).add(message, this.#loop.seq);
     this.#onSent(task);
     const steered = this.#steer(task, message);
     // The caller need not wait for the store: a manager that closes while its store fails does not end the process by this promise (C5).
-    return { stored: handled(this.#delivered(message)), isTaken, steered };
+    return { stored: handled(this.#received(task, message)), isTaken, steered };
+  }
+
+  /** S8, D9: a task whose id another process has takes no messages here: its function would never see them. */
+  #elsewhere(task: Task): TaskElsewhereError | undefined {
+    const instanceId = this.#processOf(task);
+    return instanceId === undefined ? undefined : new TaskElsewhereError(task.id, instanceId);
+  }
+
+  /** Stored, and with a task that is this process's. Sent before that was known, a message is taken back. */
+  #received(task: Task, message: Message): Promise<Message> {
+    const stored = this.#delivered(message);
+    const claimed = this.#claimed(task);
+    if (claimed === undefined) return stored;
+    return Promise.all([stored, claimed]).then(() => {
+      const elsewhere = this.#elsewhere(task);
+      if (elsewhere === undefined) return message;
+      const { extras } = task;
+      extras?.mailbox?.read(message);
+      if (extras !== undefined) extras.unsteered = extras.unsteered?.filter((each) => each !== message);
+      throw elsewhere;
+    });
   }
 
   /** The message with the answer: the task may end by it. */

@@ -75,6 +75,16 @@ export class Standbys {
     return task !== undefined && this.#waiting.has(task) ? task : undefined;
   }
 
+  /** Resolves once it is known which process has the id of the task; `undefined`: it is known. */
+  known({ traits, madeSeq, attempt }: Task): Promise<void> | undefined {
+    return traits.hasGivenId && attempt === undefined ? this.#deps.unstored(madeSeq) : undefined;
+  }
+
+  /** The other process that had its id when it was asked for. */
+  processOf(task: Task): string | undefined {
+    return this.#elsewhere.get(task);
+  }
+
   /** Relaxed, a start does not wait for the store (D1), but for the claim of an id it does; `undefined`: for nothing more. */
   claimed({ traits, madeSeq }: Task): Promise<void> | undefined {
     return traits.hasGivenId && madeSeq <= this.#deps.loop.storedSeq ? this.#deps.unstored(madeSeq) : undefined;

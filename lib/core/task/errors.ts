@@ -93,6 +93,21 @@ export class TaskTerminatedError extends ErrandError {
   }
 }
 
+/** Another process of a shared store has the id of the task, and does the work: a message that is sent here cannot reach it. */
+export class TaskElsewhereError extends ErrandError {
+  readonly code = "TASK_ELSEWHERE";
+  readonly taskId: string;
+  /** The process that has the id, as `manager.runtime` names it there. */
+  readonly instanceId: string;
+  constructor(taskId: string, instanceId: string) {
+    super(
+      `Task ${idInWords(taskId)} is the work of another process of this store (instance ${idInWords(instanceId)}): send the message there`,
+    );
+    this.taskId = taskId;
+    this.instanceId = instanceId;
+  }
+}
+
 export class AwaitCycleError extends ErrandError {
   readonly code = "AWAIT_CYCLE";
   /** Task ids, each waiting for the next; the first is also the last. */
@@ -344,6 +359,7 @@ export type AnyErrandError =
   | TaskOutcomeError
   | TaskNotFoundError
   | TaskTerminatedError
+  | TaskElsewhereError
   | AwaitCycleError
   | QueueFullError
   | LimitExceededError
