@@ -47,7 +47,8 @@ export interface TaskManagerOptions {
   kinds?: readonly AnyTaskKind[] | undefined;
   /**
    * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`: nothing waits, and a crash may
-   * lose what was delivered in the last moments; only a task with an `id` starts once that is stored, in a store that several processes share. `handle.stored()` resolves once the state is stored either way.
+   * lose what was delivered in the last moments. Only a task with an `id`, in a store that several processes share,
+   * starts once that id is stored. `handle.stored()` resolves once the state is stored either way.
    */
   durability?: "strict" | "relaxed" | undefined;
   /** Slots of the whole manager, an integer ≥ 1; without it only lanes limit. */

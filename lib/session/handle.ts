@@ -52,9 +52,10 @@ export interface TaskHandle<out T = unknown> {
    */
   cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
   /**
-   * Kept if the task has not started; `TaskTerminatedError` if it is over, `TaskElsewhereError` if another process of a shared store has its id and does
-   * its work: send it there. Resolves when stored. It resumes `receive`, not an asker,
-   * unless `inReplyTo` names a question of the task, which it then answers (never an approval: `InvalidInputError`; closed: `AlreadyAnsweredError`).
+   * Kept if the task has not started; `TaskTerminatedError` if it is over. `TaskElsewhereError` if another process of a
+   * shared store has its id, and does its work: send it there. Resolves when stored. It resumes `receive`, not an
+   * asker, unless `inReplyTo` names a question of the task, which it then answers (never an approval:
+   * `InvalidInputError`; closed: `AlreadyAnsweredError`).
    */
   send(content: Content, options?: SendOptions): Promise<Message>;
   /** Cancels, and waits for the end. */

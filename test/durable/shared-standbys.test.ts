@@ -1,4 +1,4 @@
-// Stand-bys of a shared store (D9): what becomes of a task whose id another process has, whatever happens to either of them.
+// Stand-bys of a shared store (D9): what becomes of a task whose id another process has, whatever happens to either.
 
 import path from "node:path";
 import { defineKind, type TaskEvent, TaskManager, type TaskStore } from "errand";

@@ -295,8 +295,9 @@ export class Committer {
   }
 
   /**
-   * A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a compaction that is under way, and
-   * before the next. The outputs of the `renamed` tasks are put under their new ids first: the store moves the others as they are.
+   * A snapshot with the tasks of `journal`, which is gone then, or has no more than what is `left` in it. After a
+   * compaction that is under way, and before the next. The outputs of the `renamed` tasks are put under their new ids
+   * first: the store moves the others as they are.
    */
   async absorb(journal: SeizedJournal, left: LeftBehind | undefined, renamed: readonly string[]): Promise<void> {
     await this.#compacting;

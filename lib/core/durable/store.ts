@@ -146,9 +146,9 @@ export interface HeldId extends IdClaim {
  */
 export interface SharedIds {
   /**
-   * As `append` of the store, and in the same transaction the writer has the ids of `claims`, and `ends` are kept of those that it has: each is final until the
-   * id is claimed again. Gives those that another journal has, unless their task was interrupted; then nothing is kept, and the same events may be
-   * appended again.
+   * As `append` of the store, and in the same transaction the writer has the ids of `claims`, and `ends` are kept of
+   * those that it has: each is final until the id is claimed again. Gives those that another journal has, unless their
+   * task was interrupted; then nothing is kept, and the same events may be appended again.
    */
   append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
   /** The ids among them that some journal has. */

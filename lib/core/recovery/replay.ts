@@ -64,7 +64,7 @@ export class Replay {
   readonly #renamedTo = new Set<string>();
   /** Made beside others. */
   readonly #mine = new Map<string, Task>();
-  /** Tasks of this process that are also of the other journal, with the state that they have there; `undefined`: they ran here. */
+  /** Tasks of this process that are also of the other journal, with their state there; `undefined`: they ran here. */
   readonly #joined = new Map<Task, TaskState | undefined>();
   /** Made, and not over yet: parents before children. */
   readonly #living = new Set<Task>();
@@ -297,7 +297,7 @@ function noticesOf(task: Task, { record, notices }: StoredTask): readonly Stored
   return (notices?.pending ?? []).map((notice) => ({ ...notice, id: noticeId(task, record.id, notice.id) }));
 }
 
-/** An end as it was told (S1, S3), with what the process that ran the task knows of the run, and with an output that was lost here. */
+/** The end stays as it was told (S1, S3). What the other process knows of the run is added, and an output lost here. */
 function enriched(state: TaskState, ran: TaskState): TaskState {
   const { attempt, runtime, startedAt, details } = ran;
   const isLost = state.output !== undefined && "outputLost" in state.output;

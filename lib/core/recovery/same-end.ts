@@ -1,6 +1,7 @@
 // Same end: when a task of another journal and one of this process are one task, which has ended (D9, N1).
 //
-// A stand-by that was given the outcome of the first has its id, its content and its end, and never ran. Pure: reads a journal that was read.
+// A stand-by that was given the outcome of the first has its id, its content and its end, and never ran.
+// Pure: it is given a journal that was read.
 
 import type { Task } from "../live/task.js";
 import { toFact, toState } from "../task/from-stored.js";

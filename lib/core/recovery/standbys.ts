@@ -85,7 +85,7 @@ export class Standbys {
     return this.#elsewhere.get(task);
   }
 
-  /** Relaxed, a start does not wait for the store (D1), but for the claim of an id it does; `undefined`: for nothing more. */
+  /** Relaxed, a start waits for the claim of its id, and for nothing else (D1); `undefined`: it is claimed. */
   claimed({ traits, madeSeq }: Task): Promise<void> | undefined {
     return traits.hasGivenId && madeSeq <= this.#deps.loop.storedSeq ? this.#deps.unstored(madeSeq) : undefined;
   }
@@ -135,8 +135,8 @@ export class Standbys {
   }
 
   /**
-   * The id that a task here holds, or held in the journal that it came from. `undefined`: it was renamed, and the task here that has its id holds
-   * it. One that waited for it, and ended first, never held it.
+   * The id that a task here holds, or held in the journal that it came from. `undefined`: it was renamed, and the task
+   * here that has its id holds it. One that waited for it, and ended first, never held it.
    */
   #ownIdOf(kept: string): string | undefined {
     const own = this.#ownIds.get(kept);
@@ -159,12 +159,13 @@ export class Standbys {
     const { runner } = this.#deps;
     this.#elsewhere.set(task, writer.instanceId);
     if (content !== contentOf(task)) {
-      const message = `Task ${show(id)} was spawned in another process of this store with other content: use an id for each piece of work`;
-      return this.#fail(task, "IdConflictError", message);
+      const what = "was spawned in another process of this store with other content: use an id for each piece of work";
+      return this.#fail(task, "IdConflictError", `Task ${show(id)} ${what}`);
     }
     if (endLost !== undefined || (end !== undefined && !isEnd(end))) {
       const what = endLost ?? `the store gave ${show(end?.type)} for it`;
-      const message = `How task ${show(id)} ended in another process cannot be read: ${what}. Mend that, or delete the row: then the next process that spawns the id does the work again`;
+      const then = "Mend that, or delete the row: then the next process that spawns the id does the work again";
+      const message = `How task ${show(id)} ended in another process cannot be read: ${what}. ${then}`;
       return this.#fail(task, "JournalCorruptError", message);
     }
     if (end !== undefined) return this.#deliver(task, end, output);

@@ -38,7 +38,7 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isParked: (task: Task) => boolean;
   /** Resolves once every fact up to `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
-  /** Resolves once the id of the task is this process's, or another's (D9); `undefined`: its start waits for that already. */
+  /** D9: resolves once it is known who has the id of the task; `undefined`: its start waits for nothing more. */
   readonly claimed: (task: Task) => Promise<void> | undefined;
   /** Its function has returned, and it waits for its children. */
   readonly onReturned: (task: Task) => void;

@@ -32,7 +32,8 @@ export interface SpawnOptions<R = unknown> {
   /**
    * The same id gives the same task, running or ended, as long as its record is kept; the function given with it is then ignored. The same id with
    * another kind, input, parent or session is an `IdConflictError`. Over a store that several processes share, an id is one for all of them:
-   * a second process that spawns it waits for the first. So its function starts once the id is stored, with `durability: "relaxed"` too.
+   * a second process that spawns it waits for the first. So its function starts once the id is stored, with
+   * `durability: "relaxed"` too.
    */
   id?: string | undefined;
   /**

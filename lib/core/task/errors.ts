@@ -93,16 +93,15 @@ export class TaskTerminatedError extends ErrandError {
   }
 }
 
-/** Another process of a shared store has the id of the task, and does the work: a message that is sent here cannot reach it. */
+/** Another process of a shared store has the id of the task, and does the work: no message sent here reaches it. */
 export class TaskElsewhereError extends ErrandError {
   readonly code = "TASK_ELSEWHERE";
   readonly taskId: string;
   /** The process that has the id, as `manager.runtime` names it there. */
   readonly instanceId: string;
   constructor(taskId: string, instanceId: string) {
-    super(
-      `Task ${idInWords(taskId)} is the work of another process of this store (instance ${idInWords(instanceId)}): send the message there`,
-    );
+    const process = `another process of this store (instance ${idInWords(instanceId)})`;
+    super(`Task ${idInWords(taskId)} is the work of ${process}: send the message there`);
     this.taskId = taskId;
     this.instanceId = instanceId;
   }

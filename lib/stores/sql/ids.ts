@@ -68,12 +68,15 @@ export class Ids {
     const interrupted = ends.filter(({ event }) => event.type === "task.interrupted").map(({ id }) => keyOf(id));
     if (interrupted.length > 0)
       yield {
-        sql: `update ${this.#table} set is_free = 1 where journal = $1 and ended is null and task in ${this.#listIn("$2")}`,
+        sql: `update ${this.#table} set is_free = 1
+          where journal = $1 and ended is null and task in ${this.#listIn("$2")}`,
         values: [journal, JSON.stringify(interrupted)],
       };
     const keys = JSON.stringify(ends.map(({ id }) => keyOf(id)));
     yield {
-      sql: `update ${this.#table} set ended = pairs.content from (select keys.value, contents.content from ${this.#pairs}) as pairs where task = pairs.value and journal = $1 and ended is null`,
+      sql: `update ${this.#table} set ended = pairs.content
+        from (select keys.value, contents.content from ${this.#pairs}) as pairs
+        where task = pairs.value and journal = $1 and ended is null`,
       values: [journal, keys, JSON.stringify(ends.map(({ event }) => JSON.stringify(event)))],
     };
   }

@@ -168,7 +168,7 @@ function fromRuntime({ instanceId, pid, startedAt }: Runtime): string {
   return JSON.stringify({ instanceId, pid, startedAt });
 }
 
-/** What `fromRuntime` wrote. D2: a column that somebody has changed costs the name of the process, and no other journal. */
+/** What `fromRuntime` wrote. D2: a broken one costs the name of the process, and nothing else. */
 export function toRuntime(text: unknown): Runtime {
   const runtime = typeof text === "string" ? parsed<Partial<Runtime> | null>(text) : undefined;
   const { instanceId, pid, startedAt } = runtime ?? {};
