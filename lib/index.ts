@@ -38,6 +38,7 @@ export {
   StoreLockedError,
   StoreUnavailableError,
   TaskCancelledError,
+  TaskElsewhereError,
   TaskNotFoundError,
   TaskOutcomeError,
   TaskTerminatedError,

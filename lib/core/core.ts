@@ -178,6 +178,8 @@ export class Core {
     this.messages = new Messages({
       ...{ loop, waits, requests, answering, ids },
       kindOf: (task) => kinds.of(task),
+      claimed: (task) => this.standbys?.known(task),
+      processOf: (task) => this.standbys?.processOf(task),
       onSent: (task) => this.notices.messageCame(task),
       onFailed: (what, error) => logger.warn(what, { error }),
     });
@@ -220,6 +222,7 @@ export class Core {
       enter: (task) => this.spawner.enter(task),
       onStarted: (task) => this.messages.started(task),
       onEnd: (task) => {
+        this.standbys?.leave(task);
         this.consequences.ended(task);
         this.#unread.ended(task);
       },
@@ -227,6 +230,7 @@ export class Core {
       onHandedOff: (task) => this.#handoff.handOff(task),
       isParked: (task) => this.isParked(task),
       durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
+      claimed: (task) => this.standbys?.claimed(task),
       onReturned: (task) => this.#handoff.handOffReturned(task),
     });
     this.spawner = new Spawner({

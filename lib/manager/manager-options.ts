@@ -36,8 +36,9 @@ export interface TaskManagerOptions {
   kinds?: readonly AnyTaskKind[] | undefined;
   /**
    * `"strict"` (default): operations that add state wait for the store: a start, a promise, an event. `"relaxed"`:
-   * nothing waits, and a crash may lose what was delivered in the last moments. With both, `handle.stored()` resolves
-   * once the state is stored.
+   * nothing waits, and a crash may lose what was delivered in the last moments; only a task with an `id`, in a store
+   * that several processes share, starts once that id is stored. With both, `handle.stored()` resolves once the state
+   * is stored.
    */
   durability?: "strict" | "relaxed" | undefined;
   /** Slots of the whole manager, an integer ≥ 1. Default no limit: only lanes limit. */

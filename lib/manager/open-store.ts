@@ -70,7 +70,9 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         ids,
         everyMs: Math.min(LONGEST_CHECK_MS, store.shared.leaseMs / 3),
         durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
+        unstored: (madeSeq) => core.committer?.unstored(madeSeq),
         isClosed: () => core.isClosed,
+        logger,
       });
     }
     const committer = new Committer(

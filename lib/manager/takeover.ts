@@ -14,8 +14,9 @@ import { fatesOf } from "../core/recovery/fate.js";
 import { type ReadJournal, readJournal, replayAll } from "../core/recovery/read-journal.js";
 import { type RecoveryDeps, recover } from "../core/recovery/recovery.js";
 import type { Replay } from "../core/recovery/replay.js";
+import { type Ended, endsIn, isSameEnd } from "../core/recovery/same-end.js";
 import { type Snapshot, takeSnapshot, toSnapshot } from "../core/recovery/snapshot.js";
-import { contentOf, isEnd } from "../core/recovery/standbys.js";
+import { contentOf } from "../core/recovery/standbys.js";
 import type { TaskEvent } from "../core/task/events.js";
 import type { TaskRecord } from "../core/task/record.js";
 import { show } from "../core/values/checks.js";
@@ -75,7 +76,7 @@ export class Takeover {
    */
   async take(journal: SeizedJournal): Promise<void> {
     const { replay, left } = this.#replayed.get(journal) ?? (await this.#replay(journal));
-    await this.#committer.absorb(journal, left);
+    await this.#committer.absorb(journal, left, [...replay.renamed.values()]);
     const reattached = await recover(this.#deps, replay);
     await this.#committer.durable(this.#core.loop.seq);
     this.#core.notices.tookOver();
@@ -90,17 +91,21 @@ export class Takeover {
     const stored = await journal.peek();
     const read = await readJournal(journal, stored);
     // The plan is made again: another process may have changed the journal before it was seized.
+    // A task that waits here for an ended task gets that end first, so that the replay finds them to be one task.
+    await this.#core.standbys?.checkIds();
     const { ids, left } = this.#plan(read, journal);
     this.#core.notices.takeOver();
-    const ended = endedIn(read);
+    const ends = endsIn(read);
     const replay = this.#core.replay({
       left: ids,
       writer: journal.writer,
-      standbyFor: (record) => (ended.has(record.id) ? undefined : this.#standbyFor(record)),
+      standbyFor: (record) => (ends.has(record.id) ? undefined : this.#standbyFor(record)),
+      sameFor: (record) => this.#sameFor(record, ends.get(record.id)),
     });
     const replayed = { replay, left };
     this.#replayed.set(journal, replayed);
     replayAll(replay, read);
+    this.#core.standbys?.renamed(replay.renamed);
     for (const [id, kept] of replay.renamed)
       this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
@@ -111,11 +116,15 @@ export class Takeover {
   #standbyFor(record: TaskRecord): Task | undefined {
     const { standbys } = this.#core;
     const task = standbys?.waitingFor(record.id);
-    if (task === undefined) return undefined;
-    const { sessionId, parentId, kind, input } = record;
-    if (contentOf(task) !== contentOf({ sessionId, parentId, traits: { kind, input } })) return undefined;
-    standbys?.leave(task);
+    if (task === undefined || !isOfContent(task, record)) return undefined;
+    standbys?.begin(task);
     return task;
+  }
+
+  #sameFor(record: TaskRecord, end: Ended | undefined): Task | undefined {
+    const task = this.#core.registry.byId(record.id);
+    if (end === undefined || task?.isOver !== true || !task.traits.hasGivenId) return undefined;
+    return isSameEnd(task, end) && isOfContent(task, record) ? task : undefined;
   }
 
   #plan(read: ReadJournal, { name, writer }: OtherJournal): Plan {
@@ -160,15 +169,8 @@ export class Takeover {
   }
 }
 
-/** The ids of tasks that have ended. */
-function endedIn({ snapshot, events }: ReadJournal): ReadonlySet<string> {
-  const over = (snapshot?.tasks ?? []).filter(({ record }) => record.finishedAt !== undefined);
-  const ended = new Set(over.map(({ record }) => record.id));
-  for (const [event] of events) {
-    if (event.type === "task.created") ended.delete(event.taskId);
-    else if (isEnd(event)) ended.add(event.taskId);
-  }
-  return ended;
+function isOfContent(task: Task, { sessionId, parentId, kind, input }: TaskRecord): boolean {
+  return contentOf(task) === contentOf({ sessionId, parentId, traits: { kind, input } });
 }
 
 function givenIn(tasks: readonly Task[]): readonly string[] {

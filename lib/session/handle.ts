@@ -72,8 +72,9 @@ export interface TaskHandle<out T = unknown> {
   /**
    * Sends a message to the task and resolves when it is stored. The task reads it with `ctx.receive`, also when it has
    * not started yet. With the id of a question of the task as `inReplyTo`, the message answers that question. Rejects
-   * with `TaskTerminatedError` when the task is over, with `ManagerClosedError`, with `InvalidInputError` when the
-   * request is an approval or the answer does not fit, and with `AlreadyAnsweredError` when it is no longer open.
+   * with `TaskTerminatedError` when the task is over, with `TaskElsewhereError` when another process of a shared store
+   * has its id and does its work, with `ManagerClosedError`, with `InvalidInputError` when the request is an approval
+   * or the answer does not fit, and with `AlreadyAnsweredError` when it is no longer open.
    */
   send(content: Content, options?: SendOptions): Promise<Message>;
   /** Cancels the task and waits for its end: `await using` calls it. */

@@ -63,10 +63,9 @@ describe("two managers on one store", () => {
     ]);
     await asked.cancel();
     await Promise.all([one.close(), two.close()]);
-    // Given back: the next one has what both of them had, but one of two tasks with one id.
+    // Given back: the next one has what both of them had, and the task of the id that both spawned once (D9).
     const next = await TaskManager.open({ store: open() });
-    expect(next.list().filter(({ output }) => output === 1)).toHaveLength(2);
-    expect(next.list()).toHaveLength(3);
+    expect(next.list().map(({ id }) => id)).toEqual(["a", "asks"]);
     await next.close();
   });
 
@@ -193,7 +192,6 @@ describe("D9 a process takes over only what it can resume", () => {
     const gone = await TaskManager.open({ store: open(), kinds: [waits], clock: manualClock(Date.now()) });
     const lost = gone.spawn(waits, { id: "nightly", title: "of the dead" });
     await lost.stored();
-    await lost.send("kept");
     const { instanceId } = gone.runtime;
     const ended = await told(alive, ({ type }) => type === "task.interrupted");
     expect(ended.taskId).toBe(`nightly~${instanceId}`);
@@ -201,7 +199,6 @@ describe("D9 a process takes over only what it can resume", () => {
       ["nightly", "of the living", "blocked"],
       [ended.taskId, "of the dead", "interrupted"],
     ]);
-    expect(alive.get(ended.taskId)?.messages()).toMatchObject([{ taskId: ended.taskId }]);
     await alive.close();
     const next = await TaskManager.open({ store: open(), kinds: [waits] });
     expect(next.list().map(({ title, status }) => [title, status])).toEqual([

@@ -282,7 +282,10 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect((await ids.find(["a"]))[0]).not.toHaveProperty("end");
     await ids.append(notes(3, 3), [], [{ id: "a", event: failed }]);
     expect(await others.append(notes(3, 3), [claim("a")], [])).toMatchObject([{ end: { type: "task.failed" } }]);
+    // S1: the end that is kept is final, until the id is claimed again.
     await ids.append(notes(4, 4), [], [{ id: "a", event: interrupted }]);
+    expect(await others.append(notes(3, 3), [claim("a")], [])).toMatchObject([{ end: { type: "task.failed" } }]);
+    await ids.append(notes(5, 5), [claim("a")], [{ id: "a", event: interrupted }]);
     expect(await others.append(notes(3, 3), [claim("a")], [])).toEqual([]);
     expect(await others.find(["a"])).toMatchObject([{ isOwn: true }]);
     // Ids of other journals are not forgotten.
@@ -290,7 +293,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect((await ids.find(["a", odd])).map(({ id }) => id)).toEqual(["a"]);
     await lapse(place, "1");
     const journal = await seized(two);
-    await ids.append(notes(5, 5), [claim("c")], []).catch(() => undefined);
+    await ids.append(notes(6, 6), [claim("c")], []).catch(() => undefined);
     await journal.absorb("both", 3);
     expect(await others.find(["a", "b", "c"])).toMatchObject([{ isOwn: true }, { isOwn: true }]);
   });

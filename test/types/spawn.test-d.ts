@@ -227,6 +227,7 @@ describe("isErrandError", () => {
       case "TASK_OUTCOME":
       case "TASK_NOT_FOUND":
       case "TASK_TERMINATED":
+      case "TASK_ELSEWHERE":
       case "AWAIT_CYCLE":
       case "QUEUE_FULL":
       case "LIMIT_EXCEEDED":

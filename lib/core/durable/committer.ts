@@ -134,6 +134,11 @@ export class Committer {
     return this.#untilStored(seq, false);
   }
 
+  /** Same as `durable`, for one event; `undefined`: it is stored. */
+  unstored(seq: number): Promise<void> | undefined {
+    return seq <= this.#stored ? undefined : this.durable(seq);
+  }
+
   #untilStored(seq: number, orFailed: boolean): Promise<void> {
     if (seq <= this.#stored) return Promise.resolve();
     if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));
@@ -277,12 +282,13 @@ export class Committer {
 
   /**
    * Stores a snapshot with the tasks of `journal`, which is then removed, or keeps only the part `left`. Runs after a
-   * running compaction, and before the next.
+   * running compaction, and before the next. The outputs of the `renamed` tasks are stored under their new ids first;
+   * the store moves the other outputs as they are.
    */
-  async absorb(journal: SeizedJournal, left: LeftBehind | undefined): Promise<void> {
+  async absorb(journal: SeizedJournal, left: LeftBehind | undefined, renamed: readonly string[]): Promise<void> {
     await this.#compacting;
-    const { json, seq } = this.#deps.snapshot();
-    const absorbed = journal.absorb(json, seq, left);
+    const { json, seq, apart } = this.#deps.snapshot();
+    const absorbed = this.#putRenamed(renamed, apart).then(() => journal.absorb(json, seq, left));
     this.#compacting = absorbed.then(
       () => undefined,
       () => undefined,
@@ -292,6 +298,15 @@ export class Committer {
     } finally {
       this.#compacting = undefined;
     }
+  }
+
+  async #putRenamed(renamed: readonly string[], apart: Cut["apart"]): Promise<void> {
+    const outputs = new Map<string, Json>();
+    for (const id of renamed) {
+      const output = apart.get(id);
+      if (output !== undefined) outputs.set(id, output);
+    }
+    if (outputs.size > 0) await this.#putOutputs(outputs);
   }
 
   /**

@@ -114,13 +114,24 @@ export class Lease {
   }
 
   async #seizeFree(): Promise<void> {
-    const { shared, isWanted } = this.#deps;
+    const { shared } = this.#deps;
     const isSeized = (name: string) => this.#seized.some((journal) => journal.name === name);
     const free = (await shared.others()).filter(({ name, isFree }) => isFree && !isSeized(name));
     for (const journal of free) {
       if (this.#isClosed || this.#seized.length >= TAKEN_A_PASS) return;
-      const seized = (await isWanted(journal)) ? await shared.seize(journal.name) : undefined;
+      const seized = (await this.#isWanted(journal)) ? await shared.seize(journal.name) : undefined;
       if (seized !== undefined) this.#seized.push(seized);
+    }
+  }
+
+  /** Whether the journal is wanted. A broken journal is reported, keeps its tasks, and holds up no other (D2). */
+  async #isWanted(journal: OtherJournal): Promise<boolean> {
+    try {
+      return await this.#deps.isWanted(journal);
+    } catch (error) {
+      if (!isErrandError(error, "JOURNAL_CORRUPT")) throw error;
+      this.#failed(error);
+      return false;
     }
   }
 

@@ -5,6 +5,7 @@
 
 import type { TaskEvent } from "../task/events.js";
 import type { Runtime } from "../task/record.js";
+import type { Output } from "../task/state.js";
 import type { Json } from "../values/json.js";
 
 /** The content of a store from earlier processes. */
@@ -167,8 +168,10 @@ export interface HeldId extends IdClaim {
   readonly writer: Runtime;
   /** The last event that was stored with the id, when the task has ended. */
   readonly end?: TaskEvent;
-  /** The output of that task, when it is stored separately. */
-  readonly output?: Json;
+  /** Set when the task has ended and the stored end cannot be read: the place of that end, and its fault. */
+  readonly endLost?: string;
+  /** The output of that task, when it is stored separately, or why it is lost. */
+  readonly output?: Output;
 }
 
 /**
@@ -178,8 +181,8 @@ export interface HeldId extends IdClaim {
 export interface SharedIds {
   /**
    * Appends like `append` of the store. In the same transaction the writer gets the ids of `claims`, and `ends` of its
-   * ids are stored. Returns the claimed ids that another journal has, unless their task was interrupted; then nothing
-   * is stored, and the same events may be appended again.
+   * ids are stored: each end is final until its id is claimed again. Returns the claimed ids that another journal has,
+   * unless their task was interrupted; then nothing is stored, and the same events may be appended again.
    */
   append(events: readonly TaskEvent[], claims: readonly IdClaim[], ends: readonly IdEnd[]): Promise<readonly HeldId[]>;
   /** The ids among `ids` that some journal has. */

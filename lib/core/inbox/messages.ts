@@ -10,7 +10,7 @@ import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
 import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { checkSendOptions, takeContent, toAnswer } from "../task/content.js";
-import { InvalidInputError, TaskTerminatedError } from "../task/errors.js";
+import { InvalidInputError, TaskElsewhereError, TaskTerminatedError } from "../task/errors.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../task/message.js";
 import type { InboxRequest } from "../task/request.js";
@@ -31,6 +31,10 @@ interface MessageDeps {
   readonly kindOf: (task: Task) => KindParts | undefined;
   /** A message has come for which no `receive` waited. */
   readonly onSent: (task: Task) => void;
+  /** Resolves once it is known which process has the id of the task (D9); `undefined`: it is known. */
+  readonly claimed: (task: Task) => Promise<void> | undefined;
+  /** The other process that has the id of the task (D9). */
+  readonly processOf: (task: Task) => string | undefined;
   /** A kind's `deliver` threw: the task continues. */
   readonly onFailed: (what: string, error: unknown) => void;
 }
@@ -58,10 +62,15 @@ export class Messages {
   readonly #answering: Answering;
   readonly #ids: Ids;
   readonly #kindOf: (task: Task) => KindParts | undefined;
+  readonly #claimed: MessageDeps["claimed"];
+  readonly #processOf: MessageDeps["processOf"];
   readonly #onSent: (task: Task) => void;
   readonly #onFailed: (what: string, error: unknown) => void;
 
-  constructor({ loop, waits, requests, answering, ids, kindOf, onSent, onFailed }: MessageDeps) {
+  constructor(deps: MessageDeps) {
+    const { loop, waits, requests, answering, ids, kindOf, claimed, processOf, onSent, onFailed } = deps;
+    this.#claimed = claimed;
+    this.#processOf = processOf;
     this.#onSent = onSent;
     this.#kindOf = kindOf;
     this.#onFailed = onFailed;
@@ -91,6 +100,8 @@ export class Messages {
   }
 
   #put(task: Task, message: Message): Sent {
+    const elsewhere = task.isOver ? undefined : this.#elsewhere(task);
+    if (elsewhere !== undefined) throw elsewhere;
     const refused = this.#loop.apply(task, { type: "send", message });
     if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
     const isTaken = mailboxOf(task).add(message, this.#loop.seq);
@@ -98,7 +109,31 @@ export class Messages {
     const steered = this.#steer(task, message);
     // The caller may ignore this promise. Its rejection must not end the process when a manager closes while its store
     // fails (C5).
-    return { stored: handled(this.#delivered(message)), isTaken, steered };
+    return { stored: handled(this.#received(task, message)), isTaken, steered };
+  }
+
+  /** A task whose id another process has accepts no messages here: its function would never receive them (S8, D9). */
+  #elsewhere(task: Task): TaskElsewhereError | undefined {
+    const instanceId = this.#processOf(task);
+    return instanceId === undefined ? undefined : new TaskElsewhereError(task.id, instanceId);
+  }
+
+  /**
+   * Resolves when the message is stored and the task belongs to this process. A message that was sent before that was
+   * known, to a task of another process, is taken back.
+   */
+  #received(task: Task, message: Message): Promise<Message> {
+    const stored = this.#delivered(message);
+    const claimed = this.#claimed(task);
+    if (claimed === undefined) return stored;
+    return Promise.all([stored, claimed]).then(() => {
+      const elsewhere = this.#elsewhere(task);
+      if (elsewhere === undefined) return message;
+      const { extras } = task;
+      extras?.mailbox?.read(message);
+      if (extras !== undefined) extras.unsteered = extras.unsteered?.filter((each) => each !== message);
+      throw elsewhere;
+    });
   }
 
   /** Stores the message together with the answer, because the answer may end the task. */

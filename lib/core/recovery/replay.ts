@@ -10,13 +10,15 @@ import { mailboxOf } from "../inbox/messages.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Lane } from "../lanes/lane.js";
 import { extrasOf } from "../live/extras.js";
+import { addUsage } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
 import { familyOf, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
-import type { TaskEvent } from "../task/events.js";
+import type { Fact, TaskEvent } from "../task/events.js";
+import { evolve } from "../task/evolve.js";
 import { toFact, toState } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
@@ -51,6 +53,8 @@ export interface OtherJournal {
   readonly writer: Runtime;
   /** The task of this process that waits for the unfinished task of this record, and takes its place (D9). */
   readonly standbyFor?: (record: TaskRecord) => Task | undefined;
+  /** The task of this process that is the ended task of this record, with the same end: no second one is made (N1). */
+  readonly sameFor?: (record: TaskRecord) => Task | undefined;
 }
 
 /** One replay of one journal. */
@@ -66,6 +70,11 @@ export class Replay {
   readonly #renamedTo = new Set<string>();
   /** The tasks that were made from the other journal. */
   readonly #mine = new Map<string, Task>();
+  /**
+   * The tasks of this process that the other journal has too, each with its state there; `undefined`: the task ran in
+   * this process.
+   */
+  readonly #joined = new Map<Task, TaskState | undefined>();
   /** The tasks that were made and have not ended, parents before children. */
   readonly #living = new Set<Task>();
 
@@ -118,8 +127,9 @@ export class Replay {
     }
     for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
     const { notices } = this.#deps;
-    for (const { task, stored } of made) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
-    const ended = made.filter(({ task }) => task.isOver);
+    const own = made.filter(({ task }) => !this.#joined.has(task));
+    for (const { task, stored } of own) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
+    const ended = own.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
     this.#deps.sessions.restore(sessions);
@@ -138,7 +148,10 @@ export class Replay {
     const task = this.#find(event.taskId);
     // The task was evicted: an event after its end changes nothing.
     if (task === undefined) return;
-    this.#deps.loop.restore(task, toFact(acknowledgedOf(task, event), output), event.at);
+    const fact = toFact(acknowledgedOf(task, event), output);
+    const isJoined = this.#joined.has(task);
+    if (!isJoined) this.#deps.loop.restore(task, fact, event.at);
+    else if (!this.#joinedBy(task, fact, event.at)) return;
     switch (event.type) {
       case "task.started":
         this.#makers.delete(task);
@@ -153,7 +166,7 @@ export class Replay {
       case "task.failed":
       case "task.cancelled":
       case "task.interrupted":
-        this.#over(task);
+        if (!isJoined) this.#over(task);
         return;
       case "message.sent":
         this.#keep(task, event.message);
@@ -175,6 +188,11 @@ export class Replay {
   /** The journal has no more events. */
   done(): void {
     this.#deps.starts.done();
+    for (const [task, state] of this.#joined) {
+      if (state === undefined) continue;
+      task.state = enriched(task.state, state);
+      task.touch();
+    }
   }
 
   // ── making ───────────────────────────────────────────────────────────────
@@ -190,6 +208,8 @@ export class Replay {
     if (this.#beside?.left.has(record.id) === true) return undefined;
     const standby = this.#beside?.standbyFor?.(record);
     if (standby !== undefined) return this.#takePlace(standby, state);
+    const same = this.#beside?.sameFor?.(record);
+    if (same !== undefined) return this.#join(same, state);
     const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
     const before = registry.byId(id);
     if (before !== undefined) onReplaced(before);
@@ -220,6 +240,28 @@ export class Replay {
     this.#mine.set(task.id, task);
     this.#living.add(task);
     return task;
+  }
+
+  /**
+   * The end of the task was delivered and is final (S1). The task gets what the other journal knows of its run, if it
+   * ran there.
+   */
+  #join(task: Task, state: TaskState): Task | undefined {
+    const ranHere = task.state.startedAt !== undefined;
+    this.#joined.set(task, ranHere ? undefined : state);
+    return ranHere ? undefined : task;
+  }
+
+  /** Applies a fact of the other journal to a joined task. `false`: the fact changes nothing. */
+  #joinedBy(task: Task, fact: Fact, at: number): boolean {
+    const state = this.#joined.get(task);
+    if (state === undefined) return false;
+    this.#joined.set(task, evolve(state, fact, at));
+    if (fact.type === "usage.reported") {
+      addUsage(task, fact.usage);
+      this.#deps.sessions.add(task, fact.usage);
+    }
+    return true;
   }
 
   /** The task's own id, unless a task of this process has it. */
@@ -272,6 +314,17 @@ function noticeId({ id }: Task, was: string, notice: string): string {
 
 function noticesOf(task: Task, { record, notices }: StoredTask): readonly StoredNotice[] {
   return (notices?.pending ?? []).map((notice) => ({ ...notice, id: noticeId(task, record.id, notice.id) }));
+}
+
+/**
+ * The state with what the other process knows of the run, and with its output when that is lost here. The end stays as
+ * it was delivered (S1, S3).
+ */
+function enriched(state: TaskState, ran: TaskState): TaskState {
+  const { attempt, runtime, startedAt, details } = ran;
+  const isLost = state.output !== undefined && "outputLost" in state.output;
+  const { outcome, output } = isLost ? ran : state;
+  return { ...state, attempt, runtime, startedAt, details, outcome, output };
 }
 
 type Later = Exclude<TaskEvent, { type: "task.created" }>;

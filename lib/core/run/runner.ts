@@ -39,6 +39,8 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isParked: (task: Task) => boolean;
   /** Resolves once every fact up to `seq` is stored. */
   readonly durable: (seq: number) => Promise<void>;
+  /** Resolves once the claim of the task's id is decided (D9); `undefined`: the start waits for nothing more. */
+  readonly claimed: (task: Task) => Promise<void> | undefined;
   /** The function has returned and the task waits for its children. */
   readonly onReturned: (task: Task) => void;
 }
@@ -85,8 +87,12 @@ export class Runner {
 
   /** The task has got a slot: its wait returns, or its function starts. */
   granted(task: Task): void {
-    if (task.isResume && task.attempt !== undefined) this.#deps.waits.resume(task.attempt);
-    else this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
+    if (task.isResume && task.attempt !== undefined) return this.#deps.waits.resume(task.attempt);
+    const start = () => void this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
+    const claimed = this.#deps.claimed(task);
+    if (claimed === undefined) start();
+    // The claim failed because the manager is closed: its grace time ends the task.
+    else claimed.then(start, () => undefined);
   }
 
   /** Calls the function, unless the task was stopped, or its lane was paused, since the grant. */

@@ -34,7 +34,8 @@ export interface SpawnOptions<R = unknown> {
    * The id of the task. A second spawn with the same id returns the same task, running or ended, while its record is
    * kept; the function of the second spawn is ignored. The same id with another kind, input, parent or session is an
    * `IdConflictError`. In a store that several processes share, an id exists once for all processes: a second process
-   * that spawns it waits for the first. Default a new id.
+   * that spawns it waits for the first. There the function starts once the id is stored, also with
+   * `durability: "relaxed"`. Default a new id.
    */
   id?: string | undefined;
   /**

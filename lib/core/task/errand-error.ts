@@ -12,6 +12,7 @@ export type ErrandErrorCode =
   | "TASK_OUTCOME"
   | "TASK_NOT_FOUND"
   | "TASK_TERMINATED"
+  | "TASK_ELSEWHERE"
   | "AWAIT_CYCLE"
   | "QUEUE_FULL"
   | "LIMIT_EXCEEDED"

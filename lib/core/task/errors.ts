@@ -31,6 +31,7 @@ import type {
   AwaitCycleError,
   ScopeCancelledError,
   TaskCancelledError,
+  TaskElsewhereError,
   TaskNotFoundError,
   TaskOutcomeError,
   TaskTerminatedError,
@@ -67,6 +68,7 @@ export {
   cancelledError,
   ScopeCancelledError,
   TaskCancelledError,
+  TaskElsewhereError,
   TaskNotFoundError,
   TaskOutcomeError,
   TaskTerminatedError,
@@ -78,6 +80,7 @@ export type AnyErrandError =
   | TaskOutcomeError
   | TaskNotFoundError
   | TaskTerminatedError
+  | TaskElsewhereError
   | AwaitCycleError
   | QueueFullError
   | LimitExceededError

@@ -96,6 +96,22 @@ export class TaskTerminatedError extends ErrandError {
   }
 }
 
+/** Another process of a shared store has the id of the task and does its work: a message sent here never reaches it. */
+export class TaskElsewhereError extends ErrandError {
+  /** Code of the error. */
+  readonly code = "TASK_ELSEWHERE";
+  /** The task whose id another process has. */
+  readonly taskId: string;
+  /** The process that has the id: the `instanceId` of its `manager.runtime`. */
+  readonly instanceId: string;
+  constructor(taskId: string, instanceId: string) {
+    const process = `another process of this store (instance ${idInWords(instanceId)})`;
+    super(`Task ${idInWords(taskId)} is the work of ${process}: send the message there`);
+    this.taskId = taskId;
+    this.instanceId = instanceId;
+  }
+}
+
 /** The wait could never end, because the tasks in `cycle` would wait for one another. */
 export class AwaitCycleError extends ErrandError {
   /** Code of the error. */

@@ -79,6 +79,8 @@ function hintsFor(error: AnyErrandError): readonly string[] | undefined {
         "spawn_task starts other work",
         "Do without it",
       ];
+    case "TASK_ELSEWHERE":
+      return ["await_tasks gives its result; get_task shows how it stands", "Do without it"];
     case "NAME_TAKEN":
     case "RESERVED_NAME":
       return ["Use another name, or none"];

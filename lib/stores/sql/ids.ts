@@ -10,7 +10,7 @@ import type { SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
 import { toRuntime } from "./journal-leases.js";
 import { keyOf } from "./outputs.js";
-import { maybeTextIn, numberIn, textIn } from "./row.js";
+import { numberIn, parse, textIn } from "./row.js";
 
 /** Ends the transaction of an append that claims ids which other journals hold. */
 export class IdsHeldError extends Error {
@@ -67,19 +67,25 @@ export class Ids {
     if (held.length > 0) throw new IdsHeldError(held);
   }
 
-  /** Stores the ends of tasks, and frees the ids of interrupted tasks. */
+  /**
+   * Stores the ends of tasks, and frees the ids of interrupted tasks. A stored end is final until its id is claimed
+   * again (S1).
+   */
   *end(journal: number, ends: readonly IdEnd[]): SqlWork<void> {
     if (ends.length === 0) return;
+    const interrupted = ends.filter(({ event }) => event.type === "task.interrupted").map(({ id }) => keyOf(id));
+    if (interrupted.length > 0)
+      yield {
+        sql: `update ${this.#table} set is_free = 1
+          where journal = $1 and ended is null and task in ${this.#listIn("$2")}`,
+        values: [journal, JSON.stringify(interrupted)],
+      };
     const keys = JSON.stringify(ends.map(({ id }) => keyOf(id)));
     yield {
-      sql: `update ${this.#table} set ended = pairs.content from (select keys.value, contents.content from ${this.#pairs}) as pairs where task = pairs.value and journal = $1`,
+      sql: `update ${this.#table} set ended = pairs.content
+        from (select keys.value, contents.content from ${this.#pairs}) as pairs
+        where task = pairs.value and journal = $1 and ended is null`,
       values: [journal, keys, JSON.stringify(ends.map(({ event }) => JSON.stringify(event)))],
-    };
-    const interrupted = ends.filter(({ event }) => event.type === "task.interrupted").map(({ id }) => keyOf(id));
-    if (interrupted.length === 0) return;
-    yield {
-      sql: `update ${this.#table} set is_free = 1 where journal = $1 and task in ${this.#listIn("$2")}`,
-      values: [journal, JSON.stringify(interrupted)],
     };
   }
 
@@ -91,16 +97,24 @@ export class Ids {
       values: [JSON.stringify([...byKey.keys()])],
     };
     return rows.map((row) => {
-      const ended = maybeTextIn(row, "ended");
+      const id = byKey.get(textIn(row, "task")) ?? "";
+      const { ended } = row;
       return {
-        id: byKey.get(textIn(row, "task")) ?? "",
+        id,
         journal: numberIn(row, "journal"),
-        content: textIn(row, "content"),
-        writer: toRuntime(textIn(row, "writer")),
-        // The text is the JSON of an event that was appended.
-        ...(ended === undefined ? {} : { end: JSON.parse(ended) as TaskEvent }),
+        content: typeof row["content"] === "string" ? row["content"] : "",
+        writer: toRuntime(row["writer"]),
+        ...(ended === null ? {} : this.#endIn(id, ended)),
       };
     });
+  }
+
+  /** Reads the end of a row. A broken row costs the end that it had, and nothing else of the statement (D2). */
+  #endIn(id: string, ended: unknown): Pick<HeldId, "end" | "endLost"> {
+    const end = typeof ended === "string" ? parse<Partial<TaskEvent>>(ended) : undefined;
+    // An object with a type is the event that was appended.
+    if (typeof end?.type === "string") return { end: end as TaskEvent };
+    return { endLost: `the table ${this.#table}, task ${JSON.stringify(id)}, column ended: it is no event` };
   }
 
   /** Deletes the ids, so that they are free. */

@@ -8,7 +8,7 @@ import { StoreLockedError } from "../../core/task/errors.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { SqlRow, SqlStatement, SqlWork } from "./connection.js";
 import type { Dialect } from "./dialect.js";
-import { numberIn, textIn } from "./row.js";
+import { numberIn, parse } from "./row.js";
 
 /** A journal that a process holds, until another process takes it. */
 export interface HeldJournal {
@@ -175,7 +175,7 @@ function toJournal(row: SqlRow): JournalRow {
   return {
     number: numberIn(row, "number"),
     epoch: numberIn(row, "epoch"),
-    writer: toRuntime(textIn(row, "writer")),
+    writer: toRuntime(row["writer"]),
     isFree: numberIn(row, "is_free") === 1,
     lastSeq: numberIn(row, "last_seq"),
   };
@@ -185,7 +185,13 @@ function fromRuntime({ instanceId, pid, startedAt }: Runtime): string {
   return JSON.stringify({ instanceId, pid, startedAt });
 }
 
-/** Parses the JSON that `fromRuntime` wrote. */
-export function toRuntime(text: string): Runtime {
-  return JSON.parse(text) as Runtime;
+/** Parses the JSON that `fromRuntime` wrote. A broken text costs the name of the process, and nothing else (D2). */
+export function toRuntime(text: unknown): Runtime {
+  const runtime = typeof text === "string" ? parse<Partial<Runtime> | null>(text) : undefined;
+  const { instanceId, pid, startedAt } = runtime ?? {};
+  return {
+    instanceId: typeof instanceId === "string" ? instanceId : "unknown",
+    pid: typeof pid === "number" ? pid : 0,
+    startedAt: typeof startedAt === "number" ? startedAt : 0,
+  };
 }

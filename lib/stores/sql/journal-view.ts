@@ -10,6 +10,7 @@ import { throwIfAborted } from "../../core/values/abort-signal.js";
 import type { Json } from "../../core/values/json.js";
 import type { EventRow } from "./events.js";
 import type { JournalState } from "./journal-state.js";
+import { parse } from "./row.js";
 import type { Tables } from "./tables.js";
 
 /** The page size grows until a page has so many characters, or so many events. */
@@ -127,13 +128,4 @@ function goneError(journal: number): StoreUnavailableError {
 // A table has no lines and no bytes: the error's line is the `seq`.
 function corruptError(table: string, journal: number, seq: number, why: string): JournalCorruptError {
   return new JournalCorruptError(`${table}, journal ${journal}`, seq, 0, why);
-}
-
-/** Parses the JSON of a T; `undefined` if the text was changed and is not JSON. */
-function parse<T>(text: string): T | undefined {
-  try {
-    return JSON.parse(text) as T;
-  } catch {
-    return undefined;
-  }
 }

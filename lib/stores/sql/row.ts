@@ -26,3 +26,12 @@ export function textIn(row: SqlRow, column: string): string {
 export function maybeTextIn(row: SqlRow, column: string): string | undefined {
   return row[column] === null ? undefined : textIn(row, column);
 }
+
+/** Parses the JSON of a T; `undefined` if the text was changed and is not JSON. */
+export function parse<T>(text: string): T | undefined {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    return undefined;
+  }
+}

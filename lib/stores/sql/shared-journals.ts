@@ -1,5 +1,6 @@
 // Shared journals: lists the journals of all processes, seizes free ones, and claims ids over the whole store.
 
+import { readOutput } from "../../core/durable/large-outputs.js";
 import type {
   HeldId,
   IdClaim,
@@ -111,14 +112,14 @@ class SqlIds implements SharedIds {
     if (ids.length > 0) await this.#own.write((writer) => writer.forgetIds(ids));
   }
 
-  /** Converts rows, and adds the outputs that are stored separately. */
+  /** Converts rows, and adds the outputs that are stored separately. A lost output affects no other row (D2). */
   #withOutputs(rows: readonly HeldIdRow[], writer: JournalWriter): Promise<readonly HeldId[]> {
     return Promise.all(
       rows.map(async ({ journal, ...held }) => {
         const isOwn = journal === writer.number;
         if (held.end?.type !== "task.succeeded" || held.end.outputApart !== true) return { ...held, isOwn };
-        const output = await new JournalView(this.#tables, async () => journal).getOutput(held.id);
-        return output === undefined ? { ...held, isOwn } : { ...held, isOwn, output };
+        const view = new JournalView(this.#tables, async () => journal);
+        return { ...held, isOwn, output: await readOutput(view, held.id) };
       }),
     );
   }
