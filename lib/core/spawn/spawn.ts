@@ -18,7 +18,6 @@ import type { SessionAccount } from "../live/session-account.js";
 import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import {
-  IdConflictError,
   ManagerClosedError,
   QueueFullError,
   ScopeCancelledError,
@@ -29,16 +28,15 @@ import {
 import type { KindParts, Work } from "../task/kind-parts.js";
 import type { Wake, Weight } from "../task/record.js";
 import { takeRetry } from "../task/retry.js";
-import { newState, type TaskDetails, type TaskLimits, type TaskState } from "../task/state.js";
+import { newState, type TaskLimits } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
 import { show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
-import { isSameJson } from "../values/json.js";
-import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
+import { isToRunAgain, refuseOther, stateAfter } from "./identity.js";
 import { FamilyLimits, type Limits } from "./limits.js";
 import { checkAccount, checkQueued } from "./session-bounds.js";
 import {
@@ -156,7 +154,7 @@ export class Spawner {
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
       if (made.parts !== undefined) this.#deps.onFound(known, made.parts);
-      if (!this.#isToRunAgain(known, parent)) return known;
+      if (!isToRunAgain(this.#deps.kinds, known, parent)) return known;
     }
     const failure = this.#deps.storeFailure();
     if (failure !== undefined) throw failure;
@@ -254,19 +252,6 @@ export class Spawner {
     this.#refuseCancelling(parent);
   }
 
-  /**
-   * Whether the spawn starts a child of an earlier attempt again. After a lost process that is an interrupted child
-   * (D6), as often as its attempts allow (§10). In a retry it is every child that did not succeed. A parent that a
-   * restart resumes finds its other children with their outcomes (H7).
-   */
-  #isToRunAgain(task: Task, parent: Task | undefined): boolean {
-    const attempt = parent?.attempt;
-    const { isOver, endSeq, state } = task;
-    if (attempt === undefined || !isOver || endSeq > attempt.startSeq) return false;
-    if (state.status === "interrupted") return this.#deps.kinds.usedUp(task) === undefined;
-    return attempt.isRetry && state.status !== "succeeded";
-  }
-
   /** Sets the timers of the task. Of the total time only the remaining part counts. */
   #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
     if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
@@ -316,35 +301,6 @@ export class Spawner {
       extrasOf(task).retryDelay = new RetryDelay(clock, { ms: left, at: notBeforeAt }, [], enter);
     else enter();
   }
-}
-
-/**
- * The same id may only name the same task: same owner, same kind and same input. A plain function has no content to
- * compare (§10).
- */
-function refuseOther(
-  task: Task,
-  { parent, sessionId }: SpawnScope,
-  { id = task.id }: SpawnOptions,
-  made: KindWork,
-): void {
-  const { kind, input } = task.traits;
-  const isOwners = task.sessionId === sessionId && task.parentId === parent?.id;
-  if (isOwners && kind === made.kind && (kind === undefined || isSameJson(input, made.input))) return;
-  throw new IdConflictError(
-    id,
-    `Task ${idInWords(task.id)} was spawned with the id ${show(id)} ${isOwners ? "and other content" : "by another owner"}: use an id for each piece of work`,
-  );
-}
-
-/**
- * The state of a new attempt in the place of an ended one. Deaths with a process stay counted (D4); the attempt's own
- * failure does not.
- */
-function stateAfter({ state }: Task, details: TaskDetails): TaskState {
-  const { used } = state.details;
-  const counted = state.status === "interrupted" && used > 0 ? Object.freeze({ ...details, used }) : details;
-  return newState(counted, state.attempt + 1);
 }
 
 /**
