@@ -120,11 +120,14 @@ class Stuck extends Error {}
 
 /** The longest real time, in milliseconds, for which `drive` waits for real work. */
 const PATIENCE_MS = 30_000;
+/** A read of a long file is several operations, with moments between them in which none is pending. */
+const LOOKS_AFTER_WORK = 4;
 
 /** Calls `run` and advances the clock until the promise of `run` has settled. */
 async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>, waiting: () => string): Promise<T> {
   let isOver = false;
   let busySince: number | undefined;
+  let quietLooks = 0;
   const result = run();
   const over = () => {
     isOver = true;
@@ -136,14 +139,14 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     const work = workUnderWay();
     if (work !== undefined) {
       busySince ??= performance.now();
+      quietLooks = 0;
       if (performance.now() - busySince < PATIENCE_MS) continue;
       throw new Stuck(`The scenario waits for real work that does not end: ${work}${waiting()}`);
     }
-    if (busySince !== undefined) {
-      // Code that waited for the finished work runs before time moves.
-      busySince = undefined;
-      continue;
-    }
+    // Code that waited for the finished work runs before time moves, and may begin more of it.
+    if (busySince !== undefined && ++quietLooks < LOOKS_AFTER_WORK) continue;
+    busySince = undefined;
+    quietLooks = 0;
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
       throw new Stuck(`The scenario waits, and there is no timer left to jump to${waiting()}`);
