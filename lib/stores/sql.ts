@@ -36,7 +36,7 @@ export interface SqlStoreOptions {
 
 const LEASE_MS = 15_000;
 const NAMESPACE = /^[a-z_][a-z0-9_]*$/;
-// With the longest suffix, PostgreSQL must not cut the name.
+// PostgreSQL must not cut the name with the longest suffix.
 const LONGEST_NAMESPACE = 63 - "_migrations_pkey".length;
 
 /**

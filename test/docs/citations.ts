@@ -27,7 +27,7 @@ function spelledOut(range: string): readonly string[] {
 export interface Cited {
   readonly id: string;
   readonly line: number;
-  /** What cites it. Only a comment and the title of a test say that a test holds the rule. */
+  /** The place of the citation. Only a comment and the title of a test say that a test holds the rule. */
   readonly where: "comment" | "title" | "text";
 }
 
@@ -37,7 +37,7 @@ interface Token {
   readonly line: number;
 }
 
-/** Of a text that a program gives: `H1: a child outlives its parent`, `an empty batch is nothing (D1)`. */
+/** The citations in a text that a program gives: `H1: a child outlives its parent`, `an empty batch is nothing (D1)`. */
 const leading = /^(?:(?:[SCLHAWND]|§)\d{1,2},? )*(?:[SCLHAWND]|§)\d{1,2}(?=[: ])/u;
 const bracketed = /\((?:[SCLHAWND]|§)\d{1,2}(?:, (?:[SCLHAWND]|§)\d{1,2})*\)$/u;
 

@@ -10,7 +10,7 @@ export type Declarations = ReadonlyMap<string, string>;
 
 export interface Docstring {
   readonly file: string;
-  /** Of the exported name in whose declaration it stands. */
+  /** The exported name in whose declaration the docstring stands. */
   readonly name: string;
   readonly text: string;
 }
@@ -31,7 +31,7 @@ interface Target {
 
 interface Module {
   readonly declared: ReadonlyMap<string, readonly Declaration[]>;
-  /** By the name that this module uses or exports. */
+  /** The declarations, by the name that this module uses or exports. */
   readonly from: ReadonlyMap<string, Target>;
   /** Files all of whose names it exports. */
   readonly stars: readonly string[];

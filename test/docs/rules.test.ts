@@ -81,7 +81,7 @@ function filesIn(...folders: readonly string[]): Files {
   return new Map(paths.filter((file) => /\.(?:ts|mjs|md)$/u.test(file)).map((file) => [file, read(file)]));
 }
 
-/** What these cite are examples: of a breach, and of a range. */
+/** The citations in these files are examples: of a breach, and of a range. */
 const made = ["test/docs/rules.test.ts", "test/docs/citations.ts"];
 const without = (files: Files): Files => new Map([...files].filter(([file]) => !made.includes(file)));
 
