@@ -35,14 +35,14 @@ function taskAt(caller: Caller, given: string): Task | undefined {
   const byId = core.registry.byId(given) ?? core.notices.lastBatchOf(owner)?.tasks.get(given);
   const sessionId = typeof owner === "string" ? owner : owner.sessionId;
   const byName = core.registry.byName(sessionId, given);
-  const exact = [byId, byName].filter((task) => task !== undefined && owns(task));
-  if (exact.length === 0) return shownAs(caller, given);
-  return theOnly(caller, given, new Set(exact));
+  const exact = new Set<Task>();
+  for (const task of [byId, byName]) if (task !== undefined && owns(task)) exact.add(task);
+  return theOnly(caller, given, exact) ?? shownAs(caller, given);
 }
 
 /** Finds a task by its shown id or its name. A task that is over keeps its name until another task has it. */
 function shownAs(caller: Caller, given: string): Task | undefined {
-  const found = new Set<Task | undefined>();
+  const found = new Set<Task>();
   let lastNamed: Task | undefined;
   for (const task of tasksOf(caller)) {
     if (idOf(task) === given || shownId(task.id) === given) found.add(task);
@@ -54,10 +54,10 @@ function shownAs(caller: Caller, given: string): Task | undefined {
 }
 
 /** The one task that was found. Throws `ToolRefusal` for several: an address is never guessed. */
-function theOnly(caller: Caller, given: string, found: ReadonlySet<Task | undefined>): Task | undefined {
+function theOnly(caller: Caller, given: string, found: ReadonlySet<Task>): Task | undefined {
   const [task] = found;
   if (found.size < 2) return task;
-  const ids = Array.from(found, (each) => (each === undefined ? "" : describe(each))).join(", ");
+  const ids = Array.from(found, describe).join(", ");
   throw new ToolRefusal(
     `${found.size} tasks have an id or a name that is shown as ${quoted(given, MOST_SHOWN)}: ${ids}`,
     advice(

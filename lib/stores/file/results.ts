@@ -45,6 +45,7 @@ export class Results {
     const write = () => writeSealed(this.#disk, file, sealed, mayPut, written);
     return write().catch(async (error: unknown) => {
       if (fieldOf(error, "code") !== "EISDIR") throw error;
+      mayPut();
       await this.#disk.rename(file, `${file}${MOVED_ASIDE}`);
       await write();
     });
