@@ -176,8 +176,9 @@ describe("a program ends with", () => {
 describe("§10 the whole session of a program", () => {
   /** A line for bash, whose processes say `bar` and their id as soon as they are there. */
   const bash = (line: string) => ({ command: "bash", args: ["-c", line] });
-  const idle = (signals = "") =>
-    `${process.execPath} -e '${(IDLE + signals).replaceAll("'", `"`).replaceAll("idle", "bar")}'`;
+  /** A process of such a line: `before` runs before it has said its id, `after` runs afterwards. */
+  const idle = ({ before = "", after = "" } = {}) =>
+    `${process.execPath} -e '${(before + IDLE + after).replaceAll("'", `"`).replaceAll("idle", "bar")}'`;
   const has = (tool: string) => process.platform !== "win32" && spawnSync(tool, ["--version"]).status === 0;
 
   const lines: readonly [what: string, line: string, count: number][] = [
@@ -192,7 +193,7 @@ describe("§10 the whole session of a program", () => {
     ["`xargs` started", `echo x | xargs -I{} timeout 300 ${idle()}`, 1],
     [
       "are stopped in a group of their own",
-      `set -m; ${idle(`process.kill(process.pid, "SIGSTOP");`)} & wait; sleep 100`,
+      `set -m; ${idle({ after: `process.kill(process.pid, "SIGSTOP");` })} & wait; sleep 100`,
       1,
     ],
   ];
@@ -219,7 +220,7 @@ describe("§10 the whole session of a program", () => {
 
   test.skipIf(!has("bash"))("is killed, one that hears no SIGTERM in a group of its own too", async () => {
     const { manager, pass } = world({ graceMs: 10_000 });
-    const deaf = idle(`process.on("SIGTERM", () => {});`);
+    const deaf = idle({ before: `process.on("SIGTERM", () => {});` });
     const handle = manager.spawn(program, { input: bash(`set -m; ${deaf} & wait`) });
     const [pid = 0] = await pids(handle, 1);
     const ended = handle.cancel();
