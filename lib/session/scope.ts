@@ -9,8 +9,9 @@ import { type AnyTaskKind, Kind, type KindWork, workOf } from "../core/kinds/kin
 import { checkFilter } from "../core/live/filter.js";
 import type { Attempt, Task } from "../core/live/task.js";
 import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
+import { takeSpawnOptions } from "../core/spawn/option-table.js";
 import type { SpawnScope } from "../core/spawn/spawn.js";
-import { checkSpawnNames } from "../core/spawn/spawn-options.js";
+import { NO_OPTIONS, type TakenOptions } from "../core/spawn/spawn-options.js";
 import type { Work } from "../core/task/kind-parts.js";
 import type { TaskFilter, TaskOutcome, TaskRecord, Wake } from "../core/task/record.js";
 import {
@@ -65,39 +66,38 @@ export abstract class Scope {
   protected abstract readonly closes: Task | string | undefined;
 
   /** Starts work. `Spawn` types the result: a handle of `never` can be assigned to each of its handle types. */
-  protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
+  protected start(work: unknown, options: TakenOptions<TaskRef> | undefined): TaskHandle<never> {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
+    if (kind === undefined) checkWork(work);
+    // The scope comes first: a function that is over or was abandoned spawns nothing, whatever the options say (H0).
+    const place = this.spawnScope();
+    const given = options === undefined ? NO_OPTIONS : takeSpawnOptions(options);
+    const scope = given === NO_OPTIONS ? place : this.#scopeOf(place, given);
     if (kind === undefined) {
-      checkWork(work);
-      if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
+      if (given.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
       // `Work` is a `TaskFunction` without its types.
-      return this.#spawned(this.#scopeOf(options), work as Work, options);
+      return this.#spawned(scope, work as Work, given);
     }
-    // The scope comes first, so that a refused spawn parses no input.
-    const scope = this.#scopeOf(options);
-    const made = workOf(kind, options?.input, this.core.loop.clock);
-    const { input: _, ...rest } = options ?? {};
+    const made = workOf(kind, given.input, this.core.loop.clock);
+    const { input: _, ...rest } = given;
     const { lane = kind.lane, timeoutMs = kind.timeoutMs, elapsedTimeoutMs = kind.elapsedTimeoutMs } = rest;
     const { weight = kind.weight } = rest;
     return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, elapsedTimeoutMs, weight }, made);
   }
 
-  #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {
+  #spawned(scope: SpawnScope, work: Work, options: SpawnOptions, made?: KindWork): TaskHandle<never> {
     return new Handle<never>(this.core, this.core.spawner.spawn(scope, work, options, made), this.receivingSession);
   }
 
-  #scopeOf(options: SpawnOptions | undefined): SpawnScope {
-    // The scope comes first: a function that is over or was abandoned spawns nothing, whatever the options say (H0).
-    const scope = this.spawnScope();
-    if (options !== undefined) checkSpawnNames(options);
-    if (options?.parent !== undefined) {
-      const parent = this.#taskAt("parent", options.parent);
+  #scopeOf(place: SpawnScope, { parent: ref, root }: SpawnOptions): SpawnScope {
+    if (ref !== undefined) {
+      const parent = this.#taskAt("parent", ref);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
         throw new TypeError(`parent must be a task of this manager; ${idInWords(parent.id)} is another's`);
       }
       return { parent, sessionId: parent.sessionId };
     }
-    return options?.root ? { parent: undefined, sessionId: scope.sessionId, wake: this.rootWake } : scope;
+    return root ? { parent: undefined, sessionId: place.sessionId, wake: this.rootWake } : place;
   }
 
   // These getters return bound functions, so that `const { awaitTasks } = ctx` works.

@@ -1,7 +1,7 @@
 // Bad input: every wrong thing a caller can hand in has a named answer, and never a silence (§12, S8).
 
 import type { SpawnOptions, TaskManagerOptions } from "errand";
-import { TaskManager } from "errand";
+import { defineKind, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import { deaf, errandError, given, hold, refusalOf, refused, rejected, untilStopped, world } from "./program.js";
 import { allFree, facts, settled } from "./support.js";
@@ -273,6 +273,31 @@ describe("options of a spawn", () => {
       expect(manager.list()).toEqual([]);
     },
   );
+
+  test("§12 options that a class reads from elsewhere are checked, and used, like its own fields", async () => {
+    class Options {
+      readonly #timeoutMs: unknown;
+      constructor(timeoutMs: unknown) {
+        this.#timeoutMs = timeoutMs;
+      }
+      get timeoutMs() {
+        return this.#timeoutMs;
+      }
+      get laneKey() {
+        return "ada";
+      }
+      readonly title = "timed";
+    }
+    const { manager, pass } = world();
+    const error = await refusalOf(() => manager.spawn(() => 1, new Options("100") as SpawnOptions));
+    expect(error).toMatchObject({ message: 'timeoutMs must be a number of milliseconds ≥ 0, got "100"' });
+    expect(manager.list()).toEqual([]);
+    const timed = manager.spawn(deaf, new Options(100) as SpawnOptions);
+    await pass(100);
+    expect(timed.record).toMatchObject({ title: "timed", laneKey: "ada", reason: "timeout" });
+    const kind = defineKind({ name: "dig", run: () => 1 });
+    expect(manager.spawn(kind, new Options(100) as SpawnOptions).record.laneKey).toBe("ada");
+  });
 
   test("§12 options of a spawn of a wrong type are TypeErrors naming the option, and start nothing", async () => {
     const { manager } = world();

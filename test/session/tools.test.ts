@@ -46,6 +46,9 @@ describe("§9 the set", () => {
     [{ spawn: { title: "all of them" } }, 'tools.spawn has no option "title"'],
     [{ spawn: { wake: "always" } }, "spawn.wake must be one of"],
     [{ spawn: { budget: { tokens: -1 } } }, "budget.tokens must be an integer ≥ 0, got -1"],
+    [{ spawn: { timeoutMs: "5" } }, 'spawn.timeoutMs must be a number of milliseconds ≥ 0, got "5"'],
+    [{ spawn: { metadata: "m" } }, 'spawn.metadata must be an object, got "m"'],
+    [{ spawn: { weight: { tokens: -1 } } }, "weight.tokens must be a finite number ≥ 0, got -1"],
   ])("§12 refuses %j", async (options, message) => {
     const error = await refusalOf(() => agent().session.tools(options as object));
     expect((error as Error).message).toContain(message);

@@ -19,12 +19,11 @@ import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
 import type { Fact, TaskEvent } from "../task/events.js";
 import { evolve } from "../task/evolve.js";
-import { toFact, toState } from "../task/from-stored.js";
+import { type SpawnBesideRecord, toFact, toState, toTraits } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
 import type { Runtime, TaskRecord } from "../task/record.js";
-import { NO_TRAITS, type Output, type TaskState, type TaskTraits } from "../task/state.js";
-import { freezeJson } from "../values/json.js";
+import type { Output, TaskState } from "../task/state.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 
 /** The parts that a replay writes to. */
@@ -202,7 +201,7 @@ export class Replay {
   }
 
   /** Makes one task. `isNew`: the record is that of its creation, and no snapshot counts the task. */
-  #make(record: TaskRecord, spawned: StoredSpawn, state: TaskState, isNew: boolean): Task | undefined {
+  #make(record: TaskRecord, spawned: SpawnBesideRecord, state: TaskState, isNew: boolean): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
     const { registry, consequences, laneOf, onReplaced } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
@@ -343,20 +342,4 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   family.tasksBelow = tasks - 1;
   family.spent = Object.freeze(spent);
   if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);
-}
-
-/** The parts of a spawn that the record does not have. */
-type StoredSpawn = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
-
-function toTraits(record: TaskRecord, spawned: StoredSpawn): TaskTraits {
-  const { limits } = spawned;
-  const hasGivenId = spawned.hasGivenId === true;
-  const wake = spawned.hasGivenWake ? record.wake : undefined;
-  const { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children, budget, weight } = record;
-  const isPlain = kind === undefined && name === undefined && agent === undefined && runId === undefined;
-  const isUsual = callId === undefined && laneKey === undefined && priority === 0 && children === "await";
-  const isFree = limits === undefined && budget === undefined && createdBy === undefined && weight === undefined;
-  if (isPlain && isUsual && isFree && !hasGivenId && wake === undefined) return NO_TRAITS;
-  const said = { kind, input, name, agent, createdBy, runId, callId, laneKey, priority, children };
-  return { ...said, limits, hasGivenId, wake, budget: freezeJson(budget), weight: freezeJson(weight) };
 }

@@ -11,27 +11,20 @@ import type { Noticed } from "../live/notice-queue.js";
 import type { StoredSession } from "../live/session-usage.js";
 import type { Task } from "../live/task.js";
 import { withoutCause } from "../task/events.js";
-import type { BesideRecord } from "../task/from-stored.js";
+import { type BesideRecord, besideOf, type SpawnBesideRecord } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
 import type { Runtime, TaskOutcome, TaskRecord } from "../task/record.js";
 import type { InboxRequest } from "../task/request.js";
-import type { TaskLimits } from "../task/state.js";
 import { NOTHING_SPENT, type Spent } from "../task/usage.js";
 import type { Json } from "../values/json.js";
 
 const SNAPSHOT_VERSION = 1;
 
 /** One task in a snapshot. */
-export interface StoredTask extends BesideRecord {
+export interface StoredTask extends BesideRecord, SpawnBesideRecord {
   /** The record. Its `usage` covers the task and everything below it. */
   readonly record: TaskRecord;
-  /** The time limits of the spawn. */
-  readonly limits?: TaskLimits;
-  /** The spawn gave the id. */
-  readonly hasGivenId?: true;
-  /** The spawn gave the `wake`. */
-  readonly hasGivenWake?: true;
   /** The usage of the task itself. */
   readonly ownSpent?: Spent;
   /** All messages of the task. */
@@ -107,9 +100,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const isApart = isKept || (output !== undefined && "outputLost" in output);
   return {
     record: isApart ? withoutOutput(record) : record,
-    ...(traits.limits === undefined ? {} : { limits: traits.limits }),
-    ...(traits.hasGivenId ? { hasGivenId: true } : {}),
-    ...(traits.wake === undefined ? {} : { hasGivenWake: true }),
+    ...besideOf(traits),
     ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),

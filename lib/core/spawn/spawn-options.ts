@@ -1,30 +1,14 @@
-// Spawn options: the options of one spawn, their checks, and the part that the task's record keeps.
+// Spawn options: the options of one spawn, and the part of them that the task keeps.
 //
-// Owns the public contract. Called by the spawner. The checks look at the options alone; `spawn.ts` checks the manager
-// and the lane.
+// Owns the public contract. `option-table.ts` checks the options; `spawn.ts` checks the manager and the lane. Called by
+// the spawner.
 
 import type { KindParts } from "../task/kind-parts.js";
 import type { Budget, ChildrenPolicy, Wake, Weight } from "../task/record.js";
 import type { RetryOptions, RetryPolicy } from "../task/retry.js";
-import {
-  NO_DETAILS,
-  NO_TRAITS,
-  type TaskDetails,
-  type TaskLimits,
-  type TaskTraits,
-  WAKING_TRAITS,
-} from "../task/state.js";
-import {
-  checkFinite,
-  checkKnown,
-  checkMs,
-  checkOneOf,
-  checkSignal,
-  checkTags,
-  checkText,
-  checkType,
-  takeObject,
-} from "../values/checks.js";
+import { NO_DETAILS, type TaskDetails } from "../task/state.js";
+import { copyShown, type Growing, NO_TRAITS, type TaskLimits, type TaskTraits, WAKING_TRAITS } from "../task/traits.js";
+import { takeObject } from "../values/checks.js";
 import type { Json } from "../values/json.js";
 import { takeBudget } from "./budget.js";
 
@@ -165,8 +149,11 @@ export interface KindWork {
 /** The spawn of a plain function. */
 export const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined, parts: undefined });
 
+/** Options whose names and values are right, with the input of a kind. */
+export type TakenOptions<R = unknown> = SpawnOptions<R> & { readonly input?: unknown };
+
 /** A spawn without options; compared by identity. */
-export const NO_OPTIONS: SpawnOptions = Object.freeze({});
+export const NO_OPTIONS: TakenOptions<never> = Object.freeze({});
 
 /** Values of a spawn that do not come from its options. */
 interface SpawnDefaults {
@@ -189,24 +176,16 @@ export function traitsOf(
   const isPlain = options === NO_OPTIONS && made === NO_KIND;
   if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined)
     return wake === undefined ? NO_TRAITS : WAKING_TRAITS[wake];
-  const { name, callId, laneKey, priority = 0, children = "await" } = options;
-  return {
-    kind: made.kind,
-    input: made.input,
-    name,
-    agent: options.agent ?? inherited?.agent,
-    createdBy: options.createdBy ?? inherited?.agent,
-    runId: options.runId ?? inherited?.runId,
-    callId,
-    laneKey,
-    priority,
-    children,
-    limits: limitsOf(options, retry, now),
-    hasGivenId: options.id !== undefined,
-    wake: options.wake ?? wake,
-    budget: takeBudget(options.budget),
-    weight,
-  };
+  const traits: Growing<TaskTraits> = { ...NO_TRAITS };
+  const agent = options.agent ?? inherited?.agent;
+  const createdBy = options.createdBy ?? inherited?.agent;
+  const runId = options.runId ?? inherited?.runId;
+  const budget = takeBudget(options.budget);
+  copyShown({ ...options, kind: made.kind, input: made.input, agent, createdBy, runId, budget, weight }, traits);
+  traits.limits = limitsOf(options, retry, now);
+  traits.hasGivenId = options.id !== undefined;
+  traits.wake = options.wake ?? wake;
+  return traits;
 }
 
 /**
@@ -239,45 +218,4 @@ export function detailsOf(options: SpawnOptions): TaskDetails {
     tags: Object.freeze([...(tags ?? [])]),
     metadata: metadata === undefined ? NO_DETAILS.metadata : takeObject("metadata", metadata),
   });
-}
-
-const SPAWN_OPTIONS: ReadonlySet<string> = new Set<keyof SpawnOptions | "input">([
-  "input",
-  ...(["id", "name", "title", "agent", "lane", "laneKey", "priority", "parent", "root", "detached"] as const),
-  ...(["children", "runId", "callId", "timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "elapsedTimeoutMs"] as const),
-  ...(["graceMs", "tags", "metadata", "signal", "createdBy", "wake", "retry", "budget", "weight"] as const),
-]);
-
-/**
- * Checks the names of the options. Called before an input is parsed, so a misspelt `input` is reported as an unknown
- * field.
- */
-export function checkSpawnNames(options: object): void {
-  checkKnown("spawn", options, SPAWN_OPTIONS);
-}
-
-/** Checks the values of options whose names `checkSpawnNames` has accepted. */
-export function checkSpawnOptions(options: SpawnOptions): void {
-  checkText("id", options.id);
-  checkText("name", options.name);
-  checkText("title", options.title);
-  checkText("agent", options.agent);
-  checkText("createdBy", options.createdBy);
-  checkOneOf("wake", options.wake, ["silent", "onTerminal", "onActivity"]);
-  checkText("lane", options.lane);
-  checkText("laneKey", options.laneKey);
-  checkText("runId", options.runId);
-  checkText("callId", options.callId);
-  checkFinite("priority", options.priority);
-  checkOneOf("children", options.children, ["await", "cancel", "detach"]);
-  for (const flag of ["root", "detached"] as const)
-    if (options[flag] !== undefined) checkType(flag, options[flag], "boolean");
-  if (options.root && options.parent !== undefined) throw new TypeError("root and parent exclude each other: give one");
-  checkMs("timeoutMs", options.timeoutMs);
-  checkMs("totalTimeoutMs", options.totalTimeoutMs);
-  checkMs("stallTimeoutMs", options.stallTimeoutMs);
-  checkMs("elapsedTimeoutMs", options.elapsedTimeoutMs);
-  checkMs("graceMs", options.graceMs);
-  checkTags("tags", options.tags);
-  checkSignal("signal", options.signal);
 }

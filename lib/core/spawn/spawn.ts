@@ -39,15 +39,7 @@ import { checkBudgets } from "./budget.js";
 import { isToRunAgain, refuseOther, stateAfter } from "./identity.js";
 import { FamilyLimits, type Limits } from "./limits.js";
 import { checkAccount, checkQueued } from "./session-bounds.js";
-import {
-  checkSpawnOptions,
-  detailsOf,
-  type KindWork,
-  NO_KIND,
-  NO_OPTIONS,
-  type SpawnOptions,
-  traitsOf,
-} from "./spawn-options.js";
+import { detailsOf, type KindWork, NO_KIND, NO_OPTIONS, type SpawnOptions, traitsOf } from "./spawn-options.js";
 
 /** The place of a spawn: its parent and its session. */
 export interface SpawnScope {
@@ -140,10 +132,12 @@ export class Spawner {
     throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
   }
 
-  /** Makes a task, or returns the existing one with the same id or call. `made`: the kind and the parsed input. */
+  /**
+   * Makes a task, or returns the existing one with the same id or call. `options` are checked; `made`: the kind and the
+   * parsed input.
+   */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
     const { loop, registry } = this.#deps;
-    if (options !== NO_OPTIONS) checkSpawnOptions(options);
     // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);

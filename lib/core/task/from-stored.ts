@@ -7,6 +7,7 @@ import type { Fact, TaskEvent } from "./events.js";
 import { outcomeWithout } from "./lost-output.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
+import { copyShown, type Growing, NO_TRAITS, SHOWN_TRAITS, type TaskLimits, type TaskTraits } from "./traits.js";
 
 /**
  * The fact of `event`. `toState` handles `task.created`. `apart`: the output that is stored separately from the event.
@@ -73,6 +74,36 @@ function unabandoned<T>(outcome: TaskOutcome<T>): TaskOutcome<T> {
   if (outcome.status === "succeeded" || outcome.abandoned === undefined) return freezeJson(outcome);
   const { abandoned: _, ...rest } = outcome;
   return freezeJson(rest);
+}
+
+/** The part of a spawn that the record does not show. */
+export interface SpawnBesideRecord {
+  /** The time limits of the spawn. */
+  readonly limits?: TaskLimits;
+  /** The spawn gave the id. */
+  readonly hasGivenId?: true;
+  /** The spawn gave the `wake`. */
+  readonly hasGivenWake?: true;
+}
+
+/** The part of the traits that the record does not show. `toTraits` reads it back. */
+export function besideOf({ limits, hasGivenId, wake }: TaskTraits): SpawnBesideRecord {
+  return {
+    ...(limits === undefined ? {} : { limits }),
+    ...(hasGivenId ? { hasGivenId } : {}),
+    ...(wake === undefined ? {} : { hasGivenWake: true }),
+  };
+}
+
+/** The traits of a task from its record and the part of its spawn beside it. */
+export function toTraits(record: TaskRecord, { limits, hasGivenWake, ...spawned }: SpawnBesideRecord): TaskTraits {
+  const hasGivenId = spawned.hasGivenId === true;
+  const wake = hasGivenWake ? record.wake : undefined;
+  const traits: Growing<TaskTraits> = { ...NO_TRAITS, limits, hasGivenId, wake };
+  copyShown(record, traits);
+  for (const name of SHOWN_TRAITS) freezeJson(traits[name]);
+  const isPlain = limits === undefined && !hasGivenId && wake === undefined;
+  return isPlain && SHOWN_TRAITS.every((name) => traits[name] === NO_TRAITS[name]) ? NO_TRAITS : traits;
 }
 
 /** The state of a task that its record does not contain. */

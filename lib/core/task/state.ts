@@ -20,7 +20,7 @@ import type {
   Wake,
 } from "./record.js";
 import type { StopReason, TaskStatus } from "./status.js";
-import type { TaskSpec } from "./traits.js";
+import { copyShown, type Growing, type TaskSpec } from "./traits.js";
 
 export {
   NO_TRAITS,
@@ -174,8 +174,6 @@ export function newState(details: TaskDetails, attempt = 1): TaskState {
   return details === NO_DETAILS && attempt === 1 ? NEW : { ...NEW, details, attempt };
 }
 
-type Growing<T> = { -readonly [K in keyof T]: T[K] };
-
 /**
  * The public snapshot of a task. The caller passes `usage`, `totalDeadlineAt` and `wake`, because they depend on other
  * tasks.
@@ -209,19 +207,10 @@ export function toRecord(
     createdAt,
     updatedAt: state.updatedAt ?? createdAt,
   };
-  if (traits.kind !== undefined) record.kind = traits.kind;
-  if (traits.input !== undefined) record.input = traits.input;
-  if (traits.name !== undefined) record.name = traits.name;
+  copyShown(traits, record);
   if (details.title !== undefined) record.title = details.title;
-  if (traits.agent !== undefined) record.agent = traits.agent;
-  if (traits.createdBy !== undefined) record.createdBy = traits.createdBy;
   if (spec.sessionId !== undefined) record.sessionId = spec.sessionId;
   if (spec.parentId !== undefined) record.parentId = spec.parentId;
-  if (traits.runId !== undefined) record.runId = traits.runId;
-  if (traits.callId !== undefined) record.callId = traits.callId;
-  if (traits.laneKey !== undefined) record.laneKey = traits.laneKey;
-  if (traits.budget !== undefined) record.budget = traits.budget;
-  if (traits.weight !== undefined) record.weight = traits.weight;
   if (details.notBeforeAt !== undefined) record.notBeforeAt = details.notBeforeAt;
   if (totalDeadlineAt !== undefined) record.totalDeadlineAt = totalDeadlineAt;
   if (details.progress !== undefined) record.progress = details.progress;

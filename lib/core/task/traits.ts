@@ -1,9 +1,8 @@
 // Traits: the facts of a task that its spawn fixes and that never change.
 //
-// Owns types and the shared objects of spawns without options.
+// Owns the list of the traits that a record shows, and the shared objects of spawns without options.
 
-import type { Json } from "../values/json.js";
-import type { Budget, ChildrenPolicy, Wake, Weight } from "./record.js";
+import type { TaskRecord, Wake } from "./record.js";
 
 /**
  * How long, and how often, a task may run. These are its own limits: an inherited one changes when an ancestor is
@@ -36,41 +35,11 @@ export interface RetryLimits {
   readonly jitter: boolean;
 }
 
-/** The options of a spawn that never change. All spawns without options share one object. */
-export interface TaskTraits {
-  /** Name of the kind. `undefined` for a plain function. */
-  readonly kind: string | undefined;
-  /** Input of a kind, as it was passed. */
-  readonly input: Json | undefined;
-  /** Second address within the session. */
-  readonly name: string | undefined;
-  /** Name of the agent that does the work. */
-  readonly agent: string | undefined;
-  /** Person or program that had the task started. */
-  readonly createdBy: string | undefined;
-  /** The run of the agent loop. */
-  readonly runId: string | undefined;
-  /** The tool call of the model. */
-  readonly callId: string | undefined;
-  /** Key within the lane. */
-  readonly laneKey: string | undefined;
-  /** Higher starts earlier. */
-  readonly priority: number;
-  /** Rule for the children that are alive when the function returns. */
-  readonly children: ChildrenPolicy;
-  /** How long, and how often, the task may run. */
-  readonly limits: TaskLimits | undefined;
-  /** The spawner chose the id, and can find the task by it. */
-  readonly hasGivenId: boolean;
-  /** Which events become notices. `undefined`: it follows from whether the loop of the parent reads notices. */
-  readonly wake: Wake | undefined;
-  /** Limit on what the subtree may use. */
-  readonly budget: Readonly<Budget> | undefined;
-  /** Amounts that each start of the task takes from the windows of its lane. */
-  readonly weight: Weight | undefined;
-}
-/** The shared traits of a spawn without options. */
-export const NO_TRAITS: TaskTraits = Object.freeze({
+/**
+ * The traits that a record shows under the same name, each with its value when a spawn sets none. The record, the
+ * snapshot and the restored task read this list, so a new trait is one more line here and in `TaskRecord`.
+ */
+const SHOWN = {
   kind: undefined,
   input: undefined,
   name: undefined,
@@ -81,11 +50,49 @@ export const NO_TRAITS: TaskTraits = Object.freeze({
   laneKey: undefined,
   priority: 0,
   children: "await",
+  budget: undefined,
+  weight: undefined,
+} as const satisfies { readonly [K in keyof TaskRecord]?: TaskRecord[K] | undefined };
+
+/** The name of a trait that the record shows. */
+export type ShownTrait = keyof typeof SHOWN;
+
+/** The names of the traits that a record shows. */
+export const SHOWN_TRAITS = Object.keys(SHOWN) as readonly ShownTrait[];
+
+/** The traits that a record shows, with the types of the record. */
+export type ShownTraits = { readonly [K in ShownTrait]: TaskRecord[K] };
+
+/** Some of the traits that a record shows. */
+type SomeTraits = { [K in ShownTrait]?: TaskRecord[K] | undefined };
+
+/** An object while it is made. */
+export type Growing<T> = { -readonly [K in keyof T]: T[K] };
+
+/** Copies the traits that `from` has: from a task to its record, or back. */
+export function copyShown(from: Readonly<SomeTraits>, to: SomeTraits): void {
+  for (const name of SHOWN_TRAITS) if (from[name] !== undefined) copyTrait(name, from, to);
+}
+
+function copyTrait<K extends ShownTrait>(name: K, from: Readonly<SomeTraits>, to: SomeTraits): void {
+  to[name] = from[name];
+}
+
+/** The facts of a task that never change. All spawns without options share one object. */
+export interface TaskTraits extends ShownTraits {
+  /** How long, and how often, the task may run. */
+  readonly limits: TaskLimits | undefined;
+  /** The spawner chose the id, and can find the task by it. */
+  readonly hasGivenId: boolean;
+  /** Which events become notices. `undefined`: it follows from whether the loop of the parent reads notices. */
+  readonly wake: Wake | undefined;
+}
+/** The shared traits of a spawn without options. */
+export const NO_TRAITS: TaskTraits = Object.freeze({
+  ...SHOWN,
   limits: undefined,
   hasGivenId: false,
   wake: undefined,
-  budget: undefined,
-  weight: undefined,
 });
 /** The shared traits of spawns whose only option is `wake`: spawns of a session, or of `ctx.map`. */
 export const WAKING_TRAITS: { readonly [W in Wake]: TaskTraits } = Object.freeze({

@@ -4,11 +4,9 @@
 
 import type { Core } from "../../core/core.js";
 import type { AnyTaskKind } from "../../core/kinds/kind.js";
-import { takeWeight } from "../../core/lanes/weight.js";
-import { takeBudget } from "../../core/spawn/budget.js";
+import { takeToolSpawnOptions } from "../../core/spawn/option-table.js";
 import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import type { KindParts } from "../../core/task/kind-parts.js";
-import { takeRetry } from "../../core/task/retry.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../../core/values/checks.js";
 import { type TaskToolName, TOOL_NAMES } from "../prompt/tool-names.js";
 import { awaitTasks } from "./await-tasks.js";
@@ -50,11 +48,6 @@ export interface ToolOptions {
 /** The spawn options that a program may set for `spawn_task`: all those that the model or its call does not set. */
 export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
 
-const SPAWN_OPTIONS = [
-  ...(["agent", "createdBy", "lane", "laneKey", "priority", "wake", "children", "detached", "runId"] as const),
-  ...(["timeoutMs", "totalTimeoutMs", "stallTimeoutMs", "elapsedTimeoutMs"] as const),
-  ...(["graceMs", "retry", "budget", "weight", "tags", "metadata"] as const),
-] satisfies readonly (keyof ToolSpawnOptions)[];
 const DEFAULT_BYTES = 2_048;
 /** The smallest limit: ids, a status and the next step fit in it. */
 const LEAST_BYTES = 512;
@@ -63,12 +56,8 @@ const LEAST_BYTES = 512;
 export function sessionTools(loopOf: () => CallingLoop, options: ToolOptions = {}): readonly TaskTool[] {
   checkOptions("tools", options, "kinds", "only", "spawn", "maxResultBytes");
   const { only = TOOL_NAMES, spawn = {}, maxResultBytes = DEFAULT_BYTES } = options;
-  checkOptions("tools.spawn", spawn, ...SPAWN_OPTIONS);
   // Bad options are an error of the program, so they throw here and not in a tool call.
-  checkOneOf("spawn.wake", spawn.wake, ["silent", "onTerminal", "onActivity"]);
-  takeBudget(spawn.budget);
-  takeRetry(spawn.retry);
-  takeWeight(spawn.weight);
+  const defaults = takeToolSpawnOptions(spawn);
   checkCount("maxResultBytes", maxResultBytes, LEAST_BYTES);
   if (!Array.isArray(only)) throw new TypeError(`only must be a list of tools, got ${show(only)}`);
   for (const [index, name] of only.entries()) {
@@ -82,7 +71,7 @@ export function sessionTools(loopOf: () => CallingLoop, options: ToolOptions = {
   addKnownTools(core, owner, tools);
   const offered = options.kinds === undefined ? undefined : new Set(kinds.map(({ name }) => name));
   const setting = { callerOf: () => callerFor(loopOf(), tools, offered), tools, maxBytes: maxResultBytes };
-  return Object.freeze(named.map((name) => toolNamed(name, setting, { kinds, spawn })));
+  return Object.freeze(named.map((name) => toolNamed(name, setting, { kinds, spawn: defaults })));
 }
 
 /** The parts of `spawn_task`. */
