@@ -1,10 +1,12 @@
 // Consequences: what follows from a fact, inside the call that decides it. Written once, for live and for replayed
 // facts.
 //
-// Owns no state: it calls the parts that do (registry, family, sessions, requests, notices, retention, handoff, idle).
+// Owns no state: it calls the parts that do (registry, family, sessions, requests, messages, notices,
+// retention, handoff, idle).
 // Called by the loop with each fact, by the spawner and the replay with each task that is made, by the runner and the
 // replay with each task that has ended, and by retention with each task whose record is evicted.
 
+import type { Messages } from "./inbox/messages.js";
 import type { Requests } from "./inbox/requests.js";
 import { addUsage, attach, childEnded, detach, forget, replaceTask } from "./live/family.js";
 import type { Registry } from "./live/registry.js";
@@ -24,6 +26,7 @@ interface ConsequencesDeps {
   readonly registry: Registry;
   readonly sessions: SessionUsage;
   readonly requests: Requests;
+  readonly messages: Messages;
   readonly notices: Notices;
   readonly retainer: Retainer;
   readonly handoff: Handoff;
@@ -63,12 +66,34 @@ export class Consequences {
 
   /** The state of `task` has changed by `fact`. `seq` is 0 for a fact of an earlier process. */
   follow(task: Task, fact: Fact, seq: number, at: number): void {
-    const { sessions, notices } = this.#deps;
-    if (fact.type === "usage.reported") {
-      addUsage(task, fact.usage);
-      sessions.add(task, fact.usage);
-    } else if (fact.type === "task.updated" && fact.patch.detached === true) detach(task);
+    const { notices } = this.#deps;
+    if (fact.type === "task.updated" && fact.patch.detached === true) detach(task);
     if (notices.concerns(task, fact)) notices.follow(task, fact, seq, at);
+    this.reported(task, fact, seq);
+  }
+
+  /**
+   * The fact reports what the function of `task` has used, asked or exchanged. That counts also for a task which has
+   * ended here and whose function ran in another process.
+   */
+  reported(task: Task, fact: Fact, seq: number): void {
+    switch (fact.type) {
+      case "usage.reported":
+        addUsage(task, fact.usage);
+        this.#deps.sessions.add(task, fact.usage);
+        return;
+      case "message.sent":
+        this.#deps.messages.follow(task, fact.message, seq);
+        return;
+      case "request.opened":
+      case "request.answered":
+      case "request.rejected":
+      case "request.expired":
+      case "request.withdrawn":
+        this.#deps.requests.follow(task, fact.request, seq);
+        return;
+      default:
+    }
   }
 
   /** The task has ended, after all tasks that ended before it. */

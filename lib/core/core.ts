@@ -196,6 +196,7 @@ export class Core {
       ...{ loop, registry },
       sessions: this.sessions,
       requests,
+      messages: this.messages,
       notices: this.notices,
       retainer: this.#retainer,
       handoff: this.#handoff,
@@ -385,9 +386,9 @@ export class Core {
 
   /** A replay of the journal of another process. With `beside`, its tasks join the tasks of this one. */
   replay(beside: OtherJournal | undefined): Replay {
-    const { loop, registry, requests, sessions, notices, slots, consequences } = this;
+    const { loop, registry, requests, messages, sessions, notices, slots, consequences } = this;
     const deps: ReplayDeps = {
-      ...{ loop, registry, requests, sessions, notices, consequences },
+      ...{ loop, registry, requests, messages, sessions, notices, consequences },
       // Each process declares its lanes anew. A task may name a lane that is not declared here; nothing starts in it.
       laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
       starts: new ReplayedStarts(slots.lanes),

@@ -21,7 +21,7 @@ test("§8 a mailbox gives the oldest unread message, also one that was given bac
         if (what === "send" || what === "post") {
           const message = messageOf(all.length, what === "send" ? "inbound" : "outbound");
           all.push(message);
-          mailbox.add(message);
+          mailbox.add(message, all.length);
           if (what === "send") unread.push(message);
         } else if (what === "take") {
           const first = mailbox.takeUnread();
@@ -45,6 +45,7 @@ test("§8 a mailbox gives the oldest unread message, also one that was given bac
         }
         expect(Array.from(mailbox.unread(), ({ message }) => message)).toEqual(unread);
         expect(mailbox.hasUnread).toBe(unread.length > 0);
+        expect(all.filter((message) => mailbox.isUnread(message))).toEqual(unread);
       }
     }),
     { numRuns: 300 },

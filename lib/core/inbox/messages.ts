@@ -1,7 +1,8 @@
 // Messages: notes to and from a running task (§8).
 //
 // Owns nothing: each task's mailbox keeps its messages. Sending and posting are commands to the loop; receiving is a
-// wait. Called by handles, contexts and the message tool, and by the runner when a function starts. A message that
+// wait. Called by handles, contexts and the message tool, by the runner when a function starts, and by the consequences
+// with each message. A message that
 // answers a question goes to `answering.ts`: only an answer to the request resumes the asker, and a message never
 // answers an approval (A5).
 
@@ -104,7 +105,7 @@ export class Messages {
     if (elsewhere !== undefined) throw elsewhere;
     const refused = this.#loop.apply(task, { type: "send", message });
     if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
-    const isTaken = mailboxOf(task).add(message, this.#loop.seq);
+    const isTaken = !mailboxOf(task).isUnread(message);
     this.#onSent(task);
     const steered = this.#steer(task, message);
     // The caller may ignore this promise. Its rejection must not end the process when a manager closes while its store
@@ -145,9 +146,24 @@ export class Messages {
     }
     const by = ambientAttempt()?.task.id ?? task.sessionId ?? "message";
     await this.#answering.answerBy(id, toAnswer(message.content), by, () => {
-      if (this.#loop.apply(task, { type: "send", message }) === undefined) mailboxOf(task).keep(message);
+      this.#loop.apply(task, { type: "send", message });
     });
     return this.#delivered(message);
+  }
+
+  /**
+   * Follows a fact, live or replayed: the mailbox keeps the message. A message that answers a question of the task is
+   * read already. Another message to a task whose function does not run waits for the start of the function too.
+   */
+  follow(task: Task, message: Message, seq: number): void {
+    const { inReplyTo } = message;
+    const isAnswer = inReplyTo !== undefined && this.#requests.get(inReplyTo)?.taskId === task.id;
+    if (isAnswer) return mailboxOf(task).keep(message);
+    mailboxOf(task).add(message, seq);
+    if (message.direction === "outbound" || task.state.status !== "queued") return;
+    const extras = extrasOf(task);
+    extras.unsteered ??= [];
+    extras.unsteered.push(message);
   }
 
   /** The function starts: its kind receives the messages that were sent before. */
@@ -162,12 +178,9 @@ export class Messages {
   #steer(task: Task, message: Message): Promise<Steered> | undefined {
     const deliver = this.#kindOf(task)?.deliver;
     if (deliver === undefined) return undefined;
+    // The kind receives the message when the function starts.
+    if (task.attempt === undefined) return undefined;
     const extras = extrasOf(task);
-    if (task.attempt === undefined) {
-      extras.unsteered ??= [];
-      extras.unsteered.push(message);
-      return undefined;
-    }
     const steer = async (): Promise<Steered> => {
       if (task.isOver) return { is: "over" };
       try {
@@ -201,7 +214,6 @@ export class Messages {
     }
     const command = { type: "post", attempt: attempt.number, message } as const;
     if (!this.#loop.writeOf(attempt, command)) return this.#waits.dropped(attempt);
-    mailboxOf(task).add(message);
     task.extras?.deadlines?.sign();
     return handled(this.#delivered(message));
   }

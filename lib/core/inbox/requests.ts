@@ -2,7 +2,7 @@
 //
 // Owns the requests and the callers that wait for each. A request is stored before it is announced; the first closing
 // wins; a request is withdrawn with its attempt, unless it has a key. Called by asking and answering, by the runner
-// when an attempt is over, and by the replay. Calls the loop.
+// when an attempt is over, and by the consequences with each fact of a request. Calls the loop.
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { extrasOf } from "../live/extras.js";
@@ -10,9 +10,9 @@ import { checkRequestFilter } from "../live/filter.js";
 import type { Attempt, Task } from "../live/task.js";
 import { TaskRequests } from "../live/task-requests.js";
 import type { Loop } from "../loop.js";
+import { ScopeCancelledError } from "../task/errors.js";
 import { type Closing, closeRequest, fits, type InboxRequest, type RequestFilter } from "../task/request.js";
 import { Alarm } from "../time/clock.js";
-import { freezeJson } from "../values/json.js";
 
 /** The owner of a loop to which each request is reported once: a task, a manager, or a session by its id (W4). */
 export type Owner = object | string;
@@ -130,12 +130,24 @@ export class Requests {
 
   // ── opening and closing ──────────────────────────────────────────────────
 
+  /** Follows a fact, live or replayed: keeps the newest state of a request. */
+  follow(task: Task, request: InboxRequest, seq: number): void {
+    const known = this.#entries.get(request.id);
+    const entry = known ?? newEntry(task, request, seq);
+    entry.request = request;
+    if (request.status === "open") this.#open.add(entry);
+    else this.#open.delete(entry);
+    if (known === undefined) this.#keep(entry);
+    else requestsOf(task).put(request);
+  }
+
   /** Opens `request` for the attempt. */
   open(attempt: Attempt, request: InboxRequest, schema: StandardSchemaV1 | undefined): RequestEntry {
-    const entry = newEntry(attempt.task, request, schema, this.#loop.nextSeq);
     this.#loop.apply(attempt.task, { type: "openRequest", attempt: attempt.number, request });
-    this.#open.add(entry);
-    this.#keep(entry);
+    const entry = this.#entries.get(request.id);
+    // The attempt is over: the loop has refused the command.
+    if (entry === undefined) throw new ScopeCancelledError(request.taskId, "nothing is asked through it any more");
+    entry.schema = schema;
     if (request.expiresAt !== undefined) this.#expireAt(entry, request.expiresAt);
     return entry;
   }
@@ -147,11 +159,10 @@ export class Requests {
   close(entry: RequestEntry, closing: Closing): InboxRequest {
     const request = closeRequest(entry.request, closing, this.#loop.clock.now());
     if (request === undefined) return entry.request;
-    entry.request = request;
-    this.#loop.apply(entry.task, { type: "closeRequest", request });
-    requestsOf(entry.task).put(request);
+    const refused = this.#loop.apply(entry.task, { type: "closeRequest", request });
+    // The task has ended in another process, which left the request open.
+    if (refused !== undefined) this.follow(entry.task, request, 0);
     entry.expiry?.cancel();
-    this.#open.delete(entry);
     if (closing.status !== "answered") resumeAnswers(entry);
     for (const asker of [...entry.askers]) {
       if (closing.status === "answered") asker.answered(entry.value);
@@ -229,18 +240,6 @@ export class Requests {
     return Array.from(this.#entries.values(), (entry) => entry.request);
   }
 
-  /** Restores a request of an earlier process, or a later state of it. */
-  restore(task: Task, request: InboxRequest): void {
-    freezeJson(request);
-    const known = this.#entries.get(request.id);
-    const entry = known ?? { ...newEntry(task, request, undefined, 0), awaitingSchema: new Set() };
-    entry.request = request;
-    if (request.status === "open") this.#open.add(entry);
-    else this.#open.delete(entry);
-    if (known === undefined) this.#keep(entry);
-    else requestsOf(task).put(request);
-  }
-
   /**
    * The task is resumed: requests with a key stay open, until they expire, because the next attempt may ask them again
    * (A3).
@@ -284,22 +283,18 @@ export class Requests {
   }
 }
 
-function newEntry(
-  task: Task,
-  request: InboxRequest,
-  schema: StandardSchemaV1 | undefined,
-  openedSeq: number,
-): RequestEntry {
+/** The entry of a request that opens now, or that an earlier process opened: then `openedSeq` is 0. */
+function newEntry(task: Task, request: InboxRequest, openedSeq: number): RequestEntry {
   return {
     task,
     request,
-    schema,
+    schema: undefined,
     askers: new Set(),
     seenBy: new Set(),
     value: undefined,
     expiry: undefined,
     openedSeq,
-    awaitingSchema: undefined,
+    awaitingSchema: openedSeq === 0 ? new Set() : undefined,
     next: undefined,
   };
 }

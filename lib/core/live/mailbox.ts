@@ -43,21 +43,19 @@ export class Mailbox {
   }
 
   /**
-   * Adds a message. An inbound message goes to the oldest waiting `receive`, or stays unread. Returns `true` when a
-   * `receive` has it.
+   * Adds a message, which fact `seq` recorded. An inbound message goes to the oldest waiting `receive`, or stays unread.
    */
-  add(message: Message, seq = 0): boolean {
+  add(message: Message, seq: number): void {
     this.keep(message);
-    if (message.direction === "outbound") return false;
+    if (message.direction === "outbound") return;
     const receiver = this.receivers.first();
     const unread = { message, seq, rank: this.#messages.length, order: 0, place: -1 };
     if (receiver !== undefined) {
       receiver.resolve(unread);
-      return true;
+      return;
     }
     this.putBack(unread);
     for (const lookout of [...this.lookouts]) lookout.resolve();
-    return false;
   }
 
   /** Whether there is an unread message. */
@@ -68,6 +66,11 @@ export class Mailbox {
   /** The unread messages, oldest first. */
   unread(): Generator<Unread> {
     return this.#unread.inOrder();
+  }
+
+  /** Whether the message waits for a `receive`. */
+  isUnread(message: Message): boolean {
+    return this.#unreadOf.has(message);
   }
 
   /** Marks the message as read, by other means than `receive`. */

@@ -6,11 +6,9 @@
 
 import type { Consequences } from "../consequences.js";
 import type { ReplayedStarts } from "../durable/stored-starts.js";
-import { mailboxOf } from "../inbox/messages.js";
+import type { Messages } from "../inbox/messages.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Lane } from "../lanes/lane.js";
-import { extrasOf } from "../live/extras.js";
-import { addUsage } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
@@ -20,10 +18,10 @@ import type { Notices } from "../notices/notices.js";
 import type { Fact, TaskEvent } from "../task/events.js";
 import { evolve } from "../task/evolve.js";
 import { type SpawnBesideRecord, toFact, toState, toTraits } from "../task/from-stored.js";
-import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
 import type { Runtime, TaskRecord } from "../task/record.js";
 import type { Output, TaskState } from "../task/state.js";
+import { freezeJson } from "../values/json.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 
 /** The parts that a replay writes to. */
@@ -31,6 +29,7 @@ export interface ReplayDeps {
   readonly loop: Loop;
   readonly registry: Registry;
   readonly requests: Requests;
+  readonly messages: Messages;
   readonly sessions: SessionUsage;
   readonly notices: Notices;
   readonly consequences: Consequences;
@@ -122,9 +121,14 @@ export class Replay {
     for (const { task, stored } of made) restoreSums(task, stored);
     for (const request of requests) {
       const task = this.#find(request.taskId);
-      if (task !== undefined) this.#deps.requests.restore(task, ofTask(task, request));
+      if (task !== undefined) this.#deps.requests.follow(task, freezeJson(ofTask(task, request)), 0);
     }
-    for (const { task, stored } of made) for (const message of stored.messages ?? []) this.#keep(task, message);
+    for (const { task, stored } of made) {
+      for (const message of stored.messages ?? [])
+        this.#deps.messages.follow(task, freezeJson(ofTask(task, message)), 0);
+      // Between two attempts it is not known which messages the kind has received: each is delivered at most once.
+      if (task.extras !== undefined && task.state.startedAt !== undefined) task.extras.unsteered = undefined;
+    }
     const { notices } = this.#deps;
     const own = made.filter(({ task }) => !this.#joined.has(task));
     for (const { task, stored } of own) notices.restore(task, stored.notices?.made ?? 0, noticesOf(task, stored));
@@ -147,7 +151,7 @@ export class Replay {
     const task = this.#find(event.taskId);
     // The task was evicted: an event after its end changes nothing.
     if (task === undefined) return;
-    const fact = toFact(acknowledgedOf(task, event), output);
+    const fact = toFact(renamedIn(task, event), output);
     const isJoined = this.#joined.has(task);
     if (!isJoined) this.#deps.loop.restore(task, fact, event.at);
     else if (!this.#joinedBy(task, fact, event.at)) return;
@@ -167,18 +171,8 @@ export class Replay {
       case "task.interrupted":
         if (!isJoined) this.#over(task);
         return;
-      case "message.sent":
-        this.#keep(task, event.message);
-        return;
       case "usage.reported":
         this.#deps.starts.reported(task, event.usage);
-        return;
-      case "request.opened":
-      case "request.answered":
-      case "request.rejected":
-      case "request.expired":
-      case "request.withdrawn":
-        this.#deps.requests.restore(task, ofTask(task, event.request));
         return;
       default:
     }
@@ -256,10 +250,7 @@ export class Replay {
     const state = this.#joined.get(task);
     if (state === undefined) return false;
     this.#joined.set(task, evolve(state, fact, at));
-    if (fact.type === "usage.reported") {
-      addUsage(task, fact.usage);
-      this.#deps.sessions.add(task, fact.usage);
-    }
+    this.#deps.consequences.reported(task, fact, 0);
     return true;
   }
 
@@ -281,23 +272,6 @@ export class Replay {
     this.#makers.delete(task);
     this.#living.delete(task);
     this.#deps.consequences.ended(task);
-  }
-
-  /**
-   * Restores a message. A message that answered a question is read. All other inbound messages are unread again,
-   * because their reader is gone.
-   */
-  #keep(task: Task, stored: Message): void {
-    const message = ofTask(task, stored);
-    const { inReplyTo } = message;
-    const isAnswer = inReplyTo !== undefined && this.#deps.requests.get(inReplyTo)?.taskId === task.id;
-    if (isAnswer) mailboxOf(task).keep(message);
-    else mailboxOf(task).add(message);
-    if (isAnswer || message.direction === "outbound" || task.state.startedAt !== undefined) return;
-    // The message waits for the function to start, as it did when it was sent.
-    const extras = extrasOf(task);
-    extras.unsteered ??= [];
-    extras.unsteered.push(message);
   }
 }
 
@@ -327,8 +301,13 @@ function enriched(state: TaskState, ran: TaskState): TaskState {
 }
 
 type Later = Exclude<TaskEvent, { type: "task.created" }>;
-function acknowledgedOf(task: Task, event: Later): Later {
-  if (event.type !== "task.updated" || event.patch.acknowledged === undefined || event.taskId === task.id) return event;
+
+/** The event with the id under which its task is kept here. */
+function renamedIn(task: Task, event: Later): Later {
+  if (event.taskId === task.id) return event;
+  if ("request" in event) return { ...event, request: ofTask(task, event.request) };
+  if (event.type === "message.sent") return { ...event, message: ofTask(task, event.message) };
+  if (event.type !== "task.updated" || event.patch.acknowledged === undefined) return event;
   const acknowledged = event.patch.acknowledged.map((id) => noticeId(task, event.taskId, id));
   return { ...event, patch: { ...event.patch, acknowledged } };
 }

@@ -64,6 +64,14 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
       return { type: event.type, progress: freezeJson(event.progress) };
     case "artifact.added":
       return { type: event.type, artifact: freezeJson(event.artifact) };
+    case "message.sent":
+      return { type: event.type, message: freezeJson(event.message) };
+    case "request.opened":
+    case "request.answered":
+    case "request.rejected":
+    case "request.expired":
+    case "request.withdrawn":
+      return { type: event.type, request: freezeJson(event.request) };
     default:
       return event;
   }
