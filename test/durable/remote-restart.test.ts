@@ -544,6 +544,35 @@ describe("D1 deliver", () => {
     expect(task(second, handle.id).messages()).toHaveLength(2);
   });
 
+  test.each([
+    ["the journal", async () => {}],
+    ["a snapshot", compacted],
+  ])("receives once what was sent between two attempts, also when the next process reads %s", async (_from, save) => {
+    const heard: string[] = [];
+    const kind = durable(
+      async (ctx) => {
+        if (ctx.attempt > 1) return untilStopped(ctx);
+        await ctx.receive();
+        throw new Error("no");
+      },
+      {
+        deliver: (_record, { content: [part] }) => void heard.push(part?.type === "text" ? part.text : "?"),
+        retry: { maxAttempts: 2, backoffMs: 10_000, jitter: false },
+      },
+    );
+    const first = await started({ kinds: [kind] });
+    const handle = first.manager.spawn(kind);
+    await settled();
+    await handle.send("a");
+    await settled();
+    await handle.send("b");
+    expect([handle.status, heard]).toEqual(["queued", ["a"]]);
+    await save(first);
+    const second = await first.restart();
+    await second.pass(10_000);
+    expect([task(second, handle.id).status, heard]).toEqual(["running", ["a", "b"]]);
+  });
+
   test("is handed what was sent between the restart and the start", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });

@@ -126,8 +126,10 @@ export class Replay {
     for (const { task, stored } of made) {
       for (const message of stored.messages ?? [])
         this.#deps.messages.follow(task, freezeJson(ofTask(task, message)), 0);
-      // Between two attempts it is not known which messages the kind has received: each is delivered at most once.
-      if (task.extras !== undefined && task.state.startedAt !== undefined) task.extras.unsteered = undefined;
+      const { extras, state } = task;
+      // The kind has received the other messages of the attempts before.
+      if (extras !== undefined && state.startedAt !== undefined)
+        extras.unsteered = extras.unsteered?.filter(({ id }) => stored.unsteered?.includes(id));
     }
     const { notices } = this.#deps;
     const own = made.filter(({ task }) => !this.#joined.has(task));

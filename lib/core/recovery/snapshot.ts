@@ -29,6 +29,8 @@ export interface StoredTask extends BesideRecord, SpawnBesideRecord {
   readonly ownSpent?: Spent;
   /** All messages of the task. */
   readonly messages?: readonly Message[];
+  /** Ids of the messages that the kind receives when the next attempt starts; only for a task between two attempts. */
+  readonly unsteered?: readonly string[];
   /** The number of notices that the task has made, and those that its owner has not acknowledged. */
   readonly notices?: { readonly made: number; readonly pending: readonly StoredNotice[] };
   /** The position of the task among all ends; only for an ended task. */
@@ -94,6 +96,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const { decidedRecord: record, state, traits, family, endOrder, isOver } = task;
   const { outcome, output, details } = state;
   const messages = task.extras?.mailbox?.list() ?? [];
+  const unsteered = task.extras?.unsteered ?? [];
   const isKept = output !== undefined && "output" in output && isLong(output.output);
   if (isKept) apart.set(task.id, output.output);
   // A lost output is looked for again when the snapshot is read (D2).
@@ -109,6 +112,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     ...(state.attempt === 1 && details.used === 0 ? {} : { used: details.used }),
     ...(family.ownSpent === NOTHING_SPENT ? {} : { ownSpent: family.ownSpent }),
     ...(messages.length === 0 ? {} : { messages }),
+    ...(unsteered.length === 0 || state.startedAt === undefined ? {} : { unsteered: unsteered.map(({ id }) => id) }),
     ...(task.noticed === undefined || task.noticed.made === 0 ? {} : { notices: toNotices(task.noticed) }),
     ...(isOver ? { endOrder } : {}),
     ...(isApart ? { outputApart: true } : {}),
