@@ -166,15 +166,14 @@ export class Core {
     this.laneChanges = new LaneChanges(this.slots, this.registry, follower);
     this.waits = new Waits(this.loop, this.slots);
     const { loop, slots, waits, registry, kinds, logger } = this;
-    const isClosed = () => this.isClosed;
     const requests = new Requests({ loop, taskOf: (id) => registry.byId(id) });
     this.requests = requests;
     this.asking = new Asking({ loop, waits, requests, ids });
     const answering = new Answering({
-      ...{ loop, waits, requests, isClosed },
+      ...{ loop, waits, requests },
       isKindMissing: (task) => task.traits.kind !== undefined && kinds.of(task) === undefined,
     });
-    this.inbox = new RequestInbox({ loop, requests, answering, isClosed });
+    this.inbox = new RequestInbox({ loop, requests, answering });
     this.messages = new Messages({
       ...{ loop, waits, requests, answering, ids },
       kindOf: (task) => kinds.of(task),
@@ -184,7 +183,7 @@ export class Core {
       onFailed: (what, error) => logger.warn(what, { error }),
     });
     this.notices = new Notices({
-      ...{ loop, waits, isClosed },
+      ...{ loop, waits },
       warn: (what) => logger.warn(what),
       onAcknowledged: (task) => this.#retainer.release(task),
       isParked: (task) => this.isParked(task),
@@ -230,14 +229,13 @@ export class Core {
       staysActive: (task) => this.committer !== undefined && isResumable(task, this.kinds),
       onHandedOff: (task) => this.#handoff.handOff(task),
       isParked: (task) => this.isParked(task),
-      durable: (seq) => this.committer?.durable(seq) ?? Promise.resolve(),
       claimed: (task) => this.standbys?.claimed(task),
       onReturned: (task) => this.#handoff.handOffReturned(task),
     });
     this.spawner = new Spawner({
       ...{ loop, slots, registry, ids, limits, kinds },
       closedScopes: this.awaiter.closedScopes,
-      ...{ stop, isClosed },
+      stop,
       storeFailure: () => this.committer?.failure,
       accountOf: (sessionId) => this.sessions.find(sessionId),
       onPlaced: (task, before) => this.consequences.placed(task, before),
@@ -262,7 +260,7 @@ export class Core {
       clock: loop.clock,
       logger,
       isHeard: () => loop.listeners.has("task.failed"),
-      hasStored: (task) => task.endSeq <= loop.storedSeq,
+      hasStored: (task) => task.endSeq <= loop.stored.deliverable,
       hasStore: () => this.committer !== undefined,
     });
   }
@@ -332,7 +330,7 @@ export class Core {
 
   /** Whether `close` was called. */
   get isClosed(): boolean {
-    return this.#shutdown.isClosed;
+    return this.loop.phase.isClosed;
   }
 
   /** Closes the manager (D8). A second call has no further effect. */
@@ -368,17 +366,14 @@ export class Core {
     const recent = this.loop.recentEvents();
     const { committer } = this;
     if (committer === undefined) return recent.read(from ?? recent.oldest, matches, signal);
-    const { store } = committer;
-    const durable = (seq: number) => committer.durable(seq);
-    const deps = { store, recent, storedSeq: committer.storedSeq, durable, isClosed: () => recent.isClosed };
-    return readEvents(deps, from, matches, signal);
+    return readEvents({ store: committer.store, recent, mark: this.loop.stored }, from, matches, signal);
   }
 
   /** The newest `limit` events of one task. */
   async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
     const matches = (event: TaskEvent) => event.taskId === task.id;
     if (this.committer === undefined) return this.loop.recentEvents().newest(matches, limit);
-    await this.committer.readable(this.loop.seq);
+    await this.loop.stored.readable(this.loop.seq);
     return newestEvents(this.committer.store, matches, limit);
   }
 

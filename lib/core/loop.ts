@@ -6,14 +6,17 @@
 // that it reports are stored; an abort waits for nothing (D1). The event of a fact is made only for a reader. Called by
 // every part that decides something. Calls the consequences (`onFact`), the committer and the listeners.
 
-import type { Committer } from "./durable/committer.js";
+import { type Committer, NOT_STORED } from "./durable/committer.js";
+import { StoredMark } from "./durable/stored-mark.js";
 import { Call, Delivery, Told } from "./events/delivery.js";
 import { type Held, HeldDeliveries } from "./events/held-deliveries.js";
 import type { Listeners } from "./events/listeners.js";
 import { RecentEvents } from "./events/recent-events.js";
+import { Phase } from "./live/phase.js";
 import type { Attempt, Task } from "./live/task.js";
 import type { Command, Refusal } from "./task/commands.js";
 import { decide, isRefusal } from "./task/decide.js";
+import { ManagerClosedError } from "./task/errors.js";
 import { type Fact, type TaskEvent, toEvent } from "./task/events.js";
 import { evolve } from "./task/evolve.js";
 import type { Runtime } from "./task/record.js";
@@ -28,13 +31,15 @@ export class Loop {
   readonly clock: Timekeeper;
   /** The listeners of events. */
   readonly listeners: Listeners;
+  /** How far the end of the manager has come. */
+  readonly phase = new Phase();
+  /** How far the facts are stored. */
+  readonly stored = new StoredMark();
   #recent: RecentEvents | undefined;
   #committer: Committer | undefined;
   /** This process, until the first stored task has recorded it. */
   #unrecordedRuntime: Runtime | undefined;
   #seq = 0;
-  /** `seq` of the newest fact that may be delivered: all facts, without a store. */
-  #stored = Number.POSITIVE_INFINITY;
   readonly #held = new HeldDeliveries();
   /** The reason why held deliveries are dropped: the manager is closed and the store did not take them. */
   #dropped: Error | undefined;
@@ -42,7 +47,6 @@ export class Loop {
   #last: Delivery | undefined;
   #isScheduled = false;
   #isDraining = false;
-  #isClosed = false;
   /** Called with every fact, live and replayed. Written by the core. */
   onFact: (task: Task, fact: Fact, seq: number, at: number) => void = () => {};
   /** Writes of superseded, abandoned or settled functions (S2). */
@@ -61,10 +65,6 @@ export class Loop {
   get nextSeq(): number {
     return this.#seq + 1;
   }
-  /** `seq` of the newest fact that may be delivered. */
-  get storedSeq(): number {
-    return this.#stored;
-  }
 
   /** Whether facts go to a store. */
   get hasStore(): boolean {
@@ -76,14 +76,12 @@ export class Loop {
     this.#committer = committer;
     this.#unrecordedRuntime = runtime;
     this.#seq = seq;
-    if (isStrict) this.#stored = seq;
+    this.stored.attach(seq, isStrict);
   }
 
-  /** Every fact up to `seq` is stored: delivers what waited for them. Runs at the top of a microtask. */
-  stored(seq: number): void {
-    if (seq <= this.#stored) return;
-    this.#stored = seq;
-    for (const delivery of this.#held.take(seq)) this.#enqueue(delivery);
+  /** More facts are stored: delivers what waited for them. Runs at the top of a microtask. */
+  deliverStored(): void {
+    for (const delivery of this.#held.take(this.stored.deliverable)) this.#enqueue(delivery);
     this.drain();
   }
 
@@ -91,15 +89,9 @@ export class Loop {
   recentEvents(): RecentEvents {
     if (this.#recent === undefined) {
       this.#recent = new RecentEvents(this.nextSeq);
-      if (this.#isClosed) this.#recent.close();
+      if (this.phase.isOver) this.#recent.close();
     }
     return this.#recent;
-  }
-
-  /** The manager is closed: ends every reading of recent events. */
-  closeRecentEvents(): void {
-    this.#isClosed = true;
-    this.#recent?.close();
   }
 
   /** Decides `command` and evolves the task by its facts, in this call. A refusal changes nothing. */
@@ -165,7 +157,7 @@ export class Loop {
 
   /** Resolves with `value` once everything that is decided by now is stored. */
   tell<T>(value: T): Promise<T> {
-    if (this.#seq <= this.#stored) return Promise.resolve(value);
+    if (this.#seq <= this.stored.deliverable) return Promise.resolve(value);
     return this.told(value);
   }
 
@@ -182,6 +174,12 @@ export class Loop {
     for (const delivery of this.#held.takeAll()) delivery.drop(why);
   }
 
+  /** The manager is closed: drops what is not stored, and ends every reading of recent events. */
+  close(): void {
+    this.drop(new ManagerClosedError(NOT_STORED));
+    this.#recent?.close();
+  }
+
   /** Same as `deliver`, for a plain function. */
   call(deliver: () => void, needs?: number): void {
     this.deliver(new Call(deliver), needs);
@@ -193,7 +191,7 @@ export class Loop {
    * while it is held for the store.
    */
   deliver(delivery: Delivery, needs: number = this.#seq): Held | undefined {
-    if (needs <= this.#stored) this.#enqueue(delivery);
+    if (needs <= this.stored.deliverable) this.#enqueue(delivery);
     else if (this.#dropped !== undefined) delivery.drop(this.#dropped);
     else return this.#held.add(delivery, needs);
     return undefined;

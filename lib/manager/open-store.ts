@@ -69,9 +69,6 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         runtime,
         ids,
         everyMs: Math.min(LONGEST_CHECK_MS, store.shared.leaseMs / 3),
-        durable: () => core.committer?.durable(loop.seq) ?? Promise.resolve(),
-        unstored: (madeSeq) => core.committer?.unstored(madeSeq),
-        isClosed: () => core.isClosed,
         logger,
       });
     }
@@ -79,9 +76,8 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       {
         store,
         clock: loop.clock,
-        onStored: (storedSeq) => {
-          if (isStrict) loop.stored(storedSeq);
-        },
+        mark: loop.stored,
+        onStored: () => loop.deliverStored(),
         onFailed: (error) => {
           core.storeFailed(error);
           failed(error);
@@ -118,14 +114,12 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       park: (task: Task) => core.park(task),
       unpark: (task: Task) => core.unpark(task),
       isParked: (task: Task) => core.isParked(task),
-      isClosed: () => core.isClosed,
       patienceMs: patienceOf(core.graceMs),
-      durable: () => committer.durable(loop.seq),
       isStandby: (task: Task) => core.standbys?.has(task) === true,
     };
     core.resume = (task, kind) => resume(deps, task, kind);
     const reattached = await recover(deps, replay);
-    await Promise.race([committer.durable(loop.seq), failure]);
+    await Promise.race([loop.stored.until(loop.seq), failure]);
     nextTurn(() => goOn(deps, reattached));
     later.takeover = new Takeover(core, deps, committer);
     await core.lease?.begin();

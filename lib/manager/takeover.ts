@@ -78,7 +78,7 @@ export class Takeover {
     const { replay, left } = this.#replayed.get(journal) ?? (await this.#replay(journal));
     await this.#committer.absorb(journal, left, [...replay.renamed.values()]);
     const reattached = await recover(this.#deps, replay);
-    await this.#committer.durable(this.#core.loop.seq);
+    await this.#core.loop.stored.until(this.#core.loop.seq);
     this.#core.notices.tookOver();
     goOn(this.#deps, reattached);
   }

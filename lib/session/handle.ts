@@ -159,7 +159,7 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   async stored(): Promise<void> {
-    await this.#core.committer?.durable(this.#task.madeSeq);
+    await this.#core.loop.stored.until(this.#task.madeSeq);
   }
 
   messages(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {

@@ -16,7 +16,7 @@ import type { Json } from "../values/json.js";
 import { runOutside } from "../values/outside.js";
 import { separateOutputs } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
-import { StoredWaiters } from "./stored-waiters.js";
+import type { StoredMark } from "./stored-mark.js";
 
 /** The ids that go with an append. */
 interface IdChanges {
@@ -42,8 +42,10 @@ export interface Cut {
 interface CommitterDeps {
   readonly store: TaskStore;
   readonly clock: Timekeeper;
-  /** Called when every event up to `seq` is stored. */
-  readonly onStored: (seq: number) => void;
+  /** How far the events are stored. */
+  readonly mark: StoredMark;
+  /** Called when the mark has moved. */
+  readonly onStored: () => void;
   readonly onFailed: (error: unknown) => void;
   /** Called when another process has taken the writer's place: the store accepts nothing more from this manager. */
   readonly onLost: (error: StoreLockedError) => void;
@@ -74,7 +76,6 @@ const LAST_RETRY_MS = 5_000;
 export class Committer {
   readonly #deps: CommitterDeps;
   #pending: TaskEvent[] = [];
-  #stored: number;
   /** `seq` of the newest event that was added. */
   #added: number;
   /** Whether a commit runs, or waits for the end of its turn. */
@@ -85,7 +86,6 @@ export class Committer {
   #retryMs = FIRST_RETRY_MS;
   /** Ends the delay before the next attempt. */
   #hurry: (() => void) | undefined;
-  readonly #waiters = new StoredWaiters();
   #sinceSnapshot: number;
   #snapshotSize = 0;
   #compacting: Promise<void> | undefined;
@@ -97,7 +97,6 @@ export class Committer {
   /** `seq` is the last stored event, `sinceSnapshot` the number of events after the newest snapshot. */
   constructor(deps: CommitterDeps, seq: number, sinceSnapshot: number) {
     this.#deps = deps;
-    this.#stored = seq;
     this.#added = seq;
     this.#sinceSnapshot = sinceSnapshot;
   }
@@ -105,11 +104,6 @@ export class Committer {
   /** The store. */
   get store(): TaskStore {
     return this.#deps.store;
-  }
-
-  /** `seq` of the newest stored event. */
-  get storedSeq(): number {
-    return this.#stored;
   }
 
   /** Why nothing new may be spawned: the store does not accept the events. `undefined`: it does. */
@@ -124,27 +118,6 @@ export class Committer {
     this.#schedule();
   }
 
-  /** Resolves when the event of `seq` is stored, or when the store fails: for readers of stored events. */
-  readable(seq: number): Promise<void> {
-    return this.#failure === undefined ? this.#untilStored(seq, true) : Promise.resolve();
-  }
-
-  /** Resolves when the event of `seq` is stored. `ManagerClosedError`: it will not be. */
-  durable(seq: number): Promise<void> {
-    return this.#untilStored(seq, false);
-  }
-
-  /** Same as `durable`, for one event; `undefined`: it is stored. */
-  unstored(seq: number): Promise<void> | undefined {
-    return seq <= this.#stored ? undefined : this.durable(seq);
-  }
-
-  #untilStored(seq: number, orFailed: boolean): Promise<void> {
-    if (seq <= this.#stored) return Promise.resolve();
-    if (this.#isClosed) return Promise.reject(new ManagerClosedError(NOT_STORED));
-    return this.#waiters.until(seq, orFailed);
-  }
-
   /**
    * Gives the writer's place back when every event is stored, or after `ms`. The store has a minimum of time to close,
    * whatever `ms` is, so that the next process can open it at once.
@@ -156,12 +129,12 @@ export class Committer {
     if (!this.#isClosed) {
       await this.#within(
         ms,
-        this.durable(this.#added).then(() => this.#compacting),
+        this.#deps.mark.until(this.#added).then(() => this.#compacting),
       );
     }
     this.#isClosed = true;
     this.#hurry?.();
-    this.#waiters.reject(new ManagerClosedError(NOT_STORED));
+    this.#deps.mark.end(new ManagerClosedError(NOT_STORED));
     await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#deps.store.close());
   }
 
@@ -202,7 +175,7 @@ export class Committer {
   }
 
   async #commit(batch: readonly TaskEvent[]): Promise<void> {
-    const { store, snapshot, onStored } = this.#deps;
+    const { store, snapshot, mark, onStored } = this.#deps;
     const last = batch.at(-1);
     if (last === undefined) return;
     if (this.#isLost) {
@@ -215,10 +188,9 @@ export class Committer {
     await this.#append(await this.#setApart(batch));
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
-    this.#stored = last.seq;
     this.#sinceSnapshot += batch.length;
-    onStored(last.seq);
-    this.#waiters.stored(last.seq);
+    mark.advance(last.seq);
+    onStored();
   }
 
   /**
@@ -261,13 +233,13 @@ export class Committer {
 
   /** Keeps every event and waits for the next attempt; the delay grows (D5). */
   async #failed(error: unknown): Promise<void> {
-    const { clock, onFailed } = this.#deps;
+    const { clock, mark, onFailed } = this.#deps;
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
       ? error
       : new StoreUnavailableError(thrownInWords(error), { cause: error });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
-    this.#waiters.failed();
+    mark.failing();
     if (this.#isClosed) return;
     await new Promise<void>((resolve) => {
       const alarm = new Alarm(clock, this.#retryMs, resolve);
@@ -318,7 +290,7 @@ export class Committer {
     this.#isClosed = true;
     this.#pending = [];
     this.#hurry?.();
-    this.#waiters.reject(why);
+    this.#deps.mark.end(why);
   }
 
   // ── compacting ───────────────────────────────────────────────────────────
@@ -333,14 +305,14 @@ export class Committer {
   }
 
   async #compact(): Promise<void> {
-    const { store, snapshot, onFailed, onLost, evictedOutputs, evictedIds } = this.#deps;
+    const { store, snapshot, mark, onFailed, onLost, evictedOutputs, evictedIds } = this.#deps;
     this.#sinceSnapshot = 0;
     try {
       const evicted = [...evictedOutputs];
       const ids = [...evictedIds];
       const { json, seq, tasks } = snapshot();
       this.#snapshotSize = tasks;
-      await this.durable(seq);
+      await mark.until(seq);
       await store.compact(json, seq);
       // Outputs of tasks that the snapshot does not contain, and whose ids were not used again since.
       const gone = evicted.filter((id) => evictedOutputs.delete(id));

@@ -8,17 +8,15 @@ import { type Source, Stream } from "../events/stream.js";
 import type { TaskEvent } from "../task/events.js";
 import { isApart, wholeOf } from "./large-outputs.js";
 import type { TaskStore } from "./store.js";
+import type { StoredMark } from "./stored-mark.js";
 
 const PAGE = 256;
 
 interface ReaderDeps {
   readonly store: TaskStore;
   readonly recent: RecentEvents;
-  /** `seq` of the newest stored event. */
-  readonly storedSeq: number;
-  /** Resolves when the event of `seq` is stored. */
-  readonly durable: (seq: number) => Promise<void>;
-  readonly isClosed: () => boolean;
+  /** How far the events are stored. */
+  readonly mark: StoredMark;
 }
 
 type Matches = (event: TaskEvent) => boolean;
@@ -51,6 +49,8 @@ export async function newestEvents(
 class EventReader implements Source<TaskEvent> {
   readonly #deps: ReaderDeps;
   readonly #matches: Matches;
+  /** `seq` of the newest stored event when the reader began. */
+  readonly #storedSeq: number;
   /** `seq` of the next event. `undefined` before the first page, when the reader begins at the oldest kept event. */
   #seq: number | undefined;
   #page: TaskEvent[] = [];
@@ -62,6 +62,7 @@ class EventReader implements Source<TaskEvent> {
 
   constructor(deps: ReaderDeps, from: number | undefined, matches: Matches) {
     this.#deps = deps;
+    this.#storedSeq = deps.mark.seq;
     this.#seq = from;
     this.#matches = matches;
   }
@@ -83,7 +84,7 @@ class EventReader implements Source<TaskEvent> {
   }
 
   isOver(): boolean {
-    return this.#isLeft || (this.#deps.isClosed() && !this.#isFetching);
+    return this.#isLeft || (this.#deps.recent.isClosed && !this.#isFetching);
   }
 
   listen(wake: () => void): () => void {
@@ -125,7 +126,7 @@ class EventReader implements Source<TaskEvent> {
    * event will never be stored, the reader ends.
    */
   async #fetchPage(): Promise<void> {
-    const { store, recent, durable } = this.#deps;
+    const { store, recent, mark } = this.#deps;
     this.#reading ??= store.read({ from: this.#seq })[Symbol.asyncIterator]();
     const page: TaskEvent[] = [];
     while (page.length < PAGE) {
@@ -140,7 +141,7 @@ class EventReader implements Source<TaskEvent> {
     if (page.length > 0) return;
     // The store has no event yet: its first event was being stored at the first read.
     const { oldest } = recent;
-    this.#seq ??= Math.min(oldest, this.#deps.storedSeq + 1);
-    if (this.#seq < oldest) await durable(oldest - 1).catch(() => (this.#isLeft = true));
+    this.#seq ??= Math.min(oldest, this.#storedSeq + 1);
+    if (this.#seq < oldest) await mark.until(oldest - 1).catch(() => (this.#isLeft = true));
   }
 }

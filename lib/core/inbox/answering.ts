@@ -18,7 +18,6 @@ interface AnsweringDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
-  readonly isClosed: () => boolean;
   /** Whether the task has a kind that is not registered here, so its function asks nothing in this process. */
   readonly isKindMissing: (task: Task) => boolean;
 }
@@ -28,14 +27,12 @@ export class Answering {
   readonly #loop: Loop;
   readonly #waits: Waits;
   readonly #requests: Requests;
-  readonly #isClosed: () => boolean;
   readonly #isKindMissing: (task: Task) => boolean;
 
-  constructor({ loop, waits, requests, isClosed, isKindMissing }: AnsweringDeps) {
+  constructor({ loop, waits, requests, isKindMissing }: AnsweringDeps) {
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
-    this.#isClosed = isClosed;
     this.#isKindMissing = isKindMissing;
   }
 
@@ -103,7 +100,7 @@ export class Answering {
     checkFields("answered", answered, ["by"]);
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
-    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers any more");
     const entry = this.#requests.find(id);
     if (entry === undefined) throw new RequestNotFoundError(id);
     this.#refuseClosed(entry);
@@ -126,7 +123,7 @@ export class Answering {
   }
 
   #refuseClosed(entry: RequestEntry): void {
-    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers any more");
     if (entry.request.status !== "open") throw new AlreadyAnsweredError(entry.request);
   }
 }

@@ -61,7 +61,6 @@ interface InboxDeps {
   readonly loop: Loop;
   readonly requests: Requests;
   readonly answering: Answering;
-  readonly isClosed: () => boolean;
 }
 
 /** The inbox of one manager. */
@@ -69,13 +68,11 @@ export class RequestInbox implements Inbox {
   readonly #loop: Loop;
   readonly #requests: Requests;
   readonly #answering: Answering;
-  readonly #isClosed: () => boolean;
 
-  constructor({ loop, requests, answering, isClosed }: InboxDeps) {
+  constructor({ loop, requests, answering }: InboxDeps) {
     this.#loop = loop;
     this.#requests = requests;
     this.#answering = answering;
-    this.#isClosed = isClosed;
   }
 
   /** See `Inbox.list`. */
@@ -117,7 +114,7 @@ export class RequestInbox implements Inbox {
     const next = () => {
       for (entry ??= following(); entry !== undefined; entry = following()) {
         // A request is yielded only once it is stored; the loop calls `wake` then (A1).
-        if (entry.openedSeq > this.#loop.storedSeq) return undefined;
+        if (entry.openedSeq > this.#loop.stored.deliverable) return undefined;
         const { request } = entry;
         if (request.status !== "open" || !fits(request, who)) continue;
         entry = undefined;
@@ -125,9 +122,9 @@ export class RequestInbox implements Inbox {
       }
       return undefined;
     };
-    const isOver = () => this.#isClosed();
+    const isOver = () => this.#loop.phase.isClosed;
     const listen = (wake: () => void) => {
-      if (this.#loop.seq > this.#loop.storedSeq) this.#loop.call(wake);
+      if (this.#loop.seq > this.#loop.stored.deliverable) this.#loop.call(wake);
       return this.#requests.watch(() => this.#loop.call(wake));
     };
     return new Stream({ next, isOver, listen }, signal);

@@ -143,8 +143,8 @@ export class NoticeReading {
   // ── waking ───────────────────────────────────────────────────────────────
 
   #ready(queue: Queue): ReadyNotices {
-    const { storedSeq } = this.#deps.loop;
-    return new ReadyNotices(queue, (notice) => notice.seq <= storedSeq && !this.#isWithheld(notice));
+    const { deliverable } = this.#deps.loop.stored;
+    return new ReadyNotices(queue, (notice) => notice.seq <= deliverable && !this.#isWithheld(notice));
   }
 
   /**

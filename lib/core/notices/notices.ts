@@ -19,7 +19,6 @@ import { type NoticeOptions, NoticeReading, type ReadingDeps } from "./notice-re
 import type { ChosenNotices, ReadyNotices, TaskNotice } from "./ready-notices.js";
 
 interface NoticeDeps extends ReadingDeps {
-  readonly isClosed: () => boolean;
   /** All notices of the task are acknowledged: its record may be evicted. */
   readonly onAcknowledged: (task: Task) => void;
 }
@@ -84,7 +83,8 @@ export class Notices {
       if (known === undefined) ids.set(task, [id]);
       else known.push(id);
     }
-    if (ids.size > 0 && this.#deps.isClosed()) throw new ManagerClosedError("nothing is acknowledged any more");
+    if (ids.size > 0 && this.#deps.loop.phase.isClosed)
+      throw new ManagerClosedError("nothing is acknowledged any more");
     for (const [task, acknowledged] of ids) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
@@ -118,7 +118,7 @@ export class Notices {
   handed(task: Task): void {
     task.handed();
     const { noticed } = task;
-    if (noticed === undefined || this.#deps.isClosed()) return;
+    if (noticed === undefined || this.#deps.loop.phase.isClosed) return;
     const acknowledged = noticed.ends.map(({ id }) => id);
     if (acknowledged.length > 0) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }

@@ -22,14 +22,10 @@ export interface AskingDeps extends UnresumedDeps {
   readonly runtime: Runtime;
   /** Takes a parked task back into this process. */
   readonly unpark: (task: Task) => void;
-  /** Whether the manager is closed. */
-  readonly isClosed: () => boolean;
   /** The time limit for all answers together, in milliseconds. */
   readonly patienceMs: number;
   /** Whether another process has the id of the task, so it does not start here (D9). */
   readonly isStandby: (task: Task) => boolean;
-  /** Resolves once everything that is decided by now is stored. */
-  readonly durable: () => Promise<void>;
 }
 
 /** A task that is resumed. */
@@ -129,13 +125,13 @@ export class KindAsking {
 
   /** Carries out a late answer. The task was parked meanwhile and may have been stopped. */
   #decideLate(task: Task, kind: KindParts, isWanted: boolean): boolean {
-    const { unpark, isClosed, durable } = this.#deps;
-    if (task.isOver || isClosed()) return false;
+    const { loop, unpark } = this.#deps;
+    if (task.isOver || loop.phase.isClosed) return false;
     unpark(task);
     const before = this.#reattached.length;
     const isResumed = this.#decide(task, kind, isWanted);
     const resumed = this.#reattached.slice(before);
-    if (isResumed) durable().then(() => goOn(this.#deps, resumed), ignore);
+    if (isResumed) loop.stored.until(loop.seq).then(() => goOn(this.#deps, resumed), ignore);
     return isResumed;
   }
 
@@ -144,7 +140,7 @@ export class KindAsking {
    * pass; the answer itself still counts.
    */
   #answer(task: Task, kind: KindParts): Promise<boolean> {
-    const { loop, patienceMs, isClosed } = this.#deps;
+    const { loop, patienceMs } = this.#deps;
     let limit = this.#limits.get(kind.name);
     if (limit === undefined) {
       limit = pLimit({ concurrency: ASKED_AT_A_TIME, rejectOnClear: true });
@@ -153,7 +149,7 @@ export class KindAsking {
     const turn = limit;
     return new Promise((resolve) => {
       void turn(async () => {
-        if (task.isOver || isClosed()) return resolve(false);
+        if (task.isOver || loop.phase.isClosed) return resolve(false);
         let alarm: Alarm | undefined;
         const isOver = new Promise<void>((over) => {
           alarm = new Alarm(loop.clock, patienceMs, over).unref();

@@ -38,12 +38,6 @@ export interface StandbyDeps {
   readonly ids: SharedIds;
   /** The interval between two looks at the waiting ids, in milliseconds. */
   readonly everyMs: number;
-  /** Resolves once everything that is decided by now is stored. */
-  readonly durable: () => Promise<void>;
-  /** Resolves once the fact of `seq` is stored; `undefined`: it is stored. */
-  readonly unstored: (seq: number) => Promise<void> | undefined;
-  /** Whether the manager is closed. */
-  readonly isClosed: () => boolean;
   readonly logger: GuardedLogger;
 }
 
@@ -86,7 +80,7 @@ export class Standbys {
 
   /** Resolves once it is known which process has the id of the task; `undefined`: it is known. */
   known({ traits, madeSeq, attempt }: Task): Promise<void> | undefined {
-    return traits.hasGivenId && attempt === undefined ? this.#deps.unstored(madeSeq) : undefined;
+    return traits.hasGivenId && attempt === undefined ? this.#deps.loop.stored.missing(madeSeq) : undefined;
   }
 
   /** The other process that had the id of the task when the task claimed it. */
@@ -99,7 +93,8 @@ export class Standbys {
    * this claim, and for nothing else (D1).
    */
   claimed({ traits, madeSeq }: Task): Promise<void> | undefined {
-    return traits.hasGivenId && madeSeq <= this.#deps.loop.storedSeq ? this.#deps.unstored(madeSeq) : undefined;
+    const { stored } = this.#deps.loop;
+    return traits.hasGivenId && madeSeq <= stored.deliverable ? stored.missing(madeSeq) : undefined;
   }
 
   /** The task has ended and waits no longer (S1). */
@@ -207,8 +202,8 @@ export class Standbys {
   // ── waiting ──────────────────────────────────────────────────────────────
 
   #wait(): void {
-    const { loop, everyMs, isClosed } = this.#deps;
-    if (this.#waiting.size === 0 || this.#alarm !== undefined || isClosed()) return;
+    const { loop, everyMs } = this.#deps;
+    if (this.#waiting.size === 0 || this.#alarm !== undefined || loop.phase.isClosed) return;
     this.#alarm = new Alarm(loop.clock, everyMs, () => {
       void this.checkIds().finally(() => {
         this.#alarm = undefined;
@@ -229,7 +224,7 @@ export class Standbys {
     } catch (error) {
       return this.#failed(error, asked);
     }
-    if (this.#deps.isClosed()) return;
+    if (this.#deps.loop.phase.isClosed) return;
     for (const task of asked) {
       if (!this.#waiting.has(task)) continue;
       const held = found.get(task.id);
@@ -244,7 +239,7 @@ export class Standbys {
   /** Logs why the ids cannot be read. The same failure is logged once. */
   #failed(error: unknown, asked: readonly Task[]): void {
     const failure = thrownInWords(error);
-    if (this.#failure === failure || this.#deps.isClosed()) return;
+    if (this.#failure === failure || this.#deps.loop.phase.isClosed) return;
     this.#failure = failure;
     const taskIds = asked.map(({ id }) => id);
     this.#deps.logger.warn(
@@ -255,13 +250,13 @@ export class Standbys {
 
   /** No process has the id: the work is done here. When another process is first, the task waits again. */
   #start(task: Task): void {
-    const { loop, runtime, spawner, kinds, durable } = this.#deps;
+    const { loop, runtime, spawner, kinds } = this.#deps;
     const kind = kinds.of(task);
     const work = task.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
     if (work === undefined) return;
     this.begin(task);
     if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;
-    durable().then(
+    loop.stored.until(loop.seq).then(
       () => {
         if (!task.isOver && !this.#waiting.has(task)) spawner.resume(task, work, false);
       },

@@ -37,8 +37,6 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly onHandedOff: (task: Task) => void;
   /** The task is active and this process cannot run it (D4). */
   readonly isParked: (task: Task) => boolean;
-  /** Resolves once every fact up to `seq` is stored. */
-  readonly durable: (seq: number) => Promise<void>;
   /** Resolves once the claim of the task's id is decided (D9); `undefined`: the start waits for nothing more. */
   readonly claimed: (task: Task) => Promise<void> | undefined;
   /** The function has returned and the task waits for its children. */
@@ -117,14 +115,14 @@ export class Runner {
    * of its start, and would start again in every process (D4).
    */
   #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource): void {
-    const { loop, durable } = this.#deps;
+    const { loop } = this.#deps;
     const run = () => {
       if (attempt.phase === "open" && attempt.stop === undefined) this.#run(attempt, work, context);
       else this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
       loop.drain();
     };
     // The start is never stored when the manager closes: the grace then ends the attempt.
-    durable(loop.seq).then(run, () => undefined);
+    loop.stored.until(loop.seq).then(run, () => undefined);
   }
 
   #run(attempt: Attempt, work: Work, context: AsyncResource): void {

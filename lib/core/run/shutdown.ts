@@ -1,14 +1,8 @@
 // Shutdown: the end of a manager (D8).
 //
-// Owns the phase of the manager, and is its one writer:
-// - open: the manager accepts every call.
-// - closing: `close` was called. The manager spawns and answers nothing. Every task has been asked to stop, and those
-//   that do not stop within the grace are abandoned. Tasks that the next process can resume stay active.
-// - closed: every other task has ended; an abandoned function may still run. Every decided fact is stored and
-//   delivered, or dropped with an error.
-// Called by the manager, and by the core when another process has taken the store. Calls all parts that stop.
+// Owns the order in which the parts of a manager stop, and is the one writer of its phase (`phase.ts`). Called by the
+// manager, and by the core when another process has taken the store. Calls all parts that stop.
 
-import { NOT_STORED } from "../durable/committer.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
@@ -43,22 +37,14 @@ export interface ShutdownDeps {
   readonly settle: (graceMs: number) => Promise<unknown>;
 }
 
-type Phase = "open" | "closing" | "closed";
-
-/** The phase of one manager. */
+/** The end of one manager. */
 export class Shutdown {
   readonly #deps: () => ShutdownDeps;
-  #phase: Phase = "open";
   #closing: Promise<void> | undefined;
   #graceMs = Number.POSITIVE_INFINITY;
 
   constructor(deps: () => ShutdownDeps) {
     this.#deps = deps;
-  }
-
-  /** Whether `close` was called. */
-  get isClosed(): boolean {
-    return this.#phase !== "open";
   }
 
   /** The longest that a function may still take to settle; `Infinity` while the manager is open. */
@@ -75,11 +61,12 @@ export class Shutdown {
   async #close(graceMs: number): Promise<void> {
     const deps = this.#deps();
     const { loop, waits, requests, retainer, sessions, unread } = deps;
-    this.#phase = "closing";
+    loop.phase.begin("closing");
     this.#graceMs = graceMs;
     const stopping = this.#stopAll(deps, graceMs);
     // Without a living task all of this happens inside the call.
     if (stopping !== undefined) await stopping;
+    loop.phase.begin("settling");
     waits.close();
     requests.closeAll();
     retainer.close();
@@ -88,10 +75,9 @@ export class Shutdown {
     try {
       await deps.settle(graceMs);
     } finally {
-      loop.drop(new ManagerClosedError(NOT_STORED));
-      loop.closeRecentEvents();
+      loop.phase.begin("closed");
+      loop.close();
       unread.close();
-      this.#phase = "closed";
     }
   }
 

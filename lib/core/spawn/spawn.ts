@@ -59,7 +59,6 @@ interface SpawnDeps {
   readonly limits: Limits;
   readonly kinds: Kinds;
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
-  readonly isClosed: () => boolean;
   /** The reason why the store takes nothing new (D5). */
   readonly storeFailure: () => StoreUnavailableError | undefined;
   /**
@@ -142,7 +141,7 @@ export class Spawner {
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
     const weight = takeWeight(options.weight);
-    if (this.#deps.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing any more");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
     if (known !== undefined) {

@@ -36,7 +36,6 @@ export class Waits implements WaitKeeper, StoredIn {
   readonly #ofNobody = new Set<Pending>();
   /** Decided waits that are held until the store has the facts which they report (D1). A stop ends these too (C3). */
   readonly #held = new WeakMap<Attempt, Set<Pending>>();
-  #closed: ManagerClosedError | undefined;
 
   constructor(loop: Loop, slots: Slots<Task>) {
     this.clock = loop.clock;
@@ -60,7 +59,7 @@ export class Waits implements WaitKeeper, StoredIn {
       }
       if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
       if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
-    } else if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    } else if (this.#loop.phase.hasNoTask) return Promise.reject(waitsForNothing());
     return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
   }
 
@@ -114,7 +113,7 @@ export class Waits implements WaitKeeper, StoredIn {
    */
   answer<T>(attempt: Attempt | undefined, read: () => T, options: AnswerOptions<T>): Promise<T> {
     const { needs, handing, signal, limit, homes } = options;
-    if (needs <= this.#loop.storedSeq && homes === undefined) return givenNow(read, handing);
+    if (needs <= this.#loop.stored.deliverable && homes === undefined) return givenNow(read, handing);
     if (signal?.aborted) {
       handing?.release();
       return Promise.reject(reasonOf(signal));
@@ -144,7 +143,7 @@ export class Waits implements WaitKeeper, StoredIn {
 
   /** Whether the end of a task of this manager is stored. */
   hasStored(task: Task): boolean {
-    return task.endSeq <= this.#loop.storedSeq;
+    return task.endSeq <= this.#loop.stored.deliverable;
   }
 
   /** `seq` of the newest fact of this manager. */
@@ -156,8 +155,8 @@ export class Waits implements WaitKeeper, StoredIn {
    * Holds the delivery of a wait until this manager has stored the facts it has by now. `undefined`: they are stored.
    */
   deliverWhenStored(wait: Pending): Held | undefined {
-    const { seq, storedSeq } = this.#loop;
-    return seq <= storedSeq ? undefined : this.#loop.deliver(wait, seq);
+    const { seq, stored } = this.#loop;
+    return seq <= stored.deliverable ? undefined : this.#loop.deliver(wait, seq);
   }
 
   /** Records that a pending wait of the attempt changed what it waits for. */
@@ -224,8 +223,7 @@ export class Waits implements WaitKeeper, StoredIn {
    * manager, or for other code (D8).
    */
   close(): void {
-    this.#closed = new ManagerClosedError("it waits for nothing any more");
-    for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
+    for (const wait of [...this.#ofNobody]) wait.withdraw(waitsForNothing());
   }
 
   #deliver(wait: Pending): void {
@@ -303,4 +301,8 @@ function rejectLater(error: Error): Promise<never> {
     });
   });
   return handled(promise);
+}
+
+function waitsForNothing(): ManagerClosedError {
+  return new ManagerClosedError("it waits for nothing any more");
 }
