@@ -15,6 +15,7 @@ import type { Task } from "./live/task.js";
 import { tellWatchers } from "./live/watchers.js";
 import type { Loop } from "./loop.js";
 import type { Notices } from "./notices/notices.js";
+import type { UnreadFailures } from "./notices/unread.js";
 import type { Handoff } from "./run/handoff.js";
 import type { Idle } from "./run/idle.js";
 import type { Retainer } from "./run/retention.js";
@@ -31,6 +32,9 @@ interface ConsequencesDeps {
   readonly retainer: Retainer;
   readonly handoff: Handoff;
   readonly idle: Idle;
+  readonly unread: UnreadFailures;
+  /** The ids that this process shares with others; `undefined`: it shares none. */
+  readonly sharedIds: () => { leave(task: Task): void } | undefined;
   /** A task of an earlier process was stopped and has ended: its kind may have work to clean up. */
   readonly windDown: (task: Task) => void;
 }
@@ -50,6 +54,7 @@ export class Consequences {
    * A task is made and gets its place among the others. `before`: the ended task with the same id, which it replaces.
    */
   placed(task: Task, before: Task | undefined): void {
+    if (before !== undefined) this.#deps.retainer.replaced(before);
     this.#deps.registry.add(task);
     attach(task);
     if (before !== undefined) replaceTask(before, task);
@@ -83,7 +88,7 @@ export class Consequences {
         this.#deps.sessions.add(task, fact.usage);
         return;
       case "message.sent":
-        this.#deps.messages.follow(task, fact.message, seq);
+        if (this.#deps.messages.follow(task, fact.message, seq)) this.#deps.notices.messageCame(task);
         return;
       case "request.opened":
       case "request.answered":
@@ -110,6 +115,13 @@ export class Consequences {
     // A task that was left for the next process is not in the count.
     if (!handoff.leave(task)) idle.ended();
     if (task.isAttached) handoff.handOffReturned(task.parent);
+  }
+
+  /** The task has ended in this process. */
+  endedHere(task: Task): void {
+    this.#deps.sharedIds()?.leave(task);
+    this.ended(task);
+    this.#deps.unread.ended(task);
   }
 
   /** The record of `task` is evicted. */

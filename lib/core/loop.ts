@@ -70,6 +70,10 @@ export class Loop {
   get hasStore(): boolean {
     return this.#committer !== undefined;
   }
+  /** The writer of the store, when there is a store. */
+  get committer(): Committer | undefined {
+    return this.#committer;
+  }
 
   /** Sends facts to a store, whose last fact is `seq`. Without `isStrict` no delivery waits for the store. */
   attach(committer: Committer, seq: number, isStrict: boolean, runtime: Runtime): void {

@@ -62,11 +62,13 @@ export function remoteRun<In, R, C>(
  */
 async function windDown(ctx: TaskContext, { cancel }: Hooks): Promise<void> {
   const { record } = ctx;
-  if (record.stopReason === "shutdown" && Context.coreOf(ctx).staysActive(record.id)) return;
+  const { registry, runner, logger } = Context.coreOf(ctx);
+  const task = registry.byId(record.id);
+  if (record.stopReason === "shutdown" && task !== undefined && runner.staysActive(task)) return;
   try {
     await runOutside(() => cancel?.(record, record.reason ?? "cancel"));
   } catch (error) {
-    Context.coreOf(ctx).logger.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
+    logger.warn(`cancel of kind ${record.kind} threw: task ${record.id}`, { error });
   }
 }
 

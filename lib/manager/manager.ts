@@ -236,7 +236,7 @@ export class TaskManager extends Scope {
     try {
       checkOptions("room", options, "signal", "lane");
       checkSignal("signal", options.signal);
-      return this.core.room(this.core.spawner.laneOf(options.lane ?? DEFAULT_LANE), options.signal);
+      return this.core.capacity.room(this.core.spawner.laneOf(options.lane ?? DEFAULT_LANE), options.signal);
     } catch (error) {
       return Promise.reject(error);
     }

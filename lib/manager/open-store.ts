@@ -99,7 +99,6 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       seq,
       seq - snapshotSeq,
     );
-    core.committer = committer;
     loop.attach(committer, seq, isStrict, runtime);
     registry.hasGivenIds = true;
     const deps = {
@@ -111,9 +110,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       runtime,
       logger,
       isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
-      park: (task: Task) => core.park(task),
-      unpark: (task: Task) => core.unpark(task),
-      isParked: (task: Task) => core.isParked(task),
+      handoff: core.handoff,
       patienceMs: patienceOf(core.graceMs),
       isStandby: (task: Task) => core.standbys?.has(task) === true,
     };
@@ -125,7 +122,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     await core.lease?.begin();
   } catch (error) {
     core.lease?.close();
-    core.committer?.lose(new ManagerClosedError("it was never open"));
+    loop.committer?.lose(new ManagerClosedError("it was never open"));
     await store.close();
     throw error;
   }

@@ -5,10 +5,10 @@
 
 import type { Core } from "../core/core.js";
 import type { Attempt, Task } from "../core/live/task.js";
-import { outcomeRead } from "../core/live/unread.js";
 import type { NoticeOwner } from "../core/notices/notice-owner.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { ReadyNotices, TaskNotice } from "../core/notices/ready-notices.js";
+import { outcomeRead } from "../core/notices/unread.js";
 import { outcomeOf } from "../core/outcomes/await-one.js";
 import type { Happening, Notice } from "../core/task/notice.js";
 import type { TaskOutcome } from "../core/task/record.js";

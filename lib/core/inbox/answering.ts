@@ -3,7 +3,7 @@
 // Owns nothing: the requests are in `requests.ts`. Called by the inbox, and by `messages.ts` for a message that answers
 // a question. Calls the requests and the waits.
 
-import type { Task } from "../live/task.js";
+import type { Kinds } from "../kinds/kind-registry.js";
 import type { Loop } from "../loop.js";
 import { judge, valueOf } from "../schema/schema.js";
 import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError, UnknownKindError } from "../task/errors.js";
@@ -18,8 +18,7 @@ interface AnsweringDeps {
   readonly loop: Loop;
   readonly waits: Waits;
   readonly requests: Requests;
-  /** Whether the task has a kind that is not registered here, so its function asks nothing in this process. */
-  readonly isKindMissing: (task: Task) => boolean;
+  readonly kinds: Kinds;
 }
 
 /** Answers and rejections of requests. */
@@ -27,13 +26,13 @@ export class Answering {
   readonly #loop: Loop;
   readonly #waits: Waits;
   readonly #requests: Requests;
-  readonly #isKindMissing: (task: Task) => boolean;
+  readonly #kinds: Kinds;
 
-  constructor({ loop, waits, requests, isKindMissing }: AnsweringDeps) {
+  constructor({ loop, waits, requests, kinds }: AnsweringDeps) {
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
-    this.#isKindMissing = isKindMissing;
+    this.#kinds = kinds;
   }
 
   /** Answers request `id`. The answer is decided inside the call, unless its schema checks asynchronously. */
@@ -55,7 +54,7 @@ export class Answering {
     if (entry.awaitingSchema !== undefined && entry.request.kind === "json") {
       // The function brings the schema. No function of an unregistered kind starts here, so no schema would come (A2).
       const { kind } = entry.task.traits;
-      if (kind !== undefined && this.#isKindMissing(entry.task)) throw new UnknownKindError(kind, []);
+      if (kind !== undefined && this.#kinds.of(entry.task) === undefined) throw new UnknownKindError(kind, []);
       await this.#unlessClosed(entry.request, schemaKnown(entry.awaitingSchema));
       this.#refuseClosed(entry);
     }

@@ -6,18 +6,19 @@
 // answers a question goes to `answering.ts`: only an answer to the request resumes the asker, and a message never
 // answers an approval (A5).
 
+import type { Kinds } from "../kinds/kind-registry.js";
 import { extrasOf } from "../live/extras.js";
 import { Mailbox, type Receiver, type Unread } from "../live/mailbox.js";
 import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { checkSendOptions, takeContent, toAnswer } from "../task/content.js";
 import { InvalidInputError, TaskElsewhereError, TaskTerminatedError } from "../task/errors.js";
-import type { KindParts } from "../task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../task/message.js";
 import type { InboxRequest } from "../task/request.js";
 import { checkMs, checkOptions, checkSignal } from "../values/checks.js";
 import { handled, ignore } from "../values/handled.js";
 import type { Ids } from "../values/ids.js";
+import type { GuardedLogger } from "../values/logger.js";
 import { ambientAttempt, waiterOf } from "../waits/ambient.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
 import type { Answering } from "./answering.js";
@@ -29,15 +30,18 @@ interface MessageDeps {
   readonly requests: Requests;
   readonly answering: Answering;
   readonly ids: Ids;
-  readonly kindOf: (task: Task) => KindParts | undefined;
-  /** A message has come for which no `receive` waited. */
-  readonly onSent: (task: Task) => void;
-  /** Resolves once it is known which process has the id of the task (D9); `undefined`: it is known. */
-  readonly claimed: (task: Task) => Promise<void> | undefined;
-  /** The other process that has the id of the task (D9). */
-  readonly processOf: (task: Task) => string | undefined;
-  /** A kind's `deliver` threw: the task continues. */
-  readonly onFailed: (what: string, error: unknown) => void;
+  readonly kinds: Kinds;
+  readonly logger: GuardedLogger;
+  /** The ids that this process shares with others; `undefined`: it shares none. */
+  readonly sharedIds: () => MessageIds | undefined;
+}
+
+/** The part of the shared ids of several processes that messages need (D9). */
+interface MessageIds {
+  /** Resolves once it is known which process has the id of the task; `undefined`: it is known. */
+  known(task: Task): Promise<void> | undefined;
+  /** The other process that has the id of the task. */
+  processOf(task: Task): string | undefined;
 }
 
 /** The progress of a message to a task. */
@@ -62,19 +66,15 @@ export class Messages {
   readonly #requests: Requests;
   readonly #answering: Answering;
   readonly #ids: Ids;
-  readonly #kindOf: (task: Task) => KindParts | undefined;
-  readonly #claimed: MessageDeps["claimed"];
-  readonly #processOf: MessageDeps["processOf"];
-  readonly #onSent: (task: Task) => void;
-  readonly #onFailed: (what: string, error: unknown) => void;
+  readonly #kinds: Kinds;
+  readonly #logger: GuardedLogger;
+  readonly #sharedIds: MessageDeps["sharedIds"];
 
   constructor(deps: MessageDeps) {
-    const { loop, waits, requests, answering, ids, kindOf, claimed, processOf, onSent, onFailed } = deps;
-    this.#claimed = claimed;
-    this.#processOf = processOf;
-    this.#onSent = onSent;
-    this.#kindOf = kindOf;
-    this.#onFailed = onFailed;
+    const { loop, waits, requests, answering, ids, kinds, logger, sharedIds } = deps;
+    this.#kinds = kinds;
+    this.#logger = logger;
+    this.#sharedIds = sharedIds;
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
@@ -106,7 +106,6 @@ export class Messages {
     const refused = this.#loop.apply(task, { type: "send", message });
     if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
     const isTaken = !mailboxOf(task).isUnread(message);
-    this.#onSent(task);
     const steered = this.#steer(task, message);
     // The caller may ignore this promise. Its rejection must not end the process when a manager closes while its store
     // fails (C5).
@@ -115,7 +114,7 @@ export class Messages {
 
   /** A task whose id another process has accepts no messages here: its function would never receive them (S8, D9). */
   #elsewhere(task: Task): TaskElsewhereError | undefined {
-    const instanceId = this.#processOf(task);
+    const instanceId = this.#sharedIds()?.processOf(task);
     return instanceId === undefined ? undefined : new TaskElsewhereError(task.id, instanceId);
   }
 
@@ -125,7 +124,7 @@ export class Messages {
    */
   #received(task: Task, message: Message): Promise<Message> {
     const stored = this.#delivered(message);
-    const claimed = this.#claimed(task);
+    const claimed = this.#sharedIds()?.known(task);
     if (claimed === undefined) return stored;
     return Promise.all([stored, claimed]).then(() => {
       const elsewhere = this.#elsewhere(task);
@@ -154,16 +153,23 @@ export class Messages {
   /**
    * Follows a fact, live or replayed: the mailbox keeps the message. A message that answers a question of the task is
    * read already. Another message to a task whose function does not run waits for the start of the function too.
+   * Returns whether the function may receive it.
    */
-  follow(task: Task, message: Message, seq: number): void {
+  follow(task: Task, message: Message, seq: number): boolean {
     const { inReplyTo } = message;
     const isAnswer = inReplyTo !== undefined && this.#requests.get(inReplyTo)?.taskId === task.id;
-    if (isAnswer) return mailboxOf(task).keep(message);
+    if (isAnswer) {
+      mailboxOf(task).keep(message);
+      return false;
+    }
     mailboxOf(task).add(message, seq);
-    if (message.direction === "outbound" || task.state.status !== "queued") return;
-    const extras = extrasOf(task);
-    extras.unsteered ??= [];
-    extras.unsteered.push(message);
+    if (message.direction === "outbound") return false;
+    if (task.state.status === "queued") {
+      const extras = extrasOf(task);
+      extras.unsteered ??= [];
+      extras.unsteered.push(message);
+    }
+    return true;
   }
 
   /** The function starts: its kind receives the messages that were sent before. */
@@ -176,7 +182,7 @@ export class Messages {
 
   /** Calls `deliver` of the task's kind with each message once it is stored, one message at a time (§10). */
   #steer(task: Task, message: Message): Promise<Steered> | undefined {
-    const deliver = this.#kindOf(task)?.deliver;
+    const deliver = this.#kinds.of(task)?.deliver;
     if (deliver === undefined) return undefined;
     // The kind receives the message when the function starts.
     if (task.attempt === undefined) return undefined;
@@ -187,7 +193,9 @@ export class Messages {
         await deliver(task.record, message);
         return { is: "taken" };
       } catch (error) {
-        this.#onFailed(`deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`, error);
+        // The task continues.
+        const what = `deliver of kind ${task.traits.kind} threw: task ${task.id}, message ${message.id}`;
+        this.#logger.warn(what, { error });
         return { is: "failed", error };
       }
     };

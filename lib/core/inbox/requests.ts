@@ -7,6 +7,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { extrasOf } from "../live/extras.js";
 import { checkRequestFilter } from "../live/filter.js";
+import type { Registry } from "../live/registry.js";
 import type { Attempt, Task } from "../live/task.js";
 import { TaskRequests } from "../live/task-requests.js";
 import type { Loop } from "../loop.js";
@@ -56,16 +57,10 @@ export interface RequestEntry extends RequestLink {
   awaitingSchema: Set<() => void> | undefined;
 }
 
-interface RequestDeps {
-  readonly loop: Loop;
-  /** The task with this id, while its record is kept. */
-  readonly taskOf: (id: string) => Task | undefined;
-}
-
 /** All requests of one manager whose tasks' records are kept. */
 export class Requests {
   readonly #loop: Loop;
-  readonly #taskOf: (id: string) => Task | undefined;
+  readonly #registry: Registry;
   readonly #entries = new Map<string, RequestEntry>();
   readonly #open = new Set<RequestEntry>();
   /** The newest request: a watcher continues from there. */
@@ -73,9 +68,9 @@ export class Requests {
   /** Called with each request that opens, and with `undefined` when the manager closes. */
   readonly #watchers = new Set<(entry: RequestEntry | undefined) => void>();
 
-  constructor({ loop, taskOf }: RequestDeps) {
+  constructor(loop: Loop, registry: Registry) {
     this.#loop = loop;
-    this.#taskOf = taskOf;
+    this.#registry = registry;
   }
 
   /** Adds a request to the indexes. */
@@ -105,7 +100,7 @@ export class Requests {
   /** The candidates for a filter. The requests of one task are found without a walk over all others. */
   #among(isOpen: boolean, taskId: string | undefined): Iterable<RequestEntry> {
     if (taskId === undefined) return isOpen ? this.#open : this.#entries.values();
-    const requests = this.#taskOf(taskId)?.extras?.requests;
+    const requests = this.#registry.byId(taskId)?.extras?.requests;
     return this.#withIds(isOpen ? requests?.open : requests?.all);
   }
 

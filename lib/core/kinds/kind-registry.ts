@@ -8,6 +8,7 @@ import type { KindParts } from "../task/kind-parts.js";
 import type { RetryHooks, RetryPolicy } from "../task/retry.js";
 import { hasDiedRunning } from "../task/state.js";
 import { show } from "../values/checks.js";
+import type { GuardedLogger } from "../values/logger.js";
 import { Kind } from "./kind.js";
 
 /** Number of attempts that may die with their process, for a task without `retry` (§10). */
@@ -16,8 +17,12 @@ const MOST_DEATHS = 3;
 /** The kinds of one manager, by name. */
 export class Kinds {
   readonly #byName = new Map<string, KindParts>();
+  readonly #logger: GuardedLogger;
+  /** Names of kinds for which a warning was logged. */
+  readonly #warned = new Set<string>();
 
-  constructor(kinds: readonly unknown[]) {
+  constructor(kinds: readonly unknown[], logger: GuardedLogger) {
+    this.#logger = logger;
     for (const [index, kind] of kinds.entries()) {
       const parts = Kind.partsOf(`kinds[${index}]`, kind);
       if (parts === undefined) throw new TypeError(`kinds[${index}] must come from defineKind, got ${show(kind)}`);
@@ -45,10 +50,34 @@ export class Kinds {
     return parts;
   }
 
+  /** Warns once about a kind that could resume its tasks and is not registered, so a restart does not know it (D4). */
+  warnIfUnregistered({ name, canReattach }: KindParts): void {
+    if (canReattach === undefined || this.find(name) !== undefined || this.#warned.has(name)) return;
+    this.#warned.add(name);
+    this.#logger.warn(
+      `The kind ${show(name)} can reattach and is not registered: after a restart its tasks are parked. Add it to \`kinds\` of the manager`,
+      { kind: name },
+    );
+  }
+
   /** The kind that may resume `task` after a restart, if there is one (D4). */
   thatReattaches(task: Task): KindParts | undefined {
     const parts = this.of(task);
     return parts?.canReattach === undefined || this.usedUp(task) !== undefined ? undefined : parts;
+  }
+
+  /**
+   * Whether the next process can resume the task: its kind reattaches, and so do the kinds of all ancestors that it is
+   * attached to, whose next attempt finds the task by the same spawn (H7).
+   */
+  canResume(task: Task): boolean {
+    for (let each = task; ; ) {
+      if (each.state.outcome !== undefined || this.thatReattaches(each) === undefined) return false;
+      const { parent } = each;
+      if (parent === undefined || !each.isAttached) return true;
+      if (!each.isReturnable) return false;
+      each = parent;
+    }
   }
 
   /**

@@ -43,7 +43,7 @@ export class Mailbox {
   }
 
   /**
-   * Adds a message, which fact `seq` recorded. An inbound message goes to the oldest waiting `receive`, or stays unread.
+   * Adds a message that fact `seq` recorded. An inbound message goes to the oldest waiting `receive`, or stays unread.
    */
   add(message: Message, seq: number): void {
     this.keep(message);

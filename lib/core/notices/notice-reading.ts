@@ -11,6 +11,7 @@ import type { Loop } from "../loop.js";
 import { isEnd } from "../task/notice.js";
 import { Alarm } from "../time/clock.js";
 import { nextTurn } from "../time/turn.js";
+import type { GuardedLogger } from "../values/logger.js";
 import { runOutside } from "../values/outside.js";
 import { waiterOf } from "../waits/ambient.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
@@ -37,8 +38,7 @@ export interface NoticeOptions extends WaitOptions {
 export interface ReadingDeps {
   readonly loop: Loop;
   readonly waits: Waits;
-  /** Warns the author of the loop. */
-  readonly warn: (text: string) => void;
+  readonly logger: GuardedLogger;
   /** The task waits for another process: it cannot make a notice here. */
   readonly isParked: (task: Task) => boolean;
 }
@@ -135,7 +135,7 @@ export class NoticeReading {
     queue.lastDelivered = newest;
     if (queue.timesDelivered !== STORM) return;
     const whose = typeof queue.owner === "string" ? `session ${queue.owner}` : `task ${queue.owner.id}`;
-    this.#deps.warn(
+    this.#deps.logger.warn(
       `The loop of ${whose} has had the same notices ${STORM} times: call ack() on a batch once it is used`,
     );
   }

@@ -5,8 +5,8 @@
 
 import type { Claims } from "../live/open-wait.js";
 import type { Attempt, Task } from "../live/task.js";
-import { outcomeRead } from "../live/unread.js";
 import type { Notices } from "./notices.js";
+import { outcomeRead } from "./unread.js";
 
 /** The caller that gets the result of a wait. */
 export interface Receiver {

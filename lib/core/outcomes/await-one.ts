@@ -4,11 +4,11 @@
 
 import type { Claims } from "../live/open-wait.js";
 import type { Attempt, Link, Task, WaitKeeper, Watcher } from "../live/task.js";
-import { outcomeRead } from "../live/unread.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import type { Notices } from "../notices/notices.js";
 import { OutcomeClaims } from "../notices/outcome-claims.js";
+import { outcomeRead } from "../notices/unread.js";
 import type { TaskOutcome, Wait } from "../task/record.js";
 import { PendingWait } from "../waits/pending-wait.js";
 import { keeperOf, type Waits } from "../waits/waits.js";

@@ -20,8 +20,6 @@ import { listIds, lose, parkOn, type UnresumedDeps } from "./unresumed.js";
 export interface AskingDeps extends UnresumedDeps {
   /** This process. */
   readonly runtime: Runtime;
-  /** Takes a parked task back into this process. */
-  readonly unpark: (task: Task) => void;
   /** The time limit for all answers together, in milliseconds. */
   readonly patienceMs: number;
   /** Whether another process has the id of the task, so it does not start here (D9). */
@@ -125,9 +123,9 @@ export class KindAsking {
 
   /** Carries out a late answer. The task was parked meanwhile and may have been stopped. */
   #decideLate(task: Task, kind: KindParts, isWanted: boolean): boolean {
-    const { loop, unpark } = this.#deps;
+    const { loop, handoff } = this.#deps;
     if (task.isOver || loop.phase.isClosed) return false;
-    unpark(task);
+    handoff.takeBack(task);
     const before = this.#reattached.length;
     const isResumed = this.#decide(task, kind, isWanted);
     const resumed = this.#reattached.slice(before);

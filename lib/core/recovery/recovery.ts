@@ -21,8 +21,6 @@ import { lose, parkAll, type UnresumedTask, windDown } from "./unresumed.js";
 export interface RecoveryDeps extends AskingDeps {
   /** Whether tasks can start in the lane. */
   readonly isDeclared: (lane: Lane<Task>) => boolean;
-  /** Whether the task waits for another process. */
-  readonly isParked: (task: Task) => boolean;
 }
 
 const LEAST_PATIENCE_MS = 1_000;
@@ -86,7 +84,7 @@ function ownWork({ loop, runtime }: RecoveryDeps, task: Task): readonly ResumedT
 
 /** Resumes a parked task whose kind a spawn has brought, and the tasks parked below it (D4). */
 export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
-  if (deps.kinds.of(top) !== undefined || (top.isAttached && top.parent !== undefined && deps.isParked(top.parent)))
+  if (deps.kinds.of(top) !== undefined || (top.isAttached && top.parent !== undefined && deps.handoff.has(top.parent)))
     return;
   top.kind = kind;
   const fates = new Map<Task, Fate>();
@@ -94,12 +92,12 @@ export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
   const asking = new KindAsking(deps, { processOf: () => undefined });
   asking.isLate = true;
   for (const task of [top, ...attachedDescendantsOf(top)]) {
-    if (!deps.isParked(task)) continue;
+    if (!deps.handoff.has(task)) continue;
     const fate = fateOf(deps, task, fates);
     if (fate !== undefined) fates.set(task, fate);
     if (fate !== undefined && "kind" in fate) asking.ask(task, fate.kind);
     if (fate !== undefined || task !== top) continue;
-    deps.unpark(top);
+    deps.handoff.takeBack(top);
     lose(deps, top, undefined);
   }
 }

@@ -39,8 +39,6 @@ export interface ReplayDeps {
    * The declared lane with this name, or a substitute in which nothing starts: each process declares its lanes anew.
    */
   readonly laneOf: (name: string) => Lane<Task>;
-  /** A newer task has the id: the old task had been evicted before the newer spawn. */
-  readonly onReplaced: (task: Task) => void;
 }
 
 /** A journal of another process whose tasks join those of this process. */
@@ -199,7 +197,7 @@ export class Replay {
   /** Makes one task. `isNew`: the record is that of its creation, and no snapshot counts the task. */
   #make(record: TaskRecord, spawned: SpawnBesideRecord, state: TaskState, isNew: boolean): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
-    const { registry, consequences, laneOf, onReplaced } = this.#deps;
+    const { registry, consequences, laneOf } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
     const standby = this.#beside?.standbyFor?.(record);
     if (standby !== undefined) return this.#takePlace(standby, state);
@@ -207,7 +205,6 @@ export class Replay {
     if (same !== undefined) return this.#join(same, state);
     const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
     const before = registry.byId(id);
-    if (before !== undefined) onReplaced(before);
     const task = new Task({
       id,
       sessionId,

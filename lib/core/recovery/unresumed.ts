@@ -6,6 +6,7 @@ import type { Requests } from "../inbox/requests.js";
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
+import type { Handoff } from "../run/handoff.js";
 import type { Runner } from "../run/runner.js";
 import type { Spawner } from "../spawn/spawn.js";
 import { isStopped } from "../task/decide.js";
@@ -21,8 +22,7 @@ export interface UnresumedDeps {
   readonly runner: Runner;
   readonly spawner: Spawner;
   readonly logger: GuardedLogger;
-  /** The task stays active, and this process ignores it until `unpark`. */
-  readonly park: (task: Task) => void;
+  readonly handoff: Handoff;
 }
 
 /** Ends a task that no process resumes. */
@@ -75,11 +75,11 @@ function missingIn(wait: Wait): string {
 }
 
 /** Parks one task. */
-export function parkOn({ loop, requests, spawner, park }: UnresumedDeps, task: Task, wait: Wait): void {
+export function parkOn({ loop, requests, spawner, handoff }: UnresumedDeps, task: Task, wait: Wait): void {
   if (!isParkedOn(task, wait)) loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   requests.parked(task);
   spawner.limitTotal(task);
-  park(task);
+  handoff.handOff(task);
 }
 
 /** Whether an earlier process has parked the task on the same wait. */

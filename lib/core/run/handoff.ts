@@ -3,18 +3,17 @@
 // Owns the set of those tasks. A manager hands off a task that a restart can resume, and a task that has returned and
 // waits only for such tasks. Called by the runner, the shutdown, the consequences and the core.
 
-import type { Kinds } from "../kinds/kind-registry.js";
 import { attachedChildrenOf } from "../live/family.js";
 import type { Task } from "../live/task.js";
+import type { Idle } from "./idle.js";
 
 /** The tasks that this process leaves for the next one. */
 export class Handoff {
   readonly #handedOff = new Set<Task>();
-  /** Called for each task: this process has one task less to end. */
-  readonly #onHandedOff: () => void;
+  readonly #idle: Idle;
 
-  constructor(onHandedOff: () => void) {
-    this.#onHandedOff = onHandedOff;
+  constructor(idle: Idle) {
+    this.#idle = idle;
   }
 
   /** A copy of the set. */
@@ -27,7 +26,12 @@ export class Handoff {
     return this.#handedOff.has(task);
   }
 
-  /** The task belongs to this process again, or has ended. Returns `false` when it was not in the set. */
+  /** The task belongs to this process again, which has to end it. */
+  takeBack(task: Task): void {
+    if (this.leave(task)) this.#idle.began();
+  }
+
+  /** The task has ended or is taken back. Returns `false` when it was not in the set. */
   leave(task: Task): boolean {
     return this.#handedOff.delete(task);
   }
@@ -52,20 +56,7 @@ export class Handoff {
 
   #add(task: Task): void {
     this.#handedOff.add(task);
-    this.#onHandedOff();
-  }
-}
-
-/**
- * Whether the next process can resume the task: its kind reattaches, and so do the kinds of all ancestors that it is
- * attached to, whose next attempt finds the task by the same spawn (H7).
- */
-export function isResumable(task: Task, kinds: Kinds): boolean {
-  for (let each = task; ; ) {
-    if (each.state.outcome !== undefined || kinds.thatReattaches(each) === undefined) return false;
-    const { parent } = each;
-    if (parent === undefined || !each.isAttached) return true;
-    if (!each.isReturnable) return false;
-    each = parent;
+    // This process has one task less to end.
+    this.#idle.ended();
   }
 }

@@ -4,6 +4,8 @@
 // function has settled or was abandoned. Calls the hooks of the user's `retry`, outside any task, and the slots, the
 // waits and the loop.
 
+import type { Requests } from "../inbox/requests.js";
+import type { Kinds } from "../kinds/kind-registry.js";
 import type { Slots } from "../lanes/slots.js";
 import { extrasOf } from "../live/extras.js";
 import { attachedChildrenOf } from "../live/family.js";
@@ -14,6 +16,7 @@ import { retriable } from "../task/decide.js";
 import type { TaskFailure } from "../task/record.js";
 import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "../task/retry.js";
 import type { Settled } from "../task/settled.js";
+import type { GuardedLogger } from "../values/logger.js";
 import { runOutside } from "../values/outside.js";
 import { overError, type Waits } from "../waits/waits.js";
 
@@ -22,17 +25,9 @@ export interface RetryingDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
-  /**
-   * Ends messages and answers of an attempt that is over. Its open questions are withdrawn (`withdraw`); or questions
-   * with a key stay open for the next attempt (`handOver`); or all stay open for the next process (`park`).
-   */
-  readonly endCorrespondence: (task: Task, then: "withdraw" | "handOver" | "park", errorOf: () => Error) => void;
-  /** The retry policy of the task; `undefined`: no attempt follows a failed one. */
-  readonly retryOf: (task: Task) => RetryPolicy | undefined;
-  /** `retryIf` threw: no attempt follows. */
-  readonly onRetryFailed: (task: Task, error: unknown) => void;
-  /** `backoffMs` threw or returned no valid pause: the default pause applies. */
-  readonly onBackoffFailed: (task: Task, error: unknown) => void;
+  readonly requests: Requests;
+  readonly kinds: Kinds;
+  readonly logger: GuardedLogger;
   /** Puts the task in line. */
   readonly enter: (task: Task) => void;
   /** Cancels the living attached tasks below `task`. */
@@ -52,9 +47,9 @@ export class Retrying {
 
   /** The instant from which the task may run again, when a retry follows this end of its function (C1, §10). */
   retryAt(task: Task, settled: Settled): number | undefined {
-    const { loop, retryOf, onRetryFailed } = this.#deps;
+    const { loop, kinds, logger } = this.#deps;
     const failure = retriable(task.id, task.state, settled);
-    const retry = failure === undefined ? undefined : retryOf(task);
+    const retry = failure === undefined ? undefined : kinds.retryOf(task);
     if (failure === undefined || retry === undefined) return undefined;
     const attempt = task.state.details.used + 1;
     if (attempt >= retry.limits.maxAttempts) return undefined;
@@ -63,7 +58,7 @@ export class Retrying {
         retry.retryIf !== undefined && !checkedAnswer(runOutside(() => retry.retryIf?.(failure, attempt)));
       if (isRefused) return undefined;
     } catch (error) {
-      onRetryFailed(task, error);
+      logger.warn(`retryIf threw: task ${task.id} is not tried again`, { error });
       return undefined;
     }
     return loop.clock.now() + (this.#customBackoff(task, retry, failure) ?? backoffOf(retry.limits, task.id, attempt));
@@ -75,7 +70,8 @@ export class Retrying {
     try {
       return checkedBackoff(runOutside(() => retry.backoffOf?.(failure, task.state.details.used + 1)));
     } catch (error) {
-      this.#deps.onBackoffFailed(task, error);
+      const what = `backoffMs gave no pause: task ${task.id} is tried again after the default one`;
+      this.#deps.logger.warn(what, { error });
       return undefined;
     }
   }
@@ -86,10 +82,13 @@ export class Retrying {
    */
   retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
     const { task, number, stop } = attempt;
-    const { loop, slots, waits, endCorrespondence, enter, stopBelow } = this.#deps;
+    const { loop, slots, waits, requests, enter, stopBelow } = this.#deps;
     const errorOf = () => overError(task.id, false, "its function has settled");
     waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) endCorrespondence(task, "handOver", errorOf);
+    if (task.extras !== undefined) {
+      requests.handOver(task);
+      task.extras.mailbox?.close(errorOf);
+    }
     const command = {
       type: "settle",
       id: task.id,

@@ -7,6 +7,7 @@
 
 import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
+import type { Messages } from "../inbox/messages.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
 import { Attempt, type Task } from "../live/task.js";
 import { retriable } from "../task/decide.js";
@@ -19,6 +20,7 @@ import type { StopReason } from "../task/status.js";
 import { runInside, runUnowned } from "../waits/ambient.js";
 import { cancelErrorOf } from "../waits/attempt-signal.js";
 import { overError } from "../waits/waits.js";
+import type { Handoff } from "./handoff.js";
 import { NO_CHILDREN, Retrying, type RetryingDeps } from "./retrying.js";
 import { Stopping, type StoppingDeps } from "./stopping.js";
 
@@ -27,20 +29,18 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly isAmbient: boolean;
   /** Calls a task's function with the context of its attempt. */
   readonly call: (attempt: Attempt, work: Work) => unknown;
-  /** The function of the task is about to run. */
-  readonly onStarted: (task: Task) => void;
+  readonly messages: Messages;
+  readonly handoff: Handoff;
+  /** The ids that this process shares with others; `undefined`: it shares none. */
+  readonly sharedIds: () => StartIds | undefined;
   /** Called once for each task that has ended, inside the call that ended it. */
   readonly onEnd: (task: Task) => void;
-  /** Whether the next process may resume the task when this manager shuts down (D8). */
-  readonly staysActive: (task: Task) => boolean;
-  /** The task stays active and is left for the next process. */
-  readonly onHandedOff: (task: Task) => void;
-  /** The task is active and this process cannot run it (D4). */
-  readonly isParked: (task: Task) => boolean;
-  /** Resolves once the claim of the task's id is decided (D9); `undefined`: the start waits for nothing more. */
-  readonly claimed: (task: Task) => Promise<void> | undefined;
-  /** The function has returned and the task waits for its children. */
-  readonly onReturned: (task: Task) => void;
+}
+
+/** The part of the shared ids of several processes that a start needs (D9). */
+interface StartIds {
+  /** Resolves once the claim of the task's id is decided; `undefined`: the start waits for nothing more. */
+  claimed(task: Task): Promise<void> | undefined;
 }
 
 /** Runs the functions of one manager's tasks. */
@@ -58,7 +58,7 @@ export class Runner {
       abandon: (attempt) => this.abandon(attempt),
       // The task may have run in an earlier process and has no function here (D4).
       endUnstarted: (task) => {
-        if (deps.isParked(task)) this.lose(task, undefined);
+        if (deps.handoff.has(task)) this.lose(task, undefined);
         else this.#finish(task, undefined, { how: "unstarted" });
       },
     });
@@ -87,7 +87,7 @@ export class Runner {
   granted(task: Task): void {
     if (task.isResume && task.attempt !== undefined) return this.#deps.waits.resume(task.attempt);
     const start = () => void this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
-    const claimed = this.#deps.claimed(task);
+    const claimed = this.#deps.sharedIds()?.claimed(task);
     if (claimed === undefined) start();
     // The claim failed because the manager is closed: its grace time ends the task.
     else claimed.then(start, () => undefined);
@@ -131,7 +131,7 @@ export class Runner {
     // L7: the rate counts calls of functions, and no start whose function is not called yet.
     slots.started(task.lane, task);
     task.extras?.deadlines?.run();
-    if (task.extras !== undefined) this.#deps.onStarted(task);
+    if (task.extras !== undefined) this.#deps.messages.started(task);
     let value: unknown;
     try {
       value = isAmbient
@@ -188,7 +188,7 @@ export class Runner {
 
   /** The function and its context are over. The task ends now or with its last attached child (H1). */
   #finish(task: Task, attempt: Attempt | undefined, settled: Settled, notBeforeAt?: number): void {
-    const { loop, slots, waits, staysActive } = this.#deps;
+    const { loop, slots, waits, handoff } = this.#deps;
     if (attempt !== undefined && notBeforeAt !== undefined) {
       // A stop since the answer of `retryIf` leaves no failure to retry.
       const failure = retriable(task.id, task.state, settled);
@@ -196,19 +196,19 @@ export class Runner {
     }
     task.extras?.retryDelay?.cancel();
     const isShutDown = task.state.stop?.code === "shutdown" && settled.how !== "returned";
-    if (isShutDown && staysActive(task)) return this.#handOff(task, attempt);
+    if (isShutDown && this.staysActive(task)) return this.#handOff(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.extras?.deadlines?.settle();
     const errorOf = () => overError(task.id, isReturn, "its function has settled");
     if (attempt !== undefined && (attempt.isWaiting || loop.hasStore)) waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) this.#deps.endCorrespondence(task, "withdraw", errorOf);
+    this.#endCorrespondence(task, errorOf);
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
     loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) return this.#ended(task);
-    this.#deps.onReturned(task);
+    handoff.handOffReturned(task);
     // A stop has already reached the tasks below, and nothing was spawned there since (H3).
     if (policy === "cancel" && task.state.stop === undefined)
       this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", codeOf(task));
@@ -216,17 +216,20 @@ export class Runner {
 
   /** The function is over and the record does not say so: the next process resumes the task. */
   #handOff(task: Task, attempt: Attempt | undefined): void {
-    const { slots, waits, onHandedOff } = this.#deps;
+    const { slots, waits, requests, handoff } = this.#deps;
     const errorOf = () => overError(task.id, false, "its manager has shut down");
     task.extras?.deadlines?.cancel();
     task.extras?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
-    if (task.extras !== undefined) this.#deps.endCorrespondence(task, "park", errorOf);
+    if (task.extras !== undefined) {
+      requests.park(task);
+      task.extras.mailbox?.close(errorOf);
+    }
     slots.release(task.lane, task);
     task.work = undefined;
     task.context = undefined;
     task.attempt = undefined;
-    onHandedOff(task);
+    handoff.handOff(task);
   }
 
   /**
@@ -241,7 +244,7 @@ export class Runner {
   deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
-    this.#deps.endCorrespondence(task, "withdraw", () => overError(task.id, false, "it ended in another process"));
+    this.#endCorrespondence(task, () => overError(task.id, false, "it ended in another process"));
     if (this.#deps.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
   }
 
@@ -254,9 +257,21 @@ export class Runner {
   /** The process that ran the task has ended. A task that has returned ends with the last of its children (D4). */
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
-    this.#deps.endCorrespondence(task, "withdraw", () => overError(task.id, false, "its process has ended"));
+    this.#endCorrespondence(task, () => overError(task.id, false, "its process has ended"));
     this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
     this.#ended(task);
+  }
+
+  /** Whether the next process may resume the task when this manager shuts down (D8). */
+  staysActive(task: Task): boolean {
+    return this.#deps.loop.hasStore && this.#deps.kinds.canResume(task);
+  }
+
+  /** The function is over: its open questions are withdrawn, and it receives no more messages. */
+  #endCorrespondence(task: Task, errorOf: () => Error): void {
+    if (task.extras === undefined) return;
+    this.#deps.requests.withdraw(task);
+    task.extras.mailbox?.close(errorOf);
   }
 
   #detachChildren(task: Task): void {

@@ -8,10 +8,9 @@ import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import type { Task } from "../live/task.js";
-import type { UnreadFailures } from "../live/unread.js";
 import type { Loop } from "../loop.js";
+import type { UnreadFailures } from "../notices/unread.js";
 import type { LineCapacity } from "../spawn/line-capacity.js";
-import { ManagerClosedError } from "../task/errors.js";
 import { Alarm } from "../time/clock.js";
 import type { Waits } from "../waits/waits.js";
 import type { Handoff } from "./handoff.js";
@@ -20,7 +19,7 @@ import type { Retainer } from "./retention.js";
 import type { Runner } from "./runner.js";
 
 /** The parts that a shutdown stops. */
-export interface ShutdownDeps {
+interface ShutdownDeps {
   readonly loop: Loop;
   readonly slots: Slots<Task>;
   readonly waits: Waits;
@@ -39,11 +38,11 @@ export interface ShutdownDeps {
 
 /** The end of one manager. */
 export class Shutdown {
-  readonly #deps: () => ShutdownDeps;
+  readonly #deps: ShutdownDeps;
   #closing: Promise<void> | undefined;
   #graceMs = Number.POSITIVE_INFINITY;
 
-  constructor(deps: () => ShutdownDeps) {
+  constructor(deps: ShutdownDeps) {
     this.#deps = deps;
   }
 
@@ -59,11 +58,10 @@ export class Shutdown {
   }
 
   async #close(graceMs: number): Promise<void> {
-    const deps = this.#deps();
-    const { loop, waits, requests, retainer, sessions, unread } = deps;
+    const { loop, waits, requests, retainer, sessions, unread } = this.#deps;
     loop.phase.begin("closing");
     this.#graceMs = graceMs;
-    const stopping = this.#stopAll(deps, graceMs);
+    const stopping = this.#stopAll(graceMs);
     // Without a living task all of this happens inside the call.
     if (stopping !== undefined) await stopping;
     loop.phase.begin("settling");
@@ -73,7 +71,7 @@ export class Shutdown {
     sessions.close();
     // The last step delivers, and with a store also stores, everything that is decided, within a grace of its own.
     try {
-      await deps.settle(graceMs);
+      await this.#deps.settle(graceMs);
     } finally {
       loop.phase.begin("closed");
       loop.close();
@@ -82,9 +80,9 @@ export class Shutdown {
   }
 
   /** Resolves when every task has ended or is left for the next process; `undefined` when that is so already. */
-  #stopAll(deps: ShutdownDeps, graceMs: number): Promise<void> | undefined {
-    const { loop, slots, registry, requests, runner, capacity, handoff, idle } = deps;
-    capacity.close(new ManagerClosedError("there will be no room"));
+  #stopAll(graceMs: number): Promise<void> | undefined {
+    const { loop, slots, registry, requests, runner, capacity, handoff, idle } = this.#deps;
+    capacity.close();
     for (const task of handoff.all) {
       // A task that is left for the next process has no timers here: that process counts its limits and questions.
       task.extras?.deadlines?.cancel();

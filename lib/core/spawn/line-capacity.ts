@@ -6,9 +6,16 @@
 // forgotten.
 
 import type { Lane } from "../lanes/lane.js";
+import type { Slots } from "../lanes/slots.js";
 import type { OpenWait } from "../live/open-wait.js";
 import type { Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
+import { ManagerClosedError } from "../task/errors.js";
 import { nextTurn } from "../time/turn.js";
+import { waiterOf } from "../waits/ambient.js";
+import { metAlready, waitForSlot } from "../waits/slot-wait.js";
+import type { Waits } from "../waits/waits.js";
+import type { Spawner } from "./spawn.js";
 
 /**
  * The lane in which a caller wants to spawn. `lent`: slots of that lane that are free only while the caller waits here.
@@ -18,37 +25,51 @@ interface PlaceRequest {
   readonly lent: number;
 }
 
+interface CapacityDeps {
+  readonly loop: Loop;
+  readonly waits: Waits;
+  readonly slots: Slots<Task>;
+  readonly spawner: Spawner;
+}
+
 /** Offers free places in the line. */
 export class LineCapacity {
   /** The waiting callers, in order of asking. */
   readonly #seekers = new Map<OpenWait<void>, PlaceRequest>();
-  readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
-  /** Called when a caller leaves: the lane may have no known caller now. */
-  readonly #onLeft: (lane: Lane<Task>) => void;
+  readonly #deps: CapacityDeps;
   /** Places offered in this turn. */
   #offered = 0;
   #isScheduled = false;
 
-  constructor(freeIn: (lane: Lane<Task>, lent: number) => number, onLeft: (lane: Lane<Task>) => void) {
-    this.#freeIn = freeIn;
-    this.#onLeft = onLeft;
+  constructor(deps: CapacityDeps) {
+    this.#deps = deps;
+  }
+
+  /** Resolves when the line has a place for a spawn in `lane`. */
+  room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
+    const { waits, loop } = this.#deps;
+    if (loop.phase.isClosed) return Promise.reject(noRoom());
+    if (this.#take(lane)) return metAlready(waits, signal);
+    const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
+    return waitForSlot(waits, signal, (wait) => this.#seek({ lane, lent }, wait));
   }
 
   /** Takes a place, if one is free and no earlier caller waits. */
-  take(lane: Lane<Task>): boolean {
-    if (this.#seekers.size > 0 || this.#freeIn(lane, 0) <= this.#offered) return false;
+  #take(lane: Lane<Task>): boolean {
+    if (this.#seekers.size > 0 || this.#deps.spawner.roomIn(lane, 0) <= this.#offered) return false;
     this.#offered++;
     this.offer();
     return true;
   }
 
   /** Resolves `wait` when there is a place, unless the returned function is called first. */
-  seek(wanted: PlaceRequest, wait: OpenWait<void>): () => void {
+  #seek(wanted: PlaceRequest, wait: OpenWait<void>): () => void {
     this.#seekers.set(wait, wanted);
     this.offer();
     return () => {
       this.#seekers.delete(wait);
-      this.#onLeft(wanted.lane);
+      // The lane may have no known caller now.
+      this.#deps.slots.unsought(wanted.lane);
       // The place is free for the other callers.
       this.offer();
     };
@@ -62,7 +83,7 @@ export class LineCapacity {
       this.#isScheduled = false;
       this.#offered = 0;
       for (const [seeker, { lane, lent }] of this.#seekers) {
-        if (this.#freeIn(lane, lent) <= this.#offered) continue;
+        if (this.#deps.spawner.roomIn(lane, lent) <= this.#offered) continue;
         this.#offered++;
         seeker.resolve();
       }
@@ -71,7 +92,11 @@ export class LineCapacity {
   }
 
   /** The manager closes: rejects all waiting callers. */
-  close(error: Error): void {
-    for (const seeker of this.#seekers.keys()) seeker.reject(error);
+  close(): void {
+    for (const seeker of this.#seekers.keys()) seeker.reject(noRoom());
   }
+}
+
+function noRoom(): ManagerClosedError {
+  return new ManagerClosedError("there will be no room");
 }

@@ -15,13 +15,14 @@ import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import { RetryDelay } from "../live/retry-delay.js";
 import type { SessionAccount } from "../live/session-account.js";
+import type { SessionUsage } from "../live/session-usage.js";
 import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
+import type { Notices } from "../notices/notices.js";
 import {
   ManagerClosedError,
   QueueFullError,
   ScopeCancelledError,
-  type StoreUnavailableError,
   TaskTerminatedError,
   UnknownLaneError,
 } from "../task/errors.js";
@@ -59,22 +60,24 @@ interface SpawnDeps {
   readonly limits: Limits;
   readonly kinds: Kinds;
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
-  /** The reason why the store takes nothing new (D5). */
-  readonly storeFailure: () => StoreUnavailableError | undefined;
-  /**
-   * A task is made and gets its place among the others. `before`: the ended task with the same id, which it replaces.
-   */
-  readonly onPlaced: (task: Task, before: Task | undefined) => void;
-  /** The task is created: its first fact is recorded. */
-  readonly onCreated: (task: Task) => void;
-  /** The account of a session that has tasks, or bounds. */
-  readonly accountOf: (sessionId: string | undefined) => SessionAccount | undefined;
-  /** A new attempt takes the place of a task that has ended. */
-  readonly onReplaced: (task: Task) => void;
+  readonly sessions: SessionUsage;
+  readonly notices: Notices;
+  /** Follows the task that is made. */
+  readonly consequences: SpawnConsequences;
   /** A spawn has found an existing task and brings its kind. */
   readonly onFound: (task: Task, kind: KindParts) => void;
   /** Sessions and tasks whose `cancelAll()` is in progress (H3). */
   readonly closedScopes: ReadonlyMap<Task | string, number>;
+}
+
+/** The consequences of a spawn; `consequences.ts` has them. */
+interface SpawnConsequences {
+  /**
+   * A task is made and gets its place among the others. `before`: the ended task with the same id, which it replaces.
+   */
+  placed(task: Task, before: Task | undefined): void;
+  /** The task is created: its first fact is recorded. */
+  created(task: Task, isNew: true): void;
 }
 
 /** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
@@ -136,7 +139,7 @@ export class Spawner {
    * parsed input.
    */
   spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
-    const { loop, registry } = this.#deps;
+    const { loop, registry, kinds, notices, consequences } = this.#deps;
     // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
@@ -147,12 +150,12 @@ export class Spawner {
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
       if (made.parts !== undefined) this.#deps.onFound(known, made.parts);
-      if (!isToRunAgain(this.#deps.kinds, known, parent)) return known;
+      if (!isToRunAgain(kinds, known, parent)) return known;
     }
-    const failure = this.#deps.storeFailure();
+    const failure = loop.committer?.failure;
     if (failure !== undefined) throw failure;
 
-    const account = this.#deps.accountOf(sessionId);
+    const account = this.#deps.sessions.find(sessionId);
     if (sessionId !== undefined) this.#refuseCancelling(sessionId);
     if (account !== undefined) checkAccount(account);
     if (parent !== undefined) {
@@ -179,10 +182,12 @@ export class Spawner {
       kind: made.parts,
       context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
-    if (known !== undefined) this.#deps.onReplaced(known);
-    this.#deps.onPlaced(task, known);
+    // The notice of the old end is obsolete: the work is done once more.
+    if (known !== undefined) notices.acknowledge([...(known.noticed ?? [])]);
+    consequences.placed(task, known);
     loop.created(task);
-    this.#deps.onCreated(task);
+    consequences.created(task, true);
+    if (made.parts !== undefined && loop.hasStore) kinds.warnIfUnregistered(made.parts);
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
     if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) extrasOf(task).retryHooks = retry;
     if (options.signal !== undefined) this.#follow(task, options.signal);

@@ -5,8 +5,8 @@
 
 import type { Core } from "../../core/core.js";
 import type { Attempt, Task } from "../../core/live/task.js";
-import { outcomeRead } from "../../core/live/unread.js";
 import { type NoticeOwner, ownerOf } from "../../core/notices/notice-owner.js";
+import { outcomeRead } from "../../core/notices/unread.js";
 import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/outcomes/await-tasks.js";
 import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
 import { waiterOf } from "../../core/waits/ambient.js";

@@ -120,7 +120,7 @@ const MOST_OF_REASON = 120;
 async function untilStored(caller: Caller, signal: AbortSignal | undefined, written: Promise<unknown>): Promise<void> {
   const isStored = written.then(() => true);
   if ((await withLimit(caller, signal, isStored, storeMs(caller.core))) === undefined)
-    throw new UnstoredRefusal(caller.core.committer?.failure);
+    throw new UnstoredRefusal(caller.core.loop.committer?.failure);
 }
 
 /** Resolves with `undefined` when `ms` pass first, because a `deliver` of the program and a store may never settle. */

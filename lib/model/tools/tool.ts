@@ -117,7 +117,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
       const shown = visibleJson(result);
       const late = () => ({
         value: isChange
-          ? visibleJson(refusalFor(new UnstoredRefusal(core.committer?.failure), tools, maxBytes))
+          ? visibleJson(refusalFor(new UnstoredRefusal(core.loop.committer?.failure), tools, maxBytes))
           : shown,
       });
       const limit = { ms: storeMs(core), late };
@@ -127,7 +127,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
 }
 
 /** Milliseconds that a tool waits for the store; 0 when the store has failed (D1). */
-export function storeMs({ committer }: Caller["core"]): number {
+export function storeMs({ loop: { committer } }: Caller["core"]): number {
   return committer?.failure === undefined ? STORE_MS : 0;
 }
 const STORE_MS = 5_000;

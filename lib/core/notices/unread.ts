@@ -5,11 +5,12 @@
 // in one line. A failure that is a pending notice stays for its loop until the close. Without a logger nothing is kept.
 // Called by the core at each end, and by the readers of outcomes.
 
+import type { Task } from "../live/task.js";
+import type { Loop } from "../loop.js";
 import { failureInWords } from "../task/failure.js";
-import { Alarm, type Timekeeper } from "../time/clock.js";
+import { Alarm } from "../time/clock.js";
 import type { GuardedLogger } from "../values/logger.js";
 import { cutTo, idInWords } from "../values/safe-read.js";
-import type { Task } from "./task.js";
 
 /** The time in which a caller may still read the outcome, in milliseconds. */
 const UNREAD_MS = 5_000;
@@ -23,34 +24,27 @@ export function outcomeRead(task: Task): void {
   if (task.state.status === "failed") keepers.get(task)?.forget(task);
 }
 
-interface UnreadDeps {
-  readonly clock: Timekeeper;
-  readonly logger: GuardedLogger;
-  /** Whether `task.failed` has a listener: the listener is then the report. */
-  readonly isHeard: () => boolean;
-  /** Whether the end of the task is stored: callers receive it from then on. */
-  readonly hasStored: (task: Task) => boolean;
-  /** Whether there is a store: the next process then reports what this one does not. */
-  readonly hasStore: () => boolean;
-}
-
 /** The unread failures of one manager. */
 export class UnreadFailures {
-  readonly #deps: UnreadDeps;
+  readonly #loop: Loop;
+  readonly #logger: GuardedLogger;
   /** The end of each task on the monotonic clock, oldest first. */
   readonly #since = new Map<Task, number>();
   /** Failures that are still a notice for a loop. */
   readonly #noticed = new Set<Task>();
   #alarm: Alarm | undefined;
 
-  constructor(deps: UnreadDeps) {
-    this.#deps = deps;
+  constructor(loop: Loop, logger: GuardedLogger) {
+    this.#loop = loop;
+    this.#logger = logger;
   }
 
   /** `task` has ended in this process. */
   ended(task: Task): void {
-    const { clock, logger, isHeard } = this.#deps;
-    if (task.state.status !== "failed" || task.isAttached || !logger.isHeard || isHeard()) return;
+    if (task.state.status !== "failed" || task.isAttached || !this.#logger.isHeard) return;
+    // A listener of `task.failed` is the report.
+    if (this.#loop.listeners.has("task.failed")) return;
+    const { clock } = this.#loop;
     keepers.set(task, this);
     this.#since.set(task, clock.monotonic());
     this.#alarm ??= new Alarm(clock, UNREAD_MS, this.#reportOld).unref();
@@ -73,16 +67,17 @@ export class UnreadFailures {
 
   readonly #reportOld = (): void => {
     this.#alarm = undefined;
-    const now = this.#deps.clock.monotonic();
+    const { clock, stored } = this.#loop;
+    const now = clock.monotonic();
     for (const [task, since] of this.#since) {
       const left = since + UNREAD_MS - now;
       if (left > 0) {
-        this.#alarm = new Alarm(this.#deps.clock, left, this.#reportOld).unref();
+        this.#alarm = new Alarm(clock, left, this.#reportOld).unref();
         return;
       }
       this.#since.delete(task);
       // A failure that is not stored yet moves to the end of the map, like one that has just ended.
-      if (!this.#deps.hasStored(task)) this.#since.set(task, now);
+      if (task.endSeq > stored.deliverable) this.#since.set(task, now);
       else if (isNoticed(task)) this.#noticed.add(task);
       else this.#report(task);
     }
@@ -93,9 +88,10 @@ export class UnreadFailures {
   close(): void {
     for (const task of [...this.#since.keys(), ...this.#noticed]) {
       this.forget(task);
-      if (!(isNoticed(task) && this.#deps.hasStore())) this.#report(task);
+      // With a store, the next process reports what this one does not.
+      if (!(isNoticed(task) && this.#loop.hasStore)) this.#report(task);
     }
-    this.#deps.logger.flush();
+    this.#logger.flush();
   }
 
   #report(task: Task): void {
@@ -106,7 +102,7 @@ export class UnreadFailures {
     const name = details.title === undefined ? idInWords(task.id) : `${idInWords(task.id)} (${details.title})`;
     // The thrower chose the text: control characters are replaced, so the log has one line.
     const text = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;
-    this.#deps.logger.warn(cutTo(text.replaceAll(/\p{Cc}+/gu, " "), MOST_CHARS), {
+    this.#logger.warn(cutTo(text.replaceAll(/\p{Cc}+/gu, " "), MOST_CHARS), {
       taskId: task.id,
       error: error.cause ?? error,
     });
