@@ -3,8 +3,8 @@ import { once } from "node:events";
 import { readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
-import { place } from "../stores/place.js";
-import { command, compileCommand, execute, program, start, until } from "./command.js";
+import { command, compileCommand, execute, program, start, until } from "../support/command.js";
+import { place } from "../support/place.js";
 
 compileCommand();
 

@@ -1,6 +1,6 @@
 // The command line: what --help tells, and how a wrong one is refused.
 import { expect, test } from "vitest";
-import { errand, printed } from "./command.js";
+import { errand, printed } from "../support/command.js";
 
 test("--help of the command and of each of its commands tells what it takes and its exit codes", async () => {
   const asked = [["--help"], ["ls", "--help"], ["show", "-h"], ["tail", "--help"], ["verify", "DIR", "--help"]];

@@ -4,9 +4,9 @@ import { memoryStore, type StoreUnderTest, storeContract } from "errand/testing"
 import { describe, test } from "vitest";
 import { fileStore } from "../../lib/stores/file.js";
 import { sqlStore } from "../../lib/stores/sql.js";
-import { pictureOf, place } from "../stores/place.js";
-import { lapse, postgresKind, type SqlKind, sqliteKind, sqliteKindOf } from "../stores/sql-place.js";
-import { otherDrivers } from "../stores/sqlite-drivers.js";
+import { pictureOf, place } from "../support/place.js";
+import { lapse, postgresKind, type SqlKind, sqliteKind, sqliteKindOf } from "../support/sql-place.js";
+import { otherDrivers } from "../support/sqlite-drivers.js";
 
 async function inMemory(): Promise<StoreUnderTest> {
   const store = memoryStore();

@@ -8,10 +8,10 @@ import type { TaskContext } from "errand";
 import { defineKind, TaskManager } from "errand";
 import { monitor } from "errand/kinds";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { HeldStore } from "../durable/held-store.js";
-import { started, task } from "../durable/process.js";
-import { given, hold, untilStopped, world } from "./program.js";
-import { deferred, settled } from "./support.js";
+import { deferred, settled } from "../support/basics.js";
+import { HeldStore } from "../support/held-store.js";
+import { given, hold, untilStopped, world } from "../support/program.js";
+import { started, task } from "../support/restarts.js";
 
 const REQUEST = createContextKey("request");
 

@@ -3,8 +3,8 @@
 import type { TaskContext } from "errand";
 import { defineKind, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { deaf, given, hold, refusalOf, untilStopped, world } from "./program.js";
-import { deferred, facts, peek, settled, slots } from "./support.js";
+import { deferred, facts, peek, settled, slots } from "../support/basics.js";
+import { deaf, given, hold, refusalOf, untilStopped, world } from "../support/program.js";
 
 describe("H0 manager.current", () => {
   test("is the context of the task whose function calls, from its first line on and after every await", async () => {

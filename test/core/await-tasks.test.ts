@@ -11,7 +11,7 @@ import {
 } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, facts, peek, settled, unhandled } from "./support.js";
+import { allFree, deferred, facts, peek, settled, unhandled } from "../support/basics.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock();

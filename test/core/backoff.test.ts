@@ -3,7 +3,7 @@
 import { defineKind, type RetryOptions, type TaskFailure, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { settled } from "./support.js";
+import { settled } from "../support/basics.js";
 
 class TooMany extends Error {
   readonly retryAfterMs: number | undefined;

@@ -3,8 +3,18 @@
 import type { SpawnOptions, TaskManagerOptions } from "errand";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { deaf, errandError, given, hold, refusalOf, refused, rejected, untilStopped, world } from "./program.js";
-import { allFree, facts, settled } from "./support.js";
+import { allFree, facts, settled } from "../support/basics.js";
+import {
+  deaf,
+  errandError,
+  given,
+  hold,
+  refusalOf,
+  refused,
+  rejected,
+  untilStopped,
+  world,
+} from "../support/program.js";
 
 describe("unknown ids", () => {
   test("§12 get of an unknown id is undefined, and tree of one is empty", () => {

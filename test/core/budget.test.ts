@@ -4,9 +4,20 @@ import { type SpawnOptions, type TaskContext, type TaskHandle, TaskManager, type
 import { countedIds, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { compacted, durable, started, task as taskOf } from "../durable/process.js";
-import { deaf, errandError, given, hold, isEnd, refusalOf, refused, typesOf, untilStopped, world } from "./program.js";
-import { allFree, facts, peek, settled } from "./support.js";
+import { allFree, facts, peek, settled } from "../support/basics.js";
+import {
+  deaf,
+  errandError,
+  given,
+  hold,
+  isEnd,
+  refusalOf,
+  refused,
+  typesOf,
+  untilStopped,
+  world,
+} from "../support/program.js";
+import { compacted, durable, started, task as taskOf } from "../support/restarts.js";
 
 const FOREVER = { retention: { ttlMs: Number.POSITIVE_INFINITY } } as const;
 const budgeted = (options: ConstructorParameters<typeof TaskManager>[0] = {}) => {

@@ -3,7 +3,8 @@
 import { getEventListeners } from "node:events";
 import type { LaneOptions, TaskContext, TaskHandle, TaskManager } from "errand";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled, runProgram } from "./process.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
+import { type Compiled, compiled, runProgram } from "../support/own-process.js";
 import {
   deaf,
   endsIn,
@@ -18,8 +19,7 @@ import {
   typesOf,
   untilStopped,
   world,
-} from "./program.js";
-import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
+} from "../support/program.js";
 
 describe("cancel of work in every state", () => {
   test("C1 queued work ends within the call and its function never runs (L5)", async () => {

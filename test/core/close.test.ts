@@ -5,6 +5,7 @@ import type { TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
+import { allFree, deferred, facts, peek, settled } from "../support/basics.js";
 import {
   deaf,
   endsIn,
@@ -18,8 +19,7 @@ import {
   typesOf,
   untilStopped,
   world,
-} from "./program.js";
-import { allFree, deferred, facts, peek, settled } from "./support.js";
+} from "../support/program.js";
 
 describe("D8 close", () => {
   test("D8 from the call on, spawns, sends and answers are refused with ManagerClosedError", async () => {

@@ -4,8 +4,8 @@ import { defineKind, isErrandError, type TaskHandle, TaskManager } from "errand"
 import { describe, expect, test, vi } from "vitest";
 import { VERSION } from "../../lib/core/values/copies.js";
 import manifest from "../../package.json" with { type: "json" };
-import { refusalOf, world } from "./program.js";
-import { allFree, peek, settled, slots } from "./support.js";
+import { allFree, peek, settled, slots } from "../support/basics.js";
+import { refusalOf, world } from "../support/program.js";
 
 /** Another copy: its modules are evaluated once more. */
 async function another() {

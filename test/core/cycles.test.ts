@@ -5,8 +5,8 @@ import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { needsNoSearch } from "../../lib/core/live/wait-cycles.js";
 import { Handle } from "../../lib/session/handle.js";
-import { given } from "./program.js";
-import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
+import { given } from "../support/program.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock();

@@ -19,7 +19,7 @@ import {
   STOP_REASONS,
   start,
   stop,
-} from "./rules.js";
+} from "../support/rules.js";
 
 // ── every state × every command ────────────────────────────────────────────
 //

@@ -7,7 +7,7 @@ import { type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions
 import { countedIds, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, gauge, type Place, settled, slots } from "./support.js";
+import { allFree, deferred, gauge, type Place, settled, slots } from "../support/basics.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock();

@@ -3,8 +3,8 @@
 import { getEventListeners } from "node:events";
 import type { Logger, TaskEvent, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { endsIn, given, hold, holdDeaf, isEnd, rejected, typesOf, untilStopped, world } from "./program.js";
-import { deferred, facts, peek, settled } from "./support.js";
+import { deferred, facts, peek, settled } from "../support/basics.js";
+import { endsIn, given, hold, holdDeaf, isEnd, rejected, typesOf, untilStopped, world } from "../support/program.js";
 
 describe("listeners", () => {
   test("§13 on returns its own off, and off takes the listener away too", async () => {

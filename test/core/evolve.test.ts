@@ -28,7 +28,7 @@ import {
   settle,
   start,
   stop,
-} from "./rules.js";
+} from "../support/rules.js";
 
 // ── any life ───────────────────────────────────────────────────────────────
 

@@ -5,9 +5,9 @@ import { createServer } from "node:net";
 import { runInNewContext } from "node:vm";
 import { failureInWords, type TaskFailure, TaskOutcomeError } from "errand";
 import { describe, expect, test } from "vitest";
-import { started, task as taskOf } from "../durable/process.js";
-import { given, world } from "./program.js";
-import { settled } from "./support.js";
+import { settled } from "../support/basics.js";
+import { given, world } from "../support/program.js";
+import { started, task as taskOf } from "../support/restarts.js";
 
 async function failed(thrown: unknown): Promise<TaskFailure> {
   const { manager } = world();

@@ -11,7 +11,7 @@ import { monitor, process as program } from "errand/kinds";
 import { fileStore } from "errand/stores/file";
 import { memoryStore } from "errand/testing";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { deaf } from "./program.js";
+import { deaf } from "../support/program.js";
 
 /** How a test moves its time by a second. */
 interface Faked {

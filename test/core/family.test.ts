@@ -4,6 +4,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { ChildrenPolicy, SpawnOptions, TaskContext, TaskHandle, TaskRecord, TaskTree } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { deferred, facts, settled } from "../support/basics.js";
 import {
   deaf,
   endsIn,
@@ -19,8 +20,7 @@ import {
   typesOf,
   untilStopped,
   world,
-} from "./program.js";
-import { deferred, facts, settled } from "./support.js";
+} from "../support/program.js";
 
 describe("H0 lineage", () => {
   test("H0 manager.spawn inside a task's function makes its child, also after awaits and waits", async () => {

@@ -3,8 +3,8 @@
 import { runInNewContext } from "node:vm";
 import { TaskManager } from "errand";
 import { afterEach, describe, expect, test } from "vitest";
-import { refusalOf, untilStopped, world } from "./program.js";
-import { peek, settled } from "./support.js";
+import { peek, settled } from "../support/basics.js";
+import { refusalOf, untilStopped, world } from "../support/program.js";
 
 const natives = { AbortController, AbortSignal, DOMException };
 afterEach(() => {

@@ -4,9 +4,9 @@
 import type { SpawnOptions, TaskContext, TaskHandle, TaskManager } from "errand";
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
-import { compacted, started, task } from "../durable/process.js";
-import { deaf, given, hold, refusalOf, refused, untilStopped, world } from "./program.js";
-import { facts, settled } from "./support.js";
+import { facts, settled } from "../support/basics.js";
+import { deaf, given, hold, refusalOf, refused, untilStopped, world } from "../support/program.js";
+import { compacted, started, task } from "../support/restarts.js";
 
 /** A kind, and how often it ran with which input. */
 function counting() {

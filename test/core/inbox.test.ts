@@ -6,8 +6,8 @@ import type { InboxRequest, RequestFilter, TaskHandle, TaskManager } from "erran
 import { isErrandError } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { errandError, given, hold, refusalOf, rejected, typesOf, untilStopped, world } from "./program.js";
-import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
+import { errandError, given, hold, refusalOf, rejected, typesOf, untilStopped, world } from "../support/program.js";
 
 const ann = { by: "ann" };
 const bob = { by: "bob" };

@@ -3,7 +3,7 @@
 import { type LaneChange, type SpawnOptions, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, settled } from "./support.js";
+import { allFree, settled } from "../support/basics.js";
 
 function world(options: TaskManagerOptions) {
   const clock = manualClock(1_000_000);

@@ -4,8 +4,8 @@ import { type TaskContext, type TaskEvent, type TaskHandle, TaskManager, type Ta
 import { countedIds, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { given } from "./program.js";
-import { allFree, deferred, facts, gauge, type Place, peek, settled, slots, unhandled } from "./support.js";
+import { allFree, deferred, facts, gauge, type Place, peek, settled, slots, unhandled } from "../support/basics.js";
+import { given } from "../support/program.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}) {
   const clock = manualClock(1_000_000);

@@ -3,9 +3,9 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { defineKind, type Logger, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { durable, started } from "../durable/process.js";
-import { deaf, world } from "./program.js";
-import { deferred, settled } from "./support.js";
+import { deferred, settled } from "../support/basics.js";
+import { deaf, world } from "../support/program.js";
+import { durable, started } from "../support/restarts.js";
 
 const bug = (): never => {
   throw new Error("a bug of the user's");

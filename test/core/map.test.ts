@@ -2,8 +2,8 @@
 
 import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { errandError, given, hold, refusalOf, untilStopped, world } from "./program.js";
-import { deferred, peek, settled, unhandled } from "./support.js";
+import { deferred, peek, settled, unhandled } from "../support/basics.js";
+import { errandError, given, hold, refusalOf, untilStopped, world } from "../support/program.js";
 
 /** A source that says what was asked of it. */
 function source(length = Number.POSITIVE_INFINITY) {

@@ -2,8 +2,8 @@
 
 import type { Message, TaskContext, TaskHandle } from "errand";
 import { describe, expect, test } from "vitest";
-import { errandError, given, hold, holdDeaf, refusalOf, rejected, typesOf, world } from "./program.js";
-import { allFree, facts, peek, settled, slots } from "./support.js";
+import { allFree, facts, peek, settled, slots } from "../support/basics.js";
+import { errandError, given, hold, holdDeaf, refusalOf, rejected, typesOf, world } from "../support/program.js";
 
 const textOf = (message: Message | undefined): string | undefined =>
   message?.content.map((part) => (part.type === "text" ? part.text : "")).join("");

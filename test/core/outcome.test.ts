@@ -25,7 +25,7 @@ import {
   stop,
   TASK_ID,
   thrown,
-} from "./rules.js";
+} from "../support/rules.js";
 
 function factsOf(state: TaskState, command: Command): readonly Fact[] {
   const decision = decide(state, command);

@@ -7,7 +7,7 @@ import { Lane, type Slotted } from "../../lib/core/lanes/lane.js";
 import type { Start } from "../../lib/core/lanes/rate-limiter.js";
 import { Slots } from "../../lib/core/lanes/slots.js";
 import { Timekeeper } from "../../lib/core/time/clock.js";
-import { allFree, settled } from "./support.js";
+import { allFree, settled } from "../support/basics.js";
 
 function world(lane: NonNullable<TaskManagerOptions["lanes"]>[string], limits: TaskManagerOptions["limits"] = {}) {
   const clock = manualClock();

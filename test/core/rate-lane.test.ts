@@ -4,7 +4,7 @@ import { type SpawnOptions, type TaskHandle, TaskManager, type TaskManagerOption
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, settled, slots } from "./support.js";
+import { allFree, deferred, settled, slots } from "../support/basics.js";
 
 /** The lane `model`, with a rate. */
 const gated = (concurrency: number, limit: number, periodMs: number) => ({

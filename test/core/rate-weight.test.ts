@@ -3,7 +3,7 @@
 import { defineKind, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "./support.js";
+import { deferred, settled } from "../support/basics.js";
 
 const MODEL = [
   { limit: 100, periodMs: 60_000 },

@@ -6,8 +6,8 @@
 import { TaskManager } from "errand";
 import { countedIds, manualClock, simulate } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { HeldStore } from "../durable/held-store.js";
-import { allFree, settled } from "./support.js";
+import { allFree, settled } from "../support/basics.js";
+import { HeldStore } from "../support/held-store.js";
 
 function world(limit: number, periodMs: number, concurrency = 1_000) {
   const clock = manualClock(1_000_000);

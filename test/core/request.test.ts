@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { closeRequest, isSameQuestion, type Question } from "../../lib/core/task/request.js";
-import { openRequest } from "./rules.js";
+import { openRequest } from "../support/rules.js";
 
 test("A1 the first closing of a request is kept: a closed one cannot be closed again", () => {
   const closed = closeRequest(openRequest, { status: "answered", answer: "left", by: "ada" }, 2_000);

@@ -2,8 +2,8 @@
 
 import type { TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { hold, refused, rejected, untilStopped, world } from "./program.js";
-import { settled } from "./support.js";
+import { settled } from "../support/basics.js";
+import { hold, refused, rejected, untilStopped, world } from "../support/program.js";
 
 const ids = (manager: TaskManager): string[] => manager.list().map(({ id }) => id);
 

@@ -12,8 +12,18 @@ import { manualClock, simulate } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defineKind } from "../../lib/index.js";
-import { deaf, errandError, given, isEnd, refusalOf, refused, typesOf, untilStopped, world } from "./program.js";
-import { allFree, deferred, facts, peek, settled, slots, unhandled } from "./support.js";
+import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../support/basics.js";
+import {
+  deaf,
+  errandError,
+  given,
+  isEnd,
+  refusalOf,
+  refused,
+  typesOf,
+  untilStopped,
+  world,
+} from "../support/program.js";
 
 const FOREVER = { retention: { ttlMs: Number.POSITIVE_INFINITY } } as const;
 /** 10 ms before each attempt. */

@@ -3,8 +3,8 @@
 import type { Session, SessionOptions, TaskHandle, TaskManager } from "errand";
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
-import { given, hold, refusalOf, refused, untilStopped, world } from "./program.js";
-import { settled } from "./support.js";
+import { settled } from "../support/basics.js";
+import { given, hold, refusalOf, refused, untilStopped, world } from "../support/program.js";
 
 const stays = defineKind({ name: "stays", run: (ctx) => untilStopped(ctx) });
 

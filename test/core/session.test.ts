@@ -2,6 +2,7 @@
 
 import type { Session, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { describe, expect, test } from "vitest";
+import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
 import {
   deaf,
   errandError,
@@ -13,8 +14,7 @@ import {
   rejected,
   untilStopped,
   world,
-} from "./program.js";
-import { allFree, deferred, facts, peek, settled, slots } from "./support.js";
+} from "../support/program.js";
 
 const idsOf = (records: readonly TaskRecord[]): string[] => records.map(({ id }) => id);
 

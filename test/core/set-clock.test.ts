@@ -3,9 +3,9 @@
 import { type Clock, type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { hold, untilStopped } from "./program.js";
-import { bare, clocks, HOUR, settable, silent } from "./set-clock.js";
-import { deferred, peek, settled } from "./support.js";
+import { deferred, peek, settled } from "../support/basics.js";
+import { hold, untilStopped } from "../support/program.js";
+import { bare, clocks, HOUR, settable, silent } from "../support/set-clock.js";
 
 const MINUTE = 60_000;
 

@@ -3,7 +3,7 @@
 import { type SpawnOptions, type TaskContext, type TaskHandle, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
-import { allFree, deferred, facts, gauge, peek, settled, slots } from "./support.js";
+import { allFree, deferred, facts, gauge, peek, settled, slots } from "../support/basics.js";
 
 function world(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}, startAt = 100_000) {
   const clock = manualClock(startAt);

@@ -4,8 +4,8 @@ import type { Clock, TaskContext, TaskHandle } from "errand";
 import { defineKind, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { deaf, errandError, hold, holdDeaf, typesOf, untilStopped, world } from "./program.js";
-import { deferred, facts, settled } from "./support.js";
+import { deferred, facts, settled } from "../support/basics.js";
+import { deaf, errandError, hold, holdDeaf, typesOf, untilStopped, world } from "../support/program.js";
 
 describe("C6 timeoutMs", () => {
   test("C6 timeoutMs fails a running task with `timeout`, not a millisecond before", async () => {

@@ -3,7 +3,7 @@
 import { getEventListeners } from "node:events";
 import { TaskManager } from "errand";
 import { expect, test } from "vitest";
-import { allFree, deferred, peek, settled, unhandled } from "./support.js";
+import { allFree, deferred, peek, settled, unhandled } from "../support/basics.js";
 
 test("§3 a question asked through a context of another manager is a wait of the task whose code asks, in its own manager", async () => {
   const [a, b] = [new TaskManager({ concurrency: 1 }), new TaskManager({ concurrency: 1 })];

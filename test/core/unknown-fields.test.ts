@@ -5,8 +5,8 @@ import { monitor, process, subagent } from "errand/kinds";
 import { sqlStore } from "errand/stores/sql";
 import { manualClock, memoryStore, scriptAnswers, simulate } from "errand/testing";
 import { beforeAll, describe, expect, test } from "vitest";
-import { deaf, given, hold, refusalOf, world } from "./program.js";
-import { settled } from "./support.js";
+import { settled } from "../support/basics.js";
+import { deaf, given, hold, refusalOf, world } from "../support/program.js";
 
 /** For callers without types. */
 const untyped = (value: unknown): never => value as never;

@@ -5,9 +5,9 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { defineKind, type Logger, type TaskManager, type TaskManagerOptions } from "errand";
 import { describe, expect, test } from "vitest";
-import { started } from "../durable/process.js";
-import { deaf, given, world } from "./program.js";
-import { deferred, settled } from "./support.js";
+import { deferred, settled } from "../support/basics.js";
+import { deaf, given, world } from "../support/program.js";
+import { started } from "../support/restarts.js";
 
 const fails = (): never => {
   throw new Error("no such host", { cause: new Error("ENOTFOUND db.example") });

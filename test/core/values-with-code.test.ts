@@ -2,7 +2,7 @@
 
 import { TaskManager } from "errand";
 import { expect, test } from "vitest";
-import { allFree, deferred, settled } from "./support.js";
+import { allFree, deferred, settled } from "../support/basics.js";
 
 const hostile = Object.create(null);
 const throwing = {

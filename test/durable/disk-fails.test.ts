@@ -1,6 +1,6 @@
 // A manager on a disk that fails under it (D5): what is decided waits, nothing new is spawned, stops work, and it goes on when the disk does.
 //
-// Real files; the disk fails where a test says so (test/stores/faulty-disk.ts). Retries go by a manual clock.
+// Real files; the disk fails where a test says so (test/support/faulty-disk.ts). Retries go by a manual clock.
 
 import { rm } from "node:fs/promises";
 import { isErrandError, type TaskHandle, TaskManager, type TaskOutcome, viewStore } from "errand";
@@ -8,8 +8,8 @@ import { fileStore, verifyJournal } from "errand/stores/file";
 import { manualClock } from "errand/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { FileStore } from "../../lib/stores/file/file-store.js";
-import { type Fault, FaultyDisk, systemError } from "../stores/faulty-disk.js";
-import { place } from "../stores/place.js";
+import { type Fault, FaultyDisk, systemError } from "../support/faulty-disk.js";
+import { place } from "../support/place.js";
 
 interface Failing {
   readonly manager: TaskManager;

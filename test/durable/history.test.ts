@@ -4,9 +4,9 @@ import { setImmediate } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { viewStore } from "errand";
 import { describe, expect, test } from "vitest";
-import { deaf, hold } from "../core/program.js";
-import { facts, peek, settled } from "../core/support.js";
-import { durable, gapless, type Process, started, take, task } from "./process.js";
+import { facts, peek, settled } from "../support/basics.js";
+import { deaf, hold } from "../support/program.js";
+import { durable, gapless, type Process, started, take, task } from "../support/restarts.js";
 
 function emit({ manager }: Process, count: number): Promise<unknown> {
   return manager

@@ -7,12 +7,12 @@ import { StoreUnavailableError, type TaskHandle, TaskManager, type TaskOutcome, 
 import { describe, expect, test } from "vitest";
 import { fileStore, verifyJournal } from "../../lib/stores/file.js";
 import { sqlStore } from "../../lib/stores/sql.js";
-import { given } from "../core/program.js";
-import { deferred, settled } from "../core/support.js";
-import { place } from "../stores/place.js";
-import { sqlKinds } from "../stores/sql-place.js";
-import { HeldStore } from "./held-store.js";
-import { compacted, durable, type Process, started, take, task } from "./process.js";
+import { deferred, settled } from "../support/basics.js";
+import { HeldStore } from "../support/held-store.js";
+import { place } from "../support/place.js";
+import { given } from "../support/program.js";
+import { compacted, durable, type Process, started, take, task } from "../support/restarts.js";
+import { sqlKinds } from "../support/sql-place.js";
 
 const LONG = "x".repeat(100_000);
 

@@ -5,7 +5,7 @@ import path from "node:path";
 import { TaskManager, viewStore } from "errand";
 import { describe, expect, test } from "vitest";
 import { fileStore } from "../../lib/stores/file.js";
-import { place } from "../stores/place.js";
+import { place } from "../support/place.js";
 
 const LONG = "x".repeat(100_000);
 

@@ -4,6 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { InboxRequest, TaskEvent, TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
+import { facts, peek, settled } from "../support/basics.js";
 import {
   deaf,
   errandError,
@@ -14,9 +15,8 @@ import {
   refusalOf,
   typesOf,
   untilStopped,
-} from "../core/program.js";
-import { facts, peek, settled } from "../core/support.js";
-import { type Process, request, started, take } from "./process.js";
+} from "../support/program.js";
+import { type Process, request, started, take } from "../support/restarts.js";
 
 const ann = { by: "ann" };
 

@@ -6,9 +6,9 @@ import { sqlite, sqlStore } from "errand/stores/sql";
 import { type ManualClock, manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { deaf } from "../core/program.js";
-import { told } from "../session/loops.js";
-import { place } from "../stores/place.js";
+import { told } from "../support/loops.js";
+import { place } from "../support/place.js";
+import { deaf } from "../support/program.js";
 
 const LEASE_MS = 300;
 

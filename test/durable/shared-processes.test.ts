@@ -10,8 +10,8 @@ import { postgres, type SqlConnection, sqlite, sqlStore } from "errand/stores/sq
 import Database from "libsql";
 import { Pool } from "pg";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Compiled, compiled } from "../core/process.js";
-import { place } from "../stores/place.js";
+import { type Compiled, compiled } from "../support/own-process.js";
+import { place } from "../support/place.js";
 
 const LEASE_MS = 2_000;
 const POSTGRES = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";

@@ -8,7 +8,7 @@ import { sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { place } from "../stores/place.js";
+import { place } from "../support/place.js";
 
 const LEASE_MS = 300;
 

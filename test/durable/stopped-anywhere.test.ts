@@ -13,9 +13,9 @@ import {
 } from "errand";
 import { countedIds } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { deaf, isEnd, untilStopped } from "../core/program.js";
-import { allFree, facts, slots, unhandled } from "../core/support.js";
-import { HeldStore } from "./held-store.js";
+import { allFree, facts, slots, unhandled } from "../support/basics.js";
+import { HeldStore } from "../support/held-store.js";
+import { deaf, isEnd, untilStopped } from "../support/program.js";
 
 interface Timer {
   readonly fn: () => void;

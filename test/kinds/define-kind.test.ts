@@ -7,9 +7,9 @@ import type { KindDefinition, RetryOptions, SpawnOptions, TaskHandle, TaskManage
 import { defineKind, TaskManager as Manager } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { given, refusalOf, refused, typesOf, untilStopped, world } from "../core/program.js";
-import { facts, settled } from "../core/support.js";
-import { started, task } from "../durable/process.js";
+import { facts, settled } from "../support/basics.js";
+import { given, refusalOf, refused, typesOf, untilStopped, world } from "../support/program.js";
+import { started, task } from "../support/restarts.js";
 
 /** Fails until it has run so often. */
 function flaky(succeedsAt: number, more: Partial<KindDefinition<undefined, undefined, string, string, unknown>> = {}) {

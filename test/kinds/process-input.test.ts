@@ -4,7 +4,7 @@ import { TaskManager } from "errand";
 import { command } from "errand/kinds";
 import { describe, expect, test } from "vitest";
 import { processInput } from "../../lib/kinds/process/input.js";
-import { refused } from "../core/program.js";
+import { refused } from "../support/program.js";
 
 const program = command();
 

@@ -8,8 +8,8 @@ import { copyFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled } from "../core/process.js";
-import { place } from "../stores/place.js";
+import { type Compiled, compiled } from "../support/own-process.js";
+import { place } from "../support/place.js";
 
 let library: Compiled;
 let program: string;

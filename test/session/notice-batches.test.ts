@@ -8,11 +8,11 @@ import { NoticeQueues } from "../../lib/core/notices/notice-queues.js";
 import { ReadyNotices } from "../../lib/core/notices/ready-notices.js";
 import { chooseNotices } from "../../lib/model/prompt/notice-choice.js";
 import { TOOL_NAMES } from "../../lib/model/prompt/tool-names.js";
-import { given, hold, untilStopped } from "../core/program.js";
-import { settled } from "../core/support.js";
-import { started } from "../durable/process.js";
-import { agent, type Call, echo, type Result, textIn } from "./agent.js";
-import { quietWorld } from "./loops.js";
+import { agent, type Call, echo, type Result, textIn } from "../support/agent.js";
+import { settled } from "../support/basics.js";
+import { quietWorld } from "../support/loops.js";
+import { given, hold, untilStopped } from "../support/program.js";
+import { started } from "../support/restarts.js";
 
 const MOST = 8_000;
 const LONG = "r".repeat(600);

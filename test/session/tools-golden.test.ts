@@ -4,9 +4,9 @@
 
 import type { TaskToolName } from "errand";
 import { expect, test } from "vitest";
-import { given, holdDeaf, untilStopped } from "../core/program.js";
-import { settled } from "../core/support.js";
-import { type Agent, agent, kinds } from "./agent.js";
+import { type Agent, agent, kinds } from "../support/agent.js";
+import { settled } from "../support/basics.js";
+import { given, holdDeaf, untilStopped } from "../support/program.js";
 
 /** The calls and their results as a readable text. */
 class Transcript {

@@ -3,9 +3,9 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { visible, visibleJson } from "../../lib/model/prompt/visible.js";
-import { hold, untilStopped } from "../core/program.js";
-import { settled } from "../core/support.js";
-import { agent, bytesOf, refusalIn, textIn, toolsOf } from "./agent.js";
+import { agent, bytesOf, refusalIn, textIn, toolsOf } from "../support/agent.js";
+import { settled } from "../support/basics.js";
+import { hold, untilStopped } from "../support/program.js";
 
 const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const tagged = (text: string) =>

@@ -10,8 +10,8 @@ import { FileStore } from "../../lib/stores/file/file-store.js";
 import { findEnd } from "../../lib/stores/file/journal-end.js";
 import { segmentAt } from "../../lib/stores/file/segment.js";
 import { verify } from "../../lib/stores/file/verify.js";
-import { MemoryDisk } from "./memory-disk.js";
-import { eventsOf, note, notes, WRITER } from "./place.js";
+import { MemoryDisk } from "../support/memory-disk.js";
+import { eventsOf, note, notes, WRITER } from "../support/place.js";
 
 const SNAPSHOT = { tasks: [{ id: "a" }, "ä"], count: 1 };
 const DIRECTORY = path.resolve("journal");

@@ -9,8 +9,8 @@ import { nodeDisk } from "../../lib/stores/file/disk.js";
 import { isAlive, lockName, thisProcess } from "../../lib/stores/file/owner.js";
 import { WriterLock } from "../../lib/stores/file/writer-lock.js";
 import { fileStore } from "../../lib/stores/file.js";
-import { type Compiled, compiled } from "../core/process.js";
-import { eventsOf, note, notes, place, WRITER } from "./place.js";
+import { type Compiled, compiled } from "../support/own-process.js";
+import { eventsOf, note, notes, place, WRITER } from "../support/place.js";
 
 let built: Compiled;
 let program: string;

@@ -9,7 +9,7 @@ import {
   type ToolOptions,
 } from "errand";
 import { z } from "zod";
-import { untilStopped, type World, world } from "../core/program.js";
+import { untilStopped, type World, world } from "./program.js";
 
 /** Returns its input. */
 export const echo = defineKind({

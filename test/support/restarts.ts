@@ -3,9 +3,9 @@
 import type { InboxRequest, TaskEvent, TaskHandle, TaskManagerOptions, TaskOutcome } from "errand";
 import { defineKind, StoreUnavailableError, TaskManager } from "errand";
 import { type ManualClock, manualClock } from "errand/testing";
-import { given } from "../core/program.js";
-import { settled } from "../core/support.js";
+import { settled } from "./basics.js";
 import { HeldStore } from "./held-store.js";
+import { given } from "./program.js";
 
 type Options = Omit<TaskManagerOptions, "clock" | "store">;
 

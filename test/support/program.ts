@@ -14,7 +14,7 @@ import type {
 } from "errand";
 import { isErrandError, TaskManager } from "errand";
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
-import { deferred, settled } from "./support.js";
+import { deferred, settled } from "./basics.js";
 
 export interface World {
   readonly manager: TaskManager;

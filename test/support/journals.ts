@@ -4,7 +4,7 @@ import { defineKind, TaskManager, type TaskManagerOptions } from "errand";
 import { fileStore } from "errand/stores/file";
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import { expect, onTestFinished } from "vitest";
-import { place } from "../stores/place.js";
+import { place } from "./place.js";
 
 export const STARTED_AT = Date.parse("2026-01-02T03:04:05Z");
 const MINUTE = 60_000;

@@ -1,8 +1,8 @@
 // Loops: the common parts of the notice tests: a manager without timers of its own, short forms of batches, a watchdog.
 
 import type { Notice, NoticeBatch, Session, TaskManagerOptions } from "errand";
-import { given, type World, world } from "../core/program.js";
-import { peek } from "../core/support.js";
+import { peek } from "./basics.js";
+import { given, type World, world } from "./program.js";
 
 /** A world whose retention sets no timer: `clock.nextAt` is `undefined` while nothing is under way. */
 export function quietWorld(options: Omit<TaskManagerOptions, "clock" | "ids"> = {}): World {

@@ -2,7 +2,7 @@
 
 import { type Clock, TaskManager, type TaskManagerOptions } from "errand";
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
-import { settled } from "./support.js";
+import { settled } from "./basics.js";
 
 export const HOUR = 3_600_000;
 const NOON = Date.parse("2026-06-15T12:00:00Z");

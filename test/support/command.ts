@@ -9,8 +9,8 @@ import { afterAll, beforeAll } from "vitest";
 import { run } from "../../lib/cli/run.js";
 import { openTerminal, type Terminal } from "../../lib/cli/terminal.js";
 import manifest from "../../package.json" with { type: "json" };
-import { type Compiled, compiled } from "../core/process.js";
 import { STARTED_AT } from "./journals.js";
+import { type Compiled, compiled } from "./own-process.js";
 
 export interface Said {
   readonly code: number | null;
