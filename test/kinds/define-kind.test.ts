@@ -1,6 +1,6 @@
 // A kind (§10) by value and by name: whose retry, schemas, lane and hooks a task has, and what of it is refused.
 //
-// The input and the output of a kind are tested in test/durable/kinds.test.ts, schemas of three libraries in
+// The input and the output of a kind are tested in test/core/kinds/kinds.test.ts, schemas of three libraries in
 // schemas.test.ts.
 
 import type { KindDefinition, RetryOptions, SpawnOptions, TaskHandle, TaskManager, TaskRecord } from "errand";

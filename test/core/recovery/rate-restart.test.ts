@@ -7,10 +7,10 @@ import { sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock, memoryStore } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { place } from "../support/place.js";
-import { deaf } from "../support/program.js";
-import { compacted, durable, type Process, started } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { place } from "../../support/place.js";
+import { deaf } from "../../support/program.js";
+import { compacted, durable, type Process, started } from "../../support/restarts.js";
 
 const PERIOD_MS = 60_000;
 const lanes = (limit: number, unit?: string) => ({

@@ -4,9 +4,9 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { InboxRequest, TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { deferred, peek, settled } from "../support/basics.js";
-import { deaf, errandError, given, refusalOf, rejected } from "../support/program.js";
-import { compacted, durable, type Process, request, started, take, task } from "../support/restarts.js";
+import { deferred, peek, settled } from "../../support/basics.js";
+import { deaf, errandError, given, refusalOf, rejected } from "../../support/program.js";
+import { compacted, durable, type Process, request, started, take, task } from "../../support/restarts.js";
 
 const ann = { by: "ann" };
 const bob = { by: "bob" };

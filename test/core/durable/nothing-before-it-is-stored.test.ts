@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import type { InboxRequest, TaskEvent, TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { facts, peek, settled } from "../support/basics.js";
+import { facts, peek, settled } from "../../support/basics.js";
 import {
   deaf,
   errandError,
@@ -15,8 +15,8 @@ import {
   refusalOf,
   typesOf,
   untilStopped,
-} from "../support/program.js";
-import { type Process, request, started, take } from "../support/restarts.js";
+} from "../../support/program.js";
+import { type Process, request, started, take } from "../../support/restarts.js";
 
 const ann = { by: "ann" };
 

@@ -4,9 +4,9 @@ import { setImmediate } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { viewStore } from "errand";
 import { describe, expect, test } from "vitest";
-import { facts, peek, settled } from "../support/basics.js";
-import { deaf, hold } from "../support/program.js";
-import { durable, gapless, type Process, started, take, task } from "../support/restarts.js";
+import { facts, peek, settled } from "../../support/basics.js";
+import { deaf, hold } from "../../support/program.js";
+import { durable, gapless, type Process, started, take, task } from "../../support/restarts.js";
 
 function emit({ manager }: Process, count: number): Promise<unknown> {
   return manager

@@ -5,10 +5,10 @@ import type { TaskContext, TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, facts, peek, settled, unhandled } from "../support/basics.js";
-import { place } from "../support/place.js";
-import { deaf, given, hold, holdDeaf, refused, untilStopped } from "../support/program.js";
-import { durable, outcome, type Process, request, started, task } from "../support/restarts.js";
+import { allFree, deferred, facts, peek, settled, unhandled } from "../../support/basics.js";
+import { place } from "../../support/place.js";
+import { deaf, given, hold, holdDeaf, refused, untilStopped } from "../../support/program.js";
+import { durable, outcome, type Process, request, started, task } from "../../support/restarts.js";
 
 const kind = durable((ctx) => (ctx.attempt === 1 ? untilStopped(ctx) : ctx.attempt));
 const full = new Error("the disk is full");

@@ -3,9 +3,9 @@
 import { setImmediate } from "node:timers/promises";
 import { defineKind, type TaskKind, type TaskManagerOptions } from "errand";
 import { describe, expect, test } from "vitest";
-import { peek, settled } from "../support/basics.js";
-import { deaf, errandError, given, refusalOf, refused, untilStopped } from "../support/program.js";
-import { compacted, durable, type Process, request, started, task } from "../support/restarts.js";
+import { peek, settled } from "../../support/basics.js";
+import { deaf, errandError, given, refusalOf, refused, untilStopped } from "../../support/program.js";
+import { compacted, durable, type Process, request, started, task } from "../../support/restarts.js";
 
 const review = defineKind({
   name: "review",

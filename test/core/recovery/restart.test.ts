@@ -6,9 +6,9 @@ import type { TaskContext, TaskEvent, TaskRecord } from "errand";
 import { defineKind, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
-import { deaf, given, hold, holdDeaf, refused, untilStopped } from "../support/program.js";
-import { compacted, durable, outcome, type Process, started, task } from "../support/restarts.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../../support/basics.js";
+import { deaf, given, hold, holdDeaf, refused, untilStopped } from "../../support/program.js";
+import { compacted, durable, outcome, type Process, started, task } from "../../support/restarts.js";
 
 /** Of the first attempt deaf, of the next ones its number. */
 const resumable = durable((ctx) => (ctx.attempt === 1 ? deaf() : ctx.attempt));

@@ -4,9 +4,9 @@ import type { TaskContext, TaskEvent, TaskHandle, TaskRecord } from "errand";
 import { viewStore } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { deaf, isEnd, isTerminal, untilStopped } from "../support/program.js";
-import { compacted, durable, type Process, started } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { deaf, isEnd, isTerminal, untilStopped } from "../../support/program.js";
+import { compacted, durable, type Process, started } from "../../support/restarts.js";
 
 type Step =
   | { readonly do: "spawn"; readonly going: boolean; readonly keyed: boolean }

@@ -5,14 +5,14 @@ import { cp, mkdir, readFile, rename, rm, truncate, writeFile } from "node:fs/pr
 import path from "node:path";
 import { StoreUnavailableError, type TaskHandle, TaskManager, type TaskOutcome, viewStore } from "errand";
 import { describe, expect, test } from "vitest";
-import { fileStore, verifyJournal } from "../../lib/stores/file.js";
-import { sqlStore } from "../../lib/stores/sql.js";
-import { deferred, settled } from "../support/basics.js";
-import { HeldStore } from "../support/held-store.js";
-import { place } from "../support/place.js";
-import { given } from "../support/program.js";
-import { compacted, durable, type Process, started, take, task } from "../support/restarts.js";
-import { sqlKinds } from "../support/sql-place.js";
+import { fileStore, verifyJournal } from "../../../lib/stores/file.js";
+import { sqlStore } from "../../../lib/stores/sql.js";
+import { deferred, settled } from "../../support/basics.js";
+import { HeldStore } from "../../support/held-store.js";
+import { place } from "../../support/place.js";
+import { given } from "../../support/program.js";
+import { compacted, durable, type Process, started, take, task } from "../../support/restarts.js";
+import { sqlKinds } from "../../support/sql-place.js";
 
 const LONG = "x".repeat(100_000);
 

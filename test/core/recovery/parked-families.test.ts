@@ -2,7 +2,7 @@
 
 import { defineKind, type TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { HeldStore } from "../support/held-store.js";
+import { HeldStore } from "../../support/held-store.js";
 
 const leaf = defineKind({ name: "leaf", canReattach: () => true, run: (ctx) => ctx.sleep(Number.POSITIVE_INFINITY) });
 const returnsLate = defineKind({

@@ -7,9 +7,9 @@ import { isErrandError, type TaskHandle, TaskManager, type TaskOutcome, viewStor
 import { fileStore, verifyJournal } from "errand/stores/file";
 import { manualClock } from "errand/testing";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { FileStore } from "../../lib/stores/file/file-store.js";
-import { type Fault, FaultyDisk, systemError } from "../support/faulty-disk.js";
-import { place } from "../support/place.js";
+import { FileStore } from "../../../lib/stores/file/file-store.js";
+import { type Fault, FaultyDisk, systemError } from "../../support/faulty-disk.js";
+import { place } from "../../support/place.js";
 
 interface Failing {
   readonly manager: TaskManager;

@@ -4,8 +4,8 @@ import { readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { TaskManager, viewStore } from "errand";
 import { describe, expect, test } from "vitest";
-import { fileStore } from "../../lib/stores/file.js";
-import { place } from "../support/place.js";
+import { fileStore } from "../../../lib/stores/file.js";
+import { place } from "../../support/place.js";
 
 const LONG = "x".repeat(100_000);
 

@@ -5,10 +5,10 @@ import type { TaskKind, TaskManagerOptions } from "errand";
 import { defineKind, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { facts, settled, unhandled } from "../support/basics.js";
-import { HeldStore } from "../support/held-store.js";
-import { deaf, errandError, given, refusalOf, refused, untilStopped } from "../support/program.js";
-import { started } from "../support/restarts.js";
+import { facts, settled, unhandled } from "../../support/basics.js";
+import { HeldStore } from "../../support/held-store.js";
+import { deaf, errandError, given, refusalOf, refused, untilStopped } from "../../support/program.js";
+import { started } from "../../support/restarts.js";
 
 const double = defineKind({
   name: "double",

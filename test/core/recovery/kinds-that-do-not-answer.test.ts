@@ -4,9 +4,9 @@ import { setImmediate } from "node:timers/promises";
 import { defineKind, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { deferred, peek, settled } from "../support/basics.js";
-import { deaf, given, untilStopped } from "../support/program.js";
-import { durable, type Process, started, task } from "../support/restarts.js";
+import { deferred, peek, settled } from "../../support/basics.js";
+import { deaf, given, untilStopped } from "../../support/program.js";
+import { durable, type Process, started, task } from "../../support/restarts.js";
 
 const never = () => new Promise<boolean>(() => undefined);
 

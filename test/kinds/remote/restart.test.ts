@@ -4,9 +4,9 @@ import type { Logger, ReconcileReport, TaskRecord } from "errand";
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { deferred, peek, settled } from "../support/basics.js";
-import { given, untilStopped } from "../support/program.js";
-import { compacted, durable, outcome, type Process, started, task } from "../support/restarts.js";
+import { deferred, peek, settled } from "../../support/basics.js";
+import { given, untilStopped } from "../../support/program.js";
+import { compacted, durable, outcome, type Process, started, task } from "../../support/restarts.js";
 
 /** A service that runs jobs for a kind of ours; it does not notice that a process of ours dies. */
 function service() {

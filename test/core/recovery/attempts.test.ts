@@ -4,9 +4,9 @@ import { setImmediate } from "node:timers/promises";
 import { defineKind, TaskManager } from "errand";
 import { manualClock, memoryStore } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { deaf, given, untilStopped } from "../support/program.js";
-import { compacted, durable, outcome, started, task } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { deaf, given, untilStopped } from "../../support/program.js";
+import { compacted, durable, outcome, started, task } from "../../support/restarts.js";
 
 const EVEN = { backoffMs: 100, factor: 1, jitter: false } as const;
 const fails = (): never => {

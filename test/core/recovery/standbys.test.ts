@@ -6,8 +6,8 @@ import { sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { told as noticed } from "../support/loops.js";
-import { place } from "../support/place.js";
+import { told as noticed } from "../../support/loops.js";
+import { place } from "../../support/place.js";
 
 const LEASE_MS = 400;
 const LONG = "x".repeat(100_000);

@@ -5,10 +5,10 @@ import type { NoticeBatch, TaskEvent, TaskManagerOptions } from "errand";
 import { defineKind, StoreUnavailableError } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { deferred, peek, settled, unhandled } from "../support/basics.js";
-import { batchOf, PENDING, told, toldBy } from "../support/loops.js";
-import { deaf, given, hold, isEnd } from "../support/program.js";
-import { compacted, durable, type Process, started, task } from "../support/restarts.js";
+import { deferred, peek, settled, unhandled } from "../../support/basics.js";
+import { batchOf, PENDING, told, toldBy } from "../../support/loops.js";
+import { deaf, given, hold, isEnd } from "../../support/program.js";
+import { compacted, durable, type Process, started, task } from "../../support/restarts.js";
 
 const chatOf = ({ manager }: Process) => manager.session("chat");
 const LONG = { retention: { ttlMs: Number.POSITIVE_INFINITY } } as const;

@@ -4,8 +4,8 @@ import type { InboxRequest, ReconcileReport } from "errand";
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { settled } from "../support/basics.js";
-import { outcome, request, started, task } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { outcome, request, started, task } from "../../support/restarts.js";
 
 const ada = { by: "ada" };
 

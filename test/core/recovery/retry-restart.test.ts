@@ -2,9 +2,9 @@
 
 import { defineKind, type RetryOptions, type SpawnOptions, type TaskContext, type TaskManagerOptions } from "errand";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, peek, settled, slots } from "../support/basics.js";
-import { deaf, given, isEnd, untilStopped } from "../support/program.js";
-import { compacted, durable, type Process, started, task } from "../support/restarts.js";
+import { allFree, deferred, peek, settled, slots } from "../../support/basics.js";
+import { deaf, given, isEnd, untilStopped } from "../../support/program.js";
+import { compacted, durable, type Process, started, task } from "../../support/restarts.js";
 
 const EVEN = { backoffMs: 100, factor: 1, jitter: false } as const;
 const thrice: RetryOptions = { ...EVEN, maxAttempts: 3 };

@@ -1,9 +1,9 @@
 // A wall clock that is set between two processes (C7): what is kept as an instant is never longer away than it was at first.
 
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "../support/basics.js";
-import { deaf, untilStopped } from "../support/program.js";
-import { durable, outcome, started, task } from "../support/restarts.js";
+import { deferred, settled } from "../../support/basics.js";
+import { deaf, untilStopped } from "../../support/program.js";
+import { durable, outcome, started, task } from "../../support/restarts.js";
 
 const HOUR = 3_600_000;
 

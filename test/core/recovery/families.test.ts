@@ -2,9 +2,9 @@
 
 import type { TaskContext, TaskEvent } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, facts, peek, settled } from "../support/basics.js";
-import { deaf, endsIn, given, hold, typesOf, untilStopped } from "../support/program.js";
-import { compacted, durable, outcome, type Process, started, task } from "../support/restarts.js";
+import { deferred, facts, peek, settled } from "../../support/basics.js";
+import { deaf, endsIn, given, hold, typesOf, untilStopped } from "../../support/program.js";
+import { compacted, durable, outcome, type Process, started, task } from "../../support/restarts.js";
 
 const leaf = durable((ctx) => (ctx.attempt === 1 ? deaf() : `leaf ${ctx.attempt}`), { name: "leaf" });
 const stubborn = durable(deaf, { name: "stubborn" });

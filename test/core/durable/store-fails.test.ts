@@ -5,10 +5,10 @@ import type { ManagerEventMap } from "errand";
 import { StoreUnavailableError, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, facts, peek, settled, unhandled } from "../support/basics.js";
-import { HeldStore } from "../support/held-store.js";
-import { deaf, errandError, hold, refusalOf, refused, untilStopped } from "../support/program.js";
-import { compacted, durable, outcome, started, task } from "../support/restarts.js";
+import { allFree, facts, peek, settled, unhandled } from "../../support/basics.js";
+import { HeldStore } from "../../support/held-store.js";
+import { deaf, errandError, hold, refusalOf, refused, untilStopped } from "../../support/program.js";
+import { compacted, durable, outcome, started, task } from "../../support/restarts.js";
 
 const full = new Error("the disk is full");
 

@@ -4,9 +4,9 @@ import type { TaskContext, TaskHandle, TaskManager, TaskOutcome } from "errand";
 import { viewStore } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { deaf, given, isTerminal, untilStopped } from "../support/program.js";
-import { compacted, type Process, started } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { deaf, given, isTerminal, untilStopped } from "../../support/program.js";
+import { compacted, type Process, started } from "../../support/restarts.js";
 
 // ── random programs ────────────────────────────────────────────────────────
 

@@ -3,9 +3,9 @@
 import { setImmediate } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "../support/basics.js";
-import { deaf, errandError, given, hold, refusalOf } from "../support/program.js";
-import { compacted, durable, gapless, outcome, type Process, started, take, task } from "../support/restarts.js";
+import { deferred, settled } from "../../support/basics.js";
+import { deaf, errandError, given, hold, refusalOf } from "../../support/program.js";
+import { compacted, durable, gapless, outcome, type Process, started, take, task } from "../../support/restarts.js";
 
 const LONG = "x".repeat(70_000);
 /** From so many events on the journal is compacted. */

@@ -8,7 +8,7 @@ import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { Pool } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { place } from "../support/place.js";
+import { place } from "../../support/place.js";
 
 const LEASE_MS = 600;
 const POSTGRES = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";

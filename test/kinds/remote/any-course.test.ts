@@ -7,8 +7,8 @@ import type { ReconcileReport } from "errand";
 import { defineKind } from "errand";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { allFree, settled } from "../support/basics.js";
-import { type Process, started, task } from "../support/restarts.js";
+import { allFree, settled } from "../../support/basics.js";
+import { type Process, started, task } from "../../support/restarts.js";
 
 type Step =
   | { readonly do: "spawn"; readonly slow: boolean; readonly totalTimeoutMs: number | undefined }

@@ -5,10 +5,10 @@ import type { AwaitResult, Session, TaskContext, TaskHandle } from "errand";
 import { TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { peek, settled, unhandled } from "../support/basics.js";
-import type { HeldStore } from "../support/held-store.js";
-import { given, type Held, hold, untilStopped } from "../support/program.js";
-import { type Process, started, take } from "../support/restarts.js";
+import { peek, settled, unhandled } from "../../support/basics.js";
+import type { HeldStore } from "../../support/held-store.js";
+import { given, type Held, hold, untilStopped } from "../../support/program.js";
+import { type Process, started, take } from "../../support/restarts.js";
 
 interface Stage extends Process {
   /** Runs, and its context can be used from outside. */
