@@ -64,7 +64,7 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ["test/core/**/*.test.ts", "test/session/**/*.test.ts"],
-    exclude: ["test/scenarios/deep.test.ts", "test/session/agent-loop.test.ts"],
+    exclude: ["test/scenarios/deep.test.ts", "test/scenarios/agent-loop.test.ts"],
     typecheck: { enabled: false },
     // One process for all files: ten times as fast.
     isolate: false,

@@ -3,9 +3,9 @@
 import { type NoticeBatch, type SpawnOptions, TaskManager, type Wake } from "errand";
 import { manualClock, simulate } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
-import { batchOf, PENDING, quietWorld, seen, told, toldBy } from "../support/loops.js";
-import { deaf, given, hold, rejected, typesOf, untilStopped } from "../support/program.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../../support/basics.js";
+import { batchOf, PENDING, quietWorld, seen, told, toldBy } from "../../support/loops.js";
+import { deaf, given, hold, rejected, typesOf, untilStopped } from "../../support/program.js";
 
 describe("the wake of a task, where its spawn does not say", () => {
   test("is onTerminal for what a named session spawns, as its child or not", async () => {

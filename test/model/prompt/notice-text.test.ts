@@ -3,9 +3,9 @@
 import { type Session, TaskManager } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { batchOf, quietWorld } from "../support/loops.js";
-import { given } from "../support/program.js";
+import { settled } from "../../support/basics.js";
+import { batchOf, quietWorld } from "../../support/loops.js";
+import { given } from "../../support/program.js";
 
 const OPEN = "<task_notices>";
 const CLOSE = "</task_notices>";

@@ -3,10 +3,10 @@
 
 import type { TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, peek, settled } from "../support/basics.js";
-import { batchOf, PENDING, quietWorld, told, toldBy } from "../support/loops.js";
-import { deaf, given } from "../support/program.js";
-import { started } from "../support/restarts.js";
+import { deferred, peek, settled } from "../../support/basics.js";
+import { batchOf, PENDING, quietWorld, told, toldBy } from "../../support/loops.js";
+import { deaf, given } from "../../support/program.js";
+import { started } from "../../support/restarts.js";
 
 /** A loop with a living child. The test reads its notices. */
 async function reading() {

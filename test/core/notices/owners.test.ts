@@ -3,9 +3,9 @@
 import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { countedIds } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { allFree, deferred, peek, settled } from "../support/basics.js";
-import { batchOf, PENDING, quietWorld, told, toldBy } from "../support/loops.js";
-import { deaf, given, hold, holdDeaf, untilStopped, world } from "../support/program.js";
+import { allFree, deferred, peek, settled } from "../../support/basics.js";
+import { batchOf, PENDING, quietWorld, told, toldBy } from "../../support/loops.js";
+import { deaf, given, hold, holdDeaf, untilStopped, world } from "../../support/program.js";
 
 /** The ways in which an owner can end, and the type of its own notice. */
 const ENDS: readonly [string, (task: ReturnType<typeof hold>, manager: TaskManager) => void, string][] = [

@@ -3,9 +3,9 @@
 
 import type { TaskContext, TaskHandle } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, peek, settled } from "../support/basics.js";
-import { batchOf, PENDING, quietWorld, told, toldBy } from "../support/loops.js";
-import { given, hold, untilStopped } from "../support/program.js";
+import { deferred, peek, settled } from "../../support/basics.js";
+import { batchOf, PENDING, quietWorld, told, toldBy } from "../../support/loops.js";
+import { given, hold, untilStopped } from "../../support/program.js";
 
 type Wait = (
   handle: TaskHandle<number>,

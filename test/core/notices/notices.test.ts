@@ -1,7 +1,7 @@
 // Notices (N1–N3): the events of its tasks that an owner loop receives, by the public names.
 
 import { describe, expect, test } from "vitest";
-import { TaskManager } from "../../lib/index.js";
+import { TaskManager } from "../../../lib/index.js";
 
 describe("N1: a notice", () => {
   test("tells of the end of a session's task, once, and is gone when it is acknowledged", async () => {

@@ -2,8 +2,8 @@
 
 import type { TaskContext } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "../support/basics.js";
-import { batchOf, PENDING, quietWorld, told, toldBy } from "../support/loops.js";
+import { deferred, settled } from "../../support/basics.js";
+import { batchOf, PENDING, quietWorld, told, toldBy } from "../../support/loops.js";
 
 describe("undefined", () => {
   test("is given to a session, though a silent task of another session has one below it that wakes its loop", async () => {

@@ -1,9 +1,9 @@
 // Addresses: a model and a program find a task by its id, by its name, and by an id as it was shown (§9, §12).
 
 import { describe, expect, test } from "vitest";
-import { agent, refusalIn, textIn, toolsOf } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { hold, refused, rejected, untilStopped } from "../support/program.js";
+import { agent, refusalIn, textIn, toolsOf } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { hold, refused, rejected, untilStopped } from "../../support/program.js";
 
 describe("§9 the name of a task", () => {
   test("is an address in every tool, as its id is", async () => {

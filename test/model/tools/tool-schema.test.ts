@@ -8,9 +8,9 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { z as z3 } from "zod/v3";
-import { agent, kinds, refusalIn } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { given, untilStopped } from "../support/program.js";
+import { agent, kinds, refusalIn } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { given, untilStopped } from "../../support/program.js";
 
 const toolsWith = (offered: typeof kinds): readonly TaskTool[] =>
   new TaskManager({ kinds: offered }).session("chat").tools();

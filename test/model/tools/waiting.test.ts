@@ -3,9 +3,9 @@
 import { type Session, TaskManager } from "errand";
 import { memoryStore } from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
-import { agent, ask, type Call, kinds, textIn, toolsOf } from "../support/agent.js";
-import { peek, settled } from "../support/basics.js";
-import { hold } from "../support/program.js";
+import { agent, ask, type Call, kinds, textIn, toolsOf } from "../../support/agent.js";
+import { peek, settled } from "../../support/basics.js";
+import { hold } from "../../support/program.js";
 
 const HERE = { kind: "dig", input: { where: "here" } };
 const HELLO = { kind: "echo", input: { text: "hello" } };

@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escaped, quoted, quotedJson } from "../../lib/model/prompt/escape.js";
+import { escaped, quoted, quotedJson } from "../../../lib/model/prompt/escape.js";
 
 const words = fc.oneof(
   fc.string({ unit: "binary" }),

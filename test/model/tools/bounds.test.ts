@@ -4,11 +4,11 @@ import type { Json, Session } from "errand";
 import { manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TaskManager } from "../../lib/index.js";
-import { visible, visibleJson } from "../../lib/model/prompt/visible.js";
-import { bytesOf, kinds, type Result, textIn, toolsOf } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { untilStopped } from "../support/program.js";
+import { TaskManager } from "../../../lib/index.js";
+import { visible, visibleJson } from "../../../lib/model/prompt/visible.js";
+import { bytesOf, kinds, type Result, textIn, toolsOf } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { untilStopped } from "../../support/program.js";
 
 /** Texts that are long, hostile, or both. */
 const words = fc.oneof(

@@ -2,9 +2,9 @@
 
 import { defineKind, type TaskToolName, type ToolOptions } from "errand";
 import { describe, expect, test } from "vitest";
-import { agent, type Result, refusalIn, toolsOf } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { given, hold, untilStopped } from "../support/program.js";
+import { agent, type Result, refusalIn, toolsOf } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { given, hold, untilStopped } from "../../support/program.js";
 
 const NAMES: readonly TaskToolName[] = [
   "spawn_task",

@@ -1,12 +1,12 @@
 // The texts of the tools, word for word as a model reads them. A change is a change for every model: read it as one.
 //
-// `npx vitest run test/session/tools-golden.test.ts -u` writes the files again.
+// `npx vitest run test/model/tools/golden.test.ts -u` writes the files again.
 
 import type { TaskToolName } from "errand";
 import { expect, test } from "vitest";
-import { type Agent, agent, kinds } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { given, holdDeaf, untilStopped } from "../support/program.js";
+import { type Agent, agent, kinds } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { given, holdDeaf, untilStopped } from "../../support/program.js";
 
 /** The calls and their results as a readable text. */
 class Transcript {

@@ -2,10 +2,10 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { visible, visibleJson } from "../../lib/model/prompt/visible.js";
-import { agent, bytesOf, refusalIn, textIn, toolsOf } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { hold, untilStopped } from "../support/program.js";
+import { visible, visibleJson } from "../../../lib/model/prompt/visible.js";
+import { agent, bytesOf, refusalIn, textIn, toolsOf } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { hold, untilStopped } from "../../support/program.js";
 
 const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 const tagged = (text: string) =>

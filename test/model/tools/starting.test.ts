@@ -1,9 +1,9 @@
 // Tools that start and stop work: spawn_task, cancel_task (§9, §10).
 
 import { describe, expect, test } from "vitest";
-import { agent, bytesOf, refusalIn, textIn, toolsOf } from "../support/agent.js";
-import { peek, settled } from "../support/basics.js";
-import { given, hold, holdDeaf } from "../support/program.js";
+import { agent, bytesOf, refusalIn, textIn, toolsOf } from "../../support/agent.js";
+import { peek, settled } from "../../support/basics.js";
+import { given, hold, holdDeaf } from "../../support/program.js";
 
 const HERE = { kind: "dig", input: { where: "here" } };
 const HELLO = { kind: "echo", input: { text: "hello" } };

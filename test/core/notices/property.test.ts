@@ -19,8 +19,8 @@ import {
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { facts } from "../support/basics.js";
-import { HeldStore } from "../support/held-store.js";
+import { facts } from "../../support/basics.js";
+import { HeldStore } from "../../support/held-store.js";
 
 // ── programs ───────────────────────────────────────────────────────────────
 

@@ -3,7 +3,7 @@
 import { type SpawnOptions, TaskManager } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
+import { settled } from "../../support/basics.js";
 
 const BEGIN = Date.UTC(2030, 0, 1);
 

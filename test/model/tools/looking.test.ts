@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { agent, refusalIn, toolsOf } from "../support/agent.js";
-import { settled } from "../support/basics.js";
-import { given, hold, untilStopped } from "../support/program.js";
+import { agent, refusalIn, toolsOf } from "../../support/agent.js";
+import { settled } from "../../support/basics.js";
+import { given, hold, untilStopped } from "../../support/program.js";
 
 const HELLO = { kind: "echo", input: { text: "hello" } };
 

@@ -3,9 +3,9 @@
 import { defineKind, type TaskContext } from "errand";
 import { subagent } from "errand/kinds";
 import { describe, expect, test } from "vitest";
-import { agent, refusalIn, toolsOf } from "../support/agent.js";
-import { peek, settled } from "../support/basics.js";
-import { untilStopped } from "../support/program.js";
+import { agent, refusalIn, toolsOf } from "../../support/agent.js";
+import { peek, settled } from "../../support/basics.js";
+import { untilStopped } from "../../support/program.js";
 
 /** Starts a task of a kind. `message` sends it a message. */
 async function messaged(kind: Parameters<typeof defineKind>[0], options: object = {}) {

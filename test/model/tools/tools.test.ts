@@ -4,9 +4,9 @@ import { defineKind, isErrandError, TaskManager } from "errand";
 import { memoryStore } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { agent, echo, kinds, refusalIn, textIn, toolsOf } from "../support/agent.js";
-import { peek, settled } from "../support/basics.js";
-import { given, hold, holdDeaf, refusalOf } from "../support/program.js";
+import { agent, echo, kinds, refusalIn, textIn, toolsOf } from "../../support/agent.js";
+import { peek, settled } from "../../support/basics.js";
+import { given, hold, holdDeaf, refusalOf } from "../../support/program.js";
 
 const HERE = { kind: "dig", input: { where: "here" } };
 const HELLO = { kind: "echo", input: { text: "hello" } };
