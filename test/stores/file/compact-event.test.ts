@@ -2,9 +2,9 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { TaskEvent } from "../../lib/core/task/events.js";
-import type { TaskRecord } from "../../lib/core/task/record.js";
-import { compact, expand } from "../../lib/stores/file/compact-event.js";
+import type { TaskEvent } from "../../../lib/core/task/events.js";
+import type { TaskRecord } from "../../../lib/core/task/record.js";
+import { compact, expand } from "../../../lib/stores/file/compact-event.js";
 
 const AT = 1_000;
 const plain: TaskRecord = {

@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { defineKind, type ReconcileReport, type TaskHandle, TaskManager } from "errand";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { type Deferred, deferred, settled } from "../support/basics.js";
+import { type Deferred, deferred, settled } from "../../support/basics.js";
 
 const AT_A_TIME = 16;
 

@@ -2,7 +2,7 @@
 import path from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { outputName } from "../../lib/stores/file/output-name.js";
+import { outputName } from "../../../lib/stores/file/output-name.js";
 
 const ids = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),

@@ -3,9 +3,9 @@
 import path from "node:path";
 import { TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { type SqliteDatabase, type SqlStatement, sqlite, sqlStore } from "../../lib/stores/sql.js";
-import { place } from "../support/place.js";
-import { libsql, otherDrivers } from "../support/sqlite-drivers.js";
+import { type SqliteDatabase, type SqlStatement, sqlite, sqlStore } from "../../../lib/stores/sql.js";
+import { place } from "../../support/place.js";
+import { libsql, otherDrivers } from "../../support/sqlite-drivers.js";
 
 const drivers = [libsql, ...(await otherDrivers()).found];
 

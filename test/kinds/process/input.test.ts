@@ -3,8 +3,8 @@
 import { TaskManager } from "errand";
 import { command } from "errand/kinds";
 import { describe, expect, test } from "vitest";
-import { processInput } from "../../lib/kinds/process/input.js";
-import { refused } from "../support/program.js";
+import { processInput } from "../../../lib/kinds/process/input.js";
+import { refused } from "../../support/program.js";
 
 const program = command();
 

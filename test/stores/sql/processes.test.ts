@@ -7,9 +7,9 @@ import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { sqlStore } from "errand/stores/sql";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { type Compiled, compiled } from "../support/own-process.js";
-import { eventsOf, notes, WRITER } from "../support/place.js";
-import { lapse, type SqlPlace, sqlKinds } from "../support/sql-place.js";
+import { type Compiled, compiled } from "../../support/own-process.js";
+import { eventsOf, notes, WRITER } from "../../support/place.js";
+import { lapse, type SqlPlace, sqlKinds } from "../../support/sql-place.js";
 
 /** A lease so long that it does not lapse by itself, however slow the machine is. */
 const LEASE_MS = 600_000;

@@ -6,12 +6,12 @@
 import path from "node:path";
 import { isErrandError, type TaskEvent } from "errand";
 import { beforeEach, describe, expect, test } from "vitest";
-import { FileStore } from "../../lib/stores/file/file-store.js";
-import { findEnd } from "../../lib/stores/file/journal-end.js";
-import { segmentAt } from "../../lib/stores/file/segment.js";
-import { verify } from "../../lib/stores/file/verify.js";
-import { MemoryDisk } from "../support/memory-disk.js";
-import { eventsOf, note, notes, WRITER } from "../support/place.js";
+import { FileStore } from "../../../lib/stores/file/file-store.js";
+import { findEnd } from "../../../lib/stores/file/journal-end.js";
+import { segmentAt } from "../../../lib/stores/file/segment.js";
+import { verify } from "../../../lib/stores/file/verify.js";
+import { MemoryDisk } from "../../support/memory-disk.js";
+import { eventsOf, note, notes, WRITER } from "../../support/place.js";
 
 const SNAPSHOT = { tasks: [{ id: "a" }, "ä"], count: 1 };
 const DIRECTORY = path.resolve("journal");

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskEvent } from "errand";
 import { type SqlConnection, sqlStore } from "errand/stores/sql";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import type { SeizedJournal, SharedJournals, TaskStore } from "../../lib/core/durable/store.js";
-import { eventsOf, notes } from "../support/place.js";
-import { lapse, type SqlPlace, sqlKinds } from "../support/sql-place.js";
+import type { SeizedJournal, SharedJournals, TaskStore } from "../../../lib/core/durable/store.js";
+import { eventsOf, notes } from "../../support/place.js";
+import { lapse, type SqlPlace, sqlKinds } from "../../support/sql-place.js";
 
 const LOCKED = { code: "STORE_LOCKED" };
 const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };

@@ -8,9 +8,9 @@ import { monitor, type Tick } from "errand/kinds";
 import { fileStore } from "errand/stores/file";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { until } from "../support/programs.js";
-import { outcome, started, task } from "../support/restarts.js";
+import { settled } from "../../support/basics.js";
+import { until } from "../../support/programs.js";
+import { outcome, started, task } from "../../support/restarts.js";
 
 function watched(more: Partial<Parameters<typeof monitor>[0]> = {}) {
   const ticks: (Tick & { attempt: number })[] = [];

@@ -4,12 +4,12 @@
 import path from "node:path";
 import type { Json } from "errand";
 import { describe, expect, test } from "vitest";
-import type { Disk } from "../../lib/stores/file/disk.js";
-import { FileStore } from "../../lib/stores/file/file-store.js";
-import { verify } from "../../lib/stores/file/verify.js";
-import { seeded } from "../../lib/testing/seeded.js";
-import { MemoryDisk } from "../support/memory-disk.js";
-import { eventsOf, note, notes, WRITER } from "../support/place.js";
+import type { Disk } from "../../../lib/stores/file/disk.js";
+import { FileStore } from "../../../lib/stores/file/file-store.js";
+import { verify } from "../../../lib/stores/file/verify.js";
+import { seeded } from "../../../lib/testing/seeded.js";
+import { MemoryDisk } from "../../support/memory-disk.js";
+import { eventsOf, note, notes, WRITER } from "../../support/place.js";
 
 const DIRECTORY = path.resolve("journal");
 /** The size of a segment in bytes, and a text of that size. */

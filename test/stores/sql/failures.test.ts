@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import type { SeizedJournal, TaskStore } from "../../lib/core/durable/store.js";
-import { eventsOf, note, notes, place, WRITER } from "../support/place.js";
-import { FaultyConnection } from "../support/sql-faults.js";
-import { lapse, type SqlPlace, sqlKinds } from "../support/sql-place.js";
+import type { SeizedJournal, TaskStore } from "../../../lib/core/durable/store.js";
+import { eventsOf, note, notes, place, WRITER } from "../../support/place.js";
+import { FaultyConnection } from "../../support/sql-faults.js";
+import { lapse, type SqlPlace, sqlKinds } from "../../support/sql-place.js";
 
 const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
 

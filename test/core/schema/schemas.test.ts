@@ -8,9 +8,9 @@ import { defineKind } from "errand";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { facts, settled, unhandled } from "../support/basics.js";
-import { given, refusalOf, refused, world } from "../support/program.js";
-import { started, task } from "../support/restarts.js";
+import { facts, settled, unhandled } from "../../support/basics.js";
+import { given, refusalOf, refused, world } from "../../support/program.js";
+import { started, task } from "../../support/restarts.js";
 
 interface Raw {
   readonly url: string;

@@ -5,8 +5,8 @@ import { TaskManager } from "errand";
 import { monitor, type Tick } from "errand/kinds";
 import { memoryStore } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { settled } from "../support/basics.js";
-import { clocks, HOUR, settable } from "../support/set-clock.js";
+import { settled } from "../../support/basics.js";
+import { clocks, HOUR, settable } from "../../support/set-clock.js";
 
 const MINUTE = 60_000;
 

@@ -7,9 +7,9 @@ import { join } from "node:path";
 import { type TaskHandle, TaskManager } from "errand";
 import { command } from "errand/kinds";
 import { afterEach, describe, expect, test } from "vitest";
-import { deferred, peek, unhandled } from "../support/basics.js";
-import { world } from "../support/program.js";
-import { DEAF, IDLE, isAlive, isCollected, leaves, pidsOf, script, startsAll, until } from "../support/programs.js";
+import { deferred, peek, unhandled } from "../../support/basics.js";
+import { world } from "../../support/program.js";
+import { DEAF, IDLE, isAlive, isCollected, leaves, pidsOf, script, startsAll, until } from "../../support/programs.js";
 
 const program = command();
 const tree = script(`${IDLE} ${startsAll(IDLE, IDLE + startsAll(IDLE))}`);

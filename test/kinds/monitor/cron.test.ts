@@ -4,8 +4,8 @@ import { TaskManager } from "errand";
 import { monitor, type Tick } from "errand/kinds";
 import { manualClock } from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
-import { settled } from "../support/basics.js";
-import { refusalOf } from "../support/program.js";
+import { settled } from "../../support/basics.js";
+import { refusalOf } from "../../support/program.js";
 
 const HOUR = 3_600_000;
 

@@ -5,12 +5,12 @@ import { once } from "node:events";
 import { cp, link, mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { nodeDisk } from "../../lib/stores/file/disk.js";
-import { isAlive, lockName, thisProcess } from "../../lib/stores/file/owner.js";
-import { WriterLock } from "../../lib/stores/file/writer-lock.js";
-import { fileStore } from "../../lib/stores/file.js";
-import { type Compiled, compiled } from "../support/own-process.js";
-import { eventsOf, note, notes, place, WRITER } from "../support/place.js";
+import { nodeDisk } from "../../../lib/stores/file/disk.js";
+import { isAlive, lockName, thisProcess } from "../../../lib/stores/file/owner.js";
+import { WriterLock } from "../../../lib/stores/file/writer-lock.js";
+import { fileStore } from "../../../lib/stores/file.js";
+import { type Compiled, compiled } from "../../support/own-process.js";
+import { eventsOf, note, notes, place, WRITER } from "../../support/place.js";
 
 let built: Compiled;
 let program: string;

@@ -2,8 +2,8 @@
 
 import { execFileSync, spawnSync } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled } from "../support/compiled.js";
-import { DEAF, IDLE, isAlive, script, startsAll, until } from "../support/programs.js";
+import { type Compiled, compiled } from "../../support/compiled.js";
+import { DEAF, IDLE, isAlive, script, startsAll, until } from "../../support/programs.js";
 
 let library: Compiled;
 beforeAll(async () => {

@@ -4,8 +4,8 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { defineKind, type TaskOutcome } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { facts, peek, settled, unhandled } from "../support/basics.js";
-import { errandError, given, refusalOf, world } from "../support/program.js";
+import { facts, peek, settled, unhandled } from "../../support/basics.js";
+import { errandError, given, refusalOf, world } from "../../support/program.js";
 
 const bug = new RangeError("a bug in the refinement");
 

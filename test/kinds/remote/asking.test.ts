@@ -6,8 +6,8 @@ import type { AskingReport, InboxRequest, KindDefinition, Logger, ReconcileRepor
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../support/basics.js";
-import { given, refusalOf, typesOf, world } from "../support/program.js";
+import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../../support/basics.js";
+import { given, refusalOf, typesOf, world } from "../../support/program.js";
 
 const running = { status: "running" } as const;
 const which: AskingReport = { status: "asking", key: "which", question: "Which one?", choices: ["a", "b"] };

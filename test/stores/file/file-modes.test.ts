@@ -3,9 +3,9 @@
 import { chmod, mkdir, readdir, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { nodeDisk } from "../../lib/stores/file/disk.js";
-import { FileStore } from "../../lib/stores/file/file-store.js";
-import { note, place, WRITER } from "../support/place.js";
+import { nodeDisk } from "../../../lib/stores/file/disk.js";
+import { FileStore } from "../../../lib/stores/file/file-store.js";
+import { note, place, WRITER } from "../../support/place.js";
 
 const LONG = "x".repeat(1_000);
 let umask: number;

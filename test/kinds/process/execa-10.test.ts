@@ -14,8 +14,8 @@ vi.mock("execa", () => {
   return import("execa-10");
 });
 
-await import("./process.test.js");
-await import("./process-end.test.js");
+await import("../process.test.js");
+await import("./end.test.js");
 
 test("execa is version 10 here", async () => {
   const [{ execa }, ten] = await Promise.all([import("execa"), import("execa-10")]);

@@ -1,7 +1,7 @@
 // Cron patterns on croner 11: the laws that its differences from croner 10 touch.
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled } from "../support/compiled.js";
+import { type Compiled, compiled } from "../../support/compiled.js";
 
 let library: Compiled;
 beforeAll(async () => {

@@ -2,8 +2,8 @@
 
 import { spawn, spawnSync } from "node:child_process";
 import { afterEach, describe, expect, test } from "vitest";
-import { leaderOf, readPs, readTable, readTableNow, type Table } from "../../lib/kinds/process/table.js";
-import { until } from "../support/programs.js";
+import { leaderOf, readPs, readTable, readTableNow, type Table } from "../../../lib/kinds/process/table.js";
+import { until } from "../../support/programs.js";
 
 const isPosix = process.platform !== "win32" && spawnSync("bash", ["--version"]).status === 0;
 const isLinux = process.platform === "linux" && isPosix;

@@ -2,9 +2,9 @@
 import { postgres, type SqlConnection, type SqlStoreOptions, sqlite, sqlStore } from "errand/stores/sql";
 import Database from "libsql";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { eventsOf, notes, place, WRITER } from "../support/place.js";
-import { FaultyConnection } from "../support/sql-faults.js";
-import { type SqlPlace, sqlKinds } from "../support/sql-place.js";
+import { eventsOf, notes, place, WRITER } from "../../support/place.js";
+import { FaultyConnection } from "../../support/sql-faults.js";
+import { type SqlPlace, sqlKinds } from "../../support/sql-place.js";
 
 const UNAVAILABLE = { code: "STORE_UNAVAILABLE" };
 

@@ -6,11 +6,11 @@ import { syncBuiltinESMExports } from "node:module";
 import path from "node:path";
 import { isErrandError } from "errand";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { FileStore } from "../../lib/stores/file/file-store.js";
-import { segmentAt } from "../../lib/stores/file/segment.js";
-import { fileStore, verifyJournal } from "../../lib/stores/file.js";
-import { FaultyDisk, once, systemError } from "../support/faulty-disk.js";
-import { eventsOf, filesIn, note, notes, pictureOf, place, WRITER } from "../support/place.js";
+import { FileStore } from "../../../lib/stores/file/file-store.js";
+import { segmentAt } from "../../../lib/stores/file/segment.js";
+import { fileStore, verifyJournal } from "../../../lib/stores/file.js";
+import { FaultyDisk, once, systemError } from "../../support/faulty-disk.js";
+import { eventsOf, filesIn, note, notes, pictureOf, place, WRITER } from "../../support/place.js";
 
 const SEGMENT_BYTES = 4096;
 const LONG = "x".repeat(SEGMENT_BYTES);
