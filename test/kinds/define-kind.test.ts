@@ -1,7 +1,7 @@
 // A kind (§10) by value and by name: whose retry, schemas, lane and hooks a task has, and what of it is refused.
 //
 // The input and the output of a kind are tested in test/core/kinds/kinds.test.ts, schemas of three libraries in
-// schemas.test.ts.
+// test/core/schema/schemas.test.ts.
 
 import type { KindDefinition, RetryOptions, SpawnOptions, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { defineKind, TaskManager as Manager } from "errand";

@@ -1,5 +1,5 @@
 // The same work asked for twice (§9, §10): by `id`, or by `callId` in its session and run. One task, running or ended, as long as its
-// record is kept. Other content is a conflict of an `id`, and a new task of a `callId`. What a plain function does, and what an eviction does, is in session.test.ts too.
+// record is kept. Other content is a conflict of an `id`, and a new task of a `callId`. What a plain function does, and what an eviction does, is in test/session/session.test.ts too.
 
 import type { SpawnOptions, TaskContext, TaskHandle, TaskManager } from "errand";
 import { defineKind } from "errand";
