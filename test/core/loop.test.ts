@@ -10,7 +10,7 @@ import { Loop } from "../../lib/core/loop.js";
 import { Timekeeper } from "../../lib/core/time/clock.js";
 import { GuardedLogger } from "../../lib/core/values/logger.js";
 import { deferred, facts, settled } from "../support/basics.js";
-import { deaf, given, hold, rejected, untilStopped, world } from "../support/program.js";
+import { deaf, rejected, untilStopped } from "../support/program.js";
 import { durable, gapless, started } from "../support/restarts.js";
 
 /** A loop without tasks, and what was delivered. */
@@ -127,7 +127,7 @@ describe("§2 S8 what is refused", () => {
     await done.result();
     await settled();
     const before = { told: told.length, kept: store.kept.length, appends: store.appends, record: done.record };
-    done.cancel("too late");
+    void done.cancel("too late");
     await rejected(() => done.send("too late"), "TASK_TERMINATED");
     open.resolve();
     await settled();
@@ -149,7 +149,7 @@ describe("C5 S3 a stop of a whole tree", () => {
       await untilStopped(ctx);
     });
     await settled();
-    root.cancel();
+    void root.cancel();
     await settled();
     const stops = told.filter(({ type }) => type === "task.cancelRequested");
     expect(stops).toHaveLength(4);
