@@ -13,7 +13,9 @@ describe("C1 what a function returns", () => {
       // oxlint-disable-next-line unicorn/no-thenable -- A thenable of a foreign library.
       then: ((yes, no) => Promise.resolve("later").then(yes, no)) satisfies PromiseLike<string>["then"],
     });
-    expect(await manager.spawn(() => later).result()).toBe("later");
+    const task = manager.spawn(() => later);
+    expect(await task.result()).toBe("later");
+    expect(task.record.output).toBe("later");
   });
 
   test("is asked for its `then` once, and the first that it says counts", async () => {
