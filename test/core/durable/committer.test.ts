@@ -92,6 +92,21 @@ describe("D1 D5 what is written", () => {
   });
 });
 
+describe("D5 a reader of what is stored", () => {
+  test("does not wait for a commit that fails: it gets what there is", async () => {
+    const { manager, store } = await started();
+    const running = hold(manager, { id: "running" });
+    await settled();
+    store.hold();
+    running.ctx.emit("decided");
+    await settled();
+    const history = running.handle.history();
+    expect((await peek(history)).is).toBe("pending");
+    store.fail(full);
+    expect((await history).map(({ type }) => type)).toEqual(["task.created", "task.started"]);
+  });
+});
+
 describe("D8 after a close", () => {
   test("the store is given nothing more, also when a function settles that was left out there", async () => {
     const { manager, store, pass } = await started({ graceMs: 50 });
@@ -189,6 +204,23 @@ describe("D6 an output that is deleted", () => {
     given(gates[0]).resolve();
     expect(await again.result()).toBe(`${LONG} again`);
     expect(store.calls.filter((call) => call.endsWith(" again")).slice(-2)).toEqual(["delete again", "put again"]);
+    expect(await task(await process.restart(), "again").result()).toBe(`${LONG} again`);
+  });
+
+  test("is not deleted when its id was used again while the snapshot without it was stored", async () => {
+    const process = await started({ retention: { maxFinished: 1 } });
+    const { manager, store } = process;
+    for (const id of ["again", "other"]) await manager.spawn(() => LONG, { id }).result();
+    const gates = held(store, "compact");
+    fill(process);
+    await settled();
+    expect(gates).toHaveLength(1);
+    const again = manager.spawn(() => `${LONG} again`, { id: "again" });
+    await again.result();
+    await settled();
+    given(gates[0]).resolve();
+    await settled();
+    expect([store.compactions, store.calls.filter((call) => call === "delete again")]).toEqual([1, []]);
     expect(await task(await process.restart(), "again").result()).toBe(`${LONG} again`);
   });
 
