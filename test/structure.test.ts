@@ -1,5 +1,5 @@
 // The plan of lib/: the order of its folders, checked by reading imports as text. An import of a type counts as an
-// import.
+// import. And the plan of test/: its folders are those of lib/.
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, posix } from "node:path";
@@ -81,6 +81,16 @@ const diskAndNetwork = [
 
 /** Names of files and folders that name no subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
+
+// ── the plan of test/ ──────────────────────────────────────────────────────
+
+/** Folders of test/ whose subject is not one folder of lib/. Their tests may have any name. */
+const ownSubjects = ["bench", "crash", "docs", "examples", "invariants", "scenarios", "support", "types"];
+
+/** Folders of lib/ that have no folder in test/, each for a reason. */
+const withoutTests: Readonly<Record<string, string>> = {
+  "testing/store-contract": "test/testing/store-contract.test.ts runs its laws on every store",
+};
 
 // ── reading imports ────────────────────────────────────────────────────────
 
@@ -249,15 +259,42 @@ function ringsOf(sources: Sources): readonly string[] {
   return [...rings.values()];
 }
 
+/** What in test/ does not mirror lib/. The paths of `tests` are relative to test/, those of `files` to lib/. */
+function mirrorBreaches(tests: readonly string[], files: readonly string[]): readonly string[] {
+  const folders = new Set(files.map(folderOf).filter((folder) => folder !== "."));
+  const named = files.filter((path) => !(folderOf(path) in withoutTests));
+  const mirrors = tests.filter((file) => file.includes("/") && !ownSubjects.includes(roomOf(file)));
+  const tested = new Set(mirrors.map(folderOf));
+  const namesake = (file: string) => `${posix.basename(file).replace(/\.test\.ts$/, "")}.ts`;
+  return [
+    ...mirrors.flatMap((file) => {
+      if (!folders.has(folderOf(file))) return [`test/${file}: lib/ has no folder ${folderOf(file)} with code`];
+      if (!file.endsWith(".test.ts")) return [`test/${file} is no test: a file that tests share lies in test/support/`];
+      const owners = named.filter((path) => posix.basename(path) === namesake(file)).map(folderOf);
+      if (owners.length === 0 || owners.includes(folderOf(file))) return [];
+      return [`test/${file} has the name of a file of lib/: it lies in test/${owners.join(" or test/")}`];
+    }),
+    ...[...folders]
+      .filter((folder) => tested.has(folder) === folder in withoutTests)
+      .map((folder) =>
+        tested.has(folder)
+          ? `test/${folder} exists: take it off the list of folders without tests`
+          : `lib/${folder} has no tests in test/${folder}`,
+      ),
+  ];
+}
+
 // ── the laws ───────────────────────────────────────────────────────────────
 
 const lib = fileURLToPath(new URL("../lib", import.meta.url));
-const sources: Sources = new Map(
-  readdirSync(lib, { recursive: true, encoding: "utf8" })
+const sources: Sources = new Map(codeIn(lib).map((path) => [path, readFileSync(join(lib, path), "utf8")]));
+const tests = codeIn(fileURLToPath(new URL(".", import.meta.url)));
+
+function codeIn(folder: string): readonly string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .map((path) => path.replaceAll("\\", "/"))
-    .filter((path) => path.endsWith(".ts"))
-    .map((path) => [path, readFileSync(join(lib, path), "utf8")]),
-);
+    .filter((path) => path.endsWith(".ts"));
+}
 
 describe("lib/", () => {
   test("keeps to its floor plan", () => {
@@ -287,6 +324,11 @@ describe("lib/", () => {
     );
     expect(tsconfig).toMatchObject({ compilerOptions: { paths: Object.fromEntries(entries) } });
   });
+});
+
+test("test/ mirrors lib/: each folder has its tests, and a test with the name of a file lies beside it", () => {
+  expect(tests.length).toBeGreaterThan(0);
+  expect(mirrorBreaches(tests, [...sources.keys()])).toEqual([]);
 });
 
 // Each law is broken here once, which shows that the test notices it.
@@ -409,5 +451,39 @@ describe("the floor plan", () => {
 
   test("says when it cannot read an import", () => {
     expect(() => importsOf("core/loop.ts", "import defer x from (y);\n")).toThrow(/cannot read/);
+  });
+});
+
+describe("the plan of test/", () => {
+  const files = ["index.ts", "core/lanes/slots.ts", "stores/sql/schema.ts", "core/schema/schema.ts"];
+  const right = ["core/lanes/slots.test.ts", "stores/sql/schema.test.ts", "core/schema/any.test.ts"];
+
+  test("is kept by tests of files, of subjects, and by what they share", () => {
+    const others = ["structure.test.ts", "scenarios/slots.test.ts", "support/place.ts", "core/lanes/rate.test.ts"];
+    expect(mirrorBreaches([...right, ...others], files)).toEqual([]);
+  });
+
+  test.each<[law: string, tests: readonly string[], breach: RegExp]>([
+    ["refuses a folder that lib/ does not have", [...right, "durable/restart.test.ts"], /no folder durable with code/],
+    ["refuses the name of a file of another folder", [...right, "stores/sql/slots.test.ts"], /test\/core\/lanes$/],
+    [
+      "names each folder with a file of this name",
+      [...right, "core/lanes/schema.test.ts"],
+      /sql or test\/core\/schema$/,
+    ],
+    ["refuses a file that is no test", [...right, "core/lanes/place.ts"], /test\/support/],
+    ["refuses a folder of lib/ without tests", right.slice(1), /lib\/core\/lanes has no tests/],
+  ])("%s", (_law, broken, breach) => {
+    expect(mirrorBreaches(broken, files)).toEqual([expect.stringMatching(breach)]);
+  });
+
+  test("has no exception that is not needed", () => {
+    const excepted = Object.keys(withoutTests).map((folder) => `${folder}/law`);
+    expect(
+      mirrorBreaches(
+        excepted.map((file) => `${file}.test.ts`),
+        excepted.map((file) => `${file}.ts`),
+      ),
+    ).toEqual(excepted.map((file) => expect.stringContaining(`${folderOf(file)} exists`)));
   });
 });

@@ -6,9 +6,9 @@ import { TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { expect, test } from "vitest";
 import { widthOf } from "../../lib/cli/width.js";
-import { pictureOf, place } from "../stores/place.js";
-import { documentOf, errand, printed } from "./command.js";
-import { family, keep } from "./journals.js";
+import { documentOf, errand, printed } from "../support/command.js";
+import { family, keep } from "../support/journals.js";
+import { pictureOf, place } from "../support/place.js";
 
 test("ls draws each family as a tree, then the open questions, then the counts", async () => {
   const { directory } = await family();

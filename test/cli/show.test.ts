@@ -1,7 +1,7 @@
 // errand show: one task, whole.
 import { expect, test } from "vitest";
-import { documentOf, errand, printed } from "./command.js";
-import { family, keep } from "./journals.js";
+import { documentOf, errand, printed } from "../support/command.js";
+import { family, keep } from "../support/journals.js";
 
 process.env.TZ = "UTC";
 

@@ -6,9 +6,9 @@ import type { TaskEvent } from "errand";
 import { expect, test } from "vitest";
 import { nodeDisk } from "../../lib/stores/file/disk.js";
 import { FileStore } from "../../lib/stores/file/file-store.js";
-import { eventsOf, notes, place, WRITER } from "../stores/place.js";
-import { errand, printed } from "./command.js";
-import { family, keep } from "./journals.js";
+import { errand, printed } from "../support/command.js";
+import { family, keep } from "../support/journals.js";
+import { eventsOf, notes, place, WRITER } from "../support/place.js";
 
 process.env.TZ = "UTC";
 

@@ -4,9 +4,9 @@ import path from "node:path";
 import { TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { expect, test } from "vitest";
-import { pictureOf, place } from "../stores/place.js";
-import { documentOf, errand, printed } from "./command.js";
-import { family } from "./journals.js";
+import { documentOf, errand, printed } from "../support/command.js";
+import { family } from "../support/journals.js";
+import { pictureOf, place } from "../support/place.js";
 
 /** A journal, and the one file it has. */
 async function journal(): Promise<{ directory: string; file: string }> {

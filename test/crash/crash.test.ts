@@ -9,7 +9,7 @@ import { type TaskEvent, TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { EVENT_TYPES, type TaskEventMap } from "../../lib/core/task/events.js";
-import { pictureOf, place } from "../stores/place.js";
+import { pictureOf, place } from "../support/place.js";
 import { Book } from "./book.js";
 import { campaign, type Report } from "./campaign.js";
 import { checkKilled, checkOpened } from "./check.js";

@@ -33,7 +33,7 @@ import { TaskCancelledError, TaskManager } from "errand";
 import pLimit, * as limiting from "p-limit";
 import PQueue, * as queueing from "p-queue";
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "../core/support.js";
+import { deferred, settled } from "../support/basics.js";
 
 // Effect's declarations name three of the browser's types, which Node has under other names or not at all.
 declare global {

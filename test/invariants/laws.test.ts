@@ -2,7 +2,7 @@
 
 import type { TaskEvent } from "errand";
 import { expect, test } from "vitest";
-import { given } from "../core/program.js";
+import { given } from "../support/program.js";
 import { AT_EVERY_EVENT, WHEN_QUIET } from "./laws.js";
 import { Play } from "./play.js";
 import type { Rules, Step } from "./steps.js";

@@ -4,7 +4,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { TaskEvent, TaskManager, TaskRecord } from "errand";
-import { isEnd, isTerminal } from "../core/program.js";
+import { isEnd, isTerminal } from "../support/program.js";
 import type { Rules } from "./steps.js";
 import { isAfterEnd, type Known, type Told } from "./told.js";
 

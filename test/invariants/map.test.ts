@@ -7,8 +7,8 @@ import { isErrandError, TaskManager, type TaskRecord } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { array, assert, asyncProperty, constantFrom, integer, nat, oneof, record } from "fast-check";
 import { expect, test } from "vitest";
-import { isTerminal } from "../core/program.js";
-import { allFree, type Deferred, deferred, settled } from "../core/support.js";
+import { allFree, type Deferred, deferred, settled } from "../support/basics.js";
+import { isTerminal } from "../support/program.js";
 
 const happening = oneof(
   { weight: 6, arbitrary: record({ do: constantFrom("return" as const), at: nat({ max: 5 }) }) },

@@ -18,7 +18,7 @@ import {
   type TaskOutcome,
 } from "errand";
 import { countedIds, manualClock } from "errand/testing";
-import { deferred, facts, settled } from "../core/support.js";
+import { deferred, facts, settled } from "../support/basics.js";
 import {
   type HeardFact,
   isWait,

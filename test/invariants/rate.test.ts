@@ -4,8 +4,8 @@ import { type SpawnOptions, type TaskContext, type TaskHandle, TaskManager } fro
 import { countedIds, type ManualClock, manualClock } from "errand/testing";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { deferred, settled } from "../core/support.js";
-import { HeldStore } from "../durable/held-store.js";
+import { deferred, settled } from "../support/basics.js";
+import { HeldStore } from "../support/held-store.js";
 import { type Bounds, RateModel, type Window } from "./model-rate.js";
 
 type Step =

@@ -7,7 +7,7 @@ import { isErrandError, TaskManager } from "errand";
 import { countedIds, manualClock } from "errand/testing";
 import { array, assert, asyncProperty, constantFrom, integer, oneof, record } from "fast-check";
 import { expect, test } from "vitest";
-import { type Deferred, deferred, settled } from "../core/support.js";
+import { type Deferred, deferred, settled } from "../support/basics.js";
 
 const lane = constantFrom("default", "slow");
 const happening = oneof(

@@ -3,7 +3,7 @@
 // An outcome that anybody was given is the one the task ended with, and its end had been told before (§2: one order for all of it).
 
 import type { TaskEvent } from "errand";
-import { isEnd } from "../core/program.js";
+import { isEnd } from "../support/program.js";
 import type { Kept, Stage } from "./sweep-stage.js";
 
 export function breachesOfGiven({ kept, managers }: Stage): readonly string[] {

@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import type { TaskEvent, TaskEventMap } from "errand";
-import { isEnd } from "../core/program.js";
+import { isEnd } from "../support/program.js";
 
 export function breachesOfHistory(told: readonly TaskEvent[], concurrency: number): readonly string[] {
   const byTask = new Map<string, TaskEvent[]>();

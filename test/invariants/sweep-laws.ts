@@ -5,7 +5,7 @@
 import { inspect } from "node:util";
 import type { TaskManager } from "errand";
 import type { Task } from "../../lib/core/live/task.js";
-import { isTerminal } from "../core/program.js";
+import { isTerminal } from "../support/program.js";
 import { breachesOfGiven } from "./sweep-given.js";
 import { breachesOfHistory, isMistake } from "./sweep-history.js";
 import type { Probe } from "./sweep-probe.js";

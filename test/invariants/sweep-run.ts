@@ -3,7 +3,7 @@
 // Undisturbed it is the same each time, step by step; so is a disturbed one as far as its first disturbance.
 
 import { inspect } from "node:util";
-import { settled } from "../core/support.js";
+import { settled } from "../support/basics.js";
 import { type Intervention, type Moment, schedule } from "./sweep-interventions.js";
 import { atClose, atPause, atRest, atStep } from "./sweep-laws.js";
 import { type Probe, probe } from "./sweep-probe.js";

@@ -14,7 +14,7 @@ import {
   type TaskStatus,
 } from "errand";
 import { countedIds, type ManualClock } from "errand/testing";
-import { facts, type Seen } from "../core/support.js";
+import { facts, type Seen } from "../support/basics.js";
 import { type SweepClock, sweepClock } from "./sweep-clock.js";
 import { FailingListener } from "./sweep-listener.js";
 

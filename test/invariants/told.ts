@@ -3,7 +3,7 @@
 // Takes each event once, in order. What the laws ask of a moment in the past, they ask here, right after its event.
 
 import type { TaskEvent, TaskLinks, TaskRecord } from "errand";
-import { isEnd, isTerminal } from "../core/program.js";
+import { isEnd, isTerminal } from "../support/program.js";
 
 /** A task by its events; `outcome` is the status that is final, from `task.returned` on (H1). */
 export interface Known {

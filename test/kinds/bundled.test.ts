@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build, type Format } from "esbuild";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled } from "./compiled.js";
+import { type Compiled, compiled } from "../support/compiled.js";
 
 let library: Compiled;
 let away: string;

@@ -1,15 +1,15 @@
 // A kind (§10) by value and by name: whose retry, schemas, lane and hooks a task has, and what of it is refused.
 //
-// The input and the output of a kind are tested in test/durable/kinds.test.ts, schemas of three libraries in
-// schemas.test.ts.
+// The input and the output of a kind are tested in test/core/kinds/kinds.test.ts, schemas of three libraries in
+// test/core/schema/schemas.test.ts.
 
 import type { KindDefinition, RetryOptions, SpawnOptions, TaskHandle, TaskManager, TaskRecord } from "errand";
 import { defineKind, TaskManager as Manager } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { given, refusalOf, refused, typesOf, untilStopped, world } from "../core/program.js";
-import { facts, settled } from "../core/support.js";
-import { started, task } from "../durable/process.js";
+import { facts, settled } from "../support/basics.js";
+import { given, refusalOf, refused, typesOf, untilStopped, world } from "../support/program.js";
+import { started, task } from "../support/restarts.js";
 
 /** Fails until it has run so often. */
 function flaky(succeedsAt: number, more: Partial<KindDefinition<undefined, undefined, string, string, unknown>> = {}) {

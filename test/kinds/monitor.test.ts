@@ -4,8 +4,8 @@ import { type Clock, type TaskContext, type TaskHandle, TaskManager } from "erra
 import { monitor, type Tick } from "errand/kinds";
 import { manualClock, simulate } from "errand/testing";
 import { describe, expect, test } from "vitest";
-import { refusalOf, refused, untilStopped, world } from "../core/program.js";
-import { deferred } from "../core/support.js";
+import { deferred } from "../support/basics.js";
+import { refusalOf, refused, untilStopped, world } from "../support/program.js";
 
 type Run = Parameters<typeof monitor>[0]["run"];
 

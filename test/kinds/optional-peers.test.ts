@@ -3,7 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Compiled, compiled } from "./compiled.js";
+import { type Compiled, compiled } from "../support/compiled.js";
 
 let without: Compiled;
 beforeAll(async () => {

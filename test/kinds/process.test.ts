@@ -7,8 +7,8 @@ import { TaskManager } from "errand";
 import { command, type ProcessInput } from "errand/kinds";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { outsideTimers } from "../../lib/core/time/outside-time.js";
-import { unhandled } from "../core/support.js";
-import { IDLE, script, until } from "./programs.js";
+import { unhandled } from "../support/basics.js";
+import { IDLE, script, until } from "../support/programs.js";
 
 const program = command();
 let manager: TaskManager;

@@ -18,8 +18,8 @@ import type {
 import { defineKind } from "errand";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { deaf, given, hold, refusalOf, typesOf, untilStopped, world } from "../core/program.js";
-import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../core/support.js";
+import { allFree, deferred, facts, peek, settled, slots, unhandled } from "../support/basics.js";
+import { deaf, given, hold, refusalOf, typesOf, untilStopped, world } from "../support/program.js";
 
 interface Warning {
   readonly message: string;

@@ -6,8 +6,8 @@ import { isErrandError } from "errand";
 import { type SubagentDefinition, type SubagentInput, subagent } from "errand/kinds";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { deaf, given, hold, refusalOf, refused, untilStopped, world } from "../core/program.js";
-import { allFree, deferred, facts, peek, settled, slots } from "../core/support.js";
+import { allFree, deferred, facts, peek, settled, slots } from "../support/basics.js";
+import { deaf, given, hold, refusalOf, refused, untilStopped, world } from "../support/program.js";
 
 type Loop = SubagentDefinition<SubagentInput, SubagentInput>["loop"];
 

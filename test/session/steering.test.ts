@@ -3,8 +3,8 @@
 import { expect, test } from "vitest";
 import { TaskManager } from "../../lib/index.js";
 import { memoryStore } from "../../lib/testing/index.js";
-import { deferred, settled } from "../core/support.js";
-import { quietWorld, told } from "./loops.js";
+import { deferred, settled } from "../support/basics.js";
+import { quietWorld, told } from "../support/loops.js";
 
 const textOf = (batch: { readonly text: string } | undefined) => batch?.text.split("\n").slice(1, -1);
 

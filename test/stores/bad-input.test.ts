@@ -7,7 +7,7 @@ import { memoryStore, storeContract } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { fileStore, verifyJournal } from "../../lib/stores/file.js";
 import { postgres, sqlite, sqlStore } from "../../lib/stores/sql.js";
-import { place } from "./place.js";
+import { place } from "../support/place.js";
 
 const METHODS = ["open", "peek", "append", "read", "compact", "putOutput", "getOutput", "deleteOutputs", "close"];
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { isErrandError } from "errand";
 import { manualClock, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
-import { settled, unhandled } from "../core/support.js";
+import { settled, unhandled } from "../support/basics.js";
 
 const DAY = 24 * 60 * 60 * 1000;
 

@@ -3,7 +3,7 @@
 //
 // Pure: no clock, no random, no promise, no Node import. Reads a state, returns facts or a named refusal (S8), never
 // throws. Keeps S1, S2, S5, C1 and H1, and lets no stopped or finished task begin a wait (S4, C3).
-// test/core/decide.test.ts covers every status × every command.
+// test/core/task/decide.test.ts covers every status × every command.
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";

@@ -32,7 +32,7 @@ export class Waits implements WaitKeeper, StoredIn {
   readonly clock: Timekeeper;
   readonly #loop: Loop;
   readonly #slots: Slots<Task>;
-  /** Pending waits outside tasks. They may wait for something that outlives the manager. */
+  /** Waits outside tasks that may wait for something that outlives the manager, such as the store of another one. */
   readonly #ofNobody = new Set<Pending>();
   /** Decided waits that are held until the store has the facts which they report (D1). A stop ends these too (C3). */
   readonly #held = new WeakMap<Attempt, Set<Pending>>();
@@ -128,7 +128,10 @@ export class Waits implements WaitKeeper, StoredIn {
     if (homes !== undefined) answer.alsoStoredIn(homes);
     answer.known(given(read), handing);
     const held = this.#loop.deliver(answer, needs);
-    if (held !== undefined) keeper.remember(answer, held);
+    if (held !== undefined) {
+      if (attempt === undefined) this.#hold(answer, held);
+      else keeper.remember(answer, held);
+    }
     if (signal !== undefined) answer.unfollow = follow(signal, () => answer.abort(reasonOf(signal)));
     if (limit !== undefined) answer.limitTo(limit);
     return answer.promise;
@@ -228,11 +231,22 @@ export class Waits implements WaitKeeper, StoredIn {
 
   #deliver(wait: Pending): void {
     const held = this.#loop.deliver(wait, wait.tells ? this.#loop.seq : 0);
-    if (held !== undefined) this.remember(wait, held);
+    if (held !== undefined) this.#hold(wait, held);
+  }
+
+  /**
+   * Records that a wait is held for the store of another manager. A wait outside tasks ends with its own manager, which
+   * does not know when that store has the facts (D8).
+   */
+  remember(wait: Pending, held: Held): void {
+    this.#hold(wait, held);
+    if (wait.attempt !== undefined) return;
+    if (this.#closed === undefined) this.#ofNobody.add(wait);
+    else wait.withdraw(this.#closed);
   }
 
   /** Records that a wait is held for a store. */
-  remember(wait: Pending, held: Held): void {
+  #hold(wait: Pending, held: Held): void {
     wait.hold(held);
     const { attempt } = wait;
     if (attempt === undefined) return;
@@ -243,7 +257,8 @@ export class Waits implements WaitKeeper, StoredIn {
 
   /** Records that a held wait was delivered. */
   delivered(wait: Pending): void {
-    if (wait.attempt !== undefined) this.#held.get(wait.attempt)?.delete(wait);
+    if (wait.attempt === undefined) this.#ofNobody.delete(wait);
+    else this.#held.get(wait.attempt)?.delete(wait);
   }
 
   #block(attempt: Attempt): void {

@@ -1,0 +1,46 @@
+// Watchers: the links of those who wait for one task, taken away in any order (W3).
+
+import { AsyncResource } from "node:async_hooks";
+import { manualClock } from "errand/testing";
+import { describe, expect, test } from "vitest";
+import { Lane } from "../../../lib/core/lanes/lane.js";
+import { Task } from "../../../lib/core/live/task.js";
+import { tellWatchers, unwatch, watch } from "../../../lib/core/live/watchers.js";
+import { NO_DETAILS, NO_TRAITS, newState } from "../../../lib/core/task/state.js";
+import { Timekeeper } from "../../../lib/core/time/clock.js";
+
+function task(): Task {
+  return new Task({
+    id: "task_1",
+    sessionId: undefined,
+    createdAt: 0,
+    traits: NO_TRAITS,
+    state: newState(NO_DETAILS),
+    lane: new Lane<Task>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock())),
+    parent: undefined,
+    work: () => undefined,
+    context: new AsyncResource("test"),
+  });
+}
+
+describe("the links of one task", () => {
+  const NAMES = ["a", "b", "c"];
+  const orders = NAMES.flatMap((first) =>
+    NAMES.filter((name) => name !== first).map((second): readonly [string, string] => [first, second]),
+  );
+
+  test.each(orders)("W3 unwatching %s, twice, and then %s leaves the third alone", (first, second) => {
+    const watched = task();
+    const told: string[] = [];
+    const links = new Map(
+      NAMES.map((name) => [name, watch(watched, { waiting: undefined, taskEnded: () => void told.push(name) })]),
+    );
+    for (const name of [first, first, second, first]) {
+      const link = links.get(name);
+      if (link !== undefined) unwatch(link);
+    }
+    tellWatchers(watched);
+    expect(told).toEqual(NAMES.filter((name) => name !== first && name !== second));
+    expect(watched.watchers).toBeUndefined();
+  });
+});
