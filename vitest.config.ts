@@ -24,6 +24,8 @@ export default defineConfig({
     testTimeout: 20_000,
     typecheck: {
       enabled: true,
+      // The `tsc` in node_modules/.bin is that of TypeScript 6, which the bundler of declarations needs.
+      checker: fileURLToPath(new URL("node_modules/typescript/bin/tsc", import.meta.url)),
       include: ["test/**/*.test-d.ts"],
       tsconfig: "./tsconfig.json",
     },

@@ -2,12 +2,22 @@
 //   (a) imports every entry point of `exports` at runtime,
 //   (b) type-checks consumer.ts under moduleResolution nodenext and bundler, with the libraries' own types checked, and runs it,
 //   (c) runs the command it brings,
-//   (d) asserts that nothing but the library's own dependencies was installed.
+//   (d) asserts that nothing but the library's own dependencies was installed,
+//   (e) reads a stack, which must name lines of the sources,
+//   (f) weighs what was installed, and measures the time of `import "errand"`: both have a bound.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { checkImportTime, checkSize } from "./bounds.mjs";
+
+/** The function of a task throws: the stack has the call of that function in errand. */
+const THROWER = `
+import { TaskManager } from "errand";
+const outcome = await new TaskManager().spawn(() => { throw new Error("here"); }).outcome();
+console.log(outcome.error.stack);
+`;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
@@ -94,6 +104,17 @@ try {
     );
   }
   console.log(`install: ${files.length} files of our own, and ${installed.join(", ")}`);
+
+  // (e)
+  const stack = run(folder, process.execPath, "--enable-source-maps", "--input-type=module", "--eval", THROWER);
+  const [place, file, line] = /errand\/(lib\/.*\.ts):(\d+)/.exec(stack) ?? [];
+  const source = place && readFileSync(join(root, file), "utf8").split("\n")[line - 1];
+  if (!source?.includes("(work")) throw new Error(`${place} is not the call of a task's function: ${source}\n${stack}`);
+  console.log(`stack: names the sources, such as ${file}:${line}`);
+
+  // (f)
+  checkSize(folder, root);
+  checkImportTime(folder, root);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -79,6 +79,9 @@ const diskAndNetwork = [
   "tls",
 ];
 
+/** Libraries that the build puts into the package, so that a user installs none of them. */
+const bundled = ["abort-controller-x", "eventemitter3", "nanoid", "p-limit", "p-queue"];
+
 /** Names of files and folders that name no subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
 
@@ -226,7 +229,7 @@ function packageBreaches(room: string, file: string, found: Import): readonly st
     return outside.includes(room) ? [] : ["inside, errand is imported by path"];
   }
   const optional = Object.keys(manifest.peerDependencies);
-  if (!(name in manifest.dependencies) && !(optional.includes(name) && room !== "core")) {
+  if (!(name in manifest.dependencies) && !bundled.includes(name) && !(optional.includes(name) && room !== "core")) {
     return ["package.json does not declare it for this room"];
   }
   return folderOf(file) === pure && !found.typeOnly ? [`${pure}/ is pure, and imports types only of a package`] : [];

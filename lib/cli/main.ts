@@ -1,7 +1,15 @@
 #!/usr/bin/env node
-// The executable `errand`: calls `run` with the arguments and the terminal of this process, and sets the exit code.
+// The executable `errand`: prints a text about itself, or runs a command and sets the exit code. Only a command loads
+// errand.
 
-import { run } from "./run.js";
-import { openTerminal } from "./terminal.js";
+import { aboutText } from "./about.js";
 
-process.exitCode = await run(process.argv.slice(2), openTerminal(process));
+const args = process.argv.slice(2);
+const about = aboutText(args[0] ?? "");
+if (about === undefined) {
+  const { runInProcess } = await import("./run.js");
+  process.exitCode = await runInProcess(args);
+} else {
+  // Not `process.stdout.write`: a reader that has gone is no error here.
+  console.log(about);
+}

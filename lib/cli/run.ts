@@ -1,30 +1,21 @@
 // Run: selects the command, runs it, and turns every error into a message that says what to do next.
 
-import { createRequire } from "node:module";
 import { isErrandError } from "errand";
+import { aboutText } from "./about.js";
 import { readArguments } from "./arguments.js";
 import { type Command, CommandError, type ExitCode } from "./command.js";
 import { ls } from "./ls.js";
 import { show } from "./show.js";
 import { tail } from "./tail.js";
-import type { Terminal } from "./terminal.js";
+import { openTerminal, type Terminal } from "./terminal.js";
 import { verify } from "./verify.js";
 
 const COMMANDS: readonly Command[] = [ls, show, tail, verify];
 
-const HELP = `errand looks into the journal that a program keeps with fileStore(DIR), while
-the program runs or after it ended. It takes no lock and changes nothing.
-
-  errand ls DIR        the tasks as trees, with their status; the open questions
-  errand show DIR ID   one task: its record, messages, questions, last events
-  errand tail DIR      the last events; --follow goes on with those that come
-  errand verify DIR    whether the journal is whole, and where not
-
-  errand COMMAND --help   what else a command takes; each takes --json
-  errand --version        the version of errand
-
-Exit code: 0 fine, 1 what was asked for is not so (no such task, a broken
-journal), 2 the command line is wrong.`;
+/** Runs one command line in the terminal of this process. */
+export function runInProcess(args: readonly string[]): Promise<ExitCode> {
+  return run(args, openTerminal(process));
+}
 
 /**
  * Runs one command line, without the name of the executable. Resolves with the exit code and never rejects: an error is
@@ -41,12 +32,9 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 }
 
 async function dispatch([name = "", ...args]: readonly string[], terminal: Terminal): Promise<ExitCode> {
-  if (name === "--help" || name === "-h") {
-    terminal.printHelp(HELP);
-    return 0;
-  }
-  if (name === "--version") {
-    terminal.printHelp(version());
+  const about = aboutText(name);
+  if (about !== undefined) {
+    terminal.printHelp(about);
     return 0;
   }
   const command = COMMANDS.find((each) => each.name === name);
@@ -60,12 +48,6 @@ async function dispatch([name = "", ...args]: readonly string[], terminal: Termi
 function noCommand(name: string): string {
   const what = name === "" ? "A command is missing." : `There is no command ${name}.`;
   return `${what} The way is: errand ls|show|tail|verify DIR; see errand --help`;
-}
-
-function version(): string {
-  const manifest: unknown = createRequire(import.meta.url)("errand/package.json");
-  const hasVersion = typeof manifest === "object" && manifest !== null && "version" in manifest;
-  return hasVersion ? String(manifest.version) : "unknown";
 }
 
 function explained(error: unknown): { readonly text: string; readonly exitCode: ExitCode } {

@@ -38,7 +38,9 @@ import { openStore } from "./open-store.js";
 export class TaskManager extends Scope {
   /** The open questions of all tasks, and the methods with which people answer them. */
   readonly inbox: Inbox;
+  /** @internal */
   protected readonly caller = undefined;
+  /** @internal */
   protected readonly closes = undefined;
 
   /**
@@ -98,6 +100,7 @@ export class TaskManager extends Scope {
    */
   readonly spawn: Spawn = (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
 
+  /** @internal */
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
     return { parent, sessionId: parent?.sessionId };
@@ -108,9 +111,11 @@ export class TaskManager extends Scope {
     return ambientAttempt()?.waits === this.core.waits ? ambientParent() : undefined;
   }
 
+  /** @internal */
   protected owns(): boolean {
     return true;
   }
+  /** @internal */
   protected isChild(task: Task): boolean {
     return task.parent === undefined;
   }

@@ -32,40 +32,44 @@ import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions 
 
 /** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
+  // The members for subclasses are `@internal`: the published types have neither them nor the types of the core.
+
+  /** @internal The core of the manager. */
   protected readonly core: Core;
 
+  /** @internal Only errand makes scopes. */
   constructor(core: Core) {
     this.core = core;
   }
 
-  /** The attempt of a context; `undefined` for a session and a manager. */
+  /** @internal The attempt of a context; `undefined` for a session and a manager. */
   protected abstract readonly caller: Attempt | undefined;
-  /** The parent and the session of a spawn whose options name no parent. */
+  /** @internal The parent and the session of a spawn whose options name no parent. */
   protected abstract spawnScope(): SpawnScope;
-  /** The owner that a request is reported to once, for a call outside tasks (W4). */
+  /** @internal The owner that a request is reported to once, for a call outside tasks (W4). */
   protected get owner(): Owner {
     return this;
   }
-  /** Whether `task` belongs to this scope. */
+  /** @internal Whether `task` belongs to this scope. */
   protected abstract owns(task: Task): boolean;
-  /** The session whose task names are addresses here; `undefined`: the names of tasks without a session. */
+  /** @internal The session whose task names are addresses here; `undefined`: the names of tasks without a session. */
   protected get homeSession(): string | undefined {
     return undefined;
   }
-  /** Whether this scope is the direct owner of `task`, and not only of a task above it. */
+  /** @internal Whether this scope is the direct owner of `task`, and not only of a task above it. */
   protected abstract isChild(task: Task): boolean;
-  /** The session whose loop receives the outcomes that are awaited here, for a call outside tasks (N2). */
+  /** @internal The session whose loop receives the outcomes that are awaited here, for a call outside tasks (N2). */
   protected get receivingSession(): string | undefined {
     return undefined;
   }
-  /** The `wake` of a root that is spawned here, when its options have none. */
+  /** @internal The `wake` of a root that is spawned here, when its options have none. */
   protected get rootWake(): Wake | undefined {
     return undefined;
   }
-  /** The task or session that refuses spawns while `cancelAll()` without a filter is under way (H3). */
+  /** @internal The task or session that refuses spawns while `cancelAll()` without a filter is under way (H3). */
   protected abstract readonly closes: Task | string | undefined;
 
-  /** Starts work. `Spawn` types the result: a handle of `never` can be assigned to each of its handle types. */
+  /** @internal Starts work. `Spawn` types the result: a handle of `never` is assignable to each of its handle types. */
   protected start(work: unknown, options: TakenOptions<TaskRef> | undefined): TaskHandle<never> {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) checkWork(work);

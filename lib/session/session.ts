@@ -6,7 +6,7 @@ import type { Ask, AskOptions } from "../core/inbox/question.js";
 import type { TaskKind } from "../core/kinds/kind.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
 import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
-import type { SpawnOptions as AnySpawnOptions } from "../core/spawn/spawn-options.js";
+import type { AnySpawnOptions } from "../core/spawn/spawn-options.js";
 import type { Content, Message, SendOptions } from "../core/task/message.js";
 import type {
   ArtifactInput,

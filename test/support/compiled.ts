@@ -1,16 +1,14 @@
-// The compiled library in a folder of its own, with its dependencies and with the optional peers that a test names.
+// The package that `npm run build` makes, in a folder of its own, with its dependencies and with the optional peers that a
+// test names.
 
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import manifest from "../../package.json" with { type: "json" };
 
 const project = fileURLToPath(new URL("../..", import.meta.url));
-const run = promisify(execFile);
 
 export interface Compiled {
   /** The folder that contains its `node_modules`. */
@@ -34,17 +32,7 @@ export async function compiled(peers: readonly Peer[]): Promise<Compiled> {
     await mkdir(path.dirname(path.join(packages, name)), { recursive: true });
     await symlink(path.join(project, "node_modules", alias), path.join(packages, name));
   }
-  const require = createRequire(import.meta.url);
-  const tsc = path.join(path.dirname(require.resolve("typescript/package.json")), "bin", "tsc");
-  const options = ["--outDir", path.join(own, "dist"), "--noCheck", "--declaration", "false", "--sourceMap", "false"];
-  await run(process.execPath, [
-    tsc,
-    "-p",
-    path.join(project, "tsconfig.build.json"),
-    ...options,
-    "--inlineSources",
-    "false",
-  ]);
+  await cp(path.join(project, "dist"), path.join(own, "dist"), { recursive: true });
   return {
     folder,
     evaluate(code) {

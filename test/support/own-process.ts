@@ -26,9 +26,8 @@ export async function compiled(): Promise<Compiled> {
   const tsc = path.join(path.dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
   await writeFile(path.join(folder, "package.json"), JSON.stringify({ type: "module" }));
   const outDir = path.join(folder, "lib");
-  await execute(process.execPath, [tsc, "-p", "tsconfig.build.json", "--noCheck", "--outDir", outDir], {
-    cwd: project,
-  });
+  const modules = ["--noCheck", "--emitDeclarationOnly", "false", "--declaration", "false", "--outDir", outDir];
+  await execute(process.execPath, [tsc, "-p", "tsconfig.build.json", ...modules], { cwd: project });
   return { folder, remove: () => rm(folder, { recursive: true, force: true }) };
 }
 

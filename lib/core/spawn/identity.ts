@@ -9,7 +9,7 @@ import { newState, type TaskDetails, type TaskState } from "../task/state.js";
 import { show } from "../values/checks.js";
 import { isSameJson } from "../values/json.js";
 import { idInWords } from "../values/safe-read.js";
-import type { KindWork, SpawnOptions } from "./spawn-options.js";
+import type { AnySpawnOptions, KindWork } from "./spawn-options.js";
 
 /** Where a spawn was called. */
 interface Owner {
@@ -24,7 +24,7 @@ interface Owner {
 export function refuseOther(
   task: Task,
   { parent, sessionId }: Owner,
-  { id = task.id }: SpawnOptions,
+  { id = task.id }: AnySpawnOptions,
   made: KindWork,
 ): void {
   const { kind, input } = task.traits;

@@ -1,7 +1,7 @@
 // Option table: every option of a spawn, with the check of its value and the party that sets it for a model.
 //
-// Owns the names of the options. A new option is a line here, a line in `SpawnOptions`, and the code that uses it. An
-// option that the record shows is also a line in `SHOWN` of `traits.ts`. Called by scopes, before an input is parsed
+// Owns the names of the options. A new option is a line here, a line in `AnySpawnOptions`, and the code that uses it.
+// An option that the record shows is also a line in `SHOWN` of `traits.ts`. Called by scopes, before an input is parsed
 // and anything is made, and by the tools of a model.
 
 import { takeWeight } from "../lanes/weight.js";
@@ -17,7 +17,7 @@ import {
   checkType,
 } from "../values/checks.js";
 import { takeBudget } from "./budget.js";
-import type { SpawnOptions, TakenOptions } from "./spawn-options.js";
+import type { AnySpawnOptions, TakenOptions } from "./spawn-options.js";
 
 /** One option of a spawn. */
 interface Option<V> {
@@ -34,7 +34,7 @@ const typed = (type: "boolean" | "object") => (name: string, value: unknown) => 
 };
 
 /** The options with each field present. */
-type Given = { readonly [K in keyof Required<SpawnOptions>]: SpawnOptions[K] };
+type Given = { readonly [K in keyof Required<AnySpawnOptions>]: AnySpawnOptions[K] };
 
 const TABLE: { readonly [K in keyof Given]: Option<Given[K]> } = {
   id: byCall(checkText),
@@ -67,7 +67,7 @@ const TABLE: { readonly [K in keyof Given]: Option<Given[K]> } = {
   metadata: byProgram(typed("object")),
 };
 
-const NAMES = Object.keys(TABLE) as readonly (keyof SpawnOptions)[];
+const NAMES = Object.keys(TABLE) as readonly (keyof AnySpawnOptions)[];
 /** The names of all options; `input` belongs to the kind of a spawn. */
 const KNOWN: ReadonlySet<string> = new Set(["input", ...NAMES]);
 /** The names that a program may set for every spawn of a model. */
@@ -83,7 +83,7 @@ export function takeSpawnOptions<R>(options: TakenOptions<R>): TakenOptions<R> {
 }
 
 /** Checks the options that a program sets for every spawn of a model. */
-export function takeToolSpawnOptions(options: SpawnOptions): SpawnOptions {
+export function takeToolSpawnOptions(options: AnySpawnOptions): AnySpawnOptions {
   const taken = ownFields(options);
   checkKnown("tools.spawn", taken, KNOWN_TO_TOOLS);
   checkValues(taken, "spawn.");

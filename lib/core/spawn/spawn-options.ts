@@ -13,7 +13,7 @@ import type { Json } from "../values/json.js";
 import { takeBudget } from "./budget.js";
 
 /** Options of one spawn. `R` is the type that names a parent. An unknown field is a `TypeError`. */
-export interface SpawnOptions<R = unknown> {
+export interface AnySpawnOptions<R = unknown> {
   /**
    * The id of the task. A second spawn with the same id returns the same task, running or ended, while its record is
    * kept; the function of the second spawn is ignored. The same id with another kind, input, parent or session is an
@@ -150,7 +150,7 @@ export interface KindWork {
 export const NO_KIND: KindWork = Object.freeze({ kind: undefined, input: undefined, parts: undefined });
 
 /** Options whose names and values are right, with the input of a kind. */
-export type TakenOptions<R = unknown> = SpawnOptions<R> & { readonly input?: unknown };
+export type TakenOptions<R = unknown> = AnySpawnOptions<R> & { readonly input?: unknown };
 
 /** A spawn without options; compared by identity. */
 export const NO_OPTIONS: TakenOptions<never> = Object.freeze({});
@@ -167,7 +167,7 @@ interface SpawnDefaults {
 
 /** The traits of a new task: what its record keeps for its whole life. */
 export function traitsOf(
-  options: SpawnOptions,
+  options: AnySpawnOptions,
   made: KindWork,
   { inherited, wake, weight }: SpawnDefaults,
   retry: RetryPolicy | undefined,
@@ -192,7 +192,7 @@ export function traitsOf(
  * The time limits without `Infinity`, which the journal cannot carry: a missing limit is no limit, and an infinite
  * grace becomes the largest safe integer.
  */
-function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
+function limitsOf(options: AnySpawnOptions, retry: RetryPolicy | undefined, now: number): TaskLimits | undefined {
   const { timeoutMs = Infinity, totalTimeoutMs = Infinity, stallTimeoutMs = Infinity, graceMs } = options;
   const { elapsedTimeoutMs = Infinity } = options;
   const isTimeless = Math.min(timeoutMs, totalTimeoutMs, stallTimeoutMs, elapsedTimeoutMs) === Infinity;
@@ -208,7 +208,7 @@ function limitsOf(options: SpawnOptions, retry: RetryPolicy | undefined, now: nu
 }
 
 /** The first details of a new task: what its function may change later. Reading `metadata` may run user code. */
-export function detailsOf(options: SpawnOptions): TaskDetails {
+export function detailsOf(options: AnySpawnOptions): TaskDetails {
   const { title, detached, tags, metadata } = options;
   if (title === undefined && !detached && tags === undefined && metadata === undefined) return NO_DETAILS;
   return Object.freeze({

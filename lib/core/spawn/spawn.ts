@@ -40,7 +40,7 @@ import { checkBudgets } from "./budget.js";
 import { isToRunAgain, refuseOther, stateAfter } from "./identity.js";
 import { FamilyLimits, type Limits } from "./limits.js";
 import { checkAccount, checkQueued } from "./session-bounds.js";
-import { detailsOf, type KindWork, NO_KIND, NO_OPTIONS, type SpawnOptions, traitsOf } from "./spawn-options.js";
+import { type AnySpawnOptions, detailsOf, type KindWork, NO_KIND, NO_OPTIONS, traitsOf } from "./spawn-options.js";
 
 /** The place of a spawn: its parent and its session. */
 export interface SpawnScope {
@@ -138,7 +138,7 @@ export class Spawner {
    * Makes a task, or returns the existing one with the same id or call. `options` are checked; `made`: the kind and the
    * parsed input.
    */
-  spawn(scope: SpawnScope, work: Work, options: SpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
+  spawn(scope: SpawnScope, work: Work, options: AnySpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
     const { loop, registry, kinds, notices, consequences } = this.#deps;
     // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
@@ -220,7 +220,7 @@ export class Spawner {
   }
 
   /** The existing task with the same `id`, or of the same call with the same content (§10). */
-  #known({ parent, sessionId }: SpawnScope, options: SpawnOptions, made: KindWork): Task | undefined {
+  #known({ parent, sessionId }: SpawnScope, options: AnySpawnOptions, made: KindWork): Task | undefined {
     const { registry } = this.#deps;
     const { id, callId, runId = parent?.traits.runId } = options;
     const byId = id === undefined ? undefined : registry.byId(id);

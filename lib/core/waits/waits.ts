@@ -241,8 +241,8 @@ export class Waits implements WaitKeeper, StoredIn {
   remember(wait: Pending, held: Held): void {
     this.#hold(wait, held);
     if (wait.attempt !== undefined) return;
-    if (this.#closed === undefined) this.#ofNobody.add(wait);
-    else wait.withdraw(this.#closed);
+    if (this.#loop.phase.hasNoTask) wait.withdraw(waitsForNothing());
+    else this.#ofNobody.add(wait);
   }
 
   /** Records that a wait is held for a store. */

@@ -8,7 +8,7 @@ import type { Attempt, Task } from "../../core/live/task.js";
 import { type NoticeOwner, ownerOf } from "../../core/notices/notice-owner.js";
 import { outcomeRead } from "../../core/notices/unread.js";
 import { type Awaited, type AwaitOptions, awaitTasks } from "../../core/outcomes/await-tasks.js";
-import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
+import type { AnySpawnOptions } from "../../core/spawn/spawn-options.js";
 import { waiterOf } from "../../core/waits/ambient.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 
@@ -23,7 +23,7 @@ export interface CallingLoop {
   /** Whether `task` is a task of this loop, or below one. */
   readonly owns: (task: Task) => boolean;
   /** Spawns a task of a registered kind for this loop. */
-  readonly spawn: (kind: string, options: SpawnOptions<string> & { input?: unknown }) => { readonly id: string };
+  readonly spawn: (kind: string, options: AnySpawnOptions<string> & { input?: unknown }) => { readonly id: string };
 }
 
 /** A loop, and the tools of its model. */

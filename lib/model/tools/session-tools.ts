@@ -5,7 +5,7 @@
 import type { Core } from "../../core/core.js";
 import type { AnyTaskKind } from "../../core/kinds/kind.js";
 import { takeToolSpawnOptions } from "../../core/spawn/option-table.js";
-import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
+import type { AnySpawnOptions } from "../../core/spawn/spawn-options.js";
 import type { KindParts } from "../../core/task/kind-parts.js";
 import { checkCount, checkOneOf, checkOptions, checkType, show } from "../../core/values/checks.js";
 import { type TaskToolName, TOOL_NAMES } from "../prompt/tool-names.js";
@@ -46,7 +46,7 @@ export interface ToolOptions {
 }
 
 /** The spawn options that a program may set for `spawn_task`: all those that the model or its call does not set. */
-export type ToolSpawnOptions = Omit<SpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
+export type ToolSpawnOptions = Omit<AnySpawnOptions, "id" | "name" | "title" | "callId" | "parent" | "root" | "signal">;
 
 const DEFAULT_BYTES = 2_048;
 /** The smallest limit: ids, a status and the next step fit in it. */

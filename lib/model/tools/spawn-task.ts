@@ -1,7 +1,7 @@
 // spawn_task: a model starts a task of a kind. It gets a receipt at once, or the result when the task ends in time.
 
 import type { Task } from "../../core/live/task.js";
-import type { SpawnOptions } from "../../core/spawn/spawn-options.js";
+import type { AnySpawnOptions } from "../../core/spawn/spawn-options.js";
 import { isErrandError, issuesInWords } from "../../core/task/errors.js";
 import type { KindParts } from "../../core/task/kind-parts.js";
 import type { Json } from "../../core/values/json.js";
@@ -55,7 +55,7 @@ export function spawnTask(kinds: readonly KindParts[], defaults: Defaults, setti
   );
 }
 
-type Defaults = Omit<SpawnOptions<string>, "parent">;
+type Defaults = Omit<AnySpawnOptions<string>, "parent">;
 
 interface SpawnFacts {
   /** `false`: an earlier execution of the same call spawned the task. */
