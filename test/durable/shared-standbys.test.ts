@@ -120,7 +120,7 @@ describe("S1 a stand-by that has ended", () => {
 });
 
 describe("D2 a stand-by of a task of which something is lost", () => {
-  /** Whoever waits, waits until the clock of `two` is moved. No lease lapses meanwhile. */
+  /** The stand-bys of `two` wait until the clock of `two` is moved. No lease lapses meanwhile. */
   async function opened() {
     const { open, database } = await shared(60_000);
     const clock = manualClock(Date.now());
@@ -158,7 +158,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
     expect(await waited.outcome()).toMatchObject({ status: "succeeded", outputLost: expect.stringContaining(where) });
     await expect(waited.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
     expect(waited.record.outputOmitted).toContain(where);
-    // It costs nothing else, also of a spawn that finds it so.
+    // The loss affects no other task, also not one that is spawned after it.
     expect(await two.spawn(() => "fine", { id: "other" }).result()).toBe("fine");
     await closed();
   });
@@ -193,7 +193,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
       const [second, other] = [two.spawn(() => "never", { id: "y" }), two.spawn(() => "fine", { id: "other" })];
       expect(await second.outcome()).toMatchObject({ status: "failed", error: { name: "JournalCorruptError" } });
       expect(await other.result()).toBe("fine");
-      // As it says: without the row the work is done again.
+      // The message says so: without the row the work is done again.
       database.exec("delete from errand_ids where task = '\"x\"'");
       const three = await open();
       expect(await three.spawn(() => "again", { id: "x" }).result()).toBe("again");
@@ -268,7 +268,7 @@ describe('D9 with durability: "relaxed"', () => {
     expect(await plain.result()).toBe(false);
     await stored;
     await Promise.all(both.map((handle) => handle.stored()));
-    // Its start is behind the claim, and nothing else is.
+    // The start of the task waits for the claim, and no other step does.
     await Promise.all([one, two].map((manager) => manager.spawn(() => 1, { id: manager.runtime.instanceId }).result()));
     expect(runs).toHaveLength(1);
     end("done");
@@ -308,7 +308,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     );
     const outcome = await first.outcome();
     const second = two.session("chat").spawn(() => "never", { id: "x" });
-    // Not through the session, which would have its outcome then (N2).
+    // A wait through the session would acknowledge the notice (N2), so the manager waits.
     await two.get("x")?.outcome();
     const { record } = second;
     await one.spawn(waiting, { id: "y" }).stored();
@@ -316,7 +316,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     await one.close({ graceMs: 0 });
     expect(await news).toMatchObject({ taskId: "y" });
     expect(two.list().map(({ id }) => id)).toEqual(["x", "y"]);
-    // It knows what the first knew.
+    // The second record has the content of the first.
     const { createdAt, finishedAt, updatedAt } = record;
     expect(second.record).toEqual({ ...first.record, createdAt, finishedAt, updatedAt });
     const batch = await two.session("chat").nextNotices();
@@ -336,7 +336,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     const { open } = await shared();
     const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
     const first = one.session("chat").spawn(() => "done", { id: "x" });
-    // Not through the session, which would have its outcome then (N2).
+    // A wait through the session would acknowledge the notice (N2), so the manager waits.
     await one.get("x")?.result();
     const { record } = first;
     expect(
@@ -381,7 +381,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     let end = (_: string): void => {};
     const first = one.spawn(() => new Promise<string>((resolve) => (end = resolve)), { id: "x" });
     await first.stored();
-    // It looks once a second, as often as free journals are looked for, and half a second after that.
+    // A stand-by reads the ids once a second, half a second after the search for free journals.
     await clock.advance(500);
     const parked = told(two, onProcess);
     const second = two.spawn(() => "again", { id: "x" });
@@ -412,17 +412,17 @@ describe("S8 D9 a message to a stand-by", () => {
     const { instanceId } = one.runtime;
     const refused = { code: "TASK_ELSEWHERE", taskId: "x", instanceId, message: expect.stringContaining(instanceId) };
     const second = two.spawn(waiting, { id: "x" });
-    // In the turn of the spawn nobody knows yet who has the id.
+    // In the turn of the spawn the process that has the id is not known yet.
     await expect(second.send("too early")).rejects.toMatchObject(refused);
     expect(second.record.blockedOn).toMatchObject([{ on: "process" }]);
     await expect(second.send("too late")).rejects.toMatchObject(refused);
     await first.send("go");
     expect(await second.result()).toBe(LONG);
     await expect(second.send("over")).rejects.toMatchObject({ code: "TASK_TERMINATED" });
-    // Of a task that had ended before.
+    // A message to a task that ended in the other process before this spawn is refused too.
     await one.spawn(() => 1, { id: "ended" }).result();
     await expect(two.spawn(() => 2, { id: "ended" }).send("too early")).rejects.toMatchObject({ taskId: "ended" });
-    // Whose id is this process's takes it.
+    // A task whose id this process has accepts a message.
     const own = two.spawn(waiting, { id: "own" });
     expect(await own.send("go")).toMatchObject({ taskId: "own" });
     expect(await own.result()).toBe(LONG);
