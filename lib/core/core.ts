@@ -172,7 +172,7 @@ export class Core {
     this.asking = new Asking({ loop, waits, requests, ids });
     const answering = new Answering({
       ...{ loop, waits, requests, isClosed },
-      isKindMissing: (task) => task.traits.kind !== undefined && kinds.of(task) === undefined,
+      missingKindOf: (task) => kinds.missingOf(task),
     });
     this.inbox = new RequestInbox({ loop, requests, answering, isClosed });
     this.messages = new Messages({

@@ -31,8 +31,12 @@ import { takeRetry } from "../task/retry.js";
 import { newState, type TaskLimits } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
+import { boundedList } from "../values/bounded-list.js";
 import { show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
+import { takeJson } from "../values/json.js";
+import { didYouMean } from "../values/nearest-name.js";
+import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
@@ -136,8 +140,9 @@ export class Spawner {
     checkFits(weight, lane.name, lane.windowsFor(laneKey));
     const unknown = this.#deps.slots.unknownUnit(weight);
     if (unknown === undefined) return;
-    const units = unknown.units.join(", ");
-    throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
+    const units = boundedList(unknown.units.map(idInWords));
+    const guess = didYouMean(unknown.unit, unknown.units);
+    throw new TypeError(`weight has no unit ${show(unknown.unit)}${guess}: the windows of this manager count ${units}`);
   }
 
   /** Makes a task, or returns the existing one with the same id or call. `made`: the kind and the parsed input. */
@@ -195,6 +200,25 @@ export class Spawner {
     if (options.signal !== undefined) this.#follow(task, options.signal);
     if (!task.isOver) this.enter(task);
     return task;
+  }
+
+  /**
+   * The task of an earlier process that a spawn by `name` finds, although no kind of this name is registered here: a
+   * parked task, or one that has ended (D4, H7). Throws `UnknownKindError` when there is none, or when it would run
+   * again.
+   */
+  found(scope: SpawnScope, name: string, options: SpawnOptions, input: unknown): Task {
+    const { kinds, isClosed } = this.#deps;
+    if ((options.id ?? options.callId) === undefined) throw kinds.unknown(name);
+    checkSpawnOptions(options);
+    const kept = input === undefined ? undefined : takeJson("input", input);
+    const made: KindWork = { kind: name, input: kept, parts: undefined };
+    if (isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    const known = this.#known(scope, options, made);
+    if (known === undefined) throw kinds.unknown(name);
+    refuseOther(known, scope, options, made);
+    if (isToRunAgain(kinds, known, scope.parent)) throw kinds.unknown(name);
+    return known;
   }
 
   /** Puts a task in line for its first slot. A child of a started task goes first (L4). */
