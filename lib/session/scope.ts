@@ -66,7 +66,8 @@ export abstract class Scope {
 
   /** Starts work. `Spawn` types the result: a handle of `never` can be assigned to each of its handle types. */
   protected start(work: unknown, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
-    const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
+    const kind = typeof work === "string" ? this.core.kinds.find(work) : Kind.partsOf("work", work);
+    if (kind === undefined && typeof work === "string") return this.#found(work, options);
     if (kind === undefined) {
       checkWork(work);
       if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
@@ -80,6 +81,13 @@ export abstract class Scope {
     const { lane = kind.lane, timeoutMs = kind.timeoutMs, elapsedTimeoutMs = kind.elapsedTimeoutMs } = rest;
     const { weight = kind.weight } = rest;
     return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, elapsedTimeoutMs, weight }, made);
+  }
+
+  /** A spawn by the name of a kind that is not registered here: it starts nothing, and may find a kept task. */
+  #found(name: string, options: (SpawnOptions & { input?: unknown }) | undefined): TaskHandle<never> {
+    const { input, ...rest } = options ?? {};
+    const task = this.core.spawner.found(this.#scopeOf(rest), name, rest, input);
+    return new Handle<never>(this.core, task, this.receivingSession);
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions | undefined, made?: KindWork): TaskHandle<never> {

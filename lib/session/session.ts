@@ -98,7 +98,11 @@ export interface SpawnInput<I> {
  * has succeeded), `StoreUnavailableError`, `ManagerClosedError`, and `TypeError` or `RangeError` for a bad option.
  */
 export interface Spawn {
-  /** Starts a registered kind by its name. The schema of the kind checks the input. */
+  /**
+   * Starts a registered kind by its name. The schema of the kind checks the input. A name that is not registered is
+   * `UnknownKindError`, unless the `id` or the `callId` is that of a task of this kind that an earlier process left:
+   * then the handle of that task is returned, and the task stays parked until a process knows the kind.
+   */
   (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
   /** Starts a kind that takes an input. */
   <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
