@@ -6,7 +6,12 @@
 import type { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { judge, valueOf } from "../schema/schema.js";
-import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError, type UnknownKindError } from "../task/errors.js";
+import {
+  AlreadyAnsweredError,
+  ManagerClosedError,
+  RequestNotFoundError,
+  type UnknownKindError,
+} from "../task/errors.js";
 import type { InboxRequest } from "../task/request.js";
 import { checkFields, checkText, checkType, show } from "../values/checks.js";
 import { handled } from "../values/handled.js";

@@ -67,7 +67,9 @@ export class UnknownKindError extends ErrandError {
   readonly kind: string;
   constructor(kind: string, known: readonly string[]) {
     const there = known.length === 0 ? "the manager has no kinds" : `there are ${boundedList(known.map(idInWords))}`;
-    super(`There is no kind ${JSON.stringify(kind)}${didYouMean(kind, known)}: ${there}; pass the kind in the option kinds of the manager`);
+    super(
+      `There is no kind ${JSON.stringify(kind)}${didYouMean(kind, known)}: ${there}; pass the kind in the option kinds of the manager`,
+    );
     this.kind = kind;
   }
 }

@@ -119,9 +119,7 @@ export class AwaitCycleError extends ErrandError {
   /** Task ids, each waiting for the next. The last is also the first. */
   readonly cycle: readonly string[];
   constructor(cycle: readonly string[]) {
-    super(
-      `This wait could never end: ${chainOf(cycle)}. Let one of them return first, or do not wait here`,
-    );
+    super(`This wait could never end: ${chainOf(cycle)}. Let one of them return first, or do not wait here`);
     this.cycle = cycle;
   }
 }

@@ -84,7 +84,10 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
     const checked = input.check(given);
     if (checked.issues === undefined) return run(checked.value, execution);
     throw new ToolRefusal(
-      `Bad input: ${boundedList(checked.issues.map(({ message }) => message), "; ")}`,
+      `Bad input: ${boundedList(
+        checked.issues.map(({ message }) => message),
+        "; ",
+      )}`,
       "Nothing was done. Correct the input and call again",
     );
   };
