@@ -40,7 +40,7 @@ import { Shutdown, type ShutdownDeps } from "./run/shutdown.js";
 import { type Stats, statsOf } from "./run/stats.js";
 import { BudgetGuard } from "./spawn/budget-guard.js";
 import { type Limits } from "./spawn/limits.js";
-import { LineCapacity } from "./spawn/line-capacity.js";
+import { LineCapacity, type Place } from "./spawn/line-capacity.js";
 import { DEFAULT_LANE, Spawner } from "./spawn/spawn.js";
 import { ManagerClosedError, type StoreLockedError } from "./task/errors.js";
 import type { TaskEvent } from "./task/events.js";
@@ -305,6 +305,16 @@ export class Core {
     if (this.#capacity.take(lane)) return metAlready(this.waits, signal);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
     return waitForSlot(this.waits, signal, (wait) => this.#capacity.seek({ lane, lent }, wait));
+  }
+
+  /** The place in line of the next spawn without options in a session, for the children of a `ctx.map`. */
+  placeIn(sessionId: string | undefined): Place {
+    const lane = this.spawner.laneOf(DEFAULT_LANE);
+    const wanted = { lane, lent: 0, isFree: () => this.spawner.hasPlace(sessionId, lane) };
+    return {
+      isFree: () => this.#capacity.isFree(wanted),
+      seek: (seeker) => this.#capacity.seek(wanted, seeker),
+    };
   }
 
   /** Resolves when no task of this process is left. */

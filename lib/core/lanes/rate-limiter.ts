@@ -3,8 +3,8 @@
 // Owns a log of starts. For each window it keeps the sum of the starts that still count, and the sum of granted starts
 // that have not happened yet. Callers pass the instants, of the clock that cannot be set. Knows no timer, no task and
 // no line. A start stays known for the longest period that a window has had, so that windows which are removed and set
-// again count it (L10). L7: a grant never lets the counted and granted starts of a window exceed its limit. A start counts from the
-// call of its function until `periodMs` later. A grant that starts nothing counts for nothing.
+// again count it (L10). L7: a grant never lets the counted and granted starts of a window exceed its limit. A start
+// counts from the call of its function until `periodMs` later. A grant that starts nothing counts for nothing.
 
 import type { Weight } from "../task/record.js";
 import { STARTS, TOKENS, weightIn } from "./weight.js";

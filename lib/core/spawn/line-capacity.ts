@@ -16,12 +16,25 @@ import { nextTurn } from "../time/turn.js";
 interface PlaceRequest {
   readonly lane: Lane<Task>;
   readonly lent: number;
+  /** Whether the spawn of this caller finds a place. Default: whether the line of the manager has one. */
+  readonly isFree?: () => boolean;
+}
+
+/** The part of a pending wait that a place is offered to. */
+type Seeker = Pick<OpenWait<void>, "resolve" | "reject">;
+
+/** A place in line for the next spawn of one caller. */
+export interface Place {
+  /** Whether the spawn finds a place now. */
+  readonly isFree: () => boolean;
+  /** Resolves `seeker` when a place may be free. The returned function ends the search; call it in any case. */
+  readonly seek: (seeker: Seeker) => () => void;
 }
 
 /** Offers free places in the line. */
 export class LineCapacity {
   /** The waiting callers, in order of asking. */
-  readonly #seekers = new Map<OpenWait<void>, PlaceRequest>();
+  readonly #seekers = new Map<Seeker, PlaceRequest>();
   readonly #freeIn: (lane: Lane<Task>, lent: number) => number;
   /** Called when a caller leaves: the lane may have no known caller now. */
   readonly #onLeft: (lane: Lane<Task>) => void;
@@ -42,8 +55,14 @@ export class LineCapacity {
     return true;
   }
 
+  /** Whether there is a place that is not offered to another caller in this turn. */
+  isFree({ lane, lent, isFree }: PlaceRequest): boolean {
+    if (isFree === undefined) return this.#freeIn(lane, lent) > this.#offered;
+    return isFree() && (this.#offered === 0 || this.#freeIn(lane, lent) > this.#offered);
+  }
+
   /** Resolves `wait` when there is a place, unless the returned function is called first. */
-  seek(wanted: PlaceRequest, wait: OpenWait<void>): () => void {
+  seek(wanted: PlaceRequest, wait: Seeker): () => void {
     this.#seekers.set(wait, wanted);
     this.offer();
     return () => {
@@ -61,8 +80,8 @@ export class LineCapacity {
     nextTurn(() => {
       this.#isScheduled = false;
       this.#offered = 0;
-      for (const [seeker, { lane, lent }] of this.#seekers) {
-        if (this.#freeIn(lane, lent) <= this.#offered) continue;
+      for (const [seeker, wanted] of this.#seekers) {
+        if (!this.isFree(wanted)) continue;
         this.#offered++;
         seeker.resolve();
       }

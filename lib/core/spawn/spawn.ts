@@ -7,7 +7,7 @@
 
 import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
-import type { Lane, Slotted } from "../lanes/lane.js";
+import type { Lane } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
 import { checkFits, takeWeight } from "../lanes/weight.js";
 import { Deadlines } from "../live/deadlines.js";
@@ -19,7 +19,6 @@ import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import {
   ManagerClosedError,
-  QueueFullError,
   ScopeCancelledError,
   type StoreUnavailableError,
   TaskTerminatedError,
@@ -42,7 +41,8 @@ import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
 import { isToRunAgain, refuseOther, stateAfter } from "./identity.js";
 import { FamilyLimits, type Limits } from "./limits.js";
-import { checkAccount, checkQueued } from "./session-bounds.js";
+import { lineRefusal } from "./line-bound.js";
+import { checkAccount } from "./session-bounds.js";
 import {
   checkSpawnOptions,
   detailsOf,
@@ -90,12 +90,6 @@ interface SpawnDeps {
   readonly closedScopes: ReadonlyMap<Task | string, number>;
 }
 
-/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
-interface Owner {
-  readonly sessionId: string | undefined;
-  readonly account: SessionAccount | undefined;
-}
-
 /** The lane of a spawn that names none. */
 export const DEFAULT_LANE = "default";
 
@@ -120,19 +114,13 @@ export class Spawner {
     return places > 0 ? places : Math.max(0, this.#deps.slots.startable(lane) - lent);
   }
 
-  /** Checks that there is a place in line, or that this start needs none (L6). */
-  #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
-    const { slots } = this.#deps;
-    const { sessionId, account } = owner;
-    const hasPlace = slots.queued < this.#maxQueued;
-    if (hasPlace && account?.bounds.maxQueued === undefined) return;
-    if (slots.isStartable(lane, { ...start, isResume: false })) return;
-    if (account !== undefined) checkQueued(account);
-    // One owner cannot fill the line for the others: each owner without a task in line gets a place, up to `maxQueued`
-    // more places in total.
-    const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
-    const isOthers = queued === 0 && slots.queued < 2 * this.#maxQueued;
-    if (!hasPlace && !isOthers) throw new QueueFullError(this.#maxQueued);
+  /** Whether a spawn of the session without options finds a place. If not, the lane wakes the callers that wait. */
+  hasPlace(sessionId: string | undefined, lane: Lane<Task>): boolean {
+    const { slots, accountOf } = this.#deps;
+    const owner = { sessionId, account: accountOf(sessionId) };
+    if (lineRefusal(slots, this.#maxQueued, owner, lane, {}) === undefined) return true;
+    slots.startable(lane);
+    return false;
   }
 
   /** Checks that the windows count each unit of the weight, and that the weight can ever fit (L7). */
@@ -175,7 +163,9 @@ export class Spawner {
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
-    this.#checkLine({ sessionId, account }, lane, { laneKey: options.laneKey, weight });
+    const start = { laneKey: options.laneKey, weight };
+    const full = lineRefusal(this.#deps.slots, this.#maxQueued, { sessionId, account }, lane, start);
+    if (full !== undefined) throw full;
 
     const now = loop.clock.now();
     if (options.id !== undefined) registry.hasGivenIds = true;
