@@ -50,7 +50,7 @@ describe("§12 nothing of a value is dropped", () => {
     expect(refused(match)).toBe('$: a list with a field "index" beside its items: pass { items, index } instead');
     expect(refused({ found: [1, Object.assign([2], { total: 9 })] })).toMatch(/^\$\.found\[1\]: .*"total"/);
     // A field that is hidden, such as `raw` of a template, is no content.
-    const template = ((strings: TemplateStringsArray) => strings)`a${1}b`;
+    const template = ((strings: TemplateStringsArray, ..._values: number[]) => strings)`a${1}b`;
     expect(carried(template)).toEqual(["a", "b"]);
     expect(carried([...(match ?? [])])).toEqual(["a=", "a"]);
   });
