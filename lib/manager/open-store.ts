@@ -76,6 +76,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         logger,
       });
     }
+    core.standbys?.renamed(replay.formerIds);
     const committer = new Committer(
       {
         store,

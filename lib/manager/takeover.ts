@@ -106,7 +106,7 @@ export class Takeover {
     const replayed = { replay, left };
     this.#replayed.set(journal, replayed);
     replayAll(replay, read);
-    this.#core.standbys?.renamed(replay.renamed);
+    this.#core.standbys?.renamed(replay.formerIds);
     for (const [id, kept] of replay.renamed)
       this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,

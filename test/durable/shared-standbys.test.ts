@@ -2,10 +2,11 @@
 
 import path from "node:path";
 import { defineKind, type TaskEvent, TaskManager, type TaskStore } from "errand";
-import { sqlite, sqlStore } from "errand/stores/sql";
+import { type SqlConnection, sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { SeizedJournal } from "../../lib/core/durable/store.js";
 import { told as noticed } from "../session/loops.js";
 import { place } from "../stores/place.js";
 
@@ -23,7 +24,51 @@ async function shared(leaseMs = LEASE_MS) {
     return database;
   };
   const store = (): TaskStore => sqlStore({ connection: sqlite(connected()), leaseMs });
-  return { database: connected(), open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }) };
+  return {
+    database: connected(),
+    open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }),
+    dying: () => dyingStore(sqlite(connected()), leaseMs),
+  };
+}
+
+/** A store whose process dies once its first takeover is stored, before anything else of it is. */
+function dyingStore(real: SqlConnection, leaseMs: number) {
+  let isDead = false;
+  let died: () => void = () => {};
+  const death = new Promise<void>((resolve) => (died = resolve));
+  const never = () => new Promise<never>(() => {});
+  const store: TaskStore = sqlStore({
+    connection: {
+      dialect: real.dialect,
+      query: (statement) => (isDead ? never() : real.query(statement)),
+      transaction: (work) => (isDead ? never() : real.transaction(work)),
+    },
+    leaseMs,
+  });
+  const { shared } = store;
+  if (shared === undefined) throw new Error("the store is not shared");
+  const seize = async (name: string) => {
+    const journal = await shared.seize(name);
+    const absorb: SeizedJournal["absorb"] = async (...given) => {
+      await journal?.absorb(...given);
+      isDead = true;
+      died();
+      return never();
+    };
+    return journal === undefined ? undefined : overriding(journal, { absorb });
+  };
+  return { death, store: overriding(store, { shared: overriding(shared, { seize }) }) };
+}
+
+/** `target` with other members in place of its own. */
+function overriding<T extends object>(target: T, members: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, key) {
+      if (Object.hasOwn(members, key)) return Reflect.get(members, key);
+      const found: unknown = Reflect.get(target, key);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
 }
 
 /** The first event from now on that fits. */
@@ -117,6 +162,81 @@ describe("S1 a stand-by that has ended", () => {
     expect(await next.get(`x~${one.runtime.instanceId}`)?.result()).toBe(LONG);
     await next.close({ graceMs: 0 });
   });
+});
+
+test("D9 S1 a taker that dies behind the takeover leaves the lost task to no second run, and its id free", async () => {
+  const { open, dying } = await shared();
+  const runs: string[] = [];
+  const kind = defineKind({
+    name: "kind",
+    canReattach: () => true,
+    run: async (ctx) => {
+      runs.push(ctx.record.id);
+      await ctx.receive();
+    },
+  });
+  const { store, death } = dying();
+  const [one, two] = [await open({ kinds: [kind] }), await TaskManager.open({ store, kinds: [kind] })];
+  await one.spawn(kind, { id: "x" }).stored();
+  const parked = told(two, onProcess);
+  const second = two.spawn(kind, { id: "x" });
+  await parked;
+  await second.cancel("enough");
+  const kept = `x~${one.runtime.instanceId}`;
+  await one.close({ graceMs: 0 });
+  await death;
+  // The lease of the dead taker lapses on the clock of the database.
+  const three = await openedWith(kept, () => open({ kinds: [kind] }));
+  expect(three.list().map(({ id, status }) => [id, status])).toEqual([
+    ["x", "cancelled"],
+    [kept, "interrupted"],
+  ]);
+  expect(runs).toEqual(["x"]);
+  const four = await open({ kinds: [kind] });
+  const again = four.spawn(kind, { id: "x" });
+  await again.send("go");
+  expect(await again.outcome()).toMatchObject({ status: "succeeded" });
+  expect(runs).toEqual(["x", "x"]);
+  await Promise.all([three.close({ graceMs: 0 }), four.close()]);
+});
+
+/** The first manager that has the task `id` when it opens. The others are closed. */
+async function openedWith(id: string, open: () => Promise<TaskManager>): Promise<TaskManager> {
+  for (;;) {
+    const manager = await open();
+    if (manager.get(id) !== undefined) return manager;
+    await manager.close();
+  }
+}
+
+test("§8 D9 a task that two journals have is one task in the usage of its session, from a snapshot too", async () => {
+  const { open } = await shared();
+  const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+  const report = { inputTokens: 5 };
+  await one
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  await two
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  await one.spawn(waiting, { id: "y" }).stored();
+  const first = told(two, isNews);
+  await one.close({ graceMs: 0 });
+  await first;
+  expect(two.session("chat").usage()).toMatchObject({ ...report, tasks: 1 });
+  const three = await open({ kinds: [waiting] });
+  await three
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  const second = told(three, isNews);
+  // The journal of `two` begins with the snapshot of its takeover.
+  await two.close({ graceMs: 0 });
+  await second;
+  expect(three.session("chat").usage()).toMatchObject({ ...report, tasks: 1 });
+  await three.close({ graceMs: 0 });
 });
 
 describe("D2 a stand-by of a task of which something is lost", () => {

@@ -12,7 +12,7 @@ import type { Lane } from "../lanes/lane.js";
 import { extrasOf } from "../live/extras.js";
 import { addUsage } from "../live/family.js";
 import type { Registry } from "../live/registry.js";
-import type { SessionUsage } from "../live/session-usage.js";
+import type { SessionUsage, StoredSession } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
 import { familyOf, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -68,6 +68,10 @@ export class Replay {
   readonly #beside: OtherJournal | undefined;
   readonly #renamed = new Map<string, string>();
   readonly #renamedTo = new Set<string>();
+  /** Ids that were renamed here, or by an earlier takeover, each with the id under which the task is kept. */
+  readonly #former = new Map<string, string>();
+  /** The tasks of this process that the other journal has too: their session counts them already. */
+  readonly #counted: Task[] = [];
   /** The tasks that were made from the other journal. */
   readonly #mine = new Map<string, Task>();
   /**
@@ -100,8 +104,13 @@ export class Replay {
   }
 
   /** Whether the task lost its id to a task of this process, which does its work. */
-  isRenamed({ id }: Task): boolean {
-    return this.#renamedTo.has(id);
+  isRenamed({ id, extras }: Task): boolean {
+    return this.#renamedTo.has(id) || extras?.formerId !== undefined;
+  }
+
+  /** The former ids of the tasks that lost their id in this takeover or in an earlier one, each with the present id. */
+  get formerIds(): ReadonlyMap<string, string> {
+    return this.#former;
   }
 
   /** The process that made the task, if the task has not started. */
@@ -132,7 +141,7 @@ export class Replay {
     const ended = own.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
-    this.#deps.sessions.restore(sessions);
+    this.#deps.sessions.restore(withoutCounted(sessions, this.#counted));
     this.#deps.starts.stored(starts);
   }
 
@@ -224,6 +233,11 @@ export class Replay {
       work: undefined,
       context: undefined,
     });
+    const formerId = spawned.formerId ?? (id === record.id ? undefined : record.id);
+    if (formerId !== undefined) {
+      extrasOf(task).formerId = formerId;
+      this.#former.set(formerId, id);
+    }
     consequences.placed(task, before);
     if (this.#beside !== undefined) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
@@ -235,6 +249,7 @@ export class Replay {
 
   /** Continues from the state that the other process left: its checkpoint, its attempts and its progress. */
   #takePlace(task: Task, state: TaskState): Task {
+    this.#counted.push(task);
     task.state = state;
     task.touch();
     this.#mine.set(task.id, task);
@@ -247,6 +262,7 @@ export class Replay {
    * ran there.
    */
   #join(task: Task, state: TaskState): Task | undefined {
+    this.#counted.push(task);
     const ranHere = task.state.startedAt !== undefined;
     this.#joined.set(task, ranHere ? undefined : state);
     return ranHere ? undefined : task;
@@ -346,7 +362,18 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
 }
 
 /** The parts of a spawn that the record does not have. */
-type StoredSpawn = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake">;
+type StoredSpawn = Pick<StoredTask, "limits" | "hasGivenId" | "hasGivenWake" | "formerId">;
+
+/** The usage of sessions without the tasks that this process has counted: a merged task is one task. */
+function withoutCounted(sessions: Snapshot["sessions"], counted: readonly Task[]): Snapshot["sessions"] {
+  if (counted.length === 0) return sessions;
+  const left: { [id: string]: StoredSession } = { ...sessions };
+  for (const { sessionId = "" } of counted) {
+    const stored = left[sessionId];
+    if (stored !== undefined) left[sessionId] = { ...stored, tasks: Math.max(0, stored.tasks - 1) };
+  }
+  return left;
+}
 
 function toTraits(record: TaskRecord, spawned: StoredSpawn): TaskTraits {
   const { limits } = spawned;

@@ -30,6 +30,8 @@ export interface StoredTask extends BesideRecord {
   readonly limits?: TaskLimits;
   /** The spawn gave the id. */
   readonly hasGivenId?: true;
+  /** The id before a takeover gave the task its present one (D9). */
+  readonly formerId?: string;
   /** The spawn gave the `wake`. */
   readonly hasGivenWake?: true;
   /** The usage of the task itself. */
@@ -109,6 +111,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     record: isApart ? withoutOutput(record) : record,
     ...(traits.limits === undefined ? {} : { limits: traits.limits }),
     ...(traits.hasGivenId ? { hasGivenId: true } : {}),
+    ...(task.extras?.formerId === undefined ? {} : { formerId: task.extras.formerId }),
     ...(traits.wake === undefined ? {} : { hasGivenWake: true }),
     ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
