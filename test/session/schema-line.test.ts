@@ -148,7 +148,7 @@ describe("§9 the input of a kind in one line", () => {
     ["string", { anyOf: [text, { type: "string", format: "email" }] }],
     ["any", {}],
   ])("%s, of a JSON Schema", (line, inputJsonSchema) => {
-    expect(lineOf({ input: z.any() as never, inputJsonSchema: inputJsonSchema as never })).toBe(line);
+    expect(lineOf({ input: z.any() as never, inputJsonSchema })).toBe(line);
   });
 
   test("that is too long leaves out descriptions, then inner fields, and says the names as long as it can", () => {

@@ -140,7 +140,8 @@ function outermost(type: string): string {
 
 /** The fields of several objects as those of one. */
 function merged(objects: readonly JsonSchema[]): JsonSchema {
-  const properties = Object.assign({}, ...objects.map((each) => (isSchema(each.properties) ? each.properties : {})));
+  const fields = objects.flatMap((each) => (isSchema(each.properties) ? Object.entries(each.properties) : []));
+  const properties = Object.fromEntries(fields);
   const required = objects.flatMap((each) => (isList(each.required) ? each.required : []));
   const open = objects.map((each) => each.additionalProperties).find(isSchema);
   const first = objects.find((each) => each.type !== undefined) ?? {};
