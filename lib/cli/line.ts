@@ -61,9 +61,13 @@ function renderRow(line: Row, { columns, isColored }: Display): string {
   return isCut ? `${rendered}…` : rendered.trimEnd();
 }
 
+/** The largest width to which a cell is padded. */
+const WIDEST_PADDED = 40;
+
 /**
  * Pads the cells of each column to the widest one; the last column is not padded. Columns listed in `right` are aligned
- * right.
+ * right. A cell that is wider than 40 columns is shown whole and moves only its own row: an id is needed whole, and one
+ * long id would push the text of all rows out of sight.
  */
 export function aligned(rows: readonly Row[], right: readonly number[] = []): Row[] {
   const cells = rows.map((row) =>
@@ -75,11 +79,14 @@ export function aligned(rows: readonly Row[], right: readonly number[] = []): Ro
   );
   const widths: number[] = [];
   for (const row of cells) {
-    for (const [column, { width }] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, width);
+    for (const [column, { width }] of row.entries()) {
+      const padded = Math.min(width, WIDEST_PADDED);
+      widths[column] = Math.max(widths[column] ?? 0, padded);
+    }
   }
   return cells.map((row) =>
     row.flatMap((cell, column) => {
-      const missing = " ".repeat((widths[column] ?? 0) - cell.width);
+      const missing = " ".repeat(Math.max(0, (widths[column] ?? 0) - cell.width));
       const isLast = column === row.length - 1;
       if (right.includes(column)) return [missing, cell, isLast ? "" : "  "];
       return isLast ? [cell] : [cell, `${missing}  `];

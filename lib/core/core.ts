@@ -7,6 +7,7 @@ import { Consequences } from "./consequences.js";
 import { newestEvents, readEvents } from "./durable/event-reader.js";
 import { isKeptApart } from "./durable/large-outputs.js";
 import type { Lease } from "./durable/lease.js";
+import { storeFailure } from "./durable/store-failure.js";
 import { ReplayedStarts } from "./durable/stored-starts.js";
 import { Listeners } from "./events/listeners.js";
 import { Answering } from "./inbox/answering.js";
@@ -312,8 +313,9 @@ export class Core {
   }
 
   /** Reports a failure of the store as `store.failed`, or to the logger without a listener. */
-  storeFailed(error: unknown): void {
+  storeFailed(thrown: unknown): void {
     const { clock, listeners } = this.loop;
+    const error = storeFailure("work", thrown);
     const event = { type: "store.failed", at: clock.now(), error } as const;
     if (listeners.has(event.type)) this.loop.call(() => listeners.emit(event), 0);
     else this.logger.error("The store failed", { error });

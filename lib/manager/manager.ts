@@ -289,8 +289,9 @@ export class TaskManager extends Scope {
    * out stays unchanged; `null` for `rate` or `perKey` removes that bound.
    *
    * More slots start more tasks at once. Fewer slots stop no started task; later starts wait. Starts that count in the
-   * old windows also count in the new ones. A queued task that weighs more than a new limit starts when nothing else
-   * counts in that window.
+   * old windows also count in the new ones, also when a rate was removed and is set again: the starts between count
+   * too, as far back as the longest window so far, and at most the newest 10 000 while the lane has no rate. A queued
+   * task that weighs more than a new limit starts when nothing else counts in that window.
    *
    * Changes are not stored: after a restart the lanes are as the options declare them. Throws `UnknownLaneError`, and
    * `TypeError` or `RangeError` for a field that does not fit; then nothing has changed.

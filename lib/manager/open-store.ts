@@ -7,6 +7,7 @@ import type { Core } from "../core/core.js";
 import { Committer } from "../core/durable/committer.js";
 import { Lease } from "../core/durable/lease.js";
 import type { OtherJournal, SeizedJournal, TaskStore } from "../core/durable/store.js";
+import { fromStore } from "../core/durable/store-failure.js";
 import { toStoredStarts } from "../core/durable/stored-starts.js";
 import type { Lane } from "../core/lanes/lane.js";
 import type { Task } from "../core/live/task.js";
@@ -30,7 +31,7 @@ const LONGEST_CHECK_MS = 1_000;
 export async function openStore(core: Core, store: TaskStore, isStrict: boolean): Promise<void> {
   const { loop, registry, requests, runner, spawner, slots, sessions: ledger, kinds, runtime, logger } = core;
   const unwanted = store.shared === undefined ? [] : await unwantedIn(core, store.shared);
-  const stored = await store.open(runtime, unwanted);
+  const stored = await fromStore("open", () => store.open(runtime, unwanted));
   try {
     if (stored.brokenSnapshot !== undefined)
       logger.warn("The snapshot is broken: everything was read from the journal instead", stored.brokenSnapshot);
@@ -54,7 +55,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
           core.lost(error);
         },
       });
-      await core.lease.keep();
+      await fromStore("lease", () => core.lease?.keep());
     }
     const replay = core.replay(undefined);
     const { snapshotSeq, seq } = await readInto(replay, store, stored);
@@ -72,6 +73,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
         logger,
       });
     }
+    core.standbys?.renamed(replay.formerIds);
     const committer = new Committer(
       {
         store,
@@ -119,11 +121,12 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
     await Promise.race([loop.stored.until(loop.seq), failure]);
     nextTurn(() => goOn(deps, reattached));
     later.takeover = new Takeover(core, deps, committer);
-    await core.lease?.begin();
+    await fromStore("lease", () => core.lease?.begin());
   } catch (error) {
     core.lease?.close();
     loop.committer?.lose(new ManagerClosedError("it was never open"));
-    await store.close();
+    // The reason why the store did not open is what the caller needs, also when closing it fails too.
+    await fromStore("close", () => store.close()).catch(() => undefined);
     throw error;
   }
 }

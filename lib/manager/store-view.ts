@@ -6,6 +6,7 @@
 
 import { newestEvents } from "../core/durable/event-reader.js";
 import type { OtherJournal, TaskStore, TornTail } from "../core/durable/store.js";
+import { fromStore } from "../core/durable/store-failure.js";
 import { checkStore } from "../core/durable/store-methods.js";
 import { treeOf } from "../core/live/family.js";
 import { checkFilter } from "../core/live/filter.js";
@@ -47,15 +48,15 @@ export interface StoreView {
 export async function viewStore(store: TaskStore): Promise<StoreView> {
   checkStore("store", store);
   const core = viewCore();
-  const stored = await store.peek();
+  const stored = await fromStore("peek", () => store.peek());
   const { seq } = await readInto(core.replay(undefined), store, stored);
   /** The journals of events that are not in the journal of `store` itself, by task id. */
   const elsewhere = new Map<string, OtherJournal>();
-  const own = await store.shared?.own?.();
-  for (const journal of (await store.shared?.others()) ?? []) {
+  const own = await fromStore("own", () => store.shared?.own?.());
+  for (const journal of (await fromStore("others", () => store.shared?.others())) ?? []) {
     if (journal.name === own) continue;
     const replay = core.replay({ left: NOTHING, writer: journal.writer });
-    await readInto(replay, journal, await journal.peek());
+    await readInto(replay, journal, await fromStore("peek", () => journal.peek()));
     for (const id of replay.ids) elsewhere.set(id, journal);
   }
   const { registry, requests } = core;

@@ -19,6 +19,7 @@ import { type Snapshot, takeSnapshot, toSnapshot } from "../core/recovery/snapsh
 import { contentOf } from "../core/recovery/standbys.js";
 import type { TaskEvent } from "../core/task/events.js";
 import type { TaskRecord } from "../core/task/record.js";
+import { boundedList } from "../core/values/bounded-list.js";
 import { show } from "../core/values/checks.js";
 import { viewCore } from "./view-core.js";
 
@@ -105,7 +106,7 @@ export class Takeover {
     const replayed = { replay, left };
     this.#replayed.set(journal, replayed);
     replayAll(replay, read);
-    this.#core.standbys?.renamed(replay.renamed);
+    this.#core.standbys?.renamed(replay.formerIds);
     for (const [id, kept] of replay.renamed)
       this.#deps.logger.warn(
         `Task ${show(id)} of journal ${journal.name} is kept as ${show(kept)}: a task of this process has its id`,
@@ -158,7 +159,7 @@ export class Takeover {
   }
 
   #warn(name: string, missing: ReadonlySet<string>, tasks: readonly Task[]): void {
-    const what = [...missing].join(", ");
+    const what = boundedList([...missing]);
     if (this.#reported.has(what)) return;
     this.#reported.add(what);
     const living = tasks.filter((task) => !task.isOver).map(({ id }) => id);

@@ -170,6 +170,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
       cancel: (child) => this.core.runner.stop(child, "cancel", "not needed any more"),
+      place: this.core.capacity.placeIn(this.#task.sessionId),
     });
     // Each value is what `fn` returned in its child; `fanOut` keeps them as unknown.
     return values as Promise<B[]>;

@@ -1,15 +1,16 @@
 // Fan-out: runs one child for each item, a limited number at a time (`ctx.map`).
 //
-// Owns the values, and one wait of the mapping task for all children. An item is read when its child may start. The
-// first child that does not succeed stops the reading and cancels the other children, and the wait lasts until those
-// have ended (W4). A wait that is given up starts no more children, closes the items, and leaves no link on children
-// that continue (W3).
+// Owns the values, and one wait of the mapping task for all children. An item is read when its child may start. While
+// the line is full, the next child waits for a place, as a caller of `room()` does (L6). The first child that does not
+// succeed stops the reading and cancels the other children, and the wait lasts until those have ended (W4). A wait that
+// is given up starts no more children, closes the items, and leaves no link on children that continue (W3).
 
 import type { OpenWait } from "../core/live/open-wait.js";
 import type { Attempt, Link, Task, Watcher } from "../core/live/task.js";
 import { unwatch, watch } from "../core/live/watchers.js";
 import { outcomeOf } from "../core/outcomes/await-one.js";
-import { TaskOutcomeError } from "../core/task/errors.js";
+import type { Place } from "../core/spawn/line-capacity.js";
+import { isErrandError, TaskOutcomeError } from "../core/task/errors.js";
 import type { TaskOutcome } from "../core/task/record.js";
 import { nextTurn } from "../core/time/turn.js";
 import type { Items, Read } from "./items.js";
@@ -24,9 +25,11 @@ interface FanOutOptions<A> {
   /** The first read. `ctx.map` made it, because a map of no items needs no wait. */
   readonly first: Read<A>;
   readonly concurrency: number;
-  /** Spawns the child of one item. A throw fails the fan-out. */
+  /** Spawns the child of one item. A throw fails the fan-out, unless the line is full. */
   readonly spawn: (item: A, index: number) => Task;
   readonly cancel: (child: Task) => void;
+  /** The place in line of the next child. */
+  readonly place: Place;
 }
 
 /** Resolves with the values of all children, in the order of their items. */
@@ -59,6 +62,10 @@ class FanOut<A> {
   #running = 0;
   #isReading = false;
   #isReadToEnd = false;
+  /** An item that was read, and whose child found no place in line. */
+  #unplaced: { readonly item: A; readonly index: number } | undefined;
+  /** Ends the search for a place. `undefined`: none is sought. */
+  #unseek: (() => void) | undefined;
   /** `true`: no item is read and no child is spawned from now on. */
   #isOver = false;
 
@@ -73,9 +80,11 @@ class FanOut<A> {
   }
 
   /** Reads items as long as another child may start. After many reads the children run: a failure stops the reading. */
-  #readMore(): void {
+  #readMore(hasPlace = false): void {
     let reads = 0;
-    while (!this.#isOver && !this.#isReading && !this.#isReadToEnd && this.#running < this.#options.concurrency) {
+    while (this.#mayRead) {
+      // The place that was offered counts as taken, so the first read does not ask for another one.
+      if (!(hasPlace && reads === 0) && !this.#options.place.isFree()) return this.#seekPlace();
       if (++reads > MOST_AT_ONCE) return this.#readLater();
       let read: Read<A>;
       try {
@@ -85,6 +94,11 @@ class FanOut<A> {
       }
       if (!this.#accept(read)) return;
     }
+  }
+
+  get #mayRead(): boolean {
+    const isWaiting = this.#isReading || this.#unseek !== undefined;
+    return !this.#isOver && !isWaiting && !this.#isReadToEnd && this.#running < this.#options.concurrency;
   }
 
   #readLater(): void {
@@ -120,15 +134,44 @@ class FanOut<A> {
       this.#endWhenIdle();
       return;
     }
-    const index = this.#count++;
+    this.#place(step.value, this.#count++);
+  }
+
+  #place(item: A, index: number): void {
     let child: Task;
     try {
-      child = this.#options.spawn(step.value, index);
+      child = this.#options.spawn(item, index);
     } catch (error) {
-      return this.#failed(error);
+      if (!isLineFull(error)) return this.#failed(error);
+      this.#unplaced = { item, index };
+      return this.#seekPlace();
     }
     this.#running++;
     void this.#children.endOf(child).then((outcome) => this.#ended(child, index, outcome));
+  }
+
+  /** Waits for a place in line. The promise keeps the async context of the mapping task for the next spawn (H0). */
+  #seekPlace(): void {
+    if (this.#unseek !== undefined) return;
+    const found = new Promise<void>((resolve, reject) => {
+      this.#unseek = this.#options.place.seek({ resolve, reject });
+    });
+    found.then(this.#placeFound, this.#failed);
+  }
+
+  readonly #placeFound = (): void => {
+    this.#endSearch();
+    const unplaced = this.#unplaced;
+    this.#unplaced = undefined;
+    if (this.#isOver) return;
+    if (unplaced !== undefined) this.#place(unplaced.item, unplaced.index);
+    this.#readMore(unplaced === undefined);
+    this.#endWhenIdle();
+  };
+
+  #endSearch(): void {
+    this.#unseek?.();
+    this.#unseek = undefined;
   }
 
   #ended(child: Task, index: number, outcome: TaskOutcome): void {
@@ -140,7 +183,8 @@ class FanOut<A> {
   }
 
   #endWhenIdle(): void {
-    if (!this.#isOver && this.#isReadToEnd && this.#running === 0) this.#wait.resolve(this.#values);
+    const isIdle = this.#running === 0 && this.#unplaced === undefined;
+    if (!this.#isOver && this.#isReadToEnd && isIdle) this.#wait.resolve(this.#values);
   }
 
   /** The first failure. The wait rejects with it when the children that it stopped have ended (W4). */
@@ -153,6 +197,7 @@ class FanOut<A> {
 
   #stop(): void {
     this.#isOver = true;
+    this.#endSearch();
     this.#options.items.close();
   }
 
@@ -161,6 +206,14 @@ class FanOut<A> {
     this.#stop();
     this.#children.leave();
   }
+}
+
+/** Whether a spawn was refused because its line has no place, in the manager or in the session. */
+function isLineFull(error: unknown): boolean {
+  return (
+    isErrandError(error, "QUEUE_FULL") ||
+    (isErrandError(error, "LIMIT_EXCEEDED") && error.limit === "session.maxQueued")
+  );
 }
 
 /** The living children. The mapping task has one wait for all of them, and a link to each (L3). */

@@ -107,7 +107,7 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   static {
-    BRAND.mark(this.prototype, (handle: Handle<unknown>) => handle.#target());
+    BRAND.mark(this.prototype, (handle: Handle<unknown>) => Handle.#own(handle).#target());
   }
 
   /**
@@ -118,31 +118,44 @@ export class Handle<T> implements TaskHandle<T> {
     return #task in handle ? handle.#target() : BRAND.read(option, handle);
   }
 
+  /**
+   * The handle itself. Its methods run with a Proxy as `this` when they are called on a Proxy around it, and no Proxy
+   * has the private parts of its target.
+   */
+  static #own<T>(handle: Handle<T>): Handle<T> {
+    if (#task in handle) return handle;
+    throw new TypeError(
+      "The handle of a task is used through a Proxy, which cannot reach the task: use the handle itself, or let the get trap of the Proxy bind the methods to the handle",
+    );
+  }
+
   #target(): HandleTarget {
     return { core: this.#core, task: this.#task, sessionId: this.#sessionId };
   }
 
   get id(): string {
-    return this.#task.id;
+    return Handle.#own(this).#task.id;
   }
   get status(): TaskStatus {
-    return this.#task.state.status;
+    return Handle.#own(this).#task.state.status;
   }
   get record(): TaskRecord {
-    return this.#task.record;
+    return Handle.#own(this).#task.record;
   }
 
   result(options: WaitOptions = {}): Promise<T> {
-    return this.#checked(
+    return Handle.#checked(
+      this,
       () => signalOf("result", options),
-      (signal) => this.#core.awaiter.awaitOne(this.#task, { read: valueOf<T>, signal, sessionId: this.#sessionId }),
+      ({ core, task, sessionId }, signal) => core.awaiter.awaitOne(task, { read: valueOf<T>, signal, sessionId }),
     );
   }
 
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
   outcome(options: WaitOptions & { timeoutMs?: number | undefined } = {}): Promise<TaskOutcome<T> | undefined> {
-    return this.#checked(
+    return Handle.#checked(
+      this,
       () => {
         checkOptions("outcome", options, "signal", "timeoutMs");
         const { signal, timeoutMs } = options;
@@ -150,54 +163,63 @@ export class Handle<T> implements TaskHandle<T> {
         checkMs("timeoutMs", timeoutMs);
         return { signal, timeoutMs };
       },
-      ({ signal, timeoutMs }) => {
+      ({ core, task, sessionId }, { signal, timeoutMs }) => {
         const timeout = timeoutMs === undefined ? undefined : { ms: timeoutMs, late: undefined };
-        const asked = { read: typed<T>, signal, timeout, sessionId: this.#sessionId };
-        return this.#core.awaiter.awaitOne<TaskOutcome<T> | undefined>(this.#task, asked);
+        const asked = { read: typed<T>, signal, timeout, sessionId };
+        return core.awaiter.awaitOne<TaskOutcome<T> | undefined>(task, asked);
       },
     );
   }
 
   async stored(): Promise<void> {
-    await this.#core.loop.stored.until(this.#task.madeSeq);
+    const { core, task } = Handle.#own(this).#target();
+    await core.loop.stored.until(task.madeSeq);
   }
 
   messages(query: { after?: string | undefined; limit?: number | undefined } = {}): readonly Message[] {
     checkOptions("messages", query, "after", "limit");
     checkText("after", query.after);
     checkCount("limit", query.limit, 0);
-    return this.#task.extras?.mailbox?.list(query) ?? [];
+    return Handle.#own(this).#task.extras?.mailbox?.list(query) ?? [];
   }
 
   output(query: { after?: number | undefined } = {}): OutputChunk {
     checkOptions("output", query, "after");
     checkCount("after", query.after, 0);
-    return this.#task.extras?.output?.read(query.after) ?? NO_OUTPUT;
+    return Handle.#own(this).#task.extras?.output?.read(query.after) ?? NO_OUTPUT;
   }
 
   async history(query: { limit?: number | undefined } = {}): Promise<readonly TaskEvent[]> {
     checkOptions("history", query, "limit");
     checkCount("limit", query.limit, 0);
-    return this.#core.history(this.#task, query.limit ?? 100);
+    const { core, task } = Handle.#own(this).#target();
+    return core.history(task, query.limit ?? 100);
   }
 
   usage(): Usage {
-    return this.#task.record.usage;
+    return Handle.#own(this).#task.record.usage;
   }
 
   cancel(reason = "cancel", options: WaitOptions = {}): Promise<TaskOutcome<T>> {
-    return this.#checked(
+    return Handle.#checked(
+      this,
       () => {
         checkText("reason", reason);
         return signalOf("cancel", options);
       },
-      (signal) => this.#core.awaiter.cancel(this.#task, reason, { read: typed<T>, signal, sessionId: this.#sessionId }),
+      ({ core, task, sessionId }, signal) => core.awaiter.cancel(task, reason, { read: typed<T>, signal, sessionId }),
     );
   }
 
   send(content: Content, options?: SendOptions): Promise<Message> {
-    if (this.#core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages any more"));
-    return this.#core.messages.send(this.#task, content, options);
+    return Handle.#checked(
+      this,
+      () => {},
+      ({ core, task }) => {
+        if (core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages any more"));
+        return core.messages.send(task, content, options);
+      },
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -207,14 +229,20 @@ export class Handle<T> implements TaskHandle<T> {
   /**
    * Rejects for bad options. Otherwise returns the promise of the wait itself, whose rejections are handled there (C5).
    */
-  #checked<O, R>(check: () => O, wait: (options: O) => Promise<R>): Promise<R> {
+  static #checked<O, R>(
+    handle: Handle<unknown>,
+    check: () => O,
+    wait: (target: HandleTarget, options: O) => Promise<R>,
+  ): Promise<R> {
     let options: O;
+    let target: HandleTarget;
     try {
+      target = Handle.#own(handle).#target();
       options = check();
     } catch (error) {
       return Promise.reject(error);
     }
-    return wait(options);
+    return wait(target, options);
   }
 }
 

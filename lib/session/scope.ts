@@ -71,12 +71,13 @@ export abstract class Scope {
 
   /** @internal Starts work. `Spawn` types the result: a handle of `never` is assignable to each of its handle types. */
   protected start(work: unknown, options: TakenOptions<TaskRef> | undefined): TaskHandle<never> {
-    const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
-    if (kind === undefined) checkWork(work);
+    const kind = typeof work === "string" ? this.core.kinds.find(work) : Kind.partsOf("work", work);
+    if (kind === undefined && typeof work !== "string") checkWork(work);
     // The scope comes first: a function that is over or was abandoned spawns nothing, whatever the options say (H0).
     const place = this.spawnScope();
     const given = options === undefined ? NO_OPTIONS : takeSpawnOptions(options);
     const scope = given === NO_OPTIONS ? place : this.#scopeOf(place, given);
+    if (kind === undefined && typeof work === "string") return this.#found(work, scope, given);
     if (kind === undefined) {
       if (given.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
       // `Work` is a `TaskFunction` without its types.
@@ -87,6 +88,11 @@ export abstract class Scope {
     const { lane = kind.lane, timeoutMs = kind.timeoutMs, elapsedTimeoutMs = kind.elapsedTimeoutMs } = rest;
     const { weight = kind.weight } = rest;
     return this.#spawned(scope, made.work, { ...rest, lane, timeoutMs, elapsedTimeoutMs, weight }, made);
+  }
+
+  /** A spawn by the name of a kind that is not registered here: it starts nothing, and may find a kept task. */
+  #found(name: string, scope: SpawnScope, { input, ...options }: TakenOptions<TaskRef>): TaskHandle<never> {
+    return new Handle<never>(this.core, this.core.spawner.found(scope, name, options, input), this.receivingSession);
   }
 
   #spawned(scope: SpawnScope, work: Work, options: SpawnOptions, made?: KindWork): TaskHandle<never> {

@@ -98,7 +98,11 @@ export interface SpawnInput<I> {
  * has succeeded), `StoreUnavailableError`, `ManagerClosedError`, and `TypeError` or `RangeError` for a bad option.
  */
 export interface Spawn {
-  /** Starts a registered kind by its name. The schema of the kind checks the input. */
+  /**
+   * Starts a registered kind by its name. The schema of the kind checks the input. A name that is not registered is
+   * `UnknownKindError`, unless the `id` or the `callId` is that of a task of this kind that an earlier process left:
+   * then the handle of that task is returned, and the task stays parked until a process knows the kind.
+   */
   (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
   /** Starts a kind that takes an input. */
   <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
@@ -235,9 +239,10 @@ export interface TaskContext<C = unknown> extends Session {
    *
    * The first child that does not succeed stops the reading, closes the source and cancels the other children. When
    * those have ended, within their grace, the call rejects with the `TaskOutcomeError` of that child. A source that
-   * throws and a spawn that is refused fail the call in the same way. An aborted `signal` closes the source and rejects
-   * with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not iterable, or when
-   * an option does not fit.
+   * throws and a spawn that is refused fail the call in the same way. A full line is no refusal: at a `maxQueued` of
+   * the manager or of the session, the next child waits for a place, as after `room()`. An aborted `signal` closes the
+   * source and rejects with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not
+   * iterable, or when an option does not fit.
    */
   map<A, B>(
     items: Iterable<A> | AsyncIterable<A>,

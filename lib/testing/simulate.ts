@@ -5,6 +5,7 @@
 
 import { messageOf } from "../core/task/failure.js";
 import type { TaskRecord, Wait } from "../core/task/record.js";
+import { boundedList } from "../core/values/bounded-list.js";
 import { checkFinite, checkMs, checkOptions } from "../core/values/checks.js";
 import { TaskManager } from "../manager/manager.js";
 import { MANAGER_OPTIONS, type TaskManagerOptions } from "../manager/manager-options.js";
@@ -160,11 +161,14 @@ function workUnderWay(): string | undefined {
   return process.getActiveResourcesInfo().find((what) => what.includes("Req"));
 }
 
+/** Tasks that the error of a stuck scenario shows. */
+const MOST_TASKS = 50;
+
 function describeWaiting(manager: TaskManager): string {
   const waiting = manager
     .list({ status: ["queued", "running", "blocked"] })
-    .map((record) => `\n  ${describeTask(manager, record)}`);
-  return waiting.length === 0 ? "" : `:${waiting.join("")}`;
+    .map((record) => describeTask(manager, record));
+  return waiting.length === 0 ? "" : `:\n  ${boundedList(waiting, "\n  ", MOST_TASKS)}`;
 }
 
 function describeTask(manager: TaskManager, { id, title, status, blockedOn, lane }: TaskRecord): string {
@@ -174,7 +178,7 @@ function describeTask(manager: TaskManager, { id, title, status, blockedOn, lane
     return `${name} is in line in the lane ${lane}${held}`;
   }
   if (status === "running") return `${name} runs: it awaits something of its own`;
-  const waits = blockedOn.map((wait) => describeWait(manager, wait)).join(", ");
+  const waits = boundedList(blockedOn.map((wait) => describeWait(manager, wait)));
   return waits === "" ? `${name} was stopped and has not settled` : `${name} is blocked on ${waits}`;
 }
 
@@ -184,7 +188,7 @@ function describeWait({ inbox }: TaskManager, wait: Wait): string {
       return `an answer to ${JSON.stringify(inbox.get(wait.requestId)?.question)}`;
     case "tasks":
     case "children":
-      return `${wait.on} ${wait.taskIds.join(" ")}`;
+      return `${wait.on} ${boundedList(wait.taskIds, " ")}`;
     case "message":
       return "a message";
     case "time":

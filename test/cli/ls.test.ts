@@ -30,6 +30,23 @@ test("ls draws each family as a tree, then the open questions, then the counts",
 `);
 });
 
+test("ls pads no row for one long id or title, and shows each of them whole where rows are not cut", async () => {
+  const { directory, manager } = await keep();
+  const id = `nightly/${"a".repeat(150)}`;
+  const title = "t".repeat(90);
+  await manager.spawn(() => 1, { id }).result();
+  await manager.spawn(() => 1, { id: "short", title }).result();
+  await manager.spawn(() => 1, { id: "plain", title: "plain" }).result();
+  const lines = (await printed(["ls", directory])).split("\n");
+  const line = (what: string) => lines.find((each) => each.includes(what)) ?? "";
+  expect(line(id)).toContain(`${id}  function`);
+  expect(line(title)).toContain("short ");
+  expect(widthOf(line("plain"))).toBeLessThan(130);
+  expect(line("plain")).toMatch(/^✓ succeeded  plain {37}function  plain {37}/);
+  const { tasks } = await documentOf(["ls", directory]);
+  expect(tasks).toMatchObject([{ id }, { id: "short", title }, { id: "plain" }]);
+});
+
 test("ls --json is one document that agrees with the manager", async () => {
   const { directory, manager } = await family();
   const { tasks, requests, counts, hidden, seq } = await documentOf(["ls", directory]);

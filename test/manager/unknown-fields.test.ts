@@ -123,6 +123,98 @@ describe("§12 what is near", () => {
   });
 });
 
+describe("§12 a name that is misspelt, in place of a value", () => {
+  const crawl = defineKind({ name: "crawl", run: () => 1 });
+  const rated = new TaskManager({
+    kinds: [crawl],
+    lanes: { model: { concurrency: 1, rate: { limit: 5, periodMs: 1_000, unit: "pages" } } },
+  });
+  const misnamed: readonly Case[] = [
+    ["an event type", () => rated.on(untyped("task.succeded"), () => {}), "task.succeded", "task.succeeded"],
+    ["an event type of off", () => rated.off(untyped("task.fialed"), () => {}), "task.fialed", "task.failed"],
+    ["a status", () => rated.list({ status: untyped("runing") }), "runing", "running"],
+    ["a status of a request", () => rated.inbox.list({ status: untyped("opened") }), "opened", "open"],
+    ["a tool", () => rated.session("a").tools({ only: [untyped("list_task")] }), "list_task", "list_tasks"],
+    ["a kind", () => rated.spawn("crwal"), "crwal", "crawl"],
+    ["a kind of tools", () => rated.session("a").tools({ kinds: ["Crawl"] }), "Crawl", "crawl"],
+    ["a lane of a spawn", () => rated.spawn(deaf, { lane: "modle" }), "modle", "model"],
+    ["a lane of setLane", () => rated.setLane("models", { concurrency: 2 }), "models", "model"],
+    ["a lane of pause", () => rated.pause("Model"), "Model", "model"],
+    ["a lane of room", () => rated.room({ lane: "mdel" }), "mdel", "model"],
+    ["a unit of a weight", () => rated.spawn(deaf, { weight: { page: 1 } }), "page", "pages"],
+    ["a wake", () => rated.spawn(deaf, { wake: untyped("onterminal") }), "onterminal", "onTerminal"],
+    ["an end of a wait", () => rated.awaitTasks([], { until: untyped("sucess") }), "sucess", "success"],
+  ];
+  test.each(misnamed)("%s is refused, and the error names the nearest right one", async (...given) => {
+    const [, call, wrong, right] = given;
+    const error = await refusalOf(call);
+    expect((error as Error).message).toContain(JSON.stringify(wrong));
+    expect((error as Error).message).toContain(`(did you mean ${right}?)`);
+    expect(rated.list()).toEqual([]);
+  });
+
+  test("a kind that a model misspells, and a choice of an answer, have a suggestion too", async () => {
+    const [tool] = rated.session("a").tools({ only: ["spawn_task"] });
+    expect(await tool?.execute({ kind: "crawll" })).toMatchObject({
+      error: expect.stringContaining('got "crawll" (did you mean crawl?)'),
+    });
+    const { manager: asking } = world();
+    asking.spawn((ctx) => ctx.ask({ question: "Where?", choices: ["Europe", "Asia"] }));
+    await settled();
+    const { id } = given(asking.inbox.list()[0]);
+    const error = await refusalOf(() => asking.inbox.answer(id, "europe", { by: "ann" }));
+    expect((error as Error).message).toContain('got "europe" (did you mean Europe?)');
+  });
+
+  test("an answer without its only field, `by`, says which field it has", async () => {
+    for (const call of [manager.inbox.answer.bind(manager.inbox), manager.inbox.reject.bind(manager.inbox)]) {
+      const error = await refusalOf(() => call("r", "no", untyped({ who: "ann" })));
+      expect((error as Error).message).toMatch(/^the options of (answer|reject) .*"who", got "ann"; it has by$/);
+      expect(await refusalOf(() => call("r", "no", untyped({})))).toBeInstanceOf(TypeError);
+    }
+  });
+});
+
+describe("§12 a list in a message", () => {
+  const many = Array.from({ length: 30 }, (_, index) => `word${index}`);
+  test("of kinds, lanes, choices or issues is bounded, and says how many it leaves out", async () => {
+    const kinds = many.map((name) => defineKind({ name, run: () => 1 }));
+    const lanes = Object.fromEntries(many.map((name) => [name, { concurrency: 1 }]));
+    const { manager: large } = world({ kinds, lanes });
+    const message = async (call: () => unknown) => ((await refusalOf(call)) as Error).message;
+    expect(await message(() => large.spawn("nothing"))).toMatch(/word9, … and 20 more; pass/);
+    expect(await message(() => large.spawn(deaf, { lane: "nothing" }))).toMatch(/"word8", … and 21 more\. Use/);
+    large.spawn((ctx) => ctx.ask({ question: "Which?", choices: many }));
+    await settled();
+    const { id } = given(large.inbox.list()[0]);
+    expect(await message(() => large.inbox.answer(id, "nothing", { by: "ann" }))).toMatch(/"word9", … and 20 more is/);
+    const [spawn] = large.session("a").tools({ only: ["spawn_task"] });
+    expect(await spawn?.execute({ kind: "nothing" })).toMatchObject({
+      error: expect.stringMatching(/word9, … and 20 more, got/),
+    });
+    const issues = many.map((word) => ({ message: `${word} ${"x".repeat(1_000)}`, path: [word] }));
+    const strict = defineKind({
+      name: "strict",
+      input: { "~standard": { version: 1, vendor: "test", validate: () => ({ issues }) } },
+      run: () => 1,
+    });
+    const refused = await message(() => large.spawn(strict, untyped({ input: 1 })));
+    expect(refused).toMatch(/word9: word9 x{480,}…; … and 20 more$/);
+    expect(await refusalOf(() => large.spawn(strict, untyped({ input: 1 })))).toMatchObject({ issues: { length: 30 } });
+  });
+
+  test("of tasks that wait for one another shows its beginning and its end", async () => {
+    const { manager: deep } = world({ limits: { maxDepth: 100 } });
+    const below = async (ctx: TaskContext, depth: number): Promise<unknown> => {
+      if (depth === 0) return refusalOf(() => deep.awaitTasks(["top"]));
+      return ctx.spawn((child) => below(child, depth - 1), { id: `t${depth}` }).result();
+    };
+    const error = (await deep.spawn((ctx) => below(ctx, 40), { id: "top" }).result()) as Error;
+    expect(error.message).toMatch(/^This wait could never end: (\w+ waits for ){5}… \d+ more …( waits for \w+){3}\./);
+    expect(error).toMatchObject({ cycle: { length: 42 } });
+  });
+});
+
 describe("§12 an input of the wrong sort", () => {
   const sorts: readonly [string, unknown][] = [
     ["null", null],

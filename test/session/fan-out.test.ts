@@ -2,7 +2,7 @@
 
 import { type TaskContext, type TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
-import { deferred, peek, settled, unhandled } from "../support/basics.js";
+import { allFree, deferred, peek, settled, unhandled } from "../support/basics.js";
 import { errandError, given, hold, refusalOf, untilStopped, world } from "../support/program.js";
 
 /** A source that says what was asked of it. */
@@ -204,6 +204,84 @@ describe("W4 map", () => {
     });
     expect(reads).toBe(-4);
     await manager.close();
+  });
+
+  test("L6 in a session with `maxQueued` waits for a place in line, as after room(), and reads no item before", async () => {
+    const { manager } = world({ concurrency: 2 });
+    const session = manager.session("chat", { limits: { maxQueued: 2 } });
+    let reads = 0;
+    function* source() {
+      for (; reads < 12; ) yield reads++;
+    }
+    let most = 0;
+    const mapping = session.spawn((ctx) =>
+      ctx.map(
+        source(),
+        async (child, item) => {
+          most = Math.max(most, manager.stats().queued);
+          await settled(2);
+          return [item, child.record.sessionId];
+        },
+        { concurrency: Infinity },
+      ),
+    );
+    await settled(1);
+    expect(reads).toBeLessThan(12);
+    expect(await mapping.result()).toEqual(Array.from({ length: 12 }, (_, item) => [item, "chat"]));
+    expect(most).toBeLessThanOrEqual(2);
+    allFree(manager);
+  });
+
+  test.each([0, 1, 3])(
+    "L2 L6 ends although the line takes %d tasks and maps nest, with one slot",
+    async (maxQueued) => {
+      const { manager } = world({ concurrency: 1, limits: { maxQueued } });
+      const tops = ["a", "b"].map((id) => ({ id, session: manager.session(id, { limits: { maxQueued } }) }));
+      const sums = [];
+      for (const { session, id } of tops) {
+        await manager.room();
+        const nested = session.spawn(
+          (ctx) =>
+            ctx.map([1, 2, 3, 4], (child, n) => child.map([n, n, n], (_, m) => m * 2, { concurrency: 3 }), {
+              concurrency: 4,
+            }),
+          { id },
+        );
+        sums.push(nested.result());
+      }
+      const each = [1, 2, 3, 4].map((n) => [n * 2, n * 2, n * 2]);
+      expect(await Promise.all(sums)).toEqual([each, each]);
+      allFree(manager);
+    },
+  );
+
+  test("C3 W3 that waits for a place ends with its task, with its signal and with the manager", async () => {
+    const lanes = { default: { concurrency: 1 }, top: { concurrency: 2 } };
+    const { manager } = world({ lanes, limits: { maxQueued: 1 } });
+    const waiting = async (signal?: AbortSignal) => {
+      const seen = { closed: 0 };
+      function* source() {
+        try {
+          for (let n = 0; ; n++) yield n;
+        } finally {
+          seen.closed++;
+        }
+      }
+      const mapping = manager.spawn(
+        (ctx) => ctx.map(source(), (child) => child.cancelled(), { concurrency: 9, signal }),
+        { lane: "top" },
+      );
+      await settled();
+      return { seen, mapping };
+    };
+    const giveUp = new AbortController();
+    const first = await waiting(giveUp.signal);
+    giveUp.abort(new Error("enough"));
+    expect(await first.mapping.outcome()).toMatchObject({ status: "failed", error: { message: "enough" } });
+    const second = await waiting();
+    await manager.close();
+    expect((await second.mapping.outcome()).status).toBe("interrupted");
+    expect([first.seen.closed, second.seen.closed]).toEqual([1, 1]);
   });
 
   test("over an endless source with room for every child lets them run, and ends with the first failure", async () => {

@@ -16,6 +16,7 @@ import type { Json } from "../values/json.js";
 import { runOutside } from "../values/outside.js";
 import { separateOutputs } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
+import { fromStore } from "./store-failure.js";
 import type { StoredMark } from "./stored-mark.js";
 
 /** The ids that go with an append. */
@@ -135,7 +136,10 @@ export class Committer {
     this.#isClosed = true;
     this.#hurry?.();
     this.#deps.mark.end(new ManagerClosedError(NOT_STORED));
-    await this.#within(Math.max(ms, GIVEN_BACK_MS), this.#deps.store.close());
+    await this.#within(
+      Math.max(ms, GIVEN_BACK_MS),
+      fromStore("close", () => this.#deps.store.close()),
+    );
   }
 
   async #within(ms: number, work: Promise<unknown>): Promise<void> {

@@ -8,6 +8,7 @@ import { type Source, Stream } from "../events/stream.js";
 import type { TaskEvent } from "../task/events.js";
 import { isApart, wholeOf } from "./large-outputs.js";
 import type { TaskStore } from "./store.js";
+import { fromStore, storeFailure } from "./store-failure.js";
 import type { StoredMark } from "./stored-mark.js";
 
 const PAGE = 256;
@@ -38,11 +39,13 @@ export async function newestEvents(
   limit: number,
 ): Promise<readonly TaskEvent[]> {
   let newest: TaskEvent[] = [];
-  for await (const event of store.read()) {
-    if (!matches(event)) continue;
-    newest.push(event);
-    if (newest.length >= 2 * limit + PAGE) newest = newest.slice(-limit);
-  }
+  await fromStore("read", async () => {
+    for await (const event of store.read()) {
+      if (!matches(event)) continue;
+      newest.push(event);
+      if (newest.length >= 2 * limit + PAGE) newest = newest.slice(-limit);
+    }
+  });
   return Promise.all(newest.slice(Math.max(0, newest.length - limit)).map((event) => wholeOf(event, store)));
 }
 
@@ -113,7 +116,7 @@ class EventReader implements Source<TaskEvent> {
     this.#isFetching = true;
     void this.#fetchPage()
       .catch((error: unknown) => {
-        this.#failure = { error };
+        this.#failure = { error: storeFailure("read", error) };
       })
       .finally(() => {
         this.#isFetching = false;

@@ -29,7 +29,7 @@ type Lanes = ReadonlyMap<string, Lane<Task>>;
 
 /** The starts for a snapshot. `undefined` when no window counts any. */
 export function toStoredStarts(lanes: Lanes, tasks: Iterable<Task>): StoredStarts | undefined {
-  const rated = [...lanes.values()].filter((lane) => lane.isRated);
+  const rated = [...lanes.values()].filter((lane) => lane.isRecording);
   if (rated.length === 0) return undefined;
   const living = new Map<Start, string>();
   for (const task of tasks) if (task.start !== undefined && !task.isOver) living.set(task.start, task.id);
@@ -67,7 +67,7 @@ export class ReplayedStarts {
   stored(starts: StoredStarts | undefined): void {
     for (const [name, ofLane] of Object.entries(starts ?? {})) {
       const lane = this.#lanes.get(name);
-      if (lane === undefined || !lane.isRated) continue;
+      if (lane === undefined || !lane.isRecording) continue;
       for (const { at, key, weight, tokens, taskId } of ofLane) {
         const start = new Start(key, weight, at);
         start.tokens = tokens;
@@ -78,7 +78,7 @@ export class ReplayedStarts {
 
   /** Adds the start of a replayed `task.started`. */
   started({ id, lane, laneKey, weight }: Task, at: number): void {
-    if (lane.isRated) this.#add(lane, new Start(laneKey, weight, at), id);
+    if (lane.isRecording) this.#add(lane, new Start(laneKey, weight, at), id);
   }
 
   /** Adds reported tokens to the newest start of the task. */

@@ -6,7 +6,7 @@
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Loop } from "../loop.js";
 import { judge, valueOf } from "../schema/schema.js";
-import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError, UnknownKindError } from "../task/errors.js";
+import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError } from "../task/errors.js";
 import type { InboxRequest } from "../task/request.js";
 import { checkFields, checkText, checkType, show } from "../values/checks.js";
 import { handled } from "../values/handled.js";
@@ -49,12 +49,12 @@ export class Answering {
   }
 
   async #answer(id: string, value: unknown, answered: { by: string }, onTaken: () => void): Promise<InboxRequest> {
-    const entry = this.#find(id, answered);
+    const entry = this.#find("answer", id, answered);
     const answer = checkAnswer(entry.request, value);
     if (entry.awaitingSchema !== undefined && entry.request.kind === "json") {
       // The function brings the schema. No function of an unregistered kind starts here, so no schema would come (A2).
-      const { kind } = entry.task.traits;
-      if (kind !== undefined && this.#kinds.of(entry.task) === undefined) throw new UnknownKindError(kind, []);
+      const missing = this.#kinds.missingOf(entry.task);
+      if (missing !== undefined) throw missing;
       await this.#unlessClosed(entry.request, schemaKnown(entry.awaitingSchema));
       this.#refuseClosed(entry);
     }
@@ -80,7 +80,7 @@ export class Answering {
 
   async #reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest> {
     checkType("reason", reason, "string");
-    const entry = this.#find(id, answered);
+    const entry = this.#find("reject", id, answered);
     return this.#requests.close(entry, { status: "rejected", reason, by: answered.by });
   }
 
@@ -93,12 +93,13 @@ export class Answering {
     }
   }
 
-  #find(id: string, answered: { by: string }): RequestEntry {
+  #find(verb: "answer" | "reject", id: string, answered: { by: string }): RequestEntry {
+    const options = `the options of ${verb}`;
     if (typeof answered !== "object" || answered === null)
-      throw new TypeError(`answered must be { by }: who answers, got ${show(answered)}`);
-    checkFields("answered", answered, ["by"]);
-    checkType("answered.by", answered.by, "string");
-    checkText("answered.by", answered.by);
+      throw new TypeError(`${options} must be { by }: who answers, got ${show(answered)}`);
+    checkFields(options, answered, ["by"]);
+    checkType("by", answered.by, "string");
+    checkText("by", answered.by);
     if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers any more");
     const entry = this.#requests.find(id);
     if (entry === undefined) throw new RequestNotFoundError(id);

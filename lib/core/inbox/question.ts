@@ -7,6 +7,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { toJsonSchema } from "../schema/json-schema.js";
 import { InvalidInputError } from "../task/errors.js";
 import type { InboxRequest, Question } from "../task/request.js";
+import { boundedList } from "../values/bounded-list.js";
 import {
   checkFields,
   checkKnown,
@@ -19,6 +20,7 @@ import {
   show,
 } from "../values/checks.js";
 import { copyJson, type Json, takeJson } from "../values/json.js";
+import { didYouMean } from "../values/nearest-name.js";
 import type { WaitOptions } from "../waits/waits.js";
 
 /** Options of `ctx.ask` and `ctx.approve`. */
@@ -133,7 +135,7 @@ export function checkAnswer(request: InboxRequest, value: unknown): Json {
       throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
     case "choice":
       if (typeof value === "string" && request.choices?.includes(value)) return value;
-      throw invalid(request, `one of ${request.choices?.map(show).join(", ")} is needed, got ${show(value)}`);
+      throw invalid(request, noChoice(request.choices ?? [], value));
     case "text":
       if (typeof value === "string") return value;
       throw invalid(request, `a string is needed, got ${show(value)}`);
@@ -143,6 +145,11 @@ export function checkAnswer(request: InboxRequest, value: unknown): Json {
       throw invalid(request, `a value that JSON can carry is needed; at ${copied.why}`);
     }
   }
+}
+
+function noChoice(choices: readonly string[], value: unknown): string {
+  const guess = typeof value === "string" ? didYouMean(value, choices) : "";
+  return `one of ${boundedList(choices.map(show))} is needed, got ${show(value)}${guess}`;
 }
 
 /** Names the answer in an error message. */

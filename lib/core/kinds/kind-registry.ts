@@ -46,7 +46,7 @@ export class Kinds {
   /** The kind of this name. Throws `UnknownKindError` when there is none. */
   named(name: string): KindParts {
     const parts = this.find(name);
-    if (parts === undefined) throw new UnknownKindError(name, [...this.#byName.keys()]);
+    if (parts === undefined) throw this.unknown(name);
     return parts;
   }
 
@@ -58,6 +58,17 @@ export class Kinds {
       `The kind ${show(name)} can reattach and is not registered: after a restart its tasks are parked. Add it to \`kinds\` of the manager`,
       { kind: name },
     );
+  }
+
+  /** The error of a task whose kind is not registered; `undefined` when it is, and for a plain function. */
+  missingOf(task: Task): UnknownKindError | undefined {
+    const { kind } = task.traits;
+    return kind === undefined || this.of(task) !== undefined ? undefined : this.unknown(kind);
+  }
+
+  /** The error of a name without a kind. */
+  unknown(name: string): UnknownKindError {
+    return new UnknownKindError(name, [...this.#byName.keys()]);
   }
 
   /** The kind that may resume `task` after a restart, if there is one (D4). */

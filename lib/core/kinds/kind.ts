@@ -47,17 +47,13 @@ export class Kind implements AnyTaskKind {
   readonly description?: string;
   /** The mark of a kind. */
   readonly "~kind" = Object.freeze({});
-  readonly #parts: KindParts;
 
   constructor(parts: KindParts) {
     this.name = parts.name;
     if (parts.description !== undefined) this.description = parts.description;
-    this.#parts = parts;
+    // The kind has the brand itself, and the brand reads no `this`: a Proxy around the kind has it too.
+    BRAND.mark(this, () => parts);
     Object.freeze(this);
-  }
-
-  static {
-    BRAND.mark(this.prototype, (kind: Kind) => kind.#parts);
   }
 
   /**
@@ -66,7 +62,7 @@ export class Kind implements AnyTaskKind {
    */
   static partsOf(option: string, kind: unknown): KindParts | undefined {
     if (typeof kind !== "object" || kind === null) return undefined;
-    const parts = #parts in kind ? kind.#parts : BRAND.read(option, kind);
+    const parts = BRAND.read(option, kind);
     if (parts === undefined && "~kind" in kind)
       throw new TypeError(
         `${option} comes from another copy of errand, which this copy does not know: let both be of one version`,

@@ -39,8 +39,8 @@ class KeyLimiter extends RateLimiter implements Placed {
   readonly key: string;
   place = -1;
 
-  constructor(key: string, rules: readonly WindowRule[]) {
-    super(rules);
+  constructor(key: string, rules: readonly WindowRule[], keptMs: number) {
+    super(rules, keptMs);
     this.key = key;
   }
 }
@@ -48,6 +48,8 @@ class KeyLimiter extends RateLimiter implements Placed {
 /** The keys of one lane. */
 export class LaneKeys {
   #rules = NO_KEY_RULES;
+  /** The longest period that a window has had. */
+  #longestMs = 0;
   readonly #held = new Map<string, number>();
   readonly #limiters = new Map<string, KeyLimiter>();
   /** The limiters in the order of their newest starts, so that the first is the first to be forgotten. */
@@ -73,6 +75,7 @@ export class LaneKeys {
   /** Replaces the bounds. Known starts count in the new windows too. No grant is pending at this moment. */
   setRules(rules: KeyRules, now: number): void {
     this.#rules = rules;
+    this.#longestMs = rules.windows.reduce((longest, { periodMs }) => Math.max(longest, periodMs), this.#longestMs);
     for (const limiter of [...this.#limiters.values()]) {
       limiter.setRules(rules.windows, now);
       if (limiter.isEmpty(now)) this.#forget(limiter);
@@ -114,7 +117,7 @@ export class LaneKeys {
   /** Reserves a start that will happen. */
   grant(start: Start, now: number): void {
     const { key } = start;
-    if (key === undefined || !this.isRated) return;
+    if (key === undefined || this.#longestMs === 0) return;
     this.#forgetEmpty(now);
     this.#limiter(key).grant(start);
   }
@@ -140,7 +143,7 @@ export class LaneKeys {
 
   /** Adds the starts of an earlier process. */
   restore(starts: readonly Start[], now: number): void {
-    if (!this.isRated) return;
+    if (this.#longestMs === 0) return;
     const byKey = new Map<string, Start[]>();
     for (const start of starts) {
       if (start.key === undefined) continue;
@@ -152,7 +155,7 @@ export class LaneKeys {
     this.#forgetEmpty(now);
   }
 
-  /** The starts that count in a window of some key. */
+  /** The starts that count in a window of some key, or would count if it were set again. */
   starts(now: number): readonly Start[] {
     return [...this.#limiters.values()].flatMap((limiter) => limiter.starts(now));
   }
@@ -160,7 +163,7 @@ export class LaneKeys {
   #limiter(key: string): KeyLimiter {
     const known = this.#limiters.get(key);
     if (known !== undefined) return known;
-    const limiter = new KeyLimiter(key, this.#rules.windows);
+    const limiter = new KeyLimiter(key, this.#rules.windows, this.#longestMs);
     this.#limiters.set(key, limiter);
     this.#byAge.push(limiter);
     return limiter;

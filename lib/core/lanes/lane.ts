@@ -35,6 +35,8 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   held = 0;
   /** Whether a window counts the starts of the lane, or of a key. */
   isRated = false;
+  /** Whether the starts are recorded: the lane, or its keys, have or had a rate. */
+  isRecording = false;
   /** Whether the keys of the lane have bounds. */
   isBounding = false;
   readonly #clock: Timekeeper;
@@ -64,15 +66,16 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     if (concurrency !== undefined) this.concurrency = concurrency;
     if (rate !== undefined) this.#setWindows(rulesOf(rate ?? []));
     if (perKey !== undefined) this.keys.setRules(changedRules(this.keys.rules, perKey), this.#now());
-    this.isRated = this.#limiter !== undefined || this.keys.isRated;
+    this.isRated = (this.#limiter?.rules ?? []).length > 0 || this.keys.isRated;
+    this.isRecording ||= this.isRated;
     this.isBounding = this.keys.isBounding;
     this.queue.allChanged();
   }
 
   #setWindows(rules: readonly WindowRule[]): void {
-    if (rules.length === 0) this.#limiter = undefined;
-    else if (this.#limiter === undefined) this.#limiter = new RateLimiter(rules);
-    else this.#limiter.setRules(rules, this.#now());
+    // A rate that is removed and set again counts the starts of the time between (L10).
+    if (this.#limiter !== undefined) this.#limiter.setRules(rules, this.#now());
+    else if (rules.length > 0) this.#limiter = new RateLimiter(rules);
   }
 
   /** Every window that counts a start of `key`. */
@@ -114,7 +117,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   get startable(): number {
     if (this.paused || this.held >= this.concurrency || !this.queue.isClear(undefined)) return 0;
     const free = this.concurrency - this.held;
-    return this.#limiter === undefined ? free : Math.min(free, this.#limiter.capacity(this.#now()));
+    return Math.min(free, this.#limiter?.capacity(this.#now()) ?? free);
   }
 
   #allows(weight: Weight | undefined): boolean {
@@ -141,7 +144,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     const { laneKey, isResume, weight } = item;
     item.holdsSlot = true;
     this.held++;
-    if (this.isRated && !isResume) {
+    if (this.isRecording && !isResume) {
       const start = (item.start = new Start(laneKey, weight));
       this.#limiter?.grant(start);
       this.keys.grant(start, this.#now());
@@ -283,8 +286,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
     const first = this.queue.first(true);
     const now = this.#now();
     if (keyAt !== undefined) return this.#instant(keyAt, now, this.keys.rules.windows);
-    if (this.#limiter === undefined || first === undefined || first.isResume || this.#allows(first.weight))
-      return undefined;
+    if (this.#limiter === undefined || first?.isResume !== false || this.#allows(first.weight)) return undefined;
     return this.#instant(this.#limiter.dueAt(first.weight, now) ?? Infinity, now, this.#limiter.rules);
   }
 
@@ -322,7 +324,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   // ── the part that a store keeps ──────────────────────────────────────────
 
-  /** The starts that some window of the lane counts. */
+  /** The starts that some window of the lane counts, or would count if it were set again. */
   get starts(): readonly Start[] {
     const now = this.#now();
     return [...new Set([...(this.#limiter?.starts(now) ?? []), ...this.keys.starts(now)])];

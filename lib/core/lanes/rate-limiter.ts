@@ -2,8 +2,9 @@
 //
 // Owns a log of starts. For each window it keeps the sum of the starts that still count, and the sum of granted starts
 // that have not happened yet. Callers pass the instants, of the clock that cannot be set. Knows no timer, no task and
-// no line. L7: a grant never lets the counted and granted starts of a window exceed its limit. A start counts from the
-// call of its function until `periodMs` later. A grant that starts nothing counts for nothing.
+// no line. A start stays known for the longest period that a window has had, so that windows which are removed and set
+// again count it (L10). L7: a grant never lets the counted and granted starts of a window exceed its limit. A start
+// counts from the call of its function until `periodMs` later. A grant that starts nothing counts for nothing.
 
 import type { Weight } from "../task/record.js";
 import { STARTS, TOKENS, weightIn } from "./weight.js";
@@ -95,18 +96,30 @@ class Window {
   }
 }
 
+/**
+ * Starts that are kept although no window counts them. A lane without a rate may start any number of tasks in the
+ * period of its former window.
+ */
+const MOST_UNCOUNTED = 10_000;
+
 /** The windows of one lane, or of one key. */
 export class RateLimiter {
   #windows: readonly Window[];
-  /** The starts in order of time. Starts before the head of every window are removed now and then. */
+  /** The longest period that a window has had. */
+  #longestMs: number;
+  /** The starts in order of time. Starts that are not kept are removed now and then. */
   #log: Stamped[] = [];
+  /** Index in the log of the oldest start that is kept. */
+  #kept = 0;
   /** Counts the changes that let a start go earlier than `dueAt` computed. */
   #eased = 0;
   #grants = 0;
   #known: { readonly weight: Weight | undefined; readonly eased: number; readonly at: number } | undefined;
 
-  constructor(rules: readonly WindowRule[]) {
+  /** `keptMs`: starts stay known for at least this time. */
+  constructor(rules: readonly WindowRule[], keptMs = 0) {
     this.#windows = rules.map((rule) => new Window(rule));
+    this.#longestMs = longestOf(rules, keptMs);
   }
 
   /** The windows, as they are declared. */
@@ -116,15 +129,25 @@ export class RateLimiter {
 
   /** Replaces the windows. Known starts count in the new ones. No grant is pending at this moment. */
   setRules(rules: readonly WindowRule[], now: number): void {
+    this.#slide(now);
     this.#windows = rules.map((rule) => new Window(rule));
+    this.#longestMs = longestOf(rules, this.#longestMs);
+    this.#forgetOld();
     this.#refill(now);
   }
 
   /** Adds the starts of an earlier process, in any order. */
   restore(starts: readonly Start[], now: number): void {
+    this.#forgetOld();
     for (const start of starts) if (isStamped(start)) this.#log.push(start);
     this.#log.sort((a, b) => a.at - b.at);
     this.#refill(now);
+  }
+
+  /** Removes the starts that are not kept. The caller refills the windows. */
+  #forgetOld(): void {
+    this.#log = this.#log.slice(this.#kept);
+    this.#kept = 0;
   }
 
   #refill(now: number): void {
@@ -220,6 +243,8 @@ export class RateLimiter {
     this.#ungrant(start);
     this.#log.push(start);
     for (const window of this.#windows) window.sum += start.in(window.rule.unit);
+    // Without a window no question about a start removes old ones.
+    if (this.#windows.length === 0) this.#slide(start.at);
   }
 
   /** Replaces the tokens of `start` by those that were used. */
@@ -234,16 +259,16 @@ export class RateLimiter {
 
   // ── what counts ──────────────────────────────────────────────────────────
 
-  /** Whether no start counts and none is granted, as in a new limiter. */
+  /** Whether no start is kept and none is granted, as in a new limiter. */
   isEmpty(now: number): boolean {
     this.#slide(now);
     return this.#log.length === 0 && this.#grants === 0;
   }
 
-  /** Whether some start counts. */
+  /** Whether some start is kept. */
   isCounting(now: number): boolean {
     this.#slide(now);
-    return this.#head < this.#log.length;
+    return this.#kept < this.#log.length;
   }
 
   /** The amount that counts in each window, granted starts included. */
@@ -252,10 +277,10 @@ export class RateLimiter {
     return this.#windows.map(({ rule, sum, granted }) => ({ ...rule, used: sum + granted }));
   }
 
-  /** The starts that count in some window, in order of time. */
+  /** The starts that are kept, in order of time: those that a window counts, or would count if it were set again. */
   starts(now: number): readonly Stamped[] {
     this.#slide(now);
-    return this.#log.slice(this.#head);
+    return this.#log.slice(this.#kept);
   }
 
   get #head(): number {
@@ -274,16 +299,25 @@ export class RateLimiter {
       // Sums of fractions drift, so the sum of no start is set to 0.
       if (window.head === log.length) window.sum = 0;
     }
+    const isOld = (start: Stamped | undefined) => start !== undefined && start.at + this.#longestMs <= now;
+    while (isOld(log[this.#kept])) this.#kept++;
+    // No window has a start that is older than the longest period, so the oldest kept one is before every head.
+    this.#kept = Math.max(this.#kept, Math.min(this.#head, log.length - MOST_UNCOUNTED));
     this.#cut();
   }
 
   /** Removes old starts from the log, at O(1) a start: it removes at least as many as it keeps. */
   #cut(): void {
-    const head = this.#head;
-    if (head === 0 || (head < this.#log.length && head * 2 < this.#log.length)) return;
-    this.#log = this.#log.slice(head);
-    for (const window of this.#windows) window.head -= head;
+    const kept = this.#kept;
+    if (kept === 0 || (kept < this.#log.length && kept * 2 < this.#log.length)) return;
+    this.#log = this.#log.slice(kept);
+    this.#kept = 0;
+    for (const window of this.#windows) window.head -= kept;
   }
+}
+
+function longestOf(rules: readonly WindowRule[], known: number): number {
+  return rules.reduce((longest, { periodMs }) => Math.max(longest, periodMs), known);
 }
 
 const NOTHING: Weight = Object.freeze({ [STARTS]: 0 });

@@ -138,13 +138,13 @@ export class Slots<S extends Slotted> {
 
   /** Records that the function of `item`, which was granted its slot, is called (L7). */
   started(lane: Lane<S>, item: S): void {
-    if (lane.isRated) lane.started(item);
+    if (lane.isRecording) lane.started(item);
   }
 
   /** Adds tokens that the newest start of `item` has used (L7). */
   used(lane: Lane<S>, item: S, tokens: number): void {
     const { start } = item;
-    if (start === undefined || !lane.isRated) return;
+    if (start === undefined || !lane.isRecording) return;
     lane.used(start, (start.tokens ?? 0) + tokens);
     if (lane.queue.starts > 0) this.promote();
   }

@@ -18,6 +18,8 @@ export interface Extras {
   mailbox?: Mailbox;
   /** Messages that the kind receives when the function starts. */
   unsteered?: Message[] | undefined;
+  /** The id that the task had in the journal of another process, whose id a task of this process has (D9). */
+  formerId?: string | undefined;
   /** Resolves when the kind has received all earlier messages. */
   steering?: Promise<void>;
   /** The newest printed output. */

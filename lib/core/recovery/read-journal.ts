@@ -6,6 +6,7 @@
 import pLimit from "p-limit";
 import { isApart, readOutput } from "../durable/large-outputs.js";
 import type { Stored, TaskStore } from "../durable/store.js";
+import { storeFailure } from "../durable/store-failure.js";
 import { StoreUnavailableError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
 import type { Output } from "../task/state.js";
@@ -86,8 +87,16 @@ async function eachBehind(
   const from = (snapshot?.seq ?? 0) + 1;
   if (nextSeq <= from) return;
   // Few events have a separate output, so each one is read when its event comes.
-  for await (const event of store.read({ from }))
-    apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
+  let isReading = true;
+  try {
+    for await (const event of store.read({ from })) {
+      isReading = false;
+      apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
+      isReading = true;
+    }
+  } catch (error) {
+    throw isReading ? storeFailure("read", error) : error;
+  }
 }
 
 async function outputsOf(snapshot: Snapshot | undefined, store: JournalSource): Promise<ReadonlyMap<string, Output>> {

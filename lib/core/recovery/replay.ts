@@ -9,8 +9,9 @@ import type { ReplayedStarts } from "../durable/stored-starts.js";
 import type { Messages } from "../inbox/messages.js";
 import type { Requests } from "../inbox/requests.js";
 import type { Lane } from "../lanes/lane.js";
+import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
-import type { SessionUsage } from "../live/session-usage.js";
+import type { SessionUsage, StoredSession } from "../live/session-usage.js";
 import { settle } from "../live/sums.js";
 import { familyOf, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -53,6 +54,9 @@ export interface OtherJournal {
   readonly sameFor?: (record: TaskRecord) => Task | undefined;
 }
 
+/** The part of a stored task that its record does not show. */
+type StoredSpawn = SpawnBesideRecord & Pick<StoredTask, "formerId">;
+
 /** One replay of one journal. */
 export class Replay {
   readonly #deps: ReplayDeps;
@@ -64,6 +68,10 @@ export class Replay {
   readonly #beside: OtherJournal | undefined;
   readonly #renamed = new Map<string, string>();
   readonly #renamedTo = new Set<string>();
+  /** Ids that were renamed here, or by an earlier takeover, each with the id under which the task is kept. */
+  readonly #former = new Map<string, string>();
+  /** The tasks of this process that the other journal has too: their session counts them already. */
+  readonly #counted: Task[] = [];
   /** The tasks that were made from the other journal. */
   readonly #mine = new Map<string, Task>();
   /**
@@ -96,8 +104,13 @@ export class Replay {
   }
 
   /** Whether the task lost its id to a task of this process, which does its work. */
-  isRenamed({ id }: Task): boolean {
-    return this.#renamedTo.has(id);
+  isRenamed({ id, extras }: Task): boolean {
+    return this.#renamedTo.has(id) || extras?.formerId !== undefined;
+  }
+
+  /** The former ids of the tasks that lost their id in this takeover or in an earlier one, each with the present id. */
+  get formerIds(): ReadonlyMap<string, string> {
+    return this.#former;
   }
 
   /** The process that made the task, if the task has not started. */
@@ -135,7 +148,7 @@ export class Replay {
     const ended = own.filter(({ task }) => task.isOver);
     ended.sort((a, b) => (a.stored.endOrder ?? 0) - (b.stored.endOrder ?? 0));
     for (const { task } of ended) this.#over(task);
-    this.#deps.sessions.restore(sessions);
+    this.#deps.sessions.restore(withoutCounted(sessions, this.#counted));
     this.#deps.starts.stored(starts);
   }
 
@@ -195,7 +208,7 @@ export class Replay {
   }
 
   /** Makes one task. `isNew`: the record is that of its creation, and no snapshot counts the task. */
-  #make(record: TaskRecord, spawned: SpawnBesideRecord, state: TaskState, isNew: boolean): Task | undefined {
+  #make(record: TaskRecord, spawned: StoredSpawn, state: TaskState, isNew: boolean): Task | undefined {
     const { sessionId, createdAt, parentId, lane } = record;
     const { registry, consequences, laneOf } = this.#deps;
     if (this.#beside?.left.has(record.id) === true) return undefined;
@@ -216,6 +229,11 @@ export class Replay {
       work: undefined,
       context: undefined,
     });
+    const formerId = spawned.formerId ?? (id === record.id ? undefined : record.id);
+    if (formerId !== undefined) {
+      extrasOf(task).formerId = formerId;
+      this.#former.set(formerId, id);
+    }
     consequences.placed(task, before);
     if (this.#beside !== undefined) this.#mine.set(id, task);
     if (!task.isOver) this.#living.add(task);
@@ -227,6 +245,7 @@ export class Replay {
 
   /** Continues from the state that the other process left: its checkpoint, its attempts and its progress. */
   #takePlace(task: Task, state: TaskState): Task {
+    this.#counted.push(task);
     task.state = state;
     task.touch();
     this.#mine.set(task.id, task);
@@ -239,6 +258,7 @@ export class Replay {
    * ran there.
    */
   #join(task: Task, state: TaskState): Task | undefined {
+    this.#counted.push(task);
     const ranHere = task.state.startedAt !== undefined;
     this.#joined.set(task, ranHere ? undefined : state);
     return ranHere ? undefined : task;
@@ -320,4 +340,15 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   family.tasksBelow = tasks - 1;
   family.spent = Object.freeze(spent);
   if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);
+}
+
+/** The usage of sessions without the tasks that this process has counted: a merged task is one task. */
+function withoutCounted(sessions: Snapshot["sessions"], counted: readonly Task[]): Snapshot["sessions"] {
+  if (counted.length === 0) return sessions;
+  const left: { [id: string]: StoredSession } = { ...sessions };
+  for (const { sessionId = "" } of counted) {
+    const stored = left[sessionId];
+    if (stored !== undefined) left[sessionId] = { ...stored, tasks: Math.max(0, stored.tasks - 1) };
+  }
+  return left;
 }

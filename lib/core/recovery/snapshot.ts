@@ -25,6 +25,8 @@ const SNAPSHOT_VERSION = 1;
 export interface StoredTask extends BesideRecord, SpawnBesideRecord {
   /** The record. Its `usage` covers the task and everything below it. */
   readonly record: TaskRecord;
+  /** The id before a takeover gave the task its present one (D9). */
+  readonly formerId?: string;
   /** The usage of the task itself. */
   readonly ownSpent?: Spent;
   /** All messages of the task. */
@@ -104,6 +106,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   return {
     record: isApart ? withoutOutput(record) : record,
     ...besideOf(traits),
+    ...(task.extras?.formerId === undefined ? {} : { formerId: task.extras.formerId }),
     ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),

@@ -150,7 +150,9 @@ export class Standbys {
     const own = this.#ownIds.get(kept);
     if (own === undefined) return kept;
     const task = this.#deps.registry.byId(own);
-    return task?.isOver === true && this.#elsewhere.has(task) ? own : undefined;
+    if (task?.isOver !== true) return undefined;
+    // A task of an earlier process that waited for the id has not started either.
+    return this.#elsewhere.has(task) || task.state.startedAt === undefined ? own : undefined;
   }
 
   /** Other journals have these ids, so the store kept nothing of the append. */

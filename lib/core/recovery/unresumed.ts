@@ -11,6 +11,7 @@ import type { Runner } from "../run/runner.js";
 import type { Spawner } from "../spawn/spawn.js";
 import { isStopped } from "../task/decide.js";
 import type { Runtime, Wait } from "../task/record.js";
+import { boundedList } from "../values/bounded-list.js";
 import { show } from "../values/checks.js";
 import type { GuardedLogger } from "../values/logger.js";
 
@@ -62,10 +63,9 @@ export function parkAll(deps: UnresumedDeps, left: readonly UnresumedTask[]): vo
   }
 }
 
-/** A list of ids for a message: `"a", "b", "c", "d" and 3 more`. */
+/** A list of ids for a message: `"a", "b", "c", "d", … and 3 more`. */
 export function listIds(ids: readonly string[]): string {
-  const named = ids.slice(0, MOST_NAMED).map(show).join(", ");
-  return ids.length > MOST_NAMED ? `${named} and ${ids.length - MOST_NAMED} more` : named;
+  return boundedList(ids.map(show), ", ", MOST_NAMED);
 }
 const MOST_NAMED = 4;
 

@@ -53,7 +53,11 @@ export class Shutdown {
 
   /** Closes the manager. A second call has no further effect and returns the same promise. */
   close(graceMs: number): Promise<void> {
-    this.#closing ??= this.#close(graceMs);
+    if (this.#closing !== undefined) return this.#closing;
+    // The promise exists before the first step, because code of the user that runs inside that step may call `close`.
+    let begun: (end: Promise<void>) => void = () => {};
+    this.#closing = new Promise((resolve) => (begun = resolve));
+    begun(this.#close(graceMs));
     return this.#closing;
   }
 

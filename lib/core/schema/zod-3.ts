@@ -10,8 +10,8 @@ type JsonSchema = { readonly [key: string]: Json };
 type Parts = { readonly [key: string]: unknown };
 
 /** The JSON Schema of a schema of zod 3. `undefined` for any other value. */
-export function zod3JsonSchema(schema: object): JsonSchema | undefined {
-  return partsOf(schema) === undefined ? undefined : read(schema, 0);
+export function zod3JsonSchema(schema: object, target: string): JsonSchema | undefined {
+  return partsOf(schema) === undefined ? undefined : read(schema, target, 0);
 }
 
 function partsOf(schema: unknown): Parts | undefined {
@@ -22,16 +22,16 @@ function partsOf(schema: unknown): Parts | undefined {
 /** Depth of reading: a lazy schema may contain itself. */
 const DEEPEST = 8;
 
-function read(schema: unknown, depth: number): JsonSchema {
+function read(schema: unknown, target: string, depth: number): JsonSchema {
   const parts = partsOf(schema);
   if (parts === undefined || depth > DEEPEST) return {};
   const { description } = parts;
-  const json = typed(parts, depth);
+  const json = typed(parts, target, depth);
   return typeof description === "string" ? { ...json, description } : json;
 }
 
-function typed(parts: Parts, depth: number): JsonSchema {
-  const inner = (schema: unknown): JsonSchema => read(schema, depth + 1);
+function typed(parts: Parts, target: string, depth: number): JsonSchema {
+  const inner = (schema: unknown): JsonSchema => read(schema, target, depth + 1);
   switch (parts.typeName) {
     case "ZodString":
       return { type: "string" };
@@ -51,12 +51,18 @@ function typed(parts: Parts, depth: number): JsonSchema {
       return { enum: choicesOf(parts.values) };
     case "ZodArray":
       return { type: "array", items: inner(parts.type) };
-    case "ZodTuple": {
-      const items = listOf(parts.items).map(inner);
-      return items.length === 0 ? { type: "array" } : { type: "array", items: { anyOf: items } };
-    }
+    case "ZodTuple":
+      return tupleOf(parts, target, inner);
     case "ZodRecord":
-      return { type: "object", additionalProperties: inner(parts.valueType) };
+      return { type: "object", ...keysOf(inner(parts.keyType)), additionalProperties: inner(parts.valueType) };
+    case "ZodNever":
+    case "ZodVoid":
+    case "ZodUndefined":
+    case "ZodSymbol":
+    case "ZodNaN":
+      return { not: {} };
+    case "ZodPromise":
+      return inner(parts.type);
     case "ZodObject":
       return objectOf(parts, inner);
     case "ZodUnion":
@@ -86,6 +92,21 @@ function typed(parts: Parts, depth: number): JsonSchema {
   }
 }
 
+/** The keys of a record, where they are not any text. */
+function keysOf(key: JsonSchema): JsonSchema {
+  return key.enum === undefined && key.const === undefined ? {} : { propertyNames: key };
+}
+
+/** The keywords of a tuple differ between the drafts. */
+function tupleOf(parts: Parts, target: string, inner: (schema: unknown) => JsonSchema): JsonSchema {
+  const first = listOf(parts.items).map(inner);
+  const rest = isParts(parts.rest) ? inner(parts.rest) : false;
+  // Neither draft allows an empty list of items.
+  if (first.length === 0) return { type: "array", ...(rest === false ? { maxItems: 0 } : { items: rest }) };
+  if (target === "draft-07") return { type: "array", items: first, additionalItems: rest };
+  return { type: "array", prefixItems: first, items: rest };
+}
+
 function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSchema {
   const shape = called(parts, "shape");
   const fields = isParts(shape) ? Object.entries(shape) : [];
@@ -95,6 +116,7 @@ function objectOf(parts: Parts, inner: (schema: unknown) => JsonSchema): JsonSch
     properties: Object.fromEntries(fields.map(([name, field]) => [name, inner(field)])),
     ...(required.length === 0 ? {} : { required }),
     ...(parts.unknownKeys === "strict" ? { additionalProperties: false } : {}),
+    ...(partsOf(parts.catchall)?.typeName === "ZodNever" ? {} : { additionalProperties: inner(parts.catchall) }),
   };
 }
 

@@ -15,7 +15,7 @@ import { nextTurn } from "../time/turn.js";
 import { waiterOf } from "../waits/ambient.js";
 import { metAlready, waitForSlot } from "../waits/slot-wait.js";
 import type { Waits } from "../waits/waits.js";
-import type { Spawner } from "./spawn.js";
+import { DEFAULT_LANE, type Spawner } from "./spawn.js";
 
 /**
  * The lane in which a caller wants to spawn. `lent`: slots of that lane that are free only while the caller waits here.
@@ -23,6 +23,19 @@ import type { Spawner } from "./spawn.js";
 interface PlaceRequest {
   readonly lane: Lane<Task>;
   readonly lent: number;
+  /** Whether the spawn of this caller finds a place. Default: whether the line of the manager has one. */
+  readonly isFree?: () => boolean;
+}
+
+/** The part of a pending wait that a place is offered to. */
+type Seeker = Pick<OpenWait<void>, "resolve" | "reject">;
+
+/** A place in line for the next spawn of one caller. */
+export interface Place {
+  /** Whether the spawn finds a place now. */
+  readonly isFree: () => boolean;
+  /** Resolves `seeker` when a place may be free. The returned function ends the search; call it in any case. */
+  readonly seek: (seeker: Seeker) => () => void;
 }
 
 interface CapacityDeps {
@@ -35,7 +48,7 @@ interface CapacityDeps {
 /** Offers free places in the line. */
 export class LineCapacity {
   /** The waiting callers, in order of asking. */
-  readonly #seekers = new Map<OpenWait<void>, PlaceRequest>();
+  readonly #seekers = new Map<Seeker, PlaceRequest>();
   readonly #deps: CapacityDeps;
   /** Places offered in this turn. */
   #offered = 0;
@@ -54,6 +67,14 @@ export class LineCapacity {
     return waitForSlot(waits, signal, (wait) => this.#seek({ lane, lent }, wait));
   }
 
+  /** The place in line of the next spawn without options in a session, for the children of a `ctx.map`. */
+  placeIn(sessionId: string | undefined): Place {
+    const { spawner } = this.#deps;
+    const lane = spawner.laneOf(DEFAULT_LANE);
+    const wanted = { lane, lent: 0, isFree: () => spawner.hasPlace(sessionId, lane) };
+    return { isFree: () => this.#isFree(wanted), seek: (seeker) => this.#seek(wanted, seeker) };
+  }
+
   /** Takes a place, if one is free and no earlier caller waits. */
   #take(lane: Lane<Task>): boolean {
     if (this.#seekers.size > 0 || this.#deps.spawner.roomIn(lane, 0) <= this.#offered) return false;
@@ -62,8 +83,15 @@ export class LineCapacity {
     return true;
   }
 
+  /** Whether there is a place that is not offered to another caller in this turn. */
+  #isFree({ lane, lent, isFree }: PlaceRequest): boolean {
+    const { spawner } = this.#deps;
+    if (isFree === undefined) return spawner.roomIn(lane, lent) > this.#offered;
+    return isFree() && (this.#offered === 0 || spawner.roomIn(lane, lent) > this.#offered);
+  }
+
   /** Resolves `wait` when there is a place, unless the returned function is called first. */
-  #seek(wanted: PlaceRequest, wait: OpenWait<void>): () => void {
+  #seek(wanted: PlaceRequest, wait: Seeker): () => void {
     this.#seekers.set(wait, wanted);
     this.offer();
     return () => {
@@ -82,8 +110,8 @@ export class LineCapacity {
     nextTurn(() => {
       this.#isScheduled = false;
       this.#offered = 0;
-      for (const [seeker, { lane, lent }] of this.#seekers) {
-        if (this.#deps.spawner.roomIn(lane, lent) <= this.#offered) continue;
+      for (const [seeker, wanted] of this.#seekers) {
+        if (!this.#isFree(wanted)) continue;
         this.#offered++;
         seeker.resolve();
       }

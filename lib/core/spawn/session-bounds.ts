@@ -66,12 +66,12 @@ export function checkAccount({ id, living, usage, bounds: { maxLiving, budget } 
 }
 
 /**
- * Called before a start of the session takes a place in line. Throws `LimitExceededError` when the session has no place
- * left.
+ * Called before a start of the session takes a place in line. The refusal when the session has no place left;
+ * `undefined`: it has one.
  */
-export function checkQueued({ id, queued, bounds: { maxQueued } }: SessionAccount): void {
-  if (maxQueued === undefined || queued < maxQueued) return;
-  throw new LimitExceededError(
+export function queueRefusal({ id, queued, bounds: { maxQueued } }: SessionAccount): LimitExceededError | undefined {
+  if (maxQueued === undefined || queued < maxQueued) return undefined;
+  return new LimitExceededError(
     "session.maxQueued",
     maxQueued,
     `Session ${idInWords(id)} has ${queued} tasks in line: wait for one to start`,

@@ -7,39 +7,37 @@
 
 import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
-import type { Lane, Slotted } from "../lanes/lane.js";
+import type { Lane } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
 import { checkFits, takeWeight } from "../lanes/weight.js";
 import { Deadlines } from "../live/deadlines.js";
 import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import { RetryDelay } from "../live/retry-delay.js";
-import type { SessionAccount } from "../live/session-account.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import { Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
-import {
-  ManagerClosedError,
-  QueueFullError,
-  ScopeCancelledError,
-  TaskTerminatedError,
-  UnknownLaneError,
-} from "../task/errors.js";
+import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError, UnknownLaneError } from "../task/errors.js";
 import type { KindParts, Work } from "../task/kind-parts.js";
 import type { Wake, Weight } from "../task/record.js";
 import { takeRetry } from "../task/retry.js";
 import { newState, type TaskLimits } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
+import { boundedList } from "../values/bounded-list.js";
 import { show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
+import { takeJson } from "../values/json.js";
+import { didYouMean } from "../values/nearest-name.js";
+import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";
 import { checkBudgets } from "./budget.js";
 import { isToRunAgain, refuseOther, stateAfter } from "./identity.js";
 import { FamilyLimits, type Limits } from "./limits.js";
-import { checkAccount, checkQueued } from "./session-bounds.js";
+import { lineRefusal } from "./line-bound.js";
+import { checkAccount } from "./session-bounds.js";
 import { type AnySpawnOptions, detailsOf, type KindWork, NO_KIND, NO_OPTIONS, traitsOf } from "./spawn-options.js";
 
 /** The place of a spawn: its parent and its session. */
@@ -80,12 +78,6 @@ interface SpawnConsequences {
   created(task: Task, isNew: true): void;
 }
 
-/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
-interface Owner {
-  readonly sessionId: string | undefined;
-  readonly account: SessionAccount | undefined;
-}
-
 /** The lane of a spawn that names none. */
 export const DEFAULT_LANE = "default";
 
@@ -110,19 +102,13 @@ export class Spawner {
     return places > 0 ? places : Math.max(0, this.#deps.slots.startable(lane) - lent);
   }
 
-  /** Checks that there is a place in line, or that this start needs none (L6). */
-  #checkLine(owner: Owner, lane: Lane<Task>, start: Pick<Slotted, "laneKey" | "weight">): void {
-    const { slots } = this.#deps;
-    const { sessionId, account } = owner;
-    const hasPlace = slots.queued < this.#maxQueued;
-    if (hasPlace && account?.bounds.maxQueued === undefined) return;
-    if (slots.isStartable(lane, { ...start, isResume: false })) return;
-    if (account !== undefined) checkQueued(account);
-    // One owner cannot fill the line for the others: each owner without a task in line gets a place, up to `maxQueued`
-    // more places in total.
-    const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
-    const isOthers = queued === 0 && slots.queued < 2 * this.#maxQueued;
-    if (!hasPlace && !isOthers) throw new QueueFullError(this.#maxQueued);
+  /** Whether a spawn of the session without options finds a place. If not, the lane wakes the callers that wait. */
+  hasPlace(sessionId: string | undefined, lane: Lane<Task>): boolean {
+    const { slots, sessions } = this.#deps;
+    const owner = { sessionId, account: sessions.find(sessionId) };
+    if (lineRefusal(slots, this.#maxQueued, owner, lane, {}) === undefined) return true;
+    slots.startable(lane);
+    return false;
   }
 
   /** Checks that the windows count each unit of the weight, and that the weight can ever fit (L7). */
@@ -130,8 +116,9 @@ export class Spawner {
     checkFits(weight, lane.name, lane.windowsFor(laneKey));
     const unknown = this.#deps.slots.unknownUnit(weight);
     if (unknown === undefined) return;
-    const units = unknown.units.join(", ");
-    throw new TypeError(`weight has no unit ${show(unknown.unit)}: the windows of this manager count ${units}`);
+    const units = boundedList(unknown.units.map(idInWords));
+    const guess = didYouMean(unknown.unit, unknown.units);
+    throw new TypeError(`weight has no unit ${show(unknown.unit)}${guess}: the windows of this manager count ${units}`);
   }
 
   /**
@@ -166,7 +153,9 @@ export class Spawner {
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
-    this.#checkLine({ sessionId, account }, lane, { laneKey: options.laneKey, weight });
+    const start = { laneKey: options.laneKey, weight };
+    const full = lineRefusal(this.#deps.slots, this.#maxQueued, { sessionId, account }, lane, start);
+    if (full !== undefined) throw full;
 
     const now = loop.clock.now();
     if (options.id !== undefined) registry.hasGivenIds = true;
@@ -193,6 +182,24 @@ export class Spawner {
     if (options.signal !== undefined) this.#follow(task, options.signal);
     if (!task.isOver) this.enter(task);
     return task;
+  }
+
+  /**
+   * The task of an earlier process that a spawn by `name` finds, although no kind of this name is registered here: a
+   * parked task, or one that has ended (D4, H7). Throws `UnknownKindError` when there is none, or when it would run
+   * again.
+   */
+  found(scope: SpawnScope, name: string, options: AnySpawnOptions, input: unknown): Task {
+    const { loop, kinds } = this.#deps;
+    if ((options.id ?? options.callId) === undefined) throw kinds.unknown(name);
+    const kept = input === undefined ? undefined : takeJson("input", input);
+    const made: KindWork = { kind: name, input: kept, parts: undefined };
+    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing any more");
+    const known = this.#known(scope, options, made);
+    if (known === undefined) throw kinds.unknown(name);
+    refuseOther(known, scope, options, made);
+    if (isToRunAgain(kinds, known, scope.parent)) throw kinds.unknown(name);
+    return known;
   }
 
   /** Puts a task in line for its first slot. A child of a started task goes first (L4). */

@@ -135,7 +135,7 @@ export interface ManagerEventMap extends TaskEventMap {
     readonly type: "store.failed";
     /** Instant of the event, in epoch milliseconds. */
     readonly at: number;
-    /** The error of the store. */
+    /** An error of errand, such as `StoreUnavailableError`. Its `cause` is the error of the store, if it is another. */
     readonly error: unknown;
   };
   /** A listener threw, or its promise rejected. Other listeners and the manager are not affected. */

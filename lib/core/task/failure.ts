@@ -23,7 +23,7 @@ export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   const name = nameOf(thrown);
   const stack = readText(() => fieldOf(thrown, "stack"));
   const errorCode = codeOf(thrown);
-  const causes = causesOf(thrown);
+  const { causes, omitted } = causesOf(thrown);
   return withCause(
     {
       code,
@@ -31,6 +31,7 @@ export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
       ...(name === undefined ? {} : { name }),
       ...(errorCode === undefined ? {} : { errorCode }),
       ...(causes.length === 0 ? {} : { causes }),
+      ...(omitted === 0 ? {} : { causesOmitted: omitted }),
       ...(stack === undefined ? {} : { stack }),
     },
     thrown,
@@ -75,13 +76,14 @@ function isContent(thrown: unknown): boolean {
  * that the message does not contain, such as `fetch failed: connect ECONNREFUSED 10.0.0.1:443`. The text comes from the
  * errors and is not escaped: escape it before you put it into a prompt or a page.
  */
-export function failureInWords({ message, errorCode, causes = [] }: TaskFailure): string {
+export function failureInWords({ message, errorCode, causes = [], causesOmitted = 0 }: TaskFailure): string {
   const own = withCode(message, errorCode);
   const reasons: string[] = [];
   for (const cause of causes) {
     const reason = withCode(cause.message, cause.code);
     if (reason !== "" && !contains(own, reason) && !reasons.includes(reason)) reasons.push(reason);
   }
+  if (causesOmitted > 0) reasons.push(`… and ${causesOmitted} more`);
   // A long message is cut, so that the reasons fit wherever the line is cut.
   const first = reasons.length === 0 ? own : cutTo(own, MOST_BEFORE_REASONS);
   return [first, reasons.join("; ")].filter((part) => part !== "").join(": ");
@@ -106,28 +108,33 @@ function contains(whole: string, part: string): boolean {
 
 /** An error and its causes: the reasons of a failure that has a message of its own. */
 export function reasonsOf(thrown: unknown): readonly FailureCause[] {
-  return gathered([thrown], new Set());
+  return gathered([thrown], new Set()).causes;
 }
 
 /**
  * The causes of a thrown value. An object that is no error is its own first cause, because its message seldom has all
  * of its content.
  */
-function causesOf(thrown: unknown): readonly FailureCause[] {
+function causesOf(thrown: unknown): Causes {
   if (!isObject(thrown)) return NO_CAUSES;
   const content = isError(thrown) || !/[{[]/.test(brief(thrown, MOST_OF_MESSAGE)) ? [] : [{ [CONTENT]: thrown }];
   const first = [...content, ...below(thrown)];
   return first.length === 0 ? NO_CAUSES : gathered(first, new Set([thrown]));
 }
-const NO_CAUSES: readonly FailureCause[] = Object.freeze([]);
+interface Causes {
+  readonly causes: readonly FailureCause[];
+  /** Number of further causes that were found. */
+  readonly omitted: number;
+}
+const NO_CAUSES: Causes = Object.freeze({ causes: Object.freeze([]), omitted: 0 });
 /** Marks an object that is no error and is quoted whole. */
 const CONTENT = Symbol("content");
 
 /** The causes, the nearest first, each once, however deep and however many. */
-function gathered(first: readonly unknown[], seen: Set<unknown>): readonly FailureCause[] {
+function gathered(first: readonly unknown[], seen: Set<unknown>): Causes {
   const causes: FailureCause[] = [];
   const queue = [...first];
-  for (let next = 0; next < queue.length && next < MOST_READ && causes.length < MOST_CAUSES; next++) {
+  for (let next = 0; next < queue.length && next < MOST_READ; next++) {
     const thrown = queue[next];
     if (isObject(thrown)) {
       if (seen.has(thrown)) continue;
@@ -140,7 +147,8 @@ function gathered(first: readonly unknown[], seen: Set<unknown>): readonly Failu
     if (isNew) causes.push(cause);
     queue.push(...below(thrown));
   }
-  return Object.freeze(causes);
+  const omitted = Math.max(0, causes.length - MOST_CAUSES) + Math.max(0, queue.length - MOST_READ);
+  return { causes: Object.freeze(causes.slice(0, MOST_CAUSES)), omitted };
 }
 
 function toCause(thrown: unknown): FailureCause {

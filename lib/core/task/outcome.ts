@@ -33,6 +33,11 @@ export interface TaskFailure {
    * restart keeps them. Absent when there are none.
    */
   readonly causes?: readonly FailureCause[];
+  /**
+   * The number of further reasons that `causes` leaves out. Counted up to a bound, so there may be more of them. Absent
+   * when `causes` has them all.
+   */
+  readonly causesOmitted?: number;
   /** Stack of the thrown error, when it has one. */
   readonly stack?: string;
   /** The thrown value itself. It is not enumerable, so records and events stay plain JSON, and a restart loses it. */

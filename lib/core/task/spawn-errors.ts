@@ -1,7 +1,9 @@
 // Spawn errors: why a spawn, or an input, was refused (§12).
 
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { idInWords } from "../values/safe-read.js";
+import { boundedList } from "../values/bounded-list.js";
+import { didYouMean } from "../values/nearest-name.js";
+import { cutTo, idInWords } from "../values/safe-read.js";
 import { ErrandError } from "./errand-error.js";
 
 /** The line has as many tasks as `limits.maxQueued` allows. Nothing was spawned. */
@@ -49,8 +51,9 @@ export class UnknownLaneError extends ErrandError {
   /** The name that was looked up. */
   readonly lane: string;
   constructor(lane: string, declared: readonly string[]) {
+    const names = boundedList(declared.map((name) => JSON.stringify(name)));
     super(
-      `There is no lane ${JSON.stringify(lane)}: declared are ${declared.map((name) => JSON.stringify(name)).join(", ")}. Use one of them, or declare the lane in the option lanes of the manager`,
+      `There is no lane ${JSON.stringify(lane)}${didYouMean(lane, declared)}: declared are ${names}. Use one of them, or declare the lane in the option lanes of the manager`,
     );
     this.lane = lane;
   }
@@ -63,8 +66,10 @@ export class UnknownKindError extends ErrandError {
   /** The name that was looked up. */
   readonly kind: string;
   constructor(kind: string, known: readonly string[]) {
-    const there = known.length === 0 ? "the manager has no kinds" : `there are ${known.join(", ")}`;
-    super(`There is no kind ${JSON.stringify(kind)}: ${there}; pass the kind in the option kinds of the manager`);
+    const there = known.length === 0 ? "the manager has no kinds" : `there are ${boundedList(known.map(idInWords))}`;
+    super(
+      `There is no kind ${JSON.stringify(kind)}${didYouMean(kind, known)}: ${there}; pass the kind in the option kinds of the manager`,
+    );
     this.kind = kind;
   }
 }
@@ -85,11 +90,12 @@ export class InvalidInputError extends ErrandError {
   }
 }
 
-/** The issues of a schema as one text: `url: Invalid URL; depth: too deep`. */
+/** The issues of a schema as one text, of which the first few are shown: `url: Invalid URL; depth: too deep`. */
 export function issuesInWords(issues: readonly StandardSchemaV1.Issue[]): string {
-  const parts = issues.map(({ path = [], message }) => [...path.map(keyOf), message].join(": "));
-  return parts.join("; ");
+  const parts = issues.map(({ path = [], message }) => cutTo([...path.map(keyOf), message].join(": "), MOST_OF_ISSUE));
+  return boundedList(parts, "; ");
 }
+const MOST_OF_ISSUE = 500;
 
 function keyOf(segment: PropertyKey | StandardSchemaV1.PathSegment): string {
   return String(typeof segment === "object" ? segment.key : segment);

@@ -119,12 +119,20 @@ export class AwaitCycleError extends ErrandError {
   /** Task ids, each waiting for the next. The last is also the first. */
   readonly cycle: readonly string[];
   constructor(cycle: readonly string[]) {
-    super(
-      `This wait could never end: ${cycle.map(idInWords).join(" waits for ")}. Let one of them return first, or do not wait here`,
-    );
+    super(`This wait could never end: ${chainOf(cycle)}. Let one of them return first, or do not wait here`);
     this.cycle = cycle;
   }
 }
+
+/** The chain as text: its beginning, the number of tasks that are left out, and its end. */
+function chainOf(cycle: readonly string[]): string {
+  const ids = cycle.map(idInWords);
+  const left = ids.length - MOST_OF_CHAIN;
+  if (left > 0) ids.splice(MOST_OF_CHAIN - LAST_OF_CHAIN, left, `… ${left} more …`);
+  return ids.join(" waits for ");
+}
+const MOST_OF_CHAIN = 8;
+const LAST_OF_CHAIN = 3;
 
 /** The task, or the session, under which the call was made has been stopped. */
 export class ScopeCancelledError extends ErrandError {

@@ -109,10 +109,11 @@ export function checkFinite(option: string, value: unknown): void {
   if (!Number.isFinite(value)) throw new RangeError(`${option} must be a finite number, got ${value}`);
 }
 
-/** Checks for one of `choices`, or `undefined`. */
+/** Checks for one of `choices`, or `undefined`. The error names the nearest choice. */
 export function checkOneOf(option: string, value: unknown, choices: readonly string[]): void {
   if (value === undefined || (typeof value === "string" && choices.includes(value))) return;
-  throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}`);
+  const guess = typeof value === "string" ? didYouMean(value, choices) : "";
+  throw new TypeError(`${option} must be one of ${choices.map(show).join(", ")}, got ${show(value)}${guess}`);
 }
 
 /** Checks for a schema of any library that implements Standard Schema, or `undefined`. */

@@ -3,10 +3,12 @@
 // Pure. A name that is written in another case (`input_tokens`), cut short (`timeout`), or misspelt by a few letters
 // has a nearest one.
 
+import { idInWords } from "./safe-read.js";
+
 /** ` (did you mean timeoutMs?)`, or an empty text when no name is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   const nearest = nearestName(name, known);
-  return nearest === undefined ? "" : ` (did you mean ${nearest}?)`;
+  return nearest === undefined ? "" : ` (did you mean ${idInWords(nearest)}?)`;
 }
 
 /** The nearest name. `undefined`: no name is near. */

@@ -95,9 +95,13 @@ function shown(value: unknown, most: number, depth: number): string {
   const parts: string[] = [];
   let length = 0;
   for (const name of names ?? []) {
-    if (parts.length === MOST_FIELDS || length > most) break;
+    if (length > most) break;
     const field = fieldOf(value, name);
     if (field === undefined || typeof field === "function" || field === "") continue;
+    if (parts.length === MOST_FIELDS) {
+      parts.push("…");
+      break;
+    }
     const part = `${isList ? "" : `${JSON.stringify(name)}:`}${shown(field, most, depth + 1)}`;
     parts.push(part);
     length += part.length;
@@ -107,6 +111,7 @@ function shown(value: unknown, most: number, depth: number): string {
   if (tag === "Object") return `{${body}}`;
   return body === "" ? `a ${tag}` : `a ${tag} {${body}}`;
 }
-const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS }, (_, index) => String(index));
+/** One index more than is shown, because a mark stands for the items that are left out. */
+const INDICES: readonly string[] = Array.from({ length: MOST_FIELDS + 1 }, (_, index) => String(index));
 /** Fields that are shown of a Response, an Event, and similar objects, which inherit them from their prototype. */
 const INHERITED_FIELDS = ["status", "statusText", "url", "code", "type", "message"] as const;

@@ -6,6 +6,7 @@
 // is refused and never guessed. A task that the model may not see is unknown to it (§9, §12).
 
 import type { Task } from "../../core/live/task.js";
+import { boundedList } from "../../core/values/bounded-list.js";
 import { quoted } from "../prompt/escape.js";
 import { idInText, shownId } from "../prompt/task-line.js";
 import { advice } from "../prompt/tool-names.js";
@@ -57,7 +58,7 @@ function shownAs(caller: Caller, given: string): Task | undefined {
 function theOnly(caller: Caller, given: string, found: ReadonlySet<Task>): Task | undefined {
   const [task] = found;
   if (found.size < 2) return task;
-  const ids = Array.from(found, describe).join(", ");
+  const ids = boundedList(Array.from(found, describe), ", ", MOST_NAMED);
   throw new ToolRefusal(
     `${found.size} tasks have an id or a name that is shown as ${quoted(given, MOST_SHOWN)}: ${ids}`,
     advice(

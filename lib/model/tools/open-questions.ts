@@ -49,12 +49,15 @@ function questionOf(request: InboxRequest, bytes: number): Result {
   const { id, taskId, kind, question, choices, jsonSchema, details } = request;
   const schema = jsonSchema === undefined ? undefined : visibleText(jsonSchema);
   const said = details === undefined ? undefined : visibleText(details);
+  const fitting = choices === undefined ? undefined : choicesOf(choices, bytes);
+  const more = (choices?.length ?? 0) - (fitting?.length ?? 0);
   return definedFields({
     request_id: idOf({ id }),
     task_id: idOf({ id: taskId }),
     approval: kind === "approval" ? true : undefined,
     question: cut(question, bytes),
-    choices: choices === undefined ? undefined : choicesOf(choices, bytes),
+    choices: fitting,
+    more_choices: more === 0 ? undefined : more,
     answer_schema: schema === undefined ? undefined : cut(schema, bytes),
     details: said === undefined ? undefined : cut(said, bytes / 2),
   });

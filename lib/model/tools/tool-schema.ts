@@ -5,6 +5,7 @@
 // clients need.
 
 import type { StandardJSONSchemaV1, StandardSchemaV1 } from "@standard-schema/spec";
+import { boundedList } from "../../core/values/bounded-list.js";
 import { copyJson, type Json } from "../../core/values/json.js";
 import { didYouMean } from "../../core/values/nearest-name.js";
 import { cutTo } from "../../core/values/safe-read.js";
@@ -41,6 +42,8 @@ export interface Field<T> {
   readonly mismatch: (value: Json) => string | undefined;
   /** The message for a missing field. Default: the name of the field, and that it is missing. */
   readonly missing?: string;
+  /** The texts that fit, for a suggestion when another text is given. */
+  readonly choices?: readonly string[];
   /** The type of the value, for the compiler alone. */
   readonly "~gives"?: T;
 }
@@ -99,9 +102,10 @@ function isLonger(value: string, most: number): boolean {
 
 /** One of several texts. */
 export function oneOf<const T extends string>(choices: readonly T[], description?: string): Field<T> {
-  return field({ type: "string", enum: choices, description }, (value) =>
-    (choices as readonly Json[]).includes(value) ? undefined : `one of ${choices.map(visible).join(", ")}`,
+  const fits = field<T>({ type: "string", enum: choices, description }, (value) =>
+    (choices as readonly Json[]).includes(value) ? undefined : `one of ${boundedList(choices.map(visible))}`,
   );
+  return { ...fits, choices };
 }
 
 /** The upper bound of an integer that has none for a model. */
@@ -137,8 +141,8 @@ export function anything(json: (target: Target) => JsonSchema, missing: string):
 }
 
 /** The same field, but an input may leave it out. */
-export function optional<T>({ json, mismatch }: Field<T>): Field<T | undefined> {
-  return { isRequired: false, json, mismatch };
+export function optional<T>({ json, mismatch, choices }: Field<T>): Field<T | undefined> {
+  return { isRequired: false, json, mismatch, ...(choices === undefined ? {} : { choices }) };
 }
 
 function field<T>(
@@ -185,7 +189,7 @@ function checkInput<F extends Fields>(fields: F, input: unknown): StandardSchema
   for (const name of Object.keys(values)) {
     if (!Object.hasOwn(fields, name)) issues.push({ message: unknownField(name, Object.keys(fields)), path: [name] });
   }
-  for (const [name, { isRequired, mismatch, missing = `${name} is missing` }] of Object.entries(fields)) {
+  for (const [name, { isRequired, mismatch, missing = `${name} is missing`, choices = [] }] of Object.entries(fields)) {
     const one = Object.hasOwn(values, name) ? values[name] : undefined;
     if (one === undefined || one === null || (one === "" && !isRequired)) {
       if (isRequired) issues.push({ message: missing, path: [name] });
@@ -193,7 +197,10 @@ function checkInput<F extends Fields>(fields: F, input: unknown): StandardSchema
     }
     const must = mismatch(one);
     if (must === undefined) value[name] = one;
-    else issues.push({ message: `${name} must be ${must}, got ${shown(one)}`, path: [name] });
+    else {
+      const guess = typeof one === "string" ? didYouMean(one, choices) : "";
+      issues.push({ message: `${name} must be ${must}, got ${shown(one)}${guess}`, path: [name] });
+    }
   }
   // Each field passed its own check, so the values have the types of the fields.
   return issues.length === 0 ? { value: value as FieldValues<F> } : { issues };

@@ -4,6 +4,7 @@
 
 import { isErrandError, ManagerClosedError } from "../../core/task/errors.js";
 import { throwIfAborted } from "../../core/values/abort-signal.js";
+import { boundedList } from "../../core/values/bounded-list.js";
 import { checkOptions, checkSignal, checkType } from "../../core/values/checks.js";
 import type { Json } from "../../core/values/json.js";
 import type { WaitOptions } from "../../core/waits/waits.js";
@@ -83,7 +84,10 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
     const checked = input.check(given);
     if (checked.issues === undefined) return run(checked.value, execution);
     throw new ToolRefusal(
-      `Bad input: ${checked.issues.map(({ message }) => message).join("; ")}`,
+      `Bad input: ${boundedList(
+        checked.issues.map(({ message }) => message),
+        "; ",
+      )}`,
       "Nothing was done. Correct the input and call again",
     );
   };

@@ -228,7 +228,7 @@ describe("D6 compaction", () => {
     const full = new Error("the disk is full");
     store.compact = () => Promise.reject(full);
     await fill(process);
-    expect(failures).toEqual([full]);
+    expect(failures).toMatchObject([{ code: "STORE_UNAVAILABLE", cause: full }]);
     // It is the journal that decides whether new work is taken.
     await run(process, "after");
     store.compact = compact;

@@ -227,7 +227,7 @@ describe("D6 events()", () => {
     expect(await readable(process.manager.events({ from: 3 })[Symbol.asyncIterator]())).toHaveLength(read.length - 2);
   });
 
-  test("a store that cannot be read ends it with what that says", async () => {
+  test("a store that cannot be read ends it with that error as the cause", async () => {
     const process = await started();
     await emit(process, 1);
     await settled();
@@ -236,7 +236,8 @@ describe("D6 events()", () => {
     process.store.read = async function* () {
       throw broken;
     };
-    await expect(take(process.manager.events({ from: 1 }), 1)).rejects.toBe(broken);
+    const reading = take(process.manager.events({ from: 1 }), 1);
+    await expect(reading).rejects.toMatchObject({ code: "STORE_UNAVAILABLE", cause: broken });
   });
 });
 

@@ -2,8 +2,8 @@
 // in silence.
 
 import type { ManagerEventMap } from "errand";
-import { StoreUnavailableError, TaskManager } from "errand";
-import { manualClock } from "errand/testing";
+import { StoreUnavailableError, TaskManager, viewStore } from "errand";
+import { manualClock, memoryStore } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { allFree, facts, peek, settled, unhandled } from "../../support/basics.js";
 import { HeldStore } from "../../support/held-store.js";
@@ -317,7 +317,7 @@ describe("D5 a store that needs a snapshot", () => {
 });
 
 describe("D5 open on a store that fails", () => {
-  test("rejects with what its `open` or `read` rejects with, and gives the writer's place back", async () => {
+  test("rejects when its `open` or `read` fails, with that error as the cause, and gives the writer's place back", async () => {
     for (const method of ["open", "read"] as const) {
       const left = await started();
       await left.manager.spawn(() => 1).result();
@@ -327,7 +327,8 @@ describe("D5 open on a store that fails", () => {
           throw full;
         },
       });
-      expect(await refusalOf(() => TaskManager.open({ store, clock: manualClock() }))).toBe(full);
+      const refusal = await refusalOf(() => TaskManager.open({ store, clock: manualClock() }));
+      expect(errandError(refusal, "STORE_UNAVAILABLE").cause).toBe(full);
       expect(store.closes).toBe(method === "open" ? 0 : 1);
     }
   });
@@ -360,5 +361,76 @@ describe("D5 open on a store that fails", () => {
     await TaskManager.open({ store, clock, kinds: [kind] });
     await settled();
     expect(runs).toBe(1);
+  });
+});
+
+describe("§12 what a store rejects with reaches a user as StoreUnavailableError, with its cause and the next step", () => {
+  const refusedAtBoth = () => new AggregateError([new Error("connect ECONNREFUSED ::1:5432")], "");
+
+  /** A store of the user's own, of which one method fails from `fail()` on. */
+  function failing(method: "open" | "peek" | "read" | "close" | "compact") {
+    const store = memoryStore();
+    const cause = refusedAtBoth();
+    let isFailing = false;
+    const real: (...given: never[]) => unknown = store[method].bind(store);
+    Object.assign(store, {
+      [method]: (...given: never[]) => {
+        if (!isFailing) return real(...given);
+        if (method === "read") throw cause;
+        return Promise.reject(cause);
+      },
+    });
+    return { store, cause, fail: () => (isFailing = true) };
+  }
+
+  async function expectTyped(call: () => unknown, cause: unknown): Promise<void> {
+    const error = errandError(await refusalOf(call), "STORE_UNAVAILABLE");
+    expect(error.cause).toBe(cause);
+    expect(error.message).toMatch(/ECONNREFUSED.*Mend what the store reports/);
+  }
+
+  test("from open, whose store is closed then, also when closing fails too", async () => {
+    const { store, cause, fail } = failing("open");
+    fail();
+    await expectTyped(() => TaskManager.open({ store }), cause);
+    const reading = failing("read");
+    const first = await TaskManager.open({ store: reading.store });
+    await first.spawn(() => 1).result();
+    await first.close();
+    reading.fail();
+    const close = reading.store.close.bind(reading.store);
+    Object.assign(reading.store, { close: () => close().then(() => Promise.reject(new Error("not closed"))) });
+    await expectTyped(() => TaskManager.open({ store: reading.store }), reading.cause);
+  });
+
+  test("from history(), events() and viewStore", async () => {
+    const { store, cause, fail } = failing("read");
+    const manager = await TaskManager.open({ store });
+    const handle = manager.spawn(() => 1);
+    await handle.result();
+    fail();
+    await expectTyped(() => handle.history(), cause);
+    await expectTyped(async () => {
+      for await (const event of manager.events()) expect.unreachable(event.type);
+    }, cause);
+    await expectTyped(() => viewStore(store), cause);
+    const peeking = failing("peek");
+    peeking.fail();
+    await expectTyped(() => viewStore(peeking.store), peeking.cause);
+    await manager.close();
+  });
+
+  test("from close, and in the event store.failed", async () => {
+    const { store, cause, fail } = failing("close");
+    const manager = await TaskManager.open({ store });
+    fail();
+    await expectTyped(() => manager.close(), cause);
+    const { manager: compacting, store: held } = await started();
+    const failed: Failed[] = [];
+    compacting.on("store.failed", (event) => failed.push(event));
+    held.failure = refusedAtBoth();
+    compacting.spawn(deaf);
+    await settled();
+    expect(failed).toMatchObject([{ error: { code: "STORE_UNAVAILABLE", cause: held.failure } }]);
   });
 });

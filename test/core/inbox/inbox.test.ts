@@ -790,10 +790,10 @@ describe("the end of the asking task", () => {
   });
 
   test.each([
-    ["answered", undefined],
-    ["answered.by", {}],
-    ["answered.by", { by: 7 }],
-    ["answered.by", { by: "" }],
+    ["the options of", undefined],
+    ["by", {}],
+    ["by", { by: 7 }],
+    ["by", { by: "" }],
   ])("§12 a wrong %s is refused by its name, and the request stays open", async (name, by: unknown) => {
     const { manager } = world();
     const task = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));

@@ -85,7 +85,11 @@ describe("the weight of a start", () => {
     [{ tokens: Number.NaN }, RangeError, "weight.tokens"],
     [{ tokens: Number.POSITIVE_INFINITY }, RangeError, "weight.tokens"],
     [{ tokens: "5" }, TypeError, "weight.tokens"],
-    [{ token: 5 }, TypeError, 'weight has no unit "token": the windows of this manager count starts, tokens'],
+    [
+      { token: 5 },
+      TypeError,
+      'weight has no unit "token" (did you mean tokens?): the windows of this manager count starts, tokens',
+    ],
     [5, TypeError, "weight must be an object"],
     [[5], TypeError, "weight must be an object"],
   ] as const)("§12 %j is refused", (weight, type, message) => {

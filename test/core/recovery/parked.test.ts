@@ -258,3 +258,52 @@ test("D8 C5 a manager that closes leaves no timer of a task that is parked: of i
   await closed;
   expect(next.clock.nextAt).toBeUndefined();
 });
+
+describe("a child of an unknown kind, which its resumed parent spawns again by name", () => {
+  /** The parent of an earlier process goes on here, without the kind of its child. */
+  async function withoutChildKind(spawnedAgain: Parameters<typeof defineKind>[0]["run"]) {
+    const child = durable(async (ctx) => (await ctx.receive())?.content);
+    const first = defineKind({
+      name: "parent",
+      canReattach: () => true,
+      run: async (ctx) => ctx.spawn("durable", { id: "child", input: { n: 1 } }).result(),
+    });
+    const before = await started({ kinds: [first, child] });
+    before.manager.spawn(first, { id: "parent" });
+    await settled();
+    expect(task(before, "child").status).toBe("blocked");
+    const parent = defineKind({ name: "parent", canReattach: () => true, run: spawnedAgain });
+    const second = await before.restart({ kinds: [parent] });
+    await settled();
+    return { second, withKind: () => second.restart({ kinds: [first, child] }) };
+  }
+
+  test("D4 H7 is the parked task: the parent waits for it, and the next process that knows the kind ends both", async () => {
+    const { second, withKind } = await withoutChildKind((ctx) =>
+      ctx.spawn("durable", { id: "child", input: { n: 1 } }).result(),
+    );
+    expect(second.manager.list().map(({ id, status }) => [id, status])).toEqual([
+      ["parent", "blocked"],
+      ["child", "blocked"],
+    ]);
+    expect(task(second, "parent").record.blockedOn).toEqual([{ on: "tasks", taskIds: ["child"] }]);
+    expect(task(second, "child").record).toMatchObject({ attempt: 1, blockedOn: [{ on: "kind", kind: "durable" }] });
+    const third = await withKind();
+    await settled();
+    await task(third, "child").send("done");
+    expect(await task(third, "parent").result()).toEqual([{ type: "text", text: "done" }]);
+  });
+
+  test("§10 with other content, or without its id, is refused, and nothing runs", async () => {
+    const refusals: unknown[] = [];
+    const { second } = await withoutChildKind(async (ctx) => {
+      refusals.push(await refusalOf(() => ctx.spawn("durable", { id: "child", input: { n: 2 } })));
+      refusals.push(await refusalOf(() => ctx.spawn("durable", { id: "other", input: { n: 1 } })));
+      refusals.push(await refusalOf(() => ctx.spawn("durable", { input: { n: 1 } })));
+      return deaf();
+    });
+    expect(refusals).toMatchObject([{ code: "ID_CONFLICT" }, { code: "UNKNOWN_KIND" }, { code: "UNKNOWN_KIND" }]);
+    expect(refusals[1]).toMatchObject({ message: expect.stringMatching(/"durable": there are parent; pass the kind/) });
+    expect(second.manager.list().map(({ id }) => id)).toEqual(["parent", "child"]);
+  });
+});

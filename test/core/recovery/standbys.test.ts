@@ -2,10 +2,11 @@
 
 import path from "node:path";
 import { defineKind, type TaskEvent, TaskManager, type TaskStore } from "errand";
-import { sqlite, sqlStore } from "errand/stores/sql";
+import { type SqlConnection, sqlite, sqlStore } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
 import Database from "libsql";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { SeizedJournal } from "../../../lib/core/durable/store.js";
 import { told as noticed } from "../../support/loops.js";
 import { place } from "../../support/place.js";
 
@@ -23,7 +24,51 @@ async function shared(leaseMs = LEASE_MS) {
     return database;
   };
   const store = (): TaskStore => sqlStore({ connection: sqlite(connected()), leaseMs });
-  return { database: connected(), open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }) };
+  return {
+    database: connected(),
+    open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }),
+    dying: () => dyingStore(sqlite(connected()), leaseMs),
+  };
+}
+
+/** A store whose process dies once its first takeover is stored, before anything else of it is. */
+function dyingStore(real: SqlConnection, leaseMs: number) {
+  let isDead = false;
+  let died: () => void = () => {};
+  const death = new Promise<void>((resolve) => (died = resolve));
+  const never = () => new Promise<never>(() => {});
+  const store: TaskStore = sqlStore({
+    connection: {
+      dialect: real.dialect,
+      query: (statement) => (isDead ? never() : real.query(statement)),
+      transaction: (work) => (isDead ? never() : real.transaction(work)),
+    },
+    leaseMs,
+  });
+  const { shared } = store;
+  if (shared === undefined) throw new Error("the store is not shared");
+  const seize = async (name: string) => {
+    const journal = await shared.seize(name);
+    const absorb: SeizedJournal["absorb"] = async (...given) => {
+      await journal?.absorb(...given);
+      isDead = true;
+      died();
+      return never();
+    };
+    return journal === undefined ? undefined : overriding(journal, { absorb });
+  };
+  return { death, store: overriding(store, { shared: overriding(shared, { seize }) }) };
+}
+
+/** `target` with other members in place of its own. */
+function overriding<T extends object>(target: T, members: Partial<T>): T {
+  return new Proxy(target, {
+    get(_, key) {
+      if (Object.hasOwn(members, key)) return Reflect.get(members, key);
+      const found: unknown = Reflect.get(target, key);
+      return typeof found === "function" ? found.bind(target) : found;
+    },
+  });
 }
 
 /** The first event from now on that fits. */
@@ -119,8 +164,83 @@ describe("S1 a stand-by that has ended", () => {
   });
 });
 
+test("D9 S1 a taker that dies behind the takeover leaves the lost task to no second run, and its id free", async () => {
+  const { open, dying } = await shared();
+  const runs: string[] = [];
+  const kind = defineKind({
+    name: "kind",
+    canReattach: () => true,
+    run: async (ctx) => {
+      runs.push(ctx.record.id);
+      await ctx.receive();
+    },
+  });
+  const { store, death } = dying();
+  const [one, two] = [await open({ kinds: [kind] }), await TaskManager.open({ store, kinds: [kind] })];
+  await one.spawn(kind, { id: "x" }).stored();
+  const parked = told(two, onProcess);
+  const second = two.spawn(kind, { id: "x" });
+  await parked;
+  await second.cancel("enough");
+  const kept = `x~${one.runtime.instanceId}`;
+  await one.close({ graceMs: 0 });
+  await death;
+  // The lease of the dead taker lapses on the clock of the database.
+  const three = await openedWith(kept, () => open({ kinds: [kind] }));
+  expect(three.list().map(({ id, status }) => [id, status])).toEqual([
+    ["x", "cancelled"],
+    [kept, "interrupted"],
+  ]);
+  expect(runs).toEqual(["x"]);
+  const four = await open({ kinds: [kind] });
+  const again = four.spawn(kind, { id: "x" });
+  await again.send("go");
+  expect(await again.outcome()).toMatchObject({ status: "succeeded" });
+  expect(runs).toEqual(["x", "x"]);
+  await Promise.all([three.close({ graceMs: 0 }), four.close()]);
+});
+
+/** The first manager that has the task `id` when it opens. The others are closed. */
+async function openedWith(id: string, open: () => Promise<TaskManager>): Promise<TaskManager> {
+  for (;;) {
+    const manager = await open();
+    if (manager.get(id) !== undefined) return manager;
+    await manager.close();
+  }
+}
+
+test("§8 D9 a task that two journals have is one task in the usage of its session, from a snapshot too", async () => {
+  const { open } = await shared();
+  const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
+  const report = { inputTokens: 5 };
+  await one
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  await two
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  await one.spawn(waiting, { id: "y" }).stored();
+  const first = told(two, isNews);
+  await one.close({ graceMs: 0 });
+  await first;
+  expect(two.session("chat").usage()).toMatchObject({ ...report, tasks: 1 });
+  const three = await open({ kinds: [waiting] });
+  await three
+    .session("chat")
+    .spawn((ctx) => ctx.reportUsage(report), { id: "x" })
+    .result();
+  const second = told(three, isNews);
+  // The journal of `two` begins with the snapshot of its takeover.
+  await two.close({ graceMs: 0 });
+  await second;
+  expect(three.session("chat").usage()).toMatchObject({ ...report, tasks: 1 });
+  await three.close({ graceMs: 0 });
+});
+
 describe("D2 a stand-by of a task of which something is lost", () => {
-  /** Whoever waits, waits until the clock of `two` is moved. No lease lapses meanwhile. */
+  /** The stand-bys of `two` wait until the clock of `two` is moved. No lease lapses meanwhile. */
   async function opened() {
     const { open, database } = await shared(60_000);
     const clock = manualClock(Date.now());
@@ -158,7 +278,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
     expect(await waited.outcome()).toMatchObject({ status: "succeeded", outputLost: expect.stringContaining(where) });
     await expect(waited.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
     expect(waited.record.outputOmitted).toContain(where);
-    // It costs nothing else, also of a spawn that finds it so.
+    // The loss affects no other task, also not one that is spawned after it.
     expect(await two.spawn(() => "fine", { id: "other" }).result()).toBe("fine");
     await closed();
   });
@@ -193,7 +313,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
       const [second, other] = [two.spawn(() => "never", { id: "y" }), two.spawn(() => "fine", { id: "other" })];
       expect(await second.outcome()).toMatchObject({ status: "failed", error: { name: "JournalCorruptError" } });
       expect(await other.result()).toBe("fine");
-      // As it says: without the row the work is done again.
+      // The message says so: without the row the work is done again.
       database.exec("delete from errand_ids where task = '\"x\"'");
       const three = await open();
       expect(await three.spawn(() => "again", { id: "x" }).result()).toBe("again");
@@ -268,7 +388,7 @@ describe('D9 with durability: "relaxed"', () => {
     expect(await plain.result()).toBe(false);
     await stored;
     await Promise.all(both.map((handle) => handle.stored()));
-    // Its start is behind the claim, and nothing else is.
+    // The start of the task waits for the claim, and no other step does.
     await Promise.all([one, two].map((manager) => manager.spawn(() => 1, { id: manager.runtime.instanceId }).result()));
     expect(runs).toHaveLength(1);
     end("done");
@@ -308,7 +428,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     );
     const outcome = await first.outcome();
     const second = two.session("chat").spawn(() => "never", { id: "x" });
-    // Not through the session, which would have its outcome then (N2).
+    // A wait through the session would acknowledge the notice (N2), so the manager waits.
     await two.get("x")?.outcome();
     const { record } = second;
     await one.spawn(waiting, { id: "y" }).stored();
@@ -316,7 +436,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     await one.close({ graceMs: 0 });
     expect(await news).toMatchObject({ taskId: "y" });
     expect(two.list().map(({ id }) => id)).toEqual(["x", "y"]);
-    // It knows what the first knew.
+    // The second record has the content of the first.
     const { createdAt, finishedAt, updatedAt } = record;
     expect(second.record).toEqual({ ...first.record, createdAt, finishedAt, updatedAt });
     const batch = await two.session("chat").nextNotices();
@@ -336,7 +456,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     const { open } = await shared();
     const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
     const first = one.session("chat").spawn(() => "done", { id: "x" });
-    // Not through the session, which would have its outcome then (N2).
+    // A wait through the session would acknowledge the notice (N2), so the manager waits.
     await one.get("x")?.result();
     const { record } = first;
     expect(
@@ -381,7 +501,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
     let end = (_: string): void => {};
     const first = one.spawn(() => new Promise<string>((resolve) => (end = resolve)), { id: "x" });
     await first.stored();
-    // It looks once a second, as often as free journals are looked for, and half a second after that.
+    // A stand-by reads the ids once a second, half a second after the search for free journals.
     await clock.advance(500);
     const parked = told(two, onProcess);
     const second = two.spawn(() => "again", { id: "x" });
@@ -412,17 +532,17 @@ describe("S8 D9 a message to a stand-by", () => {
     const { instanceId } = one.runtime;
     const refused = { code: "TASK_ELSEWHERE", taskId: "x", instanceId, message: expect.stringContaining(instanceId) };
     const second = two.spawn(waiting, { id: "x" });
-    // In the turn of the spawn nobody knows yet who has the id.
+    // In the turn of the spawn the process that has the id is not known yet.
     await expect(second.send("too early")).rejects.toMatchObject(refused);
     expect(second.record.blockedOn).toMatchObject([{ on: "process" }]);
     await expect(second.send("too late")).rejects.toMatchObject(refused);
     await first.send("go");
     expect(await second.result()).toBe(LONG);
     await expect(second.send("over")).rejects.toMatchObject({ code: "TASK_TERMINATED" });
-    // Of a task that had ended before.
+    // A message to a task that ended in the other process before this spawn is refused too.
     await one.spawn(() => 1, { id: "ended" }).result();
     await expect(two.spawn(() => 2, { id: "ended" }).send("too early")).rejects.toMatchObject({ taskId: "ended" });
-    // Whose id is this process's takes it.
+    // A task whose id this process has accepts a message.
     const own = two.spawn(waiting, { id: "own" });
     expect(await own.send("go")).toMatchObject({ taskId: "own" });
     expect(await own.result()).toBe(LONG);

@@ -389,3 +389,47 @@ test("§8 events() of a closed manager ends, also when nobody asked before", asy
   await manager.close();
   for await (const event of manager.events()) expect.unreachable(event.type);
 });
+
+describe("D8 close called again while its first call runs", () => {
+  test("D8 from code of the user inside its first step, it takes that step once and gives the same promise", async () => {
+    const inner: Promise<void>[] = [];
+    const base = manualClock();
+    let isClosing = false;
+    const clock = {
+      ...base,
+      setTimeout: (fn: () => void, ms: number) => {
+        if (isClosing) inner.push(manager.close());
+        return base.setTimeout(fn, ms);
+      },
+    };
+    const manager = new TaskManager({ clock, graceMs: 100 });
+    const task = manager.spawn(deaf);
+    await settled();
+    isClosing = true;
+    const outer = manager.close();
+    expect(inner.length).toBeGreaterThan(0);
+    for (const each of inner) expect(each).toBe(outer);
+    await base.advance(100);
+    await outer;
+    expect((await task.outcome()).status).toBe("interrupted");
+  });
+
+  test("D8 from an abort handler and from a listener, it has no further effect", async () => {
+    const { manager } = world({ graceMs: 100 });
+    const told = facts(manager);
+    const again: Promise<void>[] = [];
+    const task = manager.spawn(async (ctx) => {
+      ctx.signal.addEventListener("abort", () => again.push(manager.close({ graceMs: 0 })));
+      await ctx.cancelled();
+      return "saved";
+    });
+    manager.on("task.succeeded", () => again.push(manager.close()));
+    await settled();
+    const outer = manager.close();
+    await outer;
+    await Promise.all(again);
+    expect(again).toHaveLength(2);
+    expect(await task.outcome()).toMatchObject({ status: "succeeded", value: "saved" });
+    expect(typesOf(told, task.id).filter((type) => type === "task.cancelRequested")).toHaveLength(1);
+  });
+});

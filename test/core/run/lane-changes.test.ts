@@ -96,6 +96,64 @@ describe("setLane", () => {
     expect(starts.slice(3)).toEqual(["d at 100", "e at 100", "f at 100"]);
   });
 
+  test("L7 L10 a rate that is removed and set again counts the starts before, and those between", async () => {
+    const rate = { limit: 2, periodMs: 1_000 };
+    const { clock, manager, starts, put } = world({ lanes: { work: { concurrency: 99, rate } } });
+    put("a");
+    await clock.advance(100);
+    manager.setLane("work", { rate: null });
+    put("b");
+    await clock.advance(100);
+    manager.setLane("work", { rate });
+    put("c");
+    put("d");
+    await clock.advance(5_000);
+    expect(starts).toEqual(["a at 0", "b at 100", "c at 1000", "d at 1100"]);
+    // A short window in between makes no start unknown either.
+    for (const name of "ef") put(name);
+    await clock.advance(100);
+    manager.setLane("work", { rate: { limit: 2, periodMs: 10 } });
+    await clock.advance(50);
+    manager.setLane("work", { rate });
+    put("g");
+    await clock.advance(2_000);
+    expect(starts.slice(4)).toEqual(["e at 5200", "f at 5200", "g at 6200"]);
+    allFree(manager);
+  });
+
+  test("L6 L7 L10 so does the rate of each key, also of a key that first starts without it", async () => {
+    const rate = { limit: 1, periodMs: 1_000 };
+    const { clock, manager, starts, put } = world({ lanes: { work: { concurrency: 99, perKey: { rate } } } });
+    put("a", 0, { laneKey: "x" });
+    await clock.advance(100);
+    manager.setLane("work", { perKey: null });
+    put("b", 0, { laneKey: "y" });
+    await clock.advance(100);
+    manager.setLane("work", { perKey: { rate } });
+    put("c", 0, { laneKey: "x" });
+    put("d", 0, { laneKey: "y" });
+    put("e", 0, { laneKey: "z" });
+    await clock.advance(2_000);
+    expect(starts).toEqual(["a at 0", "b at 100", "e at 200", "c at 1000", "d at 1100"]);
+    allFree(manager);
+  });
+
+  test("D6 L10 a lane whose rate was removed keeps a bounded number of starts, for a bounded time", async () => {
+    const { clock, manager, put } = world({
+      lanes: { work: { concurrency: 99, rate: { limit: 9, periodMs: 1_000 } } },
+      limits: { maxQueued: 20_000 },
+    });
+    manager.setLane("work", { rate: null });
+    for (let n = 0; n < 12_000; n++) put("a");
+    await clock.advance(10);
+    manager.setLane("work", { rate: { limit: 20_000, periodMs: 1_000 } });
+    expect(manager.stats().lanes["work"]?.rate?.windows).toMatchObject([{ used: 10_000 }]);
+    manager.setLane("work", { rate: null });
+    await clock.advance(2_000);
+    manager.setLane("work", { rate: { limit: 20_000, periodMs: 1_000 } });
+    expect(manager.stats().lanes["work"]?.rate?.windows).toMatchObject([{ used: 0 }]);
+  });
+
   test("L6 L10 bounds of a key that come while its tasks run count those", async () => {
     const { clock, manager, starts, put } = world({ lanes: { work: { concurrency: 9 } } });
     put("a", 100, { laneKey: "k" });

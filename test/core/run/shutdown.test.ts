@@ -522,7 +522,7 @@ describe("D8 the flush", () => {
   test("a store whose `close` fails fails the close, and every promise still out settles all the same", async () => {
     const set = await setting(({ store }) => store.hold());
     set.store.closeFailure = full;
-    expect(await bounded(set)).toEqual({ is: "rejected", error: full });
+    expect(await bounded(set)).toMatchObject({ is: "rejected", error: { code: "STORE_UNAVAILABLE", cause: full } });
     for (const [name, promise] of Object.entries(set.out))
       expect((await peek<unknown>(promise)).is, name).toBe("rejected");
   });

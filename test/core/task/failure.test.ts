@@ -116,6 +116,19 @@ describe("§12 the causes of a failure", () => {
     expect(cause).toHaveLength(500);
   });
 
+  test("that are left out are counted, in the record and in the line that shows it", async () => {
+    const failures = Array.from({ length: 20 }, (_, index) => new Error(`no route ${index}`));
+    const error = await failed(new AggregateError(failures, "all failed"));
+    expect(error).toMatchObject({ causes: { length: 8 }, causesOmitted: 12 });
+    expect(failureInWords(error)).toMatch(/^all failed: no route 0; .*; no route 7; … and 12 more$/);
+    expect(await failed(new AggregateError(failures.slice(0, 8), "all failed"))).not.toHaveProperty("causesOmitted");
+    const thrown = await failed({ list: Array.from({ length: 20 }, (_, index) => index), short: [1, 2] });
+    expect(thrown.message).toBe('{"list":[0,1,2,3,4,5,6,7,8,9,10,11,…],"short":[1,2]}');
+    const twelve = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`f${index}`, index]));
+    expect((await failed({ ...twelve, f12: undefined })).message).not.toContain("…");
+    expect((await failed({ ...twelve, f12: 12 })).message).toMatch(/"f11":11,…}$/);
+  });
+
   test("are absent where there are none", async () => {
     for (const thrown of [new Error("alone"), "a text", undefined, null, 3, Symbol("s"), () => 1])
       expect(await failed(thrown)).not.toHaveProperty("causes");

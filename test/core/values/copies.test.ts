@@ -161,3 +161,60 @@ test("§12 an error of another copy is known by its brand", async () => {
   expect(await asks.outcome()).toMatchObject({ error: { code: "rejected" } });
   await theirs.close();
 });
+
+describe("§10 §12 a Proxy, as containers and mocking libraries make it", () => {
+  const wrapped = <T extends object>(target: T): T => new Proxy(target, {});
+
+  test("around a kind is that kind: registered, spawned, and asked for by get and tools", async () => {
+    const kind = defineKind({ name: "double", run: (_ctx, n: number) => 2 * n });
+    const proxy = wrapped(kind);
+    const { manager } = world({ kinds: [proxy, kind] });
+    const handle = manager.spawn(proxy, { input: 21 });
+    expect(await handle.result()).toBe(42);
+    expect(await manager.spawn("double", { input: 4 }).result()).toBe(8);
+    expect(manager.get(handle.id, proxy)?.id).toBe(handle.id);
+    expect(manager.session("a").tools({ kinds: [proxy] })[0]?.name).toBe("spawn_task");
+  });
+
+  test("around a handle is refused by each verb with words that say what to do, and by each wait for it", async () => {
+    const { manager } = world();
+    const handle = manager.spawn(() => 1);
+    const proxy = wrapped(handle);
+    const uses: (() => unknown)[] = [
+      () => proxy.id,
+      () => proxy.status,
+      () => proxy.record,
+      () => proxy.usage(),
+      () => proxy.messages(),
+      () => proxy.output(),
+      () => proxy.result(),
+      () => proxy.outcome(),
+      () => proxy.cancel(),
+      () => proxy.send("a"),
+      () => proxy.stored(),
+      () => proxy.history(),
+      () => proxy[Symbol.asyncDispose](),
+      () => manager.awaitTasks([proxy]),
+      () => manager.spawn(() => 2, { parent: proxy }),
+    ];
+    for (const use of uses) {
+      const error = await refusalOf(use);
+      expect(error).toBeInstanceOf(TypeError);
+      expect(String(error)).toMatch(/used through a Proxy, .* use the handle itself/);
+    }
+    expect(await handle.result()).toBe(1);
+  });
+
+  test("around a handle that binds its methods to the handle is that handle", async () => {
+    const { manager } = world();
+    const handle = manager.spawn(() => 1);
+    const proxy = new Proxy(handle, {
+      get(target, key) {
+        const found: unknown = Reflect.get(target, key);
+        return typeof found === "function" ? found.bind(target) : found;
+      },
+    });
+    expect([proxy.id, await proxy.result()]).toEqual([handle.id, 1]);
+    expect(await manager.awaitTasks([proxy])).toMatchObject({ reason: "done", ended: [{ value: 1 }] });
+  });
+});

@@ -3,6 +3,7 @@
 import { EventEmitter } from "node:events";
 import { Readable } from "node:stream";
 import { runInNewContext } from "node:vm";
+import { defineKind, TaskManager } from "errand";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { copyJson, type Json, takeJson } from "../../../lib/core/values/json.js";
@@ -42,6 +43,38 @@ class Hidden {
     return this.#at;
   }
 }
+
+describe("§12 nothing of a value is dropped", () => {
+  test("a list with a field beside its items is refused, and the error says what to pass instead", () => {
+    const match = "a=1".match(/(?<name>\w)=/);
+    expect(refused(match)).toBe('$: a list with a field "index" beside its items: pass { items, index } instead');
+    expect(refused({ found: [1, Object.assign([2], { total: 9 })] })).toMatch(/^\$\.found\[1\]: .*"total"/);
+    // A field that is hidden, such as `raw` of a template, is no content.
+    const template = ((strings: TemplateStringsArray, ..._values: number[]) => strings)`a${1}b`;
+    expect(carried(template)).toEqual(["a", "b"]);
+    expect(carried([...(match ?? [])])).toEqual(["a=", "a"]);
+  });
+
+  test("a key that is a symbol is refused, with its place; a hidden one is no content", () => {
+    const kind = Symbol("kind");
+    expect(refused({ a: { [kind]: 1 } })).toBe("$.a: a field with the key Symbol(kind): use a string as the key");
+    expect(refused({ a: [Object.assign([], { [kind]: 1 })] })).toMatch(/^\$\.a\[0\]: .*Symbol\(kind\)/);
+    expect(carried(Object.defineProperty({ a: 1 }, kind, { value: 1 }))).toEqual({ a: 1 });
+  });
+
+  test("as an input it is refused, as an output it is left out of the record, which says why", async () => {
+    const find = defineKind({ name: "find", run: (_ctx, _input: { match?: unknown }) => "a".match(/a/) });
+    const manager = new TaskManager({ kinds: [find] });
+    expect(() => manager.spawn(find, { input: { match: "a".match(/a/) } })).toThrow(
+      /^input must be a value that JSON can carry; at \$\.match: a list with a field "index"/,
+    );
+    const handle = manager.spawn(find, { input: {} });
+    expect(await handle.result()).toMatchObject({ index: 0 });
+    expect(handle.record.outputOmitted).toContain('a list with a field "index"');
+    expect(handle.record).not.toHaveProperty("output");
+    await manager.close();
+  });
+});
 
 describe("a value JSON can carry", () => {
   test("comes back as JSON writes it", () => {

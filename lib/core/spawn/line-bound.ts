@@ -1,0 +1,38 @@
+// Line bound: whether a start finds a place in the bounded line of the manager and of its session (L6).
+//
+// Owns the rule and no state: the slots count the line, the account of a session its own part. Called by the spawner.
+
+import type { Lane, Slotted } from "../lanes/lane.js";
+import type { Slots } from "../lanes/slots.js";
+import type { SessionAccount } from "../live/session-account.js";
+import type { Task } from "../live/task.js";
+import { type LimitExceededError, QueueFullError } from "../task/errors.js";
+import { queueRefusal } from "./session-bounds.js";
+
+/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
+interface Owner {
+  readonly sessionId: string | undefined;
+  readonly account: SessionAccount | undefined;
+}
+
+type Start = Partial<Pick<Slotted, "laneKey" | "weight">>;
+
+/** Why a start finds no place in line. `undefined`: it finds one, or gets a slot at once and needs none. */
+export function lineRefusal(
+  slots: Slots<Task>,
+  maxQueued: number,
+  { sessionId, account }: Owner,
+  lane: Lane<Task>,
+  { laneKey, weight }: Start,
+): QueueFullError | LimitExceededError | undefined {
+  const hasPlace = slots.queued < maxQueued;
+  if (hasPlace && account?.bounds.maxQueued === undefined) return undefined;
+  if (slots.isStartable(lane, { laneKey, weight, isResume: false })) return undefined;
+  const refusal = account === undefined ? undefined : queueRefusal(account);
+  if (refusal !== undefined) return refusal;
+  // One owner cannot fill the line for the others: each owner without a task in line gets a place, up to `maxQueued`
+  // more places in total.
+  const queued = sessionId !== undefined && account === undefined ? 0 : slots.queuedOf(account);
+  const isOthers = queued === 0 && slots.queued < 2 * maxQueued;
+  return hasPlace || isOthers ? undefined : new QueueFullError(maxQueued);
+}
