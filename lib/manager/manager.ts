@@ -186,9 +186,13 @@ export class TaskManager extends Scope {
    */
   events(
     options: {
+      /** The `seq` of the first event, or `"now"` for the next new event; default the oldest kept event. */
       from?: number | "now" | undefined;
+      /** Only events of this task. */
       taskId?: string | undefined;
+      /** Only events of tasks of this session. */
       sessionId?: string | undefined;
+      /** Ends the iteration. */
       signal?: AbortSignal | undefined;
     } = {},
   ): AsyncIterable<TaskEvent> {
@@ -232,7 +236,12 @@ export class TaskManager extends Scope {
    * reported to one caller. Rejects with `UnknownLaneError`, with `ManagerClosedError`, also when the manager closes
    * meanwhile, or with the reason of `signal`.
    */
-  room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
+  room(
+    options: WaitOptions & {
+      /** The lane; default `"default"`. */
+      lane?: string | undefined;
+    } = {},
+  ): Promise<void> {
     try {
       checkOptions("room", options, "signal", "lane");
       checkSignal("signal", options.signal);
@@ -264,7 +273,13 @@ export class TaskManager extends Scope {
    * another call, or at once when the instant is past. The longest of several pauses counts, and a pause without
    * `untilAt` lasts until `resume`. Pauses are not stored. Throws `UnknownLaneError`.
    */
-  pause(lane?: string, options: { untilAt?: number | undefined } = {}): void {
+  pause(
+    lane?: string,
+    options: {
+      /** The instant at which the pause ends, in epoch milliseconds; default: when `resume` is called. */
+      untilAt?: number | undefined;
+    } = {},
+  ): void {
     checkOptions("pause", options, "untilAt");
     if (lane !== undefined) checkType("lane", lane, "string");
     checkFinite("untilAt", options.untilAt);
@@ -313,7 +328,12 @@ export class TaskManager extends Scope {
    * `interrupted`. Then open promises reject with `ManagerClosedError`. A second call has no further effect. To let
    * work finish first, `await manager.idle()`. Inside a task it rejects with `AwaitCycleError` and closes nothing.
    */
-  close(options: { graceMs?: number | undefined } = {}): Promise<void> {
+  close(
+    options: {
+      /** The time for running functions to settle, in milliseconds ≥ 0; default: the `graceMs` of the manager. */
+      graceMs?: number | undefined;
+    } = {},
+  ): Promise<void> {
     try {
       checkOptions("close", options, "graceMs");
       checkMs("graceMs", options.graceMs);

@@ -42,7 +42,12 @@ export interface TaskHandle<out T = unknown> {
    */
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   /** Resolves with `undefined` when `timeoutMs`, in milliseconds ≥ 0, passes first; the task continues. */
-  outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
+  outcome(
+    options: WaitOptions & {
+      /** The longest wait, in milliseconds ≥ 0; default no limit. */
+      timeoutMs?: number | undefined;
+    },
+  ): Promise<TaskOutcome<T> | undefined>;
   /**
    * Resolves when the spawn of the task, or its newest attempt, is stored; at once without a store. The call is not a
    * wait: a task keeps its slot. Rejects with `ManagerClosedError` when the manager closes first.
@@ -52,15 +57,26 @@ export interface TaskHandle<out T = unknown> {
    * The newest `limit` messages after the message with the id `after`, oldest first. Without `limit` all of them;
    * without `after`, or when no message has that id, from the first one on.
    */
-  messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
+  messages(query?: {
+    /** The id of the message before the first one to return. */
+    after?: string | undefined;
+    /** The largest number of messages, an integer ≥ 0; default all. */
+    limit?: number | undefined;
+  }): readonly Message[];
   /** The output of the task from the cursor `after` on. The newest 65 536 characters are kept. */
-  output(query?: { after?: number | undefined }): OutputChunk;
+  output(query?: {
+    /** The `cursor` of an earlier chunk, an integer ≥ 0; default 0. */
+    after?: number | undefined;
+  }): OutputChunk;
   /**
    * The newest `limit` events of the task (default 100), oldest first, also for a task from before a restart. With a
    * store they are read from the journal. In memory the manager keeps its newest 10 000 events, from the first call of
    * `events()` or `history()` on: the first call finds none.
    */
-  history(query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
+  history(query?: {
+    /** The largest number of events, an integer ≥ 0; default 100. */
+    limit?: number | undefined;
+  }): Promise<readonly TaskEvent[]>;
   /** Usage of the task and of everything below it. */
   usage(): Usage;
   /**

@@ -99,7 +99,13 @@ export interface SpawnInput<I> {
  */
 export interface Spawn {
   /** Starts a registered kind by its name. The schema of the kind checks the input. */
-  (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
+  (
+    kind: string,
+    options?: SpawnOptions & {
+      /** The input of the kind, as JSON can carry it; checked at run time only. */
+      input?: unknown;
+    },
+  ): TaskHandle;
   /** Starts a kind that takes an input. */
   <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
   /** Starts a plain function, or a kind that takes no input. */
@@ -116,7 +122,12 @@ export interface Spawn {
 
 /** The options argument of a kind. The kind may be started without it when its input may be `undefined`. */
 export type SpawnArguments<I> = undefined extends I
-  ? [options?: SpawnOptions & { input?: I | undefined }]
+  ? [
+      options?: SpawnOptions & {
+        /** The input of the kind, as JSON can carry it. */
+        input?: I | undefined;
+      },
+    ]
   : [options: SpawnOptions & SpawnInput<I>];
 
 /** The options of `ctx.map`. */
@@ -225,7 +236,12 @@ export interface TaskContext<C = unknown> extends Session {
   /**
    * The oldest unread inbound message. Resolves with `undefined` when `timeoutMs` passes first; with 0 it never waits.
    */
-  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
+  receive(
+    options?: WaitOptions & {
+      /** The longest wait, in milliseconds ≥ 0; default no limit. */
+      timeoutMs?: number | undefined;
+    },
+  ): Promise<Message | undefined>;
   /** Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped. */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**

@@ -11,8 +11,18 @@ export type ScriptedAnswer = {
   /** The name that is recorded as the author of the answer; default `"script"`. */
   readonly by?: string | undefined;
 } & (
-  | { readonly answer: unknown; readonly reject?: undefined }
-  | { readonly reject: string; readonly answer?: undefined }
+  | {
+      /** The answer; `true` approves an approval. */
+      readonly answer: unknown;
+      /** Absent when there is an `answer`. */
+      readonly reject?: undefined;
+    }
+  | {
+      /** The reason with which the request is refused. */
+      readonly reject: string;
+      /** Absent when there is a `reject`. */
+      readonly answer?: undefined;
+    }
 );
 
 /** A script that is answering requests. */

@@ -14,6 +14,7 @@ import type { InterruptReason, StopReason } from "./status.js";
 
 export type { EndFact, Fact, TaskPatch } from "./fact.js";
 
+/** The fields that every event has. */
 interface Stamp<K extends string> {
   /** Type of the event. */
   readonly type: K;
@@ -29,58 +30,94 @@ interface Stamp<K extends string> {
   readonly attempt: number;
 }
 
+/** The fields of each type of event, besides those that every event has. */
 interface Facts {
   /**
    * Delivered when the spawn is decided, before the function starts. `limits`, `hasGivenId` and `hasGivenWake` are
-   * options of the spawn that the record does not contain and a restart needs. The first task that a process creates
-   * with a store also carries `runtime`, the process that creates it and the tasks after it.
+   * options of the spawn that the record does not contain and a restart needs.
    */
   "task.created": {
+    /** The record of the new task. */
     readonly record: TaskRecord;
+    /** Limits of the task's family and the counts that a restart continues; absent without any. */
     readonly limits?: TaskLimits;
+    /** Present when the spawn gave the task its id. */
     readonly hasGivenId?: true;
+    /** Present when the spawn gave the task its `wake`. */
     readonly hasGivenWake?: true;
+    /** The process that creates this task and the tasks after it; in the first task of a process with a store. */
     readonly runtime?: Runtime;
     /** Attempts of the work that earlier tasks with this id have used up. */
     readonly used?: number;
   };
   /** The function is called next. */
-  "task.started": { readonly runtime: Runtime };
+  "task.started": {
+    /** The process that runs the task. */
+    readonly runtime: Runtime;
+  };
   /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
-  "task.blocked": { readonly blockedOn: readonly Wait[] };
+  "task.blocked": {
+    /** The pending waits, in the order in which they began. */
+    readonly blockedOn: readonly Wait[];
+  };
   /** The last wait has ended and the task has a slot again. */
   "task.resumed": unknown;
   /** The task reported progress. */
-  "task.progressed": { readonly progress: Progress };
+  "task.progressed": {
+    /** The progress of the task from now on. */
+    readonly progress: Progress;
+  };
   /**
    * A description of the task has changed (title, summary, tags, links, …). May also come after the end of the task.
    */
-  "task.updated": { readonly patch: TaskPatch };
+  "task.updated": {
+    /** The fields that have changed, with their new values. */
+    readonly patch: TaskPatch;
+  };
   /** A stop of the task, or of an ancestor, was requested. Only the first stop is reported. */
-  "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
+  "task.cancelRequested": {
+    /** The cause of the stop. It decides the outcome. */
+    readonly stopReason: StopReason;
+    /** The text passed to `cancel`, or the code of the limit that stopped the task. */
+    readonly reason: string;
+  };
   /** The function has settled and its outcome is final. The task ends when its last attached child has ended. */
   "task.returned": {
+    /** The outcome that the task will end with. */
     readonly outcome: TaskOutcome<Json | undefined>;
+    /** The reason why the outcome has no value, when JSON cannot carry it. */
     readonly outputOmitted?: string;
+    /** Present in the journal of a store when the output is larger than 64 KiB and is stored separately. */
     readonly outputApart?: true;
   };
-  /**
-   * The task succeeded. `outputOmitted` says why there is no `output`. `outputApart`, in the journal of a store only:
-   * the output is larger than 64 KiB and is stored separately.
-   */
-  "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
+  /** The task succeeded. */
+  "task.succeeded": {
+    /** The result. Absent when it is `undefined`, omitted, or stored separately. */
+    readonly output?: Json;
+    /** The reason why there is no `output`, when JSON cannot carry the result. */
+    readonly outputOmitted?: string;
+    /** Present in the journal of a store when the output is larger than 64 KiB and is stored separately. */
+    readonly outputApart?: true;
+  };
   /** The task failed. */
-  "task.failed": { readonly error: TaskFailure };
+  "task.failed": {
+    /** Why the task failed. */
+    readonly error: TaskFailure;
+  };
   /** The task was cancelled. */
-  "task.cancelled": { readonly reason: string };
-  /**
-   * The process, or the manager, ended before the task. `attemptsUsed`: the task was not resumed because its attempts
-   * were used up.
-   */
+  "task.cancelled": {
+    /** The text passed to `cancel`, or the code of the failure of an ancestor. */
+    readonly reason: string;
+  };
+  /** The process, or the manager, ended before the task. */
   "task.interrupted": {
+    /** Whether the process was lost, or the manager shut down. */
     readonly reason: InterruptReason;
+    /** The instance that ran the task, when it is known. */
     readonly instanceId?: string;
+    /** The id of the process that ran the task, when it is known. */
     readonly pid?: number;
+    /** The number of attempts that the task had, when it was not resumed because they were used up. */
     readonly attemptsUsed?: number;
   };
   /** The function did not settle within its grace. The task continues, or ends, without it. */
@@ -88,35 +125,80 @@ interface Facts {
   /**
    * The attempt failed, and the task is `queued` as its next attempt. It does not enter the line before `notBeforeAt`.
    */
-  "task.retried": { readonly error: TaskFailure; readonly notBeforeAt: number };
+  "task.retried": {
+    /** Why the attempt failed. */
+    readonly error: TaskFailure;
+    /** The earliest start of the next attempt, in epoch milliseconds. */
+    readonly notBeforeAt: number;
+  };
   /** The process that ran the task has ended, and this process resumes the task: it is `queued` as its next attempt. */
-  "task.reattached": { readonly runtime: Runtime };
+  "task.reattached": {
+    /** The process that resumes the task. */
+    readonly runtime: Runtime;
+  };
   /**
    * The process that ran the task has ended, and this process cannot resume the task: `blockedOn` names what is missing
    * here (a kind or a lane) or the process that has the task. The task stays active until a process resumes it, or a
    * caller cancels it.
    */
-  "task.parked": { readonly blockedOn: readonly Wait[] };
+  "task.parked": {
+    /** The missing kind or lane, or the process that has the task. */
+    readonly blockedOn: readonly Wait[];
+  };
   /** An abandoned function settled after all. `attempt` is the attempt of that function. The task does not change. */
-  "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
+  "task.lateSettled": {
+    /** How the function settled. */
+    readonly settled: "returned" | "threw";
+    /** The message of the error, when the function threw. */
+    readonly message?: string;
+  };
   /** The task asked a question. */
-  "request.opened": { readonly request: InboxRequest };
+  "request.opened": {
+    /** The open request. */
+    readonly request: InboxRequest;
+  };
   /** The question was answered. */
-  "request.answered": { readonly request: InboxRequest };
+  "request.answered": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was rejected. */
-  "request.rejected": { readonly request: InboxRequest };
+  "request.rejected": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was not answered in time. */
-  "request.expired": { readonly request: InboxRequest };
+  "request.expired": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was closed without an answer, because its asker does not wait for one. */
-  "request.withdrawn": { readonly request: InboxRequest };
+  "request.withdrawn": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** A message was sent to the task, or the task posted one. */
-  "message.sent": { readonly message: Message };
+  "message.sent": {
+    /** The message. Its `direction` says who sent it. */
+    readonly message: Message;
+  };
   /** The task made an artifact. May also come after the end of the task. */
-  "artifact.added": { readonly artifact: Artifact };
+  "artifact.added": {
+    /** The new artifact. */
+    readonly artifact: Artifact;
+  };
   /** The task reported usage. */
-  "usage.reported": { readonly usage: UsageReport };
+  "usage.reported": {
+    /** The usage of this report alone. */
+    readonly usage: UsageReport;
+  };
   /** The task emitted an event of its own. */
-  custom: { readonly name: string; readonly payload?: Json };
+  custom: {
+    /** The name that `ctx.emit` gave the event. */
+    readonly name: string;
+    /** The data that `ctx.emit` passed. */
+    readonly payload?: Json;
+  };
 }
 
 /** The events of tasks, by type. */

@@ -16,6 +16,7 @@ export class QueueFullError extends ErrandError {
   }
 }
 
+/** The limits that refuse a spawn. */
 type LimitName =
   | ("maxDepth" | "maxChildren" | "maxDescendants")
   | ("session.maxLiving" | "session.maxQueued")
