@@ -180,7 +180,7 @@ function importBreaches(file: string, found: Import, sources: Sources): readonly
     return ["there is no such file"];
   }
   if (found.path === "index.ts") {
-    return ["the front door is imported by nobody inside"];
+    return ["no file inside imports the front door"];
   }
   if (room === "" && entrances.includes(target)) {
     return [`${target}/ has an entrance of its own`];
@@ -370,7 +370,7 @@ describe("the floor plan", () => {
       { "integrations/a.ts": 'import "../core/loop.js";', "core/loop.ts": "" },
       /stands outside/,
     ],
-    ["refuses a package nobody declared", { "kinds/a.ts": 'import left from "left-pad";' }, /does not declare/],
+    ["refuses a package that is not declared", { "kinds/a.ts": 'import left from "left-pad";' }, /does not declare/],
     ["refuses a path to nowhere", { "kinds/a.ts": 'import "./gone.js";' }, /no such file/],
     [
       "has the front door spell out its names",

@@ -301,7 +301,7 @@ export class Core {
 
   /** Resolves when the line has a place for a spawn in `lane`. */
   room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
-    if (this.isClosed) return Promise.reject(new ManagerClosedError("there will be no room"));
+    if (this.isClosed) return Promise.reject(new ManagerClosedError("no room will come free"));
     if (this.#capacity.take(lane)) return metAlready(this.waits, signal);
     const lent = waiterOf(undefined)?.task.lane === lane ? 1 : 0;
     return waitForSlot(this.waits, signal, (wait) => this.#capacity.seek({ lane, lent }, wait));

@@ -34,7 +34,22 @@ import type { Session, Spawn, SpawnOptions, TaskContext } from "../session/sessi
 import { checkManagerOptions, type TaskManagerOptions } from "./manager-options.js";
 import { openStore } from "./open-store.js";
 
-/** Spawns tasks, limits them, and lists them. In memory; with `TaskManager.open` and a store also across restarts. */
+/**
+ * Spawns tasks, limits them, and lists them. In memory; with `TaskManager.open` and a store also across restarts.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const manager = new TaskManager({ concurrency: 4 });
+ * const task = manager.spawn(async (ctx) => {
+ *   await ctx.sleep(10);
+ *   return 42;
+ * });
+ * console.log(await task.result()); // 42
+ * await manager.close();
+ * ```
+ */
 export class TaskManager extends Scope {
   /** The open questions of all tasks, and the methods with which people answer them. */
   readonly inbox: Inbox;
@@ -80,6 +95,21 @@ export class TaskManager extends Scope {
    *
    * Rejects with `StoreLockedError` (another process has the store open), `JournalCorruptError`,
    * `StoreUnavailableError`, or the errors of the constructor.
+   *
+   * @example
+   * ```ts
+   * import { defineKind, TaskManager } from "errand";
+   * import { fileStore } from "errand/stores/file";
+   *
+   * const greet = defineKind({ name: "greet", run: (_ctx, name: string) => `Hello ${name}` });
+   * const first = await TaskManager.open({ store: fileStore("greetings"), kinds: [greet] });
+   * await first.spawn(greet, { id: "greet-ada", input: "Ada" }).result();
+   * await first.close();
+   *
+   * const second = await TaskManager.open({ store: fileStore("greetings"), kinds: [greet] });
+   * console.log(await second.get("greet-ada")?.result()); // Hello Ada
+   * await second.close();
+   * ```
    */
   static async open(options: TaskManagerOptions): Promise<TaskManager> {
     checkType("options", options, "object");
@@ -95,6 +125,18 @@ export class TaskManager extends Scope {
    * Starts work and returns a handle at once. The function runs later in the same turn when a slot is free, and never
    * inside this call. Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise;
    * outside a task it makes a root. Throws the errors that `Spawn` lists; no task exists then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const parent = manager.spawn(async (ctx) => {
+   *   const child = ctx.spawn(() => "read", { title: "Read the file", timeoutMs: 5_000 });
+   *   return child.result(); // the wait lends the slot of the parent
+   * });
+   * console.log(await parent.result()); // read
+   * ```
    */
   readonly spawn: Spawn = (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
 
@@ -137,6 +179,17 @@ export class TaskManager extends Scope {
    *
    * A session without a kept record is removed after `retention.ttlMs`, with its usage. Throws `TypeError` or
    * `RangeError` when an option does not fit.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42", { limits: { maxLiving: 50 } });
+   * session.spawn(() => "done", { name: "reader" });
+   * console.log(session.list().map((record) => record.name)); // [ 'reader' ]
+   * await session.cancelAll();
+   * ```
    */
   session(id: string, options?: SessionOptions): Session {
     checkType("id", id, "string");
@@ -159,6 +212,17 @@ export class TaskManager extends Scope {
    * Calls `listener` with each event of that type after the event is stored, outside any task. Returns a function that
    * removes the listener; a second call of that function has no effect. A listener that throws changes nothing else:
    * the error is reported as the event `listener.failed`.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const off = manager.on("task.failed", (event) => console.log(event.error.message)); // no network
+   * await manager.spawn(() => Promise.reject(new Error("no network"))).outcome();
+   * await manager.idle();
+   * off();
+   * ```
    */
   on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
     checkOneOf("type", type, EVENT_TYPES);
@@ -183,6 +247,18 @@ export class TaskManager extends Scope {
    *
    * With a store it reads all events that the journal keeps. In memory it reads the newest 10 000 since its first call.
    * A reader whose `from` is older than the oldest kept event gets `EventsCompactedError`, which names that event.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const events = manager.events({ from: "now" })[Symbol.asyncIterator]();
+   * const first = events.next(); // the reader begins here
+   * manager.spawn(() => "done");
+   * console.log((await first).value.type); // task.created
+   * await manager.close(); // ends the reader
+   * ```
    */
   events(
     options: {

@@ -123,7 +123,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   protected spawnScope(): SpawnScope {
-    if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
+    if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it");
     return { parent: this.#task, sessionId: this.#task.sessionId };
   }
   protected override get homeSession(): string | undefined {
@@ -169,7 +169,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       // The values report the children to the caller, so their ends make no notices.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
-      cancel: (child) => this.core.runner.stop(child, "cancel", "not needed any more"),
+      cancel: (child) => this.core.runner.stop(child, "cancel", "no longer needed"),
     });
     // Each value is what `fn` returned in its child; `fanOut` keeps them as unknown.
     return values as Promise<B[]>;

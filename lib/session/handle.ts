@@ -33,12 +33,35 @@ export interface TaskHandle<out T = unknown> {
    * Inside a task the call is a wait and lends the slot. It rejects with `AwaitCycleError` when the wait could never
    * end, and with the reason of an aborted `signal`; the task continues. It rejects with `OutputLostError` when an
    * earlier process stored the result and it is gone or cannot be read; it never resolves with `undefined` instead.
+   *
+   * @example
+   * ```ts
+   * import { isErrandError, TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn(() => Promise.reject(new Error("no network")));
+   * try {
+   *   await task.result();
+   * } catch (error) {
+   *   if (isErrandError(error, "TASK_OUTCOME")) console.log(error.outcome.status); // failed
+   * }
+   * ```
    */
   result(options?: WaitOptions): Promise<T>;
   /**
    * Resolves with the outcome of the task; a failed task does not reject. The outcome of a task whose stored result is
    * lost is `succeeded` with `outputLost`, and reading its `value` throws `OutputLostError`. The same holds for the
    * outcomes of every other wait.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const outcome = await manager.spawn(() => 6 * 7).outcome();
+   * if (outcome.status === "succeeded") console.log(outcome.value); // 42
+   * if (outcome.status === "failed") console.error(outcome.error.message);
+   * ```
    */
   outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
   /** Resolves with `undefined` when `timeoutMs`, in milliseconds ≥ 0, passes first; the task continues. */
@@ -83,6 +106,17 @@ export interface TaskHandle<out T = unknown> {
    * Asks the task and its attached descendants to stop, and resolves with the *actual* outcome: a function that returns
    * all the same has `succeeded`. A queued task ends at once. A second call has no further effect; for a task that is
    * over the call resolves with its outcome. A promise that no caller reads causes no unhandled rejection.
+   *
+   * @example
+   * ```ts
+   * import { setTimeout as delay } from "node:timers/promises";
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => delay(60_000, undefined, { signal: ctx.signal }));
+   * const outcome = await task.cancel("the user left");
+   * console.log(outcome.status === "cancelled" && outcome.reason); // the user left
+   * ```
    */
   cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
   /**
@@ -91,6 +125,19 @@ export interface TaskHandle<out T = unknown> {
    * with `TaskTerminatedError` when the task is over, with `TaskElsewhereError` when another process of a shared store
    * has its id and does its work, with `ManagerClosedError`, with `InvalidInputError` when the request is an approval
    * or the answer does not fit, and with `AlreadyAnsweredError` when it is no longer open.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn(async (ctx) => {
+   *   const [part] = (await ctx.receive())?.content ?? [];
+   *   return part?.type === "text" ? part.text : "";
+   * });
+   * await task.send("Use the short form.");
+   * console.log(await task.result()); // Use the short form.
+   * ```
    */
   send(content: Content, options?: SendOptions): Promise<Message>;
   /** Cancels the task and waits for its end: `await using` calls it. */
@@ -212,7 +259,7 @@ export class Handle<T> implements TaskHandle<T> {
   }
 
   send(content: Content, options?: SendOptions): Promise<Message> {
-    if (this.#core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages any more"));
+    if (this.#core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages"));
     return this.#core.messages.send(this.#task, content, options);
   }
 

@@ -69,7 +69,8 @@ export abstract class Scope {
     const kind = typeof work === "string" ? this.core.kinds.named(work) : Kind.partsOf("work", work);
     if (kind === undefined) {
       checkWork(work);
-      if (options?.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
+      if (options?.input !== undefined)
+        throw new TypeError("input is for kinds: a function reads its input from the variables around it");
       // `Work` is a `TaskFunction` without its types.
       return this.#spawned(this.#scopeOf(options), work as Work, options);
     }
@@ -93,7 +94,9 @@ export abstract class Scope {
     if (options?.parent !== undefined) {
       const parent = this.#taskAt("parent", options.parent);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
-        throw new TypeError(`parent must be a task of this manager; ${idInWords(parent.id)} is another's`);
+        throw new TypeError(
+          `parent must be a task of this manager, and ${idInWords(parent.id)} belongs to another manager: spawn through that manager`,
+        );
       }
       return { parent, sessionId: parent.sessionId };
     }

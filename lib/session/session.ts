@@ -50,6 +50,18 @@ export interface AwaitResult<H extends readonly TaskRef[]> {
  * result. Inside a task the wait lends the slot. Rejects with `TaskNotFoundError` when an id is unknown, with
  * `AwaitCycleError` when the wait could never end, and with the reason of an aborted `signal`. The tasks continue in
  * each of these cases.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const manager = new TaskManager();
+ * const fast = manager.spawn(() => "fast");
+ * const slow = manager.spawn((ctx) => ctx.sleep(60_000));
+ * const { reason, ended, pending } = await manager.awaitTasks([fast, slow], { until: "any" });
+ * console.log(reason, ended.length, pending.length); // done 1 1
+ * await slow.cancel();
+ * ```
  */
 export interface AwaitTasks {
   /** Waits for `tasks`, which are ids, names or handles. Without options it waits until all of them have ended. */
@@ -59,6 +71,17 @@ export interface AwaitTasks {
 /**
  * Iterates over the outcomes of tasks in the order of their ends. Each step is a wait of its own and costs O(1).
  * Leaving the loop ends the subscription, and the tasks continue. A step rejects with the errors of `awaitTasks`.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const manager = new TaskManager();
+ * const pages = [30, 10].map((ms) => manager.spawn((ctx) => ctx.sleep(ms), { title: `page of ${ms} ms` }));
+ * const titles: (string | undefined)[] = [];
+ * for await (const { id } of manager.outcomes(pages)) titles.push(manager.get(id)?.record.title);
+ * console.log(titles.join(", ")); // page of 10 ms, page of 30 ms
+ * ```
  */
 export interface OutcomesOf {
   /** One step at a time: a second `next()` before the first has settled rejects with a `TypeError`. */
@@ -178,6 +201,19 @@ export interface Session {
    * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, with
    * `ManagerClosedError`, and in a task whose function is over with `ScopeCancelledError` or `TaskTerminatedError`. The
    * notices remain unacknowledged then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42");
+   * session.spawn(() => "12 pages", { title: "Count the pages" });
+   * const batch = await session.nextNotices();
+   * console.log(batch?.notices.map((notice) => notice.type)); // [ 'task.succeeded' ]
+   * await batch?.ack(); // batch.text is in the prompt now
+   * console.log(await session.nextNotices()); // undefined
+   * ```
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
   /**
@@ -186,6 +222,18 @@ export interface Session {
    * `RangeError`) and then counts the tasks that did not fit. It is the same text while nothing has changed. Texts of
    * the tasks are quoted, bounded and escaped. Put the view after the last message of each step, so that the prompt
    * before it stays cached.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42");
+   * session.spawn((ctx) => ctx.sleep(60_000), { title: "Wait for the build" });
+   * const prompt = ["Is the build ready?", session.view()].join("\n\n");
+   * console.log(prompt.includes("Wait for the build")); // true
+   * await session.cancelAll();
+   * ```
    */
   view(options?: ViewOptions): string;
   /**
@@ -193,6 +241,18 @@ export interface Session {
    * act for that task. A task that they start wakes this loop by its questions and messages too, unless `spawn.wake`
    * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
    * `RangeError` for an option that does not fit, and `UnknownKindError`.
+   *
+   * @example
+   * ```ts
+   * import { defineKind, TaskManager } from "errand";
+   *
+   * const add = defineKind({ name: "add", run: (_ctx, { a, b }: { a: number; b: number }) => a + b });
+   * const session = new TaskManager({ kinds: [add] }).session("chat-42");
+   * const tools = session.tools(); // give their name, description and inputSchema to your model
+   * const spawnTask = tools.find(({ name }) => name === "spawn_task");
+   * await spawnTask?.execute({ kind: "add", input: { a: 1, b: 2 }, title: "Add" }, { callId: "call_1" });
+   * console.log(session.list()[0]?.title); // Add
+   * ```
    */
   tools(options?: ToolOptions): readonly TaskTool[];
 }
@@ -226,11 +286,37 @@ export interface TaskContext<C = unknown> extends Session {
   /**
    * Asks a question and resolves with the answer; the task is blocked on `input` until then. Rejects with
    * `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (the key belongs to another question).
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.ask({ question: "Which colour?", choices: ["red", "blue"] }));
+   * for await (const request of manager.inbox.watch()) {
+   *   await manager.inbox.answer(request.id, "blue", { by: "ada" });
+   *   break;
+   * }
+   * console.log(await task.result()); // blue
+   * ```
    */
   ask: Ask;
   /**
    * Asks a person for an approval. Resolves on "yes", and rejects on "no" with `RequestRejectedError`, whose `reason` a
    * model can read. So a forgotten `if` never counts as a yes. Rejects with `RequestExpiredError` after `timeoutMs`.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.approve("Delete the branch?"));
+   * for await (const request of manager.inbox.watch()) {
+   *   await manager.inbox.reject(request.id, "It is not merged.", { by: "ada" });
+   *   break;
+   * }
+   * console.log((await task.outcome()).status); // failed
+   * ```
    */
   approve(question: string, options?: AskOptions): Promise<void>;
   /**
@@ -242,7 +328,20 @@ export interface TaskContext<C = unknown> extends Session {
       timeoutMs?: number | undefined;
     },
   ): Promise<Message | undefined>;
-  /** Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped. */
+  /**
+   * Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const napping = manager.spawn(async (ctx) => {
+   *   await ctx.sleep(60_000); // holds no slot, and a cancel ends it at once
+   * });
+   * console.log((await napping.cancel()).status); // cancelled
+   * ```
+   */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**
    * Runs `fn` for each item as a child task, at most `concurrency` at a time. Resolves with the values in the order of
@@ -254,6 +353,17 @@ export interface TaskContext<C = unknown> extends Session {
    * throws and a spawn that is refused fail the call in the same way. An aborted `signal` closes the source and rejects
    * with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not iterable, or when
    * an option does not fit.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const lengths = await manager
+   *   .spawn((ctx) => ctx.map(["river", "lake"], (_child, word) => word.length, { concurrency: 2 }))
+   *   .result();
+   * console.log(lengths); // [ 5, 4 ]
+   * ```
    */
   map<A, B>(
     items: Iterable<A> | AsyncIterable<A>,

@@ -41,6 +41,18 @@ export interface Script {
  * Answers each request of `manager` from now on, with the first unused line that matches its question. A line is used
  * once. `answer: true` approves an approval request; `reject` refuses it. A request without a matching line stays open.
  * `TypeError` if a line has an unknown field, or a field of a wrong type.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { scriptAnswers } from "errand/testing";
+ *
+ * const manager = new TaskManager();
+ * const script = scriptAnswers(manager, [{ to: "Publish", answer: true, by: "ada" }]);
+ * await manager.spawn((ctx) => ctx.approve("Publish it?")).result();
+ * console.log(script.unused.length); // 0
+ * script.off();
+ * ```
  */
 export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readonly ScriptedAnswer[]): Script {
   checkLines(lines);

@@ -57,6 +57,17 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
  * Rejects with the error of the scenario. If the scenario waits and no timer is left, the call rejects with an error
  * that lists the waiting tasks and the reason of each. With a `seed`, the error's message contains the seed, and its
  * `cause` is the original error.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "errand/testing";
+ *
+ * const days = await simulate(async ({ manager, clock }) => {
+ *   await manager.spawn((ctx) => ctx.sleep(3 * 86_400_000)).result();
+ *   return clock.now() / 86_400_000;
+ * });
+ * console.log(days); // 3
+ * ```
  */
 export async function simulate<T>(
   scenario: (world: World) => T | PromiseLike<T>,

@@ -97,7 +97,9 @@ test.each(misspelt)(
     const error = await refusalOf(call);
     expect((error as Error).message).toContain(JSON.stringify(wrong));
     expect((error as Error).message).toContain(`(did you mean ${right}?)`);
-    expect((error as Error).message).toMatch(new RegExp(`it has .*\\b${right}\\b[^.]*$`));
+    expect((error as Error).message).toMatch(
+      new RegExp(`it has .*\\b${right}\\b[^.]*(?:\\. Correct this and call again)?$`),
+    );
     expect(JSON.stringify([manager.list(), task.handle.messages()])).toBe(before);
   },
 );

@@ -14,7 +14,7 @@ const noticedIn = async (session: Session): Promise<readonly string[]> => {
   return batch?.notices.map(({ taskId }) => taskId) ?? [];
 };
 
-describe("N2 an outcome that a tool has shown is told no more", () => {
+describe("N2 an outcome that a tool has shown is not delivered again", () => {
   test.each<[tool: string, look: (call: Call, id: string) => Promise<unknown>]>([
     ["get_task", (call, id) => call("get_task", { task_id: id })],
     ["await_tasks", (call, id) => call("await_tasks", { task_ids: [id] })],

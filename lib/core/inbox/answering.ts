@@ -103,7 +103,7 @@ export class Answering {
     checkFields("answered", answered, ["by"]);
     checkType("answered.by", answered.by, "string");
     checkText("answered.by", answered.by);
-    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers");
     const entry = this.#requests.find(id);
     if (entry === undefined) throw new RequestNotFoundError(id);
     this.#refuseClosed(entry);
@@ -126,7 +126,7 @@ export class Answering {
   }
 
   #refuseClosed(entry: RequestEntry): void {
-    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#isClosed()) throw new ManagerClosedError("it takes no answers");
     if (entry.request.status !== "open") throw new AlreadyAnsweredError(entry.request);
   }
 }

@@ -36,6 +36,20 @@ export interface Inbox {
    * - `ManagerClosedError`: the manager is closed.
    * A question with a schema that was asked before a restart is checked when its task asks it again; the call waits
    * until then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.ask({ question: "Which branch?" }));
+   * for await (const request of manager.inbox.watch({ taskId: task.id })) {
+   *   console.log(request.question); // Which branch?
+   *   await manager.inbox.answer(request.id, "main", { by: "ada" });
+   *   break;
+   * }
+   * console.log(await task.result()); // main
+   * ```
    */
   answer(
     id: string,

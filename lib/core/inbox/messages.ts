@@ -103,7 +103,7 @@ export class Messages {
     const elsewhere = task.isOver ? undefined : this.#elsewhere(task);
     if (elsewhere !== undefined) throw elsewhere;
     const refused = this.#loop.apply(task, { type: "send", message });
-    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages");
     const isTaken = mailboxOf(task).add(message, this.#loop.seq);
     this.#onSent(task);
     const steered = this.#steer(task, message);

@@ -147,7 +147,7 @@ class Group implements Watcher {
     if (this.#stopped === undefined) {
       this.unwatch();
       const own = this.living().filter((task) => isChild(task) && task.watchers === undefined);
-      for (const task of own) cancel(task, "not needed any more");
+      for (const task of own) cancel(task, "no longer needed");
       this.#stopped = new Set(own.filter((task) => !task.isOver));
     }
     return this.#stopped.size > 0;

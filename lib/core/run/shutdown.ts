@@ -98,7 +98,7 @@ export class Shutdown {
   /** Resolves when every task has ended or is left for the next process; `undefined` when that is so already. */
   #stopAll(deps: ShutdownDeps, graceMs: number): Promise<void> | undefined {
     const { loop, slots, registry, requests, runner, capacity, handoff, idle } = deps;
-    capacity.close(new ManagerClosedError("there will be no room"));
+    capacity.close(new ManagerClosedError("no room will come free"));
     for (const task of handoff.all) {
       // A task that is left for the next process has no timers here: that process counts its limits and questions.
       task.extras?.deadlines?.cancel();

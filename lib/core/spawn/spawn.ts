@@ -148,7 +148,7 @@ export class Spawner {
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
     const weight = takeWeight(options.weight);
-    if (this.#deps.isClosed()) throw new ManagerClosedError("it spawns nothing any more");
+    if (this.#deps.isClosed()) throw new ManagerClosedError("it spawns nothing");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
     if (known !== undefined) {
@@ -243,11 +243,10 @@ export class Spawner {
   /** A task that is stopped or has ended takes no new children (H3). */
   #refuseOver(parent: Task): void {
     const { id, state } = parent;
-    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it");
     if (state.outcome !== undefined) {
-      if (state.outcome.status !== "succeeded")
-        throw new ScopeCancelledError(id, "nothing is spawned under it any more");
-      throw new TaskTerminatedError(id, "nothing is spawned under it any more");
+      if (state.outcome.status !== "succeeded") throw new ScopeCancelledError(id, "nothing is spawned under it");
+      throw new TaskTerminatedError(id, "nothing is spawned under it");
     }
     this.#refuseCancelling(parent);
   }
@@ -313,7 +312,7 @@ export function ambientParent(): Task | undefined {
   const { task, phase } = attempt;
   if (phase === "open") return task;
   if (phase === "settled" && attempt.hasReturned) return undefined;
-  throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
+  throw new ScopeCancelledError(task.id, "nothing is spawned from it");
 }
 
 /**

@@ -58,7 +58,7 @@ export class Waits implements WaitKeeper, StoredIn {
         this.#slots.release(attempt.task.lane, attempt.holder);
         return new Promise<never>(() => {});
       }
-      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
+      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait")));
       if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
     } else if (this.#closed !== undefined) return Promise.reject(this.#closed);
     return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
@@ -75,7 +75,7 @@ export class Waits implements WaitKeeper, StoredIn {
     // The cancel of another task is not a cancel of the waiter (C4), and the end of that task is no reason to wait for
     // ever.
     if (attempt.phase === "open" && attempt.task.state.stop === undefined) return undefined;
-    return handled(Promise.reject(closedError(attempt, "nothing is asked and received through it any more")));
+    return handled(Promise.reject(closedError(attempt, "it asks and receives nothing")));
   }
 
   /**
@@ -224,7 +224,7 @@ export class Waits implements WaitKeeper, StoredIn {
    * manager, or for other code (D8).
    */
   close(): void {
-    this.#closed = new ManagerClosedError("it waits for nothing any more");
+    this.#closed = new ManagerClosedError("it waits for nothing");
     for (const wait of [...this.#ofNobody]) wait.withdraw(this.#closed);
   }
 
