@@ -140,7 +140,7 @@ describe("§9 message_task says that a message is", () => {
     });
     expect(await call("message_task", { task_id: tool?.id, message: "look up" })).toMatchObject({
       outcome: "kept",
-      note: expect.stringContaining("is told that it is there"),
+      note: expect.stringContaining("its waiting tool reports it"),
     });
     await settled();
     expect(read).toHaveLength(2);

@@ -84,7 +84,7 @@ describe("§9 await_tasks", () => {
     const { session } = agent();
     const call = toolsOf(session, { spawn: { wake: "silent" } });
     const { task_id, note } = await call("spawn_task", HELLO, { callId: "call_1" });
-    expect(note).toContain("await_tasks does");
+    expect(note).toContain("await_tasks waits for it");
     await settled();
     expect((await call("await_tasks")).ended).toMatchObject([{ task_id }]);
     expect((await call("await_tasks")).ended).toEqual([]);
