@@ -3,6 +3,7 @@
 // Owns no state: a handle is a task and its core. Options are checked here, and bad ones reject.
 
 import type { Core } from "../core/core.js";
+import type { TaskKind } from "../core/kinds/kind.js";
 import { NO_OUTPUT, type OutputChunk } from "../core/live/output-ring.js";
 import type { Task } from "../core/live/task.js";
 import { ManagerClosedError, TaskNotFoundError, TaskOutcomeError } from "../core/task/errors.js";
@@ -142,6 +143,17 @@ export interface TaskHandle<out T = unknown> {
   send(content: Content, options?: SendOptions): Promise<Message>;
   /** Cancels the task and waits for its end: `await using` calls it. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+/**
+ * Finds a task by its id, or by its name while the task lives. A name is an address within its session, and an id takes
+ * precedence over a name. Returns `undefined` for an unknown or evicted task, and for a task outside this scope.
+ */
+export interface Get {
+  /** Finds a task of any kind. */
+  (id: string): TaskHandle | undefined;
+  /** Finds a task of `kind`, which types the result. Throws a `TypeError` that names both kinds when they differ. */
+  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
 }
 
 /** A reference to a task: its id or its handle. Waits and `parent` also accept the name of a living task. */

@@ -26,8 +26,9 @@ import {
 import { isThenable } from "../core/values/handled.js";
 import { idInWords } from "../core/values/safe-read.js";
 import type { WaitOptions } from "../core/waits/waits.js";
-import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
-import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session.js";
+import type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf } from "./awaiting.js";
+import { type Get, Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
+import type { SpawnOptions } from "./session.js";
 
 /** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
