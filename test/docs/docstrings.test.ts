@@ -56,6 +56,9 @@ test("every main name has an example", () => {
   expect(main.filter((name) => !shown.includes(name))).toEqual([]);
 });
 
+const database = await (await postgresKind((words) => console.log(words)))?.make();
+const server = database === undefined ? undefined : environmentOf(database.words[1]);
+
 const linesOf = ({ block }: Example): readonly string[] => block.code.split("\n").filter((line) => line.trim() !== "");
 const titled = examples.map((example) => [example.path, example] as const);
 
@@ -79,12 +82,8 @@ function missingPeer({ path, block }: Example): string | undefined {
 
 describe("the example of", () => {
   let programs: Programs;
-  let server: Readonly<Record<string, string>> | undefined;
   beforeAll(async () => {
     programs = await compiled(examples.filter((example) => !missingPeer(example)).map(({ block }) => block));
-    const postgres = await postgresKind((words) => console.log(words));
-    const where = await postgres?.make();
-    if (where !== undefined) server = environmentOf(where.words[1]);
   }, 60_000);
   afterAll(() => programs?.remove());
 
