@@ -126,11 +126,11 @@ describe("a scenario that waits for nothing", () => {
       { concurrency: 1 },
     );
     expect(message.split("\n")).toEqual([
-      "The scenario waits, and there is no timer left to jump to:",
+      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for:",
       '  task_1 "planner" is blocked on an answer to "Which branch?"',
       "  task_2 is blocked on a message",
       "  task_3 is blocked on tasks task_1",
-      "  task_4 runs: it awaits something of its own",
+      "  task_4 runs: it awaits something that is no wait of errand",
       "  task_5 is in line in the lane default",
     ]);
   });

@@ -60,7 +60,10 @@ export async function writeSealed(
         await writeAll(disk, fd, bytes, at);
         at += bytes.length;
         // A longer file could be written but not read, because it is read as one string.
-        if (at > constants.MAX_STRING_LENGTH) throw new RangeError(`${file} would be longer than a text can be`);
+        if (at > constants.MAX_STRING_LENGTH)
+          throw new RangeError(
+            `${file} would be longer than a string of JavaScript can be: keep fewer records (retention)`,
+          );
       }
       await disk.sync(fd);
     } finally {
