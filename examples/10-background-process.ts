@@ -42,7 +42,7 @@ console.log(`${watch.name}: ${watching.status}; the server is ${server.status}`)
 assert.ok(read.startsWith("listening, pid ") && read.includes("request 1\nrequest 2\n"));
 assert.equal(server.status, "running");
 
-const outcome = await server.cancel("not needed any more");
+const outcome = await server.cancel("no longer needed");
 console.log(`server: ${outcome.status}, by ${server.record.summary}`);
 assert.equal(outcome.status, "cancelled");
 const [, pid] = /pid (\d+)/u.exec(read) ?? [];

@@ -95,20 +95,8 @@ export type { TaskToolName } from "./model/prompt/tool-names.js";
 export type { ViewOptions } from "./model/prompt/view.js";
 export type { ToolOptions, ToolSpawnOptions } from "./model/tools/session-tools.js";
 export type { TaskTool, TaskToolCall } from "./model/tools/tool.js";
-export type { TaskHandle, TaskRef } from "./session/handle.js";
+export type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf } from "./session/awaiting.js";
 export type { NoticeBatch } from "./session/notice-batch.js";
-export type {
-  AwaitResult,
-  AwaitTasks,
-  Get,
-  MapOptions,
-  OutcomeOf,
-  OutcomesOf,
-  Session,
-  Spawn,
-  SpawnArguments,
-  SpawnInput,
-  SpawnOptions,
-  TaskContext,
-  TaskFunction,
-} from "./session/session.js";
+export type { Session, Spawn, TaskContext, TaskFunction } from "./session/session.js";
+export type { MapOptions, SpawnArguments, SpawnInput, SpawnOptions } from "./session/spawn-arguments.js";
+export type { Get, TaskHandle, TaskRef } from "./session/task-handle.js";

@@ -193,7 +193,7 @@ function importBreaches(file: string, found: Import, sources: Sources): readonly
     return ["there is no such file"];
   }
   if (found.path === "index.ts") {
-    return ["the front door is imported by nobody inside"];
+    return ["no file inside imports the front door"];
   }
   if (room === "" && entrances.includes(target)) {
     return [`${target}/ has an entrance of its own`];
@@ -309,6 +309,11 @@ describe("lib/", () => {
     expect(ringsOf(sources)).toEqual([]);
   });
 
+  test("has no file that is longer than 350 lines", () => {
+    const lengths = [...sources].map(([file, text]) => [file, text.split("\n").length - 1] as const);
+    expect(lengths.filter(([, length]) => length > 350)).toEqual([]);
+  });
+
   test("has no room of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
     const plan = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
     const named = [...plan.matchAll(/`lib\/(core\/(?:[\w-]+\/)?[\w-]+\.ts)`/g)].map(([, path]) => path);
@@ -415,7 +420,7 @@ describe("the floor plan", () => {
       { "integrations/a.ts": 'import "../core/loop.js";', "core/loop.ts": "" },
       /stands outside/,
     ],
-    ["refuses a package nobody declared", { "kinds/a.ts": 'import left from "left-pad";' }, /does not declare/],
+    ["refuses a package that is not declared", { "kinds/a.ts": 'import left from "left-pad";' }, /does not declare/],
     ["refuses a path to nowhere", { "kinds/a.ts": 'import "./gone.js";' }, /no such file/],
     [
       "has the front door spell out its names",

@@ -40,7 +40,7 @@ process.on("SIGINT", () => {
   interrupted = true;
   void session.cancelAll(undefined, "Ctrl-C");
 });
-process.stdout.on("error", () => process.emit("SIGINT")); // Nobody reads on, as in `npm start | head`.
+process.stdout.on("error", () => process.emit("SIGINT")); // The reader has gone, as in `npm start | head`.
 
 const over = new AbortController();
 const keyboard = interactive ? openKeyboard(process.stdin) : undefined;
@@ -80,6 +80,6 @@ function decide({ key = "" }: InboxRequest): Verdict | undefined {
   if (verdict !== undefined) return verdict;
   if (flag !== undefined) return { approved: flag === "--approve", by: flag, reason: "denied by --deny" };
   if (interactive) return undefined;
-  const reason = "nobody is there to ask: run it on a terminal, or pass --approve, --deny or --policy";
+  const reason = "there is no terminal to ask on: run it on a terminal, or pass --approve, --deny or --policy";
   return { approved: false, by: "unattended run", reason };
 }

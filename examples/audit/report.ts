@@ -128,7 +128,7 @@ function endOf(outcome: TaskOutcome): Pick<Report, "status" | "reason"> {
 }
 
 function decisionOf(request: InboxRequest): Decision {
-  const { key = request.id, question, by = "nobody", reason } = request;
+  const { key = request.id, question, by = "no person", reason } = request;
   return {
     request: key,
     question,

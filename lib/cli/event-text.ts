@@ -59,15 +59,15 @@ export function describeEvent(event: TaskEvent, question: Setting["question"]): 
       return `asks (${idWord(event.request.id)}): ${phrase(event.request.question)}`;
     case "request.answered":
     case "request.rejected": {
-      const { id, status, by = "somebody", answer, reason } = event.request;
+      const { id, status, by, answer, reason } = event.request;
       const what = answer === undefined ? phrase(reason ?? "") : valuePhrase(answer);
-      return `${idWord(id)} was ${status} by ${idWord(by)}: ${what}`;
+      return `${idWord(id)} was ${status}${by === undefined ? "" : ` by ${idWord(by)}`}: ${what}`;
     }
     case "request.expired":
     case "request.withdrawn":
       return `${idWord(event.request.id)} ${event.request.status === "expired" ? "expired" : "was withdrawn"}`;
     case "message.sent":
-      return `${event.message.direction === "inbound" ? "is told" : "says"}: ${describeContent(event.message)}`;
+      return `${event.message.direction === "inbound" ? "receives" : "says"}: ${describeContent(event.message)}`;
     case "artifact.added":
       return `made ${phrase(event.artifact.name)} (${phrase(event.artifact.type)})`;
     case "usage.reported":
@@ -102,7 +102,7 @@ function describePatch(patch: TaskPatch): string {
     ...(tags === undefined ? [] : [`tags: ${phrase(tags.join(", "))}`]),
     ...(links === undefined ? [] : [`links: ${valuePhrase(links)}`]),
     ...(metadata === undefined ? [] : [`metadata: ${count(Object.keys(metadata).length, "field")}`]),
-    ...(acknowledged === undefined ? [] : ["its owner was told"]),
+    ...(acknowledged === undefined ? [] : ["its owner acknowledged its notices"]),
     ...(patch.readsNotices === undefined ? [] : ["asks for notices"]),
     ...(heartbeatAt === undefined ? [] : ["gives a sign of life"]),
   ];

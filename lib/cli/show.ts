@@ -87,7 +87,7 @@ function pageOf(known: TaskDetails, now: number): Line[] {
     ...section(
       "messages",
       messages.map((message) => [
-        message.direction === "inbound" ? "told" : "says",
+        message.direction === "inbound" ? "receives" : "says",
         { text: relative(message.createdAt, now), style: "faint" },
         describeContent(message),
       ]),

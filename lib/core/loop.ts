@@ -17,9 +17,10 @@ import type { Attempt, Task } from "./live/task.js";
 import type { Command, Refusal } from "./task/commands.js";
 import { decide, isRefusal } from "./task/decide.js";
 import { ManagerClosedError } from "./task/errors.js";
-import { type Fact, type TaskEvent, toEvent } from "./task/events.js";
+import type { Fact, TaskEvent } from "./task/events.js";
 import { evolve } from "./task/evolve.js";
 import type { Runtime } from "./task/record.js";
+import { toEvent } from "./task/to-event.js";
 import type { Timekeeper } from "./time/clock.js";
 import { runOutside } from "./values/outside.js";
 

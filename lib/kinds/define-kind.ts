@@ -107,7 +107,22 @@ export interface KindDefinition<In, I, R, T, C> {
   weight?: { readonly [unit: string]: number | undefined } | undefined;
 }
 
-/** The definition of a kind whose work runs elsewhere: `run` may return nothing, and `reconcile` is required. */
+/**
+ * The definition of a kind whose work runs elsewhere: `run` may return nothing, and `reconcile` is required.
+ *
+ * @example
+ * ```ts
+ * import { defineKind, TaskManager } from "errand";
+ *
+ * const jobs = new Map<string, string>(); // stands for a system elsewhere
+ * const render = defineKind({
+ *   name: "render",
+ *   run: (ctx, scene: string) => void jobs.set(ctx.record.id, `${scene}.png`),
+ *   reconcile: ({ id }) => ({ status: "succeeded", value: jobs.get(id) ?? "lost" }),
+ * });
+ * console.log(await new TaskManager().spawn(render, { input: "sunset" }).result()); // sunset.png
+ * ```
+ */
 export interface RemoteKindDefinition<In, I, R, T, C>
   extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
   /** Starts the work or finds it again, and returns nothing. A returned value ends the task with that result. */
@@ -123,6 +138,20 @@ export interface RemoteKindDefinition<In, I, R, T, C>
  * Makes a kind from its definition, and registers nothing: pass the kind to `spawn`, or list it in
  * `TaskManagerOptions.kinds` to start it by name and to resume it after a restart. Throws a `TypeError` or `RangeError`
  * that names an option that does not fit.
+ *
+ * @example
+ * ```ts
+ * import { defineKind, TaskManager } from "errand";
+ * import { z } from "zod";
+ *
+ * const fetchPage = defineKind({
+ *   name: "fetch_page",
+ *   input: z.object({ url: z.string() }),
+ *   run: async (_ctx, { url }) => `text of ${url}`,
+ * });
+ * const manager = new TaskManager({ kinds: [fetchPage] }); // a restart and the tools find it by its name
+ * console.log(await manager.spawn(fetchPage, { input: { url: "a.html" } }).result()); // text of a.html
+ * ```
  */
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: RemoteKindDefinition<In, I, R, T, C>,

@@ -75,6 +75,18 @@ export interface MonitorDefinition
  * Throws before any task exists: `TypeError` (a pattern or timezone that croner rejects, an option of the wrong type or
  * name), `RangeError` (`ms` < 1 or not finite, `maxTicks` < 1, a pattern that no date fits), `Error` (croner is not
  * installed or does not load; `cause` says why).
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { monitor } from "errand/kinds";
+ *
+ * const watchDisk = monitor({
+ *   every: { ms: 10 },
+ *   run: (_ctx, tick) => (tick.count === 3 ? "stop" : undefined),
+ * });
+ * console.log((await new TaskManager().spawn(watchDisk).outcome()).status); // succeeded
+ * ```
  */
 export function monitor(definition: MonitorDefinition): TaskKind<undefined, void> {
   checkType("definition", definition, "object");

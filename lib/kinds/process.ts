@@ -60,6 +60,17 @@ export interface ProcessDefinition
  * When this process exits, its programs are killed. They are not when a signal without a handler ends this process:
  * Ctrl-C then reaches this process alone, and kill -9 leaves no time. Close the manager in a handler of SIGINT and
  * SIGTERM. After a restart such a task is `interrupted`.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { command } from "errand/kinds";
+ *
+ * const manager = new TaskManager();
+ * const task = manager.spawn(command(), { input: { command: "node", args: ["-p", "6 * 7"], check: true } });
+ * console.log((await task.result()).exitCode); // 0
+ * console.log(task.output().text.trim()); // 42
+ * ```
  */
 export function command(definition: ProcessDefinition = {}): TaskKind<ProcessInput, ProcessResult> {
   checkType("definition", definition, "object");

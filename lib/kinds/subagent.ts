@@ -63,6 +63,21 @@ export interface SubagentDefinition<In, I> {
  * A kind whose work is your agent loop. A message to its task wakes `ctx.nextNotices`, unless `ctx.receive` takes the
  * message first. To start it by name, list it in `TaskManagerOptions.kinds`. Throws a `TypeError` or `RangeError` that
  * names an option that does not fit.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { subagent } from "errand/kinds";
+ *
+ * const research = subagent({
+ *   name: "research",
+ *   loop: async (ctx, { prompt }) => {
+ *     ctx.reportUsage({ outputTokens: 12 }); // your loop calls its model here, with ctx.tools()
+ *     return `notes about ${prompt}`;
+ *   },
+ * });
+ * console.log(await new TaskManager().spawn(research, { input: { prompt: "lakes" } }).result()); // notes about lakes
+ * ```
  */
 export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
   checkType("definition", definition, "object");
@@ -77,7 +92,7 @@ export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinit
   const run = async (ctx: TaskContext, given: In) => {
     const text = await loop(ctx, given);
     if (typeof text === "string" && text.trim() === "")
-      throw new FailureError("no_result", "The loop gave an empty text");
+      throw new FailureError("no_result", "The loop of the subagent returned an empty text: it must return its result");
     return text;
   };
   const limits = { maxDepth, maxChildren };

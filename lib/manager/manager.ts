@@ -1,21 +1,17 @@
-// Manager: the public front of errand. Checks the arguments of each method and calls the part of the core that does the
-// work.
+// Manager: the public front of errand. Checks the arguments and calls the part of the core that does the work.
 
 import { Core } from "../core/core.js";
 import { checkStore } from "../core/durable/store-methods.js";
 import type { Inbox } from "../core/inbox/inbox.js";
-import type { Lane } from "../core/lanes/lane.js";
-import { checkLaneChange, type LaneChange } from "../core/lanes/lane-options.js";
 import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
 import { type Stats } from "../core/run/stats.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
-import { ambientParent, DEFAULT_LANE, type SpawnScope } from "../core/spawn/spawn.js";
+import { ambientParent, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
 import type { Runtime, TaskTree } from "../core/task/record.js";
 import {
   checkCount,
-  checkFinite,
   checkMs,
   checkOneOf,
   checkOptions,
@@ -29,13 +25,29 @@ import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Context, callWork } from "../session/context.js";
 import { NamedSession } from "../session/named-session.js";
-import { Scope } from "../session/scope.js";
-import type { Session, Spawn, SpawnOptions, TaskContext } from "../session/session.js";
+import type { Session, Spawn, TaskContext } from "../session/session.js";
+import type { SpawnOptions } from "../session/spawn-arguments.js";
+import { LaneControls } from "./lane-controls.js";
 import { checkManagerOptions, type TaskManagerOptions } from "./manager-options.js";
 import { openStore } from "./open-store.js";
 
-/** Spawns tasks, limits them, and lists them. In memory; with `TaskManager.open` and a store also across restarts. */
-export class TaskManager extends Scope {
+/**
+ * Spawns tasks, limits them, and lists them. In memory; with `TaskManager.open` and a store also across restarts.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const manager = new TaskManager({ concurrency: 4 });
+ * const task = manager.spawn(async (ctx) => {
+ *   await ctx.sleep(10);
+ *   return 42;
+ * });
+ * console.log(await task.result()); // 42
+ * await manager.close();
+ * ```
+ */
+export class TaskManager extends LaneControls {
   /** The open questions of all tasks, and the methods with which people answer them. */
   readonly inbox: Inbox;
   /** @internal */
@@ -82,6 +94,21 @@ export class TaskManager extends Scope {
    *
    * Rejects with `StoreLockedError` (another process has the store open), `JournalCorruptError`,
    * `StoreUnavailableError`, or the errors of the constructor.
+   *
+   * @example
+   * ```ts
+   * import { defineKind, TaskManager } from "errand";
+   * import { fileStore } from "errand/stores/file";
+   *
+   * const greet = defineKind({ name: "greet", run: (_ctx, name: string) => `Hello ${name}` });
+   * const first = await TaskManager.open({ store: fileStore("greetings"), kinds: [greet] });
+   * await first.spawn(greet, { id: "greet-ada", input: "Ada" }).result();
+   * await first.close();
+   *
+   * const second = await TaskManager.open({ store: fileStore("greetings"), kinds: [greet] });
+   * console.log(await second.get("greet-ada")?.result()); // Hello Ada
+   * await second.close();
+   * ```
    */
   static async open(options: TaskManagerOptions): Promise<TaskManager> {
     checkType("options", options, "object");
@@ -97,6 +124,18 @@ export class TaskManager extends Scope {
    * Starts work and returns a handle at once. The function runs later in the same turn when a slot is free, and never
    * inside this call. Inside a task's function it makes a child of that task, unless `root` or `parent` says otherwise;
    * outside a task it makes a root. Throws the errors that `Spawn` lists; no task exists then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const parent = manager.spawn(async (ctx) => {
+   *   const child = ctx.spawn(() => "read", { title: "Read the file", timeoutMs: 5_000 });
+   *   return child.result(); // the wait lends the slot of the parent
+   * });
+   * console.log(await parent.result()); // read
+   * ```
    */
   readonly spawn: Spawn = (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
 
@@ -142,6 +181,17 @@ export class TaskManager extends Scope {
    *
    * A session without a kept record is removed after `retention.ttlMs`, with its usage. Throws `TypeError` or
    * `RangeError` when an option does not fit.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42", { limits: { maxLiving: 50 } });
+   * session.spawn(() => "done", { name: "reader" });
+   * console.log(session.list().map((record) => record.name)); // [ 'reader' ]
+   * await session.cancelAll();
+   * ```
    */
   session(id: string, options?: SessionOptions): Session {
     checkType("id", id, "string");
@@ -164,6 +214,17 @@ export class TaskManager extends Scope {
    * Calls `listener` with each event of that type after the event is stored, outside any task. Returns a function that
    * removes the listener; a second call of that function has no effect. A listener that throws changes nothing else:
    * the error is reported as the event `listener.failed`.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const off = manager.on("task.failed", (event) => console.log(event.error.message)); // no network
+   * await manager.spawn(() => Promise.reject(new Error("no network"))).outcome();
+   * await manager.idle();
+   * off();
+   * ```
    */
   on<K extends keyof ManagerEventMap>(type: K, listener: (event: ManagerEventMap[K]) => unknown): () => void {
     checkOneOf("type", type, EVENT_TYPES);
@@ -188,12 +249,28 @@ export class TaskManager extends Scope {
    *
    * With a store it reads all events that the journal keeps. In memory it reads the newest 10 000 since its first call.
    * A reader whose `from` is older than the oldest kept event gets `EventsCompactedError`, which names that event.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const events = manager.events({ from: "now" })[Symbol.asyncIterator]();
+   * const first = events.next(); // the reader begins here
+   * manager.spawn(() => "done");
+   * console.log((await first).value.type); // task.created
+   * await manager.close(); // ends the reader
+   * ```
    */
   events(
     options: {
+      /** The `seq` of the first event, or `"now"` for the next new event; default the oldest kept event. */
       from?: number | "now" | undefined;
+      /** Only events of this task. */
       taskId?: string | undefined;
+      /** Only events of tasks of this session. */
       sessionId?: string | undefined;
+      /** Ends the iteration. */
       signal?: AbortSignal | undefined;
     } = {},
   ): AsyncIterable<TaskEvent> {
@@ -233,21 +310,6 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Resolves when a `spawn` in `lane` (default `"default"`) would not throw `QueueFullError`. Each free place is
-   * reported to one caller. Rejects with `UnknownLaneError`, with `ManagerClosedError`, also when the manager closes
-   * meanwhile, or with the reason of `signal`.
-   */
-  room(options: WaitOptions & { lane?: string | undefined } = {}): Promise<void> {
-    try {
-      checkOptions("room", options, "signal", "lane");
-      checkSignal("signal", options.signal);
-      return this.core.capacity.room(this.core.spawner.laneOf(options.lane ?? DEFAULT_LANE), options.signal);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
-  /**
    * Resolves when every task has ended; at once when there is none. Inside a task it rejects with `AwaitCycleError`.
    */
   idle(options: WaitOptions = {}): Promise<void> {
@@ -261,65 +323,17 @@ export class TaskManager extends Scope {
   }
 
   /**
-   * Holds the starts of tasks, in one lane or in all, until `resume`. Started tasks still get their slots back after a
-   * wait. A task whose function has not started yet is held too: a task that was spawned in the same turn and already
-   * has a slot returns to its place in the queue.
-   *
-   * With `untilAt`, in epoch milliseconds (for example from a `Retry-After`), the lane resumes at that instant without
-   * another call, or at once when the instant is past. The longest of several pauses counts, and a pause without
-   * `untilAt` lasts until `resume`. Pauses are not stored. Throws `UnknownLaneError`.
-   */
-  pause(lane?: string, options: { untilAt?: number | undefined } = {}): void {
-    checkOptions("pause", options, "untilAt");
-    if (lane !== undefined) checkType("lane", lane, "string");
-    checkFinite("untilAt", options.untilAt);
-    this.core.slots.pause(this.#laneNamed(lane), options.untilAt ?? Number.POSITIVE_INFINITY);
-  }
-  /** Ends all pauses of one lane, or of all lanes. No effect when nothing is paused. Throws `UnknownLaneError`. */
-  resume(lane?: string): void {
-    this.core.slots.resume(this.#laneNamed(lane));
-  }
-
-  #laneNamed(name: string | undefined): Lane<Task> | undefined {
-    return name === undefined ? undefined : this.core.spawner.laneOf(name);
-  }
-
-  /**
-   * Changes a lane while it runs: `setLane("model", { rate: { limit: 20, periodMs: 60_000 } })`. A field that is left
-   * out stays unchanged; `null` for `rate` or `perKey` removes that bound.
-   *
-   * More slots start more tasks at once. Fewer slots stop no started task; later starts wait. Starts that count in the
-   * old windows also count in the new ones, also when a rate was removed and is set again: the starts between count
-   * too, as far back as the longest window so far, and at most the newest 10 000 while the lane has no rate. A queued
-   * task that weighs more than a new limit starts when nothing else counts in that window.
-   *
-   * Changes are not stored: after a restart the lanes are as the options declare them. Throws `UnknownLaneError`, and
-   * `TypeError` or `RangeError` for a field that does not fit; then nothing has changed.
-   */
-  setLane(name: string, change: LaneChange): void {
-    checkType("name", name, "string");
-    const lane = this.core.spawner.laneOf(name);
-    checkLaneChange(change);
-    this.core.laneChanges.setLane(lane, change);
-  }
-
-  /**
-   * Changes the slots of the whole manager while it runs, with the effects of `setLane`: an integer ≥ 1, or `Infinity`.
-   * The default lane changes too, unless it was declared, or has a concurrency set by `setLane`.
-   */
-  setConcurrency(concurrency: number): void {
-    checkType("concurrency", concurrency, "number");
-    checkCount("concurrency", concurrency, 1);
-    this.core.laneChanges.setConcurrency(concurrency);
-  }
-
-  /**
    * Refuses new work, aborts every signal with the stop reason `shutdown`, and waits up to `graceMs` (default: the
    * `graceMs` of the manager): a function that returns is `succeeded`, a function that rejects or does not settle is
    * `interrupted`. Then open promises reject with `ManagerClosedError`. A second call has no further effect. To let
    * work finish first, `await manager.idle()`. Inside a task it rejects with `AwaitCycleError` and closes nothing.
    */
-  close(options: { graceMs?: number | undefined } = {}): Promise<void> {
+  close(
+    options: {
+      /** The time for running functions to settle, in milliseconds ≥ 0; default: the `graceMs` of the manager. */
+      graceMs?: number | undefined;
+    } = {},
+  ): Promise<void> {
     try {
       checkOptions("close", options, "graceMs");
       checkMs("graceMs", options.graceMs);

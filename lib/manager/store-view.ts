@@ -36,7 +36,13 @@ export interface StoreView {
    * The newest `limit` (default 100) events of a task, oldest first. They are read during this call, so they may be
    * newer than the view.
    */
-  history(taskId: string, query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
+  history(
+    taskId: string,
+    query?: {
+      /** The largest number of events, an integer ≥ 0; default 100. */
+      limit?: number | undefined;
+    },
+  ): Promise<readonly TaskEvent[]>;
 }
 
 /**

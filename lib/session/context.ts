@@ -42,7 +42,8 @@ import { Items, type Read } from "./items.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { takeLinks, takeProgress, takeUsage } from "./report.js";
 import { Scope } from "./scope.js";
-import type { MapOptions, Spawn, SpawnOptions, TaskContext, TaskFunction } from "./session.js";
+import type { Spawn, TaskContext, TaskFunction } from "./session.js";
+import type { MapOptions, SpawnOptions } from "./spawn-arguments.js";
 
 const MAP_OPTIONS = ["concurrency", "signal"] as const satisfies readonly (keyof MapOptions)[];
 
@@ -123,7 +124,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
 
   protected spawnScope(): SpawnScope {
-    if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it any more");
+    if (this.caller.phase !== "open") throw closedError(this.caller, "nothing is spawned from it");
     return { parent: this.#task, sessionId: this.#task.sessionId };
   }
   protected override get homeSession(): string | undefined {
@@ -169,7 +170,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       // The values report the children to the caller, so their ends make no notices.
       spawn: (item, index) =>
         this.core.spawner.spawn({ ...this.spawnScope(), wake: "silent" }, (ctx: TaskContext) => fn(ctx, item, index)),
-      cancel: (child) => this.core.runner.stop(child, "cancel", "not needed any more"),
+      cancel: (child) => this.core.runner.stop(child, "cancel", "no longer needed"),
       place: this.core.capacity.placeIn(this.#task.sessionId),
     });
     // Each value is what `fn` returned in its child; `fanOut` keeps them as unknown.

@@ -14,75 +14,7 @@ import { checkCount, checkMs, checkOptions, checkSignal, checkText, show } from 
 import { Brand } from "../core/values/copies.js";
 import { handled } from "../core/values/handled.js";
 import type { WaitOptions } from "../core/waits/waits.js";
-
-/**
- * Reads, awaits and cancels one task. A handle owns no state and still works when the record of its task was evicted.
- * It is not thenable: `await handle` gives the handle.
- */
-export interface TaskHandle<out T = unknown> {
-  /** The id of the task. */
-  readonly id: string;
-  /** The status of the task at this moment. */
-  readonly status: TaskStatus;
-  /** The newest record of the task: a frozen snapshot. */
-  readonly record: TaskRecord;
-  /**
-   * Resolves with the result of the task. Rejects with `TaskOutcomeError`, which is no `AbortError`, when the task did
-   * not succeed. A failed task alone causes no unhandled rejection: the promise exists only after this call.
-   *
-   * Inside a task the call is a wait and lends the slot. It rejects with `AwaitCycleError` when the wait could never
-   * end, and with the reason of an aborted `signal`; the task continues. It rejects with `OutputLostError` when an
-   * earlier process stored the result and it is gone or cannot be read; it never resolves with `undefined` instead.
-   */
-  result(options?: WaitOptions): Promise<T>;
-  /**
-   * Resolves with the outcome of the task; a failed task does not reject. The outcome of a task whose stored result is
-   * lost is `succeeded` with `outputLost`, and reading its `value` throws `OutputLostError`. The same holds for the
-   * outcomes of every other wait.
-   */
-  outcome(options?: WaitOptions & { timeoutMs?: undefined }): Promise<TaskOutcome<T>>;
-  /** Resolves with `undefined` when `timeoutMs`, in milliseconds ≥ 0, passes first; the task continues. */
-  outcome(options: WaitOptions & { timeoutMs?: number | undefined }): Promise<TaskOutcome<T> | undefined>;
-  /**
-   * Resolves when the spawn of the task, or its newest attempt, is stored; at once without a store. The call is not a
-   * wait: a task keeps its slot. Rejects with `ManagerClosedError` when the manager closes first.
-   */
-  stored(): Promise<void>;
-  /**
-   * The newest `limit` messages after the message with the id `after`, oldest first. Without `limit` all of them;
-   * without `after`, or when no message has that id, from the first one on.
-   */
-  messages(query?: { after?: string | undefined; limit?: number | undefined }): readonly Message[];
-  /** The output of the task from the cursor `after` on. The newest 65 536 characters are kept. */
-  output(query?: { after?: number | undefined }): OutputChunk;
-  /**
-   * The newest `limit` events of the task (default 100), oldest first, also for a task from before a restart. With a
-   * store they are read from the journal. In memory the manager keeps its newest 10 000 events, from the first call of
-   * `events()` or `history()` on: the first call finds none.
-   */
-  history(query?: { limit?: number | undefined }): Promise<readonly TaskEvent[]>;
-  /** Usage of the task and of everything below it. */
-  usage(): Usage;
-  /**
-   * Asks the task and its attached descendants to stop, and resolves with the *actual* outcome: a function that returns
-   * all the same has `succeeded`. A queued task ends at once. A second call has no further effect; for a task that is
-   * over the call resolves with its outcome. A promise that no caller reads causes no unhandled rejection.
-   */
-  cancel(reason?: string, options?: WaitOptions): Promise<TaskOutcome<T>>;
-  /**
-   * Sends a message to the task and resolves when it is stored. The task reads it with `ctx.receive`, also when it has
-   * not started yet. With the id of a question of the task as `inReplyTo`, the message answers that question. Rejects
-   * with `TaskTerminatedError` when the task is over, with `TaskElsewhereError` when another process of a shared store
-   * has its id and does its work, with `ManagerClosedError`, with `InvalidInputError` when the request is an approval
-   * or the answer does not fit, and with `AlreadyAnsweredError` when it is no longer open.
-   */
-  send(content: Content, options?: SendOptions): Promise<Message>;
-  /** Cancels the task and waits for its end: `await using` calls it. */
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** A reference to a task: its id or its handle. Waits and `parent` also accept the name of a living task. */
-export type TaskRef = string | TaskHandle;
+import type { TaskHandle } from "./task-handle.js";
 
 /** The task that a handle stands for. */
 interface HandleTarget {
@@ -216,7 +148,7 @@ export class Handle<T> implements TaskHandle<T> {
       this,
       () => {},
       ({ core, task }) => {
-        if (core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages any more"));
+        if (core.isClosed) return Promise.reject(new ManagerClosedError("it takes no messages"));
         return core.messages.send(task, content, options);
       },
     );

@@ -18,7 +18,8 @@ import type { TaskTool } from "../model/tools/tool.js";
 import { Context } from "./context.js";
 import { type NoticeBatch, nextBatch } from "./notice-batch.js";
 import { Scope } from "./scope.js";
-import type { Session, Spawn, SpawnOptions } from "./session.js";
+import type { Session, Spawn } from "./session.js";
+import type { SpawnOptions } from "./spawn-arguments.js";
 
 /** One owner loop by its name. `Session` documents its public members. */
 export class NamedSession extends Scope implements Session {

@@ -27,8 +27,10 @@ import {
 import { isThenable } from "../core/values/handled.js";
 import { idInWords } from "../core/values/safe-read.js";
 import type { WaitOptions } from "../core/waits/waits.js";
-import { Handle, type TaskHandle, type TaskRef, taskOf } from "./handle.js";
-import type { AwaitResult, AwaitTasks, Get, OutcomeOf, OutcomesOf, SpawnOptions } from "./session.js";
+import type { AwaitResult, AwaitTasks, OutcomeOf, OutcomesOf } from "./awaiting.js";
+import { Handle, taskOf } from "./handle.js";
+import type { SpawnOptions } from "./spawn-arguments.js";
+import type { Get, TaskHandle, TaskRef } from "./task-handle.js";
 
 /** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
@@ -79,7 +81,8 @@ export abstract class Scope {
     const scope = given === NO_OPTIONS ? place : this.#scopeOf(place, given);
     if (kind === undefined && typeof work === "string") return this.#found(work, scope, given);
     if (kind === undefined) {
-      if (given.input !== undefined) throw new TypeError("input is for kinds: a function has what it closes over");
+      if (given.input !== undefined)
+        throw new TypeError("input is for kinds: a function reads its input from the variables around it");
       // `Work` is a `TaskFunction` without its types.
       return this.#spawned(scope, work as Work, given);
     }
@@ -103,7 +106,9 @@ export abstract class Scope {
     if (ref !== undefined) {
       const parent = this.#taskAt("parent", ref);
       if (this.core.registry.byId(parent.id) !== parent && !parent.isOver) {
-        throw new TypeError(`parent must be a task of this manager; ${idInWords(parent.id)} is another's`);
+        throw new TypeError(
+          `parent must be a task of this manager, and ${idInWords(parent.id)} belongs to another manager: spawn through that manager`,
+        );
       }
       return { parent, sessionId: parent.sessionId };
     }

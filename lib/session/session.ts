@@ -5,8 +5,6 @@
 import type { Ask, AskOptions } from "../core/inbox/question.js";
 import type { TaskKind } from "../core/kinds/kind.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
-import type { AwaitOptions } from "../core/outcomes/await-tasks.js";
-import type { AnySpawnOptions } from "../core/spawn/spawn-options.js";
 import type { Content, Message, SendOptions } from "../core/task/message.js";
 import type {
   ArtifactInput,
@@ -22,71 +20,16 @@ import type { WaitOptions } from "../core/waits/waits.js";
 import type { ViewOptions } from "../model/prompt/view.js";
 import type { ToolOptions } from "../model/tools/session-tools.js";
 import type { TaskTool } from "../model/tools/tool.js";
-import type { TaskHandle, TaskRef } from "./handle.js";
+import type { AwaitTasks, OutcomesOf } from "./awaiting.js";
 import type { NoticeBatch } from "./notice-batch.js";
-
-/** The options of `spawn`. `parent` is a task id, the name of a living task, or a handle. */
-export type SpawnOptions = AnySpawnOptions<TaskRef>;
-
-/** The outcome of a task that `R` refers to. A handle carries the type of its result, and an id does not. */
-export type OutcomeOf<R> = R extends TaskHandle<infer T> ? TaskOutcome<T> : TaskOutcome;
-
-/** The result of `awaitTasks`. */
-export interface AwaitResult<H extends readonly TaskRef[]> {
-  /**
-   * `done`: `until` is met. `timeout`: `timeoutMs` has passed. `request`: a task asked a question (`stopOnRequest`).
-   */
-  readonly reason: "done" | "timeout" | "request";
-  /** One outcome for each task, in the order of the call; `undefined` for a task that has not ended. */
-  readonly outcomes: { readonly [K in keyof H]: OutcomeOf<H[K]> | undefined };
-  /** The outcomes of the tasks that have ended, in the order of their ends. */
-  readonly ended: readonly OutcomeOf<H[number]>[];
-  /** The records of the tasks that have not ended. */
-  readonly pending: readonly TaskRecord[];
-}
-
-/**
- * Waits until the tasks have ended, as `until` says. A task that has already ended counts, and a failed task is a
- * result. Inside a task the wait lends the slot. Rejects with `TaskNotFoundError` when an id is unknown, with
- * `AwaitCycleError` when the wait could never end, and with the reason of an aborted `signal`. The tasks continue in
- * each of these cases.
- */
-export interface AwaitTasks {
-  /** Waits for `tasks`, which are ids, names or handles. Without options it waits until all of them have ended. */
-  <const H extends readonly TaskRef[]>(tasks: H, options?: AwaitOptions): Promise<AwaitResult<H>>;
-}
-
-/**
- * Iterates over the outcomes of tasks in the order of their ends. Each step is a wait of its own and costs O(1).
- * Leaving the loop ends the subscription, and the tasks continue. A step rejects with the errors of `awaitTasks`.
- */
-export interface OutcomesOf {
-  /** One step at a time: a second `next()` before the first has settled rejects with a `TypeError`. */
-  <const H extends readonly TaskRef[]>(tasks: H, options?: WaitOptions): AsyncIterable<OutcomeOf<H[number]>>;
-}
-
-/**
- * Finds a task by its id, or by its name while the task lives. A name is an address within its session, and an id takes
- * precedence over a name. Returns `undefined` for an unknown or evicted task, and for a task outside this scope.
- */
-export interface Get {
-  /** Finds a task of any kind. */
-  (id: string): TaskHandle | undefined;
-  /** Finds a task of `kind`, which types the result. Throws a `TypeError` that names both kinds when they differ. */
-  <T>(id: string, kind: TaskKind<never, T>): TaskHandle<T> | undefined;
-}
+import type { MapOptions, SpawnArguments, SpawnInput, SpawnOptions } from "./spawn-arguments.js";
+import type { Get, TaskHandle } from "./task-handle.js";
 
 /**
  * The function of a task. A returned value, or the value of a returned promise, is the result. A throw fails the task,
  * unless it was asked to stop.
  */
 export type TaskFunction<T> = (ctx: TaskContext) => T | PromiseLike<T>;
-
-/** The part of the spawn options that holds the input of a kind. */
-export interface SpawnInput<I> {
-  /** The input of the kind, as JSON can carry it. The schema of the kind checks it. */
-  input: I;
-}
 
 /**
  * Starts work and returns its handle at once. The function runs later in the same turn, when a slot is free, and never
@@ -103,7 +46,13 @@ export interface Spawn {
    * `UnknownKindError`, unless the `id` or the `callId` is that of a task of this kind that an earlier process left:
    * then the handle of that task is returned, and the task stays parked until a process knows the kind.
    */
-  (kind: string, options?: SpawnOptions & { input?: unknown }): TaskHandle;
+  (
+    kind: string,
+    options?: SpawnOptions & {
+      /** The input of the kind, as JSON can carry it; checked at run time only. */
+      input?: unknown;
+    },
+  ): TaskHandle;
   /** Starts a kind that takes an input. */
   <I, T>(kind: TaskKind<I, T>, options: SpawnOptions & SpawnInput<NoInfer<I>>): TaskHandle<T>;
   /** Starts a plain function, or a kind that takes no input. */
@@ -116,17 +65,6 @@ export interface Spawn {
     work: string | TaskFunction<T> | TaskKind<I, T>,
     ...options: SpawnArguments<NoInfer<I>>
   ): TaskHandle<T>;
-}
-
-/** The options argument of a kind. The kind may be started without it when its input may be `undefined`. */
-export type SpawnArguments<I> = undefined extends I
-  ? [options?: SpawnOptions & { input?: I | undefined }]
-  : [options: SpawnOptions & SpawnInput<I>];
-
-/** The options of `ctx.map`. */
-export interface MapOptions extends WaitOptions {
-  /** How many children may live at a time: an integer ≥ 1, or `Infinity`. Required. */
-  concurrency: number;
 }
 
 /** One owner loop: the tasks that it spawned, and everything that it and its model read about them. */
@@ -171,6 +109,19 @@ export interface Session {
    * Rejects with the reason of an aborted `signal`, with `TaskCancelledError` when the calling task is stopped, with
    * `ManagerClosedError`, and in a task whose function is over with `ScopeCancelledError` or `TaskTerminatedError`. The
    * notices remain unacknowledged then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42");
+   * session.spawn(() => "12 pages", { title: "Count the pages" });
+   * const batch = await session.nextNotices();
+   * console.log(batch?.notices.map((notice) => notice.type)); // [ 'task.succeeded' ]
+   * await batch?.ack(); // batch.text is in the prompt now
+   * console.log(await session.nextNotices()); // undefined
+   * ```
    */
   nextNotices(options?: NoticeOptions): Promise<NoticeBatch | undefined>;
   /**
@@ -179,6 +130,18 @@ export interface Session {
    * `RangeError`) and then counts the tasks that did not fit. It is the same text while nothing has changed. Texts of
    * the tasks are quoted, bounded and escaped. Put the view after the last message of each step, so that the prompt
    * before it stays cached.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const session = manager.session("chat-42");
+   * session.spawn((ctx) => ctx.sleep(60_000), { title: "Wait for the build" });
+   * const prompt = ["Is the build ready?", session.view()].join("\n\n");
+   * console.log(prompt.includes("Wait for the build")); // true
+   * await session.cancelAll();
+   * ```
    */
   view(options?: ViewOptions): string;
   /**
@@ -186,6 +149,18 @@ export interface Session {
    * act for that task. A task that they start wakes this loop by its questions and messages too, unless `spawn.wake`
    * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
    * `RangeError` for an option that does not fit, and `UnknownKindError`.
+   *
+   * @example
+   * ```ts
+   * import { defineKind, TaskManager } from "errand";
+   *
+   * const add = defineKind({ name: "add", run: (_ctx, { a, b }: { a: number; b: number }) => a + b });
+   * const session = new TaskManager({ kinds: [add] }).session("chat-42");
+   * const tools = session.tools(); // give their name, description and inputSchema to your model
+   * const spawnTask = tools.find(({ name }) => name === "spawn_task");
+   * await spawnTask?.execute({ kind: "add", input: { a: 1, b: 2 }, title: "Add" }, { callId: "call_1" });
+   * console.log(session.list()[0]?.title); // Add
+   * ```
    */
   tools(options?: ToolOptions): readonly TaskTool[];
 }
@@ -219,18 +194,60 @@ export interface TaskContext<C = unknown> extends Session {
   /**
    * Asks a question and resolves with the answer; the task is blocked on `input` until then. Rejects with
    * `RequestRejectedError`, `RequestExpiredError`, or `IdConflictError` (the key belongs to another question).
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.ask({ question: "Which colour?", choices: ["red", "blue"] }));
+   * for await (const request of manager.inbox.watch()) {
+   *   await manager.inbox.answer(request.id, "blue", { by: "ada" });
+   *   break;
+   * }
+   * console.log(await task.result()); // blue
+   * ```
    */
   ask: Ask;
   /**
    * Asks a person for an approval. Resolves on "yes", and rejects on "no" with `RequestRejectedError`, whose `reason` a
    * model can read. So a forgotten `if` never counts as a yes. Rejects with `RequestExpiredError` after `timeoutMs`.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.approve("Delete the branch?"));
+   * for await (const request of manager.inbox.watch()) {
+   *   await manager.inbox.reject(request.id, "It is not merged.", { by: "ada" });
+   *   break;
+   * }
+   * console.log((await task.outcome()).status); // failed
+   * ```
    */
   approve(question: string, options?: AskOptions): Promise<void>;
   /**
    * The oldest unread inbound message. Resolves with `undefined` when `timeoutMs` passes first; with 0 it never waits.
    */
-  receive(options?: WaitOptions & { timeoutMs?: number | undefined }): Promise<Message | undefined>;
-  /** Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped. */
+  receive(
+    options?: WaitOptions & {
+      /** The longest wait, in milliseconds ≥ 0; default no limit. */
+      timeoutMs?: number | undefined;
+    },
+  ): Promise<Message | undefined>;
+  /**
+   * Waits for `ms` milliseconds, ≥ 0; the task is blocked on `time`. `Infinity` waits until the task is stopped.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const nap = manager.spawn((ctx) => ctx.sleep(60_000)); // holds no slot
+   * console.log((await nap.cancel()).status); // cancelled
+   * ```
+   */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
   /**
    * Runs `fn` for each item as a child task, at most `concurrency` at a time. Resolves with the values in the order of
@@ -243,6 +260,17 @@ export interface TaskContext<C = unknown> extends Session {
    * the manager or of the session, the next child waits for a place, as after `room()`. An aborted `signal` closes the
    * source and rejects with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not
    * iterable, or when an option does not fit.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const lengths = await manager
+   *   .spawn((ctx) => ctx.map(["river", "lake"], (_child, word) => word.length, { concurrency: 2 }))
+   *   .result();
+   * console.log(lengths); // [ 5, 4 ]
+   * ```
    */
   map<A, B>(
     items: Iterable<A> | AsyncIterable<A>,

@@ -22,6 +22,18 @@ export type { LostOutputFile, Verified, VerifiedSegment } from "./file/verify.js
  * that writer rejects with `StoreLockedError` from then on. `close` releases the lock at the place where it is then.
  *
  * `TypeError` if `directory` is not a string; `RangeError` if it is empty, has a NUL character, or is a URL.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { fileStore } from "errand/stores/file";
+ *
+ * const manager = await TaskManager.open({ store: fileStore("journal") });
+ * const task = manager.spawn(() => "kept");
+ * await task.stored(); // the spawn is on the disk
+ * console.log(await task.result()); // kept
+ * await manager.close(); // releases the lock
+ * ```
  */
 export function fileStore(directory: string): TaskStore {
   checkDirectory(directory);
@@ -32,6 +44,18 @@ export function fileStore(directory: string): TaskStore {
  * Reads and checks all files in `directory`, also while a writer has it open, and changes nothing. Faults are reported
  * in the result. The call rejects only if the directory does not exist or the disk refuses. Arguments are checked as in
  * `fileStore`.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { fileStore, verifyJournal } from "errand/stores/file";
+ *
+ * const manager = await TaskManager.open({ store: fileStore("checked") });
+ * await manager.spawn(() => "kept").result();
+ * await manager.close();
+ * const { ok, broken } = await verifyJournal("checked");
+ * console.log(ok, broken); // true undefined
+ * ```
  */
 export async function verifyJournal(directory: string): Promise<Verified> {
   checkDirectory(directory);

@@ -71,6 +71,20 @@ export function sqlStore(options: SqlStoreOptions): TaskStore {
  * of the server. With `synchronous_commit = off`, `open` rejects.
  *
  * Add an `error` listener to the pool: without one, an idle connection that breaks ends the process.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { postgres, sqlStore } from "errand/stores/sql";
+ * import { Pool } from "pg";
+ *
+ * const pool = new Pool(); // finds the server by PGHOST, PGUSER, PGPASSWORD and PGDATABASE
+ * pool.on("error", (error) => console.error(error));
+ * const manager = await TaskManager.open({ store: sqlStore({ connection: postgres(pool) }) });
+ * console.log(await manager.spawn(() => "kept").result()); // kept
+ * await manager.close();
+ * await pool.end();
+ * ```
  */
 export function postgres(pool: PostgresPool): SqlConnection {
   checkMethod("pool", pool, "connect");
@@ -85,6 +99,20 @@ export function postgres(pool: PostgresPool): SqlConnection {
  * Run `PRAGMA journal_mode = WAL` on the database. `open` rejects if a commit could be lost: if `synchronous` is below
  * FULL, or in another journal mode below EXTRA. Other stores and your own statements may use the same database, but
  * none of your transactions may stay open across an `await`.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { sqlite, sqlStore } from "errand/stores/sql";
+ * import Database from "libsql";
+ *
+ * const database = new Database("errand.db");
+ * database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
+ * const manager = await TaskManager.open({ store: sqlStore({ connection: sqlite(database) }) });
+ * console.log(await manager.spawn(() => "kept").result()); // kept
+ * await manager.close();
+ * database.close();
+ * ```
  */
 export function sqlite(database: SqliteDatabase): SqlConnection {
   checkDatabase(database);

@@ -33,6 +33,18 @@ export interface ManualClock extends Clock {
  * Creates a clock whose wall clock shows `startAt` (epoch milliseconds, default 0) until it is advanced or set.
  * Timers that are due at the same instant fire in the order in which they were set. With `tie`, which is called for
  * each new timer, they fire in the order of the numbers that `tie` returned.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { manualClock } from "errand/testing";
+ *
+ * const clock = manualClock();
+ * const manager = new TaskManager({ clock });
+ * const task = manager.spawn((ctx) => ctx.sleep(60_000));
+ * await clock.advance(60_000);
+ * console.log(task.status); // succeeded
+ * ```
  */
 export function manualClock(startAt = 0, tie?: () => number): ManualClock {
   checkFinite("startAt", startAt);

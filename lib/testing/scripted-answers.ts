@@ -11,8 +11,18 @@ export type ScriptedAnswer = {
   /** The name that is recorded as the author of the answer; default `"script"`. */
   readonly by?: string | undefined;
 } & (
-  | { readonly answer: unknown; readonly reject?: undefined }
-  | { readonly reject: string; readonly answer?: undefined }
+  | {
+      /** The answer; `true` approves an approval. */
+      readonly answer: unknown;
+      /** Absent when there is an `answer`. */
+      readonly reject?: undefined;
+    }
+  | {
+      /** The reason with which the request is refused. */
+      readonly reject: string;
+      /** Absent when there is a `reject`. */
+      readonly answer?: undefined;
+    }
 );
 
 /** A script that is answering requests. */
@@ -31,6 +41,18 @@ export interface Script {
  * Answers each request of `manager` from now on, with the first unused line that matches its question. A line is used
  * once. `answer: true` approves an approval request; `reject` refuses it. A request without a matching line stays open.
  * `TypeError` if a line has an unknown field, or a field of a wrong type.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ * import { scriptAnswers } from "errand/testing";
+ *
+ * const manager = new TaskManager();
+ * const script = scriptAnswers(manager, [{ to: "Publish", answer: true, by: "ada" }]);
+ * await manager.spawn((ctx) => ctx.approve("Publish it?")).result();
+ * console.log(script.unused.length); // 0
+ * script.off();
+ * ```
  */
 export function scriptAnswers(manager: Pick<TaskManager, "inbox">, lines: readonly ScriptedAnswer[]): Script {
   checkLines(lines);

@@ -58,6 +58,17 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
  * Rejects with the error of the scenario. If the scenario waits and no timer is left, the call rejects with an error
  * that lists the waiting tasks and the reason of each. With a `seed`, the error's message contains the seed, and its
  * `cause` is the original error.
+ *
+ * @example
+ * ```ts
+ * import { simulate } from "errand/testing";
+ *
+ * const days = await simulate(async ({ manager, clock }) => {
+ *   await manager.spawn((ctx) => ctx.sleep(3 * 86_400_000)).result();
+ *   return clock.now() / 86_400_000;
+ * });
+ * console.log(days); // 3
+ * ```
  */
 export async function simulate<T>(
   scenario: (world: World) => T | PromiseLike<T>,
@@ -142,7 +153,9 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
       busySince ??= performance.now();
       quietLooks = 0;
       if (performance.now() - busySince < PATIENCE_MS) continue;
-      throw new Stuck(`The scenario waits for real work that does not end: ${work}${waiting()}`);
+      throw new Stuck(
+        `The scenario waits for real work that does not end: ${work}. Use a real clock for such work${waiting()}`,
+      );
     }
     // Code that waited for the finished work runs before time moves, and may begin more of it.
     if (busySince !== undefined && ++quietLooks < LOOKS_AFTER_WORK) continue;
@@ -150,8 +163,13 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     quietLooks = 0;
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
-      throw new Stuck(`The scenario waits, and there is no timer left to jump to${waiting()}`);
-    if (nextAt > maxMs) throw new Stuck(`The scenario was not over after ${maxMs} ms of virtual time${waiting()}`);
+      throw new Stuck(
+        `The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for${waiting()}`,
+      );
+    if (nextAt > maxMs)
+      throw new Stuck(
+        `The scenario was not over after ${maxMs} ms of virtual time. End it earlier, or raise maxMs${waiting()}`,
+      );
     await clock.advance(Math.max(0, nextAt - clock.now()));
   }
 }
@@ -177,7 +195,7 @@ function describeTask(manager: TaskManager, { id, title, status, blockedOn, lane
     const held = blockedOn.map((wait) => ` and waits for ${describeWait(manager, wait)}`).join("");
     return `${name} is in line in the lane ${lane}${held}`;
   }
-  if (status === "running") return `${name} runs: it awaits something of its own`;
+  if (status === "running") return `${name} runs: it awaits something that is no wait of errand`;
   const waits = boundedList(blockedOn.map((wait) => describeWait(manager, wait)));
   return waits === "" ? `${name} was stopped and has not settled` : `${name} is blocked on ${waits}`;
 }

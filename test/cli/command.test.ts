@@ -37,7 +37,7 @@ test("the command ends with its exit code, and prints its version", { timeout: L
   ]);
 });
 
-test("a journal whose process was killed is shown as it was left, and says so; a pipe that nobody reads ends it quietly", {
+test("a journal whose process was killed is shown as it was left, and says so; a pipe without a reader ends it quietly", {
   timeout: LONG,
 }, async () => {
   const directory = await place();

@@ -103,7 +103,7 @@ test("a directory in which nothing is stored, and one that is not there, say wha
   expect(await errand(["ls", missing])).toEqual({
     code: 1,
     stdout: "",
-    stderr: `The store is not available: there is no ${missing}\nDIR is the directory that the program gives to fileStore.\n`,
+    stderr: `The store is not available: there is no ${missing}: check the path\nDIR is the directory that the program gives to fileStore.\n`,
   });
 });
 

@@ -5,7 +5,7 @@ import { family, keep } from "../support/journals.js";
 
 process.env.TZ = "UTC";
 
-test("show tells a task in groups, with what it was told, asked and did", async () => {
+test("show describes a task in groups, with its messages, its questions and its events", async () => {
   const { directory } = await family();
   const output = await printed(["show", directory, "task_2"]);
   expect(output.replaceAll(String(process.pid), "PID")).toBe(`\

@@ -105,7 +105,7 @@ test.each([
   [192_000, "3 min 12 s"],
   [7_500_000, "2 h 5 min"],
   [187_200_000, "2 d 4 h"],
-])("%i ms are told as %s", (ms, words) => {
+])("%i ms are shown as %s", (ms, words) => {
   expect(describeDuration(ms)).toBe(words);
 });
 
@@ -122,7 +122,7 @@ test("a sentence is never cut", () => {
   );
 });
 
-test("an instant is told from now on, and by the clock", () => {
+test("an instant is shown from now on, and by the clock", () => {
   expect(relative(1_000, 5_000)).toBe("4 s ago");
   expect(relative(9_000, 5_000)).toBe("in 4 s");
   expect(clockTime(Date.parse("2026-01-02T03:04:05.006Z"))).toBe("2026-01-02 03:04:05.006");
@@ -142,11 +142,11 @@ test.each<[Wait[], string]>([
   [[{ on: "time", untilAt: 900 }], "waits for a time that is over"],
   [[{ on: "time", untilAt: Number.MAX_SAFE_INTEGER }], "waits until it is stopped"],
   [[{ on: "slot" }], "waits for a slot"],
-])("the waits %j are told", (waits, words) => {
+])("the waits %j are shown", (waits, words) => {
   expect(describeWaits(waits, setting)).toBe(words);
 });
 
-test("progress and usage are told as far as they are known", () => {
+test("progress and usage are shown as far as they are known", () => {
   expect(describeProgress({ current: 3, total: 10, unit: "pages", label: "reading" })).toBe("3 of 10 pages: reading");
   expect(describeProgress({ label: "reading" })).toBe("reading");
   expect(describeProgress({ current: 3 })).toBe("3");
@@ -164,7 +164,7 @@ const request: InboxRequest = {
   createdAt: 0,
 };
 
-test("a request is told by what may be answered, or by what was", () => {
+test("a request is shown by its possible answers, or by its answer", () => {
   expect(describeRequest(request, 1_000)).toBe("a | b");
   expect(describeRequest({ ...request, kind: "approval", expiresAt: 3_000 }, 1_000)).toBe("yes or no, expires in 2 s");
   const closed = { ...request, closedAt: 500 };
@@ -220,7 +220,7 @@ test.each<[TaskEvent, string]>([
         createdAt: 0,
       },
     },
-    "is told: go [1]",
+    "receives: go [1]",
   ],
   [
     { ...stamp, type: "artifact.added", artifact: { name: "plan", type: "text/plain", path: "plan.txt" } },
@@ -228,7 +228,7 @@ test.each<[TaskEvent, string]>([
   ],
   [{ ...stamp, type: "usage.reported", usage: { inputTokens: 5 } }, "used 5 tokens in, 0 out"],
   [{ ...stamp, type: "custom", name: "page", payload: 3 }, "emitted page: 3"],
-])("the event %j is told", (event, words) => {
+])("the event %j is shown", (event, words) => {
   expect(describeEvent(event, setting.question)).toBe(words);
 });
 

@@ -45,7 +45,7 @@ test("a torn end is harmless, and every command says so", async () => {
   expect(await printed(["tail", directory, "-n", "1"])).toMatch(/^ +28 /u);
 });
 
-test("a journal that is broken in the middle is told by file, line and byte, and what to do", async () => {
+test("a journal that is broken in the middle is reported by file, line and byte, with what to do", async () => {
   const { directory, file } = await journal();
   const text = await readFile(file, "utf8");
   const line = text.split("\n").findIndex((each) => each.includes('"seq":26,')) + 1;
@@ -89,7 +89,7 @@ test("a journal that is broken in the middle is told by file, line and byte, and
   expect(saved.stderr).toContain(where);
 });
 
-test("an output that is lost is told by task and file, and every other command works", async () => {
+test("an output that is lost is reported by task and file, and every other command works", async () => {
   const directory = path.join(await place(), "store");
   const manager = await TaskManager.open({ store: fileStore(directory) });
   await manager.spawn(() => "x".repeat(100_000), { id: "report" }).result();

@@ -38,7 +38,7 @@ describe("§2 the queue of deliveries", () => {
     expect(told).toEqual(["a", "b", "c", "d"]);
   });
 
-  test("is drained by one at a time: a delivery that drains it interrupts nobody, itself neither", async () => {
+  test("is drained by one at a time: a delivery that drains it interrupts no delivery, itself neither", async () => {
     const { loop, told, tell } = loopAlone();
     loop.call(() => {
       told.push("a begins");
@@ -83,7 +83,7 @@ describe("§2 the queue of deliveries", () => {
 });
 
 describe("§2 a listener in whose call a timer fires", () => {
-  test("is interrupted by nobody: each listener hears each event to its end, in the order of the facts", async () => {
+  test("is not interrupted: each listener hears each event to its end, in the order of the facts", async () => {
     const due: (() => void)[] = [];
     // The wall clock and the timers of a user, who may fire them whenever it suits.
     const clock: Clock = {

@@ -117,19 +117,19 @@ describe("the check finds", () => {
     expect(book.tasks.get("asker")).toMatchObject({ attempt: 2, end: undefined });
   });
 
-  test("a batch that was told of and is gone (D1)", async () => {
+  test("a batch that was reported and is gone (D1)", async () => {
     const file = await newest();
     const text = await readFile(file, "latin1");
     await truncate(file, text.lastIndexOf("\n", text.length - 2) + 1);
     await expect(check()).rejects.toThrow(/D1: .* was told, and the journal ends/);
   });
 
-  test("an event that was told otherwise than it is kept (D2)", async () => {
+  test("an event that was reported otherwise than it is kept (D2)", async () => {
     change("usage.reported", { usage: { inputTokens: 3 } });
     await expect(check()).rejects.toThrow("D2");
   });
 
-  test("an event that was told twice, and not the same (D1)", async () => {
+  test("an event that was reported twice, and not the same (D1)", async () => {
     const [first] = events;
     if (first !== undefined) told.push({ told: "event", event: { ...first, at: 1 } });
     await expect(check()).rejects.toThrow("D1: what was told");
@@ -149,7 +149,7 @@ describe("the check finds", () => {
     ["an attempt that was never stored", () => ({ told: "ran", id: "asker", attempt: 2 }), "L9"],
     ["an attempt that ran twice", () => ({ told: "ran", id: "asker", attempt: 1 }), "D4"],
     ["a refusal of what is open", () => ({ told: "tooLate", requestId: requestId() }), "D1"],
-  ])("%s that was told and is not so", async (_what, tell, breach) => {
+  ])("%s that was reported and is not so", async (_what, tell, breach) => {
     told.push(tell(events[0]?.taskId ?? ""));
     await expect(check()).rejects.toThrow(breach);
   });

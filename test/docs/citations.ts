@@ -54,6 +54,17 @@ export function citedIn(code: string): readonly Cited[] {
   });
 }
 
+/** The texts of a file of code, each with its line. `isTitle`: the title of a test. */
+export function textsIn(
+  code: string,
+): readonly { readonly text: string; readonly line: number; readonly isTitle: boolean }[] {
+  const tokens = tokensOf(code);
+  const titles = titlesIn(tokens);
+  return tokens.flatMap(({ type, value, line }, at) =>
+    isText(type) ? [{ text: contentOf(value), line, isTitle: titles.has(at) }] : [],
+  );
+}
+
 function tokensOf(code: string): readonly Token[] {
   let line = 1;
   return [...jsTokens(code)].map(({ type, value }) => {

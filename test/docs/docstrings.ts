@@ -17,7 +17,8 @@ export interface Docstring {
 
 interface Declaration {
   readonly name: string;
-  readonly docs: readonly string[];
+  /** The declaration with its comments, without the members that no user reaches. */
+  readonly text: string;
   /** Every word of its code. Some are names of other declarations. */
   readonly words: readonly string[];
   /** Types that it names by `import("…")`. */
@@ -38,11 +39,26 @@ interface Module {
   readonly exported: readonly string[];
 }
 
+/** One name that the `entries` export, or that a public declaration names. */
+export interface PublicName {
+  readonly file: string;
+  readonly name: string;
+  /** Its declarations: an overloaded function has several. */
+  readonly texts: readonly string[];
+}
+
 /** Every docstring of what the `entries` export, once. */
 export function docstringsOf(declarations: Declarations, entries: readonly string[]): readonly Docstring[] {
+  return publicNamesOf(declarations, entries).flatMap(({ file, name, texts }) =>
+    texts.flatMap((shown) => (shown.match(doc) ?? []).map((text) => ({ file, name, text }))),
+  );
+}
+
+/** Every public name with its declarations, once. */
+export function publicNamesOf(declarations: Declarations, entries: readonly string[]): readonly PublicName[] {
   const modules = new Map([...declarations].map(([file, text]) => [file, moduleOf(file, text)]));
   const seen = new Set<string>();
-  const found: Docstring[] = [];
+  const found: PublicName[] = [];
   const waiting: Target[] = entries.flatMap((file) => exportsOf(modules, file).map((name) => ({ file, name })));
   for (let target = waiting.pop(); target !== undefined; target = waiting.pop()) {
     const { file, name } = target;
@@ -53,10 +69,9 @@ export function docstringsOf(declarations: Declarations, entries: readonly strin
     const elsewhere = module.from.get(name);
     if (elsewhere !== undefined) waiting.push(elsewhere);
     for (const star of module.stars) waiting.push({ file: star, name });
-    for (const { docs, words, inline } of module.declared.get(name) ?? []) {
-      found.push(...docs.map((text) => ({ file, name, text })));
-      waiting.push(...inline, ...words.map((word) => ({ file, name: word })));
-    }
+    const declared = module.declared.get(name) ?? [];
+    if (declared.length > 0) found.push({ file, name, texts: declared.map(({ text }) => text) });
+    for (const { words, inline } of declared) waiting.push(...inline, ...words.map((word) => ({ file, name: word })));
   }
   return found;
 }
@@ -99,7 +114,7 @@ function moduleOf(file: string, text: string): Module {
       ([, path = "", type = ""]): Target => ({ file: pathOf(path), name: type }),
     );
     const words = shown.replace(doc, "").match(/[\w$]+/gu) ?? [];
-    declared.set(name, [...(declared.get(name) ?? []), { name, docs: shown.match(doc) ?? [], words, inline }]);
+    declared.set(name, [...(declared.get(name) ?? []), { name, text: shown, words, inline }]);
   }
   return { declared, from, stars, exported };
 }

@@ -67,7 +67,7 @@ function lostPathsIn(markdown: string): readonly string[] {
 describe.each(documents)("%s", (document) => {
   const markdown = read(document);
 
-  test("names only what exists in lib/, or what is known to be somebody else's", () => {
+  test("names only what exists in lib/, or what is known to be foreign", () => {
     expect(unknownNamesIn(markdown)).toEqual([]);
   });
 

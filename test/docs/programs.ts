@@ -20,7 +20,8 @@ export interface Ran {
 export interface Programs {
   /** What the compiler says of this block, a line each; the numbers are those of the document. */
   errorsOf(block: Block): readonly string[];
-  run(block: Block, timeoutMs?: number): Promise<Ran>;
+  /** `env` is added to the environment of the program. */
+  run(block: Block, timeoutMs?: number, env?: Readonly<Record<string, string>>): Promise<Ran>;
   remove(): Promise<void>;
 }
 
@@ -33,12 +34,13 @@ const config = {
   include: ["*.ts"],
 };
 
-const nameOf = ({ line }: Block): string => `line-${line}`;
-
 export async function compiled(blocks: readonly Block[]): Promise<Programs> {
   await mkdir(build, { recursive: true });
   const folder = await mkdtemp(join(build, "docs-"));
   await writeFile(join(folder, "tsconfig.json"), JSON.stringify(config));
+  // Blocks of several documents may begin at the same line, so a module has the place of its block.
+  const nameOf = (block: Block): string => `block-${blocks.indexOf(block)}`;
+  const isOf = (block: Block, error: string): boolean => error.startsWith(`${nameOf(block)}.ts(`);
   for (const block of blocks) await writeFile(join(folder, `${nameOf(block)}.ts`), block.code);
   const { stdout, stderr } = await node([tsc, "-p", folder, "--pretty", "false"], folder, 60_000);
   const errors = `${stdout}${stderr}`.split("\n").filter((line) => /\berror\b/u.test(line));
@@ -47,20 +49,25 @@ export async function compiled(blocks: readonly Block[]): Promise<Programs> {
 
   return {
     errorsOf: (block) => errors.filter((error) => isOf(block, error)).map((error) => inDocument(block, error)),
-    run: (block, timeoutMs = 10_000) => node([join(folder, "out", `${nameOf(block)}.js`)], folder, timeoutMs),
+    run: (block, timeoutMs = 10_000, env = {}) =>
+      node([join(folder, "out", `${nameOf(block)}.js`)], folder, timeoutMs, env),
     remove: () => rm(folder, { recursive: true, force: true }),
   };
 }
-
-const isOf = (block: Block, error: string): boolean => error.startsWith(`${nameOf(block)}.ts(`);
 
 function inDocument(block: Block, error: string): string {
   return error.replace(/^[^(]*\((\d+),(\d+)\)/u, (_, line, column) => `${block.line + Number(line) - 1}:${column}`);
 }
 
-function node(args: readonly string[], cwd: string, timeout: number): Promise<Ran> {
+function node(
+  args: readonly string[],
+  cwd: string,
+  timeout: number,
+  added: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
+  const env = { ...process.env, ...added };
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, args, { cwd, timeout, killSignal: "SIGKILL" }, (_, stdout, stderr) =>
+    const child = execFile(process.execPath, args, { cwd, timeout, env, killSignal: "SIGKILL" }, (_, stdout, stderr) =>
       resolve({ code: child.exitCode, stdout, stderr }),
     );
   });

@@ -1,14 +1,11 @@
 // The rules and their citations: RULES.md has every id that the project cites, and each of its rules is held by the tests that it names.
 
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import manifest from "../../package.json" with { type: "json" };
 import { citedIn, citedInMarkdown, idsIn, type Rule, rulesOf } from "./citations.js";
+import { declarationsOfLib } from "./declarations.js";
 import { type Declarations, docstringsOf } from "./docstrings.js";
 
 type Files = ReadonlyMap<string, string>;
@@ -89,24 +86,6 @@ const tests = without(filesIn("test"));
 const holdings = holdingsOf(tests);
 const rules = rulesOf(read("RULES.md"));
 
-/** The declarations of the package, as a user's compiler reads them. */
-function declarationsOfLib(): Declarations {
-  const out = mkdtempSync(path.join(tmpdir(), "errand-declarations-"));
-  try {
-    const require = createRequire(import.meta.url);
-    const tsc = path.join(path.dirname(require.resolve("typescript/package.json")), "bin/tsc");
-    execFileSync(
-      process.execPath,
-      [tsc, "-p", "tsconfig.build.json", "--declaration", "--emitDeclarationOnly", "--outDir", out],
-      { cwd: root },
-    );
-    const paths = readdirSync(out, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".d.ts"));
-    return new Map(paths.map((file) => [file.replaceAll("\\", "/"), readFileSync(path.join(out, file), "utf8")]));
-  } finally {
-    rmSync(out, { recursive: true, force: true });
-  }
-}
-
 describe("RULES.md", () => {
   test("has every rule that code, tests and documents cite", () => {
     const cited = new Map([
@@ -129,10 +108,7 @@ describe("RULES.md", () => {
 });
 
 test("no docstring of a public name cites a rule", { timeout: 60_000 }, () => {
-  const entries = Object.values(manifest.exports).flatMap((target) =>
-    typeof target === "string" ? [] : [target.types.replace("./dist/", "")],
-  );
-  const declarations = declarationsOfLib();
+  const { declarations, entries } = declarationsOfLib();
   expect(docstringsOf(declarations, entries).length).toBeGreaterThan(0);
   expect(lettersIn(declarations, entries)).toEqual([]);
 });

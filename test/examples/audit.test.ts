@@ -106,7 +106,7 @@ describe("approvals", () => {
   test("an unattended run without a policy denies, and says so", async () => {
     const { code, stdout } = await audit(await projectWith(scripted));
     expect(code).toBe(1);
-    expect(stdout).toContain("by unattended run: nobody is there to ask");
+    expect(stdout).toContain("by unattended run: there is no terminal to ask on");
   });
 
   test("a package's words cannot steer the terminal on which they are shown", async () => {

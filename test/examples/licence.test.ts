@@ -33,7 +33,7 @@ describe("declaration and text", () => {
     });
   });
 
-  test("the stricter counts when they disagree, and the disagreement is told", async () => {
+  test("the stricter counts when they disagree, and the disagreement is reported", async () => {
     const licence = await identifyLicence(installed("p-queue"), "GPL-3.0-only", signal);
     expect(licence.class).toBe("strong copyleft");
     expect(licence.problems).toEqual(["declares GPL-3.0-only, ships the text of MIT"]);

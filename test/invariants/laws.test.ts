@@ -51,11 +51,11 @@ test("a second end breaks S1 and S6", async () => {
   const events = await eventsOf({}, family);
 
   expect(brokenBy(renumbered([...events, given(events.at(-1))]))).toContain(
-    "S1 terminal is final, S6 after the end little is told",
+    "S1 terminal is final, S6 after the end little is reported",
   );
 });
 
-test("a parent told to end before its child breaks H1", async () => {
+test("a parent that is reported to end before its child breaks H1", async () => {
   const events = await eventsOf({}, family);
   const own = events.filter(({ taskId }) => taskId === "task_1");
   const rest = events.filter(({ taskId }) => taskId !== "task_1");
@@ -65,13 +65,13 @@ test("a parent told to end before its child breaks H1", async () => {
   );
 });
 
-test("a stop told twice breaks S5, a spawn after it H3", async () => {
+test("a stop reported twice breaks S5, a spawn after it H3", async () => {
   const events = await eventsOf({}, family);
   const stop = given(events.find(({ type }) => type === "task.cancelRequested"));
   const spawn = given(events.find(({ type, taskId }) => type === "task.created" && taskId === "task_2"));
 
   expect(brokenBy(renumbered([...events.slice(0, 2), stop, stop, spawn]))).toEqual([
-    "S5 only the first stop is told",
+    "S5 only the first stop is reported",
     "H3 nothing is spawned under a task that was stopped or is over",
   ]);
 });

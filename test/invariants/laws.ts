@@ -40,12 +40,12 @@ export const AT_EVERY_EVENT: { readonly [law: string]: (moment: Moment) => Breac
     return running.length > all ? `${running.length} run, of ${all}` : undefined;
   },
 
-  "S1 terminal is final, S6 after the end little is told": ({ event, before }) => {
+  "S1 terminal is final, S6 after the end little is reported": ({ event, before }) => {
     if (before === undefined || !isTerminal(before.record.status)) return undefined;
     return isAfterEnd(event) ? undefined : `${event.type} after ${before.record.status}`;
   },
 
-  "S5 only the first stop is told": ({ event, before }) =>
+  "S5 only the first stop is reported": ({ event, before }) =>
     event.type === "task.cancelRequested" && before?.record.stopReason !== undefined ? "stopped twice" : undefined,
 
   "H1 a task is not done before its attached children": ({ told, event }) => {
@@ -77,7 +77,7 @@ export const AT_EVERY_EVENT: { readonly [law: string]: (moment: Moment) => Breac
 };
 
 export const WHEN_QUIET: { readonly [law: string]: (quiet: Quiet) => Breach } = {
-  "L2 no slot is free while somebody may have it": ({ rules, manager, records }) => {
+  "L2 no slot is free while a task may have it": ({ rules, manager, records }) => {
     const { lanes } = manager.stats();
     const held = Object.values(lanes).reduce((sum, lane) => sum + lane.held, 0);
     if (held >= (rules.concurrency ?? Infinity)) return undefined;
@@ -104,7 +104,7 @@ export const WHEN_QUIET: { readonly [law: string]: (quiet: Quiet) => Breach } = 
   "S3 an ended task has finishedAt, a living one has not": ({ records }) =>
     told(records, ({ status, finishedAt }) => isTerminal(status) !== (finishedAt !== undefined)),
 
-  "S4 blockedOn is told of blocked tasks alone": ({ records }) =>
+  "S4 blockedOn is present in blocked tasks alone": ({ records }) =>
     told(records, ({ status, blockedOn }) => status !== "blocked" && blockedOn.length > 0),
 
   "S4 a request being waited for forces blocked": ({ manager, records }) => {

@@ -52,7 +52,7 @@ export abstract class ModelTasks extends ModelWaits {
       task.parent === wait.owner && (wait.owner !== undefined || wait.scope === "manager" || task.isOfSession);
     const own = [...new Set(wait.tasks.filter((each) => !each.isOver && isOwn(each)))];
     const unwanted = own.filter((task) => !this.watchers.some((each) => watches(each, task)));
-    for (const task of unwanted) this.stop(task, "cancel", "not needed any more");
+    for (const task of unwanted) this.stop(task, "cancel", "no longer needed");
     const living = unwanted.filter((task) => !task.isOver);
     wait.stopping = living.length === 0 ? undefined : living;
   }

@@ -3,7 +3,7 @@
 import { test } from "vitest";
 import { program } from "./program.js";
 
-test("a wait that was rejected cancels no rest, not even while its tasks' end is being told (C6, W4)", async () => {
+test("a wait that was rejected cancels no rest, not even while its tasks' end is being delivered (C6, W4)", async () => {
   const p = program();
   await p.spawn("x");
   await p.spawn("q");
@@ -14,7 +14,7 @@ test("a wait that was rejected cancels no rest, not even while its tasks' end is
   await p.return("x");
 });
 
-test("through the context of a task that was stopped nothing is asked or received, and its cancel is nobody else's (C4)", async () => {
+test("through the context of a task that was stopped nothing is asked or received, and its cancel is no other task's (C4)", async () => {
   const p = program();
   await p.spawn("b", { body: "deaf" });
   await p.spawn("a");
@@ -23,7 +23,7 @@ test("through the context of a task that was stopped nothing is asked or receive
   await p.receive("w2", { by: "a", ctx: "b" });
 });
 
-test("through the context of a task that was given up nobody waits for ever (§3, C3)", async () => {
+test("through the context of a task that was given up no wait lasts for ever (§3, C3)", async () => {
   const p = program({ concurrency: 2, graceMs: 10 });
   await p.spawn("b", { body: "deaf" });
   await p.spawn("a");

@@ -19,7 +19,7 @@ const happening = oneof(
 );
 const bursts = array(array(happening, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 20 });
 
-test("whoever was told of room spawns, and nobody waits while there is room", async () => {
+test("a caller that got room spawns, and no caller waits while there is room", async () => {
   await assert(
     asyncProperty(integer({ min: 0, max: 3 }), integer({ min: 1, max: 2 }), bursts, async (maxQueued, slots, turns) => {
       const manager = new TaskManager({

@@ -109,7 +109,7 @@ const sharedIterator: Scenario = {
     });
     keep("the last to read", third.outcome());
     keep(
-      "a step of nobody",
+      "a step outside tasks",
       second.outcome().then(() => shared.next()),
     );
   },

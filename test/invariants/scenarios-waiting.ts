@@ -142,7 +142,7 @@ const twoBranches: Scenario = {
 };
 
 const givenUp: Scenario = {
-  name: "what was given up is watched by nobody",
+  name: "what was given up is not watched",
   options: { concurrency: 2 },
   ends: { succeeded: 2, cancelled: 5 },
   play({ manager, compute, signal, at, keep }) {

@@ -4,8 +4,9 @@
 // changes nothing: deliveries keep their order, waits their promises. One probe at a time; `end` puts everything back.
 
 import { inspect } from "node:util";
-import type { Attempt, Pending, Task } from "../../lib/core/live/task.js";
+import type { Attempt, Task } from "../../lib/core/live/task.js";
 import { Loop } from "../../lib/core/loop.js";
+import type { Pending } from "../../lib/core/waits/pending-wait.js";
 import { Waits } from "../../lib/core/waits/waits.js";
 
 export interface Probe {

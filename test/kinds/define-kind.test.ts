@@ -189,7 +189,7 @@ describe("§10 a kind that is spawned by value", () => {
 });
 
 describe("§10 §12 names of kinds", () => {
-  test("one that nobody has is UnknownKindError, everywhere a kind is named, and starts nothing", async () => {
+  test("one that is not registered is UnknownKindError, everywhere a kind is named, and starts nothing", async () => {
     const { kind } = flaky(1);
     const { manager } = world({ kinds: [kind] });
     const session = manager.session("chat");
@@ -234,7 +234,7 @@ describe("§10 §12 names of kinds", () => {
   });
 });
 
-describe("§10 a failure of a kind is told faithfully", () => {
+describe("§10 a failure of a kind is reported faithfully", () => {
   test.each<[string, () => unknown, object]>([
     [
       "a throw",

@@ -29,7 +29,7 @@ describe("§10 a program", () => {
     }
   });
 
-  test("that a signal of somebody else ends is a result that names the signal", async () => {
+  test("that a foreign signal ends is a result that names the signal", async () => {
     const handle = start(script(`process.kill(process.pid, "SIGKILL")`));
     expect(await handle.result()).toEqual({ exitCode: null, signal: "SIGKILL" });
     expect(handle.record.summary).toBe("SIGKILL");

@@ -90,7 +90,7 @@ describe("§10 deliver", () => {
     return { kind, heard };
   }
 
-  test("is handed each message once, in the order sent, with the record of its task", async () => {
+  test("gets each message once, in the order sent, with the record of its task", async () => {
     const records: TaskRecord[] = [];
     const { kind, heard } = steered();
     const seen = defineKind({
@@ -111,7 +111,7 @@ describe("§10 deliver", () => {
     expect(records.map(({ id, status }) => [id, status])).toEqual(sent.map(() => [handle.id, "running"]));
   });
 
-  test("is handed one after the other: the next waits for the one before", async () => {
+  test("gets one after the other: the next waits for the one before", async () => {
     const gates = [deferred(), deferred(), deferred()];
     const begun: string[] = [];
     const { kind } = steered({
@@ -134,7 +134,7 @@ describe("§10 deliver", () => {
     expect(begun).toEqual(["a", "b", "c"]);
   });
 
-  test("is handed those sent before the start at the start, before those sent after it", async () => {
+  test("gets those sent before the start at the start, before those sent after it", async () => {
     const { kind, heard } = steered();
     const { manager } = world({ concurrency: 1 });
     const blocker = hold(manager);
@@ -149,7 +149,7 @@ describe("§10 deliver", () => {
     expect(heard).toEqual(["a", "b", "c"]);
   });
 
-  test("is handed what was sent in the pause before a retry when that starts, and nothing a second time", async () => {
+  test("gets what was sent in the pause before a retry when that starts, and nothing a second time", async () => {
     let runs = 0;
     const { kind, heard } = steered({
       retry: { maxAttempts: 2, backoffMs: 1_000, jitter: false },
@@ -181,7 +181,7 @@ describe("§10 deliver", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("deaf today"))],
-  ])("that %s is told to the logger, and the next message is handed over", async (_how, fail) => {
+  ])("that %s is reported to the logger, and the next message is delivered", async (_how, fail) => {
     const { logger, warnings } = listening();
     const tried: string[] = [];
     const { kind } = steered({
@@ -213,7 +213,7 @@ describe("§10 deliver", () => {
     expect(heard).toEqual(["turn left"]);
   });
 
-  test("A5 is not handed a message that answers a question", async () => {
+  test("A5 does not get a message that answers a question", async () => {
     const { kind, heard } = steered({ run: (ctx) => ctx.ask({ question: "Left or right?" }) });
     const { manager } = world();
     const handle = manager.spawn(kind);
@@ -236,7 +236,7 @@ describe("§10 deliver", () => {
     expect(inside).toEqual([undefined]);
   });
 
-  test("is handed nothing that the task posts itself", async () => {
+  test("gets nothing that the task posts itself", async () => {
     const { kind, heard } = steered({ run: (ctx) => ctx.post("to my owner") });
     const { manager } = world();
     await manager.spawn(kind).result();
@@ -244,7 +244,7 @@ describe("§10 deliver", () => {
     expect(heard).toEqual([]);
   });
 
-  test("never ends: a cancel does not wait for it, and nobody is handed more", async () => {
+  test("never ends: a cancel does not wait for it, and no further message is delivered", async () => {
     const begun: string[] = [];
     const { kind } = steered({
       deliver: (_record, message) => {
@@ -263,7 +263,7 @@ describe("§10 deliver", () => {
     expect(begun).toEqual(["a"]);
   });
 
-  test("is handed nothing once the task is over, also of what waited for the one before", async () => {
+  test("gets nothing once the task is over, also of what waited for the one before", async () => {
     const gate = deferred();
     const begun: string[] = [];
     const { kind } = steered({
@@ -425,7 +425,7 @@ describe("§10 reconcile is asked", () => {
 });
 
 describe("§10 what reconcile reports", () => {
-  test("is told as a run would tell it: progress, summary, usage, links", async () => {
+  test("is reported as a run would report it: progress, summary, usage, links", async () => {
     const { kind } = remote([
       {
         ...running,
@@ -569,7 +569,7 @@ describe("§10 what reconcile reports", () => {
       },
     ],
     ["a rejection", () => Promise.reject(new Error("no line"))],
-  ])("%s is told to the logger, and it is asked again after the next pause", async (_how, fail) => {
+  ])("%s is reported to the logger, and it is asked again after the next pause", async (_how, fail) => {
     const { logger, warnings } = listening();
     const { kind, asked } = remote([fail, fail, done]);
     const { manager, pass } = world({ logger });
@@ -592,15 +592,18 @@ describe("§10 what reconcile reports", () => {
     ["a summary that is none", { status: "running", summary: 7 }],
     ["a failure without words", { status: "failed" }],
     ["a code that is none", { status: "failed", message: "there", code: "broken" }],
-  ])("§12 a report that is %s is told to the logger as a throw is, and it is asked again", async (_what, report) => {
-    const { logger, warnings } = listening();
-    const { kind } = remote([() => report as ReconcileReport<string>, done]);
-    const { manager, pass } = world({ logger });
-    const handle = manager.spawn(kind);
-    await pass(10_000);
-    expect(await handle.outcome()).toMatchObject({ status: "succeeded", value: "done" });
-    expect(warnings).toMatchObject([{ message: expect.stringContaining(handle.id) }]);
-  });
+  ])(
+    "§12 a report that is %s is reported to the logger as a throw is, and it is asked again",
+    async (_what, report) => {
+      const { logger, warnings } = listening();
+      const { kind } = remote([() => report as ReconcileReport<string>, done]);
+      const { manager, pass } = world({ logger });
+      const handle = manager.spawn(kind);
+      await pass(10_000);
+      expect(await handle.outcome()).toMatchObject({ status: "succeeded", value: "done" });
+      expect(warnings).toMatchObject([{ message: expect.stringContaining(handle.id) }]);
+    },
+  );
 });
 
 describe("§10 a poll that never answers", () => {
@@ -646,7 +649,7 @@ describe("§10 a poll that never answers", () => {
     expect(handle.record).toMatchObject({ status: "interrupted", reason: "shutdown" });
   });
 
-  test("C5 that fails after the stop raises no unhandledRejection, and tells nobody", async () => {
+  test("C5 that fails after the stop raises no unhandledRejection, and is not reported", async () => {
     const { logger, warnings } = listening();
     const answer = deferred<ReconcileReport<string>>();
     const { kind } = remote([() => answer.promise]);
@@ -933,7 +936,7 @@ describe("§10 cancel winds down", () => {
       },
     ],
     ["rejects", () => Promise.reject(new Error("no line"))],
-  ])("one that %s is told to the logger, and changes nothing", async (_how, cancel) => {
+  ])("one that %s is reported to the logger, and changes nothing", async (_how, cancel) => {
     const { logger, warnings } = listening();
     const { kind } = wound({ cancel });
     const { manager } = world({ logger });
@@ -990,7 +993,7 @@ describe("§10 cancel winds down", () => {
     expect(calls).toMatchObject([{ stopReason: "shutdown", reason: "shutdown" }]);
   });
 
-  test("D8 at the shutdown of a manager without a store, after which nobody goes on with it", async () => {
+  test("D8 at the shutdown of a manager without a store, after which no process resumes it", async () => {
     const { kind, calls } = wound({ canReattach: () => true });
     const { manager } = world();
     const handle = manager.spawn(kind);

@@ -505,7 +505,7 @@ describe("closed managers", () => {
 });
 
 describe("listeners", () => {
-  test("§12 a listener that throws, or rejects, is reported as listener.failed and nobody else notices", async () => {
+  test("§12 a listener that throws, or rejects, is reported as listener.failed, and nothing else changes", async () => {
     const { manager } = world();
     const failed: string[] = [];
     const told = facts(manager);

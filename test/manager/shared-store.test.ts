@@ -33,7 +33,7 @@ async function databases(): Promise<() => TaskStore> {
 
 async function told(manager: TaskManager, is: (event: TaskEvent) => boolean): Promise<TaskEvent> {
   for await (const event of manager.events()) if (is(event)) return event;
-  throw new Error("the manager closed before that was told");
+  throw new Error("the manager closed before that was reported");
 }
 
 describe("two managers on one store", () => {

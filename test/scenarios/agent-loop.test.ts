@@ -93,7 +93,7 @@ describe("an agent loop", () => {
   });
 
   test.each(["replied", "called", "told", "saved", "acknowledged"])(
-    "D2 N1 that is killed with -9 when it has %s goes on in the next process, and is told of each end once",
+    "D2 N1 that is killed with -9 when it has %s goes on in the next process, and gets a notice of each end once",
     { timeout: 30_000 },
     async (mark) => {
       const directory = await place();

@@ -33,7 +33,7 @@ test("H2 a parent of another manager is refused, and nothing is spawned", async 
   const [a, b] = [new TaskManager(), new TaskManager()];
   const end = deferred();
   const parent = a.spawn(() => end.promise);
-  expect(() => b.spawn(() => 1, { parent })).toThrow(/another's/);
+  expect(() => b.spawn(() => 1, { parent })).toThrow(/belongs to another manager/);
   expect(b.list()).toEqual([]);
   end.resolve();
   await Promise.all([a.idle(), b.idle()]);
@@ -132,7 +132,7 @@ test("D8 a promise of a closed manager that waits for another's task rejects wit
   expect((await a.awaitTasks([task])).reason).toBe("done");
 });
 
-test("D8 a task that waits for room of another manager is told when that one closes", async () => {
+test("D8 a task that waits for room of another manager gets a rejection when that one closes", async () => {
   const [a, b] = [new TaskManager({ limits: { maxQueued: 0 } }), new TaskManager()];
   a.pause();
   const seeking = b.spawn(() => a.room());
@@ -155,7 +155,7 @@ test("D8 W4 a wait that would stop for a request goes on when the manager of one
   expect((await both).outcomes.map((outcome) => outcome?.status)).toEqual(["interrupted", "succeeded"]);
 });
 
-test("D8 what nobody reads of them is no unhandled rejection", async () => {
+test("D8 a promise of them without a reader is no unhandled rejection", async () => {
   const [a, b] = [new TaskManager(), new TaskManager()];
   const end = deferred();
   const task = b.spawn(() => end.promise);

@@ -511,7 +511,7 @@ describe("W4 map", () => {
     expect(seen).toEqual([task.id, task.id, task.id, task.id]);
   });
 
-  test("a wait that is given up for good leaves the promise pending for nobody", async () => {
+  test("a wait that is given up for good leaves no pending promise", async () => {
     const { manager } = world();
     const { ctx, finish } = await begun(manager);
     const mapped = ctx.map([1], untilStopped, { concurrency: 1 });

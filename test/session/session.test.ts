@@ -193,7 +193,7 @@ describe("cancelAll of a session", () => {
 });
 
 describe("ctx is the session of its children", () => {
-  test("§9 ctx lists, gets and sums its children and those below, and nobody else", async () => {
+  test("§9 ctx lists, gets and sums its children and those below, and no other task", async () => {
     const { manager } = world();
     const parent = hold(manager);
     const other = hold(manager);

@@ -8,7 +8,7 @@ import { quietWorld, told } from "../support/loops.js";
 
 const textOf = (batch: { readonly text: string } | undefined) => batch?.text.split("\n").slice(1, -1);
 
-test("a message wakes the loop that sleeps, is told once, and is not received again", async () => {
+test("a message wakes the loop that sleeps, is delivered once, and is not received again", async () => {
   const { manager } = quietWorld();
   const gate = deferred();
   const loop = manager.spawn(async (ctx) => {
@@ -28,13 +28,13 @@ test("a message wakes the loop that sleeps, is told once, and is not received ag
   expect(seen.woken?.notices).toEqual([
     { id: message.id, taskId: loop.id, at: 0, type: "message.sent", message, text: expect.any(String) },
   ]);
-  expect(textOf(seen.woken)).toEqual(['- you are told: "also ‹Åland› please"']);
+  expect(textOf(seen.woken)).toEqual(['- you received: "also ‹Åland› please"']);
   // The batch was not acknowledged, so it came again (N1).
   expect(seen.again?.notices).toEqual(seen.woken?.notices);
   expect([seen.received, seen.rest]).toEqual([undefined, 1]);
 });
 
-test("a message that is received is not told, though a batch that was not acknowledged had it", async () => {
+test("a message that is received is not delivered, though a batch that was not acknowledged had it", async () => {
   const { manager, pass } = quietWorld();
   const loop = manager.spawn(
     async (ctx) => {
@@ -72,7 +72,7 @@ test("an answer to a question is the asker's, and no notice", async () => {
   expect(await loop.result()).toEqual(["this", []]);
 });
 
-test("D1 a message is told once it is stored", async () => {
+test("D1 a message is delivered once it is stored", async () => {
   const manager = await TaskManager.open({ store: memoryStore() });
   const loop = manager.spawn(
     async (ctx) => {

@@ -21,7 +21,7 @@ export const echo = defineKind({
 /** Runs until it is stopped. */
 export const dig = defineKind({
   name: "dig",
-  description: "Dig until told to stop",
+  description: "Dig until stopped",
   input: z.object({ where: z.string().describe("a field"), depth: z.number().int().optional() }),
   run: async (ctx, { where }) => {
     ctx.progress({ current: 3, total: 10, unit: "holes", label: where });

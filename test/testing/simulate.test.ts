@@ -126,11 +126,11 @@ describe("a scenario that waits for nothing", () => {
       { concurrency: 1 },
     );
     expect(message.split("\n")).toEqual([
-      "The scenario waits, and there is no timer left to jump to:",
+      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for:",
       '  task_1 "planner" is blocked on an answer to "Which branch?"',
       "  task_2 is blocked on a message",
       "  task_3 is blocked on tasks task_1",
-      "  task_4 runs: it awaits something of its own",
+      "  task_4 runs: it awaits something that is no wait of errand",
       "  task_5 is in line in the lane default",
     ]);
   });
@@ -217,7 +217,7 @@ describe("scripted answers", () => {
     expect(heard.refused).toMatchObject({ status: "failed", error: { code: "rejected" } });
   });
 
-  test("that nobody asked for, or that do not fit, fail the simulation", async () => {
+  test("that no question used, or that do not fit, fail the simulation", async () => {
     expect(await failure(() => 1, { answers: [{ to: "Which", answer: "main" }] })).toBe(
       'No task asked the question of the scripted answer to Which: remove the answer, or correct its "to"',
     );
@@ -230,7 +230,7 @@ describe("scripted answers", () => {
     );
   });
 
-  test("that do not fit, or were not asked for, are told of when the scenario waits for ever", async () => {
+  test("that do not fit, or were not asked for, are reported when the scenario waits for ever", async () => {
     const approving = ({ manager }: World) => manager.spawn((ctx) => ctx.approve("Delete?")).result();
     const refused = await failure(approving, { answers: [{ to: "Delete", answer: "yes" }] });
     expect(refused).toContain('blocked on an answer to "Delete?"');

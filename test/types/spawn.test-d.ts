@@ -156,7 +156,7 @@ describe("ask", () => {
 });
 
 describe("map", () => {
-  test("§9 map infers items and values, and must be told its concurrency", () => {
+  test("§9 map infers items and values, and needs its concurrency", () => {
     const mapped = ctx.map(
       [1, 2],
       async (inner, item, index) => {

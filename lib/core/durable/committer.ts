@@ -240,7 +240,9 @@ export class Committer {
     const { clock, mark, onFailed } = this.#deps;
     this.#failure = isErrandError(error, "STORE_UNAVAILABLE")
       ? error
-      : new StoreUnavailableError(thrownInWords(error), { cause: error });
+      : new StoreUnavailableError(`${thrownInWords(error)}. Repair the store: the manager repeats the write`, {
+          cause: error,
+        });
     this.#isLost ||= this.#failure.needsSnapshot;
     onFailed(this.#failure);
     mark.failing();

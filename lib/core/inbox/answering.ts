@@ -100,7 +100,7 @@ export class Answering {
     checkFields(options, answered, ["by"]);
     checkType("by", answered.by, "string");
     checkText("by", answered.by);
-    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers");
     const entry = this.#requests.find(id);
     if (entry === undefined) throw new RequestNotFoundError(id);
     this.#refuseClosed(entry);
@@ -123,7 +123,7 @@ export class Answering {
   }
 
   #refuseClosed(entry: RequestEntry): void {
-    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers any more");
+    if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers");
     if (entry.request.status !== "open") throw new AlreadyAnsweredError(entry.request);
   }
 }

@@ -36,13 +36,41 @@ export interface Inbox {
    * - `ManagerClosedError`: the manager is closed.
    * A question with a schema that was asked before a restart is checked when its task asks it again; the call waits
    * until then.
+   *
+   * @example
+   * ```ts
+   * import { TaskManager } from "errand";
+   *
+   * const manager = new TaskManager();
+   * const task = manager.spawn((ctx) => ctx.ask({ question: "Which branch?" }));
+   * for await (const request of manager.inbox.watch({ taskId: task.id })) {
+   *   console.log(request.question); // Which branch?
+   *   await manager.inbox.answer(request.id, "main", { by: "ada" });
+   *   break;
+   * }
+   * console.log(await task.result()); // main
+   * ```
    */
-  answer(id: string, value: unknown, answered: { by: string }): Promise<InboxRequest>;
+  answer(
+    id: string,
+    value: unknown,
+    answered: {
+      /** The person or program that answers; not empty. The record of the request keeps it. */
+      by: string;
+    },
+  ): Promise<InboxRequest>;
   /**
    * Refuses the request `id`: the call of the task's function rejects with `RequestRejectedError`, which has this
    * reason. Rejects like `answer` for a request that is unknown or not open, or a closed manager.
    */
-  reject(id: string, reason: string, answered: { by: string }): Promise<InboxRequest>;
+  reject(
+    id: string,
+    reason: string,
+    answered: {
+      /** The person or program that refuses; not empty. The record of the request keeps it. */
+      by: string;
+    },
+  ): Promise<InboxRequest>;
   /**
    * Yields the open requests first, then each new request, each request once. A request is yielded once it is stored.
    * The iteration ends when `signal` aborts or the manager closes. `taskId` and `sessionId` select the requests.

@@ -104,7 +104,7 @@ export class Messages {
     const elsewhere = task.isOver ? undefined : this.#elsewhere(task);
     if (elsewhere !== undefined) throw elsewhere;
     const refused = this.#loop.apply(task, { type: "send", message });
-    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages any more");
+    if (refused !== undefined) throw new TaskTerminatedError(task.id, "it takes no messages");
     const isTaken = !mailboxOf(task).isUnread(message);
     const steered = this.#steer(task, message);
     // The caller may ignore this promise. Its rejection must not end the process when a manager closes while its store

@@ -59,7 +59,13 @@ export interface Ask {
        * The result when the request expires: `"fail"` (default) rejects the call; `{ default }` resolves it with that
        * value.
        */
-      onTimeout?: "fail" | { default: NoInfer<T> } | undefined;
+      onTimeout?:
+        | "fail"
+        | {
+            /** The value with which the call resolves. */
+            default: NoInfer<T>;
+          }
+        | undefined;
     },
   ): Promise<T>;
 }

@@ -133,7 +133,7 @@ async function checkResult(
   const verdict = await judge(output, value, clock);
   if (verdict.fits) return verdict.value;
   if (value === undefined && verdict.cause === undefined)
-    throw new FailureError("no_result", `Kind ${show(name)} gave no result`);
+    throw new FailureError("no_result", `Kind ${show(name)} returned no result, and its output schema needs one`);
   throw new FailureError(
     "schema_mismatch",
     `${misfit(verdict, `The result of kind ${show(name)}`)}: ${issuesInWords(verdict.issues)}`,

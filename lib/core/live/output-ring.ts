@@ -7,7 +7,12 @@ export interface OutputChunk {
   /** The output of all streams, in order. */
   readonly text: string;
   /** The output by stream, in order. */
-  readonly parts: readonly { readonly stream: string; readonly text: string }[];
+  readonly parts: readonly {
+    /** Name of the stream: `"stdout"`, `"stderr"`, or the name that the task gave. */
+    readonly stream: string;
+    /** The text written to that stream. */
+    readonly text: string;
+  }[];
   /** Pass this number as `after` to read the following output. */
   readonly cursor: number;
   /** The number of characters after `after` that are lost because the task keeps only the newest 65 536. */

@@ -4,8 +4,6 @@
 // family, and in the lists of waits for its end (watchers). Each group of fields below names the part that writes it.
 
 import type { AsyncResource } from "node:async_hooks";
-import type { Delivery } from "../events/delivery.js";
-import type { Held } from "../events/held-deliveries.js";
 import type { Lane, Slotted } from "../lanes/lane.js";
 import type { Start } from "../lanes/rate-limiter.js";
 import type { Holder } from "../lanes/slots.js";
@@ -14,14 +12,13 @@ import type { KindParts, Work } from "../task/kind-parts.js";
 import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
-import type { Timekeeper } from "../time/clock.js";
 import { type Extras, extrasOf, heldRecord } from "./extras.js";
 import { Family } from "./family-links.js";
 import type { Grace } from "./grace.js";
 import type { Noticed } from "./notice-queue.js";
-import type { Limit, OpenWait } from "./open-wait.js";
 import type { SessionAccount } from "./session-account.js";
 import { settle } from "./sums.js";
+import type { PendingOf, WaitKeeperOf } from "./wait-keeper.js";
 
 /** A wait for the end of tasks. */
 export interface Watcher {
@@ -284,68 +281,6 @@ export class Task implements TaskSpec, Slotted {
   }
 }
 
-/** A manager whose facts a wait reports; the wait may be kept by another manager. */
-export interface StoredIn {
-  /**
-   * Delivers `wait` once everything that is decided there by now is stored. Does nothing and returns `undefined` when
-   * it is stored already.
-   */
-  deliverWhenStored(wait: Pending): Held | undefined;
-}
-
-/** A pending wait as its keeper sees it. */
-export interface Pending extends Delivery, OpenWait<never> {
-  /** The attempt whose code began the wait; `undefined` outside tasks. */
-  readonly attempt: Attempt | undefined;
-  /** The wait as the record shows it; called only when the record is read. */
-  describe(): Wait;
-  /** Connects the wait to its source, once it has begun. */
-  hook(): void;
-  /** Stops following the signal that may withdraw it. */
-  unfollow: (() => void) | undefined;
-  /** Whether the result reports facts. A stopped wait reports none, and does not wait for the store (D1). */
-  readonly tells: boolean;
-  /** The delivery is held for the store, at this place. */
-  hold(held: Held): void;
-  /** The signal that may withdraw it has aborted. */
-  abort(reason: unknown): void;
-  /** Rejects the wait, even one that is decided and only waits for its slot. */
-  withdraw(error: Error): void;
-}
-
-/**
- * The waits of an attempt's own manager. They keep the attempt's waits, whichever manager the awaited task belongs to.
- */
-export interface WaitKeeper {
-  /** Whether a decided wait may be held for the store (D1). */
-  readonly hasStore: boolean;
-  /** The clock of the manager. */
-  readonly clock: Timekeeper;
-  /** The rejection of a wait that may not begin; `undefined` when it may. */
-  refusal(attempt: Attempt | undefined, signal: AbortSignal | undefined): Promise<never> | undefined;
-  /** Begins a wait that may begin; `signal` withdraws it. */
-  begin(wait: Pending, signal: AbortSignal | undefined): void;
-  /**
-   * Begins a wait of `attempt`, or of no task, if it may begin. `arrange` connects the wait to its source and returns
-   * the function that disconnects it, which is called once.
-   */
-  open<T>(
-    attempt: Attempt | undefined,
-    describe: () => Wait,
-    signal: AbortSignal | undefined,
-    arrange: (wait: OpenWait<T>) => () => void,
-    more?: { readonly limit?: Limit<T> | undefined; readonly homes?: StoredIn[] | undefined },
-  ): Promise<T>;
-  /** The tasks that a pending wait of `attempt` waits for have changed. */
-  changed(attempt: Attempt): void;
-  /** `wait` is decided: it returns at once or with a slot. */
-  over(wait: Pending): void;
-  /** `wait` is decided and held for a store. A stop of its attempt also ends it (C3). */
-  remember(wait: Pending, held: Held): void;
-  /** `wait`, which was held, is delivered. */
-  delivered(wait: Pending): void;
-}
-
 /** One run of a task's function: whether it may still write and wait, and its pending waits. */
 export class Attempt {
   /** The task of the attempt. */
@@ -353,7 +288,7 @@ export class Attempt {
   /** The number of the attempt, from 1. */
   readonly number: number;
   /** The waits of the task's manager. */
-  readonly waits: WaitKeeper;
+  readonly waits: WaitKeeperOf<Attempt>;
   /** `open` until the function settles or is abandoned (S2). */
   phase: "open" | "settled" | "abandoned" = "open";
   /** `seq` of the fact that started the attempt. */
@@ -361,9 +296,9 @@ export class Attempt {
   /** Whether the attempt retries a failed one. */
   readonly isRetry: boolean;
   /** The pending waits, in order of beginning; made with the first wait. Written by the waits. */
-  pending: Set<Pending> | undefined;
+  pending: Set<PendingOf<Attempt>> | undefined;
   /** The last wait, which is decided and waits for a slot. Written by the waits. */
-  returning: Pending | undefined;
+  returning: PendingOf<Attempt> | undefined;
 
   /** The controller of the signal, made when the signal is first read. Written by `attempt-signal.ts`. */
   controller: AbortController | undefined;
@@ -374,7 +309,7 @@ export class Attempt {
   /** Set when another attempt follows: the stop of this attempt, and the holder of its slot. Written by the runner. */
   past: { readonly stop: Stop | undefined; readonly holder: Holder } | undefined;
 
-  constructor(task: Task, startSeq: number, isRetry: boolean, waits: WaitKeeper) {
+  constructor(task: Task, startSeq: number, isRetry: boolean, waits: WaitKeeperOf<Attempt>) {
     this.task = task;
     this.number = task.state.attempt;
     this.startSeq = startSeq;

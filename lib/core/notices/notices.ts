@@ -83,8 +83,7 @@ export class Notices {
       if (known === undefined) ids.set(task, [id]);
       else known.push(id);
     }
-    if (ids.size > 0 && this.#deps.loop.phase.isClosed)
-      throw new ManagerClosedError("nothing is acknowledged any more");
+    if (ids.size > 0 && this.#deps.loop.phase.isClosed) throw new ManagerClosedError("nothing is acknowledged");
     for (const [task, acknowledged] of ids) this.#deps.loop.apply(task, { type: "update", patch: { acknowledged } });
   }
 
@@ -241,11 +240,7 @@ export class Notices {
   #passUp(gone: Task, from: Queue): void {
     this.#queues.drop(gone);
     const { stop, outcome } = gone.state;
-    const error = overError(
-      gone.id,
-      stop === undefined && outcome?.status === "succeeded",
-      "nothing is told through it",
-    );
+    const error = overError(gone.id, stop === undefined && outcome?.status === "succeeded", "it delivers no notices");
     for (const reader of [...from.readers]) reader.refuse(error);
     const owner = ownerOf(gone);
     for (const queue of this.#queues.above(gone)) this.#reading.wake(queue);

@@ -3,14 +3,14 @@
 // Owns nothing. Called by the awaiter. Calls the watchers, the waits and the notices.
 
 import type { Claims } from "../live/open-wait.js";
-import type { Attempt, Link, Task, WaitKeeper, Watcher } from "../live/task.js";
+import type { Attempt, Link, Task, Watcher } from "../live/task.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import type { Notices } from "../notices/notices.js";
 import { OutcomeClaims } from "../notices/outcome-claims.js";
 import { outcomeRead } from "../notices/unread.js";
 import type { TaskOutcome, Wait } from "../task/record.js";
-import { PendingWait } from "../waits/pending-wait.js";
+import { PendingWait, type WaitKeeper } from "../waits/pending-wait.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 
 /** Makes the result of a wait from an outcome. The wait rejects with an error that it throws. */

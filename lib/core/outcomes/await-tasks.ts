@@ -5,11 +5,12 @@
 // watchers, the waits and the requests.
 
 import type { Owner, Requests } from "../inbox/requests.js";
-import type { Attempt, Link, StoredIn, Task, WaitKeeper, Watcher } from "../live/task.js";
+import type { Attempt, Link, Task, Watcher } from "../live/task.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
 import type { TaskOutcome, TaskRecord, Wait } from "../task/record.js";
+import type { StoredIn, WaitKeeper } from "../waits/pending-wait.js";
 import { keeperOf, type WaitOptions, type Waits } from "../waits/waits.js";
 import { outcomeOf } from "./await-one.js";
 
@@ -147,7 +148,7 @@ class Group implements Watcher {
     if (this.#stopped === undefined) {
       this.unwatch();
       const own = this.living().filter((task) => isChild(task) && task.watchers === undefined);
-      for (const task of own) cancel(task, "not needed any more");
+      for (const task of own) cancel(task, "no longer needed");
       this.#stopped = new Set(own.filter((task) => !task.isOver));
     }
     return this.#stopped.size > 0;

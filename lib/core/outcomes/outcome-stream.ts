@@ -74,7 +74,8 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
       return home.answer(attempt, () => stepOf(task), { needs, handing, signal: this.#signal });
     }
     if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
-    if (this.#step !== undefined) return Promise.reject(new TypeError("outcomes(): take one step at a time"));
+    if (this.#step !== undefined)
+      return Promise.reject(new TypeError("outcomes() takes one step at a time: await next() before the next call"));
     const attempt = this.#waiterOf();
     try {
       refuseCycle(attempt, (task) => links.has(task));

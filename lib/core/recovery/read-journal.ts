@@ -74,7 +74,10 @@ export function replayAll(replay: Replay, { snapshot, apart, events }: ReadJourn
 function snapshotOf({ snapshot: json }: Stored): Snapshot | undefined {
   if (json === undefined) return undefined;
   const snapshot = toSnapshot(json);
-  if (snapshot === undefined) throw new StoreUnavailableError("its snapshot was made by another version of errand");
+  if (snapshot === undefined)
+    throw new StoreUnavailableError(
+      "its snapshot was made by another version of errand: open it with that version, or a newer one",
+    );
   return snapshot;
 }
 

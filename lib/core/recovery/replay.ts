@@ -19,10 +19,10 @@ import type { Notices } from "../notices/notices.js";
 import type { Fact, TaskEvent } from "../task/events.js";
 import { evolve } from "../task/evolve.js";
 import { type SpawnBesideRecord, toFact, toState, toTraits } from "../task/from-stored.js";
-import type { StoredNotice } from "../task/notice.js";
 import type { Runtime, TaskRecord } from "../task/record.js";
 import type { Output, TaskState } from "../task/state.js";
 import { freezeJson } from "../values/json.js";
+import { noticesOf, ofTask, renamedIn } from "./renamed.js";
 import type { Snapshot, StoredTask } from "./snapshot.js";
 
 /** The parts that a replay writes to. */
@@ -294,20 +294,6 @@ export class Replay {
   }
 }
 
-/** The item as it is, unless its task was renamed. */
-function ofTask<T extends { readonly taskId: string }>({ id }: Task, what: T): T {
-  return what.taskId === id ? what : { ...what, taskId: id };
-}
-
-/** The id of a notice begins with the id of its task. */
-function noticeId({ id }: Task, was: string, notice: string): string {
-  return was === id ? notice : `${id}${notice.slice(was.length)}`;
-}
-
-function noticesOf(task: Task, { record, notices }: StoredTask): readonly StoredNotice[] {
-  return (notices?.pending ?? []).map((notice) => ({ ...notice, id: noticeId(task, record.id, notice.id) }));
-}
-
 /**
  * The state with what the other process knows of the run, and with its output when that is lost here. The end stays as
  * it was delivered (S1, S3).
@@ -317,18 +303,6 @@ function enriched(state: TaskState, ran: TaskState): TaskState {
   const isLost = state.output !== undefined && "outputLost" in state.output;
   const { outcome, output } = isLost ? ran : state;
   return { ...state, attempt, runtime, startedAt, details, outcome, output };
-}
-
-type Later = Exclude<TaskEvent, { type: "task.created" }>;
-
-/** The event with the id under which its task is kept here. */
-function renamedIn(task: Task, event: Later): Later {
-  if (event.taskId === task.id) return event;
-  if ("request" in event) return { ...event, request: ofTask(task, event.request) };
-  if (event.type === "message.sent") return { ...event, message: ofTask(task, event.message) };
-  if (event.type !== "task.updated" || event.patch.acknowledged === undefined) return event;
-  const acknowledged = event.patch.acknowledged.map((id) => noticeId(task, event.taskId, id));
-  return { ...event, patch: { ...event.patch, acknowledged } };
 }
 
 /** Restores the sums of a task, which include evicted tasks below it. */

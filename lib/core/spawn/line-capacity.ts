@@ -126,5 +126,5 @@ export class LineCapacity {
 }
 
 function noRoom(): ManagerClosedError {
-  return new ManagerClosedError("there will be no room");
+  return new ManagerClosedError("no room will come free");
 }

@@ -131,7 +131,7 @@ export class Spawner {
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
     const weight = takeWeight(options.weight);
-    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing any more");
+    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing");
     const { parent, sessionId } = scope;
     const known = this.#known(scope, options, made);
     if (known !== undefined) {
@@ -194,7 +194,7 @@ export class Spawner {
     if ((options.id ?? options.callId) === undefined) throw kinds.unknown(name);
     const kept = input === undefined ? undefined : takeJson("input", input);
     const made: KindWork = { kind: name, input: kept, parts: undefined };
-    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing any more");
+    if (loop.phase.isClosed) throw new ManagerClosedError("it spawns nothing");
     const known = this.#known(scope, options, made);
     if (known === undefined) throw kinds.unknown(name);
     refuseOther(known, scope, options, made);
@@ -248,11 +248,10 @@ export class Spawner {
   /** A task that is stopped or has ended takes no new children (H3). */
   #refuseOver(parent: Task): void {
     const { id, state } = parent;
-    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it any more");
+    if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it");
     if (state.outcome !== undefined) {
-      if (state.outcome.status !== "succeeded")
-        throw new ScopeCancelledError(id, "nothing is spawned under it any more");
-      throw new TaskTerminatedError(id, "nothing is spawned under it any more");
+      if (state.outcome.status !== "succeeded") throw new ScopeCancelledError(id, "nothing is spawned under it");
+      throw new TaskTerminatedError(id, "nothing is spawned under it");
     }
     this.#refuseCancelling(parent);
   }
@@ -318,7 +317,7 @@ export function ambientParent(): Task | undefined {
   const { task, phase } = attempt;
   if (phase === "open") return task;
   if (phase === "settled" && attempt.hasReturned) return undefined;
-  throw new ScopeCancelledError(task.id, "nothing is spawned from it any more");
+  throw new ScopeCancelledError(task.id, "nothing is spawned from it");
 }
 
 /**

@@ -29,7 +29,7 @@ function takePart(part: unknown, place: string): Part {
     if (type === "text" && "text" in part && typeof part.text === "string") return { type, text: part.text };
     if (type === "data" && "data" in part) return { type, data: takeJson(`${place}.data`, part.data) };
   }
-  throw new TypeError(`${place} must be { type: "text", text } or { type: "data", data }`);
+  throw new TypeError(`${place} must be { type: "text", text } or { type: "data", data }, got ${show(part)}`);
 }
 
 /** The answer that a message contains: its one data part, or its text. */

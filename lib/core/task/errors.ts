@@ -108,6 +108,18 @@ type CodeOfClass<C extends AnyErrandError["code"] = ErrandErrorCode> = C;
 /**
  * Whether `value` is an error of errand, of this copy or of another copy of errand in the process. `err.code === "…"`
  * then narrows it to its class; the argument `code` tests both at once.
+ *
+ * @example
+ * ```ts
+ * import { isErrandError, TaskManager } from "errand";
+ *
+ * const manager = new TaskManager({ lanes: { model: { concurrency: 2 } } });
+ * try {
+ *   manager.spawn(() => "done", { lane: "modell" });
+ * } catch (error) {
+ *   if (isErrandError(error, "UNKNOWN_LANE")) console.log(error.lane); // modell
+ * }
+ * ```
  */
 export function isErrandError(value: unknown): value is AnyErrandError;
 export function isErrandError<C extends CodeOfClass>(

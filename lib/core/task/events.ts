@@ -1,20 +1,20 @@
 // Events: the facts of a task's life, as the journal and the listeners see them.
 //
-// A `TaskEvent` is a `Fact` with `seq`, time and whole records. `toEvent` makes it only when a listener or a store
-// reads it.
+// Owns types, and the list of all types of events. A `TaskEvent` is a `Fact` with `seq`, time and whole records;
+// `to-event.ts` makes it.
 
 import type { Json } from "../values/json.js";
-import type { Fact, TaskPatch } from "./fact.js";
-import { lostInWords } from "./lost-output.js";
+import type { TaskPatch } from "./fact.js";
 import type { Message } from "./message.js";
 import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
-import type { Output, TaskLimits, TaskSpec, TaskState } from "./state.js";
+import type { TaskLimits } from "./state.js";
 import type { InterruptReason, StopReason } from "./status.js";
 
 export type { EndFact, Fact, TaskPatch } from "./fact.js";
 
-interface Stamp<K extends string> {
+/** The fields that every event has. */
+export interface Stamp<K extends string> {
   /** Type of the event. */
   readonly type: K;
   /** Number of the event, without a gap over all tasks of the manager. */
@@ -29,58 +29,94 @@ interface Stamp<K extends string> {
   readonly attempt: number;
 }
 
+/** The fields of each type of event, besides those that every event has. */
 interface Facts {
   /**
    * Delivered when the spawn is decided, before the function starts. `limits`, `hasGivenId` and `hasGivenWake` are
-   * options of the spawn that the record does not contain and a restart needs. The first task that a process creates
-   * with a store also carries `runtime`, the process that creates it and the tasks after it.
+   * options of the spawn that the record does not contain and a restart needs.
    */
   "task.created": {
+    /** The record of the new task. */
     readonly record: TaskRecord;
+    /** Limits of the task's family and the counts that a restart continues; absent without any. */
     readonly limits?: TaskLimits;
+    /** Present when the spawn gave the task its id. */
     readonly hasGivenId?: true;
+    /** Present when the spawn gave the task its `wake`. */
     readonly hasGivenWake?: true;
+    /** The process that creates this task and the tasks after it; in the first task of a process with a store. */
     readonly runtime?: Runtime;
     /** Attempts of the work that earlier tasks with this id have used up. */
     readonly used?: number;
   };
   /** The function is called next. */
-  "task.started": { readonly runtime: Runtime };
+  "task.started": {
+    /** The process that runs the task. */
+    readonly runtime: Runtime;
+  };
   /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
-  "task.blocked": { readonly blockedOn: readonly Wait[] };
+  "task.blocked": {
+    /** The pending waits, in the order in which they began. */
+    readonly blockedOn: readonly Wait[];
+  };
   /** The last wait has ended and the task has a slot again. */
   "task.resumed": unknown;
   /** The task reported progress. */
-  "task.progressed": { readonly progress: Progress };
+  "task.progressed": {
+    /** The progress of the task from now on. */
+    readonly progress: Progress;
+  };
   /**
    * A description of the task has changed (title, summary, tags, links, …). May also come after the end of the task.
    */
-  "task.updated": { readonly patch: TaskPatch };
+  "task.updated": {
+    /** The fields that have changed, with their new values. */
+    readonly patch: TaskPatch;
+  };
   /** A stop of the task, or of an ancestor, was requested. Only the first stop is reported. */
-  "task.cancelRequested": { readonly stopReason: StopReason; readonly reason: string };
+  "task.cancelRequested": {
+    /** The cause of the stop. It decides the outcome. */
+    readonly stopReason: StopReason;
+    /** The text passed to `cancel`, or the code of the limit that stopped the task. */
+    readonly reason: string;
+  };
   /** The function has settled and its outcome is final. The task ends when its last attached child has ended. */
   "task.returned": {
+    /** The outcome that the task will end with. */
     readonly outcome: TaskOutcome<Json | undefined>;
+    /** The reason why the outcome has no value, when JSON cannot carry it. */
     readonly outputOmitted?: string;
+    /** Present in the journal of a store when the output is larger than 64 KiB and is stored separately. */
     readonly outputApart?: true;
   };
-  /**
-   * The task succeeded. `outputOmitted` says why there is no `output`. `outputApart`, in the journal of a store only:
-   * the output is larger than 64 KiB and is stored separately.
-   */
-  "task.succeeded": { readonly output?: Json; readonly outputOmitted?: string; readonly outputApart?: true };
+  /** The task succeeded. */
+  "task.succeeded": {
+    /** The result. Absent when it is `undefined`, omitted, or stored separately. */
+    readonly output?: Json;
+    /** The reason why there is no `output`, when JSON cannot carry the result. */
+    readonly outputOmitted?: string;
+    /** Present in the journal of a store when the output is larger than 64 KiB and is stored separately. */
+    readonly outputApart?: true;
+  };
   /** The task failed. */
-  "task.failed": { readonly error: TaskFailure };
+  "task.failed": {
+    /** Why the task failed. */
+    readonly error: TaskFailure;
+  };
   /** The task was cancelled. */
-  "task.cancelled": { readonly reason: string };
-  /**
-   * The process, or the manager, ended before the task. `attemptsUsed`: the task was not resumed because its attempts
-   * were used up.
-   */
+  "task.cancelled": {
+    /** The text passed to `cancel`, or the code of the failure of an ancestor. */
+    readonly reason: string;
+  };
+  /** The process, or the manager, ended before the task. */
   "task.interrupted": {
+    /** Whether the process was lost, or the manager shut down. */
     readonly reason: InterruptReason;
+    /** The instance that ran the task, when it is known. */
     readonly instanceId?: string;
+    /** The id of the process that ran the task, when it is known. */
     readonly pid?: number;
+    /** The number of attempts that the task had, when it was not resumed because they were used up. */
     readonly attemptsUsed?: number;
   };
   /** The function did not settle within its grace. The task continues, or ends, without it. */
@@ -88,35 +124,80 @@ interface Facts {
   /**
    * The attempt failed, and the task is `queued` as its next attempt. It does not enter the line before `notBeforeAt`.
    */
-  "task.retried": { readonly error: TaskFailure; readonly notBeforeAt: number };
+  "task.retried": {
+    /** Why the attempt failed. */
+    readonly error: TaskFailure;
+    /** The earliest start of the next attempt, in epoch milliseconds. */
+    readonly notBeforeAt: number;
+  };
   /** The process that ran the task has ended, and this process resumes the task: it is `queued` as its next attempt. */
-  "task.reattached": { readonly runtime: Runtime };
+  "task.reattached": {
+    /** The process that resumes the task. */
+    readonly runtime: Runtime;
+  };
   /**
    * The process that ran the task has ended, and this process cannot resume the task: `blockedOn` names what is missing
    * here (a kind or a lane) or the process that has the task. The task stays active until a process resumes it, or a
    * caller cancels it.
    */
-  "task.parked": { readonly blockedOn: readonly Wait[] };
+  "task.parked": {
+    /** The missing kind or lane, or the process that has the task. */
+    readonly blockedOn: readonly Wait[];
+  };
   /** An abandoned function settled after all. `attempt` is the attempt of that function. The task does not change. */
-  "task.lateSettled": { readonly settled: "returned" | "threw"; readonly message?: string };
+  "task.lateSettled": {
+    /** How the function settled. */
+    readonly settled: "returned" | "threw";
+    /** The message of the error, when the function threw. */
+    readonly message?: string;
+  };
   /** The task asked a question. */
-  "request.opened": { readonly request: InboxRequest };
+  "request.opened": {
+    /** The open request. */
+    readonly request: InboxRequest;
+  };
   /** The question was answered. */
-  "request.answered": { readonly request: InboxRequest };
+  "request.answered": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was rejected. */
-  "request.rejected": { readonly request: InboxRequest };
+  "request.rejected": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was not answered in time. */
-  "request.expired": { readonly request: InboxRequest };
+  "request.expired": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** The question was closed without an answer, because its asker does not wait for one. */
-  "request.withdrawn": { readonly request: InboxRequest };
+  "request.withdrawn": {
+    /** The closed request. */
+    readonly request: InboxRequest;
+  };
   /** A message was sent to the task, or the task posted one. */
-  "message.sent": { readonly message: Message };
+  "message.sent": {
+    /** The message. Its `direction` says who sent it. */
+    readonly message: Message;
+  };
   /** The task made an artifact. May also come after the end of the task. */
-  "artifact.added": { readonly artifact: Artifact };
+  "artifact.added": {
+    /** The new artifact. */
+    readonly artifact: Artifact;
+  };
   /** The task reported usage. */
-  "usage.reported": { readonly usage: UsageReport };
+  "usage.reported": {
+    /** The usage of this report alone. */
+    readonly usage: UsageReport;
+  };
   /** The task emitted an event of its own. */
-  custom: { readonly name: string; readonly payload?: Json };
+  custom: {
+    /** The name that `ctx.emit` gave the event. */
+    readonly name: string;
+    /** The data that `ctx.emit` passed. */
+    readonly payload?: Json;
+  };
 }
 
 /** The events of tasks, by type. */
@@ -182,142 +263,3 @@ export const EVENT_TYPES: readonly string[] = Object.keys({
   "store.failed": 0,
   "listener.failed": 0,
 } satisfies { [K in keyof ManagerEventMap]: 0 });
-
-/** The part of a task that its events need. */
-interface Subject extends TaskSpec {
-  readonly state: TaskState;
-  readonly decidedRecord: TaskRecord;
-}
-
-/**
- * The event of `fact`, made after `evolve` has applied the fact to `task`. It runs for every event while a listener or
- * a store reads events, so each event is one object literal: a spread costs ten times as much.
- */
-export function toEvent(fact: Fact, task: Subject, seq: number, at: number): TaskEvent {
-  const { id: taskId, sessionId } = task;
-  const { attempt } = task.state;
-  switch (fact.type) {
-    case "task.created": {
-      const { limits, hasGivenId, wake } = task.traits;
-      const event: Growing = { type: fact.type, seq, at, taskId, attempt, record: task.decidedRecord };
-      if (limits !== undefined) event.limits = limits;
-      if (hasGivenId) event.hasGivenId = true;
-      if (wake !== undefined) event.hasGivenWake = true;
-      if (fact.runtime !== undefined) event.runtime = fact.runtime;
-      if (task.state.details.used > 0) event.used = task.state.details.used;
-      return seal(event, sessionId);
-    }
-    case "task.started":
-      return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
-    case "task.blocked":
-      return seal(
-        { type: fact.type, seq, at, taskId, attempt, blockedOn: Object.freeze([...fact.blockedOn]) },
-        sessionId,
-      );
-    case "task.cancelRequested": {
-      const { code: stopReason, reason } = fact.stop;
-      return seal({ type: fact.type, seq, at, taskId, attempt, stopReason, reason }, sessionId);
-    }
-    case "task.returned": {
-      const { output } = fact;
-      const outcome = toJsonOutcome(fact.outcome, output);
-      return seal(
-        output === undefined || "output" in output
-          ? { type: fact.type, seq, at, taskId, attempt, outcome }
-          : { type: fact.type, seq, at, taskId, attempt, outcome, ...omitted(output) },
-        sessionId,
-      );
-    }
-    case "task.succeeded":
-    case "task.failed":
-    case "task.cancelled":
-    case "task.interrupted":
-      return seal(toEnd(fact.outcome, fact.output, { seq, at, taskId, attempt }), sessionId);
-    case "task.resumed":
-    case "task.abandoned":
-      return seal({ type: fact.type, seq, at, taskId, attempt }, sessionId);
-    case "task.retried":
-      return seal(
-        { type: fact.type, seq, at, taskId, attempt, error: fact.error, notBeforeAt: fact.notBeforeAt },
-        sessionId,
-      );
-    case "task.reattached":
-      return seal({ type: fact.type, seq, at, taskId, attempt, runtime: fact.runtime }, sessionId);
-    case "task.parked":
-      return seal({ type: fact.type, seq, at, taskId, attempt, blockedOn: fact.blockedOn }, sessionId);
-    case "task.progressed":
-      return seal({ type: fact.type, seq, at, taskId, attempt, progress: fact.progress }, sessionId);
-    case "task.updated":
-      return seal({ type: fact.type, seq, at, taskId, attempt, patch: fact.patch }, sessionId);
-    case "task.lateSettled": {
-      const { type, settled, message } = fact;
-      const late = { type, seq, at, taskId, attempt: fact.attempt, settled };
-      return seal(message === undefined ? late : { ...late, message }, sessionId);
-    }
-    case "message.sent":
-      return seal({ type: fact.type, seq, at, taskId, attempt, message: fact.message }, sessionId);
-    case "artifact.added":
-      return seal({ type: fact.type, seq, at, taskId, attempt, artifact: fact.artifact }, sessionId);
-    case "usage.reported":
-      return seal({ type: fact.type, seq, at, taskId, attempt, usage: fact.usage }, sessionId);
-    case "custom": {
-      const { type, name, payload } = fact;
-      if (payload === undefined) return seal({ type, seq, at, taskId, attempt, name }, sessionId);
-      return seal({ type, seq, at, taskId, attempt, name, payload }, sessionId);
-    }
-    default:
-      return seal({ type: fact.type, seq, at, taskId, attempt, request: fact.request }, sessionId);
-  }
-}
-
-function seal(event: Unsealed, sessionId: string | undefined): TaskEvent {
-  if (sessionId !== undefined) event.sessionId = sessionId;
-  return Object.freeze(event);
-}
-type Growing = { -readonly [K in keyof TaskEventMap["task.created"]]: TaskEventMap["task.created"][K] };
-type Unsealed = TaskEvent & { sessionId?: string };
-
-function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
-  return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : withoutCause(outcome);
-}
-
-/** The outcome without the thrown value: JSON could seldom carry it, and it stays in the process that ran the task. */
-export function withoutCause<O extends TaskOutcome<never>>(outcome: O): O {
-  if (!("cause" in outcome)) return outcome;
-  const { cause: _, ...rest } = outcome;
-  // The same type, without an optional field.
-  return rest as O;
-}
-
-/**
- * The fields of an event for an output that it does not contain. A lost output keeps its reference, so that a replay of
- * the event looks for it again.
- */
-function omitted(
-  output: Exclude<Output, { output: Json }>,
-): Pick<TaskEventMap["task.succeeded"], "outputOmitted" | "outputApart"> {
-  if ("outputOmitted" in output) return output;
-  return { outputOmitted: lostInWords(output.outputLost), outputApart: true };
-}
-
-function jsonOf(output: Output | undefined): Json | undefined {
-  return output !== undefined && "output" in output ? output.output : undefined;
-}
-
-function toEnd(outcome: TaskOutcome, output: Output | undefined, stamp: Omit<Stamp<string>, "type">): Unsealed {
-  const { seq, at, taskId, attempt } = stamp;
-  switch (outcome.status) {
-    case "succeeded":
-      if (output === undefined) return { type: "task.succeeded", seq, at, taskId, attempt };
-      if ("output" in output) return { type: "task.succeeded", seq, at, taskId, attempt, output: output.output };
-      return { type: "task.succeeded", seq, at, taskId, attempt, ...omitted(output) };
-    case "failed":
-      return { type: "task.failed", seq, at, taskId, attempt, error: outcome.error };
-    case "cancelled":
-      return { type: "task.cancelled", seq, at, taskId, attempt, reason: outcome.reason };
-    case "interrupted": {
-      const { id: _, status: __, abandoned: ___, ...why } = outcome;
-      return { ...why, type: "task.interrupted", seq, at, taskId, attempt };
-    }
-  }
-}

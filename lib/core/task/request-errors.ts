@@ -12,7 +12,7 @@ export class RequestNotFoundError extends ErrandError {
   readonly requestId: string;
   constructor(requestId: string) {
     super(
-      `There is no request ${idInWords(requestId)}: it was never opened, or the record of its task was evicted. Check the id against the open requests`,
+      `There is no request ${idInWords(requestId)}: it was never opened, or the record of its task was evicted. Check the id against inbox.list()`,
     );
     this.requestId = requestId;
   }
@@ -26,7 +26,7 @@ export class AlreadyAnsweredError extends ErrandError {
   readonly request: InboxRequest;
   constructor(request: InboxRequest) {
     super(
-      `Request ${idInWords(request.id)} is not open any more: ${request.status}${request.by === undefined ? "" : ` by ${idInWords(request.by)}`}. Where several may answer, leave it at that`,
+      `Request ${idInWords(request.id)} is no longer open: ${request.status}${request.by === undefined ? "" : ` by ${idInWords(request.by)}`}. Leave it as it is: only the first answer counts`,
     );
     this.request = request;
   }
@@ -43,7 +43,9 @@ export class RequestRejectedError extends ErrandError {
   /** The person or program that rejected it. */
   readonly by: string;
   constructor(requestId: string, reason: string, by: string) {
-    super(`Request ${idInWords(requestId)} was rejected by ${idInWords(by)}: ${reason}`);
+    super(
+      `Request ${idInWords(requestId)} was rejected by ${idInWords(by)}: ${endingIn(".", reason)} Go on without it, or ask something else`,
+    );
     this.requestId = requestId;
     this.reason = reason;
     this.by = by;
@@ -62,4 +64,9 @@ export class RequestExpiredError extends ErrandError {
     );
     this.requestId = requestId;
   }
+}
+
+/** The text as a sentence: `stop` is added where the text has no sign at its end. */
+function endingIn(stop: string, text: string): string {
+  return /[.!?…]$/u.test(text) ? text : `${text}${stop}`;
 }

@@ -18,6 +18,7 @@ export class QueueFullError extends ErrandError {
   }
 }
 
+/** The limits that refuse a spawn. */
 type LimitName =
   | ("maxDepth" | "maxChildren" | "maxDescendants")
   | ("session.maxLiving" | "session.maxQueued")
@@ -85,7 +86,7 @@ export class InvalidInputError extends ErrandError {
   readonly issues: readonly StandardSchemaV1.Issue[];
   /** `what` is a clause that says what does not fit. */
   constructor(what: string, issues: readonly StandardSchemaV1.Issue[], options?: ErrorOptions) {
-    super(`${what}: ${issuesInWords(issues)}`, options);
+    super(`${what}: ${issuesInWords(issues)}. Correct this and call again`, options);
     this.issues = issues;
   }
 }
@@ -124,21 +125,23 @@ export class NameTakenError extends ErrandError {
   readonly taskId: string;
   constructor(taskName: string, taskId: string) {
     super(
-      `The name ${JSON.stringify(taskName)} is taken by task ${idInWords(taskId)}, which still lives: choose another, or wait for its end`,
+      `The name ${JSON.stringify(taskName)} is taken by task ${idInWords(taskId)}, which has not ended: choose another name, or wait for its end`,
     );
     this.taskName = taskName;
     this.taskId = taskId;
   }
 }
 
-/** The name has a meaning of its own as an address of a task. Nothing was spawned. */
+/** The name is reserved: it has another meaning where a task is addressed. Nothing was spawned. */
 export class ReservedNameError extends ErrandError {
   /** Code of the error. */
   readonly code = "RESERVED_NAME";
   /** The name. */
   readonly taskName: string;
   constructor(taskName: string) {
-    super(`The name ${JSON.stringify(taskName)} is reserved, like parent, self, all and broadcast: choose another`);
+    super(
+      `The name ${JSON.stringify(taskName)} is reserved, like parent, self, all and broadcast: choose another name`,
+    );
     this.taskName = taskName;
   }
 }

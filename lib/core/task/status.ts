@@ -2,8 +2,11 @@
 //
 // Owns types and lists only. A code says why something happened, and never becomes a status.
 
+/** The statuses of a task that waits for a slot, or holds one. */
 const ACTIVE = ["queued", "running"] as const;
+/** The status of a started task without a slot. */
 const WAITING = ["blocked"] as const;
+/** The statuses of a task that has ended. */
 const TERMINAL = ["succeeded", "failed", "cancelled", "interrupted"] as const;
 /** Every status of a task. */
 export const TASK_STATUSES = [...ACTIVE, ...WAITING, ...TERMINAL] as const;

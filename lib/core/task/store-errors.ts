@@ -8,7 +8,7 @@ export class ManagerClosedError extends ErrandError {
   readonly code = "MANAGER_CLOSED";
   /** `refused` is a clause that says what the manager does not do. */
   constructor(refused: string) {
-    super(`The manager is closed: ${refused}`);
+    super(`The manager is closed: ${refused}. Make this call before close(), or on another manager`);
   }
 }
 
@@ -23,7 +23,7 @@ export class StoreLockedError extends ErrandError {
     super(
       lost === undefined
         ? `The store ${store} is open in ${holder}: close it there, or use another store`
-        : `The store ${store} is not this manager's any more: ${lost}. This manager writes nothing more; open the store again`,
+        : `This manager has lost the store ${store}: ${lost}. It writes nothing further; close it, and open the store again`,
     );
     if (pid !== undefined) this.pid = pid;
   }
@@ -57,7 +57,10 @@ export class JournalCorruptError extends ErrandError {
   /** The fault, without the place. */
   readonly why: string;
   constructor(file: string, line: number, byte: number, why: string, options?: ErrorOptions) {
-    super(`The journal is broken at ${file}:${line}, byte ${byte}: ${why}`, options);
+    super(
+      `The journal is broken at ${file}:${line}, byte ${byte}: ${why}. Nothing was changed: restore it from a copy, or move it away and begin a new one`,
+      options,
+    );
     this.file = file;
     this.line = line;
     this.byte = byte;
@@ -78,7 +81,7 @@ export class OutputLostError extends ErrandError {
   readonly where: string;
   constructor(taskId: string, where: string, why: string, options?: ErrorOptions) {
     super(
-      `The output of task ${taskId} is lost: ${where}: ${why}. Put it back and open the store again, or do the work again under another id`,
+      `The output of task ${taskId} is lost: ${where}: ${why}. Put it back and open the store again, or spawn the work again with another id`,
       options,
     );
     this.taskId = taskId;
@@ -93,7 +96,7 @@ export class EventsCompactedError extends ErrandError {
   /** The oldest `seq` that is kept: read again from there. */
   readonly oldest: number;
   constructor(from: number, oldest: number) {
-    super(`Event ${from} is not kept any more: read again from ${oldest}`);
+    super(`Event ${from} is no longer kept: read again from ${oldest}, the oldest event that is kept`);
     this.oldest = oldest;
   }
 }

@@ -17,7 +17,7 @@ export class TaskCancelledError extends ErrandError {
   /** Text passed to `cancel`, or the code of what stopped the task (`timeout`, …). */
   readonly reason: string;
   constructor(taskId: string, reason: string) {
-    super(`Task ${idInWords(taskId)} was stopped: ${reason}`);
+    super(`Task ${idInWords(taskId)} was stopped: ${reason}. Let this error through, so that the task can end`);
     this.taskId = taskId;
     this.reason = reason;
   }
@@ -91,7 +91,7 @@ export class TaskTerminatedError extends ErrandError {
   readonly taskId: string;
   /** `refused` is a clause that says what the task does not do. */
   constructor(taskId: string, refused: string) {
-    super(`Task ${idInWords(taskId)} is over: ${refused}`);
+    super(`Task ${idInWords(taskId)} is over: ${refused}. Spawn a new task for further work`);
     this.taskId = taskId;
   }
 }
@@ -142,7 +142,9 @@ export class ScopeCancelledError extends ErrandError {
   readonly scopeId: string;
   /** `refused` is a clause that says what the task or the session does not do. */
   constructor(scopeId: string, refused: string) {
-    super(`${idInWords(scopeId)} has been stopped: ${refused}`);
+    super(
+      `${idInWords(scopeId)} has been stopped: ${refused}. Return from its function; new work needs another parent, or a session whose cancelAll() has resolved`,
+    );
     this.scopeId = scopeId;
   }
 }

@@ -8,10 +8,18 @@
 import { Delivery } from "../events/delivery.js";
 import type { Held } from "../events/held-deliveries.js";
 import type { Claims, Limit, OpenWait } from "../live/open-wait.js";
-import type { Attempt, Pending, StoredIn, WaitKeeper } from "../live/task.js";
+import type { Attempt } from "../live/task.js";
+import type { PendingOf, StoredInOf, WaitKeeperOf } from "../live/wait-keeper.js";
 import type { Wait } from "../task/record.js";
 import { Alarm } from "../time/clock.js";
 import { handled, ignore } from "../values/handled.js";
+
+/** A pending wait as its keeper sees it. */
+export type Pending = PendingOf<Attempt>;
+/** A manager whose facts a wait reports. */
+export type StoredIn = StoredInOf<Attempt>;
+/** The waits of an attempt's own manager. */
+export type WaitKeeper = WaitKeeperOf<Attempt>;
 
 /** The result of a wait. */
 export type Settlement<T> =

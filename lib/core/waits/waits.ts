@@ -9,7 +9,7 @@
 import type { Held } from "../events/held-deliveries.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
 import type { Claims, Limit, OpenWait } from "../live/open-wait.js";
-import type { Attempt, Pending, StoredIn, Task, WaitKeeper } from "../live/task.js";
+import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
 import type { Wait } from "../task/record.js";
@@ -18,7 +18,7 @@ import { nextTurn } from "../time/turn.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
 import { handled } from "../values/handled.js";
 import { cancelErrorOf } from "./attempt-signal.js";
-import { Answer, ArrangedWait, type Settlement } from "./pending-wait.js";
+import { Answer, ArrangedWait, type Pending, type Settlement, type StoredIn, type WaitKeeper } from "./pending-wait.js";
 
 /** Options of every wait. */
 export interface WaitOptions {
@@ -57,7 +57,7 @@ export class Waits implements WaitKeeper, StoredIn {
         this.#slots.release(attempt.task.lane, attempt.holder);
         return new Promise<never>(() => {});
       }
-      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait any more")));
+      if (attempt.phase === "settled") return handled(Promise.reject(closedError(attempt, "it cannot wait")));
       if (attempt.task.state.stop !== undefined) return rejectLater(cancelErrorOf(attempt));
     } else if (this.#loop.phase.hasNoTask) return Promise.reject(waitsForNothing());
     return signal?.aborted ? Promise.reject(reasonOf(signal)) : undefined;
@@ -74,7 +74,7 @@ export class Waits implements WaitKeeper, StoredIn {
     // The cancel of another task is not a cancel of the waiter (C4), and the end of that task is no reason to wait for
     // ever.
     if (attempt.phase === "open" && attempt.task.state.stop === undefined) return undefined;
-    return handled(Promise.reject(closedError(attempt, "nothing is asked and received through it any more")));
+    return handled(Promise.reject(closedError(attempt, "it asks and receives nothing")));
   }
 
   /**
@@ -319,5 +319,5 @@ function rejectLater(error: Error): Promise<never> {
 }
 
 function waitsForNothing(): ManagerClosedError {
-  return new ManagerClosedError("it waits for nothing any more");
+  return new ManagerClosedError("it waits for nothing");
 }

@@ -33,7 +33,9 @@ export function rhythmOf(plan: Plan, ctx: TaskContext, lastAt: number | undefine
   if ("ms" in plan) return new Interval(ctx, clock, plan.ms, startedAt, lastAt);
   const { schedule, text } = plan;
   if (lastAt === undefined && schedule.after(startedAt) === undefined)
-    throw new RangeError(`The cron pattern ${text} names no instant after the start of the task`);
+    throw new RangeError(
+      `The cron pattern ${text} names no instant after the start of the task: use a pattern with later instants`,
+    );
   return new Pattern(ctx, clock, schedule, lastAt ?? startedAt);
 }
 

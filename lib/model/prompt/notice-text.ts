@@ -18,7 +18,7 @@ const MOST_OF_NAME = 60;
 /** Describes one event of a task. `most`: the most characters of each text of the task. */
 export function describeNotice(task: Task, what: Happening, most = MOST_OF_ONE): string {
   if (what.type === "message.sent" && what.message.direction === "inbound")
-    return `you are told: ${describeMessage(what.message, most)}`;
+    return `you received: ${describeMessage(what.message, most)}`;
   return `${describeTask(task)} ${describeHappening(task, what, most)}`;
 }
 
@@ -51,7 +51,7 @@ function describeEnd({ state }: Task, most: number): string {
     case "interrupted": {
       const { reason, instanceId, pid, attemptsUsed } = outcome;
       const process = instanceId === undefined ? "" : ` (instance ${idInText(instanceId)}, pid ${pid})`;
-      return `was interrupted: ${reason}${process}; ${attemptsUsed === undefined ? "it does not go on" : `its ${attemptsUsed} attempts are used up`}${summary}`;
+      return `was interrupted: ${reason}${process}; ${attemptsUsed === undefined ? "it is not resumed" : `its ${attemptsUsed} attempts are used up`}${summary}`;
     }
     default: {
       if (output === undefined) return `succeeded${summary}`;

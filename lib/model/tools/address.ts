@@ -82,7 +82,10 @@ function unknownTask(caller: Caller, given: string): ToolRefusal {
   const named = known.slice(-MOST_NAMED).map(describe).join(", ");
   const more = known.length > MOST_NAMED ? `, and ${known.length - MOST_NAMED} older` : "";
   const there = `There are ${named}${more}`;
-  return new ToolRefusal(`${none}, or not any more`, advice(caller.tools, `${there}: list_tasks shows them`, there));
+  return new ToolRefusal(
+    `${none}, or its record is gone`,
+    advice(caller.tools, `${there}: list_tasks shows them`, there),
+  );
 }
 const MOST_NAMED = 5;
 const MOST_SHOWN = 60;

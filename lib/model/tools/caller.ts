@@ -93,19 +93,19 @@ function mayWake({ owner }: Caller, task: Task): boolean {
 export function describeWake(caller: Caller, tasks: readonly Task[]): string {
   const [ends, stand, them] = tasks.length === 1 ? ["it ends", "it stands", "it"] : ["they end", "they stand", "them"];
   const waking = tasks.filter((task) => willWake(caller, task)).length;
-  if (waking === tasks.length) return `You will be told when ${ends}: go on, do not poll.`;
+  if (waking === tasks.length) return `You get a notice when ${ends}: go on, do not poll.`;
   if (waking > 0) {
-    const some = "You will be told of some of them when they end";
-    return advice(caller.tools, `${some}: await_tasks tells of all.`, `${some}.`);
+    const some = "You get notices of some of them when they end";
+    return advice(caller.tools, `${some}: await_tasks reports all.`, `${some}.`);
   }
   // The loop may begin to read notices later. The text that follows is true in either case.
   const shows = [`get_task shows how ${stand}.`, `list_tasks shows how ${stand}.`];
   if (tasks.every((task) => mayWake(caller, task)))
     return advice(caller.tools, `await_tasks waits until ${ends}: do not poll.`, ...shows);
-  const nothing = `Nothing will tell you when ${ends}`;
+  const nothing = `You get no notice when ${ends}`;
   return advice(
     caller.tools,
-    `${nothing}: await_tasks does.`,
+    `${nothing}: await_tasks waits for ${them}.`,
     `${nothing}: get_task shows ${them}.`,
     `${nothing}: list_tasks shows ${them}.`,
     `${nothing}.`,

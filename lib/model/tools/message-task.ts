@@ -107,7 +107,7 @@ function describeUnread({ tools }: Caller, { hasSteer, steered, isAwaitedByTool 
   }
   if (steered?.is === "over") return "The task ended before it read it";
   if (hasSteer) return "Its kind has not taken it yet";
-  if (isAwaitedByTool) return "The task has not read it, but is told that it is there";
+  if (isAwaitedByTool) return "The task has not read it yet, but its waiting tool reports it";
   return advice(
     tools,
     "The task has not read it, and may never do: a task reads when its work asks for messages. If it must know, cancel_task and spawn_task begin anew",

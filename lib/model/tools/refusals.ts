@@ -5,6 +5,7 @@
 
 import { type AnyErrandError, isErrandError, issuesInWords } from "../../core/task/errors.js";
 import { thrownInWords } from "../../core/task/failure.js";
+import { idInWords } from "../../core/values/safe-read.js";
 import { quoted } from "../prompt/escape.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 import { cut, fitToBytes, type Result } from "./fit-to-bytes.js";
@@ -50,6 +51,10 @@ function describeError(error: AnyErrandError): string {
   if (error.code === "ID_CONFLICT") return "Another task has this id";
   // The text does not name the other task, which may be unknown to the model.
   if (error.code === "NAME_TAKEN") return `A living task has the name ${quoted(error.taskName, MOST_OF_NAME)} already`;
+  // The steps of these messages are for the author of the program; the hint has those for the model.
+  if (error.code === "TASK_NOT_FOUND") return `There is no task ${idInWords(error.taskId)}`;
+  if (error.code === "TASK_TERMINATED") return `Task ${idInWords(error.taskId)} is over`;
+  if (error.code === "SCOPE_CANCELLED") return `${idInWords(error.scopeId)} has been stopped`;
   if (error.code !== "INVALID_INPUT") return error.message;
   return `It does not fit: ${issuesInWords(error.issues)}`;
 }

@@ -103,7 +103,7 @@ export function taskTool<F extends Fields>(parts: ToolParts<F>, { callerOf, tool
       throwIfAborted(signal);
       const caller = callerOf();
       const { core } = caller;
-      if (core.isClosed) throw new ManagerClosedError(`${name} does nothing any more`);
+      if (core.isClosed) throw new ManagerClosedError(`${name} does nothing`);
       const execution = { caller, maxBytes, callId: callId === "" ? undefined : callId, signal };
       let result: Result;
       // A read and a refusal change nothing, so they are returned even while the store accepts no writes (D1).

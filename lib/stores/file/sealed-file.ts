@@ -60,7 +60,10 @@ export async function writeSealed(
         await writeAll(disk, fd, bytes, at);
         at += bytes.length;
         // A longer file could be written but not read, because it is read as one string.
-        if (at > constants.MAX_STRING_LENGTH) throw new RangeError(`${file} would be longer than a text can be`);
+        if (at > constants.MAX_STRING_LENGTH)
+          throw new RangeError(
+            `${file} would be longer than a string of JavaScript can be: keep fewer records (retention)`,
+          );
       }
       await disk.sync(fd);
     } finally {
@@ -103,15 +106,20 @@ export async function readSealed(
   if (bytes === undefined) return undefined;
   if (bytes.length === 0) throw new JournalCorruptError(file, 1, 0, "the file is empty");
   if (bytes.length > constants.MAX_STRING_LENGTH)
-    throw new JournalCorruptError(file, 1, 0, "the file is longer than a text can be");
+    throw new JournalCorruptError(file, 1, 0, "the file is longer than a string of JavaScript can be");
   const text = bytes.toString("utf8");
   const version = /^{"errand":"(\w+)","version":(\d+),/.exec(text);
   if (version === null || version[1] !== what) throw new JournalCorruptError(file, 1, 0, `this is no ${what}`);
   if (Number(version[2]) !== VERSION)
-    throw new OtherVersionError(file, 1, 0, `a ${what} of version ${version[2]}; this errand reads version ${VERSION}`);
+    throw new OtherVersionError(
+      file,
+      1,
+      0,
+      `a ${what} of version ${version[2]}; this errand reads version ${VERSION}, so use the errand that wrote it`,
+    );
   const end = bytes.length - 1;
   if (bytes[end] !== "\n".charCodeAt(0) || !hasValidChecksum(bytes, end))
-    throw new JournalCorruptError(file, 1, 0, "what stands in it is not what its checksum says");
+    throw new JournalCorruptError(file, 1, 0, "its content does not fit its checksum");
   const value: unknown = JSON.parse(`${text.slice(0, -1 - CHECKSUM_LENGTH)}}`);
   if (!isObject(value)) throw new JournalCorruptError(file, 1, 0, `this is no ${what}`);
   return value;

@@ -7,9 +7,11 @@ import { isMissing } from "./disk.js";
 /** Turns an error of the disk into a `StoreUnavailableError`. Errors of errand and `RangeError`s stay as they are. */
 export function toStoreError(directory: string, error: unknown): unknown {
   if (isErrandError(error) || error instanceof RangeError) return error;
-  if (isMissing(error)) return new StoreUnavailableError(`there is no ${directory}`, { cause: error });
+  if (isMissing(error)) return new StoreUnavailableError(`there is no ${directory}: check the path`, { cause: error });
   const why = readText(() => fieldOf(error, "message")) ?? "the disk refused";
-  return new StoreUnavailableError(`${directory}: ${why}`, { cause: error });
+  return new StoreUnavailableError(`${directory}: ${why}. Check the disk, its free space and its permissions`, {
+    cause: error,
+  });
 }
 
 /** The error of a store whose files were deleted while it was open. */

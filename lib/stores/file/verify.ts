@@ -75,13 +75,25 @@ export interface Verified {
    * The fault of a snapshot that is broken but not needed, because the journal has all events. The store opens, and the
    * next snapshot replaces this one.
    */
-  readonly brokenSnapshot?: { readonly file: string; readonly why: string };
+  readonly brokenSnapshot?: {
+    /** The path of the snapshot. */
+    readonly file: string;
+    /** A description of the fault. */
+    readonly why: string;
+  };
   /** The bytes of a batch that was cut short, or that a writer is writing now. */
   readonly torn?: TornTail;
-  /**
-   * The first fault, at which the check stopped. `line` counts from 1, and `byte`, the beginning of that line, from 0.
-   */
-  readonly broken?: { readonly file: string; readonly line: number; readonly byte: number; readonly why: string };
+  /** The first fault, at which the check stopped. */
+  readonly broken?: {
+    /** The path of the broken file. */
+    readonly file: string;
+    /** The number of the broken line, from 1. */
+    readonly line: number;
+    /** The place of the first byte of that line, from 0. */
+    readonly byte: number;
+    /** A description of the fault. */
+    readonly why: string;
+  };
 }
 
 /** Checks the directory of a store. Faults are part of the result; the call rejects only if the disk refuses. */

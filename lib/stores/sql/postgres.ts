@@ -12,7 +12,13 @@ export interface PostgresPool {
 /** The part of a client of `pg` that errand uses. */
 export interface PostgresClient {
   /** Runs a statement and resolves with its rows. */
-  query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
+  query(
+    text: string,
+    values?: unknown[],
+  ): Promise<{
+    /** The rows of the result, as objects. */
+    rows: unknown[];
+  }>;
   /** Adds a listener for the failure of the connection. */
   on(event: "error", listener: (error: Error) => void): unknown;
   /** Removes the listener. */

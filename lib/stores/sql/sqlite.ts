@@ -32,6 +32,7 @@ export interface SqlitePrepared {
   all(...values: SqliteValue[]): unknown[];
 }
 
+/** A value that is bound to a parameter of a statement. */
 type SqliteValue = SqlStatement["values"][number];
 
 /**

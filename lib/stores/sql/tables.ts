@@ -64,7 +64,10 @@ export class Tables {
       // The error of a refused connection is an AggregateError without a message.
       const message = thrownInWords(error);
       const why = message === "" ? "the database refused" : message;
-      throw new StoreUnavailableError(`${this.#namespace} (${this.#connection.dialect}): ${why}`, { cause: error });
+      throw new StoreUnavailableError(
+        `${this.#namespace} (${this.#connection.dialect}): ${why}. Check the database and the connection`,
+        { cause: error },
+      );
     }
   }
 }

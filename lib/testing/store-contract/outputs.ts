@@ -18,7 +18,7 @@ export const OUTPUTS: readonly Law[] = [
       await opened(again);
       assert.deepEqual(await again.getOutput("a"), { page: 2 });
       assert.equal(await again.getOutput("b"), null);
-      await again.deleteOutputs(["b", "nobody", "c"]);
+      await again.deleteOutputs(["b", "absent", "c"]);
       await again.deleteOutputs([]);
       assert.equal(await again.getOutput("b"), undefined);
       assert.equal(await again.getOutput("c"), undefined);

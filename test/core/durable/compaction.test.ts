@@ -219,7 +219,7 @@ describe("D6 compaction", () => {
     expect(store.compactions).toBe(1);
   });
 
-  test("that fails is told, loses nothing, and is tried again", async () => {
+  test("that fails is reported, loses nothing, and is tried again", async () => {
     const process = await started();
     const { store, manager } = process;
     const failures: unknown[] = [];

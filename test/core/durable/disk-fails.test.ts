@@ -95,37 +95,43 @@ function requestOf(manager: TaskManager, taskId: string): string {
 }
 
 describe("a running manager", () => {
-  test.each(FAULTS)("D5 goes on after %s, and nothing was dropped, doubled or told too early", async (_name, fault) => {
-    const { manager, disk, directory, troubles, retriesUntil } = await failing();
-    const task = await asking(manager, "asking");
+  test.each(FAULTS)(
+    "D5 goes on after %s, and nothing was dropped, doubled or reported too early",
+    async (_name, fault) => {
+      const { manager, disk, directory, troubles, retriesUntil } = await failing();
+      const task = await asking(manager, "asking");
 
-    disk.fault = fault;
-    const told: string[] = [];
-    const id = requestOf(manager, "asking");
-    void manager.inbox.answer(id, "yes", { by: "ada" }).then(() => told.push("answered"));
-    void task.result().then((value) => told.push(value));
-    await until(() => troubles.length > 0);
-    await retriesUntil(() => troubles.length > 2);
+      disk.fault = fault;
+      const told: string[] = [];
+      const id = requestOf(manager, "asking");
+      void manager.inbox.answer(id, "yes", { by: "ada" }).then(() => told.push("answered"));
+      void task.result().then((value) => told.push(value));
+      await until(() => troubles.length > 0);
+      await retriesUntil(() => troubles.length > 2);
 
-    // Decided, and told to nobody; what would be new is refused, in words that say why.
-    expect(manager.inbox.get(id)?.status).toBe("answered");
-    expect(told).toEqual([]);
-    for (const trouble of troubles) expect(trouble).toHaveProperty("code", "STORE_UNAVAILABLE");
-    expect(() => manager.spawn(() => 1)).toThrow(
-      expect.objectContaining({ code: "STORE_UNAVAILABLE", message: expect.stringContaining(directory) }),
-    );
+      // Decided, and told to nobody; what would be new is refused, in words that say why.
+      expect(manager.inbox.get(id)?.status).toBe("answered");
+      expect(told).toEqual([]);
+      for (const trouble of troubles) expect(trouble).toHaveProperty("code", "STORE_UNAVAILABLE");
+      expect(() => manager.spawn(() => 1)).toThrow(
+        expect.objectContaining({ code: "STORE_UNAVAILABLE", message: expect.stringContaining(directory) }),
+      );
 
-    disk.fault = () => undefined;
-    await retriesUntil(() => told.length === 2);
-    expect(told.toSorted()).toEqual(["answered", "yes"]);
-    expect(await manager.spawn(() => "new again").result()).toBe("new again");
-    const view = await viewStore(fileStore(directory));
-    expect(view.list().find((record) => record.id === "asking")).toMatchObject({ status: "succeeded", output: "yes" });
-    expect(view.requests({ status: "answered" })).toHaveLength(1);
-    expect((await verifyJournal(directory)).ok).toBe(true);
-  });
+      disk.fault = () => undefined;
+      await retriesUntil(() => told.length === 2);
+      expect(told.toSorted()).toEqual(["answered", "yes"]);
+      expect(await manager.spawn(() => "new again").result()).toBe("new again");
+      const view = await viewStore(fileStore(directory));
+      expect(view.list().find((record) => record.id === "asking")).toMatchObject({
+        status: "succeeded",
+        output: "yes",
+      });
+      expect(view.requests({ status: "answered" })).toHaveLength(1);
+      expect((await verifyJournal(directory)).ok).toBe(true);
+    },
+  );
 
-  test("D1 D5 stops what runs while the disk fails: the signal aborts and waits reject at once, and the end is told when it is stored", async () => {
+  test("D1 D5 stops what runs while the disk fails: the signal aborts and waits reject at once, and the end is reported when it is stored", async () => {
     const { manager, disk, troubles, retriesUntil } = await failing();
     const seen: string[] = [];
     const task = manager.spawn(async (ctx) => {

@@ -87,7 +87,7 @@ describe("a lease", () => {
     expect(shared.clock.nextAt).toBeUndefined();
   });
 
-  test("takes over journals that nobody has, and leaves those of the living alone", async () => {
+  test("takes over journals that no process has, and leaves those of the living alone", async () => {
     const shared = new Shared();
     shared.journals = [journal("living", false), journal("dead", true)];
     await shared.lease.begin();
@@ -149,7 +149,7 @@ describe("a lease", () => {
     },
   );
 
-  test("passes over one that somebody else was first to seize", async () => {
+  test("passes over one that another process was first to seize", async () => {
     const shared = new Shared();
     shared.journals = [journal("gone", true)];
     shared.seize = async () => undefined;

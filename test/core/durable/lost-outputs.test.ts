@@ -123,7 +123,7 @@ describe("D2 an output whose file", () => {
   });
 });
 
-test("D2 another file in results/, and in the directory, is nobody's output", async () => {
+test("D2 another file in results/, and in the directory, is no output", async () => {
   const { directory } = await stored();
   for (const name of ["notes.json", "more.json.tmp", ".DS_Store"])
     await writeFile(path.join(directory, "results", name), "not an output");

@@ -339,7 +339,7 @@ const waitsNot: readonly (readonly [what: string, happens: (stage: Stage) => unk
       ] as const,
   ),
   [
-    "a user's signal withdraws a wait of nobody",
+    "a user's signal withdraws a wait outside tasks",
     async ({ running: { handle } }) => {
       const controller = new AbortController();
       const waiting = refusalOf(() => handle.result({ signal: controller.signal }));
@@ -454,7 +454,7 @@ describe("D1 does not wait for the store:", () => {
     expect(await happens(set)).toBe(true);
   });
 
-  test("C3 a wait that was answered, and is told of once that is stored, rejects in the turn of a cancel", async () => {
+  test("C3 a wait that was answered, and resolves once that is stored, rejects in the turn of a cancel", async () => {
     const { running } = await stage();
     const received = refusalOf(() => running.ctx.receive());
     void running.handle.send("hello");
@@ -515,7 +515,7 @@ describe("D1", () => {
     expect(second.started).toBe(true);
   });
 
-  test("§2 what is told is told in the order of its facts: events, waits and starts", async () => {
+  test("§2 deliveries come in the order of their facts: events, waits and starts", async () => {
     const { manager, store, running } = await stage();
     const told: string[] = [];
     for (const type of ["custom", "message.sent", "task.succeeded", "task.created", "task.started"] as const)
@@ -535,7 +535,7 @@ describe("D1", () => {
     expect(told.indexOf("task.succeeded")).toBeLessThan(told.indexOf("result"));
   });
 
-  test("§2 events are told by `seq`, however they were committed", async () => {
+  test("§2 events are delivered by `seq`, however they were committed", async () => {
     const { manager, store, running } = await stage();
     const told = facts(manager);
     for (let turn = 0; turn < 5; turn++) {
@@ -592,7 +592,7 @@ describe("D1", () => {
     expect(heard.map((event) => event.type === "custom" && event.name)).toEqual(["after"]);
   });
 
-  test("what stopped a task is told as stored: its events come in order, after the commit", async () => {
+  test("what stopped a task is reported as stored: its events come in order, after the commit", async () => {
     const { manager, store, running } = await stage();
     const told = facts(manager);
     void running.handle.cancel("enough");

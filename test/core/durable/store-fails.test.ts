@@ -48,7 +48,7 @@ describe("D5 a store that fails", () => {
     }
   });
 
-  test("is told by `store.failed`, which names the error, and is never journalled", async () => {
+  test("is reported by `store.failed`, which names the error, and is never journalled", async () => {
     const { manager, store, pass } = await started();
     const failures: Failed[] = [];
     manager.on("store.failed", (event) => failures.push(event));
@@ -62,7 +62,7 @@ describe("D5 a store that fails", () => {
     expect(store.kept.map(({ type }) => type)).toEqual(["task.created", "task.started", "task.succeeded"]);
   });
 
-  test("is told to the logger when nobody listens", async () => {
+  test("is reported to the logger when there is no listener", async () => {
     const errors: unknown[][] = [];
     const quiet = () => undefined;
     const logger = { debug: quiet, info: quiet, warn: quiet, error: (...args: unknown[]) => void errors.push(args) };
@@ -212,7 +212,7 @@ describe("D5 a store that fails", () => {
     expect(task.started).toBe(true);
   });
 
-  test("a listener of `store.failed` that throws hurts nobody", async () => {
+  test("a listener of `store.failed` that throws changes nothing else", async () => {
     const { manager, store, pass } = await started();
     const heard: unknown[] = [];
     manager.on("store.failed", () => {
@@ -271,7 +271,7 @@ describe("D5 a store that needs a snapshot", () => {
     expect(task(next, "running").record).toMatchObject({ summary: "half-way", progress: { current: 1 } });
   });
 
-  test("what was decided while it was away is in the snapshot and told once it is there", async () => {
+  test("what was decided while it was away is in the snapshot and reported once it is there", async () => {
     const first = await started();
     const { manager, store, pass } = first;
     const running = hold<string>(manager, { id: "running" });

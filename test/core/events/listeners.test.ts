@@ -221,7 +221,7 @@ describe("listeners", () => {
 });
 
 describe("listeners that throw", () => {
-  test("§12 a listener that throws hurts nobody and is reported as listener.failed", async () => {
+  test("§12 a listener that throws changes nothing else and is reported as listener.failed", async () => {
     const { manager } = world();
     const boom = new Error("listener is broken");
     const heard: string[] = [];
@@ -246,7 +246,7 @@ describe("listeners that throw", () => {
     expect(errors).toEqual([boom, boom]);
   });
 
-  test("§12 a listener that rejects hurts nobody and is reported as listener.failed", async () => {
+  test("§12 a listener that rejects changes nothing else and is reported as listener.failed", async () => {
     const { manager } = world();
     const errors: unknown[] = [];
     manager.on("listener.failed", ({ error, event }) => errors.push([event, error]));
@@ -286,7 +286,7 @@ describe("listeners that throw", () => {
     expect(told.map(({ seq }) => seq - given(told[0]).seq)).toEqual([0, 1, 2]);
   });
 
-  test("§12 a logger that throws hurts nobody", async () => {
+  test("§12 a logger that throws changes nothing else", async () => {
     const broken = (): never => {
       throw new Error("logger is broken");
     };
@@ -303,7 +303,7 @@ describe("listeners that throw", () => {
     await manager.close();
   });
 
-  test("§12 the logger is told of a listener that failed when no listener is", async () => {
+  test("§12 a listener that failed is reported to the logger when there is no listener for it", async () => {
     const logged: unknown[] = [];
     const silent = (): void => undefined;
     const error = (message: string, fields?: object): void => void logged.push([message, fields]);
@@ -329,7 +329,7 @@ describe("listeners that throw", () => {
     expect(failed).toEqual([why]);
   });
 
-  test("§13 whoever takes another's listener off in an event takes it off this event too, and no other type's", async () => {
+  test("§13 a listener that removes another listener removes it from this event too, and from no other type", async () => {
     const { manager } = world();
     const heard: string[] = [];
     const second = ({ type }: TaskEvent): void => void heard.push(type);
@@ -406,7 +406,7 @@ describe("D6 events()", () => {
     expect(chat.read.every(({ taskId }) => taskId !== other.id)).toBe(true);
   });
 
-  test("D6 what was told before anyone called events() is not kept: EventsCompactedError names the oldest kept", async () => {
+  test("D6 events before the first call of events() are not kept: EventsCompactedError names the oldest kept", async () => {
     const { manager } = world();
     const told = facts(manager);
     await manager.spawn(() => 1).result();

@@ -204,7 +204,7 @@ describe("ask", () => {
     expect(open(manager)).not.toHaveProperty("expiresAt");
   });
 
-  test("A2 an answer that does not fit is told why", async () => {
+  test("A2 an answer that does not fit is refused with the reason", async () => {
     const { manager } = world();
     manager.spawn((ctx) => ctx.ask({ question: "text" }).catch(() => undefined));
     manager.spawn((ctx) => ctx.ask({ question: "choice", choices: ["red", "green"] }).catch(() => undefined));
@@ -364,7 +364,7 @@ describe("approve", () => {
 });
 
 describe("A1 the first answer wins", () => {
-  test("A1 a request is told and listed from the start, under an id that stays", async () => {
+  test("A1 a request is reported and listed from the start, under an id that stays", async () => {
     const { manager } = world();
     const told = facts(manager);
     const listed: (string | undefined)[] = [];
@@ -701,7 +701,7 @@ describe("A3 requests with a key", () => {
     expect(await task.result()).toBe("this");
   });
 
-  test("A3 a keyed request is answered also while nobody waits for it, and the answer is there at the next ask", async () => {
+  test("A3 a keyed request is answered also while no task waits for it, and the answer is there at the next ask", async () => {
     const { manager } = world();
     const controller = new AbortController();
     const gate = deferred();
@@ -756,7 +756,7 @@ describe("the end of the asking task", () => {
     expect(manager.inbox.get(id)?.status).toBe("withdrawn");
   });
 
-  test("S4 whoever asks through the context of another task is told when that task's request is withdrawn", async () => {
+  test("S4 a task that asks through the context of another task gets the rejection when that task's request is withdrawn", async () => {
     const { manager } = world();
     const owner = hold(manager);
     await settled();

@@ -9,7 +9,7 @@ const textOf = (message: Message | undefined): string | undefined =>
   message?.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 
 test.each(["stopped", "abandoned"] as const)(
-  "C4 asking and receiving through the context of a task that was %s is refused, and is nobody's own cancel",
+  "C4 asking and receiving through the context of a task that was %s is refused, and is no cancel of the caller",
   async (how) => {
     const { manager, pass } = world({ concurrency: 2, graceMs: 10 });
     const other = holdDeaf(manager);
@@ -30,7 +30,7 @@ test.each(["stopped", "abandoned"] as const)(
   },
 );
 
-test("H1 whoever receives through the context of another task is told when that task's function is over", async () => {
+test("H1 a task that receives through the context of another task gets a rejection when that task's function is over", async () => {
   const { manager, pass } = world();
   let lent: TaskContext | undefined;
   const owner = manager.spawn(async (ctx) => {
@@ -158,7 +158,7 @@ describe("messages to a task", () => {
     }
   });
 
-  test("A5 a message that would answer an approval is told why not", async () => {
+  test("A5 a message that would answer an approval is refused with the reason", async () => {
     const { manager } = world();
     const asker = manager.spawn((ctx) => ctx.approve("Really?").catch(() => undefined));
     await settled();
@@ -249,7 +249,7 @@ describe("messages to a task", () => {
     expect(task.messages()).toEqual([]);
   });
 
-  test("§8 messages are told as facts, both directions, once each", async () => {
+  test("§8 messages are reported as facts, both directions, once each", async () => {
     const { manager } = world();
     const told = facts(manager);
     const task = manager.spawn(async (ctx) => {
@@ -320,7 +320,7 @@ describe("messages of a task", () => {
 });
 
 describe("progress and summary", () => {
-  test("§8 progress replaces what was there, and each report is told", async () => {
+  test("§8 progress replaces what was there, and each report is an event", async () => {
     const { manager } = world();
     const told = facts(manager);
     const task = hold(manager);
@@ -334,7 +334,7 @@ describe("progress and summary", () => {
     expect(progress).toEqual([{ current: 1, total: 10, unit: "pages", label: "reading" }, { current: 2 }]);
   });
 
-  test("§8 summary is one line on the record, told as an update", async () => {
+  test("§8 summary is one line on the record, reported as an update", async () => {
     const { manager } = world();
     const told = facts(manager);
     const task = hold(manager);
@@ -514,7 +514,7 @@ describe("artifacts, links, usage, events", () => {
     });
   });
 
-  test("H6 usage reports add up, and each is told of the task that made it", async () => {
+  test("H6 usage reports add up, and each is an event of the task that made it", async () => {
     const { manager } = world();
     const told = facts(manager);
     const task = hold(manager);
@@ -551,7 +551,7 @@ describe("artifacts, links, usage, events", () => {
     ]);
   });
 
-  test("§2 a payload changed after the call is told as it was", async () => {
+  test("§2 a payload changed after the call is reported as it was", async () => {
     const { manager } = world();
     const told = facts(manager);
     const task = hold(manager);

@@ -96,7 +96,7 @@ describe("§10 a kind", () => {
     expect(handle.record).not.toHaveProperty("input");
   });
 
-  test("may not be told from another of its name by the journal: two of one name in a manager are a TypeError", () => {
+  test("cannot be distinguished from another of its name by the journal: two of one name in a manager are a TypeError", () => {
     const other = defineKind({ name: "double", run: () => 1 });
     expect(() => new TaskManager({ kinds: [double, other] })).toThrow(
       expect.objectContaining({ name: "TypeError", message: expect.stringContaining('"double"') }),
@@ -139,7 +139,7 @@ describe("§10 the result of a kind", () => {
     expect((await new TaskManager().spawn(kind).outcome()).status).toBe("succeeded");
   });
 
-  test("a schema that throws fails the task, and hurts nobody", async () => {
+  test("a schema that throws fails the task, and changes nothing else", async () => {
     const output: StandardSchemaV1<unknown, unknown> = {
       "~standard": {
         version: 1,
@@ -209,7 +209,7 @@ describe("§12 what is refused of a spawn by kind starts nothing", () => {
 
   type Expected = { readonly code?: string; readonly name?: string; readonly message?: string };
   const refusals: readonly [what: string, spawn: (manager: TaskManager) => unknown, error: Expected][] = [
-    ["a name that nobody has", (m) => m.spawn("nobody"), { code: "UNKNOWN_KIND", message: "nobody" }],
+    ["a name that no kind has", (m) => m.spawn("nobody"), { code: "UNKNOWN_KIND", message: "nobody" }],
     [
       "an input that does not fit",
       (m) => m.spawn("double", { input: { n: "x" } }),

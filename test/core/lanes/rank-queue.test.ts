@@ -92,7 +92,7 @@ describe("a queue by rank", () => {
     fc.assert(fc.property(inTime, (lived) => follows(new RankQueue<Item>(), lived)));
   });
 
-  test("L5 whoever has left a RankQueue stands nowhere", () => {
+  test("L5 an entry that has left a RankQueue stands nowhere", () => {
     const queue = new RankQueue<Item>();
     const items = [3, 1, 2].map((rank, order): Item => ({ rank, order, place: -1, isInHeap: false }));
     for (const item of items) queue.add(item);
@@ -104,7 +104,7 @@ describe("a queue by rank", () => {
 describe("a Fifo", () => {
   const items = (count: number) => Array.from({ length: count }, (_, value) => ({ value, place: -1 }));
 
-  test("L5 keeps the order of arrival, whoever leaves from the middle", () => {
+  test("L5 keeps the order of arrival, whichever entry leaves from the middle", () => {
     fc.assert(
       fc.property(steps(fc.nat()), (lived) => {
         const queue = new Fifo<{ readonly value: number; place: number }>();
@@ -140,7 +140,7 @@ describe("a Fifo", () => {
   test("keeps no holes behind one that stays", () => {
     const queue = new Fifo<{ readonly value: number; place: number }>();
     const [stays, ...passing] = items(100_000);
-    if (stays === undefined) throw new Error("nobody stays");
+    if (stays === undefined) throw new Error("no entry stays");
     queue.push(stays);
     // A crowd at first: however long the queue was, it gets short again.
     const crowd = items(200);

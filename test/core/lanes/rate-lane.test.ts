@@ -233,7 +233,7 @@ describe("waiting for a token", () => {
     allFree(manager);
   });
 
-  test("L7 a token that comes while the slot is gone starts nobody then, and not two later", async () => {
+  test("L7 a token that comes while the slot is gone starts no task then, and not two later", async () => {
     const { manager, put, order, advance } = world({
       concurrency: 1,
       lanes: gated(1, 1, 1_000),
@@ -294,7 +294,7 @@ describe("waiting for a token", () => {
     expect([startedAt.get("second"), startedAt.get("third")]).toEqual([1_000, 2_500]);
   });
 
-  test("L7 whoever is first when the token comes starts with it", async () => {
+  test("L7 the task that is first when the token comes starts with it", async () => {
     const { put, order, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
@@ -325,7 +325,7 @@ describe("waiting for a token", () => {
     allFree(manager);
   });
 
-  test("L7 a token for which nobody is left starts nobody, and the limit still holds", async () => {
+  test("L7 a token for which no task is left starts none, and the limit still holds", async () => {
     const { manager, put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     await settled();
@@ -351,7 +351,7 @@ describe("waiting for a token", () => {
     expect(startedAt.get("next")).toBe(1_000);
   });
 
-  test("L7 a paused lane starts nobody when the token comes, and starts when it is resumed", async () => {
+  test("L7 a paused lane starts no task when the token comes, and starts when it is resumed", async () => {
     const { manager, put, order, advance } = world({ lanes: gated(1, 1, 1_000) });
     put("first");
     await settled();
@@ -379,7 +379,7 @@ describe("waiting for a token", () => {
     expect(order()).toContain("b0");
   });
 
-  test("L7 `close` does not wait for a token, and starts nobody later", async () => {
+  test("L7 `close` does not wait for a token, and starts no task later", async () => {
     const { manager, put, times, advance } = world({ lanes: gated(5, 1, 60_000) });
     put("first");
     await settled();
@@ -409,7 +409,7 @@ describe("waiting for a token", () => {
   });
 });
 
-describe("nobody left to start", () => {
+describe("no task left to start", () => {
   test("L7 D8 no timer stays when the line is emptied, by cancel, by pause or by close", async () => {
     const { manager, put, times, clock } = world({
       lanes: gated(5, 1, 60_000),
@@ -432,7 +432,7 @@ describe("nobody left to start", () => {
     expect(times()).toEqual([0]);
   });
 
-  test("L7 no token is asked for when nobody could start with it: no timer stays behind a task that waits", async () => {
+  test("L7 no token is asked for when no task could start with it: no timer stays behind a task that waits", async () => {
     const { manager, put, clock } = world({ lanes: gated(5, 1, 60_000) });
     put("first");
     const waiter = manager.spawn((ctx) => ctx.receive(), { root: true });
@@ -476,7 +476,7 @@ describe("nobody left to start", () => {
     expect(timers(clock)).toBe(0);
   });
 
-  test("L7 whoever comes after an emptied line waits out the period all the same", async () => {
+  test("L7 a task that comes after an emptied line waits out the period all the same", async () => {
     const { put, times, advance } = world({ lanes: gated(5, 1, 1_000) });
     put("first");
     await advance(400);

@@ -626,7 +626,7 @@ describe("pause", () => {
 });
 
 describe("leaving the line", () => {
-  test("L5 queued work that is cancelled leaves the line at once and is told like any other", async () => {
+  test("L5 queued work that is cancelled leaves the line at once and is reported like any other", async () => {
     const { manager, hold, put, open } = line();
     const told = facts(manager);
     hold();
@@ -826,7 +826,7 @@ describe("a bounded line", () => {
     expect({ refused, ran }).toEqual({ refused: 0, ran: 80 });
   });
 
-  test("L6 whoever asks for room first is told first, and of a place of its own", async () => {
+  test("L6 the caller that asks for room first gets it first, and a place of its own", async () => {
     const { hold, put, manager } = line({ limits: { maxQueued: 1 } });
     hold();
     const waiter = put("waiter");
@@ -860,7 +860,7 @@ describe("a bounded line", () => {
     ]);
   });
 
-  test("L6 who waits for room that nobody has keeps nothing busy", async () => {
+  test("L6 a wait for room that there is not keeps nothing busy", async () => {
     const { manager, hold, put } = line({ limits: { maxQueued: 1 } });
     hold();
     put("waiter");
@@ -875,7 +875,7 @@ describe("a bounded line", () => {
     }
   });
 
-  test("L6 `room` is there when a slot is, though the line takes nobody", async () => {
+  test("L6 `room` is there when a slot is, though the line takes no task", async () => {
     const { manager, hold, gate } = line({ limits: { maxQueued: 0 } });
     expect(await peek(manager.room())).toEqual({ is: "fulfilled", value: undefined });
     await settled();
@@ -887,7 +887,7 @@ describe("a bounded line", () => {
     allFree(manager);
   });
 
-  test("L6 `room` with no line is told of a slot that a wait gives back, and of one at a time", async () => {
+  test("L6 `room` with no line resolves by a slot that a wait gives back, one at a time", async () => {
     const { clock, manager } = world({ concurrency: 1, limits: { maxQueued: 0 } });
     const gate = deferred();
     const waiting = deferred();
@@ -950,7 +950,7 @@ describe("a bounded line", () => {
     allFree(manager);
   });
 
-  test("L6 `room` is told when a paused lane resumes", async () => {
+  test("L6 `room` resolves when a paused lane resumes", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxQueued: 0 } });
     manager.pause();
     const room = manager.room();

@@ -179,7 +179,7 @@ describe("C6 timeoutMs", () => {
     expect(await parent.outcome()).toMatchObject({ status: "succeeded", value: "value" });
   });
 
-  test("C6 a timer of a task that has ended fires at nobody", async () => {
+  test("C6 a timer of a task that has ended has no effect", async () => {
     const { manager, pass } = world();
     const told = facts(manager);
     const task = manager.spawn(() => "done", { timeoutMs: 100, totalTimeoutMs: 100, stallTimeoutMs: 100 });
@@ -568,7 +568,7 @@ describe("long and endless times", () => {
     expect(ends.toSorted()).toEqual(["ask", "awaitTasks", "receive", "sleep"]);
   });
 
-  test("§12 on the platform's own timers a time beyond 2^31−1 ms does not fire at once, and warns nobody", async () => {
+  test("§12 on the platform's own timers a time beyond 2^31−1 ms does not fire at once, and gives no warning", async () => {
     const warnings: Error[] = [];
     const note = (warning: Error): void => void warnings.push(warning);
     process.on("warning", note);

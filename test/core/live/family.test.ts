@@ -43,7 +43,7 @@ describe("H0 lineage", () => {
     ]);
   });
 
-  test("H0 ctx.spawn makes a child of its own task, whoever calls it", async () => {
+  test("H0 ctx.spawn makes a child of its own task, whatever code calls it", async () => {
     const { manager } = world();
     const outer = hold(manager);
     await settled();
@@ -74,7 +74,7 @@ describe("H0 lineage", () => {
     for (const parent of parents) expect(await parent.result()).toEqual([parent.id, parent.id, parent.id]);
   });
 
-  test("H0 root: true inside a task makes nobody's child", async () => {
+  test("H0 root: true inside a task makes a task without a parent", async () => {
     const { manager } = world();
     const record = await manager.spawn(() => manager.spawn(() => 1, { root: true }).record).result();
     expect([record.parentId, record.rootId, record.depth]).toEqual([undefined, record.id, 0]);
@@ -233,7 +233,7 @@ describe("H0 lineage", () => {
     expect(manager.list()).toHaveLength(1);
   });
 
-  test("H0 a listener runs outside any task, wherever it was added and whoever caused the event", async () => {
+  test("H0 a listener runs outside any task, wherever it was added and whatever caused the event", async () => {
     const { manager } = world();
     const heard: (string | undefined)[] = [];
     const parent = manager.spawn(async (ctx) => {
@@ -532,7 +532,7 @@ describe("H1 a task is not done before its attached children are", () => {
     expect((await child.outcome()).status).toBe("succeeded");
   });
 
-  test('H2 children: "detach" lets nobody go when the task was stopped, though it returned', async () => {
+  test('H2 children: "detach" detaches no child when the task was stopped, though it returned', async () => {
     const { manager, pass } = world({ graceMs: 100 });
     const parent = manager.spawn(
       async (ctx) => {

@@ -22,7 +22,7 @@ describe("undefined", () => {
     gate.resolve();
   });
 
-  test("is not given to a task's loop while a silent child of it has one below that would be handed on", async () => {
+  test("is not given to a task's loop while a silent child of it has one below that would be passed on", async () => {
     const { manager } = quietWorld();
     const [inner, outer] = [deferred(), deferred()];
     const loop = manager.spawn(async (ctx) => {

@@ -41,7 +41,7 @@ describe("N2 a wait of the session that spawned it", () => {
   });
 
   test.each(WAITS)(
-    "%s, begun after the end, acknowledges its notice, also one that was told of",
+    "%s, begun after the end, acknowledges its notice, also one that was delivered",
     async (_what, wait) => {
       const { manager } = quietWorld();
       const chat = manager.session("chat");
@@ -57,7 +57,7 @@ describe("N2 a wait of the session that spawned it", () => {
     },
   );
 
-  test("leaves the others to be told of", async () => {
+  test("leaves the others to be notified", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const [a, b, c] = [hold<number>(chat), hold<number>(chat), hold<number>(chat)];
@@ -138,7 +138,7 @@ describe("N2 a wait of the session that spawned it", () => {
           manager.session("other").awaitTasks([id]),
     ],
     [
-      "a task of nobody",
+      "a task outside sessions",
       (id) =>
         ({ manager }) =>
           manager.spawn(() => given(manager.get(id)).result()).result(),
@@ -188,7 +188,7 @@ describe("N2 a wait of a task whose loop reads", () => {
     }
   });
 
-  test("for one of many leaves the others to be told of", async () => {
+  test("for one of many leaves the others to be notified", async () => {
     const { manager } = quietWorld();
     const loop = manager.spawn(async (ctx) => {
       const children = Array.from({ length: 5 }, (_, n) => ctx.spawn(() => n, { id: `c${n}` }));
@@ -203,7 +203,7 @@ describe("N2 a wait of a task whose loop reads", () => {
     });
   });
 
-  test("that is stopped before it was given leaves its notice to be told", async () => {
+  test("that is stopped before it was given leaves its notice to be delivered", async () => {
     const { manager } = quietWorld({ concurrency: 1, lanes: { side: { concurrency: 5 } } });
     const chat = manager.session("chat");
     const rivalGate = deferred();
@@ -230,7 +230,7 @@ describe("N2 a wait of a task whose loop reads", () => {
     rivalGate.resolve();
   });
 
-  test("is told of what its child's children left only once it was handed on (N3)", async () => {
+  test("gets what its child's children left only once it was passed on (N3)", async () => {
     const { manager } = quietWorld();
     const inner = deferred();
     const loop = manager.spawn(async (ctx) => {
@@ -266,7 +266,7 @@ describe("N2 an acknowledgement", () => {
     expect(await toldBy(chat.nextNotices())).toBeUndefined();
   });
 
-  test("of an earlier batch takes what a later one told again", async () => {
+  test("of an earlier batch takes what a later one delivered again", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const [a, b] = [hold(chat), hold(chat)];

@@ -44,7 +44,7 @@ describe("a message to a loop", () => {
     expect(task.messages()).toHaveLength(1);
   });
 
-  test("that was received is told no more, and one that waits in receive has it first", async () => {
+  test("that was received is not in a batch, and one that waits in receive has it first", async () => {
     const { task, ctx } = await reading();
     await task.send("one");
     expect(await ctx.receive()).toMatchObject({ content: [{ text: "one" }] });
@@ -55,7 +55,7 @@ describe("a message to a loop", () => {
     expect(await toldBy(next)).toBe(PENDING);
   });
 
-  test("of a batch that was told and then received is not taken from what came after by a late ack", async () => {
+  test("of a batch that was delivered and then received is not taken from what came after by a late ack", async () => {
     const { task, ctx } = await reading();
     await task.send("one");
     const batch = await batchOf(ctx);
@@ -81,7 +81,7 @@ describe("a message to a loop", () => {
     ]);
   });
 
-  test("unread is the next attempt's, also when it was told and not acknowledged", async () => {
+  test("unread is the next attempt's, also when it was delivered and not acknowledged", async () => {
     const { manager, pass } = quietWorld();
     const gate = deferred();
     const task = manager.spawn(
@@ -103,7 +103,7 @@ describe("a message to a loop", () => {
     expect(await peek(task.result())).toMatchObject({ value: ["loop message"] });
   });
 
-  test("that nobody read goes with its loop: it is no news for the session", async () => {
+  test("that was not read goes with its loop: it is no news for the session", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const gate = deferred();
@@ -115,7 +115,7 @@ describe("a message to a loop", () => {
     expect(await toldBy(chat.nextNotices())).toBeUndefined();
   });
 
-  test("D1 is told once it is stored, whatever else is being stored meanwhile", async () => {
+  test("D1 is delivered once it is stored, whatever else is being stored meanwhile", async () => {
     const process = await started({ retention: { ttlMs: Number.POSITIVE_INFINITY } });
     const { manager } = process;
     const contexts: TaskContext[] = [];
@@ -145,7 +145,7 @@ describe("a message to a loop", () => {
     expect(await toldBy(next)).toEqual([`${task.id} message`]);
   });
 
-  test("is unread again after a restart, in which nobody knows who had read it", async () => {
+  test("is unread again after a restart, in which it is not known who had read it", async () => {
     const process = await started();
     const chat = process.manager.session("chat");
     const task = chat.spawn(deaf);
@@ -160,7 +160,7 @@ describe("a message to a loop", () => {
 const QUIET = { debug: () => undefined, info: () => undefined, error: () => undefined };
 
 describe("a loop that never acknowledges", () => {
-  test("is warned of, once, and not when it acknowledges or is told something new", async () => {
+  test("is warned of, once, and not when it acknowledges or gets something new", async () => {
     const warned: string[] = [];
     const { manager } = quietWorld({ logger: { ...QUIET, warn: (message) => void warned.push(message) } });
     const chat = manager.session("chat");

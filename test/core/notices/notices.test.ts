@@ -29,7 +29,7 @@ describe("N1: a notice", () => {
   });
 });
 describe("N2", () => {
-  test("an outcome that its owner awaited is not told again", async () => {
+  test("an outcome that its owner awaited is not delivered again", async () => {
     await using manager = new TaskManager();
     const session = manager.session("chat");
     const handle = session.spawn(async () => 1);
@@ -39,7 +39,7 @@ describe("N2", () => {
   });
 });
 describe("a task's loop", () => {
-  test("that reads late is told of children that ended before", async () => {
+  test("that reads late gets the notices of children that ended before", async () => {
     await using manager = new TaskManager();
     const seen = await manager
       .spawn(async (ctx) => {

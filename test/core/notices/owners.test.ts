@@ -17,7 +17,7 @@ const ENDS: readonly [string, (task: ReturnType<typeof hold>, manager: TaskManag
 
 describe("N3 an owner that is gone", () => {
   test.each(ENDS)(
-    "because it %s hands what it was not told of to its session, oldest first, with its own end",
+    "because it %s passes its undelivered notices to its session, oldest first, with its own end",
     async (_how, end, word) => {
       const { manager } = quietWorld();
       const chat = manager.session("chat");
@@ -96,7 +96,7 @@ describe("N3 an owner that is gone", () => {
     alive.finish();
   });
 
-  test("that has returned, and waits for its children, is told of nothing any more: their ends are its session's", async () => {
+  test("that has returned, and waits for its children, gets no further notice: their ends are its session's", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const gate = deferred();
@@ -151,7 +151,7 @@ describe("N3 an owner that is gone", () => {
     expect(await batchOf(chat).catch(() => "none")).toBe("none");
   });
 
-  test("is not one that is tried again: its next attempt is told", async () => {
+  test("is not one that is tried again: its next attempt gets the notice", async () => {
     const { manager, pass } = quietWorld();
     const chat = manager.session("chat");
     const gate = deferred();
@@ -189,7 +189,7 @@ describe("N3 an owner that is gone", () => {
 });
 
 describe("N1 a loop that reads late", () => {
-  test("is told the oldest first, of children that said when they wake it and of those that did not", async () => {
+  test("gets the oldest first, of children that said when they wake it and of those that did not", async () => {
     const { manager, pass } = quietWorld();
     const loop = hold(manager);
     await settled();
@@ -307,11 +307,11 @@ describe("inside a task of the session", () => {
 });
 
 describe("D6 retention", () => {
-  test("keeps what a session was not told of, and lets it go with the acknowledgement", async () => {
+  test("keeps what was not delivered to a session, and lets it go with the acknowledgement", async () => {
     const { manager } = quietWorld({ retention: { maxFinished: 0 } });
     const chat = manager.session("chat");
     for (let n = 0; n < 5; n++) chat.spawn(() => n);
-    manager.spawn(() => "of nobody");
+    manager.spawn(() => "outside sessions");
     await settled();
     const batch = await batchOf(chat);
     expect(batch.notices).toHaveLength(5);
@@ -349,7 +349,7 @@ describe("D6 retention", () => {
     expect(manager.list()).toEqual([]);
   });
 
-  test("keeps the parents of what was not told of, for their tree, and no longer", async () => {
+  test("keeps the parents of what was not delivered, for their tree, and no longer", async () => {
     const { manager } = quietWorld({ retention: { maxFinished: 0 } });
     const chat = manager.session("chat");
     chat.spawn((ctx) => void ctx.spawn(() => 1, { wake: "onTerminal", id: "leaf" }), { wake: "silent", id: "top" });
@@ -397,7 +397,7 @@ describe("D6 retention", () => {
 });
 
 describe("a chain of loops", () => {
-  test("each subagent's loop is told of its own, and ends when nothing wakes it (concurrency 1)", async () => {
+  test("each subagent's loop gets its own notices, and ends when nothing wakes it (concurrency 1)", async () => {
     const { manager } = quietWorld({ concurrency: 1 });
     const loop =
       (depth: number) =>

@@ -385,7 +385,7 @@ function check({ log, events, swept }: Tally, { isTask, concurrency }: Program, 
   }
 }
 
-describe("N1, N2, N3 each transition is told once to one owner, and no loop hangs or ends too early", () => {
+describe("N1, N2, N3 each transition is delivered once to one owner, and no loop hangs or ends too early", () => {
   const runs = Number(process.env["NOTICE_RUNS"] ?? 150);
   const seed = process.env["NOTICE_SEED"];
   const options = { numRuns: runs, ...(seed === undefined ? {} : { seed: Number(seed) }) };

@@ -146,7 +146,7 @@ describe("onActivity", () => {
     expect(told(batch)?.at(-1)).toBe(`${handle.id} succeeded`);
   });
 
-  test("keeps what it told apart from an outcome that a wait gave: the end alone is acknowledged (N2)", async () => {
+  test("keeps what it delivered apart from an outcome that a wait gave: the end alone is acknowledged (N2)", async () => {
     const { manager, chat, handle } = busy();
     await settled();
     await manager.inbox.answer(given(manager.inbox.list()[0]).id, "right", { by: "ann" });
@@ -185,7 +185,7 @@ describe("undefined", () => {
       expect(await seen(manager.session("chat").nextNotices(options))).toBeUndefined();
   });
 
-  test("is given when everything is acknowledged, whatever was told", async () => {
+  test("is given when everything is acknowledged, whatever was delivered", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     for (let n = 0; n < 3; n++) {
@@ -195,7 +195,7 @@ describe("undefined", () => {
     }
   });
 
-  test("is given when the last that could tell is cancelled and its wait has told so", async () => {
+  test("is given when the last that could wake it is cancelled and its wait has reported so", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const task = hold(chat);
@@ -225,7 +225,7 @@ describe("undefined", () => {
     expect(await toldBy(chat.nextNotices())).toBeUndefined();
   });
 
-  test("is not given while a silent task has one below it that could wake this loop when it is handed on (N3)", async () => {
+  test("is not given while a silent task has one below it that could wake this loop when it is passed on (N3)", async () => {
     const { manager } = quietWorld();
     const chat = manager.session("chat");
     const gate = deferred();
@@ -257,7 +257,7 @@ describe("undefined", () => {
     expect(result).toEqual([undefined]);
   });
 
-  test("L3 is given through a chain of waits, whoever is in it", async () => {
+  test("L3 is given through a chain of waits, whatever is in it", async () => {
     const result = await simulate(async ({ manager }) => {
       const loop = manager.spawn(async (ctx) => {
         const me = given(manager.get(ctx.id));
@@ -384,7 +384,7 @@ describe("a wait for notices", () => {
     expect(await toldBy(chat.nextNotices({ timeoutMs: 0 }))).toHaveLength(2);
   });
 
-  test("what came in the very turn of its timeout is told once, now or at the next call", async () => {
+  test("what came in the very turn of its timeout is delivered once, now or at the next call", async () => {
     const { manager, pass } = quietWorld();
     const chat = manager.session("chat");
     chat.spawn((ctx) => ctx.sleep(100));
@@ -463,7 +463,7 @@ describe("a wait for notices", () => {
     expect(clock.nextAt).toBeUndefined();
   });
 
-  test("C3 is rejected in the turn of the reader's cancel, and what it was told comes to the next owner", async () => {
+  test("C3 is rejected in the turn of the reader's cancel, and its notices come to the next owner", async () => {
     const { manager, clock } = quietWorld();
     const chat = manager.session("chat");
     const child = deferred();
@@ -550,7 +550,7 @@ describe("a wait for notices", () => {
     expect(other.status).not.toBe("blocked");
   });
 
-  test("D8 of nobody's is ManagerClosedError when the manager closes, and one begun later too", async () => {
+  test("D8 outside tasks is ManagerClosedError when the manager closes, and one begun later too", async () => {
     const { manager, clock } = quietWorld();
     const chat = manager.session("chat");
     chat.spawn(untilStopped);

@@ -501,7 +501,7 @@ describe("stopOnRequest", () => {
     expect(await third).toMatchObject({ reason: "done", outcomes: [{ status: "succeeded", value: "ab" }] });
   });
 
-  test("W4 C6 a wait that the end of a task rejected before it was told of that end cancels nobody", async () => {
+  test("W4 C6 a wait that the end of a task rejected before that end was delivered to it cancels no task", async () => {
     const { manager } = world();
     const x = held(manager);
     let loose: TaskHandle<void> | undefined;
@@ -533,7 +533,7 @@ describe("stopOnRequest", () => {
     await answerAll(manager);
   });
 
-  test("W4 each owner is told once of its own", async () => {
+  test("W4 each owner gets its own notices once", async () => {
     const { manager } = world();
     const gate = deferred();
     const asker = manager.spawn((ctx) => ctx.ask({ question: "Well?" }));
@@ -752,7 +752,7 @@ describe("cancelRest", () => {
     expect(foreign.status).toBe("blocked");
   });
 
-  test("W4 it spares a child that somebody else waits for, in a task or outside", async () => {
+  test("W4 it spares a child for which there is another wait, in a task or outside", async () => {
     const { manager } = world();
     const parent = manager.spawn(async (ctx) => {
       await ctx.awaitTasks(three(ctx), { until: "any", cancelRest: true });
@@ -865,7 +865,7 @@ describe("outcomes", () => {
     expect(await steps.next()).toEqual({ done: true, value: undefined });
   });
 
-  test("W3 a step that is withdrawn leaves no link: nobody waits for the tasks then", async () => {
+  test("W3 a step that is withdrawn leaves no link: no wait for the tasks remains", async () => {
     const { manager } = world();
     const slow = held(manager);
     const giveUp = new AbortController();
@@ -876,7 +876,7 @@ describe("outcomes", () => {
     expect(await steps.next()).toEqual({ done: true, value: undefined });
     void manager.awaitTasks([slow.handle, manager.spawn(() => 1)], { until: "any", cancelRest: true });
     await settled();
-    expect(slow.handle.record).toMatchObject({ stopReason: "cancel", reason: "not needed any more" });
+    expect(slow.handle.record).toMatchObject({ stopReason: "cancel", reason: "no longer needed" });
   });
 
   test("§12 a step begun while another is waited for is a TypeError, and the first goes on", async () => {
@@ -884,7 +884,9 @@ describe("outcomes", () => {
     const a = held(manager);
     const steps = manager.outcomes([a.handle])[Symbol.asyncIterator]();
     const first = steps.next();
-    await expect(steps.next()).rejects.toThrow(new TypeError("outcomes(): take one step at a time"));
+    await expect(steps.next()).rejects.toThrow(
+      new TypeError("outcomes() takes one step at a time: await next() before the next call"),
+    );
     await a.succeed("first");
     await expect(first).resolves.toMatchObject({ value: { value: "first" } });
   });
@@ -1020,7 +1022,7 @@ describe("nothing is left behind", () => {
   });
 });
 
-test("W3 a step of outcomes that is refused leaves no link: nobody waits for the task then", async () => {
+test("W3 a step of outcomes that is refused leaves no link: no wait for the task remains", async () => {
   const { manager } = world();
   const slow = held(manager);
   const loop = async () => {

@@ -14,7 +14,7 @@ const chatOf = ({ manager }: Process) => manager.session("chat");
 const LONG = { retention: { ttlMs: Number.POSITIVE_INFINITY } } as const;
 const open = (options: Omit<TaskManagerOptions, "clock" | "store"> = {}) => started({ ...LONG, ...options });
 
-describe("D1 nothing is told before it is stored:", () => {
+describe("D1 nothing is reported before it is stored:", () => {
   test("an end, to a loop that waits", async () => {
     const process = await open();
     const work = hold(chatOf(process));
@@ -82,7 +82,7 @@ describe("D1 nothing is told before it is stored:", () => {
     expect(await toldBy(next)).toBeUndefined();
   });
 
-  test("what is stored of a turn is told, and what comes in the next turn is told too, however the two meet", async () => {
+  test("what is stored of a turn is notified, and what comes in the next turn is notified too, however the two meet", async () => {
     // The second ends in the very moment in which the first one's end is stored and taken by a wait.
     const process = await open();
     const chat = chatOf(process);
@@ -94,7 +94,7 @@ describe("D1 nothing is told before it is stored:", () => {
     expect(await toldBy(next)).toEqual([`${b.handle.id} succeeded`]);
   });
 
-  test.each([0, 1, 2, 3])("ends that meet a commit half-way are all told (%s turns apart)", async (turns) => {
+  test.each([0, 1, 2, 3])("ends that meet a commit half-way are all notified (%s turns apart)", async (turns) => {
     const process = await open();
     const chat = chatOf(process);
     const works = Array.from({ length: 6 }, () => hold<number>(chat));
@@ -122,7 +122,7 @@ describe("D1 nothing is told before it is stored:", () => {
     expect(seen).toEqual(works.map(({ handle }) => `${handle.id} succeeded`));
   });
 
-  test("relaxed, all of it is told at once", async () => {
+  test("relaxed, all of it is notified at once", async () => {
     const process = await open({ durability: "relaxed" });
     const work = hold(chatOf(process));
     await settled();
@@ -136,7 +136,7 @@ describe("D1 nothing is told before it is stored:", () => {
 });
 
 describe("an outcome that a wait was about to give", () => {
-  test("and did not, because its loop was over first, is told to the next owner (N2, N3)", async () => {
+  test("and did not, because its loop was over first, is notified to the next owner (N2, N3)", async () => {
     const process = await open();
     const chat = chatOf(process);
     const [child, leave] = [deferred<number>(), deferred()];
@@ -161,7 +161,7 @@ describe("an outcome that a wait was about to give", () => {
     expect(await toldBy(chat.nextNotices())).toEqual(["child succeeded"]);
   });
 
-  test("and did not, because of a crash, is told after it", async () => {
+  test("and did not, because of a crash, is notified after it", async () => {
     const first = await open();
     const work = hold<number>(chatOf(first), { id: "job" });
     await settled();
@@ -177,7 +177,7 @@ describe("an outcome that a wait was about to give", () => {
     expect(told(await batchOf(chatOf(next)))).toEqual([`job ${status}`]);
   });
 
-  test("and gave, is not told after a restart", async () => {
+  test("and gave, is not notified after a restart", async () => {
     const first = await open();
     expect(
       await chatOf(first)
@@ -216,7 +216,7 @@ describe("N1 after a restart", () => {
     expect(await toldBy(chatOf(third).nextNotices())).toBeUndefined();
   });
 
-  test("what came after the acknowledgement is told alone", async () => {
+  test("what came after the acknowledgement is notified alone", async () => {
     const first = await open();
     chatOf(first).spawn(() => 1, { id: "a" });
     await (await batchOf(chatOf(first))).ack();
@@ -267,7 +267,7 @@ describe("N1 after a restart", () => {
     expect(batch.text).toContain(String(pid));
   });
 
-  test("a whole tree is told of to its session: those below first had a loop, which is gone", async () => {
+  test("a whole tree is notified to its session: those below first had a loop, which is gone", async () => {
     const first = await open();
     chatOf(first).spawn(
       async (ctx) => {
@@ -285,7 +285,7 @@ describe("N1 after a restart", () => {
     expect(told(batch)?.[0]).toBe("done succeeded");
   });
 
-  test("a loop that goes on is told of what its last attempt did not acknowledge, and of children that did not go on", async () => {
+  test("a loop that is resumed gets the notices that its last attempt did not acknowledge, and those of children that were not resumed", async () => {
     const seen: (readonly string[] | undefined)[] = [];
     const loop = durable(async (ctx) => {
       if (ctx.attempt === 1) {
@@ -331,7 +331,7 @@ describe("N1 after a restart", () => {
     expect(await peek(task(next, id).result())).toMatchObject({ value: [["child succeeded"], undefined] });
   });
 
-  test("a loop is not told of a child whose outcome its last attempt was given, unless it had not read yet: then nobody was told", async () => {
+  test("a loop gets no notice of a child whose outcome its last attempt was given, unless it had not read yet: then no loop had the notice", async () => {
     const loop = durable(async (ctx) => {
       const reads = ctx.record.tags.includes("reads");
       if (ctx.attempt === 1) {
@@ -373,7 +373,7 @@ describe("N1 after a restart", () => {
     }
   });
 
-  test("retention lets go of what an earlier process told and acknowledged, and of nothing else", async () => {
+  test("retention lets go of what an earlier process reported and acknowledged, and of nothing else", async () => {
     const options = { retention: { maxFinished: 0, ttlMs: Number.POSITIVE_INFINITY } };
     const first = await started(options);
     for (const id of ["a", "b", "c"]) chatOf(first).spawn(() => id, { id });
@@ -409,7 +409,7 @@ describe("N1 after a restart", () => {
     expect(new Set(ids).size).toBe(4);
   });
 
-  test("over many restarts nobody acknowledges, nothing is lost and nothing comes twice", async () => {
+  test("over many restarts without an acknowledgement, nothing is lost and nothing comes twice", async () => {
     let process = await open();
     for (let n = 0; n < 5; n++) {
       chatOf(process).spawn(() => n, { id: `t${n}` });
@@ -453,7 +453,7 @@ describe("D5 a store that fails", () => {
     expect((await peek(acked)).is).toBe("fulfilled");
   });
 
-  test("lost with a close: who waits for notices, or for an ack, is told that the manager is closed", async () => {
+  test("lost with a close: a wait for notices, or for an ack, rejects because the manager is closed", async () => {
     const process = await open({ graceMs: 100 });
     const chat = chatOf(process);
     chat.spawn(() => 1);
@@ -506,7 +506,7 @@ describe("a close", () => {
   });
 });
 
-describe("what a loop is told of is what the journal says, no more and no less,", () => {
+describe("the notices of a loop are what the journal says, no more and no less,", () => {
   /** Ids of the notices that these events leave untold, oldest first: each transition that wakes is numbered in its task. */
   function untold(events: readonly TaskEvent[]): string[] {
     const wakes = new Map<string, string>();
@@ -645,7 +645,7 @@ describe("what a loop is told of is what the journal says, no more and no less,"
   });
 });
 
-test("C5 an ack that nobody reads raises no unhandledRejection, whatever becomes of its manager", async () => {
+test("C5 an ack that is not awaited raises no unhandledRejection, whatever becomes of its manager", async () => {
   const seen = await unhandled(async () => {
     const process = await open({ graceMs: 100 });
     chatOf(process).spawn(() => 1);

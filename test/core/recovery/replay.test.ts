@@ -134,7 +134,7 @@ describe.each(ways)("§2 replayed from %s", (way) => {
     expect(answered(next)).toEqual(requests);
   });
 
-  test("D6 what a function left out there told after its task was evicted changes nothing", async () => {
+  test("D6 what an abandoned function reported after its task was evicted changes nothing", async () => {
     const options = { retention: { maxFinished: 1 }, graceMs: 50 };
     const first = await started(options);
     const gone = holdDeaf<string>(first.manager, { id: "gone" });
@@ -179,7 +179,7 @@ describe.each(ways)("§2 replayed from %s", (way) => {
 });
 
 describe("S6 a replay", () => {
-  test("repeats nothing: no event is told again, no number is taken, and nothing is written", async () => {
+  test("repeats nothing: no event is delivered again, no number is taken, and nothing is written", async () => {
     const first = await started();
     const parent = first.manager.spawn(async (ctx) => {
       ctx.emit("told", 1);

@@ -69,7 +69,7 @@ describe("D4 a plain function", () => {
     expect(await outcome(third, id)).not.toMatchObject(ran(first, "earlier"));
   });
 
-  test("that is over stays as it was, and is told of no second time (S1, S6)", async () => {
+  test("that is over stays as it was, and is not reported a second time (S1, S6)", async () => {
     const first = await started();
     const { manager } = first;
     const done = manager.spawn(() => ({ a: [1] }));
@@ -141,7 +141,7 @@ describe("D4 canReattach", () => {
     expect(Object.isFrozen(records[0])).toBe(true);
   });
 
-  test("that throws is told to the logger", async () => {
+  test("that throws is reported to the logger", async () => {
     const kind = durable(deaf, { canReattach: () => Promise.reject(new Error("no idea")) });
     const first = await started({ kinds: [kind] });
     const { id } = first.manager.spawn(kind);

@@ -124,7 +124,7 @@ describe("a restart in the pause", () => {
     expect(second.store.kept.filter(isEnd)).toHaveLength(1);
   });
 
-  test("keeps a question with a key, its answer and the messages that nobody read", async () => {
+  test("keeps a question with a key, its answer and the unread messages", async () => {
     const kind = kindOf(
       (ctx) => {
         void ctx.ask({ question: "Which?", key: "k" }).catch(() => undefined);
@@ -342,7 +342,7 @@ describe("D1 an attempt and the store", () => {
     expect([runs, work.status]).toEqual([[1, 2], "succeeded"]);
   });
 
-  test("that a task is tried again is told once it is stored, and a cancel meanwhile is not held up", async () => {
+  test("that a task is tried again is reported once it is stored, and a cancel meanwhile is not held up", async () => {
     const process = await open();
     const told: string[] = [];
     for (const type of ["task.retried", "task.cancelled"] as const) process.manager.on(type, () => told.push(type));

@@ -74,7 +74,7 @@ function overriding<T extends object>(target: T, members: Partial<T>): T {
 /** The first event from now on that fits. */
 async function told(manager: TaskManager, is: (event: TaskEvent) => boolean): Promise<TaskEvent> {
   for await (const event of manager.events({ from: "now" })) if (is(event)) return event;
-  throw new Error("the manager closed before that was told");
+  throw new Error("the manager closed before that was reported");
 }
 
 const waiting = defineKind({ name: "waiting", canReattach: () => true, run: (ctx) => ctx.receive().then(() => LONG) });

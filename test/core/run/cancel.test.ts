@@ -639,7 +639,7 @@ describe("C5 the signal", () => {
     expect(await task.result()).toEqual([true, "stop"]);
   });
 
-  test("C5 a signal nobody reads is never made", async () => {
+  test("C5 a signal without a reader is never made", async () => {
     const Platform = globalThis.AbortController;
     let made = 0;
     class Counted extends Platform {
@@ -1049,7 +1049,7 @@ describe("a process of its own", () => {
   }, 120_000);
 });
 
-test("C5 a dispose that nobody awaits raises nothing when its caller is over", async () => {
+test("C5 a dispose that is not awaited raises nothing when its caller is over", async () => {
   const seen: unknown[] = [];
   const onUnhandled = (error: unknown) => seen.push(error);
   process.on("unhandledRejection", onUnhandled);

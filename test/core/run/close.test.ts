@@ -384,7 +384,7 @@ test("D8 the grace given to close is the grace of every task, also a longer one 
   expect(await task.outcome()).toMatchObject({ status: "succeeded", value: "cleaned up" });
 });
 
-test("§8 events() of a closed manager ends, also when nobody asked before", async () => {
+test("§8 events() of a closed manager ends, also as the first call", async () => {
   const manager = new TaskManager();
   await manager.close();
   for await (const event of manager.events()) expect.unreachable(event.type);

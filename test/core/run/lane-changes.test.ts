@@ -262,7 +262,7 @@ describe("a pause with an end", () => {
     expect(manager.stats().lanes["work"]).toEqual({ concurrency: 9, held: 0, free: 9, queued: 0, paused: false });
   });
 
-  test("L10 leaves no timer while nobody waits, and ends all the same", async () => {
+  test("L10 leaves no timer while no task waits, and ends all the same", async () => {
     const { clock, manager, starts, put } = world({ lanes: { work: { concurrency: 9 } } });
     manager.pause(undefined, { untilAt: clock.now() + 500 });
     expect(clock.nextAt).toBeUndefined();

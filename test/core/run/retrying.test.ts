@@ -194,7 +194,7 @@ describe("the pause before an attempt", () => {
     expect(clock.nextAt).toBeUndefined();
   });
 
-  test("is 1 000 ms and twice as long each time, where nobody says so", async () => {
+  test("is 1 000 ms and twice as long each time, without an option", async () => {
     const { manager, pass, told } = retrying();
     manager.spawn(fails, { retry: { maxAttempts: 4, jitter: false } });
     for (let n = 0; n < 10; n++) await pass(1_000);
@@ -326,7 +326,7 @@ describe("the pause before an attempt", () => {
     expect([parent.status, clock.nextAt]).toEqual(["cancelled", undefined]);
   });
 
-  test("keeps its parent waiting (H1), and whoever awaits it", async () => {
+  test("keeps its parent waiting (H1), and every wait for it", async () => {
     const { manager, pass } = retrying({ concurrency: 1 });
     const parent = manager.spawn(async (ctx) => {
       const child = ctx.spawn(
@@ -380,7 +380,7 @@ describe("retryIf", () => {
     expect([task.record.attempt, clock.nextAt]).toEqual([1, undefined]);
   });
 
-  test("a throw ends it with the failure, and is told to the logger", async () => {
+  test("a throw ends it with the failure, and is reported to the logger", async () => {
     const { task, warned } = await withIf(() => {
       throw new Error("hm");
     });
@@ -388,7 +388,7 @@ describe("retryIf", () => {
     expect(warned).toHaveLength(1);
   });
 
-  test("runs outside of any task: what it spawns is nobody's child (§4)", async () => {
+  test("runs outside of any task: what it spawns has no parent (§4)", async () => {
     const { manager, pass } = retrying();
     const task = manager.spawn(fails, {
       retry: { ...twice, retryIf: () => manager.spawn(() => 1, { id: "aside" }).id === "aside" },
@@ -562,7 +562,7 @@ describe("S2 an attempt that failed", () => {
     expect(errandError(await refusalOf(() => call(old, manager)), "SCOPE_CANCELLED")).toBeDefined();
   });
 
-  test("H0 spawns nothing by manager.spawn either: not as a child of the next attempt, and not as nobody's", async () => {
+  test("H0 spawns nothing by manager.spawn either: not as a child of the next attempt, and not as a root", async () => {
     const made = retrying();
     const seen: (string | undefined)[] = [];
     const gates = [deferred(), deferred(), deferred()];
@@ -679,7 +679,7 @@ describe("S3, §8 what a task keeps over its attempts", () => {
     expect(task.record.artifacts).toHaveLength(3);
   });
 
-  test("messages that nobody read are the next attempt's, those that were read are not, and all are listed", async () => {
+  test("unread messages are the next attempt's, those that were read are not, and all are listed", async () => {
     const { manager, pass } = retrying();
     const task = manager.spawn(
       attempts<unknown>(
@@ -1085,7 +1085,7 @@ describe("a listener that hears of a retry", () => {
     ],
     ["may spawn below it", (manager, id) => manager.spawn(() => 1, { parent: id }), "succeeded", 2],
     [
-      "may throw, which hurts nobody",
+      "may throw, which changes nothing else",
       () => {
         throw new Error("hm");
       },

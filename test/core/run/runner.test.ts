@@ -60,7 +60,7 @@ describe("C1 what a function returns", () => {
 });
 
 describe("C2 a function that is left out there", () => {
-  test("is counted until it settles, once, and its late end is told once, in words when it threw", async () => {
+  test("is counted until it settles, once, and its late end is reported once, in words when it threw", async () => {
     const { manager, pass } = world({ graceMs: 50 });
     const told = facts(manager);
     const [returns, throws] = [holdDeaf<string>(manager), holdDeaf<string>(manager)];

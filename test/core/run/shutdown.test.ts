@@ -157,11 +157,10 @@ describe("D8 a kind that can reattach stays active and goes on in the next proce
     expect(first.clock.nextAt).toBeUndefined();
   };
 
-  test.each(grouped)("%s of somebody outside rejects with ManagerClosedError", (_what, wait) => rejects(wait));
-  for (const [what, wait] of waits)
-    test(`${what} of somebody outside rejects with ManagerClosedError`, () => rejects(wait));
+  test.each(grouped)("%s outside tasks rejects with ManagerClosedError", (_what, wait) => rejects(wait));
+  for (const [what, wait] of waits) test(`${what} outside tasks rejects with ManagerClosedError`, () => rejects(wait));
 
-  test("no end is told for it", async () => {
+  test("no end is reported for it", async () => {
     const first = await started({ kinds: [kind] });
     const told = facts(first.manager);
     first.manager.spawn(kind);
@@ -170,7 +169,7 @@ describe("D8 a kind that can reattach stays active and goes on in the next proce
     expect(told.map(({ type }) => type)).toEqual(["task.created", "task.started", "task.cancelRequested"]);
   });
 
-  test("an in-memory manager has nobody to go on with it: it is interrupted", async () => {
+  test("an in-memory manager has no process to resume it: it is interrupted", async () => {
     const manager = new TaskManager({ kinds: [kind] });
     const handle = manager.spawn(kind);
     await settled();

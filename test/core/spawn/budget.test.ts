@@ -194,7 +194,7 @@ describe("H6 a report that overspends", () => {
     expect(carrier.handle.record).toMatchObject({ status: "running", usage: { inputTokens: 0 } });
   });
 
-  test("no two of one turn slip past: whoever reports next in the same turn was stopped already", async () => {
+  test("no two of one turn slip past: the task that reports next in the same turn was stopped already", async () => {
     const { manager } = budgeted();
     const carrier = hold(manager, { budget: { tokens: 10 } });
     await settled();
@@ -391,7 +391,7 @@ describe("H6 a spawn under a budget", () => {
     allFree(manager);
   });
 
-  test("as a root is under nobody's budget", async () => {
+  test("as a root is under no budget", async () => {
     const { manager } = budgeted();
     const carrier = hold(manager, { budget: { tasks: 1, tokens: 0 } });
     await settled();

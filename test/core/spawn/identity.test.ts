@@ -344,7 +344,7 @@ describe("§9 a callId", () => {
     await settled();
   });
 
-  test("with an id that nobody has is the same call: it does not make a second task", async () => {
+  test("with an id that no task has is the same call: it does not make a second task", async () => {
     const { kind, kinds } = counting();
     const { manager } = world({ kinds });
     const first = manager.spawn(kind, { callId: "c", input: 1 });

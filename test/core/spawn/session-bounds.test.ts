@@ -120,7 +120,7 @@ describe("L6 the line of the manager", () => {
     expect(manager.stats().queued).toBe(10);
   });
 
-  test("holds at most twice as many, whoever comes", async () => {
+  test("holds at most twice as many, whatever comes", async () => {
     const { manager } = world({ concurrency: 1, limits: { maxQueued: 3 } });
     manager.spawn(untilStopped);
     const places = Array.from({ length: 10 }, (_, n) => spawned(manager.session(`s${n}`)));

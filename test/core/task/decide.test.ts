@@ -214,7 +214,7 @@ const livingStates = STATE_NAMES.filter((name) => !isTerminal(STATES[name].statu
 const terminalStates = STATE_NAMES.filter((name) => isTerminal(STATES[name].status));
 
 describe("a terminal task", () => {
-  test.each(terminalStates)("S1 stays %s whatever it is told", (name) => {
+  test.each(terminalStates)("S1 stays %s whatever the command", (name) => {
     const before = STATES[name];
     for (const command of COMMAND_NAMES) {
       const decision = decide(before, commandOf(command));
@@ -237,7 +237,7 @@ describe("a terminal task", () => {
     expect(filed.details).toMatchObject({ summary: "read twice", tags: ["kept"], made: { artifact: { name: "a" } } });
   });
 
-  test.each(terminalStates)("S6 is told only of updates, artifacts and a late end when %s", (name) => {
+  test.each(terminalStates)("S6 accepts only updates, artifacts and a late end when %s", (name) => {
     const told = COMMAND_NAMES.map((command) => decide(STATES[name], commandOf(command)));
     const types = told.flatMap((decision) => (isRefusal(decision) ? [] : decision.map((fact) => fact.type)));
     expect(new Set(types)).toEqual(new Set(["task.updated", "artifact.added", "task.lateSettled"]));

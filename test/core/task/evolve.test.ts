@@ -198,7 +198,7 @@ describe("any sequence of commands", () => {
     );
   });
 
-  test("S6 can always be brought to an end, which is told exactly once", () => {
+  test("S6 can always be brought to an end, which is reported exactly once", () => {
     fc.assert(
       fc.property(fc.array(command, { maxLength: 30 }), fc.constantFrom(...STOP_REASONS), (commands, reason) => {
         // An attempt after the first is not the one that these settle; its process ends (D4).

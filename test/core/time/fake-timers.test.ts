@@ -147,7 +147,7 @@ describe.each(fakes)("C7 with a fake that replaces $what", ({ install, stopsNode
     await manager.close({ graceMs: 0 });
   });
 
-  test("what needs no time needs no step of the fake: a store is opened, spawned in, told of and closed", async () => {
+  test("what needs no time needs no step of the fake: a store is opened, spawned in, reported and closed", async () => {
     faked = install();
     const kind = defineKind({ name: "quick", run: () => "done" });
     const manager = await TaskManager.open({ store: memoryStore(), kinds: [kind] });

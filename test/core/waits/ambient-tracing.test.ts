@@ -48,7 +48,7 @@ describe("H0 a function runs in the async context of its own spawn", () => {
     expect(await Promise.all(tasks.map((each) => each.result()))).toEqual([A, B, "nowhere"]);
   });
 
-  test("L4 whoever gives it its slot, and however long it stood in line", async () => {
+  test("L4 whichever task gives it its slot, and however long it stood in line", async () => {
     const { manager, pass } = world({ concurrency: 1 });
     const blocker = context.with(traced(A), () => hold(manager));
     await settled();
@@ -210,7 +210,7 @@ describe("H0 a function runs in the async context of its own spawn", () => {
     expect(started.map(({ output, parentId }) => [output, parentId])).toEqual([[A, handle.id]]);
   });
 
-  test("D4 a task that a restart goes on with is in the context of nobody", async () => {
+  test("D4 a task that a restart resumes has no context of a caller", async () => {
     const kind = defineKind({
       name: "lasting",
       canReattach: () => true,
@@ -299,7 +299,7 @@ describe("H0 outside any task, and in no one's trace:", () => {
     expect(seen()).toEqual({ append: ["nowhere"] });
   });
 
-  test("whoever waits goes on in the context in which it waits", async () => {
+  test("a waiting function continues in the context in which it waits", async () => {
     const { manager } = world();
     const gate = deferred();
     const handle = context.with(traced(A), () => manager.spawn(() => gate.promise));

@@ -44,7 +44,7 @@ describe("H0 manager.current", () => {
     expect(manager.list({ parentId: handle.id })).toHaveLength(1);
   });
 
-  test("is nobody's once its function is over, also while the task waits for its children, and after a stop that gave it up", async () => {
+  test("is absent once its function is over, also while the task waits for its children, and after a stop that abandoned it", async () => {
     const { manager, pass } = world({ graceMs: 100 });
     const gate = deferred();
     const left: Promise<unknown>[] = [];
@@ -81,7 +81,7 @@ describe("H0 manager.current", () => {
     expect(await handle.cancel()).toMatchObject({ value: [true, true] });
   });
 
-  test("is nobody's with `ambient: false`, and in a task of another manager", async () => {
+  test("is absent with `ambient: false`, and in a task of another manager", async () => {
     const [off, one, two] = [world({ ambient: false }).manager, world().manager, world().manager];
     expect(await off.spawn(() => off.current).result()).toBeUndefined();
     expect(await one.spawn((ctx) => [one.current?.id === ctx.id, two.current]).result()).toEqual([true, undefined]);
@@ -112,7 +112,7 @@ describe("H0 manager.current", () => {
     await handle.result();
   });
 
-  test("is nobody's in a listener, a logger, a schema's caller outside, retryIf, and a callback of the platform set up outside", async () => {
+  test("is absent in a listener, a logger, a schema's caller outside, retryIf, and a callback of the platform set up outside", async () => {
     const { manager, pass } = world();
     const seen: Record<string, unknown> = {};
     const note = (what: string): void => void (seen[what] = manager.current?.id ?? "nobody");
@@ -141,7 +141,7 @@ describe("H0 manager.current", () => {
 
 describe("H0 a spawn from a listener", () => {
   test.each(["task.created", "task.started", "message.sent", "task.succeeded"] as const)(
-    "is a root, whoever set it going: %s",
+    "is a root, whatever started it: %s",
     async (type) => {
       const { manager } = world();
       const made: string[] = [];
@@ -201,7 +201,7 @@ describe("§9 H0 a named session inside one of its own tasks", () => {
     expect(outside.notices.map(({ taskId }) => taskId)).toEqual([quiet.id]);
   });
 
-  test("a child that it spawns wakes the loop of its parent by itself: a session's spawns are told", async () => {
+  test("a child that it spawns wakes the loop of its parent by itself: a session's spawns are notified", async () => {
     const { manager } = world();
     const handle = manager.session("chat").spawn(async () => {
       const session = manager.session("chat");

@@ -933,7 +933,7 @@ describe("whose wait it is", () => {
     allFree(manager);
   });
 
-  test("H1 a context whose function has settled is told so, also when it waits for what can never end", async () => {
+  test("H1 a context whose function has settled rejects with that, also when it waits for what can never end", async () => {
     const { manager } = world({ concurrency: 2 });
     let lent: TaskContext | undefined;
     const end = deferred();

@@ -64,7 +64,7 @@ describe.each(sorts)("C3 a new wait by %s", (_sort, wait) => {
     expect([rejections, getEventListeners(aborted, "abort")]).toEqual([[], []]);
   });
 
-  test("of a function that has returned is told so, also after a close, and raises nothing when nobody reads it", async () => {
+  test("of a function that has returned rejects with that reason, also after a close, and raises nothing when no caller reads it", async () => {
     const { manager, task, other, aborted } = await stage();
     task.finish();
     await task.handle.outcome();
@@ -130,7 +130,7 @@ describe("D1 a wait for tasks of two managers", () => {
   test.each([
     [0, 1],
     [1, 0],
-  ] as const)("is told once both have stored what it reports: %i, then %i", async (first, second) => {
+  ] as const)("is delivered once both have stored what it reports: %i, then %i", async (first, second) => {
     const { sides, waits, controller } = await two();
     sides[first].store.letThrough();
     await settled();

@@ -23,7 +23,7 @@ function watched(more: Partial<Parameters<typeof monitor>[0]> = {}) {
 }
 
 describe("D4 a monitor that a crash ended", () => {
-  test("goes on counting, on the grid of its first start, and counts what it missed while nobody ran it", async () => {
+  test("goes on counting, on the grid of its first start, and counts what it missed while no process ran it", async () => {
     const { ticks, options } = watched();
     const first = await started(options);
     first.manager.spawn("monitor", { id: "m" });

@@ -278,13 +278,13 @@ describe("H1 what a program leaves running when it exits", () => {
     expect(await handle.result()).toEqual({ exitCode: 0, signal: null });
     await until(
       () => !isAlive(pid),
-      () => "the daemon writes to a stream that nobody reads, and ends by that",
+      () => "the daemon writes to a stream without a reader, and ends by that",
     );
     await manager.close();
   });
 
   test.skipIf(process.platform !== "linux" || spawnSync("python3", ["-V"]).status !== 0)(
-    "is not waited for when it is dead, and nobody collects it",
+    "is not waited for when it is dead, and no process collects it",
     async () => {
       // One process is dead, in the group of the leader; its parent, which should collect it, has left for its own
       // session.

@@ -14,7 +14,7 @@ afterAll(() => library.remove());
 describe("when this process ends by", () => {
   test.each([
     ["process.exit", `setImmediate(() => process.exit(0))`],
-    ["an error that nobody catches", `setImmediate(() => { throw new Error("nobody"); })`],
+    ["an error that is not caught", `setImmediate(() => { throw new Error("nobody"); })`],
     ["a signal that it handles", `process.on("SIGTERM", () => process.exit(0)); process.kill(process.pid, "SIGTERM")`],
   ])("%s, its programs are killed", async (_what, end) => {
     // The one below it is in a group of its own.

@@ -48,7 +48,7 @@ describe("§12 an input that does not fit is InvalidInputError, and nothing is s
     expect(manager.list()).toEqual([]);
   });
 
-  test("every issue is told at once", () => {
+  test("every issue is reported at once", () => {
     const input = { args: [1, 2], env: { "=": 3 }, shell: true };
     const error = refused(() => new TaskManager().spawn(program, { input } as never), "INVALID_INPUT");
     expect(error.issues).toHaveLength(6);
@@ -63,7 +63,7 @@ describe("§12 an input that does not fit is InvalidInputError, and nothing is s
 describe("§10 the schema of the input", () => {
   const { jsonSchema, validate } = processInput["~standard"];
 
-  test.each(["draft-2020-12", "draft-07", "openapi-3.0"])("is told as %s, a copy each time", (target) => {
+  test.each(["draft-2020-12", "draft-07", "openapi-3.0"])("is written as %s, a copy each time", (target) => {
     const told = jsonSchema.input({ target });
     expect(told).toMatchObject({ type: "object", required: ["command"], additionalProperties: false });
     expect(jsonSchema.output({ target })).toEqual(told);

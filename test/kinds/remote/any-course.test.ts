@@ -224,13 +224,13 @@ async function play(steps: readonly Step[], concurrency: number): Promise<void> 
   await process.manager.close();
 }
 
-test("§10 D4 D8 whatever happens, no job is started twice, no message handed over twice, no poll overlaps another, and what is stopped is wound down", async () => {
+test("§10 D4 D8 whatever happens, no job is started twice, no message delivered twice, no poll overlaps another, and what is stopped is wound down", async () => {
   await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), fc.constantFrom(1, 2, 100), play), {
     numRuns: 60,
   });
 });
 
-test("§10 with no process that dies, every message that was sent to a running task is handed over", async () => {
+test("§10 with no process that dies, every message that was sent to a running task is delivered", async () => {
   const alive = step.filter((each) => each.do !== "crash" && each.do !== "close" && each.do !== "cancel");
   await fc.assert(
     fc.asyncProperty(fc.array(alive, { minLength: 5, maxLength: 40 }), async (steps) => {

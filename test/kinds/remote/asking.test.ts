@@ -286,7 +286,7 @@ describe("§16 the answer that goes back to the remote", () => {
     expect(await peek(handle.result())).toEqual({ is: "fulfilled", value: "all the same" });
   });
 
-  test("A4 that nobody carries: the remote learns it by the event, and a no ends the task `rejected` after its `cancel`", async () => {
+  test("A4 that no `answer` carries: the remote learns it by the event, and a no ends the task `rejected` after its `cancel`", async () => {
     const wound: string[] = [];
     const far = remote(which, { answer: undefined, cancel: (_record, reason) => void wound.push(reason) });
     const { manager, pass } = world();

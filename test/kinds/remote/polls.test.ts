@@ -133,7 +133,7 @@ describe("the polls of a manager", () => {
     expect(warnings).toHaveLength(AT_A_TIME);
   });
 
-  test("H0 each is made outside every task and every async context, whoever it waited for", async () => {
+  test("H0 each is made outside every task and every async context, whatever it waited for", async () => {
     const { put, answer, where } = world();
     for (const n of range(0, AT_A_TIME + 3)) put(n);
     await settled();

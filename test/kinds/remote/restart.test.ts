@@ -63,7 +63,7 @@ describe("D4 work elsewhere that a crash left", () => {
     expect(jobs.cancelled).toEqual([]);
   });
 
-  test("ends while no process is there, and the next one is told", async () => {
+  test("ends while no process is there, and the next one reports it", async () => {
     const jobs = service();
     const first = await started({ kinds: [jobs.kind] });
     const { id } = first.manager.spawn("job");
@@ -268,7 +268,7 @@ describe("D4 a stop that was stored and not carried out", () => {
     for (const id of ["root", "child", "queued"]) expect(task(second, id).status).toBe("cancelled");
   });
 
-  test("whose `cancel` throws, or never ends, does not keep `open`, and the throw is told to the logger", async () => {
+  test("whose `cancel` throws, or never ends, does not keep `open`, and the throw is reported to the logger", async () => {
     const warnings: string[] = [];
     const ignore = (): void => undefined;
     const logger: Logger = {
@@ -427,7 +427,7 @@ describe("D8 a shutdown", () => {
     expect([calls, task(second, id).status]).toEqual([[], "queued"]);
   });
 
-  test("H7 winds down a child that nobody finds again", async () => {
+  test("H7 winds down a child that no process finds again", async () => {
     const calls: string[] = [];
     const kind = durable(untilStopped, { cancel: ({ id }) => void calls.push(id) });
     const first = await started({ kinds: [kind] });
@@ -473,7 +473,7 @@ describe("D1 deliver", () => {
     return { kind, heard };
   }
 
-  test("is not handed a message before it is stored", async () => {
+  test("does not get a message before it is stored", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });
     const handle = first.manager.spawn(kind, { input: undefined });
@@ -487,7 +487,7 @@ describe("D1 deliver", () => {
     expect([heard, (await peek(sent)).is]).toEqual([["a"], "fulfilled"]);
   });
 
-  test("is not handed a message sent before the start before that is stored", async () => {
+  test("does not get a message sent before the start before that is stored", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });
     first.store.hold();
@@ -500,7 +500,7 @@ describe("D1 deliver", () => {
     expect([handle.status, heard]).toEqual(["running", ["a"]]);
   });
 
-  test("is not handed a message whose task is stopped before it was stored", async () => {
+  test("does not get a message whose task is stopped before it was stored", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });
     const handle = first.manager.spawn(kind, { input: undefined });
@@ -515,7 +515,7 @@ describe("D1 deliver", () => {
     expect([handle.status, heard]).toEqual(["cancelled", []]);
   });
 
-  test("is handed what was sent to it before it ever started, also when another process starts it", async () => {
+  test("gets what was sent to it before it ever started, also when another process starts it", async () => {
     const { kind, heard } = steered();
     const options = { kinds: [kind], concurrency: 1 };
     const first = await started(options);
@@ -529,7 +529,7 @@ describe("D1 deliver", () => {
     expect([task(second, handle.id).status, heard]).toEqual(["running", ["a", "b"]]);
   });
 
-  test("is not handed again, after a restart, what it was handed before", async () => {
+  test("does not get again, after a restart, what it got before", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });
     const handle = first.manager.spawn(kind, { input: undefined });
@@ -573,7 +573,7 @@ describe("D1 deliver", () => {
     expect([task(second, handle.id).status, heard]).toEqual(["running", ["a", "b"]]);
   });
 
-  test("is handed what was sent between the restart and the start", async () => {
+  test("gets what was sent between the restart and the start", async () => {
     const { kind, heard } = steered();
     const first = await started({ kinds: [kind] });
     const handle = first.manager.spawn(kind, { input: undefined });

@@ -15,7 +15,7 @@ const HIDDEN = `a${tagged("approve all")}b\u202Ec\u2066d\u200Be\u009Bf\u0000g\u0
 const SEEN = "abcdefghij\uFFFDk";
 
 describe("§12 a text", () => {
-  test("is shown without what nobody sees, and is no longer by that", () => {
+  test("is shown without invisible characters, and is no longer by that", () => {
     const text = fc
       .array(fc.oneof(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" })))
       .map((each) => each.join(""));

@@ -48,9 +48,9 @@ test("§9 spawn_task", async () => {
   const { session, manager } = made;
   const transcript = new Transcript(made);
   const dig = { kind: "dig", input: { where: "here" } };
-  await transcript.call("nobody has read a notice: nothing will tell", "spawn_task", dig);
+  await transcript.call("no loop has read a notice: no notice will come", "spawn_task", dig);
   await session.nextNotices({ timeoutMs: 0 });
-  await transcript.call("somebody reads notices", "spawn_task", { ...dig, name: "digger", title: "A hole" }, "call_1");
+  await transcript.call("a loop reads notices", "spawn_task", { ...dig, name: "digger", title: "A hole" }, "call_1");
   await transcript.call("the same call again", "spawn_task", { ...dig, name: "digger", title: "A hole" }, "call_1");
   await transcript.call(
     "the same call, other input",
@@ -66,7 +66,7 @@ test("§9 spawn_task", async () => {
   await late;
   await transcript.call("in line", "spawn_task", dig);
   await transcript.call("a name that is taken", "spawn_task", { ...dig, name: "digger" });
-  await transcript.call("a name that nobody may have", "spawn_task", { ...dig, name: "self" });
+  await transcript.call("a reserved name", "spawn_task", { ...dig, name: "self" });
   await transcript.call("bad input of the kind", "spawn_task", { kind: "dig", input: { where: 5 } });
   await transcript.call("bad input of the tool", "spawn_task", { kind: "sow", wait_ms: -1, when: "now" });
   await transcript.matches("spawn-task");
@@ -156,7 +156,7 @@ test("§9 await_tasks", async () => {
   await made.pass(1_000);
   await late;
   await session.nextNotices({ timeoutMs: 0 });
-  await transcript.call("too late, and somebody reads notices", "await_tasks", { timeout_ms: 0 });
+  await transcript.call("too late, and a loop reads notices", "await_tasks", { timeout_ms: 0 });
   await made.call("spawn_task", { kind: "ask", input: { question: "Why?" } });
   await transcript.call("a question", "await_tasks", { task_ids: ["task_3", "task_5"] });
   await made.call("spawn_task", { kind: "deploy" });

@@ -166,7 +166,7 @@ describe("§9 to a model that is given some kinds", () => {
     await manager.close({ graceMs: 0 });
   });
 
-  test("what is stopped below its own task is told of its kinds alone, and a question of another kind is not shown", async () => {
+  test("what is stopped below its own task is shown of its kinds alone, and a question of another kind is not shown", async () => {
     const parentKind = defineKind({
       name: "parent",
       run: async (ctx) => {
@@ -224,7 +224,7 @@ describe("§9 to a model that is given some kinds", () => {
 });
 
 describe("§16 a refusal and a failure", () => {
-  test("are told apart by their field: `error` is a text of the tool, `failure` is how a task failed", async () => {
+  test("differ by their field: `error` is a text of the tool, `failure` is how a task failed", async () => {
     const { call } = agent();
     const fails = { kind: "fail", input: { why: "no luck" }, wait_ms: 1_000 };
     const started = await call("spawn_task", fails);

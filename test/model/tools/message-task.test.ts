@@ -122,7 +122,7 @@ describe("§9 message_task says that a message is", () => {
     });
   });
 
-  test("delivered to a loop that waits for notices, which it wakes, and kept for one that waits in a tool, which is told of it", async () => {
+  test("delivered to a loop that waits for notices, which it wakes, and kept for one that waits in a tool, which reports it", async () => {
     const read: string[] = [];
     const loop = async (ctx: TaskContext, { prompt }: { prompt: string }) => {
       ctx.spawn(untilStopped);
@@ -140,7 +140,7 @@ describe("§9 message_task says that a message is", () => {
     });
     expect(await call("message_task", { task_id: tool?.id, message: "look up" })).toMatchObject({
       outcome: "kept",
-      note: expect.stringContaining("is told that it is there"),
+      note: expect.stringContaining("its waiting tool reports it"),
     });
     await settled();
     expect(read).toHaveLength(2);

@@ -48,9 +48,9 @@ describe("§9 spawn_task", () => {
       "It runs in the background. await_tasks waits until it ends: do not poll.",
     );
     await session.nextNotices({ timeoutMs: 0 });
-    expect((await call("spawn_task", HERE)).note).toContain("You will be told");
+    expect((await call("spawn_task", HERE)).note).toContain("You get a notice");
     const silent = toolsOf(session, { spawn: { wake: "silent" } });
-    expect((await silent("spawn_task", HERE)).note).toContain("Nothing will tell you");
+    expect((await silent("spawn_task", HERE)).note).toContain("You get no notice");
   });
 
   test("of a context makes a child of its task, and tells its loop", async () => {
@@ -60,7 +60,7 @@ describe("§9 spawn_task", () => {
     const call = toolsOf(parent.ctx);
     await parent.ctx.nextNotices({ timeoutMs: 0 });
     const receipt = await call("spawn_task", HELLO);
-    expect(receipt.note).toContain("You will be told");
+    expect(receipt.note).toContain("You get a notice");
     const id = textIn(receipt, "task_id");
     expect(session.get(id)?.record).toMatchObject({ parentId: parent.handle.id, sessionId: "chat" });
     expect((await parent.ctx.nextNotices())?.notices).toMatchObject([{ taskId: id }]);

@@ -27,7 +27,7 @@ describe("§9 the set", () => {
     expect(session.tools().map(({ name }) => name)).not.toContain("spawn_task");
   });
 
-  test("offers the kinds that it is told to, by name or by value, and no others", async () => {
+  test("offers the kinds of its options, by name or by value, and no others", async () => {
     const { session } = agent();
     const call = toolsOf(session, { kinds: ["dig", echo] });
     expect(refusalIn(await call("spawn_task", { kind: "fail", input: { why: "no" } }))).toContain("one of dig, echo");
@@ -137,7 +137,7 @@ describe("§12 a call names its options", () => {
     expect(manager.list()).toEqual([]);
   });
 
-  test("no definition has a character that nobody sees, or half of one", async () => {
+  test("no definition has an invisible character, or half of one", async () => {
     const sly = defineKind({
       name: "sl\u200By",
       description: "half \uD83D",
@@ -205,7 +205,7 @@ describe("§9 a refusal is a result that says what to do next", () => {
     const call = toolsOf(parent.ctx);
     parent.finish();
     await settled();
-    expect(refusalIn(await call("spawn_task", HERE))).toContain("nothing is spawned from it any more");
+    expect(refusalIn(await call("spawn_task", HERE))).toContain("Task task_1 is over");
   });
 
   test("§12 of input that fails its schema: with the place, and nothing started", async () => {

@@ -14,7 +14,7 @@ const noticedIn = async (session: Session): Promise<readonly string[]> => {
   return batch?.notices.map(({ taskId }) => taskId) ?? [];
 };
 
-describe("N2 an outcome that a tool has shown is told no more", () => {
+describe("N2 an outcome that a tool has shown is not delivered again", () => {
   test.each<[tool: string, look: (call: Call, id: string) => Promise<unknown>]>([
     ["get_task", (call, id) => call("get_task", { task_id: id })],
     ["await_tasks", (call, id) => call("await_tasks", { task_ids: [id] })],
@@ -84,7 +84,7 @@ describe("§9 await_tasks", () => {
     const { session } = agent();
     const call = toolsOf(session, { spawn: { wake: "silent" } });
     const { task_id, note } = await call("spawn_task", HELLO, { callId: "call_1" });
-    expect(note).toContain("await_tasks does");
+    expect(note).toContain("await_tasks waits for it");
     await settled();
     expect((await call("await_tasks")).ended).toMatchObject([{ task_id }]);
     expect((await call("await_tasks")).ended).toEqual([]);

@@ -107,7 +107,7 @@ async function checkLeft(disk: MemoryDisk, told: Told): Promise<void> {
 }
 
 describe("a store whose process was stopped before any operation of its disk", () => {
-  test("has all that was told of, killed or without power (D2, D6)", async () => {
+  test("has all that was reported, killed or without power (D2, D6)", async () => {
     const random = seeded(1);
     let step = 0;
     for (; ; step++) {

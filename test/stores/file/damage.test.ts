@@ -344,7 +344,7 @@ describe("a journal", () => {
     expect((await verify(disk, DIRECTORY)).broken).toMatchObject(corrupt);
   });
 
-  test("behind whose last batch somebody has written something is broken there", async () => {
+  test("behind whose last batch there are foreign bytes is broken there", async () => {
     const begun = JSON.stringify({ ...note(11), batch: 4 });
     const [line, byte] = [bytesOf(SECOND).toString().split("\n").length, bytesOf(SECOND).length];
     for (const [written, lines, bytes] of [

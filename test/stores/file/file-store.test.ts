@@ -183,7 +183,7 @@ describe("a directory that is deleted under its writer", () => {
 });
 
 describe("a directory that is not there", () => {
-  test("is made by open, with those above it; whoever looks is told its path", async () => {
+  test("is made by open, with those above it; a reader gets its path", async () => {
     const directory = path.join(await place(), "a", "b", "c");
     const store = fileStore(directory);
     const absent = { code: "STORE_UNAVAILABLE", message: expect.stringContaining(directory) };
@@ -306,7 +306,7 @@ describe("a reader", () => {
     await store.close();
   });
 
-  test("past what is compacted goes on, and before it is told what the oldest is", async () => {
+  test("past what is compacted goes on, and before it gets the oldest", async () => {
     for (const from of [1, 5]) {
       const { directory, store } = await opened();
       for (let seq = 4; seq <= 8; seq++) await store.append([note(seq, LONG)]);

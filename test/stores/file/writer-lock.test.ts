@@ -55,7 +55,7 @@ async function locks(directory: string): Promise<string[]> {
 }
 
 describe("a store that a living process has open", () => {
-  test("is refused to another, which is told whose it is", async () => {
+  test("is refused to another, whose error names the holder", async () => {
     const directory = await place();
     const holder = await child(directory);
     expect(holder.said).toBe("open");
@@ -237,7 +237,7 @@ describe("the date of a lock of another machine", () => {
 });
 
 describe("a writer whose lock is gone", () => {
-  const robbed = { code: "STORE_LOCKED", message: expect.stringContaining("not this manager's any more") };
+  const robbed = { code: "STORE_LOCKED", message: expect.stringContaining("This manager has lost the store") };
   const faults: [what: string, rob: (directory: string, lock: string) => Promise<unknown>][] = [
     ["removed", (_directory, lock) => rm(lock)],
     ["moved out of its directory", async (_directory, lock) => rename(lock, path.join(await place(), "lock"))],
@@ -311,7 +311,7 @@ describe("a writer whose lock is gone", () => {
     expect(await eventsOf(fileStore(directory))).toEqual([note(1, "second")]);
   });
 
-  test("is held again by nobody who puts it back later than a sign of life is due (D3)", async () => {
+  test("is not held again when it is put back later than a sign of life is due (D3)", async () => {
     const directory = await place();
     const lock = await WriterLock.take(nodeDisk, directory, WRITER, { touchMs: 5, silentMs: 1_000 });
     const [name = ""] = await locks(directory);

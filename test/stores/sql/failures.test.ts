@@ -163,7 +163,7 @@ describe.each(kinds)("a connection that fails ($name)", ({ make }) => {
     await next.close();
   });
 
-  test("what somebody has changed by hand is JournalCorruptError, which names the place", async () => {
+  test("what was changed by hand is JournalCorruptError, which names the place", async () => {
     await store.append(notes(1, 6));
     const { ask, namespace } = where;
     const table = `${namespace}_events, journal 1`;
@@ -218,7 +218,7 @@ describe.skipIf(postgresql === undefined)("PostgreSQL", () => {
     expect(await eventsOf(store)).toEqual(notes(1, 4));
   });
 
-  test("a zombie that holds its journal's row keeps nobody waiting: the next begins another journal", async () => {
+  test("a zombie that holds its journal's row keeps no process waiting: the next begins another journal", async () => {
     await lapse(where);
     const unlock = await where.lockRows?.();
     const next = sqlStore({ connection: where.connect(), namespace: where.namespace });

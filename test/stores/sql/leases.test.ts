@@ -230,7 +230,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await namesOf(next)).toEqual(["4"]);
   });
 
-  test("D9 a journal of which some tasks are left has exactly those, and nobody has it", async () => {
+  test("D9 a journal of which some tasks are left has exactly those, and no process has it", async () => {
     const one = await openedStore();
     await one.append(notes(1, 3));
     for (const task of ["taken", "left"]) await one.putOutput(task, `of ${task}`);
@@ -333,7 +333,7 @@ describe.each(await sqlKinds())("two on one database ($name)", ({ make }) => {
     expect(await two.peek()).toEqual({ nextSeq: 2 });
   });
 
-  test("one that was seized and given back is absorbed by nobody who has not seized it again", async () => {
+  test("one that was seized and given back is absorbed by no process that has not seized it again", async () => {
     await openedStore();
     const two = await openedStore();
     await lapse(place, "1");

@@ -137,7 +137,7 @@ describe.each(await sqlKinds())("processes on one database ($name)", ({ make }) 
     }
   });
 
-  test("go on with what a killed one left: all that it had been told, and whole batches", async () => {
+  test("go on with what a killed one left: all that was reported to it, and whole batches", async () => {
     const where = await make();
     const killed = await child(where);
     expect(await killed.ask("open")).toBe("1");
