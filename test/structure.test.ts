@@ -314,6 +314,15 @@ describe("lib/", () => {
     expect(lengths.filter(([, length]) => length > 350)).toEqual([]);
   });
 
+  test("has kinds that a user could write: only the hooks of `defineKind` reach the core of a context", () => {
+    const reach = [...sources].filter(([file, text]) => file.startsWith("kinds/") && text.includes("coreOf("));
+    expect(reach.map(([file]) => file).sort()).toEqual([
+      "kinds/remote.ts",
+      "kinds/remote/asking.ts",
+      "kinds/remote/polls.ts",
+    ]);
+  });
+
   test("has no room of the core that ARCHITECTURE.md does not name, and names none that is gone", () => {
     const plan = readFileSync(new URL("../ARCHITECTURE.md", import.meta.url), "utf8");
     const named = [...plan.matchAll(/`lib\/(core\/(?:[\w-]+\/)?[\w-]+\.ts)`/g)].map(([, path]) => path);

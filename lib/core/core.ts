@@ -244,8 +244,8 @@ export class Core {
   // ── closing ──────────────────────────────────────────────────────────────
 
   /** The time that the task's function may take to settle if it is stopped now, in milliseconds (C2, D8). */
-  graceOf(id: string): number {
-    const { graceMs = this.graceMs } = this.registry.byId(id)?.traits.limits ?? {};
+  graceOf(task: Task): number {
+    const { graceMs = this.graceMs } = task.traits.limits ?? {};
     return Math.min(graceMs, this.#shutdown.graceMs);
   }
 

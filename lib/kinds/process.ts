@@ -6,7 +6,6 @@
 
 import type { TaskKind } from "../core/kinds/kind.js";
 import { checkKnown, checkType } from "../core/values/checks.js";
-import { Context } from "../session/context.js";
 import type { TaskContext } from "../session/session.js";
 import { defineKind, type KindDefinition } from "./define-kind.js";
 import { type ProcessInput, processInput } from "./process/input.js";
@@ -101,8 +100,7 @@ async function run(ctx: TaskContext, input: ProcessInput): Promise<ProcessResult
     const hint = /\s/.test(input.command) ? ": command is the program alone, and its arguments are args" : "";
     throw new Error(`${input.command} could not be started: ${await closed}${hint}`);
   }
-  const core = Context.coreOf(ctx);
-  const session = new ProcessSession(pid, core.loop.clock, () => KILL_AT * core.graceOf(ctx.id));
+  const session = new ProcessSession(pid, ctx.clock, () => KILL_AT * ctx.graceMs);
   let ended: ProcessResult | undefined;
   let isStopped = false;
   const stop = () => {

@@ -110,7 +110,7 @@ async function poll<R>(
 function withinGrace(ctx: TaskContext, work: Promise<void>): Promise<void> {
   const core = Context.coreOf(ctx);
   return new Promise((resolve) => {
-    const alarm = new Alarm(core.loop.clock, core.graceOf(ctx.id), resolve);
+    const alarm = new Alarm(core.loop.clock, ctx.graceMs, resolve);
     void work.then(() => {
       alarm.cancel();
       resolve();

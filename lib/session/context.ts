@@ -16,6 +16,7 @@ import type { Command } from "../core/task/commands.js";
 import type { Work } from "../core/task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../core/task/message.js";
 import type { ArtifactInput, LinksInput, Progress, TaskRecord, Usage, UsageReport } from "../core/task/record.js";
+import type { Clock } from "../core/time/clock.js";
 import {
   checkCount,
   checkFields,
@@ -76,15 +77,6 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     return core;
   }
 
-  /**
-   * Waits like `ctx.sleep` until the wall clock shows `at`, in epoch milliseconds. Resolves earlier when the wall clock
-   * was set meanwhile. Kinds that follow a schedule use it.
-   */
-  static sleepUntil(ctx: object, at: number): Promise<void> {
-    if (!(ctx instanceof Context)) throw new TypeError("ctx must be the context of a task");
-    return sleepUntil(ctx.core.waits, ctx.caller, at);
-  }
-
   // ── the session of its children ──────────────────────────────────────────
 
   get id(): string {
@@ -93,6 +85,14 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
 
   get spawn(): Spawn {
     return (work: unknown, options?: SpawnOptions & { input?: unknown }) => this.start(work, options);
+  }
+
+  get clock(): Required<Clock> {
+    return this.core.loop.clock;
+  }
+
+  get graceMs(): number {
+    return this.core.graceOf(this.#task);
   }
 
   usage(): Usage {
@@ -233,6 +233,18 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       return Promise.reject(error);
     }
     return sleep(this.core.waits, this.caller, ms, options.signal);
+  }
+
+  sleepUntil(at: number, options: WaitOptions = {}): Promise<void> {
+    try {
+      checkType("at", at, "number");
+      if (Number.isNaN(at)) throw new RangeError("at must be an instant in epoch milliseconds, got NaN");
+      checkOptions("sleepUntil", options, "signal");
+      checkSignal("signal", options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    return sleepUntil(this.core.waits, this.caller, at, options.signal);
   }
 
   // ── writes ───────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ import type {
   Usage,
   UsageReport,
 } from "../core/task/record.js";
+import type { Clock } from "../core/time/clock.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import type { ViewOptions } from "../model/prompt/view.js";
 import type { ToolOptions } from "../model/tools/session-tools.js";
@@ -186,6 +187,17 @@ export interface TaskContext<C = unknown> extends Session {
    * The `AbortSignal` of this execution. It aborts with `TaskCancelledError` when the task is stopped, for any reason.
    */
   readonly signal: AbortSignal;
+  /**
+   * The time that the function has to settle after a stop, in milliseconds: the `graceMs` of the task, or less while
+   * the manager closes with a shorter one. A function that takes longer is abandoned. `Infinity`: no limit.
+   */
+  readonly graceMs: number;
+  /**
+   * The clock of the manager: in a test the clock of the test. A kind measures its own intervals and sets its timers
+   * with it. All methods of `Clock` are there, also those that the clock of the manager leaves out: `onSet` then calls
+   * at most 30 s after the wall clock was set. Clear your timers when the function ends.
+   */
+  readonly clock: Required<Clock>;
   /** Whether the task has been asked to stop. */
   readonly isCancelled: boolean;
   /** Resolves when the task is asked to stop, and never rejects. The call is not a wait: the task keeps its slot. */
@@ -249,6 +261,13 @@ export interface TaskContext<C = unknown> extends Session {
    * ```
    */
   sleep(ms: number, options?: WaitOptions): Promise<void>;
+  /**
+   * Waits until the wall clock has reached `at`, in epoch milliseconds, and holds no slot meanwhile. An instant in the
+   * past is reached at once, `Infinity` never. When the wall clock is set or the machine sleeps, the wait ends at most
+   * 30 s after the instant, and never before it. Rejects with `TaskCancelledError` at a stop and with the reason of
+   * `signal`. `TypeError` or `RangeError`: `at` is no number.
+   */
+  sleepUntil(at: number, options?: WaitOptions): Promise<void>;
   /**
    * Runs `fn` for each item as a child task, at most `concurrency` at a time. Resolves with the values in the order of
    * the items. An item is read when a child for it may start, so a source of any length works: a list, a generator, or

@@ -45,20 +45,17 @@ export interface Clock {
 }
 
 /** The clock of one manager: a `Clock` with a `monotonic`, and the instants that are awaited on it. */
-export class Timekeeper {
+export class Timekeeper implements Required<Clock> {
   /** The instants that are awaited. */
   readonly instants: Instants;
   readonly #clock: Clock;
-  /** Present for a clock that reports when it is set. */
-  readonly onSet?: NonNullable<Clock["onSet"]>;
   #lastNow: number;
   #steps = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#lastNow = clock.now();
-    if (clock.onSet !== undefined) this.onSet = (fn) => clock.onSet?.(fn) ?? (() => {});
-    this.instants = new Instants(this);
+    this.instants = new Instants(this, clock.onSet === undefined ? undefined : (fn) => clock.onSet?.(fn) ?? (() => {}));
   }
 
   /** The wall clock, in epoch milliseconds. */
@@ -79,6 +76,14 @@ export class Timekeeper {
   /** Cancels a timer. */
   clearTimeout(timer: unknown): void {
     this.#clock.clearTimeout(timer);
+  }
+
+  /**
+   * Calls `fn` whenever the wall clock was set, or the machine has slept, at most 30 s later, until the returned
+   * function is called.
+   */
+  onSet(fn: () => void): () => void {
+    return this.instants.onSet(fn);
   }
 
   /** The monotonic reading of a clock that has only `now`: a step back counts as no step. */

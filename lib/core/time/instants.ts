@@ -14,7 +14,6 @@ interface WallClock {
   monotonic(): number;
   setTimeout(fn: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
-  onSet?(fn: () => void): () => void;
 }
 
 /** How late an instant may be noticed, in milliseconds. */
@@ -26,6 +25,7 @@ export const DRIFT_MS = 1_000;
 /** The awaited instants of one clock. */
 export class Instants {
   readonly #clock: WallClock;
+  readonly #reportSet: ((fn: () => void) => () => void) | undefined;
   readonly #awaited = new Heap<Instant>();
   /** A context of its own: the timer sets itself again, and would keep the context of the first caller for ever. */
   readonly #context = new AsyncResource("errand.instants", { requireManualDestroy: true });
@@ -36,8 +36,10 @@ export class Instants {
   /** Ends the comparisons; `undefined` while no caller awaits anything. */
   #stop: (() => void) | undefined;
 
-  constructor(clock: WallClock) {
+  /** `reportSet`: a clock that reports when it is set calls the function that it gets. */
+  constructor(clock: WallClock, reportSet: ((fn: () => void) => () => void) | undefined) {
     this.#clock = clock;
+    this.#reportSet = reportSet;
   }
 
   /** Calls `fn` once the wall clock has reached `at`, until the returned function is called. */
@@ -74,7 +76,7 @@ export class Instants {
 
   #begin(): () => void {
     const clock = this.#clock;
-    if (clock.onSet !== undefined) return clock.onSet(() => this.#check(true));
+    if (this.#reportSet !== undefined) return this.#reportSet(() => this.#check(true));
     this.#offset = clock.now() - clock.monotonic();
     let timer: unknown;
     let isOver = false;

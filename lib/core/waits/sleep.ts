@@ -2,7 +2,6 @@
 
 import type { Attempt } from "../live/task.js";
 import { Alarm } from "../time/clock.js";
-import { LOOK_MS } from "../time/instants.js";
 import { waiterOf } from "./ambient.js";
 import { keeperOf, type Waits } from "./waits.js";
 
@@ -24,26 +23,18 @@ export function sleep(waits: Waits, context: Attempt, ms: number, signal: AbortS
   );
 }
 
-/**
- * Waits until the wall clock shows `at`. The wait ends sooner when the clock was set meanwhile: `at` was made from a
- * time that has changed, so the caller asks its schedule again.
- */
-export function sleepUntil(waits: Waits, context: Attempt, at: number): Promise<void> {
+/** Waits until the wall clock has reached `at`. */
+export function sleepUntil(waits: Waits, context: Attempt, at: number, signal: AbortSignal | undefined): Promise<void> {
   const attempt = waiterOf(context);
   const keeper = keeperOf(attempt, waits);
   const { clock } = keeper;
   return keeper.open<void>(
     attempt,
-    () => ({ on: "time", untilAt: at }),
-    undefined,
+    () => ({ on: "time", untilAt: Math.min(at, Number.MAX_SAFE_INTEGER) }),
+    signal,
     (wait) => {
-      const ms = at - clock.now();
-      const alarm = Alarm.within(clock, ms, at, () => wait.resolve());
-      const stopListening = ms > LOOK_MS ? clock.instants.onSet(() => wait.resolve()) : undefined;
-      return () => {
-        alarm.cancel();
-        stopListening?.();
-      };
+      const alarm = Alarm.at(clock, at, () => wait.resolve());
+      return () => alarm.cancel();
     },
   );
 }

@@ -4,8 +4,7 @@
 // clock at that point. A cron pattern names instants: they come when the wall clock shows them. Owns the last tick of
 // an attempt. Sleeps by the context of the task, so that no slot is held.
 
-import type { Timekeeper } from "../../core/time/clock.js";
-import { Context } from "../../session/context.js";
+import type { Clock } from "../../core/time/clock.js";
 import type { TaskContext } from "../../session/session.js";
 import type { Plan, Schedule } from "./schedule.js";
 
@@ -28,7 +27,7 @@ export interface Rhythm {
  * none ever will.
  */
 export function rhythmOf(plan: Plan, ctx: TaskContext, lastAt: number | undefined): Rhythm {
-  const { clock } = Context.coreOf(ctx).loop;
+  const { clock } = ctx;
   const startedAt = ctx.record.startedAt ?? clock.now();
   if ("ms" in plan) return new Interval(ctx, clock, plan.ms, startedAt, lastAt);
   const { schedule, text } = plan;
@@ -47,7 +46,7 @@ const APART_MS = 1_000;
 
 class Interval implements Rhythm {
   readonly #ctx: TaskContext;
-  readonly #clock: Timekeeper;
+  readonly #clock: Required<Clock>;
   readonly #ms: number;
   /** The time of tick 0 on the monotonic clock. */
   readonly #base: number;
@@ -56,7 +55,7 @@ class Interval implements Rhythm {
   /** The number of the newest tick that was due. */
   #last: number;
 
-  constructor(ctx: TaskContext, clock: Timekeeper, ms: number, startedAt: number, lastAt: number | undefined) {
+  constructor(ctx: TaskContext, clock: Required<Clock>, ms: number, startedAt: number, lastAt: number | undefined) {
     this.#ctx = ctx;
     this.#clock = clock;
     this.#ms = ms;
@@ -96,13 +95,16 @@ class Interval implements Rhythm {
  */
 const CORRECTION_MS = 3 * 60 * 60 * 1_000;
 
+/** The reason of a wait that ends because the wall clock was set. */
+const CLOCK_SET = Symbol("clock set");
+
 class Pattern implements Rhythm {
   readonly #ctx: TaskContext;
-  readonly #clock: Timekeeper;
+  readonly #clock: Required<Clock>;
   readonly #schedule: Schedule;
   #since: number;
 
-  constructor(ctx: TaskContext, clock: Timekeeper, schedule: Schedule, since: number) {
+  constructor(ctx: TaskContext, clock: Required<Clock>, schedule: Schedule, since: number) {
     this.#ctx = ctx;
     this.#clock = clock;
     this.#schedule = schedule;
@@ -116,12 +118,25 @@ class Pattern implements Rhythm {
       const from = this.#since - now > CORRECTION_MS ? now : Math.max(this.#since, now);
       const dueAt = this.#schedule.after(from);
       if (dueAt === undefined) return undefined;
-      await Context.sleepUntil(this.#ctx, dueAt);
+      await this.#until(dueAt);
       if (this.#clock.now() < dueAt) continue;
       const scheduledAt = this.#schedule.newest(dueAt, this.#clock.now());
       const missed = this.#schedule.between(this.#since, scheduledAt);
       this.#since = scheduledAt;
       return { scheduledAt, missed };
+    }
+  }
+
+  /** Waits until the instant has come, or the wall clock was set: the schedule then has other instants ahead. */
+  async #until(dueAt: number): Promise<void> {
+    const set = new AbortController();
+    const unlisten = this.#clock.onSet(() => set.abort(CLOCK_SET));
+    try {
+      await this.#ctx.sleepUntil(dueAt, { signal: set.signal });
+    } catch (error) {
+      if (error !== CLOCK_SET) throw error;
+    } finally {
+      unlisten();
     }
   }
 }

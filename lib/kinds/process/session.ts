@@ -7,7 +7,7 @@
 // daemon) has left the task. When this process exits, all sessions are killed.
 
 import { execFile, spawnSync } from "node:child_process";
-import { Alarm, type Timekeeper } from "../../core/time/clock.js";
+import { type Clock, LONGEST_MS } from "../../core/time/clock.js";
 import { outsidePause } from "../../core/time/outside-time.js";
 import { type Leader, leaderOf, readTable, readTableNow, type Table } from "./table.js";
 
@@ -21,10 +21,11 @@ const KNOWS_SESSIONS = process.platform === "linux";
 /** The processes of one program. */
 export class ProcessSession {
   readonly #leader: Leader;
-  readonly #clock: Timekeeper;
+  readonly #clock: Clock;
   /** Milliseconds from SIGTERM to SIGKILL; called when the session is ended. */
   readonly #killAfterMs: () => number;
-  #killing: Alarm | undefined;
+  /** The timer of SIGKILL. */
+  #killing: unknown;
   /** The groups with a living member when the table was last read; by descent, further members are found from them. */
   #groups: ReadonlySet<number>;
   /** Groups that were sent SIGTERM. */
@@ -32,7 +33,7 @@ export class ProcessSession {
   #hasExited = false;
   #phase: "running" | "ending" | "killing" | "over" = "running";
 
-  constructor(pid: number, clock: Timekeeper, killAfterMs: () => number) {
+  constructor(pid: number, clock: Clock, killAfterMs: () => number) {
     this.#leader = leaderOf(pid);
     this.#groups = new Set([pid]);
     this.#clock = clock;
@@ -47,7 +48,8 @@ export class ProcessSession {
   end(): void {
     if (this.#phase !== "running") return;
     this.#phase = "ending";
-    this.#killing = new Alarm(this.#clock, this.#killAfterMs(), () => this.#kill());
+    const ms = this.#killAfterMs();
+    if (ms <= LONGEST_MS) this.#killing = this.#clock.setTimeout(() => this.#kill(), ms);
     if (IS_WINDOWS) execFile("taskkill", treeOf(this.#leader.pid), () => {});
     else {
       if (KNOWS_SESSIONS) this.#signalLeader();
@@ -65,7 +67,7 @@ export class ProcessSession {
     for (let pauseMs = 2; await this.#sweep(); pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS))
       await outsidePause(pauseMs);
     this.#phase = "over";
-    this.#killing?.cancel();
+    if (this.#killing !== undefined) this.#clock.clearTimeout(this.#killing);
     unregister(this);
   }
 
