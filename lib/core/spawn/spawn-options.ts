@@ -7,7 +7,7 @@ import type { KindParts } from "../task/kind-parts.js";
 import type { Budget, ChildrenPolicy, Wake, Weight } from "../task/record.js";
 import type { RetryOptions, RetryPolicy } from "../task/retry.js";
 import { NO_DETAILS, type TaskDetails } from "../task/state.js";
-import { copyShown, type Growing, NO_TRAITS, type TaskLimits, type TaskTraits, WAKING_TRAITS } from "../task/traits.js";
+import { NO_TRAITS, type TaskLimits, type TaskTraits, WAKING_TRAITS } from "../task/traits.js";
 import { takeObject } from "../values/checks.js";
 import type { Json } from "../values/json.js";
 import { takeBudget } from "./budget.js";
@@ -176,16 +176,25 @@ export function traitsOf(
   const isPlain = options === NO_OPTIONS && made === NO_KIND;
   if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined)
     return wake === undefined ? NO_TRAITS : WAKING_TRAITS[wake];
-  const traits: Growing<TaskTraits> = { ...NO_TRAITS };
-  const agent = options.agent ?? inherited?.agent;
-  const createdBy = options.createdBy ?? inherited?.agent;
-  const runId = options.runId ?? inherited?.runId;
-  const budget = takeBudget(options.budget);
-  copyShown({ ...options, kind: made.kind, input: made.input, agent, createdBy, runId, budget, weight }, traits);
-  traits.limits = limitsOf(options, retry, now);
-  traits.hasGivenId = options.id !== undefined;
-  traits.wake = options.wake ?? wake;
-  return traits;
+  const { name, callId, laneKey, priority = 0, children = "await" } = options;
+  // One literal: a spread of an object costs as much as the rest of the spawn.
+  return {
+    kind: made.kind,
+    input: made.input,
+    name,
+    agent: options.agent ?? inherited?.agent,
+    createdBy: options.createdBy ?? inherited?.agent,
+    runId: options.runId ?? inherited?.runId,
+    callId,
+    laneKey,
+    priority,
+    children,
+    budget: takeBudget(options.budget),
+    weight,
+    limits: limitsOf(options, retry, now),
+    hasGivenId: options.id !== undefined,
+    wake: options.wake ?? wake,
+  };
 }
 
 /**
