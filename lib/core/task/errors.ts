@@ -38,41 +38,10 @@ import type {
 } from "./task-errors.js";
 
 export { ErrandError, type ErrandErrorCode } from "./errand-error.js";
-export {
-  AlreadyAnsweredError,
-  RequestExpiredError,
-  RequestNotFoundError,
-  RequestRejectedError,
-} from "./request-errors.js";
-export {
-  IdConflictError,
-  InvalidInputError,
-  issuesInWords,
-  LimitExceededError,
-  NameTakenError,
-  QueueFullError,
-  ReservedNameError,
-  UnknownKindError,
-  UnknownLaneError,
-} from "./spawn-errors.js";
-export {
-  EventsCompactedError,
-  JournalCorruptError,
-  ManagerClosedError,
-  OutputLostError,
-  StoreLockedError,
-  StoreUnavailableError,
-} from "./store-errors.js";
-export {
-  AwaitCycleError,
-  cancelledError,
-  ScopeCancelledError,
-  TaskCancelledError,
-  TaskElsewhereError,
-  TaskNotFoundError,
-  TaskOutcomeError,
-  TaskTerminatedError,
-} from "./task-errors.js";
+export * from "./request-errors.js";
+export * from "./spawn-errors.js";
+export * from "./store-errors.js";
+export * from "./task-errors.js";
 
 /** Any error of errand. A test of `code` narrows it to its class. */
 export type AnyErrandError =
