@@ -5,9 +5,9 @@
 
 import type { Core } from "../../core/core.js";
 import type { Task } from "../../core/live/task.js";
-import { budgetFor, leftOf } from "../../core/spawn/budget.js";
 import { checkCount, checkOptions } from "../../core/values/checks.js";
 import { startOf } from "../../core/values/safe-read.js";
+import { budgetFor, leftOf } from "./budget-text.js";
 import { quoted } from "./escape.js";
 import { describeProgress, describeState, describeTask, idInText } from "./task-line.js";
 

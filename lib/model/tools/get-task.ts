@@ -4,10 +4,10 @@
 
 import { NO_OUTPUT } from "../../core/live/output-ring.js";
 import type { Task } from "../../core/live/task.js";
-import { leftOf } from "../../core/spawn/budget.js";
 import type { Artifact } from "../../core/task/record.js";
 import type { Made } from "../../core/task/state.js";
 import type { Json } from "../../core/values/json.js";
+import { leftOf } from "../prompt/budget-text.js";
 import { idInText } from "../prompt/task-line.js";
 import { advice } from "../prompt/tool-names.js";
 import { visible, visibleText } from "../prompt/visible.js";
