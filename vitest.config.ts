@@ -21,7 +21,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     // One test file a core: the default leaves one free, which on two cores is half of them.
     maxWorkers: "100%",
-    testTimeout: 20_000,
+    // So long that a machine with other work ends no test; what hangs ends there.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     typecheck: {
       enabled: true,
       // The `tsc` in node_modules/.bin is that of TypeScript 6, which the bundler of declarations needs.

@@ -8,9 +8,6 @@ import { place } from "../support/place.js";
 
 compileCommand();
 
-/** A process may be slow on a busy machine. */
-const LONG = 30_000;
-
 const WORK = `
 import { TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
@@ -29,7 +26,7 @@ process.stdin.once("data", async () => {
 });
 `;
 
-test("the command ends with its exit code, and prints its version", { timeout: LONG }, async () => {
+test("the command ends with its exit code, and prints its version", async () => {
   const said = await Promise.all([["--version"], ["list"]].map((args) => execute(command(), args)));
   expect(said).toEqual([
     { code: 0, stdout: `${manifest.version}\n`, stderr: "" },
@@ -37,9 +34,7 @@ test("the command ends with its exit code, and prints its version", { timeout: L
   ]);
 });
 
-test("a journal whose process was killed is shown as it was left, and says so; a pipe without a reader ends it quietly", {
-  timeout: LONG,
-}, async () => {
+test("a journal whose process was killed is shown as it was left, and says so; a pipe without a reader ends it quietly", async () => {
   const directory = await place();
   const child = start(await program(DIES), [directory]);
   const { pid } = child;
@@ -61,9 +56,7 @@ test("a journal whose process was killed is shown as it was left, and says so; a
   expect(complained).toBe("");
 });
 
-test("a journal in use is read beside its process, which goes on undisturbed, and followed until Ctrl-C", {
-  timeout: LONG,
-}, async () => {
+test("a journal in use is read beside its process, which goes on undisturbed, and followed until Ctrl-C", async () => {
   const directory = await place();
   const worker = start(await program(GOES_ON), [directory]);
   await until(worker.stdout, "asks");

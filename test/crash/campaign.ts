@@ -1,7 +1,8 @@
 // Campaign: many kills, in the directories of a plan, and what was seen.
 //
 // A directory lives through the deaths of many processes, each of which goes on with what the one before left. The plan is of the seed
-// alone: where each process dies, and what work it does. When a timer or a disk answers is not in the plan.
+// alone: where each process dies, and what work it does. When a timer or a disk answers is not in the plan, so a process may miss its
+// point. The campaign then continues with directories in which others are killed there.
 
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -59,8 +60,12 @@ const LIVES = 25;
 const AT_RANDOM = 12;
 const SEEDS = 2 ** 31;
 const AT_A_TIME = 2;
-/** When a point is not reached by then, the kill comes from outside. */
-const PATIENCE_MS = 4_000;
+/** When it has told so many lines and did not come to its point, the kill comes from outside. */
+const PATIENCE = 5_000;
+/** A process that tells nothing for so long hangs. */
+const SILENT_MS = 60_000;
+/** How often what was missed is played again. */
+const AGAIN = 20;
 
 export interface Campaign extends Plan {
   readonly compiled: Compiled;
@@ -79,20 +84,40 @@ export async function campaign({ compiled, onKill, ...plan }: Campaign): Promise
     records: 0,
     events: 0,
   };
-  const directories = planOf(plan).entries();
-  const breaches: unknown[] = [];
-  const isOver = (): boolean => breaches.length > 0;
-  const worker = async (): Promise<void> => {
-    for (const [number, lives] of directories) {
-      if (isOver()) return;
-      if (plan.directory !== undefined && plan.directory !== number) continue;
-      await liveThrough({ plan, number, lives, compiled, report, onKill, isOver });
-    }
+  const play = async (all: ReadonlyMap<number, readonly Life[]>): Promise<void> => {
+    const directories = all.entries();
+    const breaches: unknown[] = [];
+    const isOver = (): boolean => breaches.length > 0;
+    const worker = async (): Promise<void> => {
+      for (const [number, lives] of directories) {
+        if (isOver()) return;
+        await liveThrough({ plan, number, lives, compiled, report, onKill, isOver });
+      }
+    };
+    const lanes = Array.from({ length: AT_A_TIME }, worker);
+    await Promise.all(lanes.map((lane) => lane.catch((error: unknown) => breaches.push(error))));
+    if (isOver()) throw breaches[0];
   };
-  const lanes = Array.from({ length: AT_A_TIME }, worker);
-  await Promise.all(lanes.map((lane) => lane.catch((error: unknown) => breaches.push(error))));
-  if (isOver()) throw breaches[0];
+  const planned = planOf(plan);
+  const { directory } = plan;
+  if (directory !== undefined) {
+    await play(new Map([[directory, planned[directory] ?? repetition(plan, directory - planned.length)]]));
+    return report;
+  }
+  await play(new Map(planned.entries()));
+  const wanted = new Set(planned.flat().flatMap(({ point }) => (point === undefined ? [] : nameOf(point))));
+  for (let turn = 0; turn < AGAIN; turn++) {
+    const missed = missedBy(plan, report, wanted).map((stage) => turn * REPEATED.length + stage);
+    await play(new Map(missed.map((number) => [planned.length + number, repetition(plan, number)])));
+  }
   return report;
+}
+
+/** The numbers of the stages that must be played again. */
+function missedBy({ kills }: Plan, report: Report, wanted: ReadonlySet<string>): readonly number[] {
+  const isMissed = (kill: Stage["kills"][number]): boolean =>
+    kill === "at random" ? report.kills < kills : wanted.has(nameOf(kill)) && report.atPoint.get(nameOf(kill)) === 0;
+  return REPEATED.flatMap((stage, number) => (stage.kills.some(isMissed) ? number : []));
 }
 
 interface Directory {
@@ -154,16 +179,23 @@ async function liveThrough({ plan, number, lives, compiled, report, onKill, isOv
 
 async function killed(child: Child, life: Life, report: Report): Promise<void> {
   let isFromOutside = life.point === undefined;
-  const timer = setTimeout(() => {
-    isFromOutside = true;
-    child.kill();
-  }, PATIENCE_MS);
-  if (isFromOutside) {
-    await momentOf(child, life);
-    child.kill();
+  let isSilent = false;
+  let heard = 0;
+  const watch = setInterval(() => {
+    isSilent ||= child.told.length === heard;
+    heard = child.told.length;
+    if (isSilent) child.kill();
+  }, SILENT_MS);
+  if (isFromOutside) await momentOf(child, life);
+  else {
+    let left = PATIENCE;
+    await child.until(() => --left === 0);
+    isFromOutside = left <= 0;
   }
+  if (isFromOutside) child.kill();
   const { signal, code, stderr } = await child.ended;
-  clearTimeout(timer);
+  clearInterval(watch);
+  if (isSilent) throw new Error(`The process told nothing for ${SILENT_MS} ms, after ${heard} lines`);
   if (signal !== "SIGKILL") {
     const last = child.told.at(-1);
     if (last?.told !== "shut" || code !== 0)
@@ -220,6 +252,17 @@ function planOf({ kills, seed }: Plan): readonly (readonly Life[])[] {
     else last.push(...row);
   }
   return directories;
+}
+
+/** The stages one by one, and a kill at random. */
+const REPEATED: readonly Stage[] = [...STAGES, { kills: ["at random"] }];
+
+/** What a directory after the plan lives through: what its number says, with the same work each time. */
+function repetition({ seed }: Plan, number: number): readonly Life[] {
+  const next = seeded(seed + 1 + number);
+  const roll = (sides: number): number => Math.floor(next() * sides);
+  const stage = REPEATED[number % REPEATED.length];
+  return stage === undefined ? [] : rowOf(stage, roll);
 }
 
 type Roll = (sides: number) => number;

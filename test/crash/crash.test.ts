@@ -27,7 +27,7 @@ describe("a process that is killed while it works", () => {
 
   beforeAll(async () => {
     compiled = await compiledWorker(fileURLToPath(new URL("../../", import.meta.url)));
-  }, 60_000);
+  });
 
   afterAll(async () => {
     await compiled.remove();
@@ -36,7 +36,7 @@ describe("a process that is killed while it works", () => {
   test(`loses nothing that was given out, leaves nothing twice, and its tasks go on or end, ${KILLS} times (D1, D2, D4, D6)`, async () => {
     report = await campaign({ compiled, kills: KILLS, seed: SEED });
     expect(report.kills).toBeGreaterThanOrEqual(KILLS);
-  }, 120_000);
+  }, 600_000);
 
   test("was killed at every named point of append, rotate, snapshot, rename, unlink and lock", () => {
     const missed = POINTS.filter((name) => !report.atPoint.get(name));

@@ -56,9 +56,14 @@ type Experiments = Readonly<Record<Library, () => string | Promise<string>>>;
 
 // ── looking ────────────────────────────────────────────────────────────────
 
+/** Waits in steps of 1 ms. A process that got no processor for a while has lost one step, and work between them runs. */
+async function steadily(ms: number): Promise<void> {
+  for (let step = 0; step < ms; step += 1) await delay(1);
+}
+
 /** Everything that can go on without a further event has gone on: timers of a few milliseconds, then some turns. */
 async function quiet(ms = 10): Promise<void> {
-  await delay(ms);
+  await steadily(ms);
   await settled();
 }
 
@@ -66,15 +71,11 @@ type Standing = "fulfilled" | "rejected" | "pending";
 
 /** How a promise stands as soon as it has settled, or after `ms`; marks a rejection as seen. */
 async function standing(promise: Promise<unknown>, ms: number): Promise<Standing> {
-  const late = new AbortController();
   const settling = promise.then(
     (): Standing => "fulfilled",
     (): Standing => "rejected",
   );
-  const waiting = delay(ms, "pending" as const, { signal: late.signal }).catch((): Standing => "pending");
-  const seen = await Promise.race([settling, waiting]);
-  late.abort();
-  return seen;
+  return Promise.race([settling, steadily(ms).then((): Standing => "pending")]);
 }
 
 /** Whether nested work, of which nothing takes any time, has finished; `isStuck`: the library counts no free slot. */

@@ -84,7 +84,7 @@ describe("the example of", () => {
   let programs: Programs;
   beforeAll(async () => {
     programs = await compiled(examples.filter((example) => !missingPeer(example)).map(({ block }) => block));
-  }, 60_000);
+  });
   afterAll(() => programs?.remove());
 
   test.each(titled)("%s has 3 to 12 lines, and prints what its comments say", (_name, example) => {

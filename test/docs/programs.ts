@@ -25,6 +25,9 @@ export interface Programs {
   remove(): Promise<void>;
 }
 
+/** Shorter than the time limit of a test, so that what hangs is named. */
+const LONGEST_MS = 100_000;
+
 const build = fileURLToPath(new URL("../../build/", import.meta.url));
 const tsc = join(createRequire(import.meta.url).resolve("typescript/package.json"), "..", "bin", "tsc");
 
@@ -42,14 +45,14 @@ export async function compiled(blocks: readonly Block[]): Promise<Programs> {
   const nameOf = (block: Block): string => `block-${blocks.indexOf(block)}`;
   const isOf = (block: Block, error: string): boolean => error.startsWith(`${nameOf(block)}.ts(`);
   for (const block of blocks) await writeFile(join(folder, `${nameOf(block)}.ts`), block.code);
-  const { stdout, stderr } = await node([tsc, "-p", folder, "--pretty", "false"], folder, 60_000);
+  const { stdout, stderr } = await node([tsc, "-p", folder, "--pretty", "false"], folder, LONGEST_MS);
   const errors = `${stdout}${stderr}`.split("\n").filter((line) => /\berror\b/u.test(line));
   const strays = errors.filter((error) => !blocks.some((block) => isOf(block, error)));
   if (strays.length > 0) throw new Error(strays.join("\n"));
 
   return {
     errorsOf: (block) => errors.filter((error) => isOf(block, error)).map((error) => inDocument(block, error)),
-    run: (block, timeoutMs = 10_000, env = {}) =>
+    run: (block, timeoutMs = LONGEST_MS, env = {}) =>
       node([join(folder, "out", `${nameOf(block)}.js`)], folder, timeoutMs, env),
     remove: () => rm(folder, { recursive: true, force: true }),
   };

@@ -107,7 +107,7 @@ describe("RULES.md", () => {
   });
 });
 
-test("no docstring of a public name cites a rule", { timeout: 60_000 }, () => {
+test("no docstring of a public name cites a rule", () => {
   const { declarations, entries } = declarationsOfLib();
   expect(docstringsOf(declarations, entries).length).toBeGreaterThan(0);
   expect(lettersIn(declarations, entries)).toEqual([]);

@@ -16,7 +16,7 @@ import type { Scenario } from "./sweep-stage.js";
 
 const scenarios = [...waiting, ...asking, ...families, ...stopping, ...standing, ...crossing];
 const wanted = scenarios.filter(({ name }) => isWanted(name));
-const timeout = 60_000 + 2 * proveMs;
+const timeout = 120_000 + 2 * proveMs;
 
 describe.each(wanted)("$name", { timeout }, (scenario) => {
   test("undisturbed, every task ends as it should, and nothing is left behind", async () => {

@@ -1,35 +1,27 @@
 // Notices of a process that is gone, in a store that several share: the one that takes over what it left tells of them (§11, N1).
 
-import path from "node:path";
-import { type Session, TaskManager, type TaskStore } from "errand";
-import { sqlite, sqlStore } from "errand/stores/sql";
+import type { Session, TaskManager } from "errand";
 import { type ManualClock, manualClock } from "errand/testing";
-import Database from "libsql";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { settled } from "../support/basics.js";
 import { told } from "../support/loops.js";
-import { place } from "../support/place.js";
 import { deaf } from "../support/program.js";
+import { PASS_MS, type SharedStores, sharedStores } from "../support/shared-stores.js";
+import { sqliteKind } from "../support/sql-place.js";
 
-const LEASE_MS = 300;
-
-async function databases(): Promise<() => TaskStore> {
-  const file = path.join(await place(), "errand.db");
-  return () => {
-    const database = new Database(file);
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    onTestFinished(() => void database.close());
-    return sqlStore({ connection: sqlite(database), leaseMs: LEASE_MS });
-  };
+interface Still {
+  readonly manager: TaskManager;
+  readonly clock: ManualClock;
 }
 
 /** A process that gives no more signs of life than its clock is moved. */
-async function still(store: TaskStore): Promise<{ readonly manager: TaskManager; readonly clock: ManualClock }> {
+async function still(open: SharedStores["open"]): Promise<Still> {
   const clock = manualClock(Date.now());
-  return { manager: await TaskManager.open({ store, clock }), clock };
+  return { manager: await open({ clock }), clock };
 }
 
 /** Its clock stands still, so a close needs a push; its store may be another's by now. */
-async function closed({ manager, clock }: Awaited<ReturnType<typeof still>>): Promise<void> {
+async function closed({ manager, clock }: Still): Promise<void> {
   const closing = manager.close({ graceMs: 0 }).catch(() => undefined);
   await clock.advance(1);
   await closing;
@@ -48,9 +40,9 @@ async function readAll(chat: Session): Promise<string[]> {
 
 describe("what a process left untold", () => {
   test("wakes the loop of its session that waits in another process already, once", async () => {
-    const open = await databases();
-    const dead = await still(open());
-    const alive = await TaskManager.open({ store: open() });
+    const { open, dies } = sharedStores(await sqliteKind.make());
+    const dead = await still(open);
+    const alive = await open();
     const chat = alive.session("chat");
     // Something lives, so that the loop waits.
     chat.spawn(deaf, { id: "alive", graceMs: 0 });
@@ -59,6 +51,7 @@ describe("what a process left untold", () => {
     dead.manager.session("chat").spawn(deaf, { id: "lost" });
     expect(told(await dead.manager.session("chat").nextNotices())).toEqual(["done succeeded"]);
 
+    await dies(dead.manager);
     const first = await next;
     const seen = told(first) ?? [];
     expect(seen[0]).toBe("done succeeded");
@@ -69,25 +62,27 @@ describe("what a process left untold", () => {
     await alive.close();
     await closed(dead);
 
-    const later = await TaskManager.open({ store: open() });
+    const later = await open();
     expect(await later.session("chat").nextNotices()).toBeUndefined();
     await later.close();
   });
 
   test("wakes it from a snapshot too, with nothing living in the journal that is taken over", async () => {
-    const open = await databases();
-    const one = await still(open());
+    const { open, dies } = sharedStores(await sqliteKind.make());
+    const one = await still(open);
     one.manager.session("chat").spawn(() => 1, { id: "of one" });
     expect(told(await one.manager.session("chat").nextNotices())).toEqual(["of one succeeded"]);
 
     // It takes over from the first, which stores a snapshot of both, and dies too.
-    const two = await still(open());
+    const two = await still(open);
     two.manager.session("chat").spawn(() => 2, { id: "of two" });
     expect(told(await two.manager.session("chat").nextNotices())).toContain("of two succeeded");
+    const isTaken = dies(one.manager);
     while (two.manager.get("of one") === undefined) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      await two.clock.advance(LEASE_MS / 3);
+      await two.clock.advance(PASS_MS);
+      await settled();
     }
+    await isTaken;
     expect(told(await two.manager.session("chat").nextNotices())?.toSorted()).toEqual([
       "of one succeeded",
       "of two succeeded",
@@ -95,7 +90,7 @@ describe("what a process left untold", () => {
     // Stored as its own.
     await two.clock.advance(1);
 
-    const alive = await TaskManager.open({ store: open() });
+    const alive = await open();
     const chat = alive.session("chat");
     chat.spawn(deaf, { id: "alive", graceMs: 0 });
     const seen = (async () => {
@@ -107,11 +102,12 @@ describe("what a process left untold", () => {
       }
       return all;
     })();
+    await dies(two.manager);
     expect((await seen).toSorted()).toEqual(["of one succeeded", "of two succeeded"]);
     await alive.close({ graceMs: 0 });
     for (const process of [one, two]) await closed(process);
 
-    const later = await TaskManager.open({ store: open() });
+    const later = await open();
     expect(told(await later.session("chat").nextNotices())).toEqual(["alive interrupted"]);
     await later.close();
   });

@@ -5,21 +5,16 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { defineKind, TaskManager } from "errand";
-import { postgres, type SqlConnection, sqlite, sqlStore } from "errand/stores/sql";
-import Database from "libsql";
-import { Pool } from "pg";
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { defineKind } from "errand";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Compiled, compiled } from "../support/own-process.js";
-import { place } from "../support/place.js";
-
-const LEASE_MS = 2_000;
-const POSTGRES = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";
+import { LEASE_MS, sharedStores } from "../support/shared-stores.js";
+import { type SqlPlace, sqlKinds } from "../support/sql-place.js";
 
 let library: Compiled;
 beforeAll(async () => {
   library = await compiled();
-}, 60_000);
+});
 afterAll(() => library.remove());
 
 /** The same in both processes: a kind, and where the tables are. */
@@ -33,7 +28,7 @@ const [dialect, where, namespace] = process.argv.slice(2);
 let connection;
 if (dialect === "sqlite") {
   const database = new Database(where);
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   connection = sqlite(database);
 } else connection = postgres(new Pool({ connectionString: where }));
 const count = defineKind({
@@ -47,6 +42,7 @@ const count = defineKind({
   },
 });
 const manager = await TaskManager.open({ store: sqlStore({ connection, namespace, leaseMs: ${LEASE_MS} }), kinds: [count] });
+console.log("instance", manager.runtime.instanceId);
 manager.spawn((ctx) => ctx.sleep(3_600_000), { id: "plain" });
 manager.spawn(count, { id: "count" });
 `;
@@ -58,72 +54,52 @@ const count = defineKind<number, undefined, undefined, number, number>({
   run: (ctx) => ctx.lastCheckpoint ?? 0,
 });
 
-/** Starts the worker, kills it once it was told that its fiftieth checkpoint is stored, and gives the last that it was told of. */
-async function killed(...args: readonly string[]): Promise<number> {
+interface Killed {
+  readonly runtime: { readonly instanceId: string };
+  /** The last checkpoint that was reported to it. */
+  readonly last: number;
+}
+
+/** Starts the worker, and kills it once its fiftieth checkpoint is stored and reported to it. */
+async function killed({ words }: SqlPlace): Promise<Killed> {
   const file = path.join(library.folder, "worker.mjs");
   await writeFile(file, WORKER);
-  const child: ChildProcess = spawn(process.execPath, [file, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const child: ChildProcess = spawn(process.execPath, [file, ...words], { stdio: ["ignore", "pipe", "inherit"] });
   const closed = once(child, "close");
+  let instanceId = "";
   let last = 0;
   if (child.stdout === null) throw new Error("the worker has no output");
   for await (const line of createInterface({ input: child.stdout })) {
-    last = Number(line.split(" ")[1]);
+    const [what, value = ""] = line.split(" ");
+    if (what === "instance") instanceId = value;
+    else last = Number(value);
     if (last === 50) child.kill("SIGKILL");
   }
   await closed;
   expect(child.signalCode).toBe("SIGKILL");
-  return last;
+  return { runtime: { instanceId }, last };
 }
 
-async function takesOver(connection: SqlConnection, namespace: string, kill: () => Promise<number>): Promise<void> {
-  const store = sqlStore({ connection, namespace, leaseMs: LEASE_MS });
-  const manager = await TaskManager.open({ store, kinds: [count] });
-  expect(await manager.spawn(() => "its own").result()).toBe("its own");
-  const ended = new Promise<void>((resolve) => {
-    manager.on("task.succeeded", ({ taskId }) => taskId === "count" && resolve());
-  });
-  const last = await kill();
-  await ended;
-  // D2: at least what the dead one had been told; one more may have been stored when it was killed.
-  const checkpoint = (await manager.get("count", count)?.result()) ?? 0;
-  expect(checkpoint).toBeGreaterThanOrEqual(last);
-  expect(checkpoint).toBeLessThanOrEqual(last + 1);
-  expect(manager.get("count")?.record).toMatchObject({ status: "succeeded", attempt: 2 });
-  const lost = await manager.get("plain")?.outcome();
-  expect(lost).toMatchObject({ status: "interrupted", reason: "process_lost", pid: expect.any(Number) });
-  expect(lost).not.toHaveProperty("pid", process.pid);
-  await manager.close();
-}
-
-describe("what a killed process left is gone on with by another", () => {
-  test("on SQLite", { timeout: 30_000 }, async () => {
-    const file = path.join(await place(), "errand.db");
-    const database = new Database(file);
-    onTestFinished(() => void database.close());
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
-    await takesOver(sqlite(database), "errand", () => killed("sqlite", file, "errand"));
-  });
-
-  test("on PostgreSQL", { timeout: 30_000 }, async ({ skip }) => {
-    const pool = new Pool({ connectionString: POSTGRES, connectionTimeoutMillis: 1_000 });
-    pool.on("error", () => undefined);
-    onTestFinished(() => pool.end());
-    const isThere = await pool.query("SELECT 1").then(
-      () => true,
-      () => false,
-    );
-    if (!isThere) {
-      console.log(`skipped: no PostgreSQL at ${POSTGRES}; start one, or name one in ERRAND_TEST_POSTGRES`);
-      skip();
-    }
-    const namespace = `errand_${process.pid}`;
-    onTestFinished(async () => {
-      const { rows } = await pool.query<{ tablename: string }>(
-        "SELECT tablename FROM pg_tables WHERE tablename LIKE $1",
-        [`${namespace}\\_%`],
-      );
-      for (const { tablename } of rows) await pool.query(`DROP TABLE IF EXISTS ${tablename} CASCADE`);
+describe.each(await sqlKinds())("on $name", ({ make }) => {
+  test("what a killed process left is gone on with by another", async () => {
+    const place = await make();
+    const { open, dies } = sharedStores(place);
+    const manager = await open({ kinds: [count] });
+    expect(await manager.spawn(() => "its own").result()).toBe("its own");
+    const ended = new Promise<void>((resolve) => {
+      manager.on("task.succeeded", ({ taskId }) => taskId === "count" && resolve());
     });
-    await takesOver(postgres(pool), namespace, () => killed("postgres", POSTGRES, namespace));
+    const worker = await killed(place);
+    await dies(worker);
+    await ended;
+    // D2: at least what the dead one had been told; one more may have been stored when it was killed.
+    const checkpoint = (await manager.get("count", count)?.result()) ?? 0;
+    expect(checkpoint).toBeGreaterThanOrEqual(worker.last);
+    expect(checkpoint).toBeLessThanOrEqual(worker.last + 1);
+    expect(manager.get("count")?.record).toMatchObject({ status: "succeeded", attempt: 2 });
+    const lost = await manager.get("plain")?.outcome();
+    expect(lost).toMatchObject({ status: "interrupted", reason: "process_lost", pid: expect.any(Number) });
+    expect(lost).not.toHaveProperty("pid", process.pid);
+    await manager.close();
   });
 });

@@ -17,7 +17,7 @@ beforeAll(async () => {
   library = await compiled();
   program = path.join(library.folder, "agent-loop-program.mjs");
   await copyFile(fileURLToPath(new URL("agent-loop-program.mjs", import.meta.url)), program);
-}, 60_000);
+});
 afterAll(() => library.remove());
 
 interface Told {
@@ -94,7 +94,6 @@ describe("an agent loop", () => {
 
   test.each(["replied", "called", "told", "saved", "acknowledged"])(
     "D2 N1 that is killed with -9 when it has %s goes on in the next process, and gets a notice of each end once",
-    { timeout: 30_000 },
     async (mark) => {
       const directory = await place();
       expect((await run(directory, mark)).signal).toBe("SIGKILL");
@@ -107,9 +106,7 @@ describe("an agent loop", () => {
     },
   );
 
-  test("that is killed in every process it has, at another step each time, comes to the same end", {
-    timeout: 60_000,
-  }, async () => {
+  test("that is killed in every process it has, at another step each time, comes to the same end", async () => {
     const directory = await place();
     for (const mark of ["replied", "called", "told", "saved", "acknowledged", "told", "called"]) {
       const { signal, code, output } = await run(directory, mark);

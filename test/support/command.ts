@@ -75,7 +75,7 @@ export function compileCommand(): void {
     const { name, version, type } = manifest;
     const exports: unknown = JSON.parse(JSON.stringify(manifest.exports).replaceAll("./dist/", "./lib/"));
     await writeFile(path.join(library.folder, "package.json"), JSON.stringify({ name, version, type, exports }));
-  }, 60_000);
+  });
   afterAll(() => library?.remove());
 }
 

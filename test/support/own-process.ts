@@ -38,12 +38,12 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** Runs JavaScript beside the compiled library until its process ends by itself; after a minute it is killed. */
+/** Runs JavaScript beside the compiled library until its process ends by itself; after 100 seconds it is killed. */
 export async function runProgram({ folder }: Compiled, source: string, flags: readonly string[] = []): Promise<Ran> {
   const file = path.join(await mkdtemp(path.join(folder, "program-")), "main.mjs");
   await writeFile(file, source);
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [...flags, file], { timeout: 60_000 }, (_error, stdout, stderr) => {
+    const child = execFile(process.execPath, [...flags, file], { timeout: 100_000 }, (_error, stdout, stderr) => {
       resolve({ code: child.exitCode, signal: child.signalCode, stdout, stderr });
     });
   });

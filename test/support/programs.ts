@@ -28,12 +28,15 @@ export function leaves(code: string, then: string, detached = false): ProcessInp
     child.on("message", () => { ${then} });`);
 }
 
-/** Polls until `isSo` is true, because a program sends no event to a test. Rejects after 10 s with the description. */
+/** Shorter than the time limit of a test, so that what hangs is described. */
+const LONGEST_MS = 100_000;
+
+/** Polls until `isSo` is true, because a program sends no event to a test. Rejects after 100 s with the description. */
 export async function until(isSo: () => boolean, describe: () => unknown = () => ""): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + LONGEST_MS;
   while (!isSo()) {
     if (performance.now() > deadline)
-      throw new Error(`still not so after 10 s: ${isSo.toString()} ${String(describe())}`);
+      throw new Error(`still not so after ${LONGEST_MS} ms: ${isSo.toString()} ${String(describe())}`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

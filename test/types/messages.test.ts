@@ -98,7 +98,7 @@ beforeAll(async () => {
     const line = Number(/a\.mts\((\d+),/.exec(message)?.[1]);
     said.set(line, (said.get(line) ?? "") + message);
   }
-}, 60_000);
+});
 afterAll(() => rm(folder, { recursive: true }));
 
 describe("§13 the compiler names", () => {

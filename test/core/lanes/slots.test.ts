@@ -683,7 +683,7 @@ describe("leaving the line", () => {
     await costOf(2_000);
     const short = await costOf(2_000);
     expect(await costOf(50_000)).toBeLessThan(8 * short);
-  }, 60_000);
+  });
 });
 
 describe("a bounded line", () => {

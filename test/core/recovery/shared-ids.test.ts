@@ -1,74 +1,36 @@
 // Ids over a whole store (D9): a second process that spawns the same id is the stand-by of the first. Two processes never run the same id at once.
 
-import path from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { defineKind, type TaskManager as Manager, TaskManager, type TaskStore } from "errand";
-import { postgres, sqlite, sqlStore } from "errand/stores/sql";
+import { defineKind, type TaskEvent, type TaskManager } from "errand";
 import { manualClock } from "errand/testing";
-import Database from "libsql";
-import { Pool } from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
-import { place } from "../../support/place.js";
+import { beforeEach, describe, expect, test } from "vitest";
+import { deferred } from "../../support/basics.js";
+import { type SharedStores, sharedStores } from "../../support/shared-stores.js";
+import { sqlKinds } from "../../support/sql-place.js";
 
-const LEASE_MS = 600;
-const POSTGRES = process.env["ERRAND_TEST_POSTGRES"] ?? "postgres://root@127.0.0.1/test";
+const waitsFor = ({ runtime }: TaskManager) => [{ on: "process", instanceId: runtime.instanceId }];
 
-async function sqliteStores(): Promise<() => TaskStore> {
-  const file = path.join(await place(), "errand.db");
-  return () => {
-    const database = new Database(file);
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    onTestFinished(() => void database.close());
-    return sqlStore({ connection: sqlite(database), leaseMs: LEASE_MS });
-  };
+/** Resolves once the manager has stored an event of this type. */
+async function stored(manager: TaskManager, wanted: TaskEvent["type"]): Promise<void> {
+  for await (const { type } of manager.events()) if (type === wanted) return;
 }
 
-let namespaces = 0;
-async function postgresStores(): Promise<(() => TaskStore) | undefined> {
-  const pool = new Pool({ connectionString: POSTGRES, connectionTimeoutMillis: 1_000, max: 20 });
-  pool.on("error", () => undefined);
-  onTestFinished(() => pool.end());
-  const isThere = await pool.query("SELECT 1").then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return undefined;
-  const namespace = `errand_ids_${process.pid}_${++namespaces}`;
-  onTestFinished(async () => {
-    for (const table of ["ids", "events", "snapshots", "outputs", "journals", "migrations"])
-      await pool.query(`drop table if exists ${namespace}_${table}`);
+describe.each(await sqlKinds())("D9 the same id in two processes, on $name", ({ make }) => {
+  let open: SharedStores["open"];
+  let dies: SharedStores["dies"];
+  beforeEach(async () => {
+    ({ open, dies } = sharedStores(await make()));
   });
-  return () => sqlStore({ connection: postgres(pool), namespace, leaseMs: LEASE_MS });
-}
 
-const waitsFor = ({ runtime }: Manager) => [{ on: "process", instanceId: runtime.instanceId }];
-
-describe.each([
-  ["SQLite", sqliteStores],
-  ["PostgreSQL", postgresStores],
-] as const)("D9 the same id in two processes, on %s", (_name, stores) => {
-  async function opened(skip: () => void) {
-    const open = await stores();
-    if (open === undefined) {
-      skip();
-      throw new Error("skipped");
-    }
-    return (options: Omit<Parameters<typeof TaskManager.open>[0], "store"> = {}) =>
-      TaskManager.open({ ...options, store: open() });
-  }
-
-  test("runs once: the second one is queued, names the first, and delivers its outcome", async ({ skip }) => {
-    const open = await opened(skip);
+  test("runs once: the second one is queued, names the first, and delivers its outcome", async () => {
     const [one, two] = [await open(), await open()];
     let runs = 0;
-    let end = (_: string): void => {};
-    const first = one.spawn(() => new Promise<string>((resolve) => (runs++, (end = resolve))), { id: "nightly" });
+    const end = deferred<string>();
+    const first = one.spawn(() => (runs++, end.promise), { id: "nightly" });
     await first.stored();
     const second = two.spawn(() => (runs++, "never"), { id: "nightly" });
-    await second.stored();
-    await sleep(50);
+    await stored(two, "task.parked");
     expect(second.record).toMatchObject({ status: "queued", blockedOn: waitsFor(one) });
-    end("done");
+    end.resolve("done");
     expect(await second.result()).toBe("done");
     expect([runs, second.record.output, second.record.startedAt]).toEqual([1, "done", undefined]);
     // Also of a task that had ended before.
@@ -78,8 +40,7 @@ describe.each([
     await Promise.all([one.close(), two.close(), third.close()]);
   });
 
-  test("of many that spawn it at once, one runs it, also where its result is long, or a failure", async ({ skip }) => {
-    const open = await opened(skip);
+  test("of many that spawn it at once, one runs it, also where its result is long, or a failure", async () => {
     const managers = await Promise.all(Array.from({ length: 4 }, () => open()));
     for (const [id, value] of [
       ["short", "x"],
@@ -87,17 +48,20 @@ describe.each([
       ["fails", undefined],
     ] as const) {
       let runs = 0;
+      const areAllStored = deferred();
       const handles = managers.map((manager) =>
         manager.spawn(
           async () => {
             runs++;
-            await sleep(20);
+            await areAllStored.promise;
             if (value === undefined) throw new Error("no");
             return value;
           },
           { id },
         ),
       );
+      await Promise.all(handles.map((handle) => handle.stored()));
+      areAllStored.resolve();
       const outcomes = await Promise.all(handles.map((handle) => handle.outcome()));
       for (const outcome of outcomes)
         expect(outcome).toMatchObject(
@@ -108,8 +72,7 @@ describe.each([
     await Promise.all(managers.map((manager) => manager.close()));
   });
 
-  test("when the first process dies, the stand-by does the work once, from its checkpoint on", async ({ skip }) => {
-    const open = await opened(skip);
+  test("when the first process dies, the stand-by does the work once, from its checkpoint on", async () => {
     const runs: unknown[] = [];
     const kind = defineKind<unknown>({
       name: "nightly",
@@ -125,13 +88,15 @@ describe.each([
     });
     const alive = await open({ kinds: [kind] });
     const dead = await open({ kinds: [kind], clock: manualClock(Date.now()) });
-    const first = dead.spawn(kind, { id: "nightly", title: "of the dead one" });
-    await first.stored();
+    dead.spawn(kind, { id: "nightly", title: "of the dead one" });
+    // It sleeps: its checkpoint is stored.
+    await stored(dead, "task.blocked");
     const second = alive.spawn(kind, { id: "nightly", title: "of the living one" });
     const plain = dead.spawn(() => new Promise(() => undefined), { id: "plain" });
     await plain.stored();
     const ours = alive.spawn(() => "ours", { id: "plain" });
     await ours.stored();
+    await dies(dead);
     expect([await second.result(), await ours.result()]).toEqual(["done", "ours"]);
     expect(runs).toEqual(["anew", "half"]);
     expect(alive.list().map(({ id, title }) => [id, title])).toEqual([
@@ -141,8 +106,7 @@ describe.each([
     await alive.close();
   });
 
-  test("when the first process closes, the stand-by does the work of a plain function", async ({ skip }) => {
-    const open = await opened(skip);
+  test("when the first process closes, the stand-by does the work of a plain function", async () => {
     const [one, two] = [await open({ graceMs: 10 }), await open()];
     const first = one.spawn((ctx) => ctx.sleep(3_600_000), { id: "daemon" });
     await first.stored();
@@ -153,8 +117,7 @@ describe.each([
     await two.close();
   });
 
-  test("with other content it fails, and says so; another owner is other content", async ({ skip }) => {
-    const open = await opened(skip);
+  test("with other content it fails, and says so; another owner is other content", async () => {
     const kind = defineKind({ name: "page", run: (_ctx, input: { n: number }) => input.n });
     const [one, two] = [await open({ kinds: [kind] }), await open({ kinds: [kind] })];
     await one.spawn(kind, { id: "a", input: { n: 1 } }).result();
@@ -171,8 +134,7 @@ describe.each([
     await Promise.all([one.close(), two.close()]);
   });
 
-  test("the same content is the same, in whatever order its fields were written", async ({ skip }) => {
-    const open = await opened(skip);
+  test("the same content is the same, in whatever order its fields were written", async () => {
     const kind = defineKind({ name: "page", run: (_ctx, { of }: { n: number; of: { a: string; b: string } }) => of.a });
     const [one, two] = [await open({ kinds: [kind] }), await open({ kinds: [kind] })];
     await one.spawn(kind, { id: "a", input: { n: 1, of: { a: "x", b: "y" } } }).result();
@@ -180,10 +142,7 @@ describe.each([
     await Promise.all([one.close(), two.close()]);
   });
 
-  test("a cancel of the stand-by withdraws it alone; a close leaves it, and a record that is evicted frees its id", async ({
-    skip,
-  }) => {
-    const open = await opened(skip);
+  test("a cancel of the stand-by withdraws it alone; a close leaves it, and a record that is evicted frees its id", async () => {
     const [one, two] = [await open(), await open({ graceMs: 10 })];
     const first = one.spawn((ctx) => ctx.receive().then(() => "done"), { id: "nightly" });
     await first.stored();

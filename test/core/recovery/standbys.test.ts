@@ -1,49 +1,33 @@
 // Stand-bys of a shared store (D9): what becomes of a task whose id another process has, whatever happens to either.
 
-import path from "node:path";
 import { defineKind, type TaskEvent, TaskManager, type TaskStore } from "errand";
-import { type SqlConnection, sqlite, sqlStore } from "errand/stores/sql";
+import type { SqlConnection } from "errand/stores/sql";
 import { manualClock } from "errand/testing";
-import Database from "libsql";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { SeizedJournal } from "../../../lib/core/durable/store.js";
 import { told as noticed } from "../../support/loops.js";
-import { place } from "../../support/place.js";
+import { overriding } from "../../support/overriding.js";
+import { sharedStores } from "../../support/shared-stores.js";
+import { sqliteKind } from "../../support/sql-place.js";
 
-const LEASE_MS = 400;
 const LONG = "x".repeat(100_000);
 
-type Options = Omit<Parameters<typeof TaskManager.open>[0], "store">;
-
-async function shared(leaseMs = LEASE_MS) {
-  const file = path.join(await place(), "errand.db");
-  const connected = () => {
-    const database = new Database(file);
-    database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
-    onTestFinished(() => void database.close());
-    return database;
-  };
-  const store = (): TaskStore => sqlStore({ connection: sqlite(connected()), leaseMs });
-  return {
-    database: connected(),
-    open: (options: Options = {}) => TaskManager.open({ ...options, store: store() }),
-    dying: () => dyingStore(sqlite(connected()), leaseMs),
-  };
+async function shared(passMs?: number) {
+  const place = await sqliteKind.make();
+  const { store, open, lapses } = sharedStores(place, passMs);
+  return { place, open, lapses, dying: () => dyingStore(place.connect(), store) };
 }
 
 /** A store whose process dies once its first takeover is stored, before anything else of it is. */
-function dyingStore(real: SqlConnection, leaseMs: number) {
+function dyingStore(real: SqlConnection, storeOn: (connection: SqlConnection) => TaskStore) {
   let isDead = false;
   let died: () => void = () => {};
   const death = new Promise<void>((resolve) => (died = resolve));
   const never = () => new Promise<never>(() => {});
-  const store: TaskStore = sqlStore({
-    connection: {
-      dialect: real.dialect,
-      query: (statement) => (isDead ? never() : real.query(statement)),
-      transaction: (work) => (isDead ? never() : real.transaction(work)),
-    },
-    leaseMs,
+  const store = storeOn({
+    dialect: real.dialect,
+    query: (statement) => (isDead ? never() : real.query(statement)),
+    transaction: (work) => (isDead ? never() : real.transaction(work)),
   });
   const { shared } = store;
   if (shared === undefined) throw new Error("the store is not shared");
@@ -58,17 +42,6 @@ function dyingStore(real: SqlConnection, leaseMs: number) {
     return journal === undefined ? undefined : overriding(journal, { absorb });
   };
   return { death, store: overriding(store, { shared: overriding(shared, { seize }) }) };
-}
-
-/** `target` with other members in place of its own. */
-function overriding<T extends object>(target: T, members: Partial<T>): T {
-  return new Proxy(target, {
-    get(_, key) {
-      if (Object.hasOwn(members, key)) return Reflect.get(members, key);
-      const found: unknown = Reflect.get(target, key);
-      return typeof found === "function" ? found.bind(target) : found;
-    },
-  });
 }
 
 /** The first event from now on that fits. */
@@ -165,7 +138,7 @@ describe("S1 a stand-by that has ended", () => {
 });
 
 test("D9 S1 a taker that dies behind the takeover leaves the lost task to no second run, and its id free", async () => {
-  const { open, dying } = await shared();
+  const { open, lapses, dying } = await shared();
   const runs: string[] = [];
   const kind = defineKind({
     name: "kind",
@@ -185,8 +158,8 @@ test("D9 S1 a taker that dies behind the takeover leaves the lost task to no sec
   const kept = `x~${one.runtime.instanceId}`;
   await one.close({ graceMs: 0 });
   await death;
-  // The lease of the dead taker lapses on the clock of the database.
-  const three = await openedWith(kept, () => open({ kinds: [kind] }));
+  await lapses(two);
+  const three = await open({ kinds: [kind] });
   expect(three.list().map(({ id, status }) => [id, status])).toEqual([
     ["x", "cancelled"],
     [kept, "interrupted"],
@@ -199,15 +172,6 @@ test("D9 S1 a taker that dies behind the takeover leaves the lost task to no sec
   expect(runs).toEqual(["x", "x"]);
   await Promise.all([three.close({ graceMs: 0 }), four.close()]);
 });
-
-/** The first manager that has the task `id` when it opens. The others are closed. */
-async function openedWith(id: string, open: () => Promise<TaskManager>): Promise<TaskManager> {
-  for (;;) {
-    const manager = await open();
-    if (manager.get(id) !== undefined) return manager;
-    await manager.close();
-  }
-}
 
 test("§8 D9 a task that two journals have is one task in the usage of its session, from a snapshot too", async () => {
   const { open } = await shared();
@@ -240,9 +204,9 @@ test("§8 D9 a task that two journals have is one task in the usage of its sessi
 });
 
 describe("D2 a stand-by of a task of which something is lost", () => {
-  /** The stand-bys of `two` wait until the clock of `two` is moved. No lease lapses meanwhile. */
+  /** The stand-bys of `two` wait until the clock of `two` is moved, which makes no pass meanwhile. */
   async function opened() {
-    const { open, database } = await shared(60_000);
+    const { open, place } = await shared(20_000);
     const clock = manualClock(Date.now());
     const warnings: string[] = [];
     const logger = { warn: (what: string) => void warnings.push(what), error: () => undefined };
@@ -253,7 +217,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
       await clock.advance(1);
       await closing;
     };
-    return { open, database, clock, warnings, one, two, closed };
+    return { open, ask: place.ask, clock, warnings, one, two, closed };
   }
 
   const OUTPUTS = [
@@ -264,7 +228,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
   ] as const;
 
   test.each(OUTPUTS)("D2 whose output %s succeeds without it, and result() says so", async (_what, harm, where) => {
-    const { database, clock, one, two, closed } = await opened();
+    const { ask, clock, one, two, closed } = await opened();
     let end = (_: string): void => {};
     const first = one.spawn(() => new Promise<string>((resolve) => (end = resolve)), { id: "x" });
     await first.stored();
@@ -273,7 +237,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
     await parked;
     end(LONG);
     await first.result();
-    database.exec(harm);
+    await ask(harm);
     await clock.advance(1_000);
     expect(await waited.outcome()).toMatchObject({ status: "succeeded", outputLost: expect.stringContaining(where) });
     await expect(waited.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
@@ -284,9 +248,9 @@ describe("D2 a stand-by of a task of which something is lost", () => {
   });
 
   test.each(OUTPUTS)("D2 and spawned when that output %s already, does too", async (_what, harm, where) => {
-    const { database, one, two, closed } = await opened();
+    const { ask, one, two, closed } = await opened();
     await one.spawn(() => LONG, { id: "x" }).result();
-    database.exec(harm);
+    await ask(harm);
     const [second, other] = [two.spawn(() => "never", { id: "x" }), two.spawn(() => "fine", { id: "other" })];
     await expect(second.result()).rejects.toMatchObject({ code: "OUTPUT_LOST", taskId: "x", where });
     expect(await other.result()).toBe("fine");
@@ -296,7 +260,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
   test.each(["'{bad'", "''", "'7'", "x'00'", `'{"type":"custom"}'`])(
     "D2 whose end is %s fails, and says which row to mend; it costs nothing else",
     async (text) => {
-      const { open, database, clock, one, two, closed } = await opened();
+      const { open, ask, clock, one, two, closed } = await opened();
       let end = (_: number): void => {};
       const first = one.spawn(() => new Promise<number>((resolve) => (end = resolve)), { id: "x" });
       await first.stored();
@@ -306,7 +270,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
       end(1);
       await one.spawn(() => 1, { id: "y" }).result();
       await first.result();
-      database.exec(`update errand_ids set ended = ${text}`);
+      await ask(`update errand_ids set ended = ${text}`);
       await clock.advance(1_000);
       const error = { name: "JournalCorruptError", message: expect.stringMatching(/"x".*delete the row/) };
       expect(await waited.outcome()).toMatchObject({ status: "failed", error });
@@ -314,7 +278,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
       expect(await second.outcome()).toMatchObject({ status: "failed", error: { name: "JournalCorruptError" } });
       expect(await other.result()).toBe("fine");
       // The message says so: without the row the work is done again.
-      database.exec("delete from errand_ids where task = '\"x\"'");
+      await ask("delete from errand_ids where task = '\"x\"'");
       const three = await open();
       expect(await three.spawn(() => "again", { id: "x" }).result()).toBe("again");
       await three.close();
@@ -323,7 +287,7 @@ describe("D2 a stand-by of a task of which something is lost", () => {
   );
 
   test("D2 waits while it cannot be asked how that task stands; the logger is warned once, and names it", async () => {
-    const { database, clock, warnings, one, two, closed } = await opened();
+    const { ask, clock, warnings, one, two, closed } = await opened();
     let end = (_: number): void => {};
     const first = one.spawn(() => new Promise<number>((resolve) => (end = resolve)), { id: "x" });
     await first.stored();
@@ -332,26 +296,26 @@ describe("D2 a stand-by of a task of which something is lost", () => {
     await parked;
     end(1);
     await first.result();
-    database.exec("alter table errand_ids rename to errand_ids_away");
+    await ask("alter table errand_ids rename to errand_ids_away");
     for (let look = 0; look < 3; look++) await clock.advance(1_000);
     expect(warnings).toEqual([expect.stringMatching(/cannot be asked.*"x"/)]);
-    database.exec("alter table errand_ids_away rename to errand_ids");
+    await ask("alter table errand_ids_away rename to errand_ids");
     await clock.advance(1_000);
     expect(await waited.result()).toBe(1);
     await closed();
   });
 
   test("D2 a column of a journal that is broken costs the name of its process alone", async () => {
-    const { database, one, two, closed } = await opened();
+    const { ask, one, two, closed } = await opened();
     await one.spawn(() => 1, { id: "x" }).result();
-    database.exec("update errand_journals set writer = '{bad' where number = 1");
+    await ask("update errand_journals set writer = '{bad' where number = 1");
     expect(await two.spawn(() => 2, { id: "x" }).result()).toBe(1);
     await closed();
   });
 });
 
 test("D2 a broken journal of a shared store keeps its own tasks, and none of another", async () => {
-  const { open, database } = await shared();
+  const { open, place } = await shared();
   const errors: unknown[] = [];
   const three = await open({
     kinds: [waiting],
@@ -361,7 +325,7 @@ test("D2 a broken journal of a shared store keeps its own tasks, and none of ano
   const [broken, whole] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting] })];
   await broken.spawn(waiting, { id: "broken" }).stored();
   await whole.spawn(waiting, { id: "whole" }).stored();
-  database.exec("update errand_events set data = '{bad' where journal = 2");
+  await place.ask("update errand_events set data = '{bad' where journal = 2");
   await broken.close({ graceMs: 0 });
   await whole.close({ graceMs: 0 });
   expect(await news).toMatchObject({ type: "task.reattached", taskId: "whole" });
@@ -495,7 +459,7 @@ describe("N1 D9 a stand-by that was given the end of the first", () => {
   });
 
   test("D9 one that had not looked yet is given that end at the takeover, and does not do the work again", async () => {
-    const { open } = await shared(3_000);
+    const { open } = await shared(1_000);
     const clock = manualClock(Date.now());
     const [one, two] = [await open({ kinds: [waiting] }), await open({ kinds: [waiting], clock })];
     let end = (_: string): void => {};

@@ -972,7 +972,7 @@ describe("many", () => {
     await settled();
     const expected = chain.map(({ id }) => id).reverse();
     expect(endsIn(told)).toEqual(expected);
-  }, 60_000);
+  });
 });
 
 describe("a process of its own", () => {

@@ -1096,5 +1096,5 @@ describe("any interleaving", () => {
       ),
       { numRuns: 60 },
     );
-  }, 60_000);
+  });
 });

@@ -15,6 +15,9 @@ const program = command();
 const tree = script(`${IDLE} ${startsAll(IDLE, IDLE + startsAll(IDLE))}`);
 const deafTree = script(`${IDLE} ${startsAll(DEAF)}`);
 
+/** A grace in milliseconds that no slow machine uses up: only SIGTERM ends a program that hears it. */
+const PATIENT = 600_000;
+
 const started = new Set<number>();
 afterEach(() => {
   for (const pid of started) if (isAlive(pid)) process.kill(pid, "SIGKILL");
@@ -28,11 +31,15 @@ async function pids(handle: TaskHandle, count: number): Promise<number[]> {
   return found;
 }
 
+/** The id of the process that has printed it with this word. */
+const pidOf = (handle: TaskHandle, word: string) =>
+  Number(new RegExp(`^${word} (\\d+)$`, "m").exec(handle.output().text)?.[1]);
+
 const living = (ids: readonly number[]) => ids.filter(isAlive);
 
 describe("C2 a cancelled program", () => {
   test("ends with everything that it started, and its task ends after them", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const handle = manager.spawn(program, { input: tree });
     const ids = await pids(handle, 4);
     expect(living(ids)).toEqual(ids);
@@ -66,7 +73,8 @@ describe("C2 a cancelled program", () => {
   test("has one below it killed that hears no SIGTERM, though it has ended itself", async () => {
     const { manager, pass } = world({ graceMs: 10_000 });
     const handle = manager.spawn(program, { input: deafTree, graceMs: 1_000 });
-    const [idle = 0, deaf = 0] = (await pids(handle, 2)).toSorted((a, b) => a - b);
+    await pids(handle, 2);
+    const [idle, deaf] = [pidOf(handle, "idle"), pidOf(handle, "deaf")];
     const ended = handle.cancel();
     await until(() => !isAlive(idle));
     await pass(799);
@@ -77,7 +85,7 @@ describe("C2 a cancelled program", () => {
   });
 
   test("with no grace is killed at once", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const handle = manager.spawn(program, { input: script(DEAF), graceMs: 0 });
     const [pid = 0] = await pids(handle, 1);
     expect((await handle.cancel()).status).toBe("cancelled");
@@ -85,7 +93,7 @@ describe("C2 a cancelled program", () => {
   });
 
   test("may end as it likes within the grace: it is cancelled, whatever its code", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const bye = `process.on("SIGTERM", () => setTimeout(() => { console.log("bye"); process.exit(0); }, 20));`;
     const handle = manager.spawn(program, { input: script(bye + IDLE) });
     await pids(handle, 1);
@@ -107,7 +115,7 @@ describe("C2 a cancelled program", () => {
   test("that was not started yet never is", async () => {
     const folder = await mkdtemp(join(tmpdir(), "errand-process-"));
     const input = script(`require("node:fs").writeFileSync("was here", "")`);
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     manager.on("task.started", ({ taskId }) => void manager.get(taskId)?.cancel());
     const outcome = await manager.spawn(program, { input: { ...input, cwd: folder } }).outcome();
     await manager.close();
@@ -131,7 +139,7 @@ describe("a program ends with", () => {
   });
 
   test("H2 its parent, however that ends", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     for (const [end, status] of [
       ["throw", "failed"],
       ["cancel", "cancelled"],
@@ -153,7 +161,7 @@ describe("a program ends with", () => {
   });
 
   test("D8 its manager", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const handle = manager.spawn(program, { input: tree });
     const ids = await pids(handle, 4);
     await manager.close();
@@ -161,7 +169,7 @@ describe("a program ends with", () => {
   });
 
   test("C5 nothing unhandled, and no listener left", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const before = process.listenerCount("exit");
     const rejections = await unhandled(async () => {
       const handles = Array.from({ length: 20 }, () => manager.spawn(program, { input: script(IDLE) }));
@@ -199,7 +207,7 @@ describe("§10 the whole session of a program", () => {
   ];
   for (const [what, line, count] of lines) {
     test.skipIf(!has("bash") || !has("timeout"))(`ends with its task: processes that ${what}`, async () => {
-      const manager = new TaskManager();
+      const manager = new TaskManager({ graceMs: PATIENT });
       const handle = manager.spawn(program, { input: bash(line) });
       const ids = await pids(handle, count);
       expect(await handle.cancel("enough")).toMatchObject({ status: "cancelled", reason: "enough" });
@@ -210,8 +218,9 @@ describe("§10 the whole session of a program", () => {
   test.skipIf(!has("bash"))(
     "ends when the program exits by itself and leaves a job in a group of its own",
     async () => {
-      const manager = new TaskManager();
-      const handle = manager.spawn(program, { input: bash(`set -m; ${idle()} & read -t 1 < <(sleep 1); exit 3`) });
+      const manager = new TaskManager({ graceMs: PATIENT });
+      const job = idle({ after: `process.kill(process.ppid, "SIGUSR1");` });
+      const handle = manager.spawn(program, { input: bash(`set -m; trap "exit 3" USR1; ${job} & wait`) });
       const ids = await pids(handle, 1);
       expect(await handle.result()).toEqual({ exitCode: 3, signal: null });
       expect(living(ids)).toEqual([]);
@@ -250,7 +259,7 @@ describe("§10 the whole session of a program", () => {
 
 describe("H1 what a program leaves running when it exits", () => {
   test("is ended, though it holds the output open, and the result is the program's own", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const handle = manager.spawn(program, { input: leaves(IDLE, `console.log("done"); process.exit(4);`) });
     const [, idle = 0] = await pids(handle, 2);
     expect(await handle.result()).toEqual({ exitCode: 4, signal: null });
@@ -270,7 +279,7 @@ describe("H1 what a program leaves running when it exits", () => {
   });
 
   test("lives on when it is a session of its own; its output is cut off, and the task is over", async () => {
-    const manager = new TaskManager();
+    const manager = new TaskManager({ graceMs: PATIENT });
     const handle = manager.spawn(program, {
       input: leaves(`${IDLE} setInterval(() => console.log("more"), 5);`, "process.exit(0)", true),
     });
@@ -300,7 +309,7 @@ if os.fork() == 0:
     os.write(tell, b"x")
     time.sleep(1000)
 os.read(done, 1)`;
-      const manager = new TaskManager();
+      const manager = new TaskManager({ graceMs: PATIENT });
       const handle = manager.spawn(program, { input: { command: "python3", args: ["-c", code] } });
       const [keeper = 0] = await pids(handle, 1);
       expect(await handle.result()).toEqual({ exitCode: 0, signal: null });

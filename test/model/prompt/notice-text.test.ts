@@ -263,9 +263,11 @@ describe("whatever a task says", () => {
       await settled();
       if (what === "reason") void manager.get(handle.id)?.cancel(long);
       await settled();
-      const begun = performance.now();
+      // Time of the processor: what else the machine does is not in it.
+      const begun = process.cpuUsage();
       const { text, notices } = await batchOf(chat);
-      expect(performance.now() - begun).toBeLessThan(1_000);
+      const { user, system } = process.cpuUsage(begun);
+      expect(user + system).toBeLessThan(1_000_000);
       expect(text.length).toBeLessThan(2_000);
       expect(text).toContain("…");
       expect(linesOf(text)).toHaveLength(notices.length);

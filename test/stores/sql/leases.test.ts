@@ -17,7 +17,7 @@ let processes = 0;
 /** Returns a store that is not open. */
 function storeOn(
   connection: SqlConnection = place.connect(),
-  leaseMs?: number,
+  leaseMs = 600_000,
 ): TaskStore & { shared: SharedJournals } {
   const store = sqlStore({ connection, namespace: place.namespace, leaseMs });
   opened.push(store);

@@ -64,7 +64,7 @@ for await (const line of createInterface(process.stdin)) {
 }
 `,
   );
-}, 30_000);
+});
 afterAll(() => built.remove());
 
 interface Child {
