@@ -318,7 +318,7 @@ describe("lib/", () => {
     const reach = [...sources].filter(([file, text]) => file.startsWith("kinds/") && text.includes("coreOf("));
     expect(reach.map(([file]) => file).sort()).toEqual([
       "kinds/remote.ts",
-      "kinds/remote/asking.ts",
+      "kinds/remote/remote-questions.ts",
       "kinds/remote/polls.ts",
     ]);
   });
