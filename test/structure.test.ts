@@ -313,6 +313,14 @@ describe("lib/", () => {
     expect(cyclesOf(sources)).toEqual([]);
   });
 
+  test("has no two classes with one name", () => {
+    const names = [...sources.values()].flatMap((text) =>
+      [...text.matchAll(/^\s*(?:export )?(?:abstract )?class (\w+)/gm)].map(([, name = ""]) => name),
+    );
+    expect(names.length).toBeGreaterThan(0);
+    expect(names.filter((name, at) => names.indexOf(name) !== at)).toEqual([]);
+  });
+
   test("has code in each folder of the plan, except in those that are planned", () => {
     const isEmpty = (place: string) => ![...sources.keys()].some((path) => placeOf(path) === place);
     expect(order.filter(isEmpty)).toEqual(planned);

@@ -171,7 +171,7 @@ export class Core {
     const notices = new Notices({
       ...{ loop, waits, logger },
       onAcknowledged: (task) => retainer.release(task),
-      isParked: (task) => handoff.has(task),
+      isHandedOff: (task) => handoff.has(task),
     });
     const sessions = new SessionUsage(clock, retainer.ttlMs, (sessionId) => notices.forget(sessionId));
     const unread = new UnreadFailures(loop, logger);

@@ -222,7 +222,7 @@ export class Runner {
     task.extras?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
     if (task.extras !== undefined) {
-      requests.park(task);
+      requests.cancelExpiry(task);
       task.extras.mailbox?.close(errorOf);
     }
     slots.release(task.lane, task);
