@@ -28,7 +28,7 @@ import { Loop } from "./loop.js";
 import { Notices } from "./notices/notices.js";
 import { UnreadFailures } from "./notices/unread.js";
 import { Awaiter } from "./outcomes/awaiter.js";
-import { type OtherJournal, Replay, type ReplayDeps } from "./recovery/replay.js";
+import { type JoiningJournal, Replay, type ReplayDeps } from "./recovery/replay.js";
 import type { Standbys } from "./recovery/standbys.js";
 import { windDown } from "./recovery/unresumed.js";
 import { Handoff } from "./run/handoff.js";
@@ -88,7 +88,7 @@ export class Core {
   readonly kinds: Kinds;
   /** The logger of the manager; an error that it throws is ignored. */
   readonly logger: GuardedLogger;
-  /** The only writer of tasks' states. */
+  /** Applies commands and facts to tasks, and delivers what follows. */
   readonly loop: Loop;
   /** The lanes and their slots. */
   readonly slots: Slots<Task>;
@@ -171,7 +171,7 @@ export class Core {
     const notices = new Notices({
       ...{ loop, waits, logger },
       onAcknowledged: (task) => retainer.release(task),
-      isParked: (task) => handoff.has(task),
+      isHandedOff: (task) => handoff.has(task),
     });
     const sessions = new SessionUsage(clock, retainer.ttlMs, (sessionId) => notices.forget(sessionId));
     const unread = new UnreadFailures(loop, logger);
@@ -292,7 +292,7 @@ export class Core {
   // ── with a store ─────────────────────────────────────────────────────────
 
   /** A replay of the journal of another process. With `beside`, its tasks join the tasks of this one. */
-  replay(beside: OtherJournal | undefined): Replay {
+  replay(beside: JoiningJournal | undefined): Replay {
     const { loop, registry, requests, messages, sessions, notices, slots, consequences } = this;
     const deps: ReplayDeps = {
       ...{ loop, registry, requests, messages, sessions, notices, consequences },

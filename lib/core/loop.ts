@@ -1,4 +1,5 @@
-// Loop: the only writer of a task's state.
+// Loop: applies commands and facts, and with them replaces the state of a task. Beside this file only the constructor
+// of `Task` and the replay set a state: that of a new task, and that of a task which another process ran.
 //
 // Owns the numbers of the facts, the order of deliveries and the deliveries held for the store. A command is decided
 // and its facts evolve the state inside the call (§2). Events, settled waits and starts of functions queue here

@@ -9,8 +9,8 @@ import { Alarm } from "../core/time/clock.js";
 import { runOutside } from "../core/values/outside.js";
 import { Context } from "../session/context.js";
 import type { TaskContext } from "../session/session.js";
-import { type AnswerHook, Asking } from "./remote/asking.js";
 import { inTurn } from "./remote/polls.js";
+import { type AnswerHook, RemoteQuestions } from "./remote/remote-questions.js";
 import { checkReport, News, type ReconcileReport } from "./remote/report.js";
 
 /** The functions of a kind that this file calls. */
@@ -79,12 +79,12 @@ async function poll<R>(
   onEnd: () => void,
 ): Promise<R> {
   const poller = new Poller(ctx, reconcile);
-  const asking = new Asking(ctx, answer);
+  const questions = new RemoteQuestions(ctx, answer);
   let pauseMs = FIRST_PAUSE_MS;
   try {
     for (;;) {
       const found = await poller.next();
-      const isAsking = found !== undefined && asking.follow(found.report);
+      const isAsking = found !== undefined && questions.follow(found.report);
       if (found !== undefined && found.report.status !== "running" && found.report.status !== "asking") {
         const { report } = found;
         onEnd();
@@ -93,16 +93,16 @@ async function poll<R>(
         return cancelled(ctx, report.reason);
       }
       if (found?.isNews || isAsking) pauseMs = FIRST_PAUSE_MS;
-      await asking.pause(pauseMs);
-      if (asking.refusal !== undefined) {
+      await questions.pause(pauseMs);
+      if (questions.refusal !== undefined) {
         onEnd();
         await withinGrace(ctx, windDown(ctx, { answer, cancel }));
-        throw asking.refusal;
+        throw questions.refusal;
       }
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }
   } finally {
-    asking.end();
+    questions.end();
   }
 }
 

@@ -125,6 +125,60 @@ export function namesOf({ code }: Span): readonly string[] {
     .map(([name]) => name);
 }
 
+/** A member of a class or type that a text names: `Loop.apply`, `Runner.#handOff`. */
+export interface MemberName {
+  /** The class or type, or the object that the member is read from: `ctx` in `ctx.ask`. */
+  readonly of: string;
+  /** With `#` when it is private. */
+  readonly member: string;
+}
+
+/** The members that a piece of code names, each with the word before its dot. */
+export function memberNamesOf({ code }: Span): readonly MemberName[] {
+  const rest = code.replace(path, " ").replace(anyPath, " ").replace(text, " ");
+  return [...rest.matchAll(/(?<![\w$.#])([A-Za-z_$][\w$]*)\??\.(#?[A-Za-z_$][\w$]*)/gu)].map(
+    ([, of = "", member = ""]) => ({ of, member }),
+  );
+}
+
+/** A name that a text places in a file. */
+export interface PlacedName extends Span {
+  readonly file: string;
+}
+
+const oneFile = /^lib\/[\w./-]+\.ts$/u;
+const oneName = /^(?:[A-Z][\w$]*\.)?#?[A-Za-z_$][\w$]*(?:\(\))?$/u;
+
+/**
+ * The names that the text places in a file of lib/: a file and then a name (`` `a.ts` `f` ``, `` `a.ts`: `f` ``), or a
+ * name and then a file (`` `f` in `a.ts` ``, `` `f` (`a.ts`) ``, and the cells of one row of a table).
+ */
+export function placedNamesOf(markdown: string): readonly PlacedName[] {
+  const prose = proseOf(markdown);
+  const spans = [...prose.matchAll(/`([^`\n]+)`/gu)].map(({ index, 0: whole, 1: code = "" }) => ({
+    code,
+    start: index,
+    end: index + whole.length,
+    line: prose.slice(0, index).split("\n").length,
+  }));
+  return spans.flatMap((span, at): readonly PlacedName[] => {
+    const next = spans[at + 1];
+    if (next === undefined) return [];
+    const between = prose.slice(span.end, next.start);
+    const { line } = span;
+    if (oneFile.test(span.code) && oneName.test(next.code) && /^:?\s+$/u.test(between))
+      return [{ file: span.code, code: next.code, line }];
+    if (oneName.test(span.code) && oneFile.test(next.code) && /^\s+(?:in |\(|\| )$/u.test(between))
+      return [{ file: next.code, code: span.code, line }];
+    return [];
+  });
+}
+
+/** A piece of code that is one word in lower case, such as `recover`: a name of a function, an option or a value. */
+export function plainNameOf({ code }: Span): string | undefined {
+  return /^([a-z][\w$]*)(?:\(\))?$/u.exec(code)?.[1];
+}
+
 /** Where the text's links and images lead that lead nowhere outside. */
 export function linksOf(markdown: string): readonly string[] {
   const prose = proseOf(markdown).replace(/`[^`\n]*`/gu, "");

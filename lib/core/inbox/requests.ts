@@ -262,8 +262,8 @@ export class Requests {
     else entry.expiry = Alarm.within(clock, Math.min(left, expiresAt - entry.request.createdAt), expiresAt, close);
   }
 
-  /** The task is left for the next process, which also counts the expiry of its questions. */
-  park(task: Task): void {
+  /** The task is left for another process, which counts the expiry of its questions. */
+  cancelExpiry(task: Task): void {
     for (const entry of this.#openOf(task)) entry.expiry?.cancel();
   }
 

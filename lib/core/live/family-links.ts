@@ -1,6 +1,8 @@
 // Family links: the children of one task, and their counts.
 //
-// Owns nothing else. Written by `family.ts` alone.
+// Owns nothing else. `family.ts` writes the links and the counts of living children. `sums.ts` writes the sums, and
+// `replay.ts` restores them from a snapshot. `hasBudgets` is set by the constructor of a task with a budget, and by
+// `family.ts`.
 
 import { Sums } from "./sums.js";
 

@@ -5,7 +5,7 @@
 // consequences of facts.
 
 import type { TaskTree, UsageReport } from "../task/record.js";
-import { addSpent, addTask, settle } from "./sums.js";
+import { addSpent, addTask, addUpSums } from "./sums.js";
 import { familyOf, type Task } from "./task.js";
 
 /** Links a new task to its parent. */
@@ -25,7 +25,7 @@ export function attach(task: Task): void {
 
 /** `next` replaces the ended `task`: the kept children of `task` become children of `next`. */
 export function replaceTask(task: Task, next: Task): void {
-  settle(task);
+  addUpSums(task);
   const hasBudgets = task.root.family.hasBudgets || next.root.family.hasBudgets;
   next.family = task.family;
   if (hasBudgets) {

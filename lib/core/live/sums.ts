@@ -2,7 +2,7 @@
 //
 // Owns the sums of a task. A sum is added to the parent only when a reader asks for it: otherwise each report and each
 // spawn in a deep tree would walk up to the root. Until then a task owes its sum to its parent; the root lists all
-// owing tasks by depth. A reader of a sum or a record calls `settle` first. Called by `family.ts` and `task.ts`.
+// owing tasks by depth. A reader of a sum or a record calls `addUpSums` first. Called by `family.ts` and `task.ts`.
 
 import type { UsageReport } from "../task/record.js";
 import { NOTHING_SPENT, plus, type Spent } from "../task/usage.js";
@@ -61,7 +61,7 @@ function add(task: Summed, tasks: number, spent: UsageReport | undefined): void 
 }
 
 /** Adds all owed sums of the tree, from the deepest task upwards. Each owing task is visited once. */
-export function settle({ root }: Summed): void {
+export function addUpSums({ root }: Summed): void {
   const { owing } = root.family;
   if (owing === undefined) return;
   for (let depth = owing.length - 1; depth > 0; depth--) {

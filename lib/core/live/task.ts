@@ -1,7 +1,8 @@
 // Task: the live entry of one task, and of the attempt that runs it.
 //
-// A task holds its state, which only the loop replaces, and its positions in other parts: in line (slots), in the
-// family, and in the lists of waits for its end (watchers). Each group of fields below names the part that writes it.
+// A task holds its state and its positions in other parts: in line (slots), in the family, and in the lists of waits
+// for its end (watchers). Its constructor sets the first state; the loop replaces it after each fact, and the replay
+// when the task gets what another process stored of it. Each group of fields below names the part that writes it.
 
 import type { AsyncResource } from "node:async_hooks";
 import type { Lane, Slotted } from "../lanes/lane.js";
@@ -17,7 +18,7 @@ import { Family } from "./family-links.js";
 import type { Grace } from "./grace.js";
 import type { Noticed } from "./notice-queue.js";
 import type { SessionAccount } from "./session-account.js";
-import { settle } from "./sums.js";
+import { addUpSums } from "./sums.js";
 import type { PendingOf, WaitKeeperOf } from "./wait-keeper.js";
 
 /** A wait for the end of tasks. */
@@ -233,7 +234,7 @@ export class Task implements TaskSpec, Slotted {
 
   /** The newest record as facts made it, without the parts that only time changes. */
   get decidedRecord(): TaskRecord {
-    settle(this);
+    addUpSums(this);
     this.#record ??= toRecord(this, this.state, this.usage(), this.totalDeadlineAt, this.wake);
     return this.#record;
   }
@@ -268,14 +269,14 @@ export class Task implements TaskSpec, Slotted {
   /** The usage of the task and everything below it. */
   usage(): Usage {
     if (this.family === NO_FAMILY) return ONE_TASK;
-    settle(this);
+    addUpSums(this);
     const { spent, tasksBelow } = this.family;
     return Object.freeze({ ...spent, tasks: tasksBelow + 1 });
   }
 
   /** The usage of everything below the task. */
   usageBelow(): Usage {
-    settle(this);
+    addUpSums(this);
     const { spent, ownSpent, tasksBelow } = this.family;
     return Object.freeze({ ...minus(spent, ownSpent), tasks: tasksBelow });
   }

@@ -12,7 +12,7 @@ import type { Lane } from "../lanes/lane.js";
 import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage, StoredSession } from "../live/session-usage.js";
-import { settle } from "../live/sums.js";
+import { addUpSums } from "../live/sums.js";
 import { familyOf, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
@@ -43,7 +43,7 @@ export interface ReplayDeps {
 }
 
 /** A journal of another process whose tasks join those of this process. */
-export interface OtherJournal {
+export interface JoiningJournal {
   /** Ids of the tasks that stay in that journal. */
   readonly left: ReadonlySet<string>;
   /** The process that wrote the journal. */
@@ -65,7 +65,7 @@ export class Replay {
   /** The process that made each task that has not started. */
   readonly #makers = new Map<Task, Runtime>();
   /** The other journal, when tasks of this process exist: each of them keeps its id. */
-  readonly #beside: OtherJournal | undefined;
+  readonly #beside: JoiningJournal | undefined;
   readonly #renamed = new Map<string, string>();
   readonly #renamedTo = new Set<string>();
   /** Ids that were renamed here, or by an earlier takeover, each with the id under which the task is kept. */
@@ -82,7 +82,7 @@ export class Replay {
   /** The tasks that were made and have not ended, parents before children. */
   readonly #living = new Set<Task>();
 
-  constructor(deps: ReplayDeps, beside: OtherJournal | undefined) {
+  constructor(deps: ReplayDeps, beside: JoiningJournal | undefined) {
     this.#deps = deps;
     this.#beside = beside;
   }
@@ -310,7 +310,7 @@ function restoreSums(task: Task, { record, ownSpent }: StoredTask): void {
   const { tasks, ...spent } = record.usage;
   if (tasks === 1 && ownSpent === undefined && task.family.firstChild === undefined) return;
   const family = familyOf(task);
-  settle(task);
+  addUpSums(task);
   family.tasksBelow = tasks - 1;
   family.spent = Object.freeze(spent);
   if (ownSpent !== undefined) family.ownSpent = Object.freeze(ownSpent);

@@ -86,7 +86,7 @@ export class Runner {
   /** The task has got a slot: its wait returns, or its function starts. */
   granted(task: Task): void {
     if (task.isResume && task.attempt !== undefined) return this.#deps.waits.resume(task.attempt);
-    const start = () => void this.#deps.loop.deliver(new Start(this, task), task.madeSeq);
+    const start = () => void this.#deps.loop.deliver(new StartDelivery(this, task), task.madeSeq);
     const claimed = this.#deps.sharedIds()?.claimed(task);
     if (claimed === undefined) start();
     // The claim failed because the manager is closed: its grace time ends the task.
@@ -222,7 +222,7 @@ export class Runner {
     task.extras?.unfollow?.();
     if (attempt?.isWaiting) waits.rejectAll(attempt, errorOf);
     if (task.extras !== undefined) {
-      requests.park(task);
+      requests.cancelExpiry(task);
       task.extras.mailbox?.close(errorOf);
     }
     slots.release(task.lane, task);
@@ -302,7 +302,7 @@ export class Runner {
   }
 }
 
-class Start extends Delivery {
+class StartDelivery extends Delivery {
   readonly #runner: Runner;
   readonly #task: Task;
 

@@ -91,7 +91,7 @@ export class Shutdown {
       // A task that is left for the next process has no timers here: that process counts its limits and questions.
       task.extras?.deadlines?.cancel();
       task.extras?.retryDelay?.cancel();
-      requests.park(task);
+      requests.cancelExpiry(task);
     }
     const living = [...registry.all()].filter((task) => !task.isOver && !handoff.has(task));
     runner.shutDown(living);

@@ -35,7 +35,7 @@ export function rhythmOf(plan: Plan, ctx: TaskContext, lastAt: number | undefine
     throw new RangeError(
       `The cron pattern ${text} names no instant after the start of the task: use a pattern with later instants`,
     );
-  return new Pattern(ctx, clock, schedule, lastAt ?? startedAt);
+  return new PatternRhythm(ctx, clock, schedule, lastAt ?? startedAt);
 }
 
 /**
@@ -98,7 +98,7 @@ const CORRECTION_MS = 3 * 60 * 60 * 1_000;
 /** The reason of a wait that ends because the wall clock was set. */
 const CLOCK_SET = Symbol("clock set");
 
-class Pattern implements Rhythm {
+class PatternRhythm implements Rhythm {
   readonly #ctx: TaskContext;
   readonly #clock: Required<Clock>;
   readonly #schedule: Schedule;

@@ -57,7 +57,7 @@ export function planOf(every: Every): Plan {
   checkKnown("every", every, new Set(["cron", "timezone"]));
   checkType("every.cron", every.cron, "string");
   checkText("every.timezone", every.timezone);
-  return { schedule: new Pattern(every.cron, every.timezone), text: show(every.cron) };
+  return { schedule: new CronSchedule(every.cron, every.timezone), text: show(every.cron) };
 }
 
 /**
@@ -66,7 +66,7 @@ export function planOf(every: Every): Plan {
  */
 const MOST_COUNTED = 1_000;
 
-class Pattern implements Schedule {
+class CronSchedule implements Schedule {
   readonly #cron: Croner.Cron;
 
   constructor(pattern: string, timezone: string | undefined) {

@@ -16,13 +16,13 @@ import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
 import { fieldOf } from "../../core/values/safe-read.js";
 import { DeletedError, type Disk, ignoreMissing, isMissing, makeDurableDirectory } from "./disk.js";
+import { deletedError, lockLostError, toStoreError } from "./disk-errors.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
 import { readSnapshotBeside, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
-import { deletedError, lockLostError, toStoreError } from "./store-errors.js";
 import { type Verified, verify } from "./verify.js";
 import { findHolder, WriterLock } from "./writer-lock.js";
 

@@ -15,10 +15,10 @@ import { StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
 import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
+import type { FencedWriter } from "./fenced-writer.js";
 import { type HeldIdRow, IdsHeldError } from "./ids.js";
 import type { JournalRow } from "./journal-leases.js";
 import { JournalView } from "./journal-view.js";
-import type { JournalWriter } from "./journal-writer.js";
 import type { Tables } from "./tables.js";
 
 /** The part of the own store that this module uses. */
@@ -28,9 +28,9 @@ export interface OwnStore {
   /** Resolves with the number of the journal that the store reads, whether it is open or not. */
   journal(): Promise<number | undefined>;
   /** The writer of the own journal; `undefined` while the store is not open. */
-  readonly writer: JournalWriter | undefined;
+  readonly writer: FencedWriter | undefined;
   /** Runs `work` if the store is open, and rejects otherwise. `close` waits for it. */
-  write<T>(work: (writer: JournalWriter, runtime: Runtime) => Promise<T>): Promise<T>;
+  write<T>(work: (writer: FencedWriter, runtime: Runtime) => Promise<T>): Promise<T>;
 }
 
 /** The `shared` part of a store in a database. */
@@ -113,7 +113,7 @@ class SqlIds implements SharedIds {
   }
 
   /** Converts rows, and adds the outputs that are stored separately. A lost output affects no other row (D2). */
-  #withOutputs(rows: readonly HeldIdRow[], writer: JournalWriter): Promise<readonly HeldId[]> {
+  #withOutputs(rows: readonly HeldIdRow[], writer: FencedWriter): Promise<readonly HeldId[]> {
     return Promise.all(
       rows.map(async ({ journal, ...held }) => {
         const isOwn = journal === writer.number;
@@ -144,9 +144,9 @@ class SqlOtherJournal extends JournalView implements OtherJournal {
 class SqlSeizedJournal extends SqlOtherJournal implements SeizedJournal {
   readonly #held: JournalRow;
   readonly #own: OwnStore;
-  readonly #taker: JournalWriter;
+  readonly #taker: FencedWriter;
 
-  constructor(tables: Tables, held: JournalRow, own: OwnStore, taker: JournalWriter) {
+  constructor(tables: Tables, held: JournalRow, own: OwnStore, taker: FencedWriter) {
     super(tables, { ...held, isFree: false });
     this.#held = held;
     this.#own = own;

@@ -10,14 +10,14 @@ import type { Runtime } from "../../core/task/record.js";
 import type { Json } from "../../core/values/json.js";
 import type { SqlConnection, SqlWork } from "./connection.js";
 import { checkDurability } from "./durability.js";
+import { FencedWriter } from "./fenced-writer.js";
 import type { JournalRow } from "./journal-leases.js";
 import { JournalView } from "./journal-view.js";
-import { JournalWriter } from "./journal-writer.js";
 import { LeasedJournals } from "./shared-journals.js";
 import { Tables } from "./tables.js";
 
 interface OpenState {
-  readonly writer: JournalWriter;
+  readonly writer: FencedWriter;
   readonly runtime: Runtime;
 }
 
@@ -42,7 +42,7 @@ export class SqlStore implements TaskStore {
     this.#tables = new Tables(connection, namespace, leaseMs);
     this.#name = `${namespace} (${connection.dialect})`;
     this.#view = new JournalView(this.#tables, () => this.#journal());
-    const writer = (): JournalWriter | undefined => this.#open?.writer;
+    const writer = (): FencedWriter | undefined => this.#open?.writer;
     this.shared = new LeasedJournals(
       this.#tables,
       {
@@ -81,7 +81,7 @@ export class SqlStore implements TaskStore {
     try {
       const { stored, lastSeq, covered } = await this.#view.state(taken.number);
       this.#number = taken.number;
-      this.#open = { runtime, writer: new JournalWriter(this.#tables, taken, { lastSeq, covered }) };
+      this.#open = { runtime, writer: new FencedWriter(this.#tables, taken, { lastSeq, covered }) };
       return stored;
     } catch (error) {
       await this.#tables.transaction(() => this.#tables.journals.giveBack(taken)).catch(() => undefined);

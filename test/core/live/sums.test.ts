@@ -2,7 +2,7 @@
 
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addSpent, addTask, Sums, settle } from "../../../lib/core/live/sums.js";
+import { addSpent, addTask, addUpSums, Sums } from "../../../lib/core/live/sums.js";
 
 class Node {
   readonly parent: Node | undefined;
@@ -45,7 +45,7 @@ describe("§8 the sums of a tree", () => {
             addSpent(node, { inputTokens: tokens });
             for (const each of upFrom(node)) (slow.get(each) as { tokens: number }).tokens += tokens;
           } else {
-            settle(node);
+            addUpSums(node);
             for (const each of nodes)
               expect({ below: each.family.tasksBelow, tokens: each.family.spent.inputTokens }).toEqual(slow.get(each));
           }
@@ -63,7 +63,7 @@ describe("§8 the sums of a tree", () => {
       chain.push(deepest);
       addSpent(deepest, { inputTokens: 1 });
     }
-    settle(deepest);
+    addUpSums(deepest);
     expect(chain[0]?.family).toMatchObject({ tasksBelow: 1_000, spent: { inputTokens: 1_000 } });
     // By its child, by its own report, and by what its child owed.
     expect(Math.max(...chain.map(({ touched }) => touched))).toBeLessThanOrEqual(3);

@@ -690,7 +690,7 @@ describe("a stop while waiting", () => {
     allFree(manager);
   });
 
-  test("C3 a stopped task that swallows its cancel runs on without a slot and takes none", async () => {
+  test("L1 C3 a task that was stopped while it waited runs on without a slot and takes none", async () => {
     const { manager } = world();
     const beside = deferred();
     const task = manager.spawn(async (ctx) => {

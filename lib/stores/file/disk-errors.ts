@@ -1,4 +1,4 @@
-// Store errors: the errors of a store in a directory, made from the errors of the disk.
+// Disk errors: the errors of a store in a directory, made from the errors of the disk.
 
 import { isErrandError, StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
 import { fieldOf, readText } from "../../core/values/safe-read.js";

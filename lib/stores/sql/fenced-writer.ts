@@ -1,5 +1,5 @@
-// Journal writer: writes the journal that this process holds, and absorbs the journals that it seized. Each write is
-// one transaction that checks the epoch.
+// Fenced writer: writes the journal that this process holds, and absorbs the journals that it seized. Each write is one
+// transaction that checks the epoch: this is the fence against an earlier writer.
 //
 // Owns the known end of the journal: no other process appends to it. If the answer to a commit is lost, the commit may
 // have happened or not. So after a failure the next append deletes the events after the last known one.
@@ -30,7 +30,7 @@ interface Absorption {
 }
 
 /** The only writer of a journal while it holds the lease. */
-export class JournalWriter {
+export class FencedWriter {
   readonly #tables: Tables;
   readonly #held: HeldJournal;
   /** The seized journals by number. */

@@ -1,4 +1,4 @@
-// Asking: the question of a remote, as a request of its task (§16).
+// Remote questions: the question of a remote, as a request of its task (§16).
 //
 // Owns the current question of the remote. A report opens one request, which stays the same over all polls and over
 // restarts (A3); a report that no longer asks withdraws it. The `answer` of the kind gets the closed request, until one
@@ -24,7 +24,7 @@ interface OpenQuestion {
 }
 
 /** Follows the questions in the reports of one attempt. */
-export class Asking {
+export class RemoteQuestions {
   readonly #ctx: TaskContext;
   readonly #answer: AnswerHook | undefined;
   #current: OpenQuestion | undefined;
