@@ -103,12 +103,11 @@ export class Consequences {
 
   /** The task has ended, after all tasks that ended before it. */
   ended(task: Task): void {
-    const { loop, registry, sessions, retainer, handoff, idle, windDown } = this.#deps;
+    const { loop, registry, sessions, retainer, handoff, idle } = this.#deps;
     task.endOrder = ++ends.count;
     task.endSeq = loop.seq;
     childEnded(task);
     tellWatchers(task);
-    if (task.state.details.isLeft && task.state.stop !== undefined) windDown(task);
     registry.freeName(task);
     sessions.ended(task);
     retainer.ended(task);
@@ -117,11 +116,13 @@ export class Consequences {
     if (task.isAttached) handoff.handOffReturned(task.parent);
   }
 
-  /** The task has ended in this process. */
+  /** The task has ended in this process: here alone the work that it left outside is wound down, once. */
   endedHere(task: Task): void {
-    this.#deps.sharedIds()?.leave(task);
+    const { sharedIds, unread, windDown } = this.#deps;
+    sharedIds()?.leave(task);
     this.ended(task);
-    this.#deps.unread.ended(task);
+    unread.ended(task);
+    if (task.state.details.isLeft && task.state.stop !== undefined) windDown(task);
   }
 
   /** The record of `task` is evicted. */

@@ -56,7 +56,9 @@ export async function recover(
   for (const task of living) {
     if (fates.has(task) || own.has(task)) continue;
     lose(deps, task, replay.processOf(task));
-    if (isStopped(task.state) && ran.has(task)) void runOutside(() => windDown(deps, task));
+    // The end of a task that an earlier process has left is wound down with its other consequences.
+    const isWoundDown = task.state.details.isLeft;
+    if (isStopped(task.state) && ran.has(task) && !isWoundDown) void runOutside(() => windDown(deps, task));
   }
   const left: UnresumedTask[] = [];
   const asking = new KindAsking(deps, replay);

@@ -121,8 +121,27 @@ describe("D4 work elsewhere that a crash left", () => {
       await settled();
       expect(["cancelled", "failed"]).toContain(task(second, id).status);
       expect([jobs.started, jobs.found, jobs.cancelled.length]).toEqual([["job-1"], [], 1]);
+      // The work is wound down: a later process that reads this end calls nothing.
+      const third = await second.restart();
+      await compacted(third);
+      await third.restart();
+      await settled();
+      expect(jobs.cancelled.length).toBe(1);
     },
   );
+
+  test("that a process without its kind has parked, out of time in no process, is wound down once", async () => {
+    const jobs = service();
+    const first = await started({ kinds: [jobs.kind] });
+    const { id } = first.manager.spawn("job", { totalTimeoutMs: 100_000 });
+    await first.pass(1_500);
+    const second = await first.restart({ kinds: [] });
+    await settled();
+    expect(task(second, id).record).toMatchObject({ status: "blocked", blockedOn: [{ on: "kind" }] });
+    const third = await second.restart({ kinds: [jobs.kind] }, 200_000);
+    await settled();
+    expect([task(third, id).status, jobs.cancelled.map(({ reason }) => reason)]).toEqual(["failed", ["total_timeout"]]);
+  });
 
   test.each(["by its events", "by a snapshot"])(
     "is left also by the next process, which dies before it goes on with it: a stop in the third winds it down (%s)",
