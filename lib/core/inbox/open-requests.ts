@@ -1,4 +1,4 @@
-// Open requests: the requests that no answer has closed, and who is told when another one opens.
+// Open requests: the requests that are not closed, and the callers that learn when another one opens.
 //
 // Owns the set of the open requests, and the callers that watch some tasks. A question about some tasks costs as many
 // steps as there are open requests or as there are such tasks, whichever are fewer; an opened request costs one step
@@ -71,7 +71,7 @@ export class OpenRequests<E extends Opened> {
     };
   }
 
-  /** Tells the watchers of the task, and of each task above it. A watcher of several of them is told several times. */
+  /** Calls the watchers of the task and of each task above it. A watcher of several of them is called several times. */
   announce(entry: E): void {
     if (this.#watchers.size === 0) return;
     for (let task: Task | undefined = entry.task; task !== undefined; task = task.parent)

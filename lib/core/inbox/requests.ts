@@ -180,7 +180,7 @@ export class Requests {
 
   // ── watching ─────────────────────────────────────────────────────────────
 
-  /** Calls `tell` for each question of `tasks`, and of the tasks below them, that opens; until the function is called. */
+  /** Calls `tell` for each question that opens in `tasks` or below them, until the returned function is called. */
   onOpened(tasks: ReadonlySet<Task>, tell: (seenBy: Set<Owner>) => void): () => void {
     return this.#open.watch(tasks, ({ seenBy }) => tell(seenBy));
   }

@@ -1,9 +1,9 @@
 // Registry: finds a task by its id, by its name among the living, or by the call that spawned it; and the tasks of one
 // session, or below one task, without a walk over all others.
 //
-// Owns the indexes, and the numbers of the tasks in order of creation. Ids never collide. A name is free again when its task has ended; a call stays as long as its
-// record. A call is its id with the kind and the input, because some providers number their calls anew in each turn
-// (§10). Written by the consequences.
+// Owns the indexes, and the numbers of the tasks in order of creation. Ids never collide. A name is free again when
+// its task has ended; a call stays as long as its record. A call is its id with the kind and the input, because some
+// providers number their calls anew in each turn (§10). Written by the consequences.
 
 import { createHash } from "node:crypto";
 import { NameTakenError, ReservedNameError } from "../task/errors.js";
