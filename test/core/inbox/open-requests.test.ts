@@ -1,4 +1,4 @@
-// Open requests: what a question about some tasks costs, and who is told of a new one (W3, W4).
+// Open requests: what a question about some tasks costs, and which watchers a new one reaches (W3, W4).
 
 import { describe, expect, test } from "vitest";
 import { OpenRequests } from "../../../lib/core/inbox/open-requests.js";
@@ -32,7 +32,7 @@ describe("a thousand open requests of a thousand tasks", () => {
     expect(reads()).toBe(2);
   });
 
-  test("W3 W4 are told to the watchers of their task and of the tasks above, and to no other", () => {
+  test("W3 W4 reach the watchers of their task and of the tasks above, and no other", () => {
     const { tasks, entries, open } = world(1_000);
     const [parent, child, other] = tasks;
     const [, entry] = entries;
