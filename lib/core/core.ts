@@ -80,6 +80,14 @@ function lanesOf({ concurrency, lanes, agingMs }: CoreOptions, clock: Timekeeper
   return { lanes: [follower, ...declared], follower };
 }
 
+/** The tasks of one caller: a manager, a session or a context. */
+export interface OwnTasks {
+  /** All of them, in order of creation; costs nothing for the tasks of others. */
+  readonly tasks: () => Iterable<Task>;
+  /** Whether `task` is one of them. */
+  readonly owns: (task: Task) => boolean;
+}
+
 /** The parts of one manager. */
 export class Core {
   /** This process. */
@@ -323,9 +331,9 @@ export class Core {
 
   // ── reading ──────────────────────────────────────────────────────────────
 
-  /** The tasks that fit, in order of creation. `isIn` selects the caller's tasks. */
-  list(filter: TaskFilter, isIn: (task: Task) => boolean): Task[] {
-    return [...this.registry.all()].filter((task) => isIn(task) && fits(task, filter));
+  /** The tasks of the caller that fit, in order of creation. */
+  list(filter: TaskFilter, { tasks, owns }: OwnTasks): Task[] {
+    return [...(this.registry.narrowed(filter) ?? tasks())].filter((task) => owns(task) && fits(task, filter));
   }
 
   /** Counts of tasks at the moment of the call. */

@@ -155,19 +155,17 @@ export class TaskManager extends LaneControls {
     return true;
   }
   /** @internal */
+  protected tasks(): Iterable<Task> {
+    return this.core.registry.all();
+  }
+  /** @internal */
   protected isChild(task: Task): boolean {
     return task.parent === undefined;
   }
 
   /** Every root with its kept descendants, or only the tree under `id`. Empty when `id` is unknown. */
   tree(id?: string): readonly TaskTree[] {
-    if (id === undefined) {
-      const tops = this.core.list(
-        {},
-        (task) => task.parent === undefined || this.core.registry.byId(task.parent.id) === undefined,
-      );
-      return tops.map(treeOf);
-    }
+    if (id === undefined) return this.core.registry.tops().map(treeOf);
     checkType("id", id, "string");
     const task = this.core.registry.byId(id);
     return task === undefined ? [] : [treeOf(task)];

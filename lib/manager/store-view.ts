@@ -71,11 +71,12 @@ export async function viewStore(store: TaskStore): Promise<StoreView> {
     ...(stored.torn === undefined ? {} : { torn: stored.torn }),
     list: (filter: TaskFilter = {}) => {
       checkFilter(filter);
-      return core.list(filter, () => true).map((task) => task.record);
+      return core.list(filter, { tasks: () => registry.all(), owns: () => true }).map((task) => task.record);
     },
     tree: (id?: string) => {
-      const tops = core.list({}, (task) => (id === undefined ? task.parent === undefined : task.id === id));
-      return tops.map(treeOf);
+      const top = id === undefined ? undefined : registry.byId(id);
+      if (id !== undefined) return top === undefined ? [] : [treeOf(top)];
+      return registry.tops().map(treeOf);
     },
     requests: (filter?: RequestFilter) => requests.list(filter),
     messages: (taskId: string) => registry.byId(taskId)?.extras?.mailbox?.list() ?? [],

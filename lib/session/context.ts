@@ -108,7 +108,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
       core: this.core,
       own: this.#task,
       sessionId: this.#task.sessionId,
-      owns: (task) => this.owns(task),
+      tasks: () => this.tasks(),
     });
     return this.#view.read(options);
   }
@@ -120,7 +120,7 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   /** The loop for which the tools of this context act. */
   callingLoop(): CallingLoop {
     const { core, caller, spawn } = this;
-    return { core, owner: this.#task, context: caller, owns: (task) => this.owns(task), spawn };
+    return { core, owner: this.#task, context: caller, ...this.ownTasks(), spawn };
   }
 
   protected spawnScope(): SpawnScope {
@@ -132,6 +132,9 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
   }
   protected owns(task: Task): boolean {
     return task !== this.#task && isWithin(task, this.#task);
+  }
+  protected tasks(): Iterable<Task> {
+    return this.core.registry.below(this.#task);
   }
   protected isChild(task: Task): boolean {
     return task.parent === this.#task;

@@ -12,13 +12,12 @@ import { outcomeOf } from "../core/outcomes/await-one.js";
 import type { Place } from "../core/spawn/line-capacity.js";
 import { isErrandError, TaskOutcomeError } from "../core/task/errors.js";
 import type { TaskOutcome } from "../core/task/record.js";
+import { reported } from "../core/task/wait.js";
 import { nextTurn } from "../core/time/turn.js";
 import type { Items, Read } from "./items.js";
 
 /** Items that are read in one turn. */
 const MOST_AT_ONCE = 1_000;
-/** Children that the record of the mapping task lists. */
-const MOST_LISTED = 50;
 
 interface FanOutOptions<A> {
   readonly items: Items<A>;
@@ -250,8 +249,7 @@ class Children implements Watcher {
 
   readonly #report = (): void => {
     this.#isReportDue = false;
-    const listed: string[] = [];
-    for (const { id } of this.#ends.keys()) if (listed.push(id) === MOST_LISTED) break;
+    const listed = Array.from(reported(this.#ends.keys()), ({ id }) => id);
     if (listed.length === this.reportedIds.length && listed.every((id, index) => id === this.reportedIds[index]))
       return;
     this.reportedIds = listed;

@@ -51,7 +51,7 @@ export class NamedSession extends Scope implements Session {
   view(options?: ViewOptions): string {
     const acting = this.#actingContext();
     if (acting !== undefined) return acting.view(options);
-    this.#view ??= new View({ core: this.core, own: undefined, sessionId: this.id, owns: (task) => this.owns(task) });
+    this.#view ??= new View({ core: this.core, own: undefined, sessionId: this.id, tasks: () => this.tasks() });
     return this.#view.read(options);
   }
 
@@ -61,7 +61,7 @@ export class NamedSession extends Scope implements Session {
 
   #ownLoop(): CallingLoop {
     const { core, id, spawn } = this;
-    return { core, owner: id, context: undefined, owns: (task) => this.owns(task), spawn };
+    return { core, owner: id, context: undefined, ...this.ownTasks(), spawn };
   }
 
   /**
@@ -102,6 +102,9 @@ export class NamedSession extends Scope implements Session {
   }
   protected owns(task: Task): boolean {
     return task.sessionId === this.id;
+  }
+  protected tasks(): Iterable<Task> {
+    return this.core.registry.ofSession(this.id);
   }
   protected isChild(task: Task): boolean {
     return task.parent === undefined && this.owns(task);

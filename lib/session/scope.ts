@@ -3,7 +3,7 @@
 // Owns no state. A scope differs from another by the parent of its spawns and by the tasks that are its own. The
 // options of all three are checked here.
 
-import type { Core } from "../core/core.js";
+import type { Core, OwnTasks } from "../core/core.js";
 import type { Owner } from "../core/inbox/requests.js";
 import { type AnyTaskKind, Kind, type KindWork, workOf } from "../core/kinds/kind.js";
 import { checkFilter } from "../core/live/filter.js";
@@ -54,6 +54,8 @@ export abstract class Scope {
   }
   /** @internal Whether `task` belongs to this scope. */
   protected abstract owns(task: Task): boolean;
+  /** @internal The tasks of this scope, in order of creation. */
+  protected abstract tasks(): Iterable<Task>;
   /** @internal The session whose task names are addresses here; `undefined`: the names of tasks without a session. */
   protected get homeSession(): string | undefined {
     return undefined;
@@ -232,9 +234,14 @@ export abstract class Scope {
     };
   }
 
+  /** @internal The same two for the parts that act for this scope. */
+  protected ownTasks(): OwnTasks {
+    return { tasks: () => this.tasks(), owns: (task) => this.owns(task) };
+  }
+
   #find(filter: TaskFilter): Task[] {
     checkFilter(filter);
-    return this.core.list(filter, (task) => this.owns(task));
+    return this.core.list(filter, this.ownTasks());
   }
 
   #tasksOf(refs: readonly TaskRef[]): Task[] {

@@ -129,7 +129,7 @@ export class RequestInbox implements Inbox {
     const { signal, ...who } = options;
     checkSignal("signal", signal);
     // First the requests that are open now, then each that is opened after them: no request is read twice.
-    const open = [...this.#requests.opened()].reverse();
+    const open = [...this.#requests.opened(who)].reverse();
     let last = this.#requests.newest;
     const following = (): RequestEntry | undefined => {
       const early = open.pop();

@@ -14,6 +14,7 @@ import type { Loop } from "../loop.js";
 import { ScopeCancelledError } from "../task/errors.js";
 import { type Closing, closeRequest, fits, type InboxRequest, type RequestFilter } from "../task/request.js";
 import { Alarm } from "../time/clock.js";
+import { OpenRequests } from "./open-requests.js";
 
 /** The owner of a loop to which each request is reported once: a task, a manager, or a session by its id (W4). */
 export type Owner = object | string;
@@ -48,6 +49,8 @@ export interface RequestEntry extends RequestLink {
   value: unknown;
   /** Closes the request as expired. */
   expiry: Alarm | undefined;
+  /** The number among all requests, in order of opening. */
+  readonly order: number;
   /** `seq` of the fact that opened the request. */
   readonly openedSeq: number;
   /**
@@ -62,7 +65,8 @@ export class Requests {
   readonly #loop: Loop;
   readonly #registry: Registry;
   readonly #entries = new Map<string, RequestEntry>();
-  readonly #open = new Set<RequestEntry>();
+  readonly #open = new OpenRequests<RequestEntry>((task) => this.#openOf(task));
+  #opened = 0;
   /** The newest request: a watcher continues from there. */
   #newest: RequestLink = { next: undefined };
   /** Called with each request that opens, and with `undefined` when the manager closes. */
@@ -85,6 +89,7 @@ export class Requests {
   /** Announces an opened request to all watchers. Its task is blocked by then, so every watcher sees it as blocked. */
   announce(entry: RequestEntry): void {
     for (const watcher of [...this.#watchers]) watcher(entry);
+    this.#open.announce(entry);
   }
 
   // ── reading ──────────────────────────────────────────────────────────────
@@ -93,15 +98,22 @@ export class Requests {
   list(filter: RequestFilter = {}): readonly InboxRequest[] {
     checkRequestFilter("filter", filter, "status");
     const { status = "open", ...who } = filter;
-    const among = this.#among(status === "open", who.taskId);
+    const among = this.#among(status === "open", who);
     return Array.from(among, (entry) => entry.request).filter((request) => fits(request, { status, ...who }));
   }
 
-  /** The candidates for a filter. The requests of one task are found without a walk over all others. */
-  #among(isOpen: boolean, taskId: string | undefined): Iterable<RequestEntry> {
-    if (taskId === undefined) return isOpen ? this.#open : this.#entries.values();
-    const requests = this.#registry.byId(taskId)?.extras?.requests;
-    return this.#withIds(isOpen ? requests?.open : requests?.all);
+  /** The candidates for a filter. The requests of one task or session are found without a walk over all others. */
+  #among(isOpen: boolean, { taskId, sessionId }: RequestFilter): Iterable<RequestEntry> {
+    const task = taskId === undefined ? undefined : this.#registry.byId(taskId);
+    if (taskId !== undefined) {
+      const requests = task?.extras?.requests;
+      return this.#withIds(isOpen ? requests?.open : requests?.all);
+    }
+    const tasks = sessionId === undefined ? undefined : this.#registry.ofSession(sessionId);
+    if (isOpen) return tasks === undefined ? this.#open.all : this.#open.of(tasks);
+    if (tasks === undefined) return this.#entries.values();
+    const ofSession = [...tasks].flatMap(({ extras }) => this.#withIds(extras?.requests?.all));
+    return ofSession.sort((a, b) => a.order - b.order);
   }
 
   #withIds(ids: Iterable<string> = []): readonly RequestEntry[] {
@@ -128,7 +140,7 @@ export class Requests {
   /** Follows a fact, live or replayed: keeps the newest state of a request. */
   follow(task: Task, request: InboxRequest, seq: number): void {
     const known = this.#entries.get(request.id);
-    const entry = known ?? newEntry(task, request, seq);
+    const entry = known ?? newEntry(task, request, seq, ++this.#opened);
     entry.request = request;
     if (request.status === "open") this.#open.add(entry);
     else this.#open.delete(entry);
@@ -168,11 +180,9 @@ export class Requests {
 
   // ── watching ─────────────────────────────────────────────────────────────
 
-  /** Calls `tell` for each question that opens, until the returned function is called. */
-  onOpened(tell: (task: Task, seenBy: Set<Owner>) => void): () => void {
-    return this.watch((entry) => {
-      if (entry !== undefined) tell(entry.task, entry.seenBy);
-    });
+  /** Calls `tell` for each question that opens in `tasks` or below them, until the returned function is called. */
+  onOpened(tasks: ReadonlySet<Task>, tell: (seenBy: Set<Owner>) => void): () => void {
+    return this.#open.watch(tasks, ({ seenBy }) => tell(seenBy));
   }
 
   /**
@@ -184,9 +194,14 @@ export class Requests {
     return () => this.#watchers.delete(watcher);
   }
 
-  /** The open requests, oldest first. */
-  opened(): Iterable<RequestEntry> {
-    return this.#open;
+  /** The open requests that fit, oldest first. */
+  opened(who: Omit<RequestFilter, "status">): Iterable<RequestEntry> {
+    return this.#among(true, who);
+  }
+
+  /** The open requests of `tasks` and of the tasks below them, oldest first. */
+  openedBelow(tasks: ReadonlySet<Task>): Iterable<RequestEntry> {
+    return this.#open.below(tasks);
   }
 
   /** A position behind every opened request: the next request is linked to it. */
@@ -279,7 +294,7 @@ export class Requests {
 }
 
 /** The entry of a request that opens now, or that an earlier process opened: then `openedSeq` is 0. */
-function newEntry(task: Task, request: InboxRequest, openedSeq: number): RequestEntry {
+function newEntry(task: Task, request: InboxRequest, openedSeq: number, order: number): RequestEntry {
   return {
     task,
     request,
@@ -288,6 +303,7 @@ function newEntry(task: Task, request: InboxRequest, openedSeq: number): Request
     seenBy: new Set(),
     value: undefined,
     expiry: undefined,
+    order,
     openedSeq,
     awaitingSchema: openedSeq === 0 ? new Set() : undefined,
     next: undefined,

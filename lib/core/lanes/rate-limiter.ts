@@ -92,7 +92,13 @@ class Window {
    */
   excess(weight: Weight | undefined): number {
     const { limit, unit } = this.rule;
-    return this.sum + this.granted + Math.min(weightIn(weight, unit), limit) - limit;
+    const excess = this.sum + this.granted + Math.min(weightIn(weight, unit), limit) - limit;
+    return Math.abs(excess) <= this.rounding ? 0 : excess;
+  }
+
+  /** Amounts that differ by less are the same: a hundred starts of 0.01 are 1, whatever their binary sum is. */
+  get rounding(): number {
+    return this.rule.limit * 1e-9;
   }
 }
 
@@ -173,7 +179,7 @@ export class RateLimiter {
     this.#slide(now);
     let capacity = Number.POSITIVE_INFINITY;
     for (const window of this.#windows) {
-      const left = -window.excess(NOTHING);
+      const left = window.rounding - window.excess(NOTHING);
       if (window.rule.unit === STARTS) capacity = Math.min(capacity, Math.max(0, Math.floor(left)));
       else if (left < 0) return 0;
     }
@@ -207,7 +213,7 @@ export class RateLimiter {
     if (excess > window.sum && window.granted > 0) return undefined;
     let freed = 0;
     let at = Number.NEGATIVE_INFINITY;
-    for (let index = window.head; index < this.#log.length && freed < excess; index++) {
+    for (let index = window.head; index < this.#log.length && freed + window.rounding < excess; index++) {
       const start = this.#log[index];
       if (start === undefined) break;
       freed += start.in(unit);

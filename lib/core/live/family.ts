@@ -84,6 +84,14 @@ export function attachedDescendantsOf(task: Task): Task[] {
   return found;
 }
 
+/** The kept tasks below `task`, detached or not, parents before children. */
+export function descendantsOf(task: Task): Task[] {
+  const found = [...childrenOf(task)];
+  // The list grows as it is walked.
+  for (const next of found) for (const child of childrenOf(next)) found.push(child);
+  return found;
+}
+
 /** Whether `task` is `above` or below it, detached or not. */
 export function isWithin(task: Task, above: Task): boolean {
   for (let each: Task | undefined = task; each !== undefined; each = each.parent) if (each === above) return true;

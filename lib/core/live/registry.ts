@@ -1,12 +1,15 @@
-// Registry: finds a task by its id, by its name among the living, or by the call that spawned it.
+// Registry: finds a task by its id, by its name among the living, or by the call that spawned it; and the tasks of one
+// session, or below one task, without a walk over all others.
 //
-// Owns the three indexes. Ids never collide. A name is free again when its task has ended; a call stays as long as its
-// record. A call is its id with the kind and the input, because some providers number their calls anew in each turn
-// (§10). Written by the consequences.
+// Owns the indexes, and the numbers of the tasks in order of creation. Ids never collide. A name is free again when
+// its task has ended; a call stays as long as its record. A call is its id with the kind and the input, because some
+// providers number their calls anew in each turn (§10). Written by the consequences.
 
 import { createHash } from "node:crypto";
 import { NameTakenError, ReservedNameError } from "../task/errors.js";
+import type { TaskFilter } from "../task/record.js";
 import { canonicalText, type Json } from "../values/json.js";
+import { childrenOf, descendantsOf } from "./family.js";
 import type { Task } from "./task.js";
 
 const RESERVED_NAMES: readonly string[] = ["parent", "self", "all", "broadcast"];
@@ -35,10 +38,40 @@ export class Registry {
   readonly #tasks = new Map<string, Task>();
   readonly #names = new Map<string, Task>();
   readonly #calls = new Map<string, Task>();
+  /** The tasks of each session, in order of creation. */
+  readonly #sessions = new Map<string, Set<Task>>();
+  #added = 0;
 
   /** All tasks, in order of creation. */
   all(): IterableIterator<Task> {
     return this.#tasks.values();
+  }
+
+  /** The tasks without a parent, or whose parent is not kept, in order of creation. */
+  tops(): Task[] {
+    return [...this.all()].filter(({ parent }) => parent === undefined || this.byId(parent.id) === undefined);
+  }
+
+  /** The tasks of a session, in order of creation. */
+  ofSession(sessionId: string): ReadonlySet<Task> {
+    return this.#sessions.get(sessionId) ?? NO_TASKS;
+  }
+
+  /** The tasks below `task`, in order of creation. */
+  below(task: Task): readonly Task[] {
+    return descendantsOf(task).sort((a, b) => a.number - b.number);
+  }
+
+  /**
+   * The fewest tasks that are known to hold every task that fits `filter`, in order of creation. `undefined`: the
+   * filter names no parent, root or session that is known.
+   */
+  narrowed({ parentId, rootId, sessionId }: TaskFilter): Iterable<Task> | undefined {
+    const parent = parentId === undefined ? undefined : this.#tasks.get(parentId);
+    if (parent !== undefined) return childrenOf(parent);
+    const root = rootId === undefined ? undefined : this.#tasks.get(rootId);
+    if (root !== undefined) return [root, ...this.below(root)].sort((a, b) => a.number - b.number);
+    return sessionId === undefined ? undefined : this.ofSession(sessionId);
   }
 
   /** The task with this id. */
@@ -76,9 +109,17 @@ export class Registry {
   add(task: Task): void {
     const { id, sessionId, traits } = task;
     this.#tasks.set(id, task);
+    task.number = ++this.#added;
+    if (sessionId !== undefined) this.#addTo(sessionId, task);
     if (traits.name !== undefined) this.#names.set(nameKey(sessionId, traits.name), task);
     const call = callOf(task);
     if (call !== undefined) this.#calls.set(callKey(call), task);
+  }
+
+  #addTo(sessionId: string, task: Task): void {
+    const tasks = this.#sessions.get(sessionId);
+    if (tasks === undefined) this.#sessions.set(sessionId, new Set([task]));
+    else tasks.add(task);
   }
 
   /** Frees the name of an ended task, unless another task has it by now (as when a restart makes both anew). */
@@ -91,13 +132,18 @@ export class Registry {
 
   /** Removes an evicted task. */
   remove(task: Task): void {
-    if (this.#tasks.get(task.id) === task) this.#tasks.delete(task.id);
+    const { id, sessionId } = task;
+    if (this.#tasks.get(id) === task) this.#tasks.delete(id);
+    const tasks = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
+    if (sessionId !== undefined && tasks?.delete(task) && tasks.size === 0) this.#sessions.delete(sessionId);
     const call = callOf(task);
     if (call === undefined) return;
     const key = callKey(call);
     if (this.#calls.get(key) === task) this.#calls.delete(key);
   }
 }
+
+const NO_TASKS: ReadonlySet<Task> = new Set();
 
 function nameKey(sessionId: string | undefined, name: string): string {
   return JSON.stringify([sessionId ?? null, name]);

@@ -13,6 +13,7 @@ import type { KindParts, Work } from "../task/kind-parts.js";
 import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
 import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
+import { reported } from "../task/wait.js";
 import { type Extras, extrasOf, heldRecord } from "./extras.js";
 import { Family } from "./family-links.js";
 import type { Grace } from "./grace.js";
@@ -115,6 +116,9 @@ export class Task implements TaskSpec, Slotted {
    * stored it.
    */
   endSeq = 0;
+
+  /** The number among all tasks of the manager, in order of creation. Written by the registry. */
+  number = 0;
 
   // ── the family ──
   /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
@@ -342,6 +346,6 @@ export class Attempt {
   /** The pending waits as the record shows them. */
   *[Symbol.iterator](): Iterator<Wait> {
     if (this.returning !== undefined) yield { on: "slot" };
-    for (const wait of this.pending ?? []) yield wait.describe();
+    for (const wait of reported(this.pending ?? [])) yield wait.describe();
   }
 }

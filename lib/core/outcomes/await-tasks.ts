@@ -169,13 +169,6 @@ class Group implements Watcher {
     return this.#awaited.filter((task) => !task.isOver);
   }
 
-  /** Whether a request of `task` concerns one of the group. */
-  covers(task: Task): boolean {
-    for (let each: Task | undefined = task; each !== undefined; each = each.parent)
-      if (this.#distinct.has(each)) return true;
-    return false;
-  }
-
   /** The result when the limit has passed: only stored ends count (W2). */
   late(stored: readonly Task[]): Awaited {
     const succeeded = stored.filter((task) => task.state.status === "succeeded").length;
@@ -228,8 +221,8 @@ export function awaitTasks(
   } else {
     if (stopOnRequest) {
       for (const inbox of inboxes) {
-        for (const { task, seenBy } of inbox.opened()) {
-          if (!group.covers(task) || seenBy.has(owner)) continue;
+        for (const { seenBy } of inbox.openedBelow(distinct)) {
+          if (seenBy.has(owner)) continue;
           seenBy.add(owner);
           return answer(group.result("request"), waits.seq);
         }
@@ -257,12 +250,12 @@ export function awaitTasks(
         else give(group.result("done"));
       };
       group.watch();
-      const onOpened = (task: Task, seenBy: Set<Owner>) => {
-        if (group.isDone || !group.covers(task) || seenBy.has(owner)) return;
+      const onOpened = (seenBy: Set<Owner>) => {
+        if (group.isDone || seenBy.has(owner)) return;
         seenBy.add(owner);
         give(group.result("request"));
       };
-      const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(onOpened)) : [];
+      const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(distinct, onOpened)) : [];
       return () => {
         group.unwatch();
         for (const off of offs) off();

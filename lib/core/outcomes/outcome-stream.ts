@@ -10,6 +10,7 @@ import { refuseCycle } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
 import type { TaskOutcome, Wait } from "../task/record.js";
+import { reported } from "../task/wait.js";
 import { keeperOf, type Waits } from "../waits/waits.js";
 import { outcomeOf } from "./await-one.js";
 import { othersOf } from "./await-tasks.js";
@@ -83,7 +84,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
       this.#unwatch();
       return Promise.reject(error);
     }
-    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(links.keys(), (task) => task.id) });
+    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(reported(links.keys()), ({ id }) => id) });
     const keeper = keeperOf(attempt, this.#waits);
     const homes = othersOf(keeper, this.#homes.keys());
     const arrange = (wait: OpenWait<Step>) => {

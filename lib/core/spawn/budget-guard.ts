@@ -53,7 +53,7 @@ export class BudgetGuard {
     const { registry, stop } = this.#deps;
     account.isSpent = true;
     const reason = `session ${idInWords(account.id)} has no more to spend`;
-    for (const task of registry.all())
+    for (const task of registry.ofSession(account.id))
       if (task.account === account && !task.isOver && !task.isAttached) stop(task, "budget_exceeded", reason);
   }
 }

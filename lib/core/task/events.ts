@@ -54,9 +54,9 @@ interface Facts {
     /** The process that runs the task. */
     readonly runtime: Runtime;
   };
-  /** The task began a wait and gave its slot back, or the set of its pending waits changed. */
+  /** The task began a wait and gave its slot back, or `blockedOn` changed. */
   "task.blocked": {
-    /** The pending waits, in the order in which they began. */
+    /** The pending waits, in the order in which they began; at most the oldest 32. */
     readonly blockedOn: readonly Wait[];
   };
   /** The last wait has ended and the task has a slot again. */

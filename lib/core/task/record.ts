@@ -184,7 +184,8 @@ export interface TaskRecord {
    */
   readonly attempt: number;
   /**
-   * Every pending wait. Empty unless the task is `blocked`, or `queued` and parked, or `queued` and waits for its rate.
+   * The pending waits in the order in which they began, at most the oldest 32. Empty unless the task is `blocked`, or
+   * `queued` and parked, or `queued` and waits for its rate.
    */
   readonly blockedOn: readonly Wait[];
 

@@ -1,6 +1,6 @@
 // Wait: one pending wait of a task, as a record shows it.
 //
-// Owns the type only.
+// Owns the type, and how many of many waits, or of many tasks, a record lists.
 
 /** One pending wait of a blocked task, or the reason why a queued task cannot start. `on` says which. */
 export type Wait =
@@ -13,7 +13,7 @@ export type Wait =
   | {
       /** The end of other tasks. */
       readonly on: "tasks";
-      /** Ids of the tasks. */
+      /** Ids of the tasks. For `outcomes` and `map`, some of the tasks that have not ended. */
       readonly taskIds: readonly string[];
     }
   | {
@@ -70,3 +70,18 @@ export type Wait =
       /** Earliest instant at which the next task in line may start, in epoch milliseconds. */
       readonly untilAt: number;
     };
+
+/** The most pending waits in a record, the oldest first, and the most tasks of one wait that changes with each end. */
+export const MOST_REPORTED = 32;
+
+/**
+ * The part of `all` that a record lists. Each change of the waits is an event with the list, so a list of all of them
+ * would make the journal quadratic (D6).
+ */
+export function* reported<T>(all: Iterable<T>): Generator<T> {
+  let left = MOST_REPORTED;
+  for (const each of all) {
+    yield each;
+    if (--left === 0) return;
+  }
+}

@@ -13,6 +13,7 @@ import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
 import type { Wait } from "../task/record.js";
+import { MOST_REPORTED, reported } from "../task/wait.js";
 import type { Timekeeper } from "../time/clock.js";
 import { nextTurn } from "../time/turn.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
@@ -172,7 +173,8 @@ export class Waits implements WaitKeeper, StoredIn {
     attempt.pending ??= new Set();
     attempt.pending.add(wait);
     attempt.returning = undefined;
-    this.#block(attempt);
+    // A wait that the record does not list changes nothing in it (D6).
+    if (attempt.pending.size <= MOST_REPORTED) this.#block(attempt);
     this.#slots.leave(task.lane, task);
     this.#slots.release(task.lane, task);
     if (returning !== undefined) this.#deliver(returning);
@@ -182,12 +184,13 @@ export class Waits implements WaitKeeper, StoredIn {
   over(wait: Pending): void {
     const { attempt } = wait;
     if (attempt === undefined) this.#ofNobody.delete(wait);
+    const isListed = [...reported(attempt?.pending ?? [])].includes(wait);
     if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
       this.#deliver(wait);
       return;
     }
     if (attempt.pending.size > 0) {
-      this.#block(attempt);
+      if (isListed) this.#block(attempt);
       this.#deliver(wait);
       return;
     }

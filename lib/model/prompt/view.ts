@@ -24,7 +24,8 @@ interface ViewScope {
   readonly own: Task | undefined;
   /** The session of the loop, or of its task. */
   readonly sessionId: string | undefined;
-  readonly owns: (task: Task) => boolean;
+  /** The tasks of the loop, in order of creation. */
+  readonly tasks: () => Iterable<Task>;
 }
 
 const DEFAULT_CHARS = 2_000;
@@ -64,11 +65,11 @@ export class View {
   }
 }
 
-function textOf({ core, own, sessionId, owns }: ViewScope, maxChars: number): string {
+function textOf({ core, own, sessionId, tasks }: ViewScope, maxChars: number): string {
   const living: Task[] = [];
   const unshown = { queued: 0, running: 0, blocked: 0 };
-  for (const task of core.registry.all()) {
-    if (task.isOver || !owns(task)) continue;
+  for (const task of tasks()) {
+    if (task.isOver) continue;
     living.push(task);
     unshown[statusOf(task)]++;
   }

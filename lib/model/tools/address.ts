@@ -10,7 +10,7 @@ import { boundedList } from "../../core/values/bounded-list.js";
 import { quoted } from "../prompt/escape.js";
 import { idInText, shownId } from "../prompt/task-line.js";
 import { advice } from "../prompt/tool-names.js";
-import { type Caller, tasksOf } from "./caller.js";
+import type { Caller } from "./caller.js";
 import { ToolRefusal } from "./refusals.js";
 import { idOf, nameOf } from "./task-summary.js";
 import { type Field, text } from "./tool-schema.js";
@@ -45,7 +45,7 @@ function taskAt(caller: Caller, given: string): Task | undefined {
 function shownAs(caller: Caller, given: string): Task | undefined {
   const found = new Set<Task>();
   let lastNamed: Task | undefined;
-  for (const task of tasksOf(caller)) {
+  for (const task of caller.tasks()) {
     if (idOf(task) === given || shownId(task.id) === given) found.add(task);
     if (task.traits.name !== given && nameOf(task) !== given) continue;
     lastNamed = task;
@@ -75,7 +75,7 @@ function unquoted(given: string): string {
 
 function unknownTask(caller: Caller, given: string): ToolRefusal {
   const none = `There is no task ${quoted(given, MOST_SHOWN)}`;
-  const known = [...tasksOf(caller)];
+  const known = [...caller.tasks()];
   if (known.length === 0)
     return new ToolRefusal(none, advice(caller.tools, "You have no tasks: spawn_task starts one", "You have no tasks"));
   // The model most likely means one of the newest tasks.

@@ -6,7 +6,7 @@
 import type { Task } from "../../core/live/task.js";
 import { advice } from "../prompt/tool-names.js";
 import { LONGEST_ADDRESS, taskOf } from "./address.js";
-import { type Caller, describeWake, isUnreported, markShown, tasksOf } from "./caller.js";
+import { type Caller, describeWake, isUnreported, markShown } from "./caller.js";
 import { definedFields, fitToBytes, type Result } from "./fit-to-bytes.js";
 import { questionsOf } from "./open-questions.js";
 import { endReader, idOf, nameOf, summaryOf } from "./task-summary.js";
@@ -50,7 +50,7 @@ export function awaitTasks(setting: Setting): TaskTool {
  * received.
  */
 function unreported(caller: Caller): Task[] {
-  const found = [...tasksOf(caller)].filter((task) => !task.isOver || isUnreported(caller, task));
+  const found = [...caller.tasks()].filter((task) => !task.isOver || isUnreported(caller, task));
   const living = new Set(found.filter((task) => !task.isOver));
   return found.filter(({ parent, isOver }) => isOver || parent === undefined || !living.has(parent));
 }

@@ -3,7 +3,7 @@
 // Owns no state. All six tools use it to find the tasks of the loop, to wait for them, and to mark outcomes that they
 // have shown (N2).
 
-import type { Core } from "../../core/core.js";
+import type { Core, OwnTasks } from "../../core/core.js";
 import type { Attempt, Task } from "../../core/live/task.js";
 import { type NoticeOwner, ownerOf } from "../../core/notices/notice-owner.js";
 import { outcomeRead } from "../../core/notices/unread.js";
@@ -13,15 +13,13 @@ import { waiterOf } from "../../core/waits/ambient.js";
 import { advice, type ToolSet } from "../prompt/tool-names.js";
 
 /** The loop of a named session or of a task. */
-export interface CallingLoop {
+export interface CallingLoop extends OwnTasks {
   /** The core of its manager. */
   readonly core: Core;
   /** The owner of the notices of this loop: a task, or a session by its id. */
   readonly owner: NoticeOwner;
   /** The attempt of the task whose loop it is; `undefined` for a named session. */
   readonly context: Attempt | undefined;
-  /** Whether `task` is a task of this loop, or below one. */
-  readonly owns: (task: Task) => boolean;
   /** Spawns a task of a registered kind for this loop. */
   readonly spawn: (kind: string, options: AnySpawnOptions<string> & { input?: unknown }) => { readonly id: string };
 }
@@ -36,12 +34,12 @@ export interface Caller extends CallingLoop {
 export function callerFor(loop: CallingLoop, tools: ToolSet, kinds: ReadonlySet<string> | undefined): Caller {
   if (kinds === undefined) return { ...loop, tools };
   const isOffered = ({ traits: { kind } }: Task): boolean => kind !== undefined && kinds.has(kind);
-  return { ...loop, tools, owns: (task) => isOffered(task) && loop.owns(task) };
-}
-
-/** The tasks of the caller, by creation. */
-export function* tasksOf({ core, owns }: Caller): Generator<Task> {
-  for (const task of core.registry.all()) if (owns(task)) yield task;
+  return {
+    ...loop,
+    tools,
+    tasks: () => [...loop.tasks()].filter(isOffered),
+    owns: (task) => isOffered(task) && loop.owns(task),
+  };
 }
 
 /**

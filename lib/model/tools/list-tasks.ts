@@ -4,7 +4,7 @@ import type { Task } from "../../core/live/task.js";
 import { TASK_STATUSES } from "../../core/task/status.js";
 import { advice } from "../prompt/tool-names.js";
 import { LONGEST_ADDRESS, taskOf } from "./address.js";
-import { type Caller, tasksOf } from "./caller.js";
+import type { Caller } from "./caller.js";
 import { bytesOf, definedFields, type Result } from "./fit-to-bytes.js";
 import { ToolRefusal } from "./refusals.js";
 import { idOf, summaryOf } from "./task-summary.js";
@@ -36,7 +36,7 @@ export function listTasks(setting: Setting): TaskTool {
         const counts = new Map<string, number>();
         const fitting: Task[] = [];
         let isPast = from === undefined;
-        for (const task of batch === undefined ? tasksOf(caller) : countedIn(caller, batch)) {
+        for (const task of batch === undefined ? caller.tasks() : countedIn(caller, batch)) {
           const is = task.state.status;
           counts.set(is, (counts.get(is) ?? 0) + 1);
           const fits = status === undefined || (status === "live" ? !task.isOver : status === is);

@@ -19,12 +19,9 @@ const BY_PERSON = "only a person, elsewhere";
 
 /** The open questions of `tasks` and of the tasks below them, oldest first; as many as fit. */
 export function questionsOf(caller: Caller, tasks: readonly Task[]): (bytes: number) => Result {
-  const among = new Set(tasks);
-  const { requests, registry } = caller.core;
-  const open = requests.list().filter(({ taskId }) => {
-    const asker = registry.byId(taskId);
-    return asker !== undefined && caller.owns(asker) && isBelow(asker, among);
-  });
+  const open = [...caller.core.requests.openedBelow(new Set(tasks))]
+    .filter(({ task }) => caller.owns(task))
+    .map(({ request }) => request);
   if (open.length === 0) return () => ({});
   const approvals = open.filter(({ kind }) => kind === "approval").length;
   const byModel = advice(caller.tools, BY_MODEL, BY_OTHERS);
@@ -38,11 +35,6 @@ export function questionsOf(caller: Caller, tasks: readonly Task[]): (bytes: num
       answer_with: approvals === open.length ? BY_PERSON : answerWith,
     });
   };
-}
-
-function isBelow(asker: Task, among: ReadonlySet<Task>): boolean {
-  for (let task: Task | undefined = asker; task !== undefined; task = task.parent) if (among.has(task)) return true;
-  return false;
 }
 
 function questionOf(request: InboxRequest, bytes: number): Result {

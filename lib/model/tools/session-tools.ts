@@ -68,9 +68,15 @@ export function sessionTools(loopOf: () => CallingLoop, options: ToolOptions = {
   const kinds = kindsOf(core, options.kinds);
   const named = TOOL_NAMES.filter((name) => only.includes(name) && (name !== "spawn_task" || kinds.length > 0));
   const tools = new Set(named);
-  addKnownTools(core, owner, tools);
   const offered = options.kinds === undefined ? undefined : new Set(kinds.map(({ name }) => name));
-  const setting = { callerOf: () => callerFor(loopOf(), tools, offered), tools, maxBytes: maxResultBytes };
+  const know = () => addKnownTools(core, owner, tools);
+  know();
+  const callerOf = () => {
+    // The session may have been forgotten since.
+    know();
+    return callerFor(loopOf(), tools, offered);
+  };
+  const setting = { callerOf, tools, maxBytes: maxResultBytes };
   return Object.freeze(named.map((name) => toolNamed(name, setting, { kinds, spawn: defaults })));
 }
 

@@ -48,6 +48,26 @@ describe("the weight of a start", () => {
     expect(starts).toEqual(["a at 0", "b at 0", "c at 0", "d at 60000"]);
   });
 
+  test.each([
+    [1, 0.01, 100],
+    [3, 0.3, 10],
+    [7, 0.07, 100],
+  ])(
+    "L7 may be a fraction: a limit of %d lets as many starts of %d go as fit, whatever their binary sum is",
+    async (limit, usd, count) => {
+      const clock = manualClock();
+      const lanes = { model: { concurrency: 1_000, rate: { limit, periodMs: 1_000, unit: "usd" } } };
+      const manager = new TaskManager({ clock, lanes });
+      const starts: number[] = [];
+      for (let index = 0; index < 3 * count; index++)
+        manager.spawn(() => void starts.push(clock.now()), { lane: "model", weight: { usd } });
+      for (const round of [1, 2, 3]) {
+        await clock.advance(round === 1 ? 0 : 1_000);
+        expect(starts).toHaveLength(round * count);
+      }
+    },
+  );
+
   test("L4 L7 a light start does not pass a heavy one that is before it, and goes at once when that leaves the line", async () => {
     const { clock, manager, starts, put } = world();
     put("a", 900);

@@ -148,8 +148,8 @@ describe("§9 the view", () => {
       return [];
     };
     const ledger = { find: () => undefined };
-    const core = { loop: { seq: 1 }, registry: { all }, ledger, slots: { isTimed: false } };
-    const view = new View({ core: core as unknown as Core, own: undefined, sessionId: undefined, owns: () => true });
+    const core = { loop: { seq: 1 }, ledger, slots: { isTimed: false } };
+    const view = new View({ core: core as unknown as Core, own: undefined, sessionId: undefined, tasks: all });
     const looks = (maxChars?: number): number => {
       view.read({ maxChars });
       return made;

@@ -1,7 +1,10 @@
 // Known tools: texts name only the tools that a model has. A model with some kinds sees no task of another kind (§9).
 
-import { defineKind, type TaskToolName, type ToolOptions } from "errand";
+import { defineKind, TaskManager, type TaskToolName, type ToolOptions } from "errand";
+import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
+import type { Core } from "../../../lib/core/core.js";
+import { knownTools } from "../../../lib/model/tools/known-tools.js";
 import { agent, type Result, refusalIn, toolsOf } from "../../support/agent.js";
 import { settled } from "../../support/basics.js";
 import { given, hold, untilStopped } from "../../support/program.js";
@@ -237,5 +240,32 @@ describe("§16 a refusal and a failure", () => {
     expect(await call("await_tasks", { task_ids: [task_id] })).toMatchObject({ ended: [{ failure }] });
     for (const refusal of [await call("get_task", { task_id: "nowhere" }), await call("spawn_task", { kind: "fail" })])
       expect(refusal).toEqual({ error: expect.any(String), hint: expect.any(String) });
+  });
+});
+
+describe("the tools of a session", () => {
+  /** How many tools the model of a session is known to have. */
+  const known = (manager: TaskManager, sessionId: string): number =>
+    knownTools((manager as unknown as { readonly core: Core }).core, sessionId).size;
+
+  test("D6 are forgotten with the session, and known again at the next call of a tool", async () => {
+    const clock = manualClock();
+    const manager = new TaskManager({ clock, retention: { ttlMs: 1_000 } });
+    const [get] = manager.session("chat-1").tools({ only: ["get_task"] });
+    expect(known(manager, "chat-1")).toBe(1);
+    await clock.advance(3_000);
+    expect(known(manager, "chat-1")).toBe(NAMES.length);
+    await get?.execute({ task_id: "nowhere" }, { callId: "call_1" });
+    expect(known(manager, "chat-1")).toBe(1);
+  });
+
+  test("§9 are those of all its sets, in whatever order the sets were made", () => {
+    const kinds = [defineKind({ name: "dig", run: () => "sand" })];
+    const manager = new TaskManager({ kinds });
+    manager.session("chat-1").tools();
+    manager.session("chat-1").tools({ only: ["get_task"] });
+    manager.session("chat-2").tools({ only: ["get_task"] });
+    manager.session("chat-2").tools();
+    expect([known(manager, "chat-1"), known(manager, "chat-2")]).toEqual([NAMES.length, NAMES.length]);
   });
 });

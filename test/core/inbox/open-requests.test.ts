@@ -1,0 +1,51 @@
+// Open requests: what a question about some tasks costs, and which watchers a new one reaches (W3, W4).
+
+import { describe, expect, test } from "vitest";
+import { OpenRequests } from "../../../lib/core/inbox/open-requests.js";
+import type { Task } from "../../../lib/core/live/task.js";
+
+/** Tasks with one open request each, and a count of the requests whose task was read. */
+function world(count: number) {
+  let read = 0;
+  const tasks = Array.from({ length: count }, () => ({ parent: undefined, family: {} }) as unknown as Task);
+  const entries = tasks.map((task, order) => ({
+    order,
+    get task() {
+      read++;
+      return task;
+    },
+  }));
+  const open = new OpenRequests<(typeof entries)[number]>((task) => {
+    read++;
+    return entries.slice(tasks.indexOf(task), tasks.indexOf(task) + 1);
+  });
+  for (const entry of entries) open.add(entry);
+  return { tasks, entries, open, reads: () => read };
+}
+
+describe("a thousand open requests of a thousand tasks", () => {
+  test("W3 cost nothing for a question about one task", () => {
+    const { tasks, entries, open, reads } = world(1_000);
+    const one = new Set(tasks.slice(500, 501));
+    expect([...open.of(one)]).toEqual([entries[500]]);
+    expect([...open.below(one)]).toEqual([entries[500]]);
+    expect(reads()).toBe(2);
+  });
+
+  test("W3 W4 reach the watchers of their task and of the tasks above, and no other", () => {
+    const { tasks, entries, open } = world(1_000);
+    const [parent, child, other] = tasks;
+    const [, entry] = entries;
+    if (parent === undefined || child === undefined || other === undefined || entry === undefined) throw new Error();
+    Object.assign(child, { parent });
+    const told: string[] = [];
+    const offs = Object.entries({ parent, child, other }).map(([name, task]) =>
+      open.watch(new Set([task]), () => told.push(name)),
+    );
+    open.announce(entry);
+    expect(told).toEqual(["child", "parent"]);
+    for (const off of offs) off();
+    open.announce(entry);
+    expect(told).toHaveLength(2);
+  });
+});
