@@ -274,7 +274,7 @@ describe("scripted answers", () => {
 
 test("a scripted answer has exactly one of answer and reject", () => {
   const { inbox } = new TaskManager();
-  const line = (fields: object): ScriptedAnswer => ({ to: "Which", answer: "main", ...fields }) as ScriptedAnswer;
+  const line = (fields: object): ScriptedAnswer => ({ to: "Which", answer: "main", ...fields });
   expect(() => scriptAnswers({ inbox }, [line({}), line({ reject: "no" })])).toThrow(
     new TypeError("answers[1] must have either answer or reject, got both"),
   );
