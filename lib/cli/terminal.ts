@@ -39,8 +39,8 @@ interface Out {
 
 /**
  * Opens the terminal of a process. When the reader of stdout has gone, as in `errand ls DIR | head -1`, the process
- * exits with code 0. When stdout cannot be written for another reason, such as a full disk, the process says so and exits
- * with code 1. A stderr that cannot be written changes nothing.
+ * exits with code 0. When stdout cannot be written for another reason, such as a full disk, the process says so and
+ * exits with code 1. A stderr that cannot be written changes nothing.
  */
 export function openTerminal({ stdout, stderr, env }: Streams, now: () => number = Date.now): Terminal {
   const display = displayOf(stdout, env);

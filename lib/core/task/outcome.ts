@@ -38,7 +38,7 @@ export interface TaskFailure {
    * when `causes` has them all.
    */
   readonly causesOmitted?: number;
-  /** Stack of the thrown error, when it has one; of a stack over 65 536 characters, the beginning and the last lines. */
+  /** Stack of the thrown error, when it has one. Of one over 65 536 characters, the beginning and the last lines. */
   readonly stack?: string;
   /** The thrown value itself. It is not enumerable, so records and events stay plain JSON, and a restart loses it. */
   readonly cause?: unknown;
