@@ -28,8 +28,8 @@ export interface Streams {
   /** Receives the results; `isTTY` decides on the width and the colours. */
   readonly stdout: Out & { readonly isTTY?: boolean; readonly columns?: number };
   /** Receives the complaints. */
-  readonly stderr: Pick<Out, "write">;
-  /** The environment; `NO_COLOR` disables colours. */
+  readonly stderr: Out;
+  /** The environment; `NO_COLOR`, and a `TERM` that is `dumb`, disable colours. */
   readonly env: { readonly [name: string]: string | undefined };
 }
 interface Out {
@@ -39,14 +39,18 @@ interface Out {
 
 /**
  * Opens the terminal of a process. When the reader of stdout has gone, as in `errand ls DIR | head -1`, the process
- * exits with code 0.
+ * exits with code 0. When stdout cannot be written for another reason, such as a full disk, the process says so and
+ * exits with code 1. A stderr that cannot be written changes nothing.
  */
 export function openTerminal({ stdout, stderr, env }: Streams, now: () => number = Date.now): Terminal {
   const display = displayOf(stdout, env);
+  const complain = (text: string): void => void stderr.write(`${printableLines(text).join("\n")}\n`);
   stdout.on("error", (error) => {
-    if (error.code !== "EPIPE") throw error;
-    process.exit(0);
+    if (error.code === "EPIPE") process.exit(0);
+    complain(`The output could not be written: ${error.message}`);
+    process.exit(1);
   });
+  stderr.on("error", () => {});
   const write = (lines: readonly string[]): void => {
     if (lines.length > 0) stdout.write(`${lines.join("\n")}\n`);
   };
@@ -57,7 +61,7 @@ export function openTerminal({ stdout, stderr, env }: Streams, now: () => number
     printJson: (value) => write([jsonText(value, 2)]),
     printJsonLines: (values) => write(values.map((value) => jsonText(value))),
     printHelp: (text) => write([text]),
-    complain: (text) => void stderr.write(`${printableLines(text).join("\n")}\n`),
+    complain,
     untilInterrupted: () => {
       const interrupted = new AbortController();
       process.once("SIGINT", () => interrupted.abort());
@@ -66,9 +70,9 @@ export function openTerminal({ stdout, stderr, env }: Streams, now: () => number
   };
 }
 
-function displayOf({ isTTY, columns }: Streams["stdout"], { NO_COLOR = "" }: Streams["env"]): Display {
+function displayOf({ isTTY, columns }: Streams["stdout"], { NO_COLOR = "", TERM }: Streams["env"]): Display {
   // Some terminals report 0 columns.
   return isTTY === true
-    ? { columns: columns || 80, isColored: NO_COLOR === "" }
+    ? { columns: columns || 80, isColored: NO_COLOR === "" && TERM !== "dumb" }
     : { columns: undefined, isColored: false };
 }

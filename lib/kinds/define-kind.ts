@@ -83,10 +83,11 @@ export interface KindDefinition<In, I, R, T, C> {
    */
   cancel?: ((record: TaskRecord, reason: string) => void | PromiseLike<void>) | undefined;
   /**
-   * Called after a restart. `true` runs the task again as its next attempt; `false`, an error, or a kind without this
-   * function ends the task `interrupted`. `TaskManager.open` waits for the answers of all tasks for `graceMs` together,
-   * at least 1 000 and at most 30 000 milliseconds. A task without an answer by then is parked and the logger gets a
-   * warning; a later answer still counts. A kind is found by its name: register it in `TaskManagerOptions.kinds`.
+   * Called after a restart. `true` runs the task again as its next attempt; `false`, or a kind without this function,
+   * ends the task `interrupted`. So does an error, or any other answer, and the logger gets a warning.
+   * `TaskManager.open` waits for the answers of all tasks for `graceMs` together, at least 1 000 and at most 30 000
+   * milliseconds. A task without an answer by then is parked and the logger gets a warning; a later answer still
+   * counts. A kind is found by its name: register it in `TaskManagerOptions.kinds`.
    */
   canReattach?: ((record: TaskRecord) => boolean | PromiseLike<boolean>) | undefined;
   /**

@@ -31,7 +31,11 @@ export function peerError(peer: Peer, cause: unknown): Error {
   const why = firstLineOf(cause);
   if (isMissing(name, cause))
     return new Error(`${use} the package ${name}, which is not installed (${why}): npm install ${install}`, { cause });
-  const more = hint === undefined ? "" : `; ${hint}`;
+  // The version is right where the bundle is what fails.
+  const advice = isWithoutRequire(cause)
+    ? `keep ${name} external in the bundle, or give the bundle a \`require\` (createRequire of node:module)`
+    : hint;
+  const more = advice === undefined ? "" : `; ${advice}`;
   return new Error(`${use} the package ${name}, which is installed and could not be loaded: ${why}${more}`, { cause });
 }
 
@@ -60,6 +64,14 @@ function isMissing(name: string, cause: unknown): boolean {
   const code = fieldOf(cause, "code");
   const isNotFound = code === "ERR_MODULE_NOT_FOUND" || code === "MODULE_NOT_FOUND";
   return isNotFound && /^Cannot find (?:package|module) '([^']+)'/.exec(messageOf(cause))?.[1] === name;
+}
+
+/**
+ * Whether a package in a bundle of ES modules needs a `require`, which such a bundle lacks: what esbuild, rolldown and
+ * Node say about that.
+ */
+function isWithoutRequire(cause: unknown): boolean {
+  return /^(?:Dynamic require of |Calling `require` for |require is not defined)/.test(messageOf(cause));
 }
 
 function firstLineOf(cause: unknown): string {

@@ -40,7 +40,7 @@ export interface Script {
 /**
  * Answers each request of `manager` from now on, with the first unused line that matches its question. A line is used
  * once. `answer: true` approves an approval request; `reject` refuses it. A request without a matching line stays open.
- * `TypeError` if a line has an unknown field, or a field of a wrong type.
+ * `TypeError` if a line has an unknown field, a field of a wrong type, or not exactly one of `answer` and `reject`.
  *
  * @example
  * ```ts
@@ -83,10 +83,12 @@ function checkLines(lines: unknown): void {
   for (const [index, line] of (lines as readonly ScriptedAnswer[]).entries()) {
     const place = `answers[${index}]`;
     checkFields(place, line, ["to", "by", "answer", "reject"]);
-    const { to, by, reject } = line;
+    const { to, by, answer, reject } = line;
     if (!(to instanceof RegExp)) checkType(`${place}.to`, to, "string");
     checkText(`${place}.by`, by);
     if (reject !== undefined) checkType(`${place}.reject`, reject, "string");
+    if ((answer === undefined) === (reject === undefined))
+      throw new TypeError(`${place} must have either answer or reject, got ${answer === undefined ? "none" : "both"}`);
   }
 }
 

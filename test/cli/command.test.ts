@@ -1,6 +1,7 @@
 // The command as a process: its exit codes, its pipes, and the processes whose journals it reads.
+import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir } from "node:fs/promises";
+import { open, readdir } from "node:fs/promises";
 import { expect, test } from "vitest";
 import manifest from "../../package.json" with { type: "json" };
 import { command, compileCommand, execute, program, start, until } from "../support/command.js";
@@ -55,6 +56,36 @@ test("a journal whose process was killed is shown as it was left, and says so; a
   expect(await once(unread, "close")).toEqual([0, null]);
   expect(complained).toBe("");
 });
+
+test.runIf(process.platform === "linux")(
+  "an output that cannot be written is one line on stderr and exit code 1; complaints that cannot be written change no exit code",
+  async () => {
+    const directory = await place();
+    await once(start(await program(DIES), [directory]), "close");
+    const full = await open("/dev/full", "w");
+    const run = async (stdout: "pipe" | number, stderr: "pipe" | number, ...args: string[]) => {
+      const child = spawn(process.execPath, [command(), ...args], { stdio: ["ignore", stdout, stderr] });
+      let complained = "";
+      child.stderr?.setEncoding("utf8").on("data", (text: string) => (complained += text));
+      const [code] = await once(child, "close");
+      return { code, complained };
+    };
+    for (const args of [
+      ["ls", directory],
+      ["tail", directory, "--json"],
+      ["verify", directory],
+      ["ls", "--help"],
+    ]) {
+      expect(await run(full.fd, "pipe", ...args)).toEqual({
+        code: 1,
+        complained: expect.stringMatching(/^The output could not be written: ENOSPC[^\n]*\n$/),
+      });
+    }
+    expect((await run("pipe", full.fd, "list")).code).toBe(2);
+    expect((await run(full.fd, full.fd, "ls", directory)).code).toBe(1);
+    await full.close();
+  },
+);
 
 test("a journal in use is read beside its process, which goes on undisturbed, and followed until Ctrl-C", async () => {
   const directory = await place();

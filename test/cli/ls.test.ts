@@ -194,7 +194,8 @@ test("lines are as wide as the terminal at most, colours and wide letters counte
     expect(Math.max(...widths)).toBeLessThanOrEqual(columns);
     expect(output).toContain("…");
   }
-  expect(await printed(["ls", directory], { columns: 60, env: { NO_COLOR: "1" } })).not.toContain("\u001B");
+  for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }])
+    expect(await printed(["ls", directory], { columns: 60, env })).not.toContain("\u001B");
   expect(await printed(["ls", directory])).toContain("plain ".repeat(40).trim());
 });
 

@@ -41,7 +41,7 @@ export async function errand(args: readonly string[], settings: Settings = {}): 
   const tty = columns === undefined ? {} : { isTTY: true, columns };
   const streams = {
     stdout: { write, on: () => undefined, ...tty },
-    stderr: { write: (text: string) => void (stderr += text) },
+    stderr: { write: (text: string) => void (stderr += text), on: () => undefined },
     env,
   };
   const terminal: Terminal = openTerminal(streams, () => now);

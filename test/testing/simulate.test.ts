@@ -4,8 +4,15 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isErrandError } from "errand";
-import { manualClock, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
+import { isErrandError, TaskManager } from "errand";
+import {
+  manualClock,
+  type ScriptedAnswer,
+  type SimulateOptions,
+  scriptAnswers,
+  simulate,
+  type World,
+} from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
 import { settled, unhandled } from "../support/basics.js";
 
@@ -263,6 +270,15 @@ describe("scripted answers", () => {
       expect(script.unused).toHaveLength(1);
     });
   });
+});
+
+test("a scripted answer has exactly one of answer and reject", () => {
+  const { inbox } = new TaskManager();
+  const line = (fields: object): ScriptedAnswer => ({ to: "Which", answer: "main", ...fields });
+  expect(() => scriptAnswers({ inbox }, [line({}), line({ reject: "no" })])).toThrow(
+    new TypeError("answers[1] must have either answer or reject, got both"),
+  );
+  expect(() => scriptAnswers({ inbox }, [line({ answer: undefined })])).toThrow(/either answer or reject, got none/);
 });
 
 describe("a manual clock", () => {

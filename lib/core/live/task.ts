@@ -116,7 +116,6 @@ export class Task implements TaskSpec, Slotted {
    * stored it.
    */
   endSeq = 0;
-
   /** The number among all tasks of the manager, in order of creation. Written by the registry. */
   number = 0;
 

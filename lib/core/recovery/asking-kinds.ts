@@ -160,12 +160,17 @@ export class KindAsking {
   }
 
   async #ask(task: Task, kind: KindParts): Promise<boolean> {
+    const { logger } = this.#deps;
     try {
-      return (await kind.canReattach?.(task.record)) === true;
+      const answer: unknown = await kind.canReattach?.(task.record);
+      if (typeof answer === "boolean") return answer;
+      // A function that forgets its `return` would end every task of its kind without a word.
+      const fault = `gave neither true nor false, but ${show(answer)}`;
+      logger.warn(`canReattach of kind ${kind.name} ${fault}: task ${task.id} does not go on`);
     } catch (error) {
-      this.#deps.logger.warn(`canReattach of kind ${kind.name} threw: task ${task.id} does not go on`, { error });
-      return false;
+      logger.warn(`canReattach of kind ${kind.name} threw: task ${task.id} does not go on`, { error });
     }
+    return false;
   }
 }
 

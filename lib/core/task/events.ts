@@ -56,7 +56,7 @@ interface Facts {
   };
   /** The task began a wait and gave its slot back, or `blockedOn` changed. */
   "task.blocked": {
-    /** The pending waits, in the order in which they began; at most the oldest 32. */
+    /** The pending waits, in the order in which they began; at most the oldest 100. */
     readonly blockedOn: readonly Wait[];
   };
   /** The last wait has ended and the task has a slot again. */

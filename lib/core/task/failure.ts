@@ -10,6 +10,14 @@ import type { FailureCause, TaskFailure } from "./record.js";
 import type { FailureCode } from "./status.js";
 
 const MOST_CAUSES = 8;
+/**
+ * Characters kept of the message of a failure, and of its stack. Some libraries put the whole output of a program into
+ * the message, and the journal has a failure in each event that reports it.
+ */
+const MOST_OF_FAILURE = 65_536;
+/** Characters kept of the beginning, which repeats the message, and of the end of a longer stack. */
+const MOST_BEFORE_FRAMES = 8_000;
+const MOST_OF_FRAMES = 4_000;
 /** Characters kept of the message of one cause. */
 const MOST_OF_MESSAGE = 500;
 const MOST_OF_NAME = 80;
@@ -21,13 +29,13 @@ const MOST_READ = 64;
 /** The failure of any thrown value: an error by its message, any other value by its text. */
 export function toFailure(code: FailureCode, thrown: unknown): TaskFailure {
   const name = nameOf(thrown);
-  const stack = readText(() => fieldOf(thrown, "stack"));
+  const stack = stackOf(thrown);
   const errorCode = codeOf(thrown);
   const { causes, omitted } = causesOf(thrown);
   return withCause(
     {
       code,
-      message: messageOf(thrown),
+      message: cutTo(messageOf(thrown), MOST_OF_FAILURE),
       ...(name === undefined ? {} : { name }),
       ...(errorCode === undefined ? {} : { errorCode }),
       ...(causes.length === 0 ? {} : { causes }),
@@ -64,6 +72,15 @@ export function messageOf(thrown: unknown): string {
   if (isContent(thrown)) return brief(thrown, MOST_OF_MESSAGE);
   const text = printed(thrown);
   return isObject(thrown) && text.startsWith("[object ") ? brief(thrown, MOST_OF_MESSAGE) : text;
+}
+
+/** The stack of an error. Of a long one, its beginning and its last lines: the frames follow the message. */
+function stackOf(thrown: unknown): string | undefined {
+  const stack = readText(() => fieldOf(thrown, "stack"));
+  if (stack === undefined || stack.length <= MOST_OF_FAILURE) return stack;
+  const end = stack.slice(-MOST_OF_FRAMES);
+  const line = end.indexOf("\n");
+  return `${cutTo(stack, MOST_BEFORE_FRAMES)}${line < 0 ? "" : end.slice(line)}`;
 }
 
 /** Whether the value is a list or bytes: its text would be that of each item. */

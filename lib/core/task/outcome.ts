@@ -19,8 +19,8 @@ export interface TaskFailure {
   /** Code of the failure: `"error"` for a thrown value, otherwise the limit or the check that failed. */
   readonly code: FailureCode;
   /**
-   * Message of the thrown error. A thrown value that is no error gives its text, a plain object its JSON, cut at 500
-   * characters.
+   * Message of the thrown error, at most 65 536 characters; `cause` has all of it. A thrown value that is no error
+   * gives its text, a plain object its JSON, cut at 500 characters.
    */
   readonly message: string;
   /** Name of the thrown error (`"TypeError"`), when it has one. */
@@ -38,7 +38,7 @@ export interface TaskFailure {
    * when `causes` has them all.
    */
   readonly causesOmitted?: number;
-  /** Stack of the thrown error, when it has one. */
+  /** Stack of the thrown error, when it has one. Of one over 65 536 characters, the beginning and the last lines. */
   readonly stack?: string;
   /** The thrown value itself. It is not enumerable, so records and events stay plain JSON, and a restart loses it. */
   readonly cause?: unknown;

@@ -184,7 +184,7 @@ export interface TaskRecord {
    */
   readonly attempt: number;
   /**
-   * The pending waits in the order in which they began, at most the oldest 32. Empty unless the task is `blocked`, or
+   * The pending waits in the order in which they began, at most the oldest 100. Empty unless the task is `blocked`, or
    * `queued` and parked, or `queued` and waits for its rate.
    */
   readonly blockedOn: readonly Wait[];

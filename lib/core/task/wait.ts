@@ -72,7 +72,7 @@ export type Wait =
     };
 
 /** The most pending waits in a record, the oldest first, and the most tasks of one wait that changes with each end. */
-export const MOST_REPORTED = 32;
+export const MOST_REPORTED = 100;
 
 /**
  * The part of `all` that a record lists. Each change of the waits is an event with the list, so a list of all of them

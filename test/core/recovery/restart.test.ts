@@ -141,8 +141,12 @@ describe("D4 canReattach", () => {
     expect(Object.isFrozen(records[0])).toBe(true);
   });
 
-  test("that throws is reported to the logger", async () => {
-    const kind = durable(deaf, { canReattach: () => Promise.reject(new Error("no idea")) });
+  test.each<[string, () => unknown, said: string]>([
+    ["that throws", () => Promise.reject(new Error("no idea")), "threw"],
+    ["that forgets its `return`", () => undefined, "gave neither true nor false, but undefined"],
+    ["that gives an id for true", () => "remote-1", 'gave neither true nor false, but "remote-1"'],
+  ])("%s is reported to the logger", async (_what, canReattach, said) => {
+    const kind = durable(deaf, { canReattach: canReattach as () => boolean });
     const first = await started({ kinds: [kind] });
     const { id } = first.manager.spawn(kind);
     await settled();
@@ -150,7 +154,7 @@ describe("D4 canReattach", () => {
     const quiet = () => undefined;
     const logger = { debug: quiet, info: quiet, warn: (message: string) => void warnings.push(message), error: quiet };
     await first.restart({ kinds: [kind], logger });
-    expect(warnings).toEqual([expect.stringContaining(id)]);
+    expect(warnings).toEqual([expect.stringContaining(`${said}: task ${id} does not go on`)]);
   });
 
   test("is not asked of a task that is over", async () => {

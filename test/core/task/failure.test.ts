@@ -129,6 +129,22 @@ describe("§12 the causes of a failure", () => {
     expect((await failed({ ...twelve, f12: 12 })).message).toMatch(/"f11":11,…}$/);
   });
 
+  test("stand beside a message and a stack that are bounded, whatever a library put into the message", async () => {
+    const output = "line of output\n".repeat(100_000);
+    const thrown = new Error(`Command failed: make\n${output}`);
+    const error = await failed(thrown);
+    expect(error.message).toHaveLength(65_536);
+    expect(error.message).toMatch(/^Command failed: make\nline of output\n[^]*…$/);
+    expect(error.stack?.length).toBeLessThanOrEqual(12_000);
+    expect(error.stack).toMatch(/^Error: Command failed: make\n[^]*…\n[^]*\n {4}at .*failure\.test\.ts/);
+    expect(error.cause).toBe(thrown);
+    expect((await failed(output)).message).toHaveLength(65_536);
+    expect(await failed("x".repeat(65_536))).toMatchObject({ message: "x".repeat(65_536) });
+    const oneLine = await failed(Object.assign(new Error("m"), { stack: "y".repeat(100_000) }));
+    expect(oneLine.stack).toHaveLength(8_000);
+    expect(new TaskOutcomeError({ id: "t", status: "failed", error }).message.length).toBeLessThan(65_600);
+  });
+
   test("are absent where there are none", async () => {
     for (const thrown of [new Error("alone"), "a text", undefined, null, 3, Symbol("s"), () => 1])
       expect(await failed(thrown)).not.toHaveProperty("causes");
@@ -226,8 +242,7 @@ describe("§12 the causes are shown", () => {
     expect(given(await session.nextNotices()).text).toContain("ECONNREFUSED");
     const getTask = given(session.tools({ only: ["get_task"] })[0]);
     expect(JSON.stringify(await getTask.execute({ task_id: task.id }))).toContain("ECONNREFUSED");
-    // The record keeps the whole message.
-    expect(task.record.error?.message).toHaveLength(500_000);
+    expect(task.record.error?.message).toHaveLength(65_536);
   });
 
   const step = (): never => {
