@@ -5,17 +5,8 @@
 import type { Ask, AskOptions } from "../core/inbox/question.js";
 import type { TaskKind } from "../core/kinds/kind.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
-import type { Content, Message, SendOptions } from "../core/task/message.js";
-import type {
-  ArtifactInput,
-  LinksInput,
-  Progress,
-  TaskFilter,
-  TaskOutcome,
-  TaskRecord,
-  Usage,
-  UsageReport,
-} from "../core/task/record.js";
+import type { Message } from "../core/task/message.js";
+import type { TaskFilter, TaskOutcome, TaskRecord, Usage } from "../core/task/record.js";
 import type { Clock } from "../core/time/clock.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import type { ViewOptions } from "../model/prompt/view.js";
@@ -25,6 +16,7 @@ import type { AwaitTasks, OutcomesOf } from "./awaiting.js";
 import type { NoticeBatch } from "./notice-batch.js";
 import type { MapOptions, SpawnArguments, SpawnInput, SpawnOptions } from "./spawn-arguments.js";
 import type { Get, TaskHandle } from "./task-handle.js";
+import type { TaskReports } from "./task-reports.js";
 
 /**
  * The function of a task. A returned value, or the value of a returned promise, is the result. A throw fails the task,
@@ -173,7 +165,7 @@ export interface Session {
  * stopped. When the function has settled or was abandoned, the context is closed. A closed context drops writes. Its
  * spawns throw `TaskTerminatedError`, or `ScopeCancelledError` when the function was stopped or has failed.
  */
-export interface TaskContext<C = unknown> extends Session {
+export interface TaskContext<C = unknown> extends Session, TaskReports<C> {
   /** The number of this execution: 1 for the first one. Retries, and restarts that resume the task, each add 1. */
   readonly attempt: number;
   /** The newest record of the task. */
@@ -296,54 +288,4 @@ export interface TaskContext<C = unknown> extends Session {
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]>;
-
-  /**
-   * Sends a message to the owner and resolves when it is stored. A function that has settled, was abandoned or was
-   * followed by another attempt sends nothing: the call rejects with `ScopeCancelledError`, or with
-   * `TaskTerminatedError` after a return. Rejects with a `TypeError` for bad content.
-   */
-  post(content: Content, options?: SendOptions): Promise<Message>;
-  /** Records a `custom` event. Throws a `TypeError` for a payload that JSON cannot carry. */
-  emit(name: string, payload?: unknown): void;
-  /**
-   * Replaces the progress of the task. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
-   * of a wrong type, and replaces nothing then.
-   */
-  progress(progress: Progress): void;
-  /** Replaces the summary of the task: one line for people and models. */
-  summary(text: string): void;
-  /**
-   * Adds usage to the task and to all tasks above it. A report that overspends a budget stops the task that carries the
-   * budget, with everything below it, in the same call; it does not throw. Throws a `TypeError` for an unknown field
-   * and a `RangeError` for an amount below 0, and adds nothing then.
-   */
-  reportUsage(report: UsageReport): void;
-  /**
-   * Appends an artifact: a path, a url, both, or a chunk of data. Artifacts are never replaced. Throws a `TypeError`
-   * for an artifact without any of these, for data beside a path or a url, and for an unknown field.
-   */
-  artifact(artifact: ArtifactInput): void;
-  /** Merges links into the links of the task, field by field. Throws a `TypeError` for an unknown field. */
-  link(links: LinksInput): void;
-  /**
-   * Appends text to the output of the task. Output is cheap: it is kept in memory only, the newest 65 536 characters.
-   * Counts as a sign of life.
-   */
-  output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
-  /** Gives a sign of life for `stallTimeoutMs`. The record has its time as `heartbeatAt`. */
-  heartbeat(): void;
-  /**
-   * Replaces the checkpoint of the task and resolves when it is stored; the next attempt reads it as `lastCheckpoint`.
-   * The call is not a wait: the task keeps its slot. Counts as a sign of life.
-   *
-   * Rejects with `InvalidInputError` when the value does not fit the schema of the kind, and with a `TypeError` when
-   * JSON cannot carry it. A function that has settled, was abandoned or was followed by another attempt stores nothing:
-   * the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return.
-   */
-  checkpoint(value: C): Promise<void>;
-  /**
-   * The newest checkpoint; `undefined` when the task has never stored one. Throws `InvalidInputError` when the stored
-   * value no longer fits the schema of the kind.
-   */
-  readonly lastCheckpoint: C | undefined;
 }
