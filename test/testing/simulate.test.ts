@@ -4,8 +4,9 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isErrandError } from "errand";
-import { manualClock, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
+import { defineKind, isErrandError, TaskManager } from "errand";
+import { fileStore } from "errand/stores/file";
+import { manualClock, memoryStore, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
 import { describe, expect, test, vi } from "vitest";
 import { settled, unhandled } from "../support/basics.js";
 
@@ -109,6 +110,45 @@ describe("virtual time", () => {
       for (;;) await clock.sleep(1_000);
     };
     expect(await failure(forever, { maxMs: 10_000 })).toContain("not over after 10000 ms of virtual time");
+  });
+});
+
+describe("a store in virtual time", () => {
+  const nightly = defineKind({ name: "nightly", canReattach: () => true, run: (ctx) => ctx.sleep(DAY) });
+
+  test.each([
+    ["in memory", async () => memoryStore()],
+    ["of files", async () => fileStore(await mkdtemp(join(tmpdir(), "errand-")))],
+  ])("D4 %s: a scenario restarts, and its tasks resume on the same clock", async (_where, storeOf) => {
+    const options = { store: await storeOf(), kinds: [nightly] };
+    const seen = await simulate(async ({ manager, clock }) => {
+      manager.spawn(nightly, { id: "nightly-1" });
+      await clock.sleep(DAY / 2);
+      await manager.close();
+      const next = await TaskManager.open({ ...options, clock });
+      const task = next.get("nightly-1");
+      const outcome = await task?.outcome();
+      await next.close();
+      return [outcome?.status, task?.record.attempt, clock.now() / DAY];
+    }, options);
+    expect(seen).toEqual(["succeeded", 2, 1.5]);
+  });
+
+  test("D4 of an earlier simulation is opened: its tasks are there, and no id is used twice", async () => {
+    const options = { store: memoryStore(), kinds: [nightly] };
+    await simulate(({ manager }) => manager.spawn(() => 1).result(), options);
+    const ids = await simulate(async ({ manager }) => {
+      await manager.spawn(() => 2).result();
+      return manager.list().map(({ id }) => id);
+    }, options);
+    expect(ids).toEqual(["task_1", "task_2"]);
+  });
+
+  test("fails the simulation when it does not open", async () => {
+    const store = memoryStore();
+    const open = await TaskManager.open({ store });
+    await expect(simulate(() => 1, { store })).rejects.toMatchObject({ code: "STORE_LOCKED" });
+    await open.close();
   });
 });
 
