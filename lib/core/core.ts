@@ -72,12 +72,21 @@ interface CoreOptions {
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
 }
 
-/** The declared lanes, and the default lane, which follows the concurrency of the manager when it is not declared. */
+/**
+ * The declared lanes, and the default lane. `follower`: the default lane when it is declared without a concurrency, or
+ * not declared; it follows the concurrency of the manager.
+ */
 function lanesOf({ concurrency, lanes, agingMs }: CoreOptions, clock: Timekeeper) {
-  const declared = Object.entries(lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs, clock));
-  if (Object.hasOwn(lanes, DEFAULT_LANE)) return { lanes: declared, follower: undefined };
-  const follower = new Lane<Task>(DEFAULT_LANE, { concurrency }, agingMs, clock);
-  return { lanes: [follower, ...declared], follower };
+  const named = Object.hasOwn(lanes, DEFAULT_LANE) ? lanes : { [DEFAULT_LANE]: {}, ...lanes };
+  const made: Lane<Task>[] = [];
+  let follower: Lane<Task> | undefined;
+  for (const [name, options] of Object.entries(named)) {
+    const isFollower = name === DEFAULT_LANE && options.concurrency === undefined;
+    const lane = new Lane<Task>(name, isFollower ? { ...options, concurrency } : options, agingMs, clock);
+    if (isFollower) follower = lane;
+    made.push(lane);
+  }
+  return { lanes: made, follower };
 }
 
 /** The parts of one manager. */
@@ -189,7 +198,7 @@ export class Core {
     });
     const awaiter = new Awaiter({ waits, notices, registry, stop });
     const spawner = new Spawner({
-      ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop },
+      ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop, logger },
       closedScopes: awaiter.closedScopes,
       onFound: (task, kind) => {
         if (handoff.has(task)) this.resume?.(task, kind);

@@ -89,8 +89,17 @@ export interface Session {
   usage(): Usage;
   /**
    * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task
-   * decides which of its events become notices. An outcome that this loop has awaited does not become one. Messages to
-   * the task of this loop are in the batch too, unless `receive` has read them first.
+   * decides which of its events become notices. Messages to the task of this loop are in the batch too, unless
+   * `receive` has read them first.
+   *
+   * An outcome that this loop has awaited does not become a notice. These waits count: all waits of this session and of
+   * its tools, and all waits for a handle that this session returned, by `spawn` or `get`. In a task, every wait of its
+   * function for a child counts. Outside a task, a wait of the manager for an id, and a wait for a handle of
+   * `manager.get`, do not count: they belong to no session.
+   *
+   * A first call with `timeoutMs: 0`, before the first model call of a loop, says that this loop reads notices: only
+   * then do the tools tell the model that it will be informed of an end. With a store, such a call may return an empty
+   * batch where a manager in memory returns `undefined`: an end that is not stored yet can still wake the loop.
    *
    * All notices of one turn are one batch, as far as its text can hold them. The other notices are the next batch,
    * which is available at once. Without `ack` the same notices are delivered again. The batch is empty when `timeoutMs`
@@ -142,6 +151,10 @@ export interface Session {
    * act for that task. A task that they start wakes this loop by its questions and messages too, unless `spawn.wake`
    * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
    * `RangeError` for an option that does not fit, and `UnknownKindError`.
+   *
+   * A loop that reads notices calls `nextNotices({ timeoutMs: 0 })` before its first model call. Until the first
+   * `nextNotices`, `spawn_task` tells the model to wait with `await_tasks`, because nothing else would inform it of the
+   * end; from then on it says that the end is reported.
    *
    * @example
    * ```ts
@@ -271,6 +284,9 @@ export interface TaskContext<C = unknown> extends Session, TaskReports<C> {
    * the manager or of the session, the next child waits for a place, as after `room()`. An aborted `signal` closes the
    * source and rejects with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not
    * iterable, or when an option does not fit.
+   *
+   * The children have no `id`, so a retry or a restart of the task runs `fn` for all items again. To run each item
+   * once, spawn the children with an `id` of their own by `ctx.spawn`, and wait with `awaitTasks`.
    *
    * @example
    * ```ts

@@ -19,7 +19,8 @@ export interface TaskReports<C = unknown> {
   /** Records a `custom` event. Throws a `TypeError` for a payload that JSON cannot carry. */
   emit(name: string, payload?: unknown): void;
   /**
-   * Replaces the progress of the task. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
+   * Replaces the progress of the task: `{ current: 3, total: 12, unit: "pages", label: "Reading" }`, where each field
+   * may be left out. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
    * of a wrong type, and replaces nothing then.
    */
   progress(progress: Progress): void;

@@ -61,7 +61,8 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
  * With a `store`, a scenario can restart in virtual time: it closes its manager and opens the store again by
  * `TaskManager.open({ store, clock, kinds })`. It closes each manager that it opened itself.
  *
- * Rejects with the error of the scenario, or of the opening of the store. If the scenario waits and no timer is left, the call rejects with an error
+ * Rejects with the error of the scenario, or of the store that does not open. If the scenario waits and no timer is
+ * left, the call rejects with an error
  * that lists the waiting tasks and the reason of each. With a `seed`, the error's message contains the seed, and its
  * `cause` is the original error.
  *
@@ -194,7 +195,7 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
       throw new Stuck(
-        `The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for${waiting()}`,
+        `The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for, and let it wait with clock.sleep: a timer of the platform is real time${waiting()}`,
       );
     if (nextAt > maxMs)
       throw new Stuck(

@@ -166,7 +166,7 @@ describe("a scenario that waits for nothing", () => {
       { concurrency: 1 },
     );
     expect(message.split("\n")).toEqual([
-      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for:",
+      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for, and let it wait with clock.sleep: a timer of the platform is real time:",
       '  task_1 "planner" is blocked on an answer to "Which branch?"',
       "  task_2 is blocked on a message",
       "  task_3 is blocked on tasks task_1",

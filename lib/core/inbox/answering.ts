@@ -102,7 +102,7 @@ export class Answering {
     checkText("by", answered.by);
     if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers");
     const entry = this.#requests.find(id);
-    if (entry === undefined) throw new RequestNotFoundError(id);
+    if (entry === undefined) throw new RequestNotFoundError(id, this.#requests.isTask(id));
     this.#refuseClosed(entry);
     return entry;
   }

@@ -59,8 +59,8 @@ function isStopError(error: unknown): boolean {
 }
 
 /**
- * Whether the error says that the task was stopped, and nothing else: the stop, or the `AbortError` of a function of the
- * platform that was called with the signal of the task.
+ * Whether the error says that the task was stopped, and nothing else: the stop, or the `AbortError` of a function of
+ * the platform that was called with the signal of the task.
  */
 function saysOnlyStop(error: unknown): boolean {
   if (isStopError(error)) return true;
