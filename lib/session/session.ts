@@ -98,8 +98,9 @@ export interface Session {
    * `manager.get`, do not count: they belong to no session.
    *
    * A first call with `timeoutMs: 0`, before the first model call of a loop, says that this loop reads notices: only
-   * then do the tools tell the model that it will be informed of an end. With a store, such a call may return an empty
-   * batch where a manager in memory returns `undefined`: an end that is not stored yet can still wake the loop.
+   * then do the tools tell the model that it will be informed of an end. With a store, such a call just after an end
+   * may return an empty batch where a manager in memory returns `undefined`: the answer `undefined` is not given before
+   * everything that it rests on is stored.
    *
    * All notices of one turn are one batch, as far as its text can hold them. The other notices are the next batch,
    * which is available at once. Without `ack` the same notices are delivered again. The batch is empty when `timeoutMs`

@@ -1,6 +1,7 @@
 // Which waits deliver an outcome to the loop of a session, so that it becomes no notice (N2), as `nextNotices` says.
 
 import { type Session, type TaskHandle, TaskManager } from "errand";
+import { memoryStore } from "errand/testing";
 import { expect, test } from "vitest";
 import { settled } from "../support/basics.js";
 
@@ -26,4 +27,15 @@ test.each<[what: string, isAwaited: boolean, wait: Wait]>([
   const batch = await session.nextNotices({ timeoutMs: 0 });
   expect(batch?.notices.length ?? 0).toBe(isAwaited ? 0 : 1);
   await manager.close();
+});
+
+test("D1 that nothing can wake the loop is not said before it is stored: until then the batch is empty", async () => {
+  const answers: unknown[] = [];
+  for (const manager of [new TaskManager(), await TaskManager.open({ store: memoryStore() })]) {
+    const session = manager.session("chat");
+    await session.spawn(() => 1).result();
+    answers.push((await session.nextNotices({ timeoutMs: 0 }))?.notices, await session.nextNotices());
+    await manager.close();
+  }
+  expect(answers).toEqual([undefined, undefined, [], undefined]);
 });

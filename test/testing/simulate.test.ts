@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { defineKind, isErrandError, TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
 import { manualClock, memoryStore, type SimulateOptions, scriptAnswers, simulate, type World } from "errand/testing";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { settled, unhandled } from "../support/basics.js";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -116,9 +116,17 @@ describe("virtual time", () => {
 describe("a store in virtual time", () => {
   const nightly = defineKind({ name: "nightly", canReattach: () => true, run: (ctx) => ctx.sleep(DAY) });
 
+  const folders: string[] = [];
+  afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+  async function folderOf(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), "errand-"));
+    folders.push(folder);
+    return folder;
+  }
+
   test.each([
     ["in memory", async () => memoryStore()],
-    ["of files", async () => fileStore(await mkdtemp(join(tmpdir(), "errand-")))],
+    ["of files", async () => fileStore(await folderOf())],
   ])("D4 %s: a scenario restarts, and its tasks resume on the same clock", async (_where, storeOf) => {
     const options = { store: await storeOf(), kinds: [nightly] };
     const seen = await simulate(async ({ manager, clock }) => {
