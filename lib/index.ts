@@ -100,3 +100,4 @@ export type { NoticeBatch } from "./session/notice-batch.js";
 export type { Session, Spawn, TaskContext, TaskFunction } from "./session/session.js";
 export type { MapOptions, SpawnArguments, SpawnInput, SpawnOptions } from "./session/spawn-arguments.js";
 export type { Get, TaskHandle, TaskRef } from "./session/task-handle.js";
+export type { TaskReports } from "./session/task-reports.js";

@@ -63,10 +63,7 @@ interface TaskDetails {
 
 /** All requests of a task in every status, oldest first. */
 function requestsOf(view: StoreView, taskId: string): InboxRequest[] {
-  const statuses = ["open", "answered", "rejected", "expired", "withdrawn"] as const;
-  return statuses
-    .flatMap((status) => view.requests({ taskId, status }))
-    .sort((one, other) => one.createdAt - other.createdAt);
+  return [...view.requests({ taskId, status: ["open", "answered", "rejected", "expired", "withdrawn"] })];
 }
 
 function pageOf(known: TaskDetails, now: number): Line[] {

@@ -33,7 +33,7 @@ import type { Standbys } from "./recovery/standbys.js";
 import { windDown } from "./recovery/unresumed.js";
 import { Handoff } from "./run/handoff.js";
 import { Idle } from "./run/idle.js";
-import { LaneChanges } from "./run/lane-changes.js";
+import { declaredLanes, LaneChanges } from "./run/lane-changes.js";
 import { Retainer, type Retention } from "./run/retention.js";
 import { Runner } from "./run/runner.js";
 import { Shutdown } from "./run/shutdown.js";
@@ -41,7 +41,7 @@ import { type Stats, statsOf } from "./run/stats.js";
 import { BudgetGuard } from "./spawn/budget-guard.js";
 import { type Limits } from "./spawn/limits.js";
 import { LineCapacity } from "./spawn/line-capacity.js";
-import { DEFAULT_LANE, Spawner } from "./spawn/spawn.js";
+import { Spawner } from "./spawn/spawn.js";
 import type { StoreLockedError } from "./task/errors.js";
 import type { TaskEvent } from "./task/events.js";
 import type { KindParts, Work } from "./task/kind-parts.js";
@@ -70,14 +70,6 @@ interface CoreOptions {
   readonly kinds: readonly AnyTaskKind[];
   /** Calls a task's function with the context of its attempt, which is a view of this core. */
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
-}
-
-/** The declared lanes, and the default lane, which follows the concurrency of the manager when it is not declared. */
-function lanesOf({ concurrency, lanes, agingMs }: CoreOptions, clock: Timekeeper) {
-  const declared = Object.entries(lanes).map(([name, lane]) => new Lane<Task>(name, lane, agingMs, clock));
-  if (Object.hasOwn(lanes, DEFAULT_LANE)) return { lanes: declared, follower: undefined };
-  const follower = new Lane<Task>(DEFAULT_LANE, { concurrency }, agingMs, clock);
-  return { lanes: [follower, ...declared], follower };
 }
 
 /** The tasks of one caller: a manager, a session or a context. */
@@ -157,7 +149,7 @@ export class Core {
     const kinds = new Kinds(options.kinds, logger);
     const runtime = Object.freeze({ instanceId: ids.next("instance"), pid: process.pid, startedAt: clock.now() });
     const { registry } = this;
-    const { lanes, follower } = lanesOf(options, clock);
+    const { lanes, follower } = declaredLanes(options, clock);
 
     // The part of a closure is made further below, or by `open-store.ts`.
     const stop = (task: Task, code: StopReason, reason: string) => this.runner.stop(task, code, reason);
@@ -197,7 +189,7 @@ export class Core {
     });
     const awaiter = new Awaiter({ waits, notices, registry, stop });
     const spawner = new Spawner({
-      ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop },
+      ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop, logger },
       closedScopes: awaiter.closedScopes,
       onFound: (task, kind) => {
         if (handoff.has(task)) this.resume?.(task, kind);

@@ -39,13 +39,16 @@ export interface KindDefinition<In, I, R, T, C> {
    * does not settle in time fail the task with `schema_mismatch`; a missing result fails it with `no_result`.
    */
   output?: StandardSchemaV1<R, T> | undefined;
-  /** Checks the value that `ctx.checkpoint` stores; `ctx.lastCheckpoint` has its type. */
+  /**
+   * Checks the value that `ctx.checkpoint` stores; `ctx.lastCheckpoint` has its type. Without it annotate the `ctx`
+   * parameter of `run`, as `ctx: TaskContext<{ page: number }>`: then nothing checks the value at run time.
+   */
   checkpoint?: StandardSchemaV1<C> | undefined;
   /**
    * The function of a task. Without an `input` schema annotate the `input` parameter: the kind takes that type, and
    * nothing checks it at run time.
    */
-  run: (ctx: TaskContext<NoInfer<C>>, input: In) => R | PromiseLike<R>;
+  run: (ctx: TaskContext<C>, input: In) => R | PromiseLike<R>;
   /**
    * Receives each message that is sent to the task, after the message is stored, one at a time; messages sent before
    * the start arrive at the start. `ctx.receive` returns the same messages. An error is logged.
@@ -127,10 +130,7 @@ export interface KindDefinition<In, I, R, T, C> {
 export interface RemoteKindDefinition<In, I, R, T, C>
   extends Omit<KindDefinition<In, I, R, T, C>, "run" | "reconcile"> {
   /** Starts the work or finds it again, and returns nothing. A returned value ends the task with that result. */
-  run: (
-    ctx: TaskContext<NoInfer<C>>,
-    input: In,
-  ) => NoInfer<R> | undefined | void | PromiseLike<NoInfer<R> | undefined | void>;
+  run: (ctx: TaskContext<C>, input: In) => NoInfer<R> | undefined | void | PromiseLike<NoInfer<R> | undefined | void>;
   /** Polls the work until a report ends the task. See `KindDefinition`. */
   reconcile: (record: TaskRecord) => ReconcileReport<R> | PromiseLike<ReconcileReport<R>>;
 }
@@ -156,10 +156,10 @@ export interface RemoteKindDefinition<In, I, R, T, C>
  */
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: RemoteKindDefinition<In, I, R, T, C>,
-): TaskKind<I, T>;
+): TaskKind<NoInfer<I>, NoInfer<T>>;
 export function defineKind<R, In = undefined, I = In, T = R, C = unknown>(
   definition: KindDefinition<In, I, R, T, C>,
-): TaskKind<I, T>;
+): TaskKind<NoInfer<I>, NoInfer<T>>;
 export function defineKind<R, In, I, T, C>(
   definition: KindDefinition<In, I, R, T, C> | RemoteKindDefinition<In, I, R, T, C>,
 ): TaskKind<I, T> {

@@ -79,7 +79,9 @@ export interface SubagentDefinition<In, I> {
  * console.log(await new TaskManager().spawn(research, { input: { prompt: "lakes" } }).result()); // notes about lakes
  * ```
  */
-export function subagent<In = SubagentInput, I = In>(definition: SubagentDefinition<In, I>): TaskKind<I, string> {
+export function subagent<In = SubagentInput, I = In>(
+  definition: SubagentDefinition<In, I>,
+): TaskKind<NoInfer<I>, string> {
   checkType("definition", definition, "object");
   checkKnown("subagent", definition, DEFINITION);
   const { name = "subagent", description, inputJsonSchema, loop, maxDepth = 3, maxChildren = 16 } = definition;

@@ -84,7 +84,7 @@ export abstract class LaneControls extends Scope {
 
   /**
    * Changes the slots of the whole manager while it runs, with the effects of `setLane`: an integer ≥ 1, or `Infinity`.
-   * The default lane changes too, unless it was declared, or has a concurrency set by `setLane`.
+   * The default lane changes too, unless it was declared with a concurrency, or has one set by `setLane`.
    */
   setConcurrency(concurrency: number): void {
     checkType("concurrency", concurrency, "number");

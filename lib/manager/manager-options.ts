@@ -23,7 +23,22 @@ import {
 import type { Ids } from "../core/values/ids.js";
 import { checkLogger, type Logger } from "../core/values/logger.js";
 
-/** The options of `new TaskManager` and `TaskManager.open`. Each is optional. */
+/**
+ * The options of `new TaskManager` and `TaskManager.open`. Each is optional.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const manager = new TaskManager({
+ *   concurrency: 8, // at most eight tasks compute at once
+ *   lanes: { default: { rate: { limit: 5, periodMs: 1_000 } } }, // at most five start in a second
+ *   limits: { maxDepth: 4, maxQueued: 1_000 },
+ *   logger: console,
+ * });
+ * console.log(await manager.spawn(() => "done").result()); // done
+ * ```
+ */
 export interface TaskManagerOptions {
   /**
    * Keeps tasks over restarts; needs `TaskManager.open`. Without a store everything is in memory. One manager at a time
@@ -45,7 +60,7 @@ export interface TaskManagerOptions {
   concurrency?: number | undefined;
   /**
    * The lanes, by name. A task that names no lane is in `"default"`, which has the `concurrency` of the manager unless
-   * it is declared here.
+   * it is declared here with another one. A rate for all tasks without a lane: `{ default: { rate } }`.
    */
   lanes?: { readonly [lane: string]: LaneOptions } | undefined;
   /**
@@ -98,9 +113,17 @@ export const MANAGER_OPTIONS: ReadonlySet<string> = new Set<keyof TaskManagerOpt
   ] as const),
 ]);
 
+/** Options of a lane that are not those of a manager. */
+const OF_A_LANE = ["rate", "perKey", "holdAbandoned"] as const satisfies readonly (keyof LaneOptions)[];
+
 /** Throws a `TypeError` or `RangeError` that names the first option that does not fit. */
 export function checkManagerOptions(options: TaskManagerOptions): void {
   checkType("options", options, "object");
+  for (const name of OF_A_LANE)
+    if (name in options)
+      throw new TypeError(
+        `TaskManager has no option "${name}": it belongs to a lane, as lanes: { default: { ${name} } }`,
+      );
   checkKnown("TaskManager", options, MANAGER_OPTIONS);
   const { lanes = {}, limits, retention, clock, ids, logger } = options;
   checkCount("concurrency", options.concurrency, 1);

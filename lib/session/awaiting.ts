@@ -54,10 +54,10 @@ export interface AwaitTasks {
  * import { TaskManager } from "errand";
  *
  * const manager = new TaskManager();
- * const pages = [30, 10].map((ms) => manager.spawn((ctx) => ctx.sleep(ms), { title: `page of ${ms} ms` }));
+ * const pages = [400, 10].map((ms) => manager.spawn((ctx) => ctx.sleep(ms), { title: `page of ${ms} ms` }));
  * const titles: (string | undefined)[] = [];
  * for await (const { id } of manager.outcomes(pages)) titles.push(manager.get(id)?.record.title);
- * console.log(titles.join(", ")); // page of 10 ms, page of 30 ms
+ * console.log(titles.join(", ")); // page of 10 ms, page of 400 ms
  * ```
  */
 export interface OutcomesOf {

@@ -17,15 +17,7 @@ import type { Work } from "../core/task/kind-parts.js";
 import type { Content, Message, SendOptions } from "../core/task/message.js";
 import type { ArtifactInput, LinksInput, Progress, TaskRecord, Usage, UsageReport } from "../core/task/record.js";
 import type { Clock } from "../core/time/clock.js";
-import {
-  checkCount,
-  checkFields,
-  checkMs,
-  checkOptions,
-  checkSignal,
-  checkText,
-  checkType,
-} from "../core/values/checks.js";
+import { checkCount, checkMs, checkOptions, checkSignal, checkText, checkType } from "../core/values/checks.js";
 import { Brand } from "../core/values/copies.js";
 import { handled } from "../core/values/handled.js";
 import { type Json, takeJson } from "../core/values/json.js";
@@ -153,7 +145,8 @@ export class Context<C = unknown> extends Scope implements TaskContext<C> {
     let first: Read<A>;
     try {
       checkType("fn", fn, "function");
-      checkFields("the options of map", options, MAP_OPTIONS);
+      checkType("the options of map", options, "object");
+      checkOptions("map", options, ...MAP_OPTIONS);
       checkType("options.concurrency", options.concurrency, "number");
       checkCount("options.concurrency", options.concurrency, 1);
       checkSignal("options.signal", options.signal);

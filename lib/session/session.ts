@@ -5,17 +5,8 @@
 import type { Ask, AskOptions } from "../core/inbox/question.js";
 import type { TaskKind } from "../core/kinds/kind.js";
 import type { NoticeOptions } from "../core/notices/notice-reading.js";
-import type { Content, Message, SendOptions } from "../core/task/message.js";
-import type {
-  ArtifactInput,
-  LinksInput,
-  Progress,
-  TaskFilter,
-  TaskOutcome,
-  TaskRecord,
-  Usage,
-  UsageReport,
-} from "../core/task/record.js";
+import type { Message } from "../core/task/message.js";
+import type { TaskFilter, TaskOutcome, TaskRecord, Usage } from "../core/task/record.js";
 import type { Clock } from "../core/time/clock.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import type { ViewOptions } from "../model/prompt/view.js";
@@ -25,6 +16,7 @@ import type { AwaitTasks, OutcomesOf } from "./awaiting.js";
 import type { NoticeBatch } from "./notice-batch.js";
 import type { MapOptions, SpawnArguments, SpawnInput, SpawnOptions } from "./spawn-arguments.js";
 import type { Get, TaskHandle } from "./task-handle.js";
+import type { TaskReports } from "./task-reports.js";
 
 /**
  * The function of a task. A returned value, or the value of a returned promise, is the result. A throw fails the task,
@@ -97,8 +89,18 @@ export interface Session {
   usage(): Usage;
   /**
    * Resolves with the notices that this loop has not acknowledged, as soon as there are any. The `wake` of a task
-   * decides which of its events become notices. An outcome that this loop has awaited does not become one. Messages to
-   * the task of this loop are in the batch too, unless `receive` has read them first.
+   * decides which of its events become notices. Messages to the task of this loop are in the batch too, unless
+   * `receive` has read them first.
+   *
+   * An outcome that this loop has awaited does not become a notice. These waits count: all waits of this session and of
+   * its tools, and all waits for a handle that this session returned, by `spawn` or `get`. In a task, every wait of its
+   * function for a child counts. Outside a task, a wait of the manager for an id, and a wait for a handle of
+   * `manager.get`, do not count: they belong to no session.
+   *
+   * A first call with `timeoutMs: 0`, before the first model call of a loop, says that this loop reads notices: only
+   * then do the tools tell the model that it will be informed of an end. With a store, such a call just after an end
+   * may return an empty batch where a manager in memory returns `undefined`: the answer `undefined` is not given before
+   * everything that it rests on is stored.
    *
    * All notices of one turn are one batch, as far as its text can hold them. The other notices are the next batch,
    * which is available at once. Without `ack` the same notices are delivered again. The batch is empty when `timeoutMs`
@@ -151,6 +153,10 @@ export interface Session {
    * says otherwise. An outcome that a tool has shown is not delivered again by `nextNotices`. Throws `TypeError` or
    * `RangeError` for an option that does not fit, and `UnknownKindError`.
    *
+   * A loop that reads notices calls `nextNotices({ timeoutMs: 0 })` before its first model call. Until the first
+   * `nextNotices`, `spawn_task` tells the model to wait with `await_tasks`, because nothing else would inform it of the
+   * end; from then on it says that the end is reported.
+   *
    * @example
    * ```ts
    * import { defineKind, TaskManager } from "errand";
@@ -173,7 +179,7 @@ export interface Session {
  * stopped. When the function has settled or was abandoned, the context is closed. A closed context drops writes. Its
  * spawns throw `TaskTerminatedError`, or `ScopeCancelledError` when the function was stopped or has failed.
  */
-export interface TaskContext<C = unknown> extends Session {
+export interface TaskContext<C = unknown> extends Session, TaskReports<C> {
   /** The number of this execution: 1 for the first one. Retries, and restarts that resume the task, each add 1. */
   readonly attempt: number;
   /** The newest record of the task. */
@@ -280,6 +286,9 @@ export interface TaskContext<C = unknown> extends Session {
    * source and rejects with its reason; the children that run continue. Rejects with a `TypeError` when `items` is not
    * iterable, or when an option does not fit.
    *
+   * The children have no `id`, so a retry or a restart of the task runs `fn` for all items again. To run each item
+   * once, spawn the children with an `id` of their own by `ctx.spawn`, and wait with `awaitTasks`.
+   *
    * @example
    * ```ts
    * import { TaskManager } from "errand";
@@ -296,54 +305,4 @@ export interface TaskContext<C = unknown> extends Session {
     fn: (ctx: TaskContext, item: A, index: number) => B | PromiseLike<B>,
     options: MapOptions,
   ): Promise<B[]>;
-
-  /**
-   * Sends a message to the owner and resolves when it is stored. A function that has settled, was abandoned or was
-   * followed by another attempt sends nothing: the call rejects with `ScopeCancelledError`, or with
-   * `TaskTerminatedError` after a return. Rejects with a `TypeError` for bad content.
-   */
-  post(content: Content, options?: SendOptions): Promise<Message>;
-  /** Records a `custom` event. Throws a `TypeError` for a payload that JSON cannot carry. */
-  emit(name: string, payload?: unknown): void;
-  /**
-   * Replaces the progress of the task. Counts as a sign of life. Throws a `TypeError` for an unknown field or a field
-   * of a wrong type, and replaces nothing then.
-   */
-  progress(progress: Progress): void;
-  /** Replaces the summary of the task: one line for people and models. */
-  summary(text: string): void;
-  /**
-   * Adds usage to the task and to all tasks above it. A report that overspends a budget stops the task that carries the
-   * budget, with everything below it, in the same call; it does not throw. Throws a `TypeError` for an unknown field
-   * and a `RangeError` for an amount below 0, and adds nothing then.
-   */
-  reportUsage(report: UsageReport): void;
-  /**
-   * Appends an artifact: a path, a url, both, or a chunk of data. Artifacts are never replaced. Throws a `TypeError`
-   * for an artifact without any of these, for data beside a path or a url, and for an unknown field.
-   */
-  artifact(artifact: ArtifactInput): void;
-  /** Merges links into the links of the task, field by field. Throws a `TypeError` for an unknown field. */
-  link(links: LinksInput): void;
-  /**
-   * Appends text to the output of the task. Output is cheap: it is kept in memory only, the newest 65 536 characters.
-   * Counts as a sign of life.
-   */
-  output(stream: "stdout" | "stderr" | (string & {}), text: string): void;
-  /** Gives a sign of life for `stallTimeoutMs`. The record has its time as `heartbeatAt`. */
-  heartbeat(): void;
-  /**
-   * Replaces the checkpoint of the task and resolves when it is stored; the next attempt reads it as `lastCheckpoint`.
-   * The call is not a wait: the task keeps its slot. Counts as a sign of life.
-   *
-   * Rejects with `InvalidInputError` when the value does not fit the schema of the kind, and with a `TypeError` when
-   * JSON cannot carry it. A function that has settled, was abandoned or was followed by another attempt stores nothing:
-   * the call rejects with `ScopeCancelledError`, or with `TaskTerminatedError` after a return.
-   */
-  checkpoint(value: C): Promise<void>;
-  /**
-   * The newest checkpoint; `undefined` when the task has never stored one. Throws `InvalidInputError` when the stored
-   * value no longer fits the schema of the kind.
-   */
-  readonly lastCheckpoint: C | undefined;
 }

@@ -26,7 +26,10 @@ export interface World {
   readonly random: () => number;
 }
 
-/** The options of `simulate`: those of a `TaskManager`, except `clock` and `ids`, which `simulate` sets, and these. */
+/**
+ * The options of `simulate`: those of a `TaskManager`, except `clock` and `ids`, which `simulate` sets, and these. With
+ * a `store` the manager is opened, as by `TaskManager.open`, before the scenario begins.
+ */
 export interface SimulateOptions extends Omit<TaskManagerOptions, "clock" | "ids"> {
   /**
    * The seed of `random()` and of the order of timers that are due at the same instant. Without a seed these timers
@@ -55,7 +58,11 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
  * of the event loop, file operations or name look-ups are pending. `simulate` does not see network replies, jobs of
  * other threads or the platform's own timers: a scenario that waits for these needs a real clock.
  *
- * Rejects with the error of the scenario. If the scenario waits and no timer is left, the call rejects with an error
+ * With a `store`, a scenario can restart in virtual time: it closes its manager and opens the store again by
+ * `TaskManager.open({ store, clock, kinds })`. It closes each manager that it opened itself.
+ *
+ * Rejects with the error of the scenario, or of the store that does not open. If the scenario waits and no timer is
+ * left, the call rejects with an error
  * that lists the waiting tasks and the reason of each. With a `seed`, the error's message contains the seed, and its
  * `cause` is the original error.
  *
@@ -68,6 +75,21 @@ const THIRTY_DAYS = 30 * 24 * 60 * 60 * 1000;
  *   return clock.now() / 86_400_000;
  * });
  * console.log(days); // 3
+ * ```
+ *
+ * @example
+ * ```ts
+ * import { defineKind, TaskManager } from "errand";
+ * import { memoryStore, simulate } from "errand/testing";
+ *
+ * const nightly = defineKind({ name: "nightly", canReattach: () => true, run: (ctx) => ctx.sleep(86_400_000) });
+ * const options = { store: memoryStore(), kinds: [nightly] };
+ * await simulate(async ({ manager, clock }) => {
+ *   manager.spawn(nightly, { id: "nightly-1" });
+ *   await manager.close(); // the process ends, and the next one opens the store
+ *   await using next = await TaskManager.open({ ...options, clock });
+ *   console.log((await next.get("nightly-1")?.outcome())?.status, clock.now()); // succeeded 86400000
+ * }, options);
  * ```
  */
 export async function simulate<T>(
@@ -82,7 +104,16 @@ export async function simulate<T>(
   const clock = manualClock(0, seed === undefined ? undefined : random);
   // The sweep of the retention, a month from now, is not a timer for the clock to jump to.
   const retentionWithoutSweep = { ttlMs: Number.POSITIVE_INFINITY, ...retention };
-  const manager = new TaskManager({ ...managerOptions, retention: retentionWithoutSweep, clock, ids: countedIds() });
+  const opened = { ...managerOptions, retention: retentionWithoutSweep, clock, ids: countedIds() };
+  const manager =
+    opened.store === undefined
+      ? new TaskManager(opened)
+      : await drive(
+          clock,
+          maxMs,
+          () => TaskManager.open(opened),
+          () => "",
+        );
   const script = scriptAnswers(manager, answers);
   let ended: { readonly value: T } | { readonly error: unknown };
   try {
@@ -164,7 +195,7 @@ async function drive<T>(clock: ManualClock, maxMs: number, run: () => Promise<T>
     const { nextAt } = clock;
     if (nextAt === undefined || nextAt === Number.POSITIVE_INFINITY)
       throw new Stuck(
-        `The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for${waiting()}`,
+        `The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for, and let it wait with clock.sleep: a timer of the platform is real time${waiting()}`,
       );
     if (nextAt > maxMs)
       throw new Stuck(

@@ -239,14 +239,48 @@ describe("options of the manager", () => {
       ["maxFinished", () => new TaskManager({ retention: { maxFinished: null } })],
       // @ts-expect-error a caller without types
       ["concurrency", () => new TaskManager({ lanes: { disk: { concurrency: true } } })],
-      // @ts-expect-error a caller without types
-      ["concurrency", () => new TaskManager({ lanes: { disk: {} } })],
     ];
     for (const [name, call] of calls) {
       const error = await refusalOf(call);
       expect(error).toBeInstanceOf(TypeError);
       expect(error).toMatchObject({ message: expect.stringContaining(name) });
     }
+  });
+});
+
+describe("§12 an option in the wrong place", () => {
+  const untyped = (options: object): TaskManagerOptions => options;
+
+  test.each(["rate", "perKey", "holdAbandoned"])("%s of a manager is one of a lane", async (name) => {
+    const error = await refusalOf(() => new TaskManager(untyped({ [name]: true })));
+    expect(String(error)).toBe(
+      `TypeError: TaskManager has no option "${name}": it belongs to a lane, as lanes: { default: { ${name} } }`,
+    );
+  });
+
+  test("perMs of a window is periodMs", async () => {
+    const rate = { limit: 5, perMs: 1_000 };
+    // @ts-expect-error a caller without types
+    const error = await refusalOf(() => new TaskManager({ lanes: { default: { rate } } }));
+    expect(String(error)).toContain("did you mean periodMs?");
+  });
+
+  test("a directory in place of a store names fileStore", async () => {
+    // @ts-expect-error a caller without types
+    const error = await refusalOf(() => TaskManager.open({ store: "dir" }));
+    expect(error).toBeInstanceOf(TypeError);
+    expect(String(error)).toContain('for a directory use fileStore("dir") of errand/stores/file');
+  });
+
+  test("an option of map that does not exist is no option", async () => {
+    const { manager } = world();
+    const task = manager.spawn((ctx) => {
+      const options = { concurrency: 2, concurency: 2 };
+      return ctx.map([1], () => 1, options);
+    });
+    const outcome = await task.outcome();
+    const message = outcome.status === "failed" ? outcome.error.message : "";
+    expect(message).toContain('map has no option "concurency" (did you mean concurrency?)');
   });
 });
 

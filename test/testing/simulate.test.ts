@@ -4,16 +4,18 @@ import { spawn } from "node:child_process";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { isErrandError, TaskManager } from "errand";
+import { defineKind, isErrandError, TaskManager } from "errand";
+import { fileStore } from "errand/stores/file";
 import {
   manualClock,
+  memoryStore,
   type ScriptedAnswer,
   type SimulateOptions,
   scriptAnswers,
   simulate,
   type World,
 } from "errand/testing";
-import { describe, expect, test, vi } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { settled, unhandled } from "../support/basics.js";
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -119,6 +121,53 @@ describe("virtual time", () => {
   });
 });
 
+describe("a store in virtual time", () => {
+  const nightly = defineKind({ name: "nightly", canReattach: () => true, run: (ctx) => ctx.sleep(DAY) });
+
+  const folders: string[] = [];
+  afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
+  async function folderOf(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), "errand-"));
+    folders.push(folder);
+    return folder;
+  }
+
+  test.each([
+    ["in memory", async () => memoryStore()],
+    ["of files", async () => fileStore(await folderOf())],
+  ])("D4 %s: a scenario restarts, and its tasks resume on the same clock", async (_where, storeOf) => {
+    const options = { store: await storeOf(), kinds: [nightly] };
+    const seen = await simulate(async ({ manager, clock }) => {
+      manager.spawn(nightly, { id: "nightly-1" });
+      await clock.sleep(DAY / 2);
+      await manager.close();
+      const next = await TaskManager.open({ ...options, clock });
+      const task = next.get("nightly-1");
+      const outcome = await task?.outcome();
+      await next.close();
+      return [outcome?.status, task?.record.attempt, clock.now() / DAY];
+    }, options);
+    expect(seen).toEqual(["succeeded", 2, 1.5]);
+  });
+
+  test("D4 of an earlier simulation is opened: its tasks are there, and no id is used twice", async () => {
+    const options = { store: memoryStore(), kinds: [nightly] };
+    await simulate(({ manager }) => manager.spawn(() => 1).result(), options);
+    const ids = await simulate(async ({ manager }) => {
+      await manager.spawn(() => 2).result();
+      return manager.list().map(({ id }) => id);
+    }, options);
+    expect(ids).toEqual(["task_1", "task_2"]);
+  });
+
+  test("fails the simulation when it does not open", async () => {
+    const store = memoryStore();
+    const open = await TaskManager.open({ store });
+    await expect(simulate(() => 1, { store })).rejects.toMatchObject({ code: "STORE_LOCKED" });
+    await open.close();
+  });
+});
+
 describe("a scenario that waits for nothing", () => {
   test("fails, and says who waits for what", async () => {
     const message = await failure(
@@ -133,7 +182,7 @@ describe("a scenario that waits for nothing", () => {
       { concurrency: 1 },
     );
     expect(message.split("\n")).toEqual([
-      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for:",
+      "The scenario waits, and there is no timer left to jump to. Let the scenario give what is waited for, and let it wait with clock.sleep: a timer of the platform is real time:",
       '  task_1 "planner" is blocked on an answer to "Which branch?"',
       "  task_2 is blocked on a message",
       "  task_3 is blocked on tasks task_1",

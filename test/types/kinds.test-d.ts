@@ -171,6 +171,63 @@ describe("§10 the checkpoint of a kind", () => {
   });
 });
 
+describe("§10 the checkpoint of a kind without a schema", () => {
+  test("is what the annotation of `ctx` says", () => {
+    const paging = defineKind({
+      name: "a",
+      run: async (inner: TaskContext<{ page: number }>, input: { from: number }) => {
+        expectTypeOf(inner.lastCheckpoint).toEqualTypeOf<{ page: number } | undefined>();
+        await inner.checkpoint({ page: 1 });
+        // @ts-expect-error it is no page
+        await inner.checkpoint({ page: "1" });
+        return inner.lastCheckpoint?.page ?? input.from;
+      },
+    });
+    expectTypeOf(paging).toEqualTypeOf<TaskKind<{ from: number }, number>>();
+    const elsewhere = defineKind({
+      name: "b",
+      run: async (inner: TaskContext<{ jobId: string }>) => {
+        await inner.checkpoint({ jobId: "j-1" });
+      },
+      reconcile: () => ({ status: "succeeded", value: 7 }),
+    });
+    expectTypeOf(elsewhere).toEqualTypeOf<TaskKind<undefined, number>>();
+    defineKind({
+      name: "c",
+      run: (inner) => {
+        expectTypeOf(inner.lastCheckpoint).toBeUnknown();
+      },
+    });
+  });
+
+  test("is never another one than that of the schema, where there is one", () => {
+    const run = async (inner: TaskContext<{ page: number }>) => inner.lastCheckpoint?.page;
+    defineKind({ name: "a", checkpoint: z.object({ page: z.number() }), run });
+    // @ts-expect-error the schema gives a text
+    defineKind({ name: "b", checkpoint: z.object({ page: z.string() }), run });
+  });
+});
+
+describe("§13 a kind has the types of its definition", () => {
+  test("and not those of the variable that takes it", () => {
+    // @ts-expect-error its function gives a text
+    const result: TaskKind<undefined, number> = defineKind({ name: "a", run: () => "text" });
+    // @ts-expect-error its function takes a text
+    const input: TaskKind<number, string> = defineKind({ name: "b", run: (_ctx, text: string) => text });
+    // @ts-expect-error its report gives a text
+    const reported: TaskKind<undefined, number> = defineKind({
+      name: "c",
+      run: () => undefined,
+      reconcile: () => ({ status: "succeeded", value: "text" }),
+    });
+    // @ts-expect-error it takes a prompt
+    const prompted: TaskKind<{ topic: string }, string> = subagent({ loop: () => "text" });
+    // @ts-expect-error its function gives a text
+    const found: TaskHandle<number> | undefined = manager.get("id", defineKind({ name: "d", run: () => "text" }));
+    void [result, input, reported, prompted, found];
+  });
+});
+
 describe("§13 kinds in hand", () => {
   test("any kind is AnyTaskKind; a kind takes its input contravariantly and gives its result covariantly", () => {
     const kind = defineKind({ name: "a", run: (_ctx, input: { n: number }) => input.n });

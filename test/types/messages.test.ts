@@ -46,6 +46,14 @@ const wrong: readonly [what: string, call: string, said: RegExp][] = [
   ["an option of map", `ctx.map([1], (_ctx, n) => n, { concurency: 5 })`, /'concurency'.*'concurrency'/],
   ["an option of tools", `session.tools({ kind: [] })`, /'kind'.*'kinds'/],
   ["an option of a kind", `defineKind({ name: "n", run: () => 1, timeout: 5 })`, /'timeout'.*'timeoutMs'/],
+  ["an option of ask", `ctx.ask({ question: "?", choice: ["a"] })`, /'choice' does not exist.*'choices'/],
+  [
+    "a default that is no choice",
+    `ctx.ask({ question: "?", choices: ["a"], onTimeout: { default: "b" } })`,
+    /"b".*"a"/,
+  ],
+  ["an answer that is no text", `((count: number) => count)(await ctx.ask({ question: "?" }))`, /'string'.*'number'/],
+  ["no question", `ctx.ask({ choices: ["a"] })`, /'question' is missing/],
   ["no input where one is needed", `manager.spawn(kind, { timeoutMs: 5 })`, /'input' is missing/],
   [
     "an input of another type",

@@ -3,6 +3,7 @@
 
 import type { AwaitResult, InterruptReason, Message, TaskContext, TaskHandle, TaskManager, TaskOutcome } from "errand";
 import { isErrandError } from "errand";
+import { simulate } from "errand/testing";
 import { describe, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 
@@ -148,10 +149,56 @@ describe("ask", () => {
     void manager.inbox.answer("request_1", true);
   });
 
+  test("§7 the variable that takes an answer does not decide its type", async () => {
+    // @ts-expect-error without choices and without a schema the answer is a text
+    const count: number = await ctx.ask({ question: "How many?" });
+    // @ts-expect-error a text, or the default
+    const orNone: number = await ctx.ask({ question: "How many?", onTimeout: { default: "none" } });
+    // @ts-expect-error green is a choice too
+    const colour: "red" | "blue" = await ctx.ask({ question: "Which?", choices: ["red", "green"] });
+    // @ts-expect-error the schema gives a text
+    const parsed: number = await ctx.ask({ question: "How many?", schema: z.string() });
+    // @ts-expect-error a text is no yes
+    const sure = async (): Promise<boolean> => ctx.ask({ question: "Delete everything?" });
+    void [count, orNone, colour, parsed, sure];
+  });
+
+  test("§7 the default of a text question is a text, or joins it", () => {
+    const text = ctx.ask({ question: "Which?", onTimeout: { default: "none" } });
+    expectTypeOf(text).toEqualTypeOf<Promise<string>>();
+    const orNothing = ctx.ask({ question: "Which?", onTimeout: { default: undefined } });
+    expectTypeOf(orNothing).toEqualTypeOf<Promise<string | undefined>>();
+  });
+
+  test("§7 an answer may be a text where the choices or the schema may be left out", () => {
+    const some: { choices?: readonly string[] | undefined } = {};
+    expectTypeOf(ctx.ask({ question: "Which?", ...some })).toEqualTypeOf<Promise<string>>();
+    const checked: { schema?: z.ZodNumber | undefined } = {};
+    expectTypeOf(ctx.ask({ question: "How many?", ...checked })).toEqualTypeOf<Promise<string | number>>();
+    const defaulted: { onTimeout?: { default: null } | undefined } = {};
+    expectTypeOf(ctx.ask({ question: "Which?", ...defaulted })).toEqualTypeOf<Promise<string | null>>();
+  });
+
   test("§7 an approval is no boolean: a forgotten `if` has nothing to forget", async () => {
     const answer = await ctx.approve("Go on?");
     // @ts-expect-error nothing comes back to branch on
     if (answer) return;
+  });
+});
+
+describe("the variable that takes a result", () => {
+  test("§13 does not decide its type", async () => {
+    // @ts-expect-error the function gives a text
+    const handle: TaskHandle<number> = manager.spawn(() => "text");
+    // @ts-expect-error a name says nothing of the result
+    const named: TaskHandle<number> = manager.spawn("kind");
+    // @ts-expect-error an id says nothing of the result
+    const found: TaskHandle<number> | undefined = manager.get("task_1");
+    // @ts-expect-error the function gives texts
+    const values: number[] = await ctx.map([1], () => "text", { concurrency: 1 });
+    // @ts-expect-error the scenario gives a text
+    const simulated: number = await simulate(() => "text");
+    void [handle, named, found, values, simulated];
   });
 });
 

@@ -3,7 +3,7 @@
 // Every function that takes a store checks it here first, so a store without a method is refused at once, by name, and
 // not at the first use of the method. Calls none of the methods.
 
-import { checkFinite, checkMethod, checkType } from "../values/checks.js";
+import { checkFinite, checkMethod, checkType, show } from "../values/checks.js";
 import type { SharedJournals, TaskStore } from "./store.js";
 
 /** The methods, as records, so that the compiler finds a method that is missing here. */
@@ -26,6 +26,10 @@ const SHARED_METHODS: { readonly [method in Exclude<keyof SharedJournals, "lease
 
 /** Throws a `TypeError` or `RangeError` that names the method, or the option of `shared`, that does not fit. */
 export function checkStore(option: string, store: TaskStore): void {
+  if (typeof store === "string") {
+    const example = `fileStore(${show(store)}) of errand/stores/file`;
+    throw new TypeError(`${option} must be an object, got ${show(store)}: for a directory use ${example}`);
+  }
   checkType(option, store, "object");
   for (const method of Object.keys(STORE_METHODS)) checkMethod(option, store, method);
   if (store.outputPlace !== undefined) checkMethod(option, store, "outputPlace");

@@ -8,7 +8,7 @@ import type { Loop } from "../loop.js";
 import { judge, valueOf } from "../schema/schema.js";
 import { AlreadyAnsweredError, ManagerClosedError, RequestNotFoundError } from "../task/errors.js";
 import type { InboxRequest } from "../task/request.js";
-import { checkFields, checkText, checkType, show } from "../values/checks.js";
+import { checkOptions, checkText, checkType, show } from "../values/checks.js";
 import { handled } from "../values/handled.js";
 import type { Waits } from "../waits/waits.js";
 import { answerTo, checkAnswer } from "./question.js";
@@ -97,12 +97,12 @@ export class Answering {
     const options = `the options of ${verb}`;
     if (typeof answered !== "object" || answered === null)
       throw new TypeError(`${options} must be { by }: who answers, got ${show(answered)}`);
-    checkFields(options, answered, ["by"]);
+    checkOptions(verb, answered, "by");
     checkType("by", answered.by, "string");
     checkText("by", answered.by);
     if (this.#loop.phase.isClosed) throw new ManagerClosedError("it takes no answers");
     const entry = this.#requests.find(id);
-    if (entry === undefined) throw new RequestNotFoundError(id);
+    if (entry === undefined) throw new RequestNotFoundError(id, this.#requests.isTask(id));
     this.#refuseClosed(entry);
     return entry;
   }

@@ -40,34 +40,76 @@ export interface AskOptions extends WaitOptions {
   timeoutMs?: number | undefined;
 }
 
+/** The text of a question, and the options of its request. */
+interface AskedText extends AskOptions {
+  /** The text that the person reads. */
+  question: string;
+}
+
+/** The result of a question that expires. */
+interface DefaultAnswer<D> {
+  /** The value with which the call resolves. */
+  default: D;
+}
+
 /**
  * Asks a question and waits for the answer, without a slot. The answer is a text, one of `choices`, or the output of
- * `schema`. `choices` together with `schema` is a `TypeError`.
+ * `schema`; so a number or a boolean needs a `schema` that makes it of the answer. `choices` together with `schema` is
+ * a `TypeError`.
+ *
+ * `onTimeout` is the result when the request expires: `"fail"` (default) rejects the call; `{ default }` resolves it
+ * with that value.
+ *
  * Rejects with `RequestRejectedError`, `RequestExpiredError`, or `ScopeCancelledError` when the request was withdrawn.
  */
 export interface Ask {
-  /** `T` is inferred from `choices`, `schema` or `onTimeout`. */
-  <const T = string>(
-    request: AskOptions & {
-      /** The text that the person reads. */
-      question: string;
+  /** Asks for one of `choices`, of which there is at least one. A default is one of them. */
+  <const C extends string>(
+    request: AskedText & {
       /** The allowed answers, at least one. */
-      choices?: readonly (T & string)[] | undefined;
+      choices: readonly C[];
+      /** Left out: a question has choices or a schema. */
+      schema?: undefined;
+      /** The result when the request expires. */
+      onTimeout?: "fail" | DefaultAnswer<NoInfer<C>> | undefined;
+    },
+  ): Promise<C>;
+  /** Asks for what `schema` takes, and resolves with what it makes of the answer. A default has the same type. */
+  <T>(
+    request: AskedText & {
       /** Checks the answer and makes the value that the call gives. */
-      schema?: StandardSchemaV1<unknown, T> | undefined;
-      /**
-       * The result when the request expires: `"fail"` (default) rejects the call; `{ default }` resolves it with that
-       * value.
-       */
-      onTimeout?:
-        | "fail"
-        | {
-            /** The value with which the call resolves. */
-            default: NoInfer<T>;
-          }
-        | undefined;
+      schema: StandardSchemaV1<unknown, T>;
+      /** Left out: a question has choices or a schema. */
+      choices?: undefined;
+      /** The result when the request expires. */
+      onTimeout?: "fail" | DefaultAnswer<NoInfer<T>> | undefined;
     },
   ): Promise<T>;
+  /** Asks for a text, and resolves with the default when there is one and the request expires. */
+  <const D = never>(
+    request: AskedText & {
+      /** Left out: the answer is a text. */
+      choices?: undefined;
+      /** Left out: the answer is a text. */
+      schema?: undefined;
+      /** The result when the request expires. */
+      onTimeout?: "fail" | DefaultAnswer<D> | undefined;
+    },
+  ): Promise<string | NoInfer<D>>;
+  /**
+   * The three signatures above in one, for options of which the compiler does not know whether they are given. A
+   * compiler explains a call that fits no signature by the last one, so this one makes it name the fault.
+   */
+  <const C extends string = never, T = never>(
+    request: AskedText & {
+      /** The allowed answers, at least one. */
+      choices?: readonly C[] | undefined;
+      /** Checks the answer and makes the value that the call gives. */
+      schema?: StandardSchemaV1<unknown, T> | undefined;
+      /** The result when the request expires. */
+      onTimeout?: "fail" | DefaultAnswer<NoInfer<C | T>> | undefined;
+    },
+  ): Promise<string | NoInfer<T>>;
 }
 
 /** A question in the form that `ask` and `approve` pass on. */

@@ -102,6 +102,11 @@ export class Requests {
     return Array.from(among, (entry) => entry.request).filter((request) => fits(request, { status, ...who }));
   }
 
+  /** Whether `id` is the id of a task: a caller may have mistaken it for that of a request. */
+  isTask(id: string): boolean {
+    return this.#registry.byId(id) !== undefined;
+  }
+
   /** The candidates for a filter. The requests of one task or session are found without a walk over all others. */
   #among(isOpen: boolean, { taskId, sessionId }: RequestFilter): Iterable<RequestEntry> {
     const task = taskId === undefined ? undefined : this.#registry.byId(taskId);

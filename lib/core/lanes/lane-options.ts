@@ -16,13 +16,30 @@ export interface PerKey {
   rate?: Rate | readonly Rate[] | undefined;
 }
 
-/** Options of a lane: its limit, its rate, and the bounds of each key. */
+/**
+ * Options of a lane: its limit, its rate, and the bounds of each key.
+ *
+ * @example
+ * ```ts
+ * import { TaskManager } from "errand";
+ *
+ * const lanes = {
+ *   model: { rate: [{ limit: 50, periodMs: 60_000 }, { limit: 30_000, periodMs: 60_000, unit: "tokens" }] },
+ *   fetch: { perKey: { concurrency: 2 } }, // two pages of each host at once
+ * };
+ * const manager = new TaskManager({ lanes });
+ * const answer = manager.spawn(() => "42", { lane: "model", weight: { tokens: 2_000 } });
+ * const page = manager.spawn(() => "<html>", { lane: "fetch", laneKey: "example.org" });
+ * console.log(await answer.result(), await page.result()); // 42 <html>
+ * ```
+ */
 export interface LaneOptions {
   /**
    * How many tasks of this lane may run at once. A task in a pending wait does not count. An integer ≥ 1, or
-   * `Infinity`. The `concurrency` of the manager applies too.
+   * `Infinity`. The `concurrency` of the manager applies too. Default `Infinity`, and for the lane `default` the
+   * `concurrency` of the manager, also after `setConcurrency`.
    */
-  concurrency: number;
+  concurrency?: number | undefined;
   /**
    * How often tasks of this lane may start: one window, or several that must all have capacity (requests and tokens per
    * minute, for example).
@@ -73,7 +90,6 @@ export interface LaneChange {
 export function checkLane(what: string, lane: LaneOptions): void {
   checkType(what, lane, "object");
   checkOptions(what, lane, "concurrency", "rate", "perKey", "agingMs", "holdAbandoned");
-  checkType(`${what}.concurrency`, lane.concurrency, "number");
   checkCount(`${what}.concurrency`, lane.concurrency, 1);
   checkMs(`${what}.agingMs`, lane.agingMs);
   checkFinite(`${what}.agingMs`, lane.agingMs);

@@ -51,7 +51,7 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
 
   /** The caller has checked the options. */
   constructor(name: string, options: LaneOptions, agingMs: number, clock: Timekeeper) {
-    const { concurrency, rate, perKey } = options;
+    const { concurrency = Number.POSITIVE_INFINITY, rate, perKey } = options;
     this.name = name;
     this.concurrency = concurrency;
     this.agingMs = options.agingMs ?? agingMs;

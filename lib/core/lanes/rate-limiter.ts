@@ -18,7 +18,8 @@ export interface Rate {
   /**
    * The unit that the window counts. `"starts"` (default): each start counts 1. `"tokens"`, or any other name: each
    * start counts the amount in its `weight`, and 0 without one. `ctx.reportUsage` replaces the `tokens` of its attempt
-   * by the tokens that were used.
+   * by the tokens that were used. A window whose unit is nearly `"starts"` or `"tokens"`, or another word for them such
+   * as `"requests"`, and which no kind and no spawn weighs, counts nothing: `logger.warn` says so at the first spawn.
    */
   unit?: "starts" | "tokens" | (string & {}) | undefined;
 }

@@ -5,7 +5,7 @@
 // until its function has settled, waits included. `totalTimeoutMs` counts from the spawn to the end of the task; it
 // outlives its process, so it also ends at an instant (C7). Called by the runner, the waits and the spawner.
 
-import { ELAPSED_TIMEOUT } from "../task/decide.js";
+import { ELAPSED_TIMEOUT } from "../task/limit-failure.js";
 import type { StopReason } from "../task/status.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
 

@@ -25,7 +25,8 @@ const FIELDS = ["status", ...TEXT_FIELDS, "tags"] as const satisfies readonly (k
 /** Checks a filter of requests. `more`: the one field besides `taskId` and `sessionId`. */
 export function checkRequestFilter(what: string, filter: RequestFilter, more: "status" | "signal"): void {
   checkFields(what, filter, [more, "taskId", "sessionId"]);
-  checkOneOf("filter.status", filter.status, REQUEST_STATUSES);
+  const { status } = filter;
+  for (const each of Array.isArray(status) ? status : [status]) checkOneOf("filter.status", each, REQUEST_STATUSES);
   for (const field of ["taskId", "sessionId"] as const)
     if (filter[field] !== undefined) checkType(`filter.${field}`, filter[field], "string");
 }

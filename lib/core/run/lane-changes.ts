@@ -1,13 +1,40 @@
 // Lane changes: changes of concurrency, rates and key bounds while tasks run (L10).
 //
-// Owns the lane that follows the concurrency of the manager. Called by the manager. Calls the slots: a task that was
+// Owns the declared lanes of a manager, and which of them follows its concurrency. Called by the manager. Calls the
+// slots: a task that was
 // granted a slot and has not started is granted anew.
 
-import type { Lane } from "../lanes/lane.js";
-import type { LaneChange } from "../lanes/lane-options.js";
+import { Lane } from "../lanes/lane.js";
+import type { LaneChange, LaneOptions } from "../lanes/lane-options.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { Task } from "../live/task.js";
+import { DEFAULT_LANE } from "../spawn/spawn.js";
+import type { Timekeeper } from "../time/clock.js";
+
+/** The options of a manager that declare its lanes. */
+interface DeclaredLanes {
+  readonly concurrency: number;
+  readonly lanes: { readonly [lane: string]: LaneOptions };
+  readonly agingMs: number;
+}
+
+/**
+ * The declared lanes, and the default lane. `follower`: the default lane when it is declared without a concurrency, or
+ * not declared; it follows the concurrency of the manager.
+ */
+export function declaredLanes({ concurrency, lanes, agingMs }: DeclaredLanes, clock: Timekeeper) {
+  const named = Object.hasOwn(lanes, DEFAULT_LANE) ? lanes : { [DEFAULT_LANE]: {}, ...lanes };
+  const made: Lane<Task>[] = [];
+  let follower: Lane<Task> | undefined;
+  for (const [name, options] of Object.entries(named)) {
+    const isFollower = name === DEFAULT_LANE && options.concurrency === undefined;
+    const lane = new Lane<Task>(name, isFollower ? { ...options, concurrency } : options, agingMs, clock);
+    if (isFollower) follower = lane;
+    made.push(lane);
+  }
+  return { lanes: made, follower };
+}
 
 /** Changes of lanes. */
 export class LaneChanges {

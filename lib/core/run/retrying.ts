@@ -13,6 +13,7 @@ import { RetryDelay } from "../live/retry-delay.js";
 import type { Attempt, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { retriable } from "../task/decide.js";
+import { limitMsOf } from "../task/limit-failure.js";
 import type { TaskFailure } from "../task/record.js";
 import { backoffOf, checkedAnswer, checkedBackoff, type RetryPolicy } from "../task/retry.js";
 import type { Settled } from "../task/settled.js";
@@ -48,7 +49,7 @@ export class Retrying {
   /** The instant from which the task may run again, when a retry follows this end of its function (C1, §10). */
   retryAt(task: Task, settled: Settled): number | undefined {
     const { loop, kinds, logger } = this.#deps;
-    const failure = retriable(task.id, task.state, settled);
+    const failure = retriable(task.id, task.state, settled, limitMsOf(task));
     const retry = failure === undefined ? undefined : kinds.retryOf(task);
     if (failure === undefined || retry === undefined) return undefined;
     const attempt = task.state.details.used + 1;
@@ -96,6 +97,7 @@ export class Retrying {
       settled,
       living: NO_CHILDREN,
       notBeforeAt,
+      limitMs: limitMsOf(task),
     } as const;
     loop.apply(task, command);
     task.madeSeq = loop.seq;

@@ -13,6 +13,7 @@ import { Attempt, type Task } from "../live/task.js";
 import { retriable } from "../task/decide.js";
 import { thrownInWords } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
+import { limitMsOf } from "../task/limit-failure.js";
 import type { Runtime, TaskOutcome, Wait } from "../task/record.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "../task/settled.js";
 import type { Output } from "../task/state.js";
@@ -191,7 +192,7 @@ export class Runner {
     const { loop, slots, waits, handoff } = this.#deps;
     if (attempt !== undefined && notBeforeAt !== undefined) {
       // A stop since the answer of `retryIf` leaves no failure to retry.
-      const failure = retriable(task.id, task.state, settled);
+      const failure = retriable(task.id, task.state, settled, limitMsOf(task));
       if (failure !== undefined) return this.#retrying.retry(attempt, settled, notBeforeAt, failure.code);
     }
     task.extras?.retryDelay?.cancel();
@@ -205,7 +206,8 @@ export class Runner {
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
-    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living });
+    const limitMs = limitMsOf(task);
+    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living, limitMs });
     if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
     if (task.isOver) return this.#ended(task);
     handoff.handOffReturned(task);
@@ -258,7 +260,7 @@ export class Runner {
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
     if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
     this.#endCorrespondence(task, () => overError(task.id, false, "its process has ended"));
-    this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed });
+    this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed, limitMs: limitMsOf(task) });
     this.#ended(task);
   }
 

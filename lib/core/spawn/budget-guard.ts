@@ -12,7 +12,7 @@ import type { UsageReport } from "../task/record.js";
 import type { StopReason } from "../task/status.js";
 import { idInWords } from "../values/safe-read.js";
 import { overspenders } from "./budget.js";
-import { isOverspent, type SessionOptions, takeBounds } from "./session-bounds.js";
+import { type SessionOptions, sessionOverspending, takeBounds } from "./session-bounds.js";
 
 interface GuardDeps {
   readonly slots: Slots<Task>;
@@ -35,7 +35,9 @@ export class BudgetGuard {
     const { account } = task;
     slots.used(task.lane, task, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
     for (const over of overspenders(task)) stop(over.task, "budget_exceeded", over.reason);
-    if (account !== undefined && !account.isSpent && isOverspent(account)) this.#stopSession(account);
+    if (account === undefined || account.isSpent) return;
+    const overspent = sessionOverspending(account);
+    if (overspent !== undefined) this.#stopSession(account, overspent);
   }
 
   /** Sets the bounds of a session. */
@@ -49,10 +51,10 @@ export class BudgetGuard {
   }
 
   /** Stops the roots and detached tasks of the session: each stop includes the attached tasks below. */
-  #stopSession(account: SessionAccount): void {
+  #stopSession(account: SessionAccount, overspent: string): void {
     const { registry, stop } = this.#deps;
     account.isSpent = true;
-    const reason = `session ${idInWords(account.id)} has no more to spend`;
+    const reason = `session ${idInWords(account.id)} has no more to spend: ${overspent}`;
     for (const task of registry.ofSession(account.id))
       if (task.account === account && !task.isOver && !task.isAttached) stop(task, "budget_exceeded", reason);
   }

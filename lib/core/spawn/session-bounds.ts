@@ -78,7 +78,7 @@ export function queueRefusal({ id, queued, bounds: { maxQueued } }: SessionAccou
   );
 }
 
-/** The tasks of the session have used more than its budget (H6). */
-export function isOverspent({ usage, bounds: { budget } }: SessionAccount): boolean {
-  return budget !== undefined && overspending(usage, budget) !== undefined;
+/** Describes by how much the tasks of the session exceed its budget (H6); `undefined` when they do not. */
+export function sessionOverspending({ usage, bounds: { budget } }: SessionAccount): string | undefined {
+  return budget === undefined ? undefined : overspending(usage, budget);
 }

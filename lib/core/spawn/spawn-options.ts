@@ -48,8 +48,9 @@ export interface AnySpawnOptions<R = unknown> {
    */
   laneKey?: string | undefined;
   /**
-   * A task with a higher priority starts earlier: each step counts like `agingMs` of waiting, so no task starves.
-   * Default 0.
+   * A task with a higher priority starts earlier: each step counts like `agingMs` of waiting, so no task starves. A
+   * spawn takes a free slot at once: of several spawns in one turn, the first calls get the free slots, whatever their
+   * priority, and priority orders the tasks that stand in line. Default 0.
    */
   priority?: number | undefined;
   /**
@@ -85,15 +86,16 @@ export interface AnySpawnOptions<R = unknown> {
   callId?: string | undefined;
   /**
    * The longest time that each attempt may compute. Only time with status `running` counts: no time in line and no
-   * wait. An attempt over the limit is stopped, and the task fails with `timeout` whatever the function returns, or is
-   * retried. A function that ignores its signal has `graceMs` more before the outcome is delivered. Milliseconds ≥ 0;
-   * default no limit.
+   * wait, such as the wait for children; `elapsedTimeoutMs` counts these. An attempt over the limit is stopped, and the
+   * task fails with `timeout` whatever the function returns, or is retried. A function that ignores its signal has
+   * `graceMs` more before the outcome is delivered. Milliseconds ≥ 0; default no limit.
    */
   timeoutMs?: number | undefined;
   /**
    * The longest time from the start of an attempt to the end of its function. Waits and the way back to a slot count
-   * too; the time in line before the start does not. Otherwise like `timeoutMs`: the code is `timeout`, and `reason` of
-   * the record is `elapsed_timeout`. Milliseconds ≥ 0; default no limit.
+   * too; the time in line before the start does not. An attempt over the limit is stopped, and its living attached
+   * children are cancelled. Otherwise like `timeoutMs`: the code is `timeout` too, and `reason` of the record tells the
+   * two apart, `elapsed_timeout` or `timeout`. Milliseconds ≥ 0; default no limit.
    */
   elapsedTimeoutMs?: number | undefined;
   /**

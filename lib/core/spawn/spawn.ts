@@ -9,6 +9,7 @@ import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Lane } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
+import { UnitWatch } from "../lanes/unit-watch.js";
 import { checkFits, takeWeight } from "../lanes/weight.js";
 import { Deadlines } from "../live/deadlines.js";
 import { extrasOf } from "../live/extras.js";
@@ -29,6 +30,7 @@ import { boundedList } from "../values/bounded-list.js";
 import { show } from "../values/checks.js";
 import type { Ids } from "../values/ids.js";
 import { takeJson } from "../values/json.js";
+import type { GuardedLogger } from "../values/logger.js";
 import { didYouMean } from "../values/nearest-name.js";
 import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
@@ -60,6 +62,7 @@ interface SpawnDeps {
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
   readonly sessions: SessionUsage;
   readonly notices: Notices;
+  readonly logger: GuardedLogger;
   /** Follows the task that is made. */
   readonly consequences: SpawnConsequences;
   /** A spawn has found an existing task and brings its kind. */
@@ -86,9 +89,11 @@ export class Spawner {
   readonly #deps: SpawnDeps;
   readonly #limits: FamilyLimits;
   readonly #maxQueued: number;
+  readonly #units: UnitWatch;
 
   constructor(deps: SpawnDeps) {
     this.#deps = deps;
+    this.#units = new UnitWatch(deps.logger);
     this.#limits = new FamilyLimits(deps.limits, deps.kinds);
     this.#maxQueued = deps.limits.maxQueued ?? 10_000;
   }
@@ -153,6 +158,7 @@ export class Spawner {
     const lane = this.laneOf(options.lane ?? DEFAULT_LANE);
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
+    if (lane.isRated) this.#units.spawned(lane, weight, () => kinds.all.map((kind) => kind.weight));
     const start = { laneKey: options.laneKey, weight };
     const full = lineRefusal(this.#deps.slots, this.#maxQueued, { sessionId, account }, lane, start);
     if (full !== undefined) throw full;

@@ -27,7 +27,7 @@ export type Command =
   /**
    * The function of the task `id` has settled, or was abandoned. `living`: the attached children that are alive; with
    * any, the task ends later (H1). `notBeforeAt`: if the outcome can be retried, the task runs again from this instant
-   * on.
+   * on. `limitMs`: the time limit that stopped it.
    */
   | {
       readonly type: "settle";
@@ -36,6 +36,7 @@ export type Command =
       readonly settled: Settled;
       readonly living: readonly string[];
       readonly notBeforeAt?: number | undefined;
+      readonly limitMs?: number | undefined;
     }
   /** The last attached child has ended. */
   | { readonly type: "end" }
@@ -48,6 +49,8 @@ export type Command =
       readonly process: Runtime | undefined;
       /** Number of attempts that were used up, when that is why the task ends. */
       readonly attemptsUsed?: number | undefined;
+      /** The time limit that stopped the task before. */
+      readonly limitMs?: number | undefined;
     }
   /** This process resumes the task after a restart: its kind agreed. */
   | { readonly type: "reattach"; readonly runtime: Runtime }

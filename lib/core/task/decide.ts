@@ -7,7 +7,7 @@
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
 import type { EndFact, Fact } from "./events.js";
-import { withCause } from "./failure.js";
+import { limitFailure } from "./limit-failure.js";
 import type { Runtime, TaskFailure, TaskOutcome } from "./record.js";
 import type { Settled } from "./settled.js";
 import type { Output, Stop, TaskState } from "./state.js";
@@ -128,7 +128,7 @@ function enriching(state: TaskState, attempt: number | undefined): Refusal | und
 
 function settle(
   state: TaskState,
-  { id, attempt, settled, living, notBeforeAt }: Extract<Command, { type: "settle" }>,
+  { id, attempt, settled, living, notBeforeAt, limitMs }: Extract<Command, { type: "settle" }>,
 ): readonly Fact[] | Refusal {
   if (settled.how === "unstarted") {
     if (isTerminal(state.status)) return refuse("terminal");
@@ -138,7 +138,7 @@ function settle(
     const refusal = fenced(state, attempt);
     if (refusal !== undefined) return refusal;
   }
-  const outcome = outcomeOf(id, state.stop, settled, state.runtime);
+  const outcome = outcomeOf(id, state.stop, settled, state.runtime, limitMs);
   if (outcome === undefined) return refuse("not_stopped");
   if (notBeforeAt !== undefined && settled.how !== "unstarted" && mayRetry(outcome)) {
     const retried: Fact = { type: "task.retried", error: outcome.error, notBeforeAt };
@@ -156,9 +156,14 @@ function settle(
 }
 
 /** The failure of this end of the function, when it may be retried (C1). `undefined` otherwise. */
-export function retriable(id: string, state: TaskState, settled: Settled): TaskFailure | undefined {
+export function retriable(
+  id: string,
+  state: TaskState,
+  settled: Settled,
+  limitMs: number | undefined,
+): TaskFailure | undefined {
   if (settled.how === "returned" && state.stop === undefined) return undefined;
-  const outcome = outcomeOf(id, state.stop, settled, state.runtime);
+  const outcome = outcomeOf(id, state.stop, settled, state.runtime, limitMs);
   return outcome !== undefined && mayRetry(outcome) ? outcome.error : undefined;
 }
 
@@ -176,6 +181,7 @@ function outcomeOf(
   stop: Stop | undefined,
   settled: Settled,
   runtime: Runtime | undefined,
+  limitMs: number | undefined,
 ): TaskOutcome | undefined {
   const mayReturn = stop === undefined || stop.code === "cancel" || stop.code === "shutdown";
   if (settled.how === "returned" && mayReturn) return Object.freeze({ id, status: "succeeded", value: settled.value });
@@ -183,7 +189,7 @@ function outcomeOf(
     const failure = settled.how === "threw" ? settled.failure : undefined;
     return failure === undefined ? undefined : Object.freeze({ id, status: "failed", error: failure });
   }
-  const outcome = stopped(id, stop, settled, runtime);
+  const outcome = stopped(id, stop, settled, runtime, limitMs);
   return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);
 }
 
@@ -196,9 +202,12 @@ export function isStopped({ stop }: TaskState): boolean {
  * The outcome of a task whose process ended: a stop that was requested before is carried out, any other task is
  * interrupted (D4).
  */
-function lost({ id, process, attemptsUsed }: Extract<Command, { type: "lose" }>, state: TaskState): TaskOutcome {
+function lost(
+  { id, process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>,
+  state: TaskState,
+): TaskOutcome {
   if (state.stop !== undefined && isStopped(state)) {
-    return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime));
+    return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime, limitMs));
   }
   const { instanceId, pid } = state.runtime ?? process ?? {};
   return Object.freeze({
@@ -213,7 +222,13 @@ function lost({ id, process, attemptsUsed }: Extract<Command, { type: "lose" }>,
 
 type Unsuccessful = Exclude<TaskOutcome, { readonly status: "succeeded" }>;
 
-function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | undefined): Unsuccessful {
+function stopped(
+  id: string,
+  stop: Stop,
+  settled: Settled,
+  runtime: Runtime | undefined,
+  limitMs: number | undefined,
+): Unsuccessful {
   const reason = stop.reason;
   switch (stop.code) {
     case "cancel":
@@ -223,29 +238,8 @@ function stopped(id: string, stop: Stop, settled: Settled, runtime: Runtime | un
       if (runtime === undefined) return { id, status: "interrupted", reason: "shutdown" };
       return { id, status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
     default:
-      return { id, status: "failed", error: limited(stop.code, reason, settled) };
+      return { id, status: "failed", error: limitFailure(stop.code, reason, limitMs, settled) };
   }
-}
-
-/** Reason of a stop by `elapsedTimeoutMs`. Its code is `timeout`. */
-export const ELAPSED_TIMEOUT = "elapsed_timeout";
-
-function tooLong(code: keyof typeof TOO_LONG, reason: string): string {
-  return reason === ELAPSED_TIMEOUT ? "took longer than its elapsedTimeoutMs, waits included" : TOO_LONG[code];
-}
-
-const TOO_LONG = {
-  timeout: "ran for longer than its timeoutMs",
-  total_timeout: "was not over within its totalTimeoutMs",
-  stalled:
-    "gave no sign of life within its stallTimeoutMs: ctx.heartbeat() is one, so are progress, output and messages",
-} as const;
-
-function limited(code: keyof typeof TOO_LONG | "budget_exceeded", reason: string, settled: Settled): TaskFailure {
-  const failure = { code, message: code === "budget_exceeded" ? reason : tooLong(code, reason) };
-  if (settled.how !== "threw") return Object.freeze(failure);
-  const { error, causes } = settled;
-  return withCause(causes === undefined ? failure : { ...failure, causes }, error);
 }
 
 function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {

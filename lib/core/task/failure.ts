@@ -123,9 +123,12 @@ function contains(whole: string, part: string): boolean {
   return false;
 }
 
-/** An error and its causes: the reasons of a failure that has a message of its own. */
-export function reasonsOf(thrown: unknown): readonly FailureCause[] {
-  return gathered([thrown], new Set()).causes;
+/**
+ * An error and its causes: the reasons of a failure that has a message of its own. `isLeftOut`: an error that is no
+ * reason, with everything below it.
+ */
+export function reasonsOf(thrown: unknown, isLeftOut: (thrown: unknown) => boolean): readonly FailureCause[] {
+  return gathered([thrown], new Set(), isLeftOut).causes;
 }
 
 /**
@@ -148,7 +151,11 @@ const NO_CAUSES: Causes = Object.freeze({ causes: Object.freeze([]), omitted: 0 
 const CONTENT = Symbol("content");
 
 /** The causes, the nearest first, each once, however deep and however many. */
-function gathered(first: readonly unknown[], seen: Set<unknown>): Causes {
+function gathered(
+  first: readonly unknown[],
+  seen: Set<unknown>,
+  isLeftOut: (thrown: unknown) => boolean = () => false,
+): Causes {
   const causes: FailureCause[] = [];
   const queue = [...first];
   for (let next = 0; next < queue.length && next < MOST_READ; next++) {
@@ -157,6 +164,7 @@ function gathered(first: readonly unknown[], seen: Set<unknown>): Causes {
       if (seen.has(thrown)) continue;
       seen.add(thrown);
     }
+    if (isLeftOut(thrown)) continue;
     const cause = toCause(thrown);
     const isNew = !causes.some(
       ({ message, name, code }) => message === cause.message && name === cause.name && code === cause.code,

@@ -10,10 +10,11 @@ export class RequestNotFoundError extends ErrandError {
   readonly code = "REQUEST_NOT_FOUND";
   /** The id that was looked up. */
   readonly requestId: string;
-  constructor(requestId: string) {
-    super(
-      `There is no request ${idInWords(requestId)}: it was never opened, or the record of its task was evicted. Check the id against inbox.list()`,
-    );
+  constructor(requestId: string, isTask = false) {
+    const why = isTask
+      ? `${idInWords(requestId)} is the id of a task. Its questions are in inbox.list({ taskId: ${JSON.stringify(requestId)} }), each with its own id`
+      : "it was never opened, or the record of its task was evicted. Check the id against inbox.list()";
+    super(`There is no request ${idInWords(requestId)}: ${why}`);
     this.requestId = requestId;
   }
 }

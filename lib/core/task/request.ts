@@ -54,8 +54,8 @@ export interface InboxRequest {
 
 /** Selects requests. Every field that is given must match. */
 export interface RequestFilter {
-  /** Status of the request. */
-  status?: RequestStatus | undefined;
+  /** Status of the request: one, or a list of those that fit. */
+  status?: RequestStatus | readonly RequestStatus[] | undefined;
   /** The task that asks. */
   taskId?: string | undefined;
   /** The session of the task that asks. */
@@ -65,7 +65,8 @@ export interface RequestFilter {
 /** Whether every field of the filter matches `request`. */
 export function fits(request: InboxRequest, { status, taskId, sessionId }: RequestFilter): boolean {
   return (
-    (status === undefined || request.status === status) &&
+    (status === undefined ||
+      (typeof status === "string" ? status === request.status : status.includes(request.status))) &&
     (taskId === undefined || request.taskId === taskId) &&
     (sessionId === undefined || request.sessionId === sessionId)
   );

@@ -13,6 +13,21 @@ export type BackoffOf = (error: TaskFailure, attempt: number) => number | undefi
 /**
  * Retry policy of a task. Only failures with the code `error`, `timeout` or `stalled` are retried. A retry is `queued`
  * with `notBeforeAt`; until then it holds no slot and has no place in line.
+ *
+ * @example
+ * ```ts
+ * import { type RetryOptions, TaskManager } from "errand";
+ *
+ * const retry: RetryOptions = { maxAttempts: 3, backoffMs: 10, retryIf: (error) => error.message !== "404" };
+ * const task = new TaskManager().spawn(
+ *   (ctx) => {
+ *     if (ctx.attempt < 3) throw new Error("503");
+ *     return `attempt ${ctx.attempt}`;
+ *   },
+ *   { retry },
+ * );
+ * console.log(await task.result()); // attempt 3
+ * ```
  */
 export interface RetryOptions {
   /**

@@ -3,7 +3,7 @@
 // Reading a value or an error may run user code, so it happens here and `decide` reads neither.
 
 import { Brand } from "../values/copies.js";
-import { read } from "../values/safe-read.js";
+import { fieldOf, read, readText, tagOf } from "../values/safe-read.js";
 import { isErrandError } from "./errors.js";
 import { reasonsOf, toFailure } from "./failure.js";
 import type { FailureCause, TaskFailure } from "./record.js";
@@ -26,8 +26,8 @@ export interface Threw {
   /** Absent for a stopped task: the stop says how it ended. */
   readonly failure: TaskFailure | undefined;
   /**
-   * The error that the function threw after a limit stopped the task, with the causes below it. Absent when that error
-   * is the stop itself.
+   * The error that the function threw after a limit stopped the task, with the causes below it. The stop itself is no
+   * cause, and neither is the abort error that a platform function made of it. Absent when nothing is left.
    */
   readonly causes?: readonly FailureCause[];
 }
@@ -49,8 +49,25 @@ export function threw(error: unknown): Threw & { readonly failure: TaskFailure }
  * thousands may throw at once. For a limit the thrown error may say why the task was late.
  */
 export function threwStopped(error: unknown, stop: StopReason): Threw {
-  const isSwept = stop === "cancel" || stop === "shutdown" || read(() => isErrandError(error, "TASK_CANCELLED"));
-  return { how: "threw", error, failure: undefined, ...(isSwept === false ? { causes: reasonsOf(error) } : {}) };
+  const isSwept = stop === "cancel" || stop === "shutdown" || isStopError(error);
+  const causes = isSwept ? [] : reasonsOf(error, saysOnlyStop);
+  return { how: "threw", error, failure: undefined, ...(causes.length === 0 ? {} : { causes }) };
+}
+
+function isStopError(error: unknown): boolean {
+  return read(() => isErrandError(error, "TASK_CANCELLED")) === true;
+}
+
+/**
+ * Whether the error says that the task was stopped, and nothing else: the stop, or the `AbortError` of a function of
+ * the platform that was called with the signal of the task.
+ */
+function saysOnlyStop(error: unknown): boolean {
+  if (isStopError(error)) return true;
+  if (fieldOf(error, "name") !== "AbortError") return false;
+  const cause = fieldOf(error, "cause");
+  if (cause !== undefined) return isStopError(cause);
+  return fieldOf(error, "code") === "ABORT_ERR" || readText(() => tagOf(error)) === "DOMException";
 }
 
 const BRAND = new Brand<{ readonly failure: FailureCode }>("failure");

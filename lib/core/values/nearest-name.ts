@@ -12,7 +12,7 @@ export function didYouMean(name: string, known: Iterable<string>): string {
 }
 
 /** The nearest name. `undefined`: no name is near. */
-function nearestName(name: string, known: Iterable<string>): string | undefined {
+export function nearestName(name: string, known: Iterable<string>): string | undefined {
   const meant = plain(name);
   if (meant.length === 0 || meant.length > LONGEST) return undefined;
   let nearest: string | undefined;
@@ -37,6 +37,8 @@ function plain(name: string): string {
 /** The number of letters that differ, from 0 on; `Infinity` when the two are not near. */
 function stepsBetween(a: string, b: string): number {
   if (a === b) return 0;
+  // Two durations are compared by what they measure: `perMs` and `periodMs`.
+  if (a.endsWith("ms") && b.endsWith("ms")) return stepsBetween(a.slice(0, -2), b.slice(0, -2));
   const shorter = Math.min(a.length, b.length);
   // One name is the beginning of the other, or has a unit behind it. A single misspelling is more certain.
   if (shorter >= 3 && (a.startsWith(b) || b.startsWith(a))) return 1.5;

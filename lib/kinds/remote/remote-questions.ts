@@ -90,7 +90,7 @@ export class RemoteQuestions {
     let refusal: unknown;
     try {
       if (isApproval) await this.#ctx.approve(text, options);
-      else await this.#ctx.ask<unknown>(question);
+      else await this.#ctx.ask(question);
     } catch (error) {
       if (this.#isOver || this.#ctx.isCancelled || this.#current !== asked) return;
       if (!isErrandError(error, "REQUEST_REJECTED") && !isErrandError(error, "REQUEST_EXPIRED")) {

@@ -935,6 +935,17 @@ describe("list and watch", () => {
     return { manager, asks, first, second, third };
   }
 
+  test("§12 the id of a task in place of that of its request is named as such", async () => {
+    const { manager } = world();
+    const task = manager.spawn((ctx) => ctx.ask({ question: "which?" }));
+    await settled();
+    await expect(manager.inbox.answer(task.id, "main", { by: "ann" })).rejects.toMatchObject({
+      code: "REQUEST_NOT_FOUND",
+      message: `There is no request ${task.id}: ${task.id} is the id of a task. Its questions are in inbox.list({ taskId: "${task.id}" }), each with its own id`,
+    });
+    await task.cancel();
+  });
+
   test("§7 list gives the open ones, oldest first, and what its filter asks for", async () => {
     const { manager, second } = await threeAskers();
     const list = (filter?: RequestFilter): string[] => manager.inbox.list(filter).map(({ question }) => question);
@@ -944,6 +955,13 @@ describe("list and watch", () => {
     await manager.inbox.answer(given(manager.inbox.list({ taskId: second.id })[0]).id, "yes", ann);
     expect(list()).toEqual(["first", "third"]);
     expect(list({ status: "answered" })).toEqual(["second"]);
+    expect(list({ status: ["open", "answered"] })).toEqual(
+      manager.inbox.list({ status: ["answered", "open"] }).map(({ question }) => question),
+    );
+    expect(list({ status: ["open", "answered"] })).toContain("second");
+    expect(list({ status: [] })).toEqual([]);
+    // @ts-expect-error there is no such status
+    expect(() => list({ status: ["opened"] })).toThrow("filter.status must be one of");
     expect(list({ status: "answered", sessionId: "chat" })).toEqual([]);
   });
 

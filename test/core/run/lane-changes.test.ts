@@ -242,6 +242,18 @@ describe("setConcurrency", () => {
     }
   });
 
+  test("L6 L10 a lane without a concurrency has no limit of its own, and the default lane that of the manager", () => {
+    const rate = { limit: 5, periodMs: 1_000 };
+    const { manager } = world({ concurrency: 4, lanes: { default: { rate }, model: { rate } } });
+    const { lanes } = manager.stats();
+    expect([lanes["default"]?.concurrency, lanes["model"]?.concurrency]).toEqual([4, undefined]);
+    manager.setConcurrency(8);
+    expect(manager.stats().lanes["default"]?.concurrency).toBe(8);
+    manager.setLane("default", { concurrency: 2 });
+    manager.setConcurrency(9);
+    expect(manager.stats().lanes["default"]?.concurrency).toBe(2);
+  });
+
   test.each([0, -1, 1.5, Number.NaN, "4", undefined])("§12 L10 %j is refused", (concurrency) => {
     const { manager } = world({ concurrency: 3 });
     expect(() => manager.setConcurrency(concurrency as number)).toThrow("concurrency must be");
