@@ -154,6 +154,7 @@ export class Core {
     // The part of a closure is made further below, or by `open-store.ts`.
     const stop = (task: Task, code: StopReason, reason: string) => this.runner.stop(task, code, reason);
     const sharedIds = () => this.standbys;
+    const windDownOutside = (task: Task) => void runOutside(() => windDown({ kinds, logger }, task));
 
     const loop = new Loop(clock, new Listeners(() => clock.now(), logger));
     const slots = new Slots<Task>(
@@ -178,11 +179,12 @@ export class Core {
     const consequences = new Consequences({
       ...{ loop, registry, sessions, requests, messages, notices, retainer, handoff, unread, sharedIds },
       idle: this.#idle,
-      windDown: (task) => void runOutside(() => windDown({ kinds, logger }, task)),
+      windDown: windDownOutside,
     });
     loop.onFact = (task, fact, seq, at) => consequences.follow(task, fact, seq, at);
     const runner = new Runner({
       ...{ loop, slots, waits, requests, messages, kinds, logger, handoff, runtime, isAmbient, graceMs, sharedIds },
+      windDown: windDownOutside,
       call: (attempt, work) => options.call(this, attempt, work),
       enter: (task) => this.spawner.enter(task),
       onEnd: (task) => consequences.endedHere(task),

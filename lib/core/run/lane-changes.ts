@@ -1,8 +1,7 @@
 // Lane changes: changes of concurrency, rates and key bounds while tasks run (L10).
 //
 // Owns the declared lanes of a manager, and which of them follows its concurrency. Called by the manager. Calls the
-// slots: a task that was
-// granted a slot and has not started is granted anew.
+// slots: a task that was granted a slot and has not started is granted anew.
 
 import { Lane } from "../lanes/lane.js";
 import type { LaneChange, LaneOptions } from "../lanes/lane-options.js";

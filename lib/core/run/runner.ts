@@ -34,6 +34,8 @@ interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps,
   readonly handoff: Handoff;
   /** The ids that this process shares with others; `undefined`: it shares none. */
   readonly sharedIds: () => StartIds | undefined;
+  /** A task was stopped whose work outside an earlier attempt has left: its kind may have to clean it up (D4). */
+  readonly windDown: (task: Task) => void;
   /** Called once for each task that has ended, inside the call that ended it. */
   readonly onEnd: (task: Task) => void;
 }
@@ -104,22 +106,26 @@ export class Runner {
     if (!task.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, task);
     const isRetry = task.state.details.notBeforeAt !== undefined;
+    const { isLeft } = task.state.details;
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
     const attempt = new Attempt(task, loop.seq, isRetry, waits);
     task.attempt = attempt;
-    if (task.extras?.startsStored) this.#runOnceStored(attempt, work, context);
+    if (task.extras?.startsStored) this.#runOnceStored(attempt, work, context, isLeft);
     else this.#run(attempt, work, context);
   }
 
   /**
    * Runs the function once its start is stored. A function that ends its process at once would otherwise leave no trace
-   * of its start, and would start again in every process (D4).
+   * of its start, and would start again in every process (D4). A function that is stopped before that is never called,
+   * so the work that an earlier attempt has left outside is wound down here.
    */
-  #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource): void {
-    const { loop } = this.#deps;
+  #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource, isLeft: boolean): void {
+    const { loop, windDown } = this.#deps;
     const run = () => {
-      if (attempt.phase === "open" && attempt.stop === undefined) this.#run(attempt, work, context);
-      else this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
+      const isStopped = attempt.phase !== "open" || attempt.stop !== undefined;
+      if (isStopped) this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
+      else this.#run(attempt, work, context);
+      if (isStopped && isLeft) windDown(attempt.task);
       loop.drain();
     };
     // The start is never stored when the manager closes: the grace then ends the attempt.
