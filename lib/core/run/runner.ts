@@ -120,12 +120,13 @@ export class Runner {
    * so the work that an earlier attempt has left outside is wound down here.
    */
   #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource, isLeft: boolean): void {
-    const { loop, windDown } = this.#deps;
+    const { loop, handoff, windDown } = this.#deps;
     const run = () => {
       const isStopped = attempt.phase !== "open" || attempt.stop !== undefined;
       if (isStopped) this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
       else this.#run(attempt, work, context);
-      if (isStopped && isLeft) windDown(attempt.task);
+      // The next process resumes a task that is handed off.
+      if (isStopped && isLeft && !handoff.has(attempt.task)) windDown(attempt.task);
       loop.drain();
     };
     // The start is never stored when the manager closes: the grace then ends the attempt.

@@ -130,6 +130,30 @@ describe("D4 work elsewhere that a crash left", () => {
     },
   );
 
+  test.each<[how: string, stop: (id: string, process: Process) => Promise<unknown>, wound: readonly string[]]>([
+    ["cancelled", (id, { manager }) => manager.get(id)?.cancel("words") ?? Promise.resolve(), ["words"]],
+    ["left to the next process by a close", (_id, { manager }) => manager.close({ graceMs: 0 }), []],
+  ])(
+    "whose next start is not stored yet is wound down when it is %s: its function is not called",
+    async (_how, stop, wound) => {
+      const jobs = service();
+      const first = await started({ kinds: [jobs.kind] });
+      const { id } = first.manager.spawn("job");
+      await first.pass(1_500);
+      const second = await first.restart();
+      second.store.hold();
+      await settled();
+      expect(task(second, id).status).toBe("running");
+      const stopped = stop(id, second);
+      await settled();
+      second.store.letThrough();
+      await second.pass(0);
+      await stopped;
+      await settled();
+      expect([jobs.found, jobs.cancelled.map(({ reason }) => reason)]).toEqual([[], wound]);
+    },
+  );
+
   test("that a process without its kind has parked, out of time in no process, is wound down once", async () => {
     const jobs = service();
     const first = await started({ kinds: [jobs.kind] });
