@@ -35,7 +35,7 @@ interface ConsequencesDeps {
   readonly unread: UnreadFailures;
   /** The ids that this process shares with others; `undefined`: it shares none. */
   readonly sharedIds: () => { leave(task: Task): void } | undefined;
-  /** A task of an earlier process was stopped and has ended: its kind may have work to clean up. */
+  /** A task of an earlier process was stopped and has ended here: calls `cancel` of its kind. */
   readonly windDown: (task: Task) => void;
 }
 
@@ -116,7 +116,7 @@ export class Consequences {
     if (task.isAttached) handoff.handOffReturned(task.parent);
   }
 
-  /** The task has ended in this process: here alone the work that it left outside is wound down, once. */
+  /** The task has ended in this process. A replay does not come here, so the work that it left is wound down once. */
   endedHere(task: Task): void {
     const { sharedIds, unread, windDown } = this.#deps;
     sharedIds()?.leave(task);

@@ -1,6 +1,6 @@
 // Requests: every question that a task has asked, from its opening to its closing (A1, A3).
 //
-// Owns the requests and the callers that wait for each. A request is stored before it is announced; the first closing
+// Owns the requests and the callers that wait for each. A request is stored before it is delivered; the first closing
 // wins; a request is withdrawn with its attempt, unless it has a key. Called by asking and answering, by the runner
 // when an attempt is over, and by the consequences with each fact of a request. Calls the loop.
 

@@ -34,7 +34,7 @@ export interface Extras {
   requests?: TaskRequests;
   /** The hooks of the spawn's `retry`. */
   retryHooks?: RetryHooks;
-  /** An earlier process died while the task ran: from now on its start is stored before its function is called. */
+  /** The task was reattached after a sudden death: here each start is stored before the function is called. */
   startsStored?: true;
   /** The delay before the next attempt stands in line. */
   retryDelay?: { cancel(): void } | undefined;

@@ -1,6 +1,7 @@
 // Unresumed: how a task of an earlier process ends or is parked when its kind does not resume it here (D4).
 //
-// Owns nothing: each step is a command to the loop or the runner. Called by `recovery.ts` and `asking-kinds.ts`.
+// Owns nothing: each step is a command to the loop or the runner. Called by `recovery.ts` and `asking-kinds.ts`; the
+// consequences call `windDown` too.
 
 import type { Requests } from "../inbox/requests.js";
 import type { Kinds } from "../kinds/kind-registry.js";

@@ -1,7 +1,9 @@
-// Handoff: the tasks that a manager leaves active when it shuts down, for the next process (D8).
+// Handoff: the tasks that a manager leaves active for another process (D4, D8).
 //
-// Owns the set of those tasks. A manager hands off a task that a restart can resume, and a task that has returned and
-// waits only for such tasks. Called by the runner, the shutdown, the consequences and the core.
+// Owns the set of those tasks. A manager that shuts down hands off a task that a restart can resume. A manager that has
+// opened a store hands off a task that it parks. Both hand off a task that has returned and waits only for such tasks.
+// A parked task whose kind answers later is taken back. Called by the runner, the shutdown, the consequences, the core
+// and the recovery (`unresumed.ts`, `asking-kinds.ts`, `recovery.ts`).
 
 import { attachedChildrenOf } from "../live/family.js";
 import type { Task } from "../live/task.js";
