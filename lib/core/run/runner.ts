@@ -125,7 +125,7 @@ export class Runner {
       const isStopped = attempt.phase !== "open" || attempt.stop !== undefined;
       if (isStopped) this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
       else this.#run(attempt, work, context);
-      // The next process resumes a task that is handed off.
+      // The next process resumes the task when this one leaves it.
       if (isStopped && isLeft && !handoff.has(attempt.task)) windDown(attempt.task);
       loop.drain();
     };
