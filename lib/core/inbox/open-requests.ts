@@ -15,11 +15,19 @@ interface Opened {
   readonly order: number;
 }
 
+/** A caller that learns of the requests of some tasks. */
+interface Watcher<E> {
+  readonly tell: (entry: E) => void;
+  /** The number among all watchers, in order of coming: the caller that waits longest learns of a question first. */
+  readonly order: number;
+}
+
 /** The open requests of one manager. */
 export class OpenRequests<E extends Opened> {
   readonly #open = new Set<E>();
   readonly #ofTask: (task: Task) => readonly E[];
-  readonly #watchers = new Map<Task, Set<(entry: E) => void>>();
+  readonly #watchers = new Map<Task, Set<Watcher<E>>>();
+  #came = 0;
 
   /** `ofTask`: the open requests of one task. */
   constructor(ofTask: (task: Task) => readonly E[]) {
@@ -58,24 +66,27 @@ export class OpenRequests<E extends Opened> {
 
   /** Calls `tell` with each request that one of `tasks`, or a task below them, opens, until the function is called. */
   watch(tasks: ReadonlySet<Task>, tell: (entry: E) => void): () => void {
+    const watcher = { tell, order: ++this.#came };
     for (const task of tasks) {
       const known = this.#watchers.get(task);
-      if (known === undefined) this.#watchers.set(task, new Set([tell]));
-      else known.add(tell);
+      if (known === undefined) this.#watchers.set(task, new Set([watcher]));
+      else known.add(watcher);
     }
     return () => {
       for (const task of tasks) {
         const known = this.#watchers.get(task);
-        if (known?.delete(tell) && known.size === 0) this.#watchers.delete(task);
+        if (known?.delete(watcher) && known.size === 0) this.#watchers.delete(task);
       }
     };
   }
 
-  /** Calls the watchers of the task and of each task above it. A watcher of several of them is called several times. */
+  /** Calls each watcher of the task or of a task above it once, in order of coming. */
   announce(entry: E): void {
     if (this.#watchers.size === 0) return;
+    const concerned = new Set<Watcher<E>>();
     for (let task: Task | undefined = entry.task; task !== undefined; task = task.parent)
-      for (const tell of [...(this.#watchers.get(task) ?? [])]) tell(entry);
+      for (const watcher of this.#watchers.get(task) ?? []) concerned.add(watcher);
+    for (const { tell } of [...concerned].sort((a, b) => a.order - b.order)) tell(entry);
   }
 }
 

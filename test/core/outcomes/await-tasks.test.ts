@@ -438,6 +438,26 @@ describe("what is a result and what is not", () => {
 });
 
 describe("stopOnRequest", () => {
+  test("W4 a question is reported to the caller that waits longest, also when it waits for a task farther above", async () => {
+    const { manager } = world();
+    const children: TaskHandle[] = [];
+    const ask = deferred();
+    const top = manager.spawn(async (ctx) => {
+      children.push(ctx.spawn((child) => ask.promise.then(() => child.ask({ question: "Which?" }))));
+    });
+    await settled();
+    const [child] = children;
+    if (child === undefined) throw new Error("no child");
+    const first = manager.awaitTasks([top], { stopOnRequest: true });
+    const second = manager.awaitTasks([child], { stopOnRequest: true });
+    ask.resolve();
+    await settled();
+    expect([await peek(first), (await peek(second)).is]).toMatchObject([
+      { is: "fulfilled", value: { reason: "request" } },
+      "pending",
+    ]);
+  });
+
   test("W4 it returns when a watched task asks", async () => {
     const { manager } = world();
     const other = held(manager);
