@@ -1,10 +1,9 @@
 // Consequences: what follows from a fact, inside the call that decides it. Written once, for live and for replayed
 // facts.
 //
-// Owns no state: it calls the parts that do (registry, family, sessions, requests, messages, notices,
-// retention, handoff, idle).
-// Called by the loop with each fact, by the spawner and the replay with each task that is made, by the runner and the
-// replay with each task that has ended, and by retention with each task whose record is evicted.
+// Owns no state: it calls the parts that do (registry, family, sessions, requests, messages, notices, retention,
+// handoff, idle). Called by the loop with each fact, by the spawner and the replay with each task that is made, by the
+// runner and the replay with each task that has ended, and by retention with each task whose record is evicted.
 
 import type { Messages } from "./inbox/messages.js";
 import type { Requests } from "./inbox/requests.js";

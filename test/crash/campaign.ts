@@ -257,7 +257,7 @@ function planOf({ kills, seed }: Plan): readonly (readonly Life[])[] {
 /** The stages one by one, and a kill at random. */
 const REPEATED: readonly Stage[] = [...STAGES, { kills: ["at random"] }];
 
-/** What a directory after the plan lives through: what its number says, with the same work each time. */
+/** The life of a directory after the plan: its number decides it, with the same work each time. */
 function repetition({ seed }: Plan, number: number): readonly Life[] {
   const next = seeded(seed + 1 + number);
   const roll = (sides: number): number => Math.floor(next() * sides);

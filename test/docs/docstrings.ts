@@ -43,7 +43,7 @@ interface Module {
 export interface PublicName {
   readonly file: string;
   readonly name: string;
-  /** Its declarations: an overloaded function has several. */
+  /** The declarations of the name: an overloaded function has several. */
   readonly texts: readonly string[];
 }
 

@@ -129,7 +129,7 @@ export function namesOf({ code }: Span): readonly string[] {
 export interface MemberName {
   /** The class or type, or the object that the member is read from: `ctx` in `ctx.ask`. */
   readonly of: string;
-  /** With `#` when it is private. */
+  /** The name of the member, with `#` when it is private. */
   readonly member: string;
 }
 

@@ -16,7 +16,7 @@ export interface Member {
   readonly file: string;
   /** The names from the declaration down: `TaskHandle.messages.after`. */
   readonly path: string;
-  /** Its doc comment, if it has one. */
+  /** The doc comment of the declaration, if there is one. */
   readonly doc: string | undefined;
 }
 

@@ -329,7 +329,7 @@ describe("--store", () => {
     const first = await audit(project, args, {
       onOutput: (stdout, kill) => {
         if (second !== undefined || !stdout.includes("succeeded  plain-mit")) return;
-        // It lives on, and does not end before the second one.
+        // The first audit lives on, and does not end before the second one.
         kill("SIGSTOP");
         second = audit(project, args).finally(() => kill("SIGKILL"));
       },

@@ -2,9 +2,8 @@
 //
 // Owns nothing: each task's mailbox keeps its messages. Sending and posting are commands to the loop; receiving is a
 // wait. Called by handles, contexts and the message tool, by the runner when a function starts, and by the consequences
-// with each message. A message that
-// answers a question goes to `answering.ts`: only an answer to the request resumes the asker, and a message never
-// answers an approval (A5).
+// with each message. A message that answers a question goes to `answering.ts`: only an answer to the request resumes
+// the asker, and a message never answers an approval (A5).
 
 import type { Kinds } from "../kinds/kind-registry.js";
 import { extrasOf } from "../live/extras.js";

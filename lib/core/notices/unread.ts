@@ -88,7 +88,7 @@ export class UnreadFailures {
   close(): void {
     for (const task of [...this.#since.keys(), ...this.#noticed]) {
       this.forget(task);
-      // With a store, the next process reports what this one does not.
+      // The next process that opens the store reports what this one does not.
       if (!(isNoticed(task) && this.#loop.hasStore)) this.#report(task);
     }
     this.#logger.flush();

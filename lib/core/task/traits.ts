@@ -37,7 +37,8 @@ export interface RetryLimits {
 
 /**
  * The traits that a record shows under the same name, each with its value when a spawn sets none. The record, the
- * snapshot and the restored task read this list, so a new trait is one more line here and in `TaskRecord`.
+ * snapshot and the restored task read this list, so a new trait is one more line here and in `TaskRecord`; the
+ * compiler then asks `traitsOf` for it.
  */
 const SHOWN = {
   kind: undefined,
@@ -55,13 +56,13 @@ const SHOWN = {
 } as const satisfies { readonly [K in keyof TaskRecord]?: TaskRecord[K] | undefined };
 
 /** The name of a trait that the record shows. */
-export type ShownTrait = keyof typeof SHOWN;
+type ShownTrait = keyof typeof SHOWN;
 
 /** The names of the traits that a record shows. */
 export const SHOWN_TRAITS = Object.keys(SHOWN) as readonly ShownTrait[];
 
 /** The traits that a record shows, with the types of the record. */
-export type ShownTraits = { readonly [K in ShownTrait]: TaskRecord[K] };
+type ShownTraits = { readonly [K in ShownTrait]: TaskRecord[K] };
 
 /** Some of the traits that a record shows. */
 type SomeTraits = { [K in ShownTrait]?: TaskRecord[K] | undefined };

@@ -43,7 +43,7 @@ describe("a thousand open requests of a thousand tasks", () => {
       open.watch(new Set([task]), () => told.push(name)),
     );
     open.announce(entry);
-    // In order of coming: the caller that waits longest comes first (W4).
+    // The order is that of coming: the caller that waits longest comes first (W4).
     expect(told).toEqual(["parent", "child"]);
     for (const off of offs) off();
     open.announce(entry);

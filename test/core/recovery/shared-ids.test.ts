@@ -89,7 +89,7 @@ describe.each(await sqlKinds())("D9 the same id in two processes, on $name", ({ 
     const alive = await open({ kinds: [kind] });
     const dead = await open({ kinds: [kind], clock: manualClock(Date.now()) });
     dead.spawn(kind, { id: "nightly", title: "of the dead one" });
-    // It sleeps: its checkpoint is stored.
+    // The task sleeps: its checkpoint is stored.
     await stored(dead, "task.blocked");
     const second = alive.spawn(kind, { id: "nightly", title: "of the living one" });
     const plain = dead.spawn(() => new Promise(() => undefined), { id: "plain" });

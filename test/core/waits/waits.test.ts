@@ -24,7 +24,7 @@ describe.each(sorts)("C3 a new wait by %s", (_sort, wait) => {
   /** A task that computes, another one to wait for, and a signal that is aborted already. */
   async function stage() {
     const { manager, pass } = world({ graceMs: 50 });
-    // Of another manager, so that it lives on after a close.
+    // The task is of another manager, so that it lives on after a close.
     const other = hold(new TaskManager());
     const task: Held<void> = holdDeaf(manager);
     await settled();
