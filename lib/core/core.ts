@@ -23,7 +23,7 @@ import { Slots } from "./lanes/slots.js";
 import { fits } from "./live/filter.js";
 import { Registry } from "./live/registry.js";
 import { SessionUsage } from "./live/session-usage.js";
-import type { Attempt, Task } from "./live/task.js";
+import type { Attempt, Run, Task } from "./live/task.js";
 import { Loop } from "./loop.js";
 import { Notices } from "./notices/notices.js";
 import { UnreadFailures } from "./notices/unread.js";
@@ -50,7 +50,7 @@ import type { StopReason } from "./task/status.js";
 import { type Clock, Timekeeper } from "./time/clock.js";
 import { systemClock } from "./time/system-clock.js";
 import { handled } from "./values/handled.js";
-import { type Ids, instanceIds } from "./values/ids.js";
+import { type Ids, NumberedIds } from "./values/ids.js";
 import { GuardedLogger, type Logger } from "./values/logger.js";
 import { runOutside } from "./values/outside.js";
 import { metAlready, waitForSlot } from "./waits/slot-wait.js";
@@ -91,13 +91,13 @@ export class Core {
   /** Applies commands and facts to tasks, and delivers what follows. */
   readonly loop: Loop;
   /** The lanes and their slots. */
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   /** Changes of lanes while tasks run. */
   readonly laneChanges: LaneChanges;
   /** The pending waits. */
   readonly waits: Waits;
   /** The tasks by id, name and call. */
-  readonly registry = new Registry();
+  readonly registry: Registry;
   /** The questions of tasks. */
   readonly requests: Requests;
   /** The asking side of questions. */
@@ -143,12 +143,12 @@ export class Core {
   readonly evictedIds = new Set<string>();
 
   constructor(options: CoreOptions) {
-    const { ids = instanceIds(), limits, graceMs, isAmbient } = options;
+    const { ids = new NumberedIds(), limits, graceMs, isAmbient } = options;
     const clock = new Timekeeper(options.clock ?? systemClock);
     const logger = new GuardedLogger(options.logger);
     const kinds = new Kinds(options.kinds, logger);
     const runtime = Object.freeze({ instanceId: ids.next("instance"), pid: process.pid, startedAt: clock.now() });
-    const { registry } = this;
+    const registry = new Registry(ids instanceof NumberedIds ? ids : undefined);
     const { lanes, follower } = declaredLanes(options, clock);
 
     // The part of a closure is made further below, or by `open-store.ts`.
@@ -157,10 +157,10 @@ export class Core {
     const windDownOutside = (task: Task) => void runOutside(() => windDown({ kinds, logger }, task));
 
     const loop = new Loop(clock, new Listeners(() => clock.now(), logger));
-    const slots = new Slots<Task>(
+    const slots = new Slots<Run>(
       options.concurrency,
       lanes,
-      (task) => this.runner.granted(task),
+      (run) => this.runner.granted(run),
       () => this.capacity.offer(),
     );
     const waits = new Waits(loop, slots);
@@ -186,7 +186,7 @@ export class Core {
       ...{ loop, slots, waits, requests, messages, kinds, logger, handoff, runtime, isAmbient, graceMs, sharedIds },
       windDown: windDownOutside,
       call: (attempt, work) => options.call(this, attempt, work),
-      enter: (task) => this.spawner.enter(task),
+      enter: (run) => this.spawner.enter(run),
       onEnd: (task) => consequences.endedHere(task),
     });
     const awaiter = new Awaiter({ waits, notices, registry, stop });
@@ -205,6 +205,7 @@ export class Core {
     });
 
     this.runtime = runtime;
+    this.registry = registry;
     this.kinds = kinds;
     this.logger = logger;
     this.loop = loop;
@@ -299,7 +300,7 @@ export class Core {
     const deps: ReplayDeps = {
       ...{ loop, registry, requests, messages, sessions, notices, consequences },
       // Each process declares its lanes anew. A task may name a lane that is not declared here; nothing starts in it.
-      laneOf: (name) => slots.lanes.get(name) ?? new Lane<Task>(name, { concurrency: 1 }, 0, loop.clock),
+      laneOf: (name) => slots.lanes.get(name) ?? new Lane<Run>(name, { concurrency: 1 }, 0, loop.clock),
       starts: new ReplayedStarts(slots.lanes),
     };
     return new Replay(deps, beside);

@@ -5,7 +5,7 @@
 
 import type { Lane } from "../core/lanes/lane.js";
 import { checkLaneChange, type LaneChange } from "../core/lanes/lane-options.js";
-import type { Task } from "../core/live/task.js";
+import type { Run, Task } from "../core/live/task.js";
 import { DEFAULT_LANE } from "../core/spawn/spawn.js";
 import { checkCount, checkFinite, checkOptions, checkSignal, checkType } from "../core/values/checks.js";
 import type { WaitOptions } from "../core/waits/waits.js";
@@ -59,7 +59,7 @@ export abstract class LaneControls extends Scope {
     this.core.slots.resume(this.#laneNamed(lane));
   }
 
-  #laneNamed(name: string | undefined): Lane<Task> | undefined {
+  #laneNamed(name: string | undefined): Lane<Run> | undefined {
     return name === undefined ? undefined : this.core.spawner.laneOf(name);
   }
 

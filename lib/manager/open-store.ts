@@ -10,7 +10,7 @@ import type { OtherJournal, SeizedJournal, TaskStore } from "../core/durable/sto
 import { fromStore } from "../core/durable/store-failure.js";
 import { toStoredStarts } from "../core/durable/stored-starts.js";
 import type { Lane } from "../core/lanes/lane.js";
-import type { Task } from "../core/live/task.js";
+import type { Run, Task } from "../core/live/task.js";
 import { goOn } from "../core/recovery/asking-kinds.js";
 import { readInto } from "../core/recovery/read-journal.js";
 import { patienceOf, recover, resume } from "../core/recovery/recovery.js";
@@ -102,7 +102,6 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       seq - snapshotSeq,
     );
     loop.attach(committer, seq, isStrict, runtime);
-    registry.hasGivenIds = true;
     const deps = {
       loop,
       kinds,
@@ -111,7 +110,7 @@ export async function openStore(core: Core, store: TaskStore, isStrict: boolean)
       spawner,
       runtime,
       logger,
-      isDeclared: (lane: Lane<Task>) => slots.lanes.get(lane.name) === lane,
+      isDeclared: (lane: Lane<Run>) => slots.lanes.get(lane.name) === lane,
       handoff: core.handoff,
       patienceMs: patienceOf(core.graceMs),
       isStandby: (task: Task) => core.standbys?.has(task) === true,

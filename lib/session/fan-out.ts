@@ -3,10 +3,10 @@
 // Owns the values, and one wait of the mapping task for all children. An item is read when its child may start. While
 // the line is full, the next child waits for a place, as a caller of `room()` does (L6). The first child that does not
 // succeed stops the reading and cancels the other children, and the wait lasts until those have ended (W4). A wait that
-// is given up starts no more children, closes the items, and leaves no link on children that continue (W3).
+// is given up starts no more children, closes the items, and watches no child that continues (W3).
 
 import type { OpenWait } from "../core/live/open-wait.js";
-import type { Attempt, Link, Task, Watcher } from "../core/live/task.js";
+import type { Attempt, Task, Watcher } from "../core/live/task.js";
 import { unwatch, watch } from "../core/live/watchers.js";
 import { outcomeOf } from "../core/outcomes/await-one.js";
 import type { Place } from "../core/spawn/line-capacity.js";
@@ -200,7 +200,7 @@ class FanOut<A> {
     this.#options.items.close();
   }
 
-  /** Stops the reading and removes the links, because the wait is over. */
+  /** Stops the reading and unwatches the children, because the wait is over. */
   leave(): void {
     this.#stop();
     this.#children.leave();
@@ -215,10 +215,10 @@ function isLineFull(error: unknown): boolean {
   );
 }
 
-/** The living children. The mapping task has one wait for all of them, and a link to each (L3). */
+/** The living children. The mapping task has one wait for all of them, and watches each (L3). */
 class Children implements Watcher {
   readonly #attempt: Attempt;
-  readonly #ends = new Map<Task, { readonly link: Link; readonly resolve: (outcome: TaskOutcome) => void }>();
+  readonly #ends = new Map<Task, (outcome: TaskOutcome) => void>();
   /**
    * The ids in the record of the wait: the oldest living children, renewed once in each turn in which children were
    * spawned. A list of all would make the journal quadratic in their number.
@@ -241,7 +241,8 @@ class Children implements Watcher {
   endOf(child: Task): Promise<TaskOutcome> {
     if (child.isOver) return Promise.resolve(outcomeOf(child));
     return new Promise((resolve) => {
-      this.#ends.set(child, { link: watch(child, this), resolve });
+      this.#ends.set(child, resolve);
+      watch(child, this);
       if (!this.#isReportDue) void Promise.resolve().then(this.#report);
       this.#isReportDue = true;
     });
@@ -257,7 +258,7 @@ class Children implements Watcher {
   };
 
   taskEnded(task: Task): void {
-    this.#ends.get(task)?.resolve(outcomeOf(task));
+    this.#ends.get(task)?.(outcomeOf(task));
     this.#ends.delete(task);
     if (this.#ends.size === 0) this.#onAllEnded();
   }
@@ -269,7 +270,7 @@ class Children implements Watcher {
   }
 
   leave(): void {
-    for (const { link } of this.#ends.values()) unwatch(link);
+    for (const task of this.#ends.keys()) unwatch(task, this);
     this.#ends.clear();
   }
 }

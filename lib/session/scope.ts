@@ -32,6 +32,17 @@ import { Handle, taskOf } from "./handle.js";
 import type { SpawnOptions } from "./spawn-arguments.js";
 import type { Get, TaskHandle, TaskRef } from "./task-handle.js";
 
+/** The tasks that a caller names. */
+interface Targets {
+  /** The tasks, at the positions of their handles and ids. */
+  readonly tasks: readonly Task[];
+  /** The cores of the tasks that belong to another manager; `undefined`: this manager has all of them. */
+  readonly homes: ReadonlyMap<Task, Core> | undefined;
+  /** The sessions that returned the handles; `undefined`: no session did. */
+  readonly sessions: ReadonlyMap<Task, string> | undefined;
+}
+const NO_TARGETS: Targets = Object.freeze({ tasks: Object.freeze([]), homes: undefined, sessions: undefined });
+
 /** The base of `TaskManager`, `NamedSession` and `Context`. */
 export abstract class Scope {
   // The members for subclasses are `@internal`: the published types have neither them nor the types of the core.
@@ -142,15 +153,16 @@ export abstract class Scope {
   }
 
   #awaitTasks<const H extends readonly TaskRef[]>(tasks: H, options: AwaitOptions = {}): Promise<AwaitResult<H>> {
-    let found: Task[];
+    let targets: Targets;
     try {
-      found = this.#tasksOf(tasks);
-      checkAwaitOptions(options, found);
+      targets = this.#targetsOf(tasks);
+      checkAwaitOptions(options, targets.tasks);
     } catch (error) {
       return Promise.reject(error);
     }
+    const caller = this.#awaiting(targets);
     // Each outcome is at the position of its handle, so it has the type of that handle.
-    return this.core.awaiter.awaitTasks(this.caller, this.#awaiting(tasks), found, options) as Promise<AwaitResult<H>>;
+    return this.core.awaiter.awaitTasks(this.caller, caller, targets.tasks, options) as Promise<AwaitResult<H>>;
   }
 
   #outcomes<const H extends readonly TaskRef[]>(
@@ -159,12 +171,18 @@ export abstract class Scope {
   ): AsyncIterable<OutcomeOf<H[number]>> {
     checkOptions("outcomes", options, "signal");
     checkSignal("signal", options.signal);
-    return this.core.awaiter.outcomes(
-      this.caller,
-      this.#awaiting(tasks),
-      () => this.#tasksOf(tasks),
-      options,
-    ) as AsyncIterable<OutcomeOf<H[number]>>;
+    // The tasks are read with the first step, which rejects when one of them is unknown.
+    let targets: Targets = NO_TARGETS;
+    const find = () => {
+      targets = this.#targetsOf(tasks);
+      return targets.tasks;
+    };
+    const view = {
+      sessionOf: (task: Task) => targets.sessions?.get(task) ?? this.receivingSession,
+      homeOf: (task: Task) => targets.homes?.get(task),
+      hasForeign: true,
+    };
+    return this.core.awaiter.outcomes(this.caller, view, find, options) as AsyncIterable<OutcomeOf<H[number]>>;
   }
 
   /**
@@ -206,31 +224,20 @@ export abstract class Scope {
       return Promise.reject(error);
     }
     const scope = filter === undefined ? this.closes : undefined;
-    return this.core.awaiter.cancelAll(this.caller, tasks, scope, reason, this.#awaiting([]), options);
+    return this.core.awaiter.cancelAll(this.caller, tasks, scope, reason, this.#awaiting(NO_TARGETS), options);
   }
 
-  /** The parties of a wait for `refs`: the managers of the tasks, and the session that returned each handle. */
-  #awaiting(refs: readonly TaskRef[]) {
-    /** The cores of the tasks of other managers. */
-    const homes = new Map<Task, Core>();
-    /** The sessions that returned the handles. */
-    const sessions = new Map<Task, string>();
-    const list: readonly unknown[] = Array.isArray(refs) ? refs : [];
-    for (const ref of list) {
-      if (typeof ref !== "object" || ref === null) continue;
-      const target = Handle.heldBy("tasks", ref);
-      if (target === undefined) continue;
-      const { core: home, task, sessionId } = target;
-      if (home !== this.core) homes.set(task, home);
-      if (sessionId !== undefined) sessions.set(task, sessionId);
-    }
+  /** The parties of a wait for `targets`: the managers of the tasks, and the session that returned each handle. */
+  #awaiting({ homes, sessions }: Targets) {
+    const { receivingSession } = this;
     return {
-      sessionOf: (task: Task) => sessions.get(task) ?? this.receivingSession,
-      homeOf: (task: Task) => homes.get(task),
+      sessionOf: (task: Task) => sessions?.get(task) ?? receivingSession,
+      homeOf: (task: Task) => homes?.get(task),
+      hasForeign: homes !== undefined,
       owner: this.owner,
-      inboxes: new Set([this.core, ...homes.values()].map((core) => core.requests)),
-      isChild: (task: Task) => !homes.has(task) && this.isChild(task),
-      cancel: (task: Task, reason: string) => (homes.get(task) ?? this.core).runner.stop(task, "cancel", reason),
+      inboxes: new Set([this.core, ...(homes?.values() ?? [])].map((core) => core.requests)),
+      isChild: (task: Task) => homes?.has(task) !== true && this.isChild(task),
+      cancel: (task: Task, reason: string) => (homes?.get(task) ?? this.core).runner.stop(task, "cancel", reason),
     };
   }
 
@@ -244,9 +251,23 @@ export abstract class Scope {
     return this.core.list(filter, this.ownTasks());
   }
 
-  #tasksOf(refs: readonly TaskRef[]): Task[] {
+  #targetsOf(refs: readonly TaskRef[]): Targets {
     if (!Array.isArray(refs)) throw new TypeError(`tasks must be a list of ids and handles, got ${show(refs)}`);
-    return refs.map((ref: unknown, index) => this.#taskAt(`tasks[${index}]`, ref));
+    const tasks: Task[] = [];
+    let homes: Map<Task, Core> | undefined;
+    let sessions: Map<Task, string> | undefined;
+    for (const [index, ref] of refs.entries()) {
+      const target = typeof ref === "object" && ref !== null ? Handle.heldBy("tasks", ref) : undefined;
+      if (target === undefined) {
+        tasks.push(this.#taskAt(`tasks[${index}]`, ref));
+        continue;
+      }
+      const { core, task, sessionId } = target;
+      tasks.push(task);
+      if (core !== this.core) (homes ??= new Map()).set(task, core);
+      if (sessionId !== undefined) (sessions ??= new Map()).set(task, sessionId);
+    }
+    return { tasks, homes, sessions };
   }
 
   /** Finds a task by its handle, its id or its name; an id takes precedence over a name (§9). */

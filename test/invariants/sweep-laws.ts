@@ -5,6 +5,7 @@
 import { inspect } from "node:util";
 import type { TaskManager } from "errand";
 import type { Task } from "../../lib/core/live/task.js";
+import { watchersOf } from "../../lib/core/live/watchers.js";
 import { isTerminal } from "../support/program.js";
 import { breachesOfGiven } from "./sweep-given.js";
 import { breachesOfHistory, isMistake } from "./sweep-history.js";
@@ -12,11 +13,12 @@ import type { Probe } from "./sweep-probe.js";
 import type { Managed, Stage } from "./sweep-stage.js";
 
 /** At every delivery, of the tasks as they are decided. */
-export function atStep({ tasks }: Probe): readonly string[] {
+export function atStep({ tasks, runs }: Probe): readonly string[] {
   const breaches: string[] = [];
   const held = new Map<Task["lane"], number>();
   for (const task of tasks) {
-    const { id, lane, parent, holdsSlot, isOver, state } = task;
+    const { id, lane, parent, isOver, state } = task;
+    const holdsSlot = runs.get(task)?.holdsSlot === true;
     held.set(lane, (held.get(lane) ?? 0) + (holdsSlot ? 1 : 0));
     if (parent?.isOver && task.isAttached && !isOver) breaches.push(`H1: ${parent.id} is over, its child ${id} lives`);
     if (state.status === "running" && !holdsSlot) breaches.push(`L1: ${id} runs without a slot`);
@@ -25,8 +27,7 @@ export function atStep({ tasks }: Probe): readonly string[] {
     const mayHold = lane.holdAbandoned && state.outcome !== undefined;
     if (state.status === "blocked" && holdsSlot && !mayHold) breaches.push(`L2: ${id} is blocked and holds a slot`);
     if (isOver && holdsSlot && !mayHold) breaches.push(`L8: ${id} is over and holds a slot`);
-    for (let link = task.watchers; link !== undefined; link = link.next) {
-      const waiting = link.watcher?.waiting;
+    for (const { waiting } of watchersOf(task)) {
       if (waiting !== undefined && !waiting.attempt?.isWaiting)
         breaches.push(`W3: ${waiting.id} waits for nothing, and is linked to ${id}`);
     }
@@ -63,8 +64,8 @@ function unusedSlots({ managers }: Stage, { tasks }: Probe): readonly string[] {
       if (waiting !== undefined) breaches.push(`L2: ${waiting.id} waits for a slot, and lane ${name} has one`);
     }
   }
-  for (const { id, state, holdsSlot } of tasks) {
-    if (state.status === "queued" && holdsSlot) breaches.push(`L9: ${id} has a slot and does not start`);
+  for (const { id, state, run } of tasks) {
+    if (state.status === "queued" && run?.holdsSlot) breaches.push(`L9: ${id} has a slot and does not start`);
   }
   return breaches;
 }
@@ -89,14 +90,14 @@ function isWithoutAbandoned({ manager }: Managed): boolean {
 }
 
 /** Once nothing more can happen, before the managers are closed. */
-export function atRest(stage: Stage, { tasks, frozen, pendingWaits }: Probe): readonly string[] {
+export function atRest(stage: Stage, { tasks, runs, frozen, pendingWaits }: Probe): readonly string[] {
   const breaches: string[] = [];
   for (const task of tasks) {
     const { id, state } = task;
     if (!task.isOver) breaches.push(`H1: ${id} has not ended: ${state.status} on ${inspect([...state.blockedOn])}`);
     if (task.watchers !== undefined) breaches.push(`W3: somebody still watches ${id}`);
-    if (task.holdsSlot) breaches.push(`L8: ${id} still holds its slot`);
-    if (task.work !== undefined || task.attempt !== undefined) breaches.push(`C5: ${id} still has its function`);
+    if (runs.get(task)?.holdsSlot) breaches.push(`L8: ${id} still holds its slot`);
+    if (task.run !== undefined) breaches.push(`C5: ${id} still has its function`);
   }
   let abandoned = 0;
   for (const { manager } of stage.managers) {

@@ -4,7 +4,7 @@
 // changes nothing: deliveries keep their order, waits their promises. One probe at a time; `end` puts everything back.
 
 import { inspect } from "node:util";
-import type { Attempt, Task } from "../../lib/core/live/task.js";
+import type { Attempt, Run, Task } from "../../lib/core/live/task.js";
 import { Loop } from "../../lib/core/loop.js";
 import type { Pending } from "../../lib/core/waits/pending-wait.js";
 import { Waits } from "../../lib/core/waits/waits.js";
@@ -12,6 +12,8 @@ import { Waits } from "../../lib/core/waits/waits.js";
 export interface Probe {
   /** Every task that was made, by creation. */
   readonly tasks: readonly Task[];
+  /** What each of them lived with, also after its end. */
+  readonly runs: ReadonlyMap<Task, Run>;
   /** Abandoned functions that have begun a wait: frozen there for ever (C3). */
   readonly frozen: ReadonlySet<Attempt>;
   /** Waits that began and have not settled, by what they wait for. */
@@ -21,6 +23,7 @@ export interface Probe {
 
 export function probe(onStep: () => void): Probe {
   const tasks: Task[] = [];
+  const runs = new Map<Task, Run>();
   const frozen = new Set<Attempt>();
   const waits: { readonly promise: Promise<unknown>; readonly wait: Pending }[] = [];
   const put = [
@@ -47,6 +50,7 @@ export function probe(onStep: () => void): Probe {
       (created) =>
         function (this: Loop, task) {
           tasks.push(task);
+          if (task.run !== undefined) runs.set(task, task.run);
           created.call(this, task);
         },
     ),
@@ -72,6 +76,7 @@ export function probe(onStep: () => void): Probe {
 
   return {
     tasks,
+    runs,
     frozen,
     pendingWaits: () => waits.filter(({ promise }) => isPending(promise)).map(({ wait }) => told(wait)),
     end: () => put.forEach((putBack) => putBack()),

@@ -5,7 +5,7 @@
 
 import type { Lane } from "../lanes/lane.js";
 import { Start } from "../lanes/rate-limiter.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import type { UsageReport, Weight } from "../task/record.js";
 
 /** One start that a window counts. */
@@ -25,14 +25,14 @@ export interface StoredStart {
 /** The starts of each lane. */
 export type StoredStarts = { readonly [lane: string]: readonly StoredStart[] };
 
-type Lanes = ReadonlyMap<string, Lane<Task>>;
+type Lanes = ReadonlyMap<string, Lane<Run>>;
 
 /** The starts for a snapshot. `undefined` when no window counts any. */
 export function toStoredStarts(lanes: Lanes, tasks: Iterable<Task>): StoredStarts | undefined {
   const rated = [...lanes.values()].filter((lane) => lane.isRecording);
   if (rated.length === 0) return undefined;
   const living = new Map<Start, string>();
-  for (const task of tasks) if (task.start !== undefined && !task.isOver) living.set(task.start, task.id);
+  for (const { id, run } of tasks) if (run?.start !== undefined) living.set(run.start, id);
   const stored = rated.map((lane) => {
     const { name, starts, apart } = lane;
     return [name, starts.map((start) => toStored(start, living.get(start), apart))] as const;
@@ -55,7 +55,7 @@ function toStored(start: Start, taskId: string | undefined, apart: number): Stor
 /** The starts of an earlier process, collected while its journal is replayed. */
 export class ReplayedStarts {
   readonly #lanes: Lanes;
-  readonly #byLane = new Map<Lane<Task>, Start[]>();
+  readonly #byLane = new Map<Lane<Run>, Start[]>();
   /** The newest start of each task that may still report usage. */
   readonly #newest = new Map<string, Start>();
 
@@ -77,7 +77,7 @@ export class ReplayedStarts {
   }
 
   /** Adds the start of a replayed `task.started`. */
-  started({ id, lane, laneKey, weight }: Task, at: number): void {
+  started({ id, lane, traits: { laneKey, weight } }: Task, at: number): void {
     if (lane.isRecording) this.#add(lane, new Start(laneKey, weight, at), id);
   }
 
@@ -92,7 +92,7 @@ export class ReplayedStarts {
     this.#newest.delete(id);
   }
 
-  #add(lane: Lane<Task>, start: Start, taskId: string | undefined): void {
+  #add(lane: Lane<Run>, start: Start, taskId: string | undefined): void {
     const starts = this.#byLane.get(lane);
     if (starts === undefined) this.#byLane.set(lane, [start]);
     else starts.push(start);

@@ -3,7 +3,7 @@
 // Owns no rule: each field names its part. The object is made when its first field is needed, so a plain task does not
 // carry the fields.
 
-import type { Start } from "../lanes/rate-limiter.js";
+import type { KindParts } from "../task/kind-parts.js";
 import type { Message } from "../task/message.js";
 import type { TaskRecord } from "../task/record.js";
 import type { RetryHooks } from "../task/retry.js";
@@ -14,6 +14,8 @@ import type { TaskRequests } from "./task-requests.js";
 
 /** The optional parts of one task. */
 export interface Extras {
+  /** The kind that the spawn brought, in this process. */
+  kind?: KindParts | undefined;
   /** The messages of the task. */
   mailbox?: Mailbox;
   /** Messages that the kind receives when the function starts. */
@@ -24,8 +26,6 @@ export interface Extras {
   steering?: Promise<void>;
   /** The newest printed output. */
   output?: OutputRing;
-  /** The newest start, as the windows of a lane with a rate count it. */
-  start?: Start | undefined;
   /** The record while the task waits for its rate. */
   rateRecord?: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord };
   /** The timers of the task's limits. */

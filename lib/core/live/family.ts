@@ -10,16 +10,17 @@ import { familyOf, type Task } from "./task.js";
 
 /** Links a new task to its parent. */
 export function attach(task: Task): void {
-  const { parent } = task;
-  if (parent === undefined) return;
+  const { kin } = task;
+  if (kin === undefined) return;
+  const { parent } = kin;
   const family = familyOf(parent);
-  task.previousSibling = family.lastChild;
-  if (family.lastChild === undefined) family.firstChild = task;
-  else family.lastChild.nextSibling = task;
+  kin.previous = family.lastChild;
+  if (family.lastChild?.kin === undefined) family.firstChild = task;
+  else family.lastChild.kin.next = task;
   family.lastChild = task;
   family.living++;
   if (task.isAttached) family.attached++;
-  familyOf(task.root).descendants++;
+  familyOf(kin.root).descendants++;
   addTask(parent);
 }
 
@@ -32,16 +33,17 @@ export function replaceTask(task: Task, next: Task): void {
     familyOf(task.root).hasBudgets = true;
     familyOf(next.root).hasBudgets = true;
   }
-  for (const child of childrenOf(task)) child.parent = next;
+  for (const { kin } of childrenOf(task)) if (kin !== undefined) kin.parent = next;
 }
 
 /** `task` has ended: updates the counts above it. */
 export function childEnded(task: Task): void {
-  if (task.parent === undefined) return;
-  const { family } = task.parent;
+  const { kin } = task;
+  if (kin === undefined) return;
+  const { family } = kin.parent;
   family.living--;
   if (task.isAttached) family.attached--;
-  task.root.family.descendants--;
+  kin.root.family.descendants--;
 }
 
 /** `task` was attached and is now detached; its record says so already. */
@@ -54,19 +56,21 @@ export function detach(task: Task): void {
 
 /** The record of `task` is evicted: unlinks the task from its parent. */
 export function forget(task: Task): void {
-  const { parent, previousSibling, nextSibling } = task;
-  if (parent === undefined) return;
-  if (previousSibling === undefined) parent.family.firstChild = nextSibling;
-  else previousSibling.nextSibling = nextSibling;
-  if (nextSibling === undefined) parent.family.lastChild = previousSibling;
-  else nextSibling.previousSibling = previousSibling;
-  task.previousSibling = undefined;
-  task.nextSibling = undefined;
+  const { kin } = task;
+  if (kin === undefined) return;
+  const { family } = kin.parent;
+  const { previous, next } = kin;
+  if (previous?.kin === undefined) family.firstChild = next;
+  else previous.kin.next = next;
+  if (next?.kin === undefined) family.lastChild = previous;
+  else next.kin.previous = previous;
+  kin.previous = undefined;
+  kin.next = undefined;
 }
 
 /** The children with kept records, in order of creation. */
 export function* childrenOf(task: Task): Generator<Task> {
-  for (let child = task.family.firstChild; child !== undefined; child = child.nextSibling) yield child;
+  for (let child = task.family.firstChild; child !== undefined; child = child.kin?.next) yield child;
 }
 
 /** The living attached children. */

@@ -8,9 +8,11 @@
 import { createHash } from "node:crypto";
 import { NameTakenError, ReservedNameError } from "../task/errors.js";
 import type { TaskFilter } from "../task/record.js";
+import type { NumberedIds } from "../values/ids.js";
 import { canonicalText, type Json } from "../values/json.js";
 import { childrenOf, descendantsOf } from "./family.js";
 import type { Task } from "./task.js";
+import { TaskPages } from "./task-pages.js";
 
 const RESERVED_NAMES: readonly string[] = ["parent", "self", "all", "broadcast"];
 
@@ -32,19 +34,33 @@ export interface Call {
 
 /** The tasks of one manager whose records are kept. */
 export class Registry {
-  /** Some spawner gave an id, so a generated id might collide. */
-  hasGivenIds = false;
-  /** The tasks by id, in order of creation. */
-  readonly #tasks = new Map<string, Task>();
+  /** The kept tasks, in order of creation. */
+  readonly #tasks = new TaskPages();
+  /** The ids that follow from the number of a task; `undefined`: the user's ids make all of them. */
+  readonly #numbered: NumberedIds | undefined;
+  /** The tasks whose id does not follow from their number: a spawner, an earlier process or the user's ids gave it. */
+  readonly #byGivenId = new Map<string, Task>();
   readonly #names = new Map<string, Task>();
   readonly #calls = new Map<string, Task>();
   /** The tasks of each session, in order of creation. */
   readonly #sessions = new Map<string, Set<Task>>();
-  #added = 0;
+  #newest = 0;
+
+  constructor(numbered: NumberedIds | undefined) {
+    this.#numbered = numbered;
+  }
 
   /** All tasks, in order of creation. */
-  all(): IterableIterator<Task> {
-    return this.#tasks.values();
+  all(): Iterable<Task> {
+    return this.#tasks;
+  }
+
+  /** The number of the next task. A number whose id a spawner has given to another task is passed over. */
+  nextNumber(): number {
+    this.#newest++;
+    if (this.#byGivenId.size === 0 || this.#numbered === undefined) return this.#newest;
+    while (this.#byGivenId.has(this.#numbered.ofTask(this.#newest))) this.#newest++;
+    return this.#newest;
   }
 
   /** The tasks without a parent, or whose parent is not kept, in order of creation. */
@@ -67,16 +83,20 @@ export class Registry {
    * filter names no parent, root or session that is known.
    */
   narrowed({ parentId, rootId, sessionId }: TaskFilter): Iterable<Task> | undefined {
-    const parent = parentId === undefined ? undefined : this.#tasks.get(parentId);
+    const parent = parentId === undefined ? undefined : this.byId(parentId);
     if (parent !== undefined) return childrenOf(parent);
-    const root = rootId === undefined ? undefined : this.#tasks.get(rootId);
+    const root = rootId === undefined ? undefined : this.byId(rootId);
     if (root !== undefined) return [root, ...this.below(root)].sort((a, b) => a.number - b.number);
     return sessionId === undefined ? undefined : this.ofSession(sessionId);
   }
 
   /** The task with this id. */
   byId(id: string): Task | undefined {
-    return this.#tasks.get(id);
+    const given = this.#byGivenId.size === 0 ? undefined : this.#byGivenId.get(id);
+    if (given !== undefined) return given;
+    const number = this.#numbered?.numberIn(id);
+    const task = number === undefined ? undefined : this.#tasks.get(number);
+    return task?.hasNumberedId ? task : undefined;
   }
 
   /**
@@ -100,16 +120,16 @@ export class Registry {
     const named = this.#names.get(nameKey(sessionId, name));
     if (named !== undefined) throw new NameTakenError(name, named.id);
     // The id of a living task of the session is its address already.
-    const sameId = this.#tasks.get(name);
+    const sameId = this.byId(name);
     if (sameId !== undefined && !sameId.isOver && sameId.sessionId === sessionId)
       throw new NameTakenError(name, sameId.id);
   }
 
   /** Adds a task to the indexes. */
   add(task: Task): void {
-    const { id, sessionId, traits } = task;
-    this.#tasks.set(id, task);
-    task.number = ++this.#added;
+    const { sessionId, traits } = task;
+    this.#tasks.add(task);
+    if (!task.hasNumberedId) this.#byGivenId.set(task.id, task);
     if (sessionId !== undefined) this.#addTo(sessionId, task);
     if (traits.name !== undefined) this.#names.set(nameKey(sessionId, traits.name), task);
     const call = callOf(task);
@@ -132,8 +152,9 @@ export class Registry {
 
   /** Removes an evicted task. */
   remove(task: Task): void {
-    const { id, sessionId } = task;
-    if (this.#tasks.get(id) === task) this.#tasks.delete(id);
+    const { sessionId } = task;
+    this.#tasks.remove(task);
+    if (!task.hasNumberedId && this.#byGivenId.get(task.id) === task) this.#byGivenId.delete(task.id);
     const tasks = sessionId === undefined ? undefined : this.#sessions.get(sessionId);
     if (sessionId !== undefined && tasks?.delete(task) && tasks.size === 0) this.#sessions.delete(sessionId);
     const call = callOf(task);

@@ -1,9 +1,9 @@
 // Retry delay: the time between two attempts of a task, and the end of everything that the last one left below it (H7).
 //
-// Owns the timer and the links to the tasks below. Made by retrying, and by the spawner after a restart.
+// Owns the timer, and watches the tasks below. Made by retrying, and by the spawner after a restart.
 
 import { Alarm, type Timekeeper } from "../time/clock.js";
-import type { Link, Task, Watcher } from "./task.js";
+import type { Task, Watcher } from "./task.js";
 import { unwatch, watch } from "./watchers.js";
 
 /**
@@ -14,7 +14,7 @@ export class RetryDelay implements Watcher {
   /** No task waits here. */
   readonly waiting = undefined;
   readonly #alarm: Alarm;
-  readonly #links: Link[] = [];
+  readonly #below: Task[] = [];
   readonly #onOver: () => void;
   #left = 1;
 
@@ -27,7 +27,8 @@ export class RetryDelay implements Watcher {
     this.#onOver = onOver;
     for (const task of below) {
       this.#left++;
-      this.#links.push(watch(task, this));
+      this.#below.push(task);
+      watch(task, this);
     }
     this.#alarm = Alarm.within(clock, ms, at, () => this.taskEnded());
   }
@@ -41,6 +42,6 @@ export class RetryDelay implements Watcher {
   /** Ends the delay without an attempt. */
   cancel(): void {
     this.#alarm.cancel();
-    for (const link of this.#links) unwatch(link);
+    for (const task of this.#below) unwatch(task, this);
   }
 }

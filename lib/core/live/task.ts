@@ -1,26 +1,28 @@
-// Task: the live entry of one task, and of the attempt that runs it.
+// Task: the entry of one task, which stays after its end.
 //
-// A task holds its state and its positions in other parts: in line (slots), in the family, and in the lists of waits
-// for its end (watchers). Its constructor sets the first state; the loop replaces it after each fact, and the replay
-// when the task gets what another process stored of it. Each group of fields below names the part that writes it.
+// A task holds its state and its positions in other parts: in the family, in retention, and in the waits for its end
+// (watchers). What it needs only while it lives is in its run (`run.ts`), its links to relatives in its kin; a task
+// without them is small. Its constructor sets the first state; the loop replaces it after each fact, and the replay when
+// the task gets what another process stored of it. Each group of fields below names the part that writes it. The
+// constructor assigns every field, so that all tasks have one shape.
 
-import type { AsyncResource } from "node:async_hooks";
-import type { Lane, Slotted } from "../lanes/lane.js";
-import type { Start } from "../lanes/rate-limiter.js";
-import type { Holder } from "../lanes/slots.js";
-import type { TaskCancelledError } from "../task/errors.js";
-import type { KindParts, Work } from "../task/kind-parts.js";
-import type { TaskRecord, Usage, Wait, Wake, Weight } from "../task/record.js";
-import { type Stop, type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
+import type { Lane } from "../lanes/lane.js";
+import type { KindParts } from "../task/kind-parts.js";
+import type { TaskRecord, Usage, Wake } from "../task/record.js";
+import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
-import { reported } from "../task/wait.js";
+import type { NumberedIds } from "../values/ids.js";
 import { type Extras, extrasOf, heldRecord } from "./extras.js";
-import { Family } from "./family-links.js";
-import type { Grace } from "./grace.js";
+import { Family, Kin } from "./family-links.js";
 import type { Noticed } from "./notice-queue.js";
+import type { AttemptOf, RunOf } from "./run.js";
 import type { SessionAccount } from "./session-account.js";
 import { addUpSums } from "./sums.js";
-import type { PendingOf, WaitKeeperOf } from "./wait-keeper.js";
+
+/** The living part of a task. */
+export type Run = RunOf<Task>;
+/** One run of a task's function. */
+export type Attempt = AttemptOf<Task>;
 
 /** A wait for the end of tasks. */
 export interface Watcher {
@@ -28,23 +30,6 @@ export interface Watcher {
   taskEnded(task: Task): void;
   /** The task that waits, for the search of wait cycles (L3). */
   readonly waiting: Task | undefined;
-}
-
-/** The position of one watcher in the list of one task. */
-export class Link {
-  /** The watched task. */
-  readonly task: Task;
-  /** The watcher; `undefined` once it was unwatched. */
-  watcher: Watcher | undefined;
-  /** The newer link. */
-  previous: Link | undefined;
-  /** The older link. */
-  next: Link | undefined;
-
-  constructor(task: Task, watcher: Watcher) {
-    this.task = task;
-    this.watcher = watcher;
-  }
 }
 
 const NO_FAMILY: Family<Task> = Object.freeze(new Family<Task>());
@@ -64,118 +49,115 @@ const OUTCOME_DELIVERED = 2 ** 20;
 
 /** The fields of a new task. */
 interface TaskInit {
-  readonly id: string;
+  /** The id, or the ids from which it follows by the number of the task. */
+  readonly id: string | NumberedIds;
+  readonly number: number;
   readonly sessionId: string | undefined;
   readonly createdAt: number;
   readonly traits: TaskTraits;
   readonly state: TaskState;
-  readonly lane: Lane<Task>;
+  readonly lane: Lane<Run>;
   readonly parent: Task | undefined;
-  readonly work: Work | undefined;
   readonly kind?: KindParts | undefined;
-  readonly context: AsyncResource | undefined;
 }
 
-/** The live entry of one task. */
-export class Task implements TaskSpec, Slotted {
-  /** The id of the task. */
-  readonly id: string;
+/** The entry of one task. */
+export class Task implements TaskSpec {
+  /** The number among all tasks of the manager, in order of creation. */
+  readonly number: number;
+  readonly #id: string | NumberedIds;
   /** The session of the task. */
   readonly sessionId: string | undefined;
-  /** The number of ancestors. */
-  readonly depth: number;
   /** The time of the spawn, in epoch milliseconds. */
   readonly createdAt: number;
   /** The part of the record that never changes. */
   readonly traits: TaskTraits;
+  /** The lane of the task. */
+  readonly lane: Lane<Run>;
 
   // ── the loop ──
   /** The part of the record that facts change. */
   state: TaskState;
   /** `seq` of the fact that made the task or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
-  #record: TaskRecord | undefined;
+  #record: TaskRecord | undefined = undefined;
 
-  // ── the runner ──
-  /** The function of the task; removed at the end. */
-  work: Work | undefined;
-  /** The kind that the spawn brought, in this process. */
-  kind: KindParts | undefined;
-  /** The async context of the spawn call, in which the function runs (H0); removed at the end. */
-  context: AsyncResource | undefined;
-  /** The running attempt. */
-  attempt: Attempt | undefined;
+  // ── the spawner and the runner ──
+  /** What the task needs while it lives; `undefined` after its end, and for a task that runs in another process. */
+  run: Run | undefined = undefined;
   /** The number among all ends in this process: tells which of two tasks ended first. */
   endOrder = 0;
-  /**
-   * The end on the monotonic clock of this process, also when the task ended in an earlier one. Written by retention.
-   */
-  endedAt = 0;
   /**
    * `seq` of the fact that ended the task: its outcome is delivered once that is stored (D1). 0 when an earlier process
    * stored it.
    */
   endSeq = 0;
-  /** The number among all tasks of the manager, in order of creation. Written by the registry. */
-  number = 0;
+
+  // ── retention ──
+  /**
+   * The end on the monotonic clock of this process, also when the task ended in an earlier one.
+   */
+  endedAt = 0;
+  /** The position in the queue of ended tasks. */
+  place = -1;
 
   // ── the family ──
-  /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
-  parent: Task | undefined;
-  /** The topmost ancestor, or the task itself. */
-  readonly root: Task;
-  /** The next older child of the parent. */
-  previousSibling: Task | undefined;
-  /** The next newer child of the parent. */
-  nextSibling: Task | undefined;
+  /** The links to the parent and the siblings; `undefined` for a task without a parent. */
+  readonly kin: Kin<Task> | undefined;
   /** The children of the task. */
   family: Family<Task> = NO_FAMILY;
 
-  // ── the slots ──
-  /** The lane of the task. */
-  readonly lane: Lane<Task>;
-  /** The rank in line: a lower rank starts earlier. */
-  rank = 0;
-  /** Breaks ties of the rank. */
-  order = 0;
-  /** The position in line; of an ended task, the position in the queue of retention. */
-  place = -1;
-  /** Whether the task has a slot. */
-  holdsSlot = false;
   // ── the session usage ──
   /** The account of the task's session; `undefined` in no session. */
-  account: SessionAccount | undefined;
+  account: SessionAccount | undefined = undefined;
 
   // ── the watchers ──
-  /** The newest link of the waits for the end of the task. */
-  watchers: Link | undefined;
+  /** The wait for the end of the task, or the set of them. */
+  watchers: Watcher | Set<Watcher> | undefined = undefined;
 
   // ── the notices ──
   /** The notices of the task; `undefined` when it makes none. */
-  noticed: Noticed<Task> | undefined;
+  noticed: Noticed<Task> | undefined = undefined;
   /** Waits of the owner that have the outcome and have not delivered it. See `OUTCOME_DELIVERED`. */
   claims = 0;
 
   // ── the optional parts ──
   /** Requests, messages, output, deadlines and more; `undefined` for a plain task. */
-  extras: Extras | undefined;
+  extras: Extras | undefined = undefined;
 
-  constructor({ id, sessionId, createdAt, traits, state, lane, parent, work, kind, context }: TaskInit) {
-    this.id = id;
+  constructor({ id, number, sessionId, createdAt, traits, state, lane, parent, kind }: TaskInit) {
+    this.number = number;
+    this.#id = id;
     this.sessionId = sessionId;
-    this.depth = parent === undefined ? 0 : parent.depth + 1;
     this.createdAt = createdAt;
     this.traits = traits;
-    this.state = state;
-    this.work = work;
-    this.kind = kind;
-    this.context = context;
     this.lane = lane;
-    this.parent = parent;
-    this.root = parent === undefined ? this : parent.root;
+    this.state = state;
+    this.kin = parent === undefined ? undefined : new Kin(parent);
+    if (kind !== undefined) this.kind = kind;
     if (traits.budget !== undefined) familyOf(this.root).hasBudgets = true;
   }
 
+  /** The id of the task. One that follows from the number is made at each read: most are never read. */
+  get id(): string {
+    return typeof this.#id === "string" ? this.#id : this.#id.ofTask(this.number);
+  }
+  /** Whether the id follows from the number. */
+  get hasNumberedId(): boolean {
+    return typeof this.#id !== "string";
+  }
+  /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
+  get parent(): Task | undefined {
+    return this.kin?.parent;
+  }
+  /** The topmost ancestor, or the task itself. */
+  get root(): Task {
+    return this.kin === undefined ? this : this.kin.root;
+  }
+  /** The number of ancestors. */
+  get depth(): number {
+    return this.kin === undefined ? 0 : this.kin.depth;
+  }
   /** The id of the parent. */
   get parentId(): string | undefined {
     return this.parent?.id;
@@ -184,28 +166,20 @@ export class Task implements TaskSpec, Slotted {
   get rootId(): string {
     return this.root.id;
   }
+  /** The newest attempt; `undefined` before its start, between two attempts and after the end. */
+  get attempt(): Attempt | undefined {
+    return this.run?.attempt;
+  }
+  /** The kind that the spawn brought, in this process. */
+  get kind(): KindParts | undefined {
+    return this.extras?.kind;
+  }
+  set kind(kind: KindParts | undefined) {
+    if (kind !== undefined || this.extras !== undefined) extrasOf(this).kind = kind;
+  }
   /** The name of the lane. */
   get laneName(): string {
     return this.lane.name;
-  }
-  /** See `SpawnOptions.laneKey`. */
-  get laneKey(): string | undefined {
-    return this.traits.laneKey;
-  }
-  /** The amounts that a start takes from the windows of the lane. */
-  get weight(): Weight | undefined {
-    return this.traits.weight;
-  }
-  /** The newest start, as the windows of the lane count it. */
-  get start(): Start | undefined {
-    return this.extras?.start;
-  }
-  set start(start: Start | undefined) {
-    if (start !== undefined || this.extras !== undefined) extrasOf(this).start = start;
-  }
-  /** Whether the task stands in line to return from a wait, and not for its start. */
-  get isResume(): boolean {
-    return this.attempt !== undefined;
   }
   /** Whether a wait has delivered the outcome to the owner. */
   get isHanded(): boolean {
@@ -244,7 +218,8 @@ export class Task implements TaskSpec, Slotted {
 
   /** The instant until which the rate of the lane holds the task in line (L7). */
   get heldUntil(): number | undefined {
-    return this.lane.isRated && this.state.status === "queued" ? this.lane.heldUntil(this) : undefined;
+    const { lane, run } = this;
+    return lane.isRated && run !== undefined && this.state.status === "queued" ? lane.heldUntil(run) : undefined;
   }
 
   /** The events of the task that become notices of its owner. */
@@ -282,69 +257,5 @@ export class Task implements TaskSpec, Slotted {
     addUpSums(this);
     const { spent, ownSpent, tasksBelow } = this.family;
     return Object.freeze({ ...minus(spent, ownSpent), tasks: tasksBelow });
-  }
-}
-
-/** One run of a task's function: whether it may still write and wait, and its pending waits. */
-export class Attempt {
-  /** The task of the attempt. */
-  readonly task: Task;
-  /** The number of the attempt, from 1. */
-  readonly number: number;
-  /** The waits of the task's manager. */
-  readonly waits: WaitKeeperOf<Attempt>;
-  /** `open` until the function settles or is abandoned (S2). */
-  phase: "open" | "settled" | "abandoned" = "open";
-  /** `seq` of the fact that started the attempt. */
-  readonly startSeq: number;
-  /** Whether the attempt retries a failed one. */
-  readonly isRetry: boolean;
-  /** The pending waits, in order of beginning; made with the first wait. Written by the waits. */
-  pending: Set<PendingOf<Attempt>> | undefined;
-  /** The last wait, which is decided and waits for a slot. Written by the waits. */
-  returning: PendingOf<Attempt> | undefined;
-
-  /** The controller of the signal, made when the signal is first read. Written by `attempt-signal.ts`. */
-  controller: AbortController | undefined;
-  /** The error of a stopped attempt. Written by `attempt-signal.ts`. */
-  cancelError: TaskCancelledError | undefined;
-  /** The grace that the attempt shares with all that were stopped together with it. Written by the runner. */
-  grace: Grace | undefined;
-  /** Set when another attempt follows: the stop of this attempt, and the holder of its slot. Written by the runner. */
-  past: { readonly stop: Stop | undefined; readonly holder: Holder } | undefined;
-
-  constructor(task: Task, startSeq: number, isRetry: boolean, waits: WaitKeeperOf<Attempt>) {
-    this.task = task;
-    this.number = task.state.attempt;
-    this.startSeq = startSeq;
-    this.isRetry = isRetry;
-    this.waits = waits;
-  }
-
-  /** The stop of the attempt: that of the task, while this is its newest attempt. */
-  get stop(): Stop | undefined {
-    return this.past === undefined ? this.task.state.stop : this.past.stop;
-  }
-
-  /** The holder of the slot: the task, while this is its newest attempt. */
-  get holder(): Holder {
-    return this.past?.holder ?? this.task;
-  }
-
-  /** Whether the function returned, and no stop came before. */
-  get hasReturned(): boolean {
-    const { stop, outcome } = this.task.state;
-    return this.past === undefined && stop === undefined && outcome?.status === "succeeded";
-  }
-
-  /** Whether the attempt waits, or returns from a wait to a slot. */
-  get isWaiting(): boolean {
-    return this.returning !== undefined || (this.pending !== undefined && this.pending.size > 0);
-  }
-
-  /** The pending waits as the record shows them. */
-  *[Symbol.iterator](): Iterator<Wait> {
-    if (this.returning !== undefined) yield { on: "slot" };
-    for (const wait of reported(this.pending ?? [])) yield wait.describe();
   }
 }

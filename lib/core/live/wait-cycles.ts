@@ -8,6 +8,7 @@
 
 import { AwaitCycleError } from "../task/errors.js";
 import type { Attempt, Task } from "./task.js";
+import { watchersOf } from "./watchers.js";
 
 /**
  * The cycle that a wait for the targets would close, with the waiter first and last; `undefined` when there is none.
@@ -41,10 +42,7 @@ export function needsNoSearch(waiter: Task, target: Task): boolean {
 /** The tasks that cannot end or continue before `task` ends. */
 function* dependentsOf(task: Task): Generator<Task> {
   if (task.isAttached && task.parent !== undefined) yield task.parent;
-  for (let link = task.watchers; link !== undefined; link = link.next) {
-    const waiting = link.watcher?.waiting;
-    if (waiting !== undefined) yield waiting;
-  }
+  for (const { waiting } of watchersOf(task)) if (waiting !== undefined) yield waiting;
   // A loop that waits for notices waits for each task that may wake it.
   for (const { waiting } of task.noticed?.queue.readers ?? []) if (waiting !== undefined) yield waiting;
 }

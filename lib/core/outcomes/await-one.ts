@@ -3,7 +3,7 @@
 // Owns nothing. Called by the awaiter. Calls the watchers, the waits and the notices.
 
 import type { Claims } from "../live/open-wait.js";
-import type { Attempt, Link, Task, Watcher } from "../live/task.js";
+import type { Attempt, Task, Watcher } from "../live/task.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import type { Notices } from "../notices/notices.js";
@@ -22,7 +22,6 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   readonly #query: EndQuery<R>;
   /** The notices of the manager that has the task. */
   readonly #notices: Notices;
-  #link: Link | undefined;
   #isOwners = false;
 
   constructor(keeper: WaitKeeper, notices: Notices, attempt: Attempt | undefined, task: Task, query: EndQuery<R>) {
@@ -41,11 +40,11 @@ class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   }
 
   hook(): void {
-    this.#link = watch(this.#task, this);
+    watch(this.#task, this);
   }
 
   protected unhook(): void {
-    if (this.#link !== undefined) unwatch(this.#link);
+    unwatch(this.#task, this);
   }
 
   taskEnded(task: Task): void {

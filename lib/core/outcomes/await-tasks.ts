@@ -5,7 +5,7 @@
 // watchers, the waits and the requests.
 
 import type { Owner, Requests } from "../inbox/requests.js";
-import type { Attempt, Link, Task, Watcher } from "../live/task.js";
+import type { Attempt, Task, Watcher } from "../live/task.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
@@ -54,6 +54,8 @@ export interface AwaitCaller {
   readonly waits: Waits;
   /** The waits of the manager that has a task. */
   readonly homeOf: (task: Task) => Waits;
+  /** Whether another manager has some of the tasks. */
+  readonly hasForeign: boolean;
   /** The requests of every manager that has one of the tasks. */
   readonly inboxes: ReadonlySet<Requests>;
   /** The owner to which each request is reported once (W4). */
@@ -73,11 +75,11 @@ class Group implements Watcher {
   readonly #until: NonNullable<AwaitOptions["until"]>;
   /** The tasks that had not ended when the wait began, in the given order. */
   readonly #awaited: Task[] = [];
-  readonly #links: Link[] = [];
+  /** The tasks that have ended, in that order. */
+  readonly #ended: Task[] = [];
   /** Tasks that the wait stopped when it was done, and that have not ended. */
   #stopped: Set<Task> | undefined;
   #succeeded = 0;
-  #ended = 0;
   onDone: () => void = () => {};
 
   constructor(
@@ -94,15 +96,16 @@ class Group implements Watcher {
       if (task.isOver) this.#count(task);
       else this.#awaited.push(task);
     }
+    this.#ended.sort((a, b) => a.endOrder - b.endOrder);
   }
 
   #count(task: Task): void {
-    this.#ended++;
+    this.#ended.push(task);
     if (task.state.status === "succeeded") this.#succeeded++;
   }
 
   get isDone(): boolean {
-    return this.#isDoneBy(this.#ended, this.#succeeded);
+    return this.#isDoneBy(this.#ended.length, this.#succeeded);
   }
 
   #isDoneBy(ended: number, succeeded: number): boolean {
@@ -126,17 +129,17 @@ class Group implements Watcher {
   }
 
   watch(): void {
-    for (const task of this.#stopped ?? this.#awaited) this.#links.push(watch(task, this));
+    for (const task of this.#stopped ?? this.#awaited) watch(task, this);
   }
 
   unwatch(): void {
-    for (const link of this.#links) unwatch(link);
-    this.#links.length = 0;
+    // The end of a task has removed its watchers.
+    if (this.#ended.length < this.#distinct.size) for (const task of this.#awaited) unwatch(task, this);
   }
 
   taskEnded(task: Task): void {
-    if (this.#stopped === undefined) this.#count(task);
-    else this.#stopped.delete(task);
+    this.#count(task);
+    this.#stopped?.delete(task);
     if (this.isDone && (this.#stopped === undefined || this.#stopped.size === 0)) this.onDone();
   }
 
@@ -154,14 +157,16 @@ class Group implements Watcher {
     return this.#stopped.size > 0;
   }
 
+  /** The tasks that have ended, in that order. After `stopRest` some that nobody watches may have ended too. */
   get ended(): readonly Task[] {
-    return [...this.#distinct].filter((task) => task.isOver);
+    if (this.#stopped === undefined || this.#ended.length === this.#distinct.size) return this.#ended;
+    return [...this.#distinct].filter((task) => task.isOver).sort((a, b) => a.endOrder - b.endOrder);
   }
 
   /** `seq` of the newest fact of `home` by which one of its tasks ended. */
   newestEndIn(home: Waits, homeOf: (task: Task) => Waits): number {
     let newest = 0;
-    for (const task of this.#distinct) if (task.isOver && homeOf(task) === home) newest = Math.max(newest, task.endSeq);
+    for (const task of this.ended) if (homeOf(task) === home) newest = Math.max(newest, task.endSeq);
     return newest;
   }
 
@@ -183,7 +188,7 @@ class Group implements Watcher {
     return {
       reason,
       outcomes: this.#tasks.map((task) => (reported.has(task) ? task.state.outcome : undefined)),
-      ended: ended.toSorted((a, b) => a.endOrder - b.endOrder).map(outcomeOf),
+      ended: ended.map(outcomeOf),
       pending: pending.map((task) => task.record),
     };
   }
@@ -199,7 +204,7 @@ export function awaitTasks(
   tasks: readonly Task[],
   options: AwaitOptions,
 ): Promise<Awaited> {
-  const { waits, homeOf, inboxes, owner, receiver } = caller;
+  const { waits, homeOf, hasForeign, inboxes, owner, receiver } = caller;
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
   const distinct = new Set(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
@@ -212,7 +217,7 @@ export function awaitTasks(
   const limit = timeoutMs === undefined ? undefined : { ms: timeoutMs, late };
   const answer = (given: Awaited, needs: number) => {
     const { ended } = group;
-    const homes = othersOf(waits, homesOf(ended, homeOf));
+    const homes = hasForeign ? othersOf(waits, homesOf(ended, homeOf)) : undefined;
     const handing = new OutcomeClaims(receiver, ended);
     return waits.answer(attempt, () => given, { needs, homes, handing, signal, limit });
   };
@@ -261,7 +266,7 @@ export function awaitTasks(
         for (const off of offs) off();
       };
     },
-    { limit, homes: othersOf(keeper, homesOf(tasks, homeOf).add(waits)) },
+    { limit, homes: othersOf(keeper, hasForeign ? homesOf(tasks, homeOf).add(waits) : [waits]) },
   );
 }
 

@@ -32,6 +32,8 @@ export interface CallerView {
   readonly sessionOf: (task: Task) => string | undefined;
   /** The parts of the manager that has the task; `undefined`: this manager. */
   readonly homeOf: (task: Task) => Home | undefined;
+  /** Whether another manager has some of the tasks. */
+  readonly hasForeign: boolean;
 }
 
 interface AwaiterDeps extends Home {
@@ -40,7 +42,7 @@ interface AwaiterDeps extends Home {
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
-const NO_CALLER: CallerView = { sessionOf: () => undefined, homeOf: () => undefined };
+const NO_CALLER: CallerView = { sessionOf: () => undefined, homeOf: () => undefined, hasForeign: false };
 
 /** The waits for ends of tasks that go through one manager. */
 export class Awaiter {
@@ -119,6 +121,7 @@ export class Awaiter {
       isChild: () => false,
       inboxes: NO_INBOXES,
       homeOf: () => waits,
+      hasForeign: false,
       cancel: () => {},
       waits,
       receiver: this.#receiver(attempt, view),

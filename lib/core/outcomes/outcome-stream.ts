@@ -1,11 +1,11 @@
 // Outcome stream: the outcomes of tasks, one by one, in order of ending (`outcomes`).
 //
-// Owns the links to the watched tasks. Each task is watched once, from the first step on; a step is O(1), and is a wait
-// of the caller that takes it. Leaving the loop, or withdrawing a step, removes all links (W3). Called by the awaiter.
+// Owns the set of watched tasks. Each task is watched once, from the first step on; a step is O(1), and is a wait
+// of the caller that takes it. Leaving the loop, or withdrawing a step, unwatches all tasks (W3). Called by the awaiter.
 // Calls the watchers and the waits.
 
 import type { OpenWait } from "../live/open-wait.js";
-import type { Attempt, Link, Task, Watcher } from "../live/task.js";
+import type { Attempt, Task, Watcher } from "../live/task.js";
 import { refuseCycle } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
 import { OutcomeClaims, type Receiver } from "../notices/outcome-claims.js";
@@ -27,7 +27,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   readonly #signal: AbortSignal | undefined;
   readonly #receiverFor: (attempt: Attempt | undefined) => Receiver;
   readonly #ended: Task[] = [];
-  #links: Map<Task, Link> | undefined;
+  #watched: Set<Task> | undefined;
   /** The number of watched tasks of each manager. Each step reads it, so it is counted and not collected. */
   readonly #homes = new Map<Waits, number>();
   #read = 0;
@@ -60,9 +60,9 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
 
   /** The next outcome; `done` when all are read. A second call while one is pending rejects with a `TypeError`. */
   next(): Promise<Step> {
-    let links: Map<Task, Link>;
+    let watched: Set<Task>;
     try {
-      links = this.#links ??= this.#begin();
+      watched = this.#watched ??= this.#begin();
     } catch (error) {
       return Promise.reject(error);
     }
@@ -74,17 +74,17 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
       const needs = task?.endSeq ?? 0;
       return home.answer(attempt, () => stepOf(task), { needs, handing, signal: this.#signal });
     }
-    if (links.size === 0) return Promise.resolve({ done: true, value: undefined });
+    if (watched.size === 0) return Promise.resolve({ done: true, value: undefined });
     if (this.#step !== undefined)
       return Promise.reject(new TypeError("outcomes() takes one step at a time: await next() before the next call"));
     const attempt = this.#waiterOf();
     try {
-      refuseCycle(attempt, (task) => links.has(task));
+      refuseCycle(attempt, (task) => watched.has(task));
     } catch (error) {
       this.#unwatch();
       return Promise.reject(error);
     }
-    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(reported(links.keys()), ({ id }) => id) });
+    const describe = (): Wait => ({ on: "tasks", taskIds: Array.from(reported(watched), ({ id }) => id) });
     const keeper = keeperOf(attempt, this.#waits);
     const homes = othersOf(keeper, this.#homes.keys());
     const arrange = (wait: OpenWait<Step>) => {
@@ -114,7 +114,7 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
 
   /** See `Watcher.taskEnded`. */
   taskEnded(task: Task): void {
-    this.#links?.delete(task);
+    this.#watched?.delete(task);
     this.#count(task, -1);
     this.#ended.push(task);
     this.#settle();
@@ -131,22 +131,23 @@ export class OutcomeReader implements Watcher, AsyncIterableIterator<TaskOutcome
   }
 
   #unwatch(): void {
-    for (const link of this.#links?.values() ?? []) unwatch(link);
-    this.#links = new Map();
+    for (const task of this.#watched ?? []) unwatch(task, this);
+    this.#watched = new Set();
     this.#read = this.#ended.length;
   }
 
-  #begin(): Map<Task, Link> {
-    const links = new Map<Task, Link>();
+  #begin(): Set<Task> {
+    const watched = new Set<Task>();
     for (const task of new Set(this.#find())) {
       if (task.isOver) this.#ended.push(task);
       else {
-        links.set(task, watch(task, this));
+        watched.add(task);
+        watch(task, this);
         this.#count(task, 1);
       }
     }
     this.#ended.sort((a, b) => a.endOrder - b.endOrder);
-    return links;
+    return watched;
   }
 
   #count(task: Task, more: number): void {

@@ -178,7 +178,7 @@ export class KindAsking {
 export function goOn({ spawner, loop, isStandby }: AskingDeps, reattached: readonly ResumedTask[]): void {
   for (const { task, kind, isSudden } of reattached) {
     if (isStandby(task)) continue;
-    const work = kind === undefined ? task.work : workAgain(kind, task.traits.input, loop.clock);
+    const work = kind === undefined ? task.run?.work : workAgain(kind, task.traits.input, loop.clock);
     if (work !== undefined) spawner.resume(task, work, isSudden);
   }
 }

@@ -5,7 +5,7 @@
 
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Lane } from "../lanes/lane.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import { isStopped } from "../task/decide.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { Wait } from "../task/record.js";
@@ -13,7 +13,7 @@ import type { Wait } from "../task/record.js";
 interface FateDeps {
   readonly kinds: Kinds;
   /** Whether tasks can start in the lane. */
-  readonly isDeclared: (lane: Lane<Task>) => boolean;
+  readonly isDeclared: (lane: Lane<Run>) => boolean;
 }
 
 /** The kind that may resume the task, or the wait on which it is parked. */

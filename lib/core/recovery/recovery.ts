@@ -7,7 +7,7 @@
 
 import type { Lane } from "../lanes/lane.js";
 import { attachedDescendantsOf } from "../live/family.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import { isStopped } from "../task/decide.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { StopReason } from "../task/status.js";
@@ -20,7 +20,7 @@ import { lose, parkAll, type UnresumedTask, windDown } from "./unresumed.js";
 /** The parts of a manager that recovery needs. */
 export interface RecoveryDeps extends AskingDeps {
   /** Whether tasks can start in the lane. */
-  readonly isDeclared: (lane: Lane<Task>) => boolean;
+  readonly isDeclared: (lane: Lane<Run>) => boolean;
 }
 
 const LEAST_PATIENCE_MS = 1_000;
@@ -73,8 +73,8 @@ export async function recover(
 
 /** Whether the task waited here for the process that has died, and still has its function (D9). */
 function isOwnWork({ kinds }: RecoveryDeps, task: Task): boolean {
-  const { state, work } = task;
-  if (work === undefined || isStopped(state) || state.outcome !== undefined) return false;
+  const { state, run } = task;
+  if (run === undefined || isStopped(state) || state.outcome !== undefined) return false;
   return kinds.of(task)?.canReattach === undefined && kinds.usedUp(task) === undefined;
 }
 

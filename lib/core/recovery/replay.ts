@@ -13,7 +13,7 @@ import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage, StoredSession } from "../live/session-usage.js";
 import { addUpSums } from "../live/sums.js";
-import { familyOf, Task } from "../live/task.js";
+import { familyOf, type Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
 import type { Fact, TaskEvent } from "../task/events.js";
@@ -39,7 +39,7 @@ export interface ReplayDeps {
   /**
    * The declared lane with this name, or a substitute in which nothing starts: each process declares its lanes anew.
    */
-  readonly laneOf: (name: string) => Lane<Task>;
+  readonly laneOf: (name: string) => Lane<Run>;
 }
 
 /** A journal of another process whose tasks join those of this process. */
@@ -220,14 +220,13 @@ export class Replay {
     const before = registry.byId(id);
     const task = new Task({
       id,
+      number: registry.nextNumber(),
       sessionId,
       createdAt,
       traits: toTraits(record, spawned),
       state,
       lane: laneOf(lane),
       parent: parentId === undefined ? undefined : this.#find(parentId),
-      work: undefined,
-      context: undefined,
     });
     const formerId = spawned.formerId ?? (id === record.id ? undefined : record.id);
     if (formerId !== undefined) {

@@ -254,7 +254,7 @@ export class Standbys {
   #start(task: Task): void {
     const { loop, runtime, spawner, kinds } = this.#deps;
     const kind = kinds.of(task);
-    const work = task.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
+    const work = task.run?.work ?? (kind === undefined ? undefined : workAgain(kind, task.traits.input, loop.clock));
     if (work === undefined) return;
     this.begin(task);
     if (loop.apply(task, { type: "reattach", runtime }) !== undefined) return;

@@ -7,7 +7,7 @@ import { Lane } from "../lanes/lane.js";
 import type { LaneChange, LaneOptions } from "../lanes/lane-options.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
-import type { Task } from "../live/task.js";
+import type { Run } from "../live/task.js";
 import { DEFAULT_LANE } from "../spawn/spawn.js";
 import type { Timekeeper } from "../time/clock.js";
 
@@ -24,11 +24,11 @@ interface DeclaredLanes {
  */
 export function declaredLanes({ concurrency, lanes, agingMs }: DeclaredLanes, clock: Timekeeper) {
   const named = Object.hasOwn(lanes, DEFAULT_LANE) ? lanes : { [DEFAULT_LANE]: {}, ...lanes };
-  const made: Lane<Task>[] = [];
-  let follower: Lane<Task> | undefined;
+  const made: Lane<Run>[] = [];
+  let follower: Lane<Run> | undefined;
   for (const [name, options] of Object.entries(named)) {
     const isFollower = name === DEFAULT_LANE && options.concurrency === undefined;
-    const lane = new Lane<Task>(name, isFollower ? { ...options, concurrency } : options, agingMs, clock);
+    const lane = new Lane<Run>(name, isFollower ? { ...options, concurrency } : options, agingMs, clock);
     if (isFollower) follower = lane;
     made.push(lane);
   }
@@ -37,32 +37,34 @@ export function declaredLanes({ concurrency, lanes, agingMs }: DeclaredLanes, cl
 
 /** Changes of lanes. */
 export class LaneChanges {
-  readonly #slots: Slots<Task>;
+  readonly #slots: Slots<Run>;
   readonly #registry: Registry;
   /** The default lane, while its concurrency is that of the manager. */
-  #follower: Lane<Task> | undefined;
+  #follower: Lane<Run> | undefined;
 
-  constructor(slots: Slots<Task>, registry: Registry, follower: Lane<Task> | undefined) {
+  constructor(slots: Slots<Run>, registry: Registry, follower: Lane<Run> | undefined) {
     this.#slots = slots;
     this.#registry = registry;
     this.#follower = follower;
   }
 
   /** Changes one lane. The caller has checked `change`. */
-  setLane(lane: Lane<Task>, change: LaneChange): void {
+  setLane(lane: Lane<Run>, change: LaneChange): void {
     if (this.#follower === lane && change.concurrency !== undefined) this.#follower = undefined;
     this.#slots.setLane(lane, change, this.#granted(lane));
   }
 
   /** Changes the concurrency of the manager. The caller has checked it. */
   setConcurrency(concurrency: number): void {
-    const granted = this.#granted(undefined).map((item) => ({ lane: item.lane, item }));
+    const granted = this.#granted(undefined).map((item) => ({ lane: item.task.lane, item }));
     this.#slots.setConcurrency(concurrency, this.#follower, granted);
   }
 
   /** The tasks that have a slot and have not started. Needed seldom, so no index keeps them. */
-  #granted(lane: Lane<Task> | undefined): Task[] {
-    const isGranted = (task: Task) => task.holdsSlot && task.state.status === "queued";
-    return [...this.#registry.all()].filter((task) => isGranted(task) && (lane === undefined || task.lane === lane));
+  #granted(lane: Lane<Run> | undefined): Run[] {
+    return [...this.#registry.all()].flatMap(({ lane: own, run, state }) => {
+      const isGranted = run?.holdsSlot === true && state.status === "queued";
+      return isGranted && (lane === undefined || own === lane) ? [run] : [];
+    });
   }
 }

@@ -10,7 +10,7 @@ import type { Slots } from "../lanes/slots.js";
 import { extrasOf } from "../live/extras.js";
 import { attachedChildrenOf } from "../live/family.js";
 import { RetryDelay } from "../live/retry-delay.js";
-import type { Attempt, Task } from "../live/task.js";
+import type { Attempt, Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { retriable } from "../task/decide.js";
 import { limitMsOf } from "../task/limit-failure.js";
@@ -24,13 +24,13 @@ import { overError, type Waits } from "../waits/waits.js";
 /** The parts that a retry needs. */
 export interface RetryingDeps {
   readonly loop: Loop;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly waits: Waits;
   readonly requests: Requests;
   readonly kinds: Kinds;
   readonly logger: GuardedLogger;
   /** Puts the task in line. */
-  readonly enter: (task: Task) => void;
+  readonly enter: (run: Run) => void;
   /** Cancels the living attached tasks below `task`. */
   readonly stopBelow: (task: Task, reason: string) => void;
 }
@@ -82,7 +82,7 @@ export class Retrying {
    * has ended (H7).
    */
   retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
-    const { task, number, stop } = attempt;
+    const { task, run, number, stop } = attempt;
     const { loop, slots, waits, requests, enter, stopBelow } = this.#deps;
     const errorOf = () => overError(task.id, false, "its function has settled");
     waits.rejectAll(attempt, errorOf);
@@ -101,9 +101,9 @@ export class Retrying {
     } as const;
     loop.apply(task, command);
     task.madeSeq = loop.seq;
-    task.attempt = undefined;
+    run.attempt = undefined;
     // The old function may still run: it does not use the slot of the next attempt.
-    attempt.past = { stop, holder: slots.handOver(task) };
+    attempt.past = { stop, holder: slots.handOver(run) };
     if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
     task.extras?.deadlines?.again();
     stopBelow(task, code);
@@ -111,7 +111,7 @@ export class Retrying {
     const left = { ms: notBeforeAt - loop.clock.now(), at: notBeforeAt };
     extras.retryDelay = new RetryDelay(loop.clock, left, attachedChildrenOf(task), () => {
       extras.retryDelay = undefined;
-      enter(task);
+      enter(run);
     });
   }
 }

@@ -5,11 +5,11 @@
 // to the loop. Called by the slots (a grant), by stopping and retrying, and by recovery. Follow-up work of an end is in
 // `consequences.ts`.
 
-import type { AsyncResource } from "node:async_hooks";
 import { Delivery } from "../events/delivery.js";
 import type { Messages } from "../inbox/messages.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
-import { Attempt, type Task } from "../live/task.js";
+import { AttemptOf } from "../live/run.js";
+import type { Attempt, Run, Task } from "../live/task.js";
 import { retriable } from "../task/decide.js";
 import { thrownInWords } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
@@ -87,9 +87,10 @@ export class Runner {
   }
 
   /** The task has got a slot: its wait returns, or its function starts. */
-  granted(task: Task): void {
-    if (task.isResume && task.attempt !== undefined) return this.#deps.waits.resume(task.attempt);
-    const start = () => void this.#deps.loop.deliver(new StartDelivery(this, task), task.madeSeq);
+  granted(run: Run): void {
+    const { task, attempt } = run;
+    if (attempt !== undefined) return this.#deps.waits.resume(attempt);
+    const start = () => void this.#deps.loop.deliver(new StartDelivery(this, run), task.madeSeq);
     const claimed = this.#deps.sharedIds()?.claimed(task);
     if (claimed === undefined) start();
     // The claim failed because the manager is closed: its grace time ends the task.
@@ -97,21 +98,21 @@ export class Runner {
   }
 
   /** Calls the function, unless the task was stopped, or its lane was paused, since the grant. */
-  start(task: Task): void {
+  start(run: Run): void {
     const { loop, slots, waits, runtime } = this.#deps;
-    const { work, context } = task;
+    const { task } = run;
     // The task has ended, or was stopped and waits only for its children: its slot is released.
-    if (work === undefined || context === undefined || task.state.stop !== undefined) return;
+    if (task.run !== run || task.state.stop !== undefined) return;
     // The lane got other bounds: the task stands in line again (L10).
-    if (!task.holdsSlot) return;
-    if (task.lane.paused) return slots.putBack(task.lane, task);
+    if (!run.holdsSlot) return;
+    if (task.lane.paused) return slots.putBack(task.lane, run);
     const isRetry = task.state.details.notBeforeAt !== undefined;
     const { isLeft } = task.state.details;
     if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
-    const attempt = new Attempt(task, loop.seq, isRetry, waits);
-    task.attempt = attempt;
-    if (task.extras?.startsStored) this.#runOnceStored(attempt, work, context, isLeft);
-    else this.#run(attempt, work, context);
+    const attempt = new AttemptOf<Task>(run, loop.seq, isRetry, waits);
+    run.attempt = attempt;
+    if (task.extras?.startsStored) this.#runOnceStored(attempt, isLeft);
+    else this.#run(attempt);
   }
 
   /**
@@ -119,12 +120,12 @@ export class Runner {
    * of its start, and would start again in every process (D4). A function that is stopped before that is never called,
    * so the work that an earlier attempt has left outside is wound down here.
    */
-  #runOnceStored(attempt: Attempt, work: Work, context: AsyncResource, isLeft: boolean): void {
+  #runOnceStored(attempt: Attempt, isLeft: boolean): void {
     const { loop, handoff, windDown } = this.#deps;
     const run = () => {
       const isStopped = attempt.phase !== "open" || attempt.stop !== undefined;
       if (isStopped) this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
-      else this.#run(attempt, work, context);
+      else this.#run(attempt);
       // The next process resumes the task when this one leaves it.
       if (isStopped && isLeft && !handoff.has(attempt.task)) windDown(attempt.task);
       loop.drain();
@@ -133,18 +134,19 @@ export class Runner {
     loop.stored.until(loop.seq).then(run, () => undefined);
   }
 
-  #run(attempt: Attempt, work: Work, context: AsyncResource): void {
+  #run(attempt: Attempt): void {
     const { isAmbient, slots } = this.#deps;
-    const { task } = attempt;
+    const { task, run } = attempt;
+    const { work } = run;
     // L7: the rate counts calls of functions, and no start whose function is not called yet.
-    slots.started(task.lane, task);
+    slots.started(task.lane, run);
     task.extras?.deadlines?.run();
     if (task.extras !== undefined) this.#deps.messages.started(task);
     let value: unknown;
     try {
       value = isAmbient
-        ? context.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
-        : context.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
+        ? run.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
+        : run.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // `Promise.resolve` calls the `then` of any thenable once. The result is read in the callback itself: reading
         // may run user code, which may stop the task while the attempt is open (H1, S5).
@@ -215,7 +217,8 @@ export class Runner {
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
     const limitMs = limitMsOf(task);
     loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living, limitMs });
-    if (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, task);
+    const { run } = task;
+    if (run !== undefined && (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned)) slots.release(task.lane, run);
     if (task.isOver) return this.#ended(task);
     handoff.handOffReturned(task);
     // A stop has already reached the tasks below, and nothing was spawned there since (H3).
@@ -234,10 +237,8 @@ export class Runner {
       requests.cancelExpiry(task);
       task.extras.mailbox?.close(errorOf);
     }
-    slots.release(task.lane, task);
-    task.work = undefined;
-    task.context = undefined;
-    task.attempt = undefined;
+    if (task.run !== undefined) slots.release(task.lane, task.run);
+    task.run = undefined;
     handoff.handOff(task);
   }
 
@@ -259,8 +260,9 @@ export class Runner {
 
   #withdraw(task: Task): void {
     task.extras?.retryDelay?.cancel();
-    this.#deps.slots.leave(task.lane, task);
-    this.#deps.slots.release(task.lane, task);
+    if (task.run === undefined) return;
+    this.#deps.slots.leave(task.lane, task.run);
+    this.#deps.slots.release(task.lane, task.run);
   }
 
   /** The process that ran the task has ended. A task that has returned ends with the last of its children (D4). */
@@ -294,9 +296,7 @@ export class Runner {
     const { loop, onEnd } = this.#deps;
     for (let task: Task | undefined = first; task !== undefined; ) {
       const { parent, isAttached, extras }: Task = task;
-      task.work = undefined;
-      task.context = undefined;
-      task.attempt = undefined;
+      task.run = undefined;
       extras?.deadlines?.cancel();
       extras?.unfollow?.();
       onEnd(task);
@@ -313,16 +313,16 @@ export class Runner {
 
 class StartDelivery extends Delivery {
   readonly #runner: Runner;
-  readonly #task: Task;
+  readonly #run: Run;
 
-  constructor(runner: Runner, task: Task) {
+  constructor(runner: Runner, run: Run) {
     super();
     this.#runner = runner;
-    this.#task = task;
+    this.#run = run;
   }
 
   deliver(): void {
-    this.#runner.start(this.#task);
+    this.#runner.start(this.#run);
   }
 }
 

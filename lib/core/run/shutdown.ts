@@ -7,7 +7,7 @@ import type { Requests } from "../inbox/requests.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { UnreadFailures } from "../notices/unread.js";
 import type { LineCapacity } from "../spawn/line-capacity.js";
@@ -21,7 +21,7 @@ import type { Runner } from "./runner.js";
 /** The parts that a shutdown stops. */
 interface ShutdownDeps {
   readonly loop: Loop;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly waits: Waits;
   readonly registry: Registry;
   readonly requests: Requests;

@@ -5,7 +5,7 @@
 import type { LaneStats } from "../lanes/lane-stats.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Runner } from "./runner.js";
 
@@ -37,7 +37,7 @@ export interface Stats {
 
 interface StatsDeps {
   readonly registry: Registry;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly runner: Runner;
   readonly loop: Loop;
 }
@@ -48,12 +48,12 @@ export function statsOf({ registry, slots, runner, loop }: StatsDeps): Stats {
   let retrying = 0;
   let running = 0;
   let blocked = 0;
-  for (const { state, holdsSlot, place } of registry.all()) {
+  for (const { state, run } of registry.all()) {
     if (state.status === "running") running++;
     else if (state.status === "blocked") blocked++;
     else if (state.status !== "queued") continue;
-    else if (holdsSlot) starting++;
-    else if (place < 0 && state.details.notBeforeAt !== undefined) retrying++;
+    else if (run?.holdsSlot) starting++;
+    else if ((run === undefined || run.place < 0) && state.details.notBeforeAt !== undefined) retrying++;
   }
   const lanes = Object.fromEntries([...slots.lanes.values()].map((lane) => [lane.name, lane.stats()]));
   const { abandoned } = runner;

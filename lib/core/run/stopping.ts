@@ -7,7 +7,7 @@
 import type { Slots } from "../lanes/slots.js";
 import { attachedDescendantsOf } from "../live/family.js";
 import { Grace } from "../live/grace.js";
-import type { Attempt, Task } from "../live/task.js";
+import type { Attempt, Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Command } from "../task/commands.js";
 import type { StopReason } from "../task/status.js";
@@ -17,7 +17,7 @@ import type { Waits } from "../waits/waits.js";
 /** The parts that a stop needs. */
 export interface StoppingDeps {
   readonly loop: Loop;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly waits: Waits;
   /** The default time that a function has to settle, in milliseconds. */
   readonly graceMs: number;
@@ -61,9 +61,9 @@ export class Stopping {
     const unstarted: Task[] = [];
     for (const task of tasks) {
       if (loop.apply(task, command) !== undefined) continue;
-      const { attempt } = task;
+      const { run, attempt } = task;
       if (attempt === undefined) {
-        slots.leave(task.lane, task);
+        if (run !== undefined) slots.leave(task.lane, run);
         unstarted.push(task);
       } else {
         started.push(attempt);

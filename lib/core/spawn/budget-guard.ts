@@ -7,7 +7,7 @@ import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import { NO_BOUNDS, type SessionAccount, type SessionBounds } from "../live/session-account.js";
 import type { SessionUsage } from "../live/session-usage.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import type { UsageReport } from "../task/record.js";
 import type { StopReason } from "../task/status.js";
 import { idInWords } from "../values/safe-read.js";
@@ -15,7 +15,7 @@ import { overspenders } from "./budget.js";
 import { type SessionOptions, sessionOverspending, takeBounds } from "./session-bounds.js";
 
 interface GuardDeps {
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly registry: Registry;
   readonly sessions: SessionUsage;
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
@@ -33,7 +33,7 @@ export class BudgetGuard {
   reported(task: Task, usage: UsageReport): void {
     const { slots, stop } = this.#deps;
     const { account } = task;
-    slots.used(task.lane, task, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
+    if (task.run !== undefined) slots.used(task.lane, task.run, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
     for (const over of overspenders(task)) stop(over.task, "budget_exceeded", over.reason);
     if (account === undefined || account.isSpent) return;
     const overspent = sessionOverspending(account);

@@ -5,7 +5,7 @@
 import type { Lane, Slotted } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
 import type { SessionAccount } from "../live/session-account.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import { type LimitExceededError, QueueFullError } from "../task/errors.js";
 import { queueRefusal } from "./session-bounds.js";
 
@@ -19,10 +19,10 @@ type Start = Partial<Pick<Slotted, "laneKey" | "weight">>;
 
 /** Why a start finds no place in line. `undefined`: it finds one, or gets a slot at once and needs none. */
 export function lineRefusal(
-  slots: Slots<Task>,
+  slots: Slots<Run>,
   maxQueued: number,
   { sessionId, account }: Owner,
-  lane: Lane<Task>,
+  lane: Lane<Run>,
   { laneKey, weight }: Start,
 ): QueueFullError | LimitExceededError | undefined {
   const hasPlace = slots.queued < maxQueued;

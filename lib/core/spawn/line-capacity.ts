@@ -8,7 +8,7 @@
 import type { Lane } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
 import type { OpenWait } from "../live/open-wait.js";
-import type { Task } from "../live/task.js";
+import type { Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError } from "../task/errors.js";
 import { nextTurn } from "../time/turn.js";
@@ -21,7 +21,7 @@ import { DEFAULT_LANE, type Spawner } from "./spawn.js";
  * The lane in which a caller wants to spawn. `lent`: slots of that lane that are free only while the caller waits here.
  */
 interface PlaceRequest {
-  readonly lane: Lane<Task>;
+  readonly lane: Lane<Run>;
   readonly lent: number;
   /** Whether the spawn of this caller finds a place. Default: whether the line of the manager has one. */
   readonly isFree?: () => boolean;
@@ -41,7 +41,7 @@ export interface Place {
 interface CapacityDeps {
   readonly loop: Loop;
   readonly waits: Waits;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly spawner: Spawner;
 }
 
@@ -59,7 +59,7 @@ export class LineCapacity {
   }
 
   /** Resolves when the line has a place for a spawn in `lane`. */
-  room(lane: Lane<Task>, signal: AbortSignal | undefined): Promise<void> {
+  room(lane: Lane<Run>, signal: AbortSignal | undefined): Promise<void> {
     const { waits, loop } = this.#deps;
     if (loop.phase.isClosed) return Promise.reject(noRoom());
     if (this.#take(lane)) return metAlready(waits, signal);
@@ -76,7 +76,7 @@ export class LineCapacity {
   }
 
   /** Takes a place, if one is free and no earlier caller waits. */
-  #take(lane: Lane<Task>): boolean {
+  #take(lane: Lane<Run>): boolean {
     if (this.#seekers.size > 0 || this.#deps.spawner.roomIn(lane, 0) <= this.#offered) return false;
     this.#offered++;
     this.offer();

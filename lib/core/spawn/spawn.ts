@@ -5,7 +5,6 @@
 // asks for its slot; its function starts later in the same turn, never in this call (L9). Called by scopes, and by
 // recovery for a resumed task. Calls the loop, the slots and the consequences.
 
-import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Lane } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
@@ -15,8 +14,9 @@ import { Deadlines } from "../live/deadlines.js";
 import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import { RetryDelay } from "../live/retry-delay.js";
+import { RunOf } from "../live/run.js";
 import type { SessionUsage } from "../live/session-usage.js";
-import { Task } from "../live/task.js";
+import { type Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Notices } from "../notices/notices.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError, UnknownLaneError } from "../task/errors.js";
@@ -28,7 +28,7 @@ import type { StopReason } from "../task/status.js";
 import { follow, reasonOf } from "../values/abort-signal.js";
 import { boundedList } from "../values/bounded-list.js";
 import { show } from "../values/checks.js";
-import type { Ids } from "../values/ids.js";
+import { type Ids, NumberedIds } from "../values/ids.js";
 import { takeJson } from "../values/json.js";
 import type { GuardedLogger } from "../values/logger.js";
 import { didYouMean } from "../values/nearest-name.js";
@@ -54,7 +54,7 @@ export interface SpawnScope {
 
 interface SpawnDeps {
   readonly loop: Loop;
-  readonly slots: Slots<Task>;
+  readonly slots: Slots<Run>;
   readonly registry: Registry;
   readonly ids: Ids;
   readonly limits: Limits;
@@ -102,13 +102,13 @@ export class Spawner {
    * How many more tasks the line takes. A full line takes only tasks that need no place because a slot is free (L6);
    * the slots `lent`, which a waiting caller wants back, do not count.
    */
-  roomIn(lane: Lane<Task>, lent = 0): number {
+  roomIn(lane: Lane<Run>, lent = 0): number {
     const places = this.#maxQueued - this.#deps.slots.queued;
     return places > 0 ? places : Math.max(0, this.#deps.slots.startable(lane) - lent);
   }
 
   /** Whether a spawn of the session without options finds a place. If not, the lane wakes the callers that wait. */
-  hasPlace(sessionId: string | undefined, lane: Lane<Task>): boolean {
+  hasPlace(sessionId: string | undefined, lane: Lane<Run>): boolean {
     const { slots, sessions } = this.#deps;
     const owner = { sessionId, account: sessions.find(sessionId) };
     if (lineRefusal(slots, this.#maxQueued, owner, lane, {}) === undefined) return true;
@@ -117,7 +117,7 @@ export class Spawner {
   }
 
   /** Checks that the windows count each unit of the weight, and that the weight can ever fit (L7). */
-  #checkWeight(weight: Weight, lane: Lane<Task>, laneKey: string | undefined): void {
+  #checkWeight(weight: Weight, lane: Lane<Run>, laneKey: string | undefined): void {
     checkFits(weight, lane.name, lane.windowsFor(laneKey));
     const unknown = this.#deps.slots.unknownUnit(weight);
     if (unknown === undefined) return;
@@ -164,19 +164,19 @@ export class Spawner {
     if (full !== undefined) throw full;
 
     const now = loop.clock.now();
-    if (options.id !== undefined) registry.hasGivenIds = true;
     const task = new Task({
       id: known?.id ?? options.id ?? this.#newId(),
+      number: registry.nextNumber(),
       sessionId,
       createdAt: now,
       traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
       state: known === undefined ? newState(details) : stateAfter(known, details),
       lane,
       parent,
-      work,
       kind: made.parts,
-      context: new AsyncResource("errand.task", CONTEXT_OPTIONS),
     });
+    const run = new RunOf<Task>(task, work);
+    task.run = run;
     // The notice of the old end is obsolete: the work is done once more.
     if (known !== undefined) notices.acknowledge([...(known.noticed ?? [])]);
     consequences.placed(task, known);
@@ -186,7 +186,7 @@ export class Spawner {
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
     if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) extrasOf(task).retryHooks = retry;
     if (options.signal !== undefined) this.#follow(task, options.signal);
-    if (!task.isOver) this.enter(task);
+    if (!task.isOver) this.enter(run);
     return task;
   }
 
@@ -209,23 +209,24 @@ export class Spawner {
   }
 
   /** Puts a task in line for its first slot. A child of a started task goes first (L4). */
-  enter(task: Task): void {
-    const { lane, parent, traits } = task;
+  enter(run: Run): void {
+    const { lane, parent, traits } = run.task;
     const { slots, loop } = this.#deps;
     const hasHead = parent?.state.startedAt !== undefined;
-    slots.enter(lane, task, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
+    slots.enter(lane, run, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
   }
 
-  /** A new id. Ids that a spawner gave are skipped. */
-  #newId(): string {
+  /** A new id, or the ids from which it follows. The id of an existing task is skipped. */
+  #newId(): string | NumberedIds {
     const { ids, registry } = this.#deps;
+    if (ids instanceof NumberedIds) return ids;
     let id = ids.next("task");
-    while (registry.hasGivenIds && registry.byId(id) !== undefined) id = ids.next("task");
+    while (registry.byId(id) !== undefined) id = ids.next("task");
     return id;
   }
 
   /** The declared lane with this name; `UnknownLaneError` otherwise. */
-  laneOf(name: string): Lane<Task> {
+  laneOf(name: string): Lane<Run> {
     const { lanes } = this.#deps.slots;
     const lane = lanes.get(name);
     if (lane === undefined) throw new UnknownLaneError(name, [...lanes.keys()]);
@@ -295,9 +296,9 @@ export class Spawner {
     const { loop, slots } = this.#deps;
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
-    task.work = work;
-    // A task that waited here for another process still has the context of its spawn.
-    task.context ??= new AsyncResource("errand.task", CONTEXT_OPTIONS);
+    // A task that waited here for another process still has the run of its spawn, with its async context.
+    const run = (task.run ??= new RunOf<Task>(task, work));
+    run.work = work;
     task.madeSeq = loop.seq;
     task.extras?.deadlines?.cancel();
     if (limits !== undefined) this.#limit(task, limits);
@@ -305,7 +306,7 @@ export class Spawner {
     const { clock } = loop;
     // The rank counts the age of the task, and the age does not follow a wall clock that was set.
     const enqueuedAt = clock.monotonic() - Math.max(0, clock.now() - task.createdAt);
-    const enter = () => slots.enter(task.lane, task, rankOf(task.lane, priority, false, enqueuedAt));
+    const enter = () => slots.enter(task.lane, run, rankOf(task.lane, priority, false, enqueuedAt));
     const left = notBeforeAt === undefined ? 0 : notBeforeAt - clock.now();
     if (notBeforeAt !== undefined && left > 0)
       extrasOf(task).retryDelay = new RetryDelay(clock, { ms: left, at: notBeforeAt }, [], enter);
@@ -325,8 +326,3 @@ export function ambientParent(): Task | undefined {
   if (phase === "settled" && attempt.hasReturned) return undefined;
   throw new ScopeCancelledError(task.id, "nothing is spawned from it");
 }
-
-/**
- * An `AsyncResource` captures the context of the spawn call: `AsyncLocalStorage.snapshot` costs thirty times as much.
- */
-const CONTEXT_OPTIONS = { requireManualDestroy: true };

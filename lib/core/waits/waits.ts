@@ -9,7 +9,7 @@
 import type { Held } from "../events/held-deliveries.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
 import type { Claims, Limit, OpenWait } from "../live/open-wait.js";
-import type { Attempt, Task } from "../live/task.js";
+import type { Attempt, Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError, ScopeCancelledError, TaskTerminatedError } from "../task/errors.js";
 import type { Wait } from "../task/record.js";
@@ -32,13 +32,13 @@ export class Waits implements WaitKeeper, StoredIn {
   /** The clock of the manager. */
   readonly clock: Timekeeper;
   readonly #loop: Loop;
-  readonly #slots: Slots<Task>;
+  readonly #slots: Slots<Run>;
   /** Waits outside tasks that may wait for something that outlives the manager, such as the store of another one. */
   readonly #ofNobody = new Set<Pending>();
   /** Decided waits that are held until the store has the facts which they report (D1). A stop ends these too (C3). */
   readonly #held = new WeakMap<Attempt, Set<Pending>>();
 
-  constructor(loop: Loop, slots: Slots<Task>) {
+  constructor(loop: Loop, slots: Slots<Run>) {
     this.clock = loop.clock;
     this.#loop = loop;
     this.#slots = slots;
@@ -169,14 +169,14 @@ export class Waits implements WaitKeeper, StoredIn {
   }
 
   #lend(attempt: Attempt, wait: Pending): void {
-    const { task, returning } = attempt;
+    const { task, run, returning } = attempt;
     attempt.pending ??= new Set();
     attempt.pending.add(wait);
     attempt.returning = undefined;
     // A wait that the record does not list changes nothing in it (D6).
     if (attempt.pending.size <= MOST_REPORTED) this.#block(attempt);
-    this.#slots.leave(task.lane, task);
-    this.#slots.release(task.lane, task);
+    this.#slots.leave(task.lane, run);
+    this.#slots.release(task.lane, run);
     if (returning !== undefined) this.#deliver(returning);
   }
 
@@ -195,8 +195,8 @@ export class Waits implements WaitKeeper, StoredIn {
       return;
     }
     attempt.returning = wait;
-    const { task } = attempt;
-    this.#slots.enter(task.lane, task, rankOf(task.lane, task.traits.priority, true, this.clock.monotonic()));
+    const { task, run } = attempt;
+    this.#slots.enter(task.lane, run, rankOf(task.lane, task.traits.priority, true, this.clock.monotonic()));
     // The slot was not granted in the call: the record shows the wait for it.
     if (attempt.returning !== undefined) this.#block(attempt);
   }
@@ -219,7 +219,7 @@ export class Waits implements WaitKeeper, StoredIn {
     if (attempt.returning !== undefined) waits.push(attempt.returning);
     attempt.pending = undefined;
     attempt.returning = undefined;
-    this.#slots.leave(attempt.task.lane, attempt.task);
+    this.#slots.leave(attempt.task.lane, attempt.run);
     const error = errorOf(attempt);
     for (const wait of waits) wait.withdraw(error);
   }

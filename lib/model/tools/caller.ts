@@ -53,6 +53,7 @@ export function wait(caller: Caller, tasks: readonly Task[], options: AwaitOptio
     waits: core.waits,
     inboxes: new Set([core.requests]),
     homeOf: () => core.waits,
+    hasForeign: false,
     owner: attempt?.task ?? owner,
     isChild: () => false,
     cancel: () => {},

@@ -1,10 +1,9 @@
-// Watchers: the links of those who wait for one task, taken away in any order (W3).
+// Watchers: the waits for the end of one task, removed in any order (W3).
 
-import { AsyncResource } from "node:async_hooks";
 import { manualClock } from "errand/testing";
 import { describe, expect, test } from "vitest";
 import { Lane } from "../../../lib/core/lanes/lane.js";
-import { Task } from "../../../lib/core/live/task.js";
+import { type Run, Task } from "../../../lib/core/live/task.js";
 import { tellWatchers, unwatch, watch } from "../../../lib/core/live/watchers.js";
 import { NO_DETAILS, NO_TRAITS, newState } from "../../../lib/core/task/state.js";
 import { Timekeeper } from "../../../lib/core/time/clock.js";
@@ -12,18 +11,17 @@ import { Timekeeper } from "../../../lib/core/time/clock.js";
 function task(): Task {
   return new Task({
     id: "task_1",
+    number: 1,
     sessionId: undefined,
     createdAt: 0,
     traits: NO_TRAITS,
     state: newState(NO_DETAILS),
-    lane: new Lane<Task>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock())),
+    lane: new Lane<Run>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock())),
     parent: undefined,
-    work: () => undefined,
-    context: new AsyncResource("test"),
   });
 }
 
-describe("the links of one task", () => {
+describe("the watchers of one task", () => {
   const NAMES = ["a", "b", "c"];
   const orders = NAMES.flatMap((first) =>
     NAMES.filter((name) => name !== first).map((second): readonly [string, string] => [first, second]),
@@ -32,12 +30,13 @@ describe("the links of one task", () => {
   test.each(orders)("W3 unwatching %s, twice, and then %s leaves the third alone", (first, second) => {
     const watched = task();
     const told: string[] = [];
-    const links = new Map(
-      NAMES.map((name) => [name, watch(watched, { waiting: undefined, taskEnded: () => void told.push(name) })]),
+    const watchers = new Map(
+      NAMES.map((name) => [name, { waiting: undefined, taskEnded: () => void told.push(name) }]),
     );
+    for (const watcher of watchers.values()) watch(watched, watcher);
     for (const name of [first, first, second, first]) {
-      const link = links.get(name);
-      if (link !== undefined) unwatch(link);
+      const watcher = watchers.get(name);
+      if (watcher !== undefined) unwatch(watched, watcher);
     }
     tellWatchers(watched);
     expect(told).toEqual(NAMES.filter((name) => name !== first && name !== second));
