@@ -100,8 +100,8 @@ export class Consequences {
     }
   }
 
-  /** The task has ended, after all tasks that ended before it. */
-  ended(task: Task): void {
+  /** The task has ended, after all tasks that ended before it. `now`: a reading of the wall clock. */
+  ended(task: Task, now: number): void {
     const { loop, registry, sessions, retainer, handoff, idle } = this.#deps;
     task.endOrder = ++ends.count;
     task.endSeq = loop.seq;
@@ -109,7 +109,7 @@ export class Consequences {
     tellWatchers(task);
     registry.freeName(task);
     sessions.ended(task);
-    retainer.ended(task);
+    retainer.ended(task, now);
     // A task that was left for the next process is not in the count.
     if (!handoff.leave(task)) idle.ended();
     if (task.isAttached) handoff.handOffReturned(task.parent);
@@ -117,11 +117,12 @@ export class Consequences {
 
   /** The task has ended in this process. A replay does not come here, so the work that it left is wound down once. */
   endedHere(task: Task): void {
-    const { sharedIds, unread, windDown } = this.#deps;
+    const { loop, sharedIds, unread, windDown } = this.#deps;
+    const { finishedAt = loop.clock.now(), details, stop } = task.state;
     sharedIds()?.leave(task);
-    this.ended(task);
+    this.ended(task, finishedAt);
     unread.ended(task);
-    if (task.state.details.isLeft && task.state.stop !== undefined) windDown(task);
+    if (details.isLeft && stop !== undefined) windDown(task);
   }
 
   /** The record of `task` is evicted. */

@@ -181,7 +181,7 @@ export class Core {
       idle: this.#idle,
       windDown: windDownOutside,
     });
-    loop.onFact = (task, fact, seq, at) => consequences.follow(task, fact, seq, at);
+    loop.consequences = consequences;
     const runner = new Runner({
       ...{ loop, slots, waits, requests, messages, kinds, logger, handoff, runtime, isAmbient, graceMs, sharedIds },
       windDown: windDownOutside,
@@ -192,6 +192,7 @@ export class Core {
     const awaiter = new Awaiter({ waits, notices, registry, stop });
     const spawner = new Spawner({
       ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop, logger },
+      starter: runner,
       closedScopes: awaiter.closedScopes,
       onFound: (task, kind) => {
         if (handoff.has(task)) this.resume?.(task, kind);

@@ -5,7 +5,7 @@
 // and its facts evolve the state inside the call (§2). Events, settled waits and starts of functions queue here
 // and are delivered in one order, in a microtask, never inside the call. With a store, a delivery waits until the facts
 // that it reports are stored; an abort waits for nothing (D1). The event of a fact is made only for a reader. Called by
-// every part that decides something. Calls the consequences (`onFact`), the committer and the listeners.
+// every part that decides something. Calls the consequences, the committer and the listeners.
 
 import { type Committer, NOT_STORED } from "./durable/committer.js";
 import { StoredMark } from "./durable/stored-mark.js";
@@ -26,6 +26,13 @@ import type { Timekeeper } from "./time/clock.js";
 import { runOutside } from "./values/outside.js";
 
 const RESOLVED = Promise.resolve();
+
+/** What follows from a fact; `consequences.ts` has it. */
+interface FactFollower {
+  /** The state of `task` has changed by `fact`. */
+  follow(task: Task, fact: Fact, seq: number, at: number): void;
+}
+const NO_CONSEQUENCES: FactFollower = { follow() {} };
 
 /** The loop of one manager. */
 export class Loop {
@@ -49,8 +56,8 @@ export class Loop {
   #last: Delivery | undefined;
   #isScheduled = false;
   #isDraining = false;
-  /** Called with every fact, live and replayed. Written by the core. */
-  onFact: (task: Task, fact: Fact, seq: number, at: number) => void = () => {};
+  /** The consequences of every fact, live and replayed. Written by the core. */
+  consequences: FactFollower = NO_CONSEQUENCES;
   /** Writes of superseded, abandoned or settled functions (S2). */
   droppedWrites = 0;
 
@@ -109,7 +116,7 @@ export class Loop {
     for (const fact of decision) {
       this.#evolve(task, fact, now);
       this.#record(task, fact, now);
-      this.onFact(task, fact, this.#seq, now);
+      this.consequences.follow(task, fact, this.#seq, now);
     }
     return undefined;
   }
@@ -134,7 +141,7 @@ export class Loop {
   /** Follows a fact of an earlier process, which was stored and delivered there. */
   restore(task: Task, fact: Fact, at: number): void {
     this.#evolve(task, fact, at);
-    this.onFact(task, fact, 0, at);
+    this.consequences.follow(task, fact, 0, at);
   }
 
   #evolve(task: Task, fact: Fact, at: number): void {
@@ -210,6 +217,14 @@ export class Loop {
     else this.#last.next = delivery;
     this.#last = delivery;
     this.#schedule();
+  }
+
+  /**
+   * The caller is at the top of a microtask and calls `drain` itself at its end: until then nothing is scheduled. A
+   * microtask in vain for each function that settles would cost a tenth of its task.
+   */
+  holdDrain(): void {
+    this.#isScheduled = true;
   }
 
   /**

@@ -47,7 +47,12 @@ export class Handle<T> implements TaskHandle<T> {
    * `TypeError` for a handle of a copy with another version.
    */
   static heldBy(option: string, handle: object): HandleTarget | undefined {
-    return #task in handle ? handle.#target() : BRAND.read(option, handle);
+    return Handle.heldHere(handle) ?? BRAND.read(option, handle);
+  }
+
+  /** The target of a handle that this copy of errand made; `undefined` for any other object. */
+  static heldHere(handle: object): HandleTarget | undefined {
+    return #task in handle ? handle.#target() : undefined;
   }
 
   /**

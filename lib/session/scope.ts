@@ -257,7 +257,9 @@ export abstract class Scope {
     let homes: Map<Task, Core> | undefined;
     let sessions: Map<Task, string> | undefined;
     for (const [index, ref] of refs.entries()) {
-      const target = typeof ref === "object" && ref !== null ? Handle.heldBy("tasks", ref) : undefined;
+      const isObject = typeof ref === "object" && ref !== null;
+      // The name of the place is made only where an error may need it.
+      const target = isObject ? (Handle.heldHere(ref) ?? Handle.heldBy(`tasks[${index}]`, ref)) : undefined;
       if (target === undefined) {
         tasks.push(this.#taskAt(`tasks[${index}]`, ref));
         continue;

@@ -5,7 +5,7 @@
 /** One call to the outside. */
 export abstract class Delivery {
   /** The next delivery in the queue. */
-  next: Delivery | undefined;
+  next: Delivery | undefined = undefined;
 
   /** Makes the call. It must not throw. */
   abstract deliver(): void;

@@ -1,6 +1,6 @@
 // Listeners: the listeners of a manager, each isolated from the others.
 //
-// eventemitter3 delivers. Each listener is wrapped: when it throws, or its promise rejects, that becomes
+// eventemitter3 delivers. When a listener throws, or its promise rejects, that becomes
 // `listener.failed` and nothing else is affected. A listener receives events that are decided after it was added.
 
 import { EventEmitter } from "eventemitter3";
@@ -9,13 +9,48 @@ import type { GuardedLogger } from "../values/logger.js";
 
 type EventType = keyof ManagerEventMap;
 
-/** One listener. */
-interface Added {
-  readonly listener: unknown;
-  readonly hear: (event: unknown) => void;
+/** Reports that a listener threw, or that its promise rejected. */
+type ReportFailure = (type: EventType, error: unknown) => void;
+
+/** One listener, isolated from the others. */
+class Added {
+  readonly listener: (event: never) => unknown;
+  readonly #type: EventType;
+  /** `seq` of the first event that the listener receives. */
+  readonly #from: number;
   /** Order of adding: a listener that is added while an event is delivered does not receive that event. */
   readonly number: number;
-  isOff: boolean;
+  readonly #failed: ReportFailure;
+  isOff = false;
+
+  constructor(
+    listener: (event: never) => unknown,
+    type: EventType,
+    from: number,
+    number: number,
+    failed: ReportFailure,
+  ) {
+    this.listener = listener;
+    this.#type = type;
+    this.#from = from;
+    this.number = number;
+    this.#failed = failed;
+  }
+
+  /** Calls the listener with an event of its type: the emitter delivers no other. */
+  hear(event: unknown): void {
+    const { seq } = event as { readonly seq?: number };
+    // Events of the manager have no `seq`.
+    if (seq !== undefined && seq < this.#from) return;
+    try {
+      const { listener } = this;
+      const answer = listener(event as never);
+      if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
+        Promise.resolve(answer).then(undefined, (error: unknown) => this.#failed(this.#type, error));
+    } catch (error) {
+      this.#failed(this.#type, error);
+    }
+  }
 }
 
 /** The listeners of one type. Adding and removing one is O(1). */
@@ -23,12 +58,18 @@ class OfType {
   readonly all = new Set<Added>();
   /** The same, by function, so that `off` finds them. */
   readonly of = new Map<unknown, Set<Added>>();
-  /** Called by the emitter once for an event; it calls each of `all`. */
-  readonly deliver: (event: unknown) => void;
+  readonly #newest: () => number;
 
-  constructor(deliver: (all: ReadonlySet<Added>, event: unknown) => void) {
-    this.deliver = (event) => deliver(this.all, event);
+  /** `newest`: the number of the listener that was added last. */
+  constructor(newest: () => number) {
+    this.#newest = newest;
   }
+
+  /** Called by the emitter once for an event; it calls each of `all`. */
+  readonly deliver = (event: unknown): void => {
+    const newest = this.#newest();
+    for (const added of this.all) if (added.number <= newest && !added.isOff) added.hear(event);
+  };
 
   add(added: Added): void {
     this.all.add(added);
@@ -72,19 +113,7 @@ export class Listeners {
    * Adds a listener, and returns a function that removes it. `from` is the `seq` of the first event that it receives.
    */
   on<K extends EventType>(type: K, listener: (event: ManagerEventMap[K]) => unknown, from: number): () => void {
-    const hear = (given: unknown) => {
-      // The emitter delivers only events of this type.
-      const event = given as ManagerEventMap[K];
-      if ("seq" in event && event.seq < from) return;
-      try {
-        const answer = listener(event);
-        if ((typeof answer === "object" && answer !== null) || typeof answer === "function")
-          Promise.resolve(answer).then(undefined, (error: unknown) => this.#failed(type, error));
-      } catch (error) {
-        this.#failed(type, error);
-      }
-    };
-    const added: Added = { listener, hear, number: ++this.#added, isOff: false };
+    const added = new Added(listener, type, from, ++this.#added, this.#failed);
     this.#ofType(type).add(added);
     return () => this.#off(type, added);
   }
@@ -97,15 +126,10 @@ export class Listeners {
   #ofType(type: EventType): OfType {
     const known = this.#types.get(type);
     if (known !== undefined) return known;
-    const made = new OfType((all, event) => this.#deliver(all, event));
+    const made = new OfType(() => this.#added);
     this.#types.set(type, made);
     this.#emitter.on(type, made.deliver);
     return made;
-  }
-
-  #deliver(all: ReadonlySet<Added>, event: unknown): void {
-    const newest = this.#added;
-    for (const { number, isOff, hear } of all) if (number <= newest && !isOff) hear(event);
   }
 
   /** Removes a listener. A second call has no effect. */
@@ -119,12 +143,12 @@ export class Listeners {
     this.#emitter.off(type, ofType.deliver);
   }
 
-  #failed(event: EventType, error: unknown): void {
+  readonly #failed: ReportFailure = (event, error) => {
     // A failing listener of `listener.failed` is reported to the logger only, so that there is no loop.
     if (event !== "listener.failed" && this.has("listener.failed")) {
       this.emit({ type: "listener.failed", at: this.#now(), error, event });
       return;
     }
     this.#logger.error(`A listener of ${event} failed`, { error });
-  }
+  };
 }

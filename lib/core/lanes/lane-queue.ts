@@ -57,6 +57,11 @@ class KeyQueue<S extends QueueEntry> {
     this.turn = turn;
   }
 
+  /** Number of items. */
+  get size(): number {
+    return this.starts.size + this.resumes.size;
+  }
+
   queueOf(isResume: boolean): RankQueue<S> {
     return isResume ? this.resumes : this.starts;
   }
@@ -72,7 +77,11 @@ class KeyQueue<S extends QueueEntry> {
 
 /** The queue of one lane. */
 export class LaneQueue<S extends QueueEntry> {
-  readonly #keys = new Map<string | undefined, KeyQueue<S>>();
+  readonly #keys = new Map<string, KeyQueue<S>>();
+  /** The items without a key. Most lanes have no others, so they need no look into the map. */
+  readonly #keyless = new KeyQueue<S>(undefined, 0);
+  /** Keys with items, the missing key among them. */
+  #keysInUse = 0;
   readonly #bounds: KeyBounds<S>;
   /** Keys of which an item may go; keys of which a resume may go; keys that wait for their rate, by instant. */
   readonly #open = new Heap<Place<KeyQueue<S>>>();
@@ -97,29 +106,52 @@ export class LaneQueue<S extends QueueEntry> {
 
   /** Whether the line has no item that may go, and no item of `key`. */
   isClear(key: string | undefined): boolean {
-    return this.size === 0 || (this.#open.size === 0 && !this.#keys.has(key));
+    return this.size === 0 || (this.#open.size === 0 && !this.#has(key));
+  }
+
+  #find(key: string | undefined): KeyQueue<S> | undefined {
+    return key === undefined ? this.#keyless : this.#keys.get(key);
+  }
+
+  #has(key: string | undefined): boolean {
+    return key === undefined ? this.#keyless.size > 0 : this.#keys.has(key);
   }
 
   /** Adds an item that stands in no line. */
   add(item: S): void {
-    const key = item.laneKey;
-    let turn = this.#keys.get(key);
-    if (turn === undefined) this.#keys.set(key, (turn = new KeyQueue(key, ++this.#lastTurn)));
-    turn.queueOf(item.isResume).add(item);
-    if (item.isResume) this.#resumes++;
+    const { laneKey: key, isResume } = item;
+    let turn = this.#find(key);
+    if (turn === undefined) {
+      turn = new KeyQueue(key, 0);
+      if (key !== undefined) this.#keys.set(key, turn);
+    }
+    const isNew = turn.size === 0;
+    if (isNew) {
+      turn.turn = ++this.#lastTurn;
+      this.#keysInUse++;
+    }
+    const queue = turn.queueOf(isResume);
+    queue.add(item);
+    if (isResume) this.#resumes++;
     else this.#starts++;
-    this.#settle(turn);
+    if (isNew || queue.size === 1 || this.#bounds.isBounding) this.#settle(turn);
   }
 
   /** Removes an item that stands in this line. */
   remove(item: S): void {
-    const turn = this.#keys.get(item.laneKey);
+    const { laneKey: key, isResume } = item;
+    const turn = this.#find(key);
     if (turn === undefined) return;
-    turn.queueOf(item.isResume).remove(item);
-    if (item.isResume) this.#resumes--;
+    const queue = turn.queueOf(isResume);
+    queue.remove(item);
+    if (isResume) this.#resumes--;
     else this.#starts--;
-    if (turn.starts.size === 0 && turn.resumes.size === 0) this.#keys.delete(item.laneKey);
-    this.#settle(turn);
+    if (turn.size === 0) {
+      if (key !== undefined) this.#keys.delete(key);
+      this.#keysInUse--;
+    }
+    // Without bounds, the place of a key depends only on which of its two queues have items.
+    if (queue.size === 0 || this.#bounds.isBounding) this.#settle(turn);
   }
 
   /** The next item; with `startsToo: false` the next resume. */
@@ -130,8 +162,8 @@ export class LaneQueue<S extends QueueEntry> {
   /** Removes the next item; its key goes to the back. */
   take(item: S): void {
     this.remove(item);
-    if (this.#keys.size < 2) return;
-    const turn = this.#keys.get(item.laneKey);
+    if (this.#keysInUse < 2 || !this.#has(item.laneKey)) return;
+    const turn = this.#find(item.laneKey);
     if (turn === undefined) return;
     turn.turn = ++this.#lastTurn;
     this.#settle(turn);
@@ -141,12 +173,13 @@ export class LaneQueue<S extends QueueEntry> {
 
   /** Called when the bounds of `key` have changed. */
   changed(key: string | undefined): void {
-    const turn = this.#keys.get(key);
+    const turn = this.#find(key);
     if (turn !== undefined) this.#settle(turn);
   }
 
   /** Called when the bounds of every key have changed. */
   allChanged(): void {
+    this.#settle(this.#keyless);
     for (const turn of this.#keys.values()) this.#settle(turn);
   }
 
@@ -169,12 +202,12 @@ export class LaneQueue<S extends QueueEntry> {
    * Instant until which the rate of `key` holds it back, when it is known. `undefined`: the rate does not hold it back.
    */
   heldUntil(key: string | undefined): number | undefined {
-    return this.#keys.get(key)?.dueAt;
+    return this.#find(key)?.dueAt;
   }
 
   /** Number of starts that wait for the rate of their key. */
   get heldBack(): number {
-    let held = 0;
+    let held = this.#keyless.dueAt === undefined ? 0 : this.#keyless.starts.size;
     for (const turn of this.#keys.values()) if (turn.dueAt !== undefined) held += turn.starts.size;
     return held;
   }

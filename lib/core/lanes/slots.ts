@@ -117,7 +117,9 @@ export class Slots<S extends Slotted> {
     }
     lane.queue.add(item);
     if (!isResume) this.#count(item, 1);
-    this.promote();
+    // A full manager grants nothing: most tasks come while it is full.
+    if (this.#held < this.#concurrency) this.promote();
+    else this.#onChance();
   }
 
   /**

@@ -1,11 +1,12 @@
 // Run: everything that a task needs only while it lives.
 //
 // Owns the parts that the end of a task drops as one object: the async context of the spawn (H0), the function, the
-// place in line with the slot, and the newest attempt. A task that ends keeps its record and lets go of its run, so
+// place in line with the slot, and the newest attempt. It is also the delivery that starts the function. A task that ends keeps its record and lets go of its run, so
 // thousands of kept records are small. `RunOf` is an `AsyncResource` itself: a second object for the context would cost 72
 // bytes more, and `AsyncLocalStorage.snapshot` thirty times the time. Written by the spawner, the slots and the runner.
 
 import { AsyncResource } from "node:async_hooks";
+import type { Delivery } from "../events/delivery.js";
 import type { Slotted } from "../lanes/lane-item.js";
 import type { Start } from "../lanes/rate-limiter.js";
 import type { Holder } from "../lanes/slots.js";
@@ -25,18 +26,27 @@ interface Runnable {
   readonly account: SessionAccount | undefined;
 }
 
+/** Calls the function of a run whose turn has come. */
+export interface Starter<T extends Runnable> {
+  /** Starts the next attempt of `run`, unless it may not start any more. */
+  start(run: RunOf<T>): void;
+}
+
 /** The name that tools for async hooks show; nothing has to be destroyed by hand. */
 const RESOURCE = "errand.task";
 const RESOURCE_OPTIONS = { requireManualDestroy: true };
 
 /** The living part of the task `T`. Its async context is that of the call that makes it. */
-export class RunOf<T extends Runnable> extends AsyncResource implements Slotted {
+export class RunOf<T extends Runnable> extends AsyncResource implements Slotted, Delivery {
   /** The task. */
   readonly task: T;
   /** The function of the task. */
   work: Work;
   /** The newest attempt; `undefined` before its start and between two attempts. */
   attempt: AttemptOf<T> | undefined = undefined;
+  readonly #starter: Starter<T>;
+  /** See `Delivery.next`. */
+  next: Delivery | undefined = undefined;
 
   // ── the slots ──
   /** The rank in line: a lower rank starts earlier. */
@@ -50,11 +60,20 @@ export class RunOf<T extends Runnable> extends AsyncResource implements Slotted 
   /** The newest start, as the windows of a lane with a rate count it. */
   start: Start | undefined = undefined;
 
-  constructor(task: T, work: Work) {
+  constructor(task: T, work: Work, starter: Starter<T>) {
     super(RESOURCE, RESOURCE_OPTIONS);
     this.task = task;
     this.work = work;
+    this.#starter = starter;
   }
+
+  /** Starts the next attempt. See `Delivery.deliver`. */
+  deliver(): void {
+    this.#starter.start(this);
+  }
+
+  /** A function that cannot start is over with its manager. See `Delivery.drop`. */
+  drop(): void {}
 
   /** See `SpawnOptions.laneKey`. */
   get laneKey(): string | undefined {

@@ -289,7 +289,7 @@ export class Replay {
     this.#deps.starts.over(task);
     this.#makers.delete(task);
     this.#living.delete(task);
-    this.#deps.consequences.ended(task);
+    this.#deps.consequences.ended(task, this.#deps.loop.clock.now());
   }
 }
 

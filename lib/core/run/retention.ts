@@ -50,15 +50,14 @@ export class Retainer {
     this.ttlMs = retention.ttlMs ?? THIRTY_DAYS;
   }
 
-  /** The task has ended: its record is evicted when its turn comes. */
-  ended(task: Task): void {
+  /** The task has ended: its record is evicted when its turn comes. `now`: a reading of the wall clock. */
+  ended(task: Task, now: number): void {
     // The engine stores a fraction as a separate object, so the instant has whole milliseconds.
-    task.endedAt = Math.trunc(this.#clock.monotonic());
+    task.endedAt = Math.trunc(this.#clock.monotonicAt(now));
     if (this.#pinned.size > 0) for (const child of this.#pinnedBelow(task)) this.#drop(child);
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();
-    if (this.#sweep !== undefined) return;
-    this.#sweepLater(task, this.#leftOf(task));
+    if (this.#sweep === undefined) this.#sweepLater(task, this.#leftOf(task));
   }
 
   /** The time that `task` is still kept. The larger of the measured time and the wall-clock time counts (C7). */

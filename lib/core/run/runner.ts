@@ -5,10 +5,9 @@
 // to the loop. Called by the slots (a grant), by stopping and retrying, and by recovery. Follow-up work of an end is in
 // `consequences.ts`.
 
-import { Delivery } from "../events/delivery.js";
 import type { Messages } from "../inbox/messages.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
-import { AttemptOf } from "../live/run.js";
+import { AttemptOf, type Starter } from "../live/run.js";
 import type { Attempt, Run, Task } from "../live/task.js";
 import { retriable } from "../task/decide.js";
 import { thrownInWords } from "../task/failure.js";
@@ -47,7 +46,7 @@ interface StartIds {
 }
 
 /** Runs the functions of one manager's tasks. */
-export class Runner {
+export class Runner implements Starter<Task> {
   readonly #deps: RunnerDeps;
   readonly #unsettled = new Set<Attempt>();
 
@@ -90,11 +89,14 @@ export class Runner {
   granted(run: Run): void {
     const { task, attempt } = run;
     if (attempt !== undefined) return this.#deps.waits.resume(attempt);
-    const start = () => void this.#deps.loop.deliver(new StartDelivery(this, run), task.madeSeq);
     const claimed = this.#deps.sharedIds()?.claimed(task);
-    if (claimed === undefined) start();
+    if (claimed === undefined) this.#deps.loop.deliver(run, task.madeSeq);
     // The claim failed because the manager is closed: its grace time ends the task.
-    else claimed.then(start, () => undefined);
+    else
+      claimed.then(
+        () => this.#deps.loop.deliver(run, task.madeSeq),
+        () => undefined,
+      );
   }
 
   /** Calls the function, unless the task was stopped, or its lane was paused, since the grant. */
@@ -103,6 +105,8 @@ export class Runner {
     const { task } = run;
     // The task has ended, or was stopped and waits only for its children: its slot is released.
     if (task.run !== run || task.state.stop !== undefined) return;
+    // A slot that was taken back and granted again delivers the start once more.
+    if (task.state.status !== "queued") return;
     // The lane got other bounds: the task stands in line again (L10).
     if (!run.holdsSlot) return;
     if (task.lane.paused) return slots.putBack(task.lane, run);
@@ -165,6 +169,7 @@ export class Runner {
 
   /** Runs at the top of a microtask, so the deliveries follow immediately. */
   #settledLater(attempt: Attempt, settled: Returned | Threw): void {
+    this.#deps.loop.holdDrain();
     this.#settled(attempt, settled);
     this.#deps.loop.drain();
   }
@@ -209,9 +214,9 @@ export class Runner {
     if (isShutDown && this.staysActive(task)) return this.#handOff(task, attempt);
     const isReturn = settled.how === "returned" && task.state.stop === undefined;
     task.extras?.deadlines?.settle();
-    const errorOf = () => overError(task.id, isReturn, "its function has settled");
-    if (attempt !== undefined && (attempt.isWaiting || loop.hasStore)) waits.rejectAll(attempt, errorOf);
-    this.#endCorrespondence(task, errorOf);
+    if (attempt !== undefined && (attempt.isWaiting || loop.hasStore))
+      waits.rejectAll(attempt, () => settledError(task, isReturn));
+    if (task.extras !== undefined) this.#endCorrespondence(task, () => settledError(task, isReturn));
     const policy = isReturn ? task.traits.children : "cancel";
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
@@ -311,19 +316,9 @@ export class Runner {
   }
 }
 
-class StartDelivery extends Delivery {
-  readonly #runner: Runner;
-  readonly #run: Run;
-
-  constructor(runner: Runner, run: Run) {
-    super();
-    this.#runner = runner;
-    this.#run = run;
-  }
-
-  deliver(): void {
-    this.#runner.start(this.#run);
-  }
+/** The error of what a function still waits for, or is asked, after its end. */
+function settledError({ id }: Task, isReturn: boolean): Error {
+  return overError(id, isReturn, "its function has settled");
 }
 
 function thrownBy({ task }: Attempt, error: unknown): Threw {

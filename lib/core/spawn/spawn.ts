@@ -14,7 +14,7 @@ import { Deadlines } from "../live/deadlines.js";
 import { extrasOf } from "../live/extras.js";
 import type { Registry } from "../live/registry.js";
 import { RetryDelay } from "../live/retry-delay.js";
-import { RunOf } from "../live/run.js";
+import { RunOf, type Starter } from "../live/run.js";
 import type { SessionUsage } from "../live/session-usage.js";
 import { type Run, Task } from "../live/task.js";
 import type { Loop } from "../loop.js";
@@ -60,6 +60,8 @@ interface SpawnDeps {
   readonly limits: Limits;
   readonly kinds: Kinds;
   readonly stop: (task: Task, code: StopReason, reason: string) => void;
+  /** Calls the function of a task whose turn has come. */
+  readonly starter: Starter<Task>;
   readonly sessions: SessionUsage;
   readonly notices: Notices;
   readonly logger: GuardedLogger;
@@ -131,7 +133,7 @@ export class Spawner {
    * parsed input.
    */
   spawn(scope: SpawnScope, work: Work, options: AnySpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
-    const { loop, registry, kinds, notices, consequences } = this.#deps;
+    const { loop, registry, kinds, notices, consequences, starter } = this.#deps;
     // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
@@ -175,7 +177,7 @@ export class Spawner {
       parent,
       kind: made.parts,
     });
-    const run = new RunOf<Task>(task, work);
+    const run = new RunOf<Task>(task, work, starter);
     task.run = run;
     // The notice of the old end is obsolete: the work is done once more.
     if (known !== undefined) notices.acknowledge([...(known.noticed ?? [])]);
@@ -186,7 +188,7 @@ export class Spawner {
     if (task.traits.limits !== undefined) this.#limit(task, task.traits.limits);
     if (retry?.retryIf !== undefined || retry?.backoffOf !== undefined) extrasOf(task).retryHooks = retry;
     if (options.signal !== undefined) this.#follow(task, options.signal);
-    if (!task.isOver) this.enter(run);
+    if (!task.isOver) this.enter(run, now);
     return task;
   }
 
@@ -209,11 +211,11 @@ export class Spawner {
   }
 
   /** Puts a task in line for its first slot. A child of a started task goes first (L4). */
-  enter(run: Run): void {
+  enter(run: Run, now = this.#deps.loop.clock.now()): void {
     const { lane, parent, traits } = run.task;
     const { slots, loop } = this.#deps;
     const hasHead = parent?.state.startedAt !== undefined;
-    slots.enter(lane, run, rankOf(lane, traits.priority, hasHead, loop.clock.monotonic()));
+    slots.enter(lane, run, rankOf(lane, traits.priority, hasHead, loop.clock.monotonicAt(now)));
   }
 
   /** A new id, or the ids from which it follows. The id of an existing task is skipped. */
@@ -293,11 +295,11 @@ export class Spawner {
   resume(task: Task, work: Work, isSudden: boolean): void {
     // The task was stopped since that decision, or is left for another process.
     if (task.state.stop !== undefined) return;
-    const { loop, slots } = this.#deps;
+    const { loop, slots, starter } = this.#deps;
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
     // A task that waited here for another process still has the run of its spawn, with its async context.
-    const run = (task.run ??= new RunOf<Task>(task, work));
+    const run = (task.run ??= new RunOf<Task>(task, work, starter));
     run.work = work;
     task.madeSeq = loop.seq;
     task.extras?.deadlines?.cancel();

@@ -102,7 +102,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
 
 /** Whether a decision is a refusal. */
 export function isRefusal(decision: readonly Fact[] | Refusal): decision is Refusal {
-  return "refused" in decision;
+  return !Array.isArray(decision);
 }
 
 /**

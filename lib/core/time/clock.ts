@@ -51,6 +51,9 @@ export class Timekeeper implements Required<Clock> {
   readonly #clock: Clock;
   #lastNow: number;
   #steps = 0;
+  /** The newest reading for `monotonicAt`, and the instant of the wall clock at which it was taken. */
+  #reading = 0;
+  #readAt = Number.NaN;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -66,6 +69,18 @@ export class Timekeeper implements Required<Clock> {
   /** The clock that cannot be set, in milliseconds. */
   monotonic(): number {
     return this.#clock.monotonic?.() ?? this.#stepped();
+  }
+
+  /**
+   * The clock that cannot be set, at the instant `now` that the wall clock has just shown. All tasks of one millisecond
+   * share one reading, which would cost each of them as much as the reading of the wall clock.
+   */
+  monotonicAt(now: number): number {
+    if (now !== this.#readAt) {
+      this.#reading = this.monotonic();
+      this.#readAt = now;
+    }
+    return this.#reading;
   }
 
   /** Calls `fn` once, `ms` later. */
