@@ -70,6 +70,8 @@ interface CoreOptions {
   readonly kinds: readonly AnyTaskKind[];
   /** Calls a task's function with the context of its attempt, which is a view of this core. */
   readonly call: (core: Core, attempt: Attempt, work: Work) => unknown;
+  /** No task of the manager is left to end. */
+  readonly onIdle: (core: Core) => void;
 }
 
 /** The tasks of one caller: a manager, a session or a context. */
@@ -187,7 +189,10 @@ export class Core {
       windDown: windDownOutside,
       call: (attempt, work) => options.call(this, attempt, work),
       enter: (run) => this.spawner.enter(run),
-      onEnd: (task) => consequences.endedHere(task),
+      onEnd: (task) => {
+        consequences.endedHere(task);
+        if (this.#idle.isIdle) options.onIdle(this);
+      },
     });
     const awaiter = new Awaiter({ waits, notices, registry, stop });
     const spawner = new Spawner({

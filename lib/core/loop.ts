@@ -261,7 +261,8 @@ export class Loop {
   };
 }
 
-class Announcement extends Delivery {
+/** The delivery of one event to its listeners. */
+export class Announcement extends Delivery {
   readonly #event: TaskEvent;
   readonly #listeners: Listeners;
   readonly #recent: RecentEvents | undefined;
@@ -273,6 +274,7 @@ class Announcement extends Delivery {
     this.#recent = recent;
   }
 
+  /** Calls the listeners. */
   deliver(): void {
     this.#recent?.add(this.#event);
     this.#listeners.emit(this.#event);

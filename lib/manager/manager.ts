@@ -24,6 +24,7 @@ import { runOutside } from "../core/values/outside.js";
 import { ambientAttempt } from "../core/waits/ambient.js";
 import type { WaitOptions } from "../core/waits/waits.js";
 import { Context, callWork } from "../session/context.js";
+import { keepShapes } from "../session/kept-shapes.js";
 import { NamedSession } from "../session/named-session.js";
 import type { Session, Spawn, TaskContext } from "../session/session.js";
 import type { SpawnOptions } from "../session/spawn-arguments.js";
@@ -76,6 +77,7 @@ export class TaskManager extends LaneControls {
         agingMs: options.agingMs ?? 1_000,
         kinds: options.kinds ?? [],
         call: callWork,
+        onIdle: keepShapes,
       }),
     );
     this.inbox = this.core.inbox;

@@ -20,5 +20,6 @@ export function viewCore(): Core {
     agingMs: 0,
     kinds: [],
     call: () => undefined,
+    onIdle: () => undefined,
   });
 }

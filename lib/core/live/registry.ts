@@ -55,6 +55,11 @@ export class Registry {
     return this.#tasks;
   }
 
+  /** The number of the newest task. */
+  get newest(): number {
+    return this.#newest;
+  }
+
   /** The number of the next task. A number whose id a spawner has given to another task is passed over. */
   nextNumber(): number {
     this.#newest++;

@@ -47,25 +47,20 @@ export function familyOf(task: Task): Family<Task> {
  */
 const OUTCOME_DELIVERED = 2 ** 20;
 
-/** The fields of a new task. */
-interface TaskInit {
-  /** The id, or the ids from which it follows by the number of the task. */
-  readonly id: string | NumberedIds;
-  readonly number: number;
-  readonly sessionId: string | undefined;
-  readonly createdAt: number;
-  readonly traits: TaskTraits;
-  readonly state: TaskState;
-  readonly lane: Lane<Run>;
+/** The relatives and the session of a new task. */
+interface TaskPlace {
   readonly parent: Task | undefined;
-  readonly kind?: KindParts | undefined;
+  readonly sessionId: string | undefined;
 }
 
 /** The entry of one task. */
 export class Task implements TaskSpec {
   /** The number among all tasks of the manager, in order of creation. */
   readonly number: number;
-  readonly #id: string | NumberedIds;
+  /** The id, or the ids that make it from the number when it is first read: most are never read. */
+  #id: string | NumberedIds;
+  /** Whether the id follows from the number. */
+  readonly hasNumberedId: boolean;
   /** The session of the task. */
   readonly sessionId: string | undefined;
   /** The time of the spawn, in epoch milliseconds. */
@@ -125,26 +120,32 @@ export class Task implements TaskSpec {
   /** Requests, messages, output, deadlines and more; `undefined` for a plain task. */
   extras: Extras | undefined = undefined;
 
-  constructor({ id, number, sessionId, createdAt, traits, state, lane, parent, kind }: TaskInit) {
+  /** `id`: the id, or the ids from which it follows by the number. */
+  constructor(
+    id: string | NumberedIds,
+    number: number,
+    { parent, sessionId }: TaskPlace,
+    lane: Lane<Run>,
+    createdAt: number,
+    traits: TaskTraits,
+    state: TaskState,
+  ) {
     this.number = number;
     this.#id = id;
+    this.hasNumberedId = typeof id !== "string";
     this.sessionId = sessionId;
     this.createdAt = createdAt;
     this.traits = traits;
     this.lane = lane;
     this.state = state;
     this.kin = parent === undefined ? undefined : new Kin(parent);
-    if (kind !== undefined) this.kind = kind;
     if (traits.budget !== undefined) familyOf(this.root).hasBudgets = true;
   }
 
-  /** The id of the task. One that follows from the number is made at each read: most are never read. */
+  /** The id of the task. */
   get id(): string {
-    return typeof this.#id === "string" ? this.#id : this.#id.ofTask(this.number);
-  }
-  /** Whether the id follows from the number. */
-  get hasNumberedId(): boolean {
-    return typeof this.#id !== "string";
+    if (typeof this.#id !== "string") this.#id = this.#id.ofTask(this.number);
+    return this.#id;
   }
   /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
   get parent(): Task | undefined {

@@ -17,7 +17,7 @@ import { keeperOf, type Waits } from "../waits/waits.js";
 export type ReadEnd<R> = (outcome: TaskOutcome, task: Task) => R;
 
 /** The wait for the end of one task; it is its own watcher and its own claim, because most waits are of this kind. */
-class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
+export class EndWait<R> extends PendingWait<R> implements Watcher, Claims {
   readonly #task: Task;
   readonly #query: EndQuery<R>;
   /** The notices of the manager that has the task. */

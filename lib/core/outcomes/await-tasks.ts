@@ -68,7 +68,8 @@ export interface AwaitCaller {
   readonly receiver: Receiver;
 }
 
-class Group implements Watcher {
+/** The count of one wait for several tasks. */
+export class Group implements Watcher {
   readonly waiting: Task | undefined;
   readonly #tasks: readonly Task[];
   readonly #distinct: ReadonlySet<Task>;

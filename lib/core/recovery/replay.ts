@@ -218,16 +218,9 @@ export class Replay {
     if (same !== undefined) return this.#join(same, state);
     const id = this.#beside === undefined ? record.id : this.#idFor(record.id, this.#beside.writer);
     const before = registry.byId(id);
-    const task = new Task({
-      id,
-      number: registry.nextNumber(),
-      sessionId,
-      createdAt,
-      traits: toTraits(record, spawned),
-      state,
-      lane: laneOf(lane),
-      parent: parentId === undefined ? undefined : this.#find(parentId),
-    });
+    const parent = parentId === undefined ? undefined : this.#find(parentId);
+    const traits = toTraits(record, spawned);
+    const task = new Task(id, registry.nextNumber(), { parent, sessionId }, laneOf(lane), createdAt, traits, state);
     const formerId = spawned.formerId ?? (id === record.id ? undefined : record.id);
     if (formerId !== undefined) {
       extrasOf(task).formerId = formerId;

@@ -52,8 +52,7 @@ export class Retainer {
 
   /** The task has ended: its record is evicted when its turn comes. `now`: a reading of the wall clock. */
   ended(task: Task, now: number): void {
-    // The engine stores a fraction as a separate object, so the instant has whole milliseconds.
-    task.endedAt = Math.trunc(this.#clock.monotonicAt(now));
+    task.endedAt = this.#clock.monotonicAt(now);
     if (this.#pinned.size > 0) for (const child of this.#pinnedBelow(task)) this.#drop(child);
     this.#finished.push(task);
     while (this.#finished.size > this.#maxFinished) this.#dropOldest();

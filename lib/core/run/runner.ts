@@ -9,6 +9,7 @@ import type { Messages } from "../inbox/messages.js";
 import { attachedChildrenOf, attachedDescendantsOf } from "../live/family.js";
 import { AttemptOf, type Starter } from "../live/run.js";
 import type { Attempt, Run, Task } from "../live/task.js";
+import type { Command } from "../task/commands.js";
 import { retriable } from "../task/decide.js";
 import { thrownInWords } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
@@ -49,12 +50,14 @@ interface StartIds {
 export class Runner implements Starter<Task> {
   readonly #deps: RunnerDeps;
   readonly #unsettled = new Set<Attempt>();
-
+  /** The command that starts an attempt in this process; all attempts share it. */
+  readonly #startCommand: Command;
   readonly #stopping: Stopping;
   readonly #retrying: Retrying;
 
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
+    this.#startCommand = Object.freeze({ type: "start", runtime: deps.runtime });
     this.#stopping = new Stopping({
       ...deps,
       abandon: (attempt) => this.abandon(attempt),
@@ -101,7 +104,7 @@ export class Runner implements Starter<Task> {
 
   /** Calls the function, unless the task was stopped, or its lane was paused, since the grant. */
   start(run: Run): void {
-    const { loop, slots, waits, runtime } = this.#deps;
+    const { loop, slots, waits } = this.#deps;
     const { task } = run;
     // The task has ended, or was stopped and waits only for its children: its slot is released.
     if (task.run !== run || task.state.stop !== undefined) return;
@@ -112,7 +115,7 @@ export class Runner implements Starter<Task> {
     if (task.lane.paused) return slots.putBack(task.lane, run);
     const isRetry = task.state.details.notBeforeAt !== undefined;
     const { isLeft } = task.state.details;
-    if (loop.apply(task, { type: "start", runtime }) !== undefined) return;
+    if (loop.apply(task, this.#startCommand) !== undefined) return;
     const attempt = new AttemptOf<Task>(run, loop.seq, isRetry, waits);
     run.attempt = attempt;
     if (task.extras?.startsStored) this.#runOnceStored(attempt, isLeft);

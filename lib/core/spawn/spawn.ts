@@ -166,17 +166,11 @@ export class Spawner {
     if (full !== undefined) throw full;
 
     const now = loop.clock.now();
-    const task = new Task({
-      id: known?.id ?? options.id ?? this.#newId(),
-      number: registry.nextNumber(),
-      sessionId,
-      createdAt: now,
-      traits: traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now),
-      state: known === undefined ? newState(details) : stateAfter(known, details),
-      lane,
-      parent,
-      kind: made.parts,
-    });
+    const id = known?.id ?? options.id ?? this.#newId();
+    const traits = traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now);
+    const state = known === undefined ? newState(details) : stateAfter(known, details);
+    const task = new Task(id, registry.nextNumber(), scope, lane, now, traits, state);
+    if (made.parts !== undefined) task.kind = made.parts;
     const run = new RunOf<Task>(task, work, starter);
     task.run = run;
     // The notice of the old end is obsolete: the work is done once more.

@@ -73,11 +73,12 @@ export class Timekeeper implements Required<Clock> {
 
   /**
    * The clock that cannot be set, at the instant `now` that the wall clock has just shown. All tasks of one millisecond
-   * share one reading, which would cost each of them as much as the reading of the wall clock.
+   * share one reading, which would cost each of them as much as the reading of the wall clock. In whole milliseconds:
+   * the engine stores a fraction as an object of its own.
    */
   monotonicAt(now: number): number {
     if (now !== this.#readAt) {
-      this.#reading = this.monotonic();
+      this.#reading = Math.trunc(this.monotonic());
       this.#readAt = now;
     }
     return this.#reading;

@@ -9,16 +9,9 @@ import { NO_DETAILS, NO_TRAITS, newState } from "../../../lib/core/task/state.js
 import { Timekeeper } from "../../../lib/core/time/clock.js";
 
 function task(): Task {
-  return new Task({
-    id: "task_1",
-    number: 1,
-    sessionId: undefined,
-    createdAt: 0,
-    traits: NO_TRAITS,
-    state: newState(NO_DETAILS),
-    lane: new Lane<Run>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock())),
-    parent: undefined,
-  });
+  const lane = new Lane<Run>("default", { concurrency: 1 }, 1_000, new Timekeeper(manualClock()));
+  const place = { parent: undefined, sessionId: undefined };
+  return new Task("task_1", 1, place, lane, 0, NO_TRAITS, newState(NO_DETAILS));
 }
 
 describe("the watchers of one task", () => {
