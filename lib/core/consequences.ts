@@ -33,9 +33,11 @@ interface ConsequencesDeps {
   readonly idle: Idle;
   readonly unread: UnreadFailures;
   /** The ids that this process shares with others; `undefined`: it shares none. */
-  readonly sharedIds: () => { leave(task: Task): void } | undefined;
+  readonly standbys: { leave(task: Task): void } | undefined;
   /** A task of an earlier process was stopped and has ended here: calls `cancel` of its kind. */
-  readonly windDown: (task: Task) => void;
+  windDown(task: Task): void;
+  /** No task of the manager is left to end. */
+  rested(): void;
 }
 
 /** The number of ends in this process, over all managers; numbers `Task.endOrder`. */
@@ -117,12 +119,13 @@ export class Consequences {
 
   /** The task has ended in this process. A replay does not come here, so the work that it left is wound down once. */
   endedHere(task: Task): void {
-    const { loop, sharedIds, unread, windDown } = this.#deps;
+    const { loop, standbys, unread, idle } = this.#deps;
     const { finishedAt = loop.clock.now(), details, stop } = task.state;
-    sharedIds()?.leave(task);
+    standbys?.leave(task);
     this.ended(task, finishedAt);
     unread.ended(task);
-    if (details.isLeft && stop !== undefined) windDown(task);
+    if (details.isLeft && stop !== undefined) this.#deps.windDown(task);
+    if (idle.isIdle) this.#deps.rested();
   }
 
   /** The record of `task` is evicted. */

@@ -1,7 +1,7 @@
 // Core: the parts of one manager, connected, and the verbs that need several of them.
 //
 // Owns the parts. Managers, sessions, contexts and handles are views of the core: they check what comes in and call the
-// verbs. The parts know each other only through the dependencies that the constructor gives them.
+// verbs.
 
 import { Consequences } from "./consequences.js";
 import { newestEvents, readEvents } from "./durable/event-reader.js";
@@ -46,7 +46,6 @@ import type { StoreLockedError } from "./task/errors.js";
 import type { TaskEvent } from "./task/events.js";
 import type { KindParts, Work } from "./task/kind-parts.js";
 import type { Runtime, TaskFilter } from "./task/record.js";
-import type { StopReason } from "./task/status.js";
 import { type Clock, Timekeeper } from "./time/clock.js";
 import { systemClock } from "./time/system-clock.js";
 import { handled } from "./values/handled.js";
@@ -82,7 +81,11 @@ export interface OwnTasks {
   readonly owns: (task: Task) => boolean;
 }
 
-/** The parts of one manager. */
+/**
+ * The parts of one manager. The core is itself the port through which the parts know each other: each part declares,
+ * as an interface, the few fields and methods that it reads, and reads them when it needs them. A manager makes no
+ * closure for a call that every task makes: the engine would compile such calls anew for each manager.
+ */
 export class Core {
   /** This process. */
   readonly runtime: Runtime;
@@ -90,6 +93,14 @@ export class Core {
   readonly kinds: Kinds;
   /** The logger of the manager; an error that it throws is ignored. */
   readonly logger: GuardedLogger;
+  /** The source of ids. */
+  readonly ids: Ids;
+  /** The bounds on families and on the line. */
+  readonly limits: Limits;
+  /** Whether the functions of tasks run with their task as the ambient one (H0). */
+  readonly isAmbient: boolean;
+  /** The default grace of a stopped function, in milliseconds. */
+  readonly graceMs: number;
   /** Applies commands and facts to tasks, and delivers what follows. */
   readonly loop: Loop;
   /** The lanes and their slots. */
@@ -104,6 +115,8 @@ export class Core {
   readonly requests: Requests;
   /** The asking side of questions. */
   readonly asking: Asking;
+  /** The answering side of questions. */
+  readonly answering: Answering;
   /** The public inbox. */
   readonly inbox: RequestInbox;
   /** Messages to and from tasks. */
@@ -114,8 +127,6 @@ export class Core {
   readonly runner: Runner;
   /** Makes tasks. */
   readonly spawner: Spawner;
-  /** The default grace of a stopped function, in milliseconds. */
-  readonly graceMs: number;
   /** Waits for ends of tasks. */
   readonly awaiter: Awaiter;
   /** Stops tasks that are over a budget. */
@@ -128,110 +139,97 @@ export class Core {
   readonly capacity: LineCapacity;
   /** The tasks that are left for the next process. */
   readonly handoff: Handoff;
-  readonly #idle = new Idle();
+  /** Which records of ended tasks are kept. */
+  readonly retainer: Retainer;
+  /** Failures that no caller has read. */
+  readonly unread: UnreadFailures;
+  /** The count of living tasks. */
+  readonly idle = new Idle();
   readonly #shutdown: Shutdown;
+  readonly #options: CoreOptions;
   /** Resumes a parked task whose kind a spawn has brought. Written by `open-store.ts`. */
-  resume: ((task: Task, kind: KindParts) => void) | undefined;
+  resume: ((task: Task, kind: KindParts) => void) | undefined = undefined;
   /** Present with a shared store. Written by `open-store.ts`. */
-  lease: Lease | undefined;
-  /** Present with a shared store. Written by `open-store.ts`. */
-  standbys: Standbys | undefined;
+  lease: Lease | undefined = undefined;
+  /** Present with a shared store: the ids that this process shares with others. Written by `open-store.ts`. */
+  standbys: Standbys | undefined = undefined;
   /**
    * Ids of evicted tasks whose output the store keeps separately; `undefined` without a store. The committer deletes
    * these outputs.
    */
-  evictedOutputs: Set<string> | undefined;
+  evictedOutputs: Set<string> | undefined = undefined;
   /** Ids that a spawner gave and whose tasks were evicted. The committer frees them in a store with shared ids. */
   readonly evictedIds = new Set<string>();
 
+  /** Each part is made after the parts that its constructor reads. */
   constructor(options: CoreOptions) {
-    const { ids = new NumberedIds(), limits, graceMs, isAmbient } = options;
     const clock = new Timekeeper(options.clock ?? systemClock);
     const logger = new GuardedLogger(options.logger);
-    const kinds = new Kinds(options.kinds, logger);
-    const runtime = Object.freeze({ instanceId: ids.next("instance"), pid: process.pid, startedAt: clock.now() });
-    const registry = new Registry(ids instanceof NumberedIds ? ids : undefined);
     const { lanes, follower } = declaredLanes(options, clock);
-
-    // The part of a closure is made further below, or by `open-store.ts`.
-    const stop = (task: Task, code: StopReason, reason: string) => this.runner.stop(task, code, reason);
-    const sharedIds = () => this.standbys;
-    const windDownOutside = (task: Task) => void runOutside(() => windDown({ kinds, logger }, task));
-
-    const loop = new Loop(clock, new Listeners(() => clock.now(), logger));
-    const slots = new Slots<Run>(
-      options.concurrency,
-      lanes,
-      (run) => this.runner.granted(run),
-      () => this.capacity.offer(),
-    );
-    const waits = new Waits(loop, slots);
-    const handoff = new Handoff(this.#idle);
-    const retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
-    const requests = new Requests(loop, registry);
-    const answering = new Answering({ loop, waits, requests, kinds });
-    const messages = new Messages({ loop, waits, requests, answering, ids, kinds, logger, sharedIds });
-    const notices = new Notices({
-      ...{ loop, waits, logger },
-      onAcknowledged: (task) => retainer.release(task),
-      isHandedOff: (task) => handoff.has(task),
-    });
-    const sessions = new SessionUsage(clock, retainer.ttlMs, (sessionId) => notices.forget(sessionId));
-    const unread = new UnreadFailures(loop, logger);
-    const consequences = new Consequences({
-      ...{ loop, registry, sessions, requests, messages, notices, retainer, handoff, unread, sharedIds },
-      idle: this.#idle,
-      windDown: windDownOutside,
-    });
-    loop.consequences = consequences;
-    const runner = new Runner({
-      ...{ loop, slots, waits, requests, messages, kinds, logger, handoff, runtime, isAmbient, graceMs, sharedIds },
-      windDown: windDownOutside,
-      call: (attempt, work) => options.call(this, attempt, work),
-      enter: (run) => this.spawner.enter(run),
-      onEnd: (task) => {
-        consequences.endedHere(task);
-        if (this.#idle.isIdle) options.onIdle(this);
-      },
-    });
-    const awaiter = new Awaiter({ waits, notices, registry, stop });
-    const spawner = new Spawner({
-      ...{ loop, slots, registry, ids, limits, kinds, sessions, notices, consequences, stop, logger },
-      starter: runner,
-      closedScopes: awaiter.closedScopes,
-      onFound: (task, kind) => {
-        if (handoff.has(task)) this.resume?.(task, kind);
-      },
-    });
-    const capacity = new LineCapacity({ loop, waits, slots, spawner });
-    this.#shutdown = new Shutdown({
-      ...{ loop, slots, waits, registry, requests, runner, capacity, retainer, sessions, handoff, unread },
-      idle: this.#idle,
-      settle: (ms) => this.#settle(ms),
-    });
-
-    this.runtime = runtime;
-    this.registry = registry;
-    this.kinds = kinds;
+    const { ids = new NumberedIds() } = options;
+    this.#options = options;
     this.logger = logger;
-    this.loop = loop;
-    this.slots = slots;
-    this.laneChanges = new LaneChanges(slots, registry, follower);
-    this.waits = waits;
-    this.requests = requests;
-    this.asking = new Asking({ loop, waits, requests, ids });
-    this.inbox = new RequestInbox({ loop, requests, answering });
-    this.messages = messages;
-    this.notices = notices;
-    this.runner = runner;
-    this.spawner = spawner;
-    this.graceMs = graceMs;
-    this.awaiter = awaiter;
-    this.budgets = new BudgetGuard({ slots, registry, sessions, stop });
-    this.consequences = consequences;
-    this.sessions = sessions;
-    this.capacity = capacity;
-    this.handoff = handoff;
+    this.ids = ids;
+    this.limits = options.limits;
+    this.isAmbient = options.isAmbient;
+    this.graceMs = options.graceMs;
+    this.kinds = new Kinds(options.kinds, logger);
+    this.runtime = Object.freeze({ instanceId: ids.next("instance"), pid: process.pid, startedAt: clock.now() });
+    this.registry = new Registry(ids instanceof NumberedIds ? ids : undefined);
+    this.loop = new Loop(clock, new Listeners(() => clock.now(), logger));
+    this.slots = new Slots<Run>(options.concurrency, lanes, this);
+    this.laneChanges = new LaneChanges(this.slots, this.registry, follower);
+    this.waits = new Waits(this.loop, this.slots);
+    this.handoff = new Handoff(this.idle);
+    this.retainer = new Retainer(clock, options.retention, (task) => this.#forget(task));
+    this.requests = new Requests(this.loop, this.registry);
+    this.answering = new Answering(this);
+    this.messages = new Messages(this);
+    this.asking = new Asking(this);
+    this.inbox = new RequestInbox(this);
+    this.notices = new Notices(this);
+    this.sessions = new SessionUsage(clock, this.retainer.ttlMs, (sessionId) => this.notices.forget(sessionId));
+    this.unread = new UnreadFailures(this.loop, logger);
+    this.consequences = new Consequences(this);
+    this.loop.consequences = this.consequences;
+    this.runner = new Runner(this);
+    this.awaiter = new Awaiter(this);
+    this.budgets = new BudgetGuard(this);
+    this.spawner = new Spawner(this);
+    this.capacity = new LineCapacity(this);
+    this.#shutdown = new Shutdown(this);
+  }
+
+  // ── what the parts ask of each other ─────────────────────────────────────
+
+  /** The item has a slot. */
+  granted(run: Run): void {
+    this.runner.granted(run);
+  }
+
+  /** A start may find a place in line that it did not find before. */
+  placeFreed(): void {
+    this.capacity.offer();
+  }
+
+  /** Calls the function of a task with the context of its attempt. */
+  call(attempt: Attempt, work: Work): unknown {
+    return this.#options.call(this, attempt, work);
+  }
+
+  /** A spawn has found an existing task and brings its kind. */
+  found(task: Task, kind: KindParts): void {
+    if (this.handoff.has(task)) this.resume?.(task, kind);
+  }
+
+  /** A task of an earlier process was stopped and has ended here: calls `cancel` of its kind. */
+  windDown(task: Task): void {
+    void runOutside(() => windDown(this, task));
+  }
+
+  /** No task of the manager is left to end. */
+  rested(): void {
+    this.#options.onIdle(this);
   }
 
   #forget(task: Task): void {
@@ -243,11 +241,11 @@ export class Core {
   // ── waiting ──────────────────────────────────────────────────────────────
 
   /** Resolves when no task of this process is left. */
-  idle(signal: AbortSignal | undefined): Promise<void> {
+  whenIdle(signal: AbortSignal | undefined): Promise<void> {
     const refused = this.awaiter.refusalInside(signal);
     if (refused !== undefined) return refused;
-    if (this.#idle.isIdle) return metAlready(this.waits, signal);
-    return waitForSlot(this.waits, signal, (wait) => this.#idle.wait(wait));
+    if (this.idle.isIdle) return metAlready(this.waits, signal);
+    return waitForSlot(this.waits, signal, (wait) => this.idle.wait(wait));
   }
 
   // ── closing ──────────────────────────────────────────────────────────────
@@ -269,7 +267,7 @@ export class Core {
   }
 
   /** Stores and delivers everything that is decided, within `graceMs`. */
-  #settle(graceMs: number): Promise<unknown> {
+  settle(graceMs: number): Promise<unknown> {
     this.lease?.close();
     this.standbys?.close();
     return this.loop.committer?.close(graceMs) ?? this.loop.told(undefined);

@@ -77,11 +77,17 @@ export class TaskManager extends LaneControls {
         agingMs: options.agingMs ?? 1_000,
         kinds: options.kinds ?? [],
         call: callWork,
-        onIdle: keepShapes,
+        onIdle: (core) => keepShapes(core, TaskManager.#idle),
       }),
     );
     this.inbox = this.core.inbox;
   }
+
+  /** A manager that runs nothing, to which kept shapes belong. */
+  static readonly #idle = () => {
+    const manager = new TaskManager();
+    return { manager, core: manager.core };
+  };
 
   /**
    * Restores the state of the store. Then each task that a dead process left is resumed or ended:
@@ -316,7 +322,7 @@ export class TaskManager extends LaneControls {
     try {
       checkOptions("idle", options, "signal");
       checkSignal("signal", options.signal);
-      return this.core.idle(options.signal);
+      return this.core.whenIdle(options.signal);
     } catch (error) {
       return Promise.reject(error);
     }

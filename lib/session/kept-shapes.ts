@@ -3,10 +3,10 @@
 // The engine drops the shape of objects with the last of them in a full collection, and with it all machine code that
 // was compiled for it. Without these objects, the first ten thousand tasks after such a collection cost three times as
 // much: a process that makes one manager for each job, or that was idle, meets that each time. The objects are made by
-// their constructors alone, in a core of their own that runs nothing: no listener, list or statistic shows them. They
+// their constructors alone, in a manager of their own that runs nothing: no listener, list or statistic shows them. They
 // are made once, when a manager with many tasks comes to rest, so a short program pays nothing. Called by the manager.
 
-import { Core } from "../core/core.js";
+import type { Core } from "../core/core.js";
 import { AttemptOf, RunOf } from "../core/live/run.js";
 import { Task } from "../core/live/task.js";
 import { watch } from "../core/live/watchers.js";
@@ -23,40 +23,34 @@ import { NO_DETAILS, NO_TRAITS, newState } from "../core/task/state.js";
 import { toEvent } from "../core/task/to-event.js";
 import { NumberedIds } from "../core/values/ids.js";
 import { ArrangedWait } from "../core/waits/pending-wait.js";
-import { Context, callWork } from "./context.js";
+import { Context } from "./context.js";
 import { Handle } from "./handle.js";
+import type { Scope } from "./scope.js";
 
 /** From this many tasks on, the compiled code is worth keeping. */
 const MANY = 1_000;
 
 let kept: readonly object[] | undefined;
 
-/** Keeps one object of each sort, if the manager of `core` has had many tasks. A second call has no effect. */
-export function keepShapes(core: Core): void {
-  if (kept === undefined && core.registry.newest >= MANY) kept = exemplars();
+/** A manager that runs nothing, with its core. */
+interface IdleManager {
+  readonly manager: Scope;
+  readonly core: Core;
 }
 
-/** The options of a core that runs nothing. */
-const NOTHING = {
-  concurrency: 1,
-  lanes: {},
-  limits: {},
-  retention: {},
-  clock: undefined,
-  logger: undefined,
-  graceMs: 0,
-  isAmbient: true,
-  agingMs: 1_000,
-  kinds: [],
-  call: callWork,
-  onIdle: () => undefined,
-};
+/**
+ * Keeps one object of each sort, if the manager of `core` has had many tasks. `idle` makes the manager that the kept
+ * objects belong to. A second call has no effect.
+ */
+export function keepShapes(core: Core, idle: () => IdleManager): void {
+  if (kept === undefined && core.registry.newest >= MANY) kept = exemplars(idle());
+}
 
 const work = () => undefined;
+const NO_PLACE = { parent: undefined, sessionId: undefined };
 
-function exemplars(): readonly object[] {
+function exemplars({ manager, core }: IdleManager): readonly object[] {
   const ids = new NumberedIds();
-  const core = new Core({ ...NOTHING, ids });
   const { loop, registry, spawner, runner, waits, notices } = core;
   const made: object[] = [];
   const lane = spawner.laneOf(DEFAULT_LANE);
@@ -101,7 +95,5 @@ function exemplars(): readonly object[] {
   const query = { read: work, signal: undefined, sessionId: undefined };
   made.push(new EndWait(waits, notices, undefined, running, query));
   for (const task of [queued, running, ended]) made.push(new Handle(core, task, undefined), task.record);
-  return [core, ...made];
+  return [manager, ...made];
 }
-
-const NO_PLACE = { parent: undefined, sessionId: undefined };

@@ -32,7 +32,7 @@ interface MessageDeps {
   readonly kinds: Kinds;
   readonly logger: GuardedLogger;
   /** The ids that this process shares with others; `undefined`: it shares none. */
-  readonly sharedIds: () => MessageIds | undefined;
+  readonly standbys: MessageIds | undefined;
 }
 
 /** The part of the shared ids of several processes that messages need (D9). */
@@ -67,13 +67,13 @@ export class Messages {
   readonly #ids: Ids;
   readonly #kinds: Kinds;
   readonly #logger: GuardedLogger;
-  readonly #sharedIds: MessageDeps["sharedIds"];
+  readonly #deps: MessageDeps;
 
   constructor(deps: MessageDeps) {
-    const { loop, waits, requests, answering, ids, kinds, logger, sharedIds } = deps;
+    const { loop, waits, requests, answering, ids, kinds, logger } = deps;
     this.#kinds = kinds;
     this.#logger = logger;
-    this.#sharedIds = sharedIds;
+    this.#deps = deps;
     this.#loop = loop;
     this.#waits = waits;
     this.#requests = requests;
@@ -113,7 +113,7 @@ export class Messages {
 
   /** A task whose id another process has accepts no messages here: its function would never receive them (S8, D9). */
   #elsewhere(task: Task): TaskElsewhereError | undefined {
-    const instanceId = this.#sharedIds()?.processOf(task);
+    const instanceId = this.#deps.standbys?.processOf(task);
     return instanceId === undefined ? undefined : new TaskElsewhereError(task.id, instanceId);
   }
 
@@ -123,7 +123,7 @@ export class Messages {
    */
   #received(task: Task, message: Message): Promise<Message> {
     const stored = this.#delivered(message);
-    const claimed = this.#sharedIds()?.known(task);
+    const claimed = this.#deps.standbys?.known(task);
     if (claimed === undefined) return stored;
     return Promise.all([stored, claimed]).then(() => {
       const elsewhere = this.#elsewhere(task);

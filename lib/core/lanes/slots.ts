@@ -20,13 +20,20 @@ export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, 
   return enqueuedAt - (priority + (hasHead ? 1 : 0)) * lane.agingMs;
 }
 
+/** What the slots tell the rest of the manager. */
+interface SlotsPort<S> {
+  /** The item has its slot. */
+  granted(item: S): void;
+  /** A start may find a place in line, or a slot, that it did not find before. */
+  placeFreed(): void;
+}
+
 /** The slots of one manager. */
 export class Slots<S extends Slotted> {
   /** The lanes, by name. */
   readonly lanes: ReadonlyMap<string, Lane<S>>;
   readonly #order: Lane<S>[];
-  readonly #onGrant: (item: S) => void;
-  readonly #onChance: () => void;
+  readonly #port: SlotsPort<S>;
   /** Every unit that a window of this manager has ever counted. */
   readonly #units = new Set<string>();
   #concurrency: number;
@@ -36,16 +43,11 @@ export class Slots<S extends Slotted> {
   #queuedOfNone = 0;
   #arrived = 0;
 
-  /**
-   * `onGrant`: an item has its slot. `onChance`: a start may find a place in line, or a slot, that it did not find
-   * before.
-   */
-  constructor(concurrency: number, lanes: readonly Lane<S>[], onGrant: (item: S) => void, onChance: () => void) {
+  constructor(concurrency: number, lanes: readonly Lane<S>[], port: SlotsPort<S>) {
     this.#concurrency = concurrency;
     this.lanes = new Map(lanes.map((lane) => [lane.name, lane]));
     this.#order = [...lanes];
-    this.#onGrant = onGrant;
-    this.#onChance = onChance;
+    this.#port = port;
     for (const lane of lanes) {
       lane.onRing = this.promote;
       this.#learnUnits(lane);
@@ -119,7 +121,7 @@ export class Slots<S extends Slotted> {
     if (!isResume) this.#count(item, 1);
     // A full manager grants nothing: most tasks come while it is full.
     if (this.#held < this.#concurrency) this.promote();
-    else this.#onChance();
+    else this.#port.placeFreed();
   }
 
   /**
@@ -160,7 +162,7 @@ export class Slots<S extends Slotted> {
     // The next item may weigh less.
     if (lane.isRated) this.promote();
     lane.arm();
-    this.#onChance();
+    this.#port.placeFreed();
   }
 
   /** Moves the slot of `item`, if it has one, to a holder of its own, so that `item` may stand in line again. */
@@ -244,7 +246,7 @@ export class Slots<S extends Slotted> {
       }
       if (this.#order.length > 1) this.#order.push(...this.#order.splice(0, 1));
     }
-    this.#onChance();
+    this.#port.placeFreed();
   };
 
   /** Counts first starts in line, in all and of their owner (L6). */
@@ -257,7 +259,7 @@ export class Slots<S extends Slotted> {
   #grant(lane: Lane<S>, item: S): void {
     lane.granted(item);
     this.#held++;
-    this.#onGrant(item);
+    this.#port.granted(item);
   }
 }
 

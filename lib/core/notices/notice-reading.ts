@@ -40,7 +40,7 @@ export interface ReadingDeps {
   readonly waits: Waits;
   readonly logger: GuardedLogger;
   /** The task waits for another process: it cannot make a notice here. */
-  readonly isHandedOff: (task: Task) => boolean;
+  readonly handoff: { has(task: Task): boolean };
 }
 
 /** The number of equal batches after which a loop is warned that it does not acknowledge. */
@@ -162,7 +162,7 @@ export class NoticeReading {
   #mayWake(queue: Queue, waiting: Task | undefined): boolean {
     if (hasAny(queue)) return true;
     for (const source of queue.sources) {
-      if (this.#deps.isHandedOff(source)) continue;
+      if (this.#deps.handoff.has(source)) continue;
       if (waiting === undefined || needsNoSearch(waiting, source)) return true;
       if (findCycle(waiting, (task) => task === source) === undefined) return true;
     }

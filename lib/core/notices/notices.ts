@@ -20,7 +20,7 @@ import type { ChosenNotices, ReadyNotices, TaskNotice } from "./ready-notices.js
 
 interface NoticeDeps extends ReadingDeps {
   /** All notices of the task are acknowledged: its record may be evicted. */
-  readonly onAcknowledged: (task: Task) => void;
+  readonly retainer: { release(task: Task): void };
 }
 
 /** The notices of one manager. */
@@ -201,7 +201,7 @@ export class Notices {
 
   #acknowledged(task: Task, noticed: Noticed<Task>, ids: readonly string[]): void {
     for (const id of ids) noticed.remove(id);
-    if (noticed.size === 0) this.#deps.onAcknowledged(task);
+    if (noticed.size === 0) this.#deps.retainer.release(task);
     this.#reading.wakeAbove(noticed.queue);
   }
 
@@ -265,7 +265,7 @@ export class Notices {
   #forget(task: Task): void {
     if (task.noticed === undefined) return;
     task.noticed = undefined;
-    this.#deps.onAcknowledged(task);
+    this.#deps.retainer.release(task);
   }
 }
 

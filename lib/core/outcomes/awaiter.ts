@@ -38,7 +38,10 @@ export interface CallerView {
 
 interface AwaiterDeps extends Home {
   readonly registry: Registry;
-  readonly stop: (task: Task, code: StopReason, reason: string) => void;
+  readonly runner: {
+    /** Asks a task to stop. */
+    stop(task: Task, code: StopReason, reason: string): void;
+  };
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
@@ -97,7 +100,7 @@ export class Awaiter {
 
   /** Asks `task` to stop, and waits for its outcome. */
   cancel<R>(task: Task, reason: string, query: EndQuery<R>): Promise<R> {
-    this.#deps.stop(task, "cancel", reason);
+    this.#deps.runner.stop(task, "cancel", reason);
     return handled(this.awaitOne(task, query));
   }
 
@@ -113,8 +116,8 @@ export class Awaiter {
     view: CallerView,
     options: WaitOptions,
   ): Promise<readonly TaskOutcome[]> {
-    const { waits, stop } = this.#deps;
-    for (const task of tasks) stop(task, "cancel", reason);
+    const { waits, runner } = this.#deps;
+    for (const task of tasks) runner.stop(task, "cancel", reason);
     const attempt = waiterOf(context);
     const caller = {
       owner: this,

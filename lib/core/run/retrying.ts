@@ -29,10 +29,10 @@ export interface RetryingDeps {
   readonly requests: Requests;
   readonly kinds: Kinds;
   readonly logger: GuardedLogger;
-  /** Puts the task in line. */
-  readonly enter: (run: Run) => void;
-  /** Cancels the living attached tasks below `task`. */
-  readonly stopBelow: (task: Task, reason: string) => void;
+  readonly spawner: {
+    /** Puts the task in line. */
+    enter(run: Run): void;
+  };
 }
 
 /** An empty list of children. */
@@ -41,9 +41,12 @@ export const NO_CHILDREN: readonly string[] = Object.freeze([]);
 /** Retries of failed attempts. */
 export class Retrying {
   readonly #deps: RetryingDeps;
+  /** Cancels the living attached tasks below a task. */
+  readonly #stopBelow: (task: Task, reason: string) => void;
 
-  constructor(deps: RetryingDeps) {
+  constructor(deps: RetryingDeps, stopBelow: (task: Task, reason: string) => void) {
     this.#deps = deps;
+    this.#stopBelow = stopBelow;
   }
 
   /** The instant from which the task may run again, when a retry follows this end of its function (C1, §10). */
@@ -83,7 +86,7 @@ export class Retrying {
    */
   retry(attempt: Attempt, settled: Settled, notBeforeAt: number, code: string): void {
     const { task, run, number, stop } = attempt;
-    const { loop, slots, waits, requests, enter, stopBelow } = this.#deps;
+    const { loop, slots, waits, requests, spawner } = this.#deps;
     const errorOf = () => overError(task.id, false, "its function has settled");
     waits.rejectAll(attempt, errorOf);
     if (task.extras !== undefined) {
@@ -106,12 +109,12 @@ export class Retrying {
     attempt.past = { stop, holder: slots.handOver(run) };
     if (attempt.phase !== "abandoned" || !task.lane.holdAbandoned) slots.release(task.lane, attempt.holder);
     task.extras?.deadlines?.again();
-    stopBelow(task, code);
+    this.#stopBelow(task, code);
     const extras = extrasOf(task);
     const left = { ms: notBeforeAt - loop.clock.now(), at: notBeforeAt };
     extras.retryDelay = new RetryDelay(loop.clock, left, attachedChildrenOf(task), () => {
       extras.retryDelay = undefined;
-      enter(run);
+      spawner.enter(run);
     });
   }
 }

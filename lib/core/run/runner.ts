@@ -25,19 +25,21 @@ import type { Handoff } from "./handoff.js";
 import { NO_CHILDREN, Retrying, type RetryingDeps } from "./retrying.js";
 import { Stopping, type StoppingDeps } from "./stopping.js";
 
-interface RunnerDeps extends Omit<RetryingDeps, "stopBelow">, Omit<StoppingDeps, "abandon" | "endUnstarted"> {
+interface RunnerDeps extends RetryingDeps, StoppingDeps {
   readonly runtime: Runtime;
   readonly isAmbient: boolean;
   /** Calls a task's function with the context of its attempt. */
-  readonly call: (attempt: Attempt, work: Work) => unknown;
+  call(attempt: Attempt, work: Work): unknown;
   readonly messages: Messages;
   readonly handoff: Handoff;
   /** The ids that this process shares with others; `undefined`: it shares none. */
-  readonly sharedIds: () => StartIds | undefined;
+  readonly standbys: StartIds | undefined;
   /** A task was stopped whose work outside an earlier attempt has left: its kind may have to clean it up (D4). */
-  readonly windDown: (task: Task) => void;
-  /** Called once for each task that has ended, inside the call that ended it. */
-  readonly onEnd: (task: Task) => void;
+  windDown(task: Task): void;
+  readonly consequences: {
+    /** Called once for each task that has ended, inside the call that ended it. */
+    endedHere(task: Task): void;
+  };
 }
 
 /** The part of the shared ids of several processes that a start needs (D9). */
@@ -58,19 +60,16 @@ export class Runner implements Starter<Task> {
   constructor(deps: RunnerDeps) {
     this.#deps = deps;
     this.#startCommand = Object.freeze({ type: "start", runtime: deps.runtime });
-    this.#stopping = new Stopping({
-      ...deps,
-      abandon: (attempt) => this.abandon(attempt),
-      // The task may have run in an earlier process and has no function here (D4).
-      endUnstarted: (task) => {
-        if (deps.handoff.has(task)) this.lose(task, undefined);
-        else this.#finish(task, undefined, { how: "unstarted" });
-      },
-    });
-    this.#retrying = new Retrying({
-      ...deps,
-      stopBelow: (task, reason) => this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", reason),
-    });
+    this.#stopping = new Stopping(deps, this);
+    this.#retrying = new Retrying(deps, (task, reason) =>
+      this.#stopping.stopAll(attachedDescendantsOf(task), "cancel", reason),
+    );
+  }
+
+  /** A task ends that was stopped before it started. It may have run in an earlier process, without a function here (D4). */
+  endUnstarted(task: Task): void {
+    if (this.#deps.handoff.has(task)) this.lose(task, undefined);
+    else this.#finish(task, undefined, { how: "unstarted" });
   }
 
   /** See `Stopping.stop`. */
@@ -92,7 +91,7 @@ export class Runner implements Starter<Task> {
   granted(run: Run): void {
     const { task, attempt } = run;
     if (attempt !== undefined) return this.#deps.waits.resume(attempt);
-    const claimed = this.#deps.sharedIds()?.claimed(task);
+    const claimed = this.#deps.standbys?.claimed(task);
     if (claimed === undefined) this.#deps.loop.deliver(run, task.madeSeq);
     // The claim failed because the manager is closed: its grace time ends the task.
     else
@@ -128,13 +127,13 @@ export class Runner implements Starter<Task> {
    * so the work that an earlier attempt has left outside is wound down here.
    */
   #runOnceStored(attempt: Attempt, isLeft: boolean): void {
-    const { loop, handoff, windDown } = this.#deps;
+    const { loop, handoff } = this.#deps;
     const run = () => {
       const isStopped = attempt.phase !== "open" || attempt.stop !== undefined;
       if (isStopped) this.#settled(attempt, thrownBy(attempt, cancelErrorOf(attempt)));
       else this.#run(attempt);
       // The next process resumes the task when this one leaves it.
-      if (isStopped && isLeft && !handoff.has(attempt.task)) windDown(attempt.task);
+      if (isStopped && isLeft && !handoff.has(attempt.task)) this.#deps.windDown(attempt.task);
       loop.drain();
     };
     // The start is never stored when the manager closes: the grace then ends the attempt.
@@ -152,7 +151,7 @@ export class Runner implements Starter<Task> {
     let value: unknown;
     try {
       value = isAmbient
-        ? run.runInAsyncScope(runInside, undefined, attempt, work, this.#deps.call)
+        ? run.runInAsyncScope(runInside, undefined, attempt, work, this.#deps)
         : run.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // `Promise.resolve` calls the `then` of any thenable once. The result is read in the callback itself: reading
@@ -301,13 +300,13 @@ export class Runner implements Starter<Task> {
 
   /** The task has ended: so does each ancestor that waited only for it. */
   #ended(first: Task): void {
-    const { loop, onEnd } = this.#deps;
+    const { loop, consequences } = this.#deps;
     for (let task: Task | undefined = first; task !== undefined; ) {
       const { parent, isAttached, extras }: Task = task;
       task.run = undefined;
       extras?.deadlines?.cancel();
       extras?.unfollow?.();
-      onEnd(task);
+      consequences.endedHere(task);
       task = undefined;
       if (parent === undefined || !isAttached) continue;
       parent.touch();

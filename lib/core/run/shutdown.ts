@@ -33,7 +33,7 @@ interface ShutdownDeps {
   readonly idle: Idle;
   readonly unread: UnreadFailures;
   /** Stores and delivers everything that is decided, within `graceMs`. */
-  readonly settle: (graceMs: number) => Promise<unknown>;
+  settle(graceMs: number): Promise<unknown>;
 }
 
 /** The end of one manager. */

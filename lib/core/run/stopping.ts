@@ -21,18 +21,24 @@ export interface StoppingDeps {
   readonly waits: Waits;
   /** The default time that a function has to settle, in milliseconds. */
   readonly graceMs: number;
+}
+
+/** The ends of tasks that were stopped. */
+interface StoppedEnds {
   /** The grace of `attempt` is over. */
-  readonly abandon: (attempt: Attempt) => void;
+  abandon(attempt: Attempt): void;
   /** `task` was stopped before it started: it ends. */
-  readonly endUnstarted: (task: Task) => void;
+  endUnstarted(task: Task): void;
 }
 
 /** Stops of tasks. */
 export class Stopping {
   readonly #deps: StoppingDeps;
+  readonly #ends: StoppedEnds;
 
-  constructor(deps: StoppingDeps) {
+  constructor(deps: StoppingDeps, ends: StoppedEnds) {
     this.#deps = deps;
+    this.#ends = ends;
   }
 
   /**
@@ -77,7 +83,7 @@ export class Stopping {
     }
     for (let i = unstarted.length - 1; i >= 0; i--) {
       const task = unstarted[i];
-      if (task !== undefined) this.#deps.endUnstarted(task);
+      if (task !== undefined) this.#ends.endUnstarted(task);
     }
   }
 
@@ -90,7 +96,7 @@ export class Stopping {
       else group.push(attempt);
     }
     for (const [ms, group] of groups) {
-      const abandonAll = () => group.toReversed().forEach((attempt) => this.#deps.abandon(attempt));
+      const abandonAll = () => group.toReversed().forEach((attempt) => this.#ends.abandon(attempt));
       const grace = new Grace(this.#deps.loop.clock, ms, group.length, abandonAll);
       for (const attempt of group) attempt.grace = grace;
     }

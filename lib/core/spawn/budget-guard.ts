@@ -18,7 +18,10 @@ interface GuardDeps {
   readonly slots: Slots<Run>;
   readonly registry: Registry;
   readonly sessions: SessionUsage;
-  readonly stop: (task: Task, code: StopReason, reason: string) => void;
+  readonly runner: {
+    /** Asks a task to stop. */
+    stop(task: Task, code: StopReason, reason: string): void;
+  };
 }
 
 /** Enforces budgets at each usage report. */
@@ -31,10 +34,10 @@ export class BudgetGuard {
 
   /** `task` has reported `usage`: stops each task that is now over its budget, inside this call. */
   reported(task: Task, usage: UsageReport): void {
-    const { slots, stop } = this.#deps;
+    const { slots, runner } = this.#deps;
     const { account } = task;
     if (task.run !== undefined) slots.used(task.lane, task.run, (usage.inputTokens ?? 0) + (usage.outputTokens ?? 0));
-    for (const over of overspenders(task)) stop(over.task, "budget_exceeded", over.reason);
+    for (const over of overspenders(task)) runner.stop(over.task, "budget_exceeded", over.reason);
     if (account === undefined || account.isSpent) return;
     const overspent = sessionOverspending(account);
     if (overspent !== undefined) this.#stopSession(account, overspent);
@@ -52,10 +55,10 @@ export class BudgetGuard {
 
   /** Stops the roots and detached tasks of the session: each stop includes the attached tasks below. */
   #stopSession(account: SessionAccount, overspent: string): void {
-    const { registry, stop } = this.#deps;
+    const { registry, runner } = this.#deps;
     account.isSpent = true;
     const reason = `session ${idInWords(account.id)} has no more to spend: ${overspent}`;
     for (const task of registry.ofSession(account.id))
-      if (task.account === account && !task.isOver && !task.isAttached) stop(task, "budget_exceeded", reason);
+      if (task.account === account && !task.isOver && !task.isAttached) runner.stop(task, "budget_exceeded", reason);
   }
 }

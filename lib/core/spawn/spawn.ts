@@ -52,6 +52,7 @@ export interface SpawnScope {
   readonly wake?: Wake | undefined;
 }
 
+/** The part of the core that makes tasks. */
 interface SpawnDeps {
   readonly loop: Loop;
   readonly slots: Slots<Run>;
@@ -59,18 +60,21 @@ interface SpawnDeps {
   readonly ids: Ids;
   readonly limits: Limits;
   readonly kinds: Kinds;
-  readonly stop: (task: Task, code: StopReason, reason: string) => void;
-  /** Calls the function of a task whose turn has come. */
-  readonly starter: Starter<Task>;
+  readonly runner: Starter<Task> & {
+    /** Asks a task to stop. */
+    stop(task: Task, code: StopReason, reason: string): void;
+  };
   readonly sessions: SessionUsage;
   readonly notices: Notices;
   readonly logger: GuardedLogger;
   /** Follows the task that is made. */
   readonly consequences: SpawnConsequences;
   /** A spawn has found an existing task and brings its kind. */
-  readonly onFound: (task: Task, kind: KindParts) => void;
-  /** Sessions and tasks whose `cancelAll()` is in progress (H3). */
-  readonly closedScopes: ReadonlyMap<Task | string, number>;
+  found(task: Task, kind: KindParts): void;
+  readonly awaiter: {
+    /** Sessions and tasks whose `cancelAll()` is in progress (H3). */
+    readonly closedScopes: ReadonlyMap<Task | string, number>;
+  };
 }
 
 /** The consequences of a spawn; `consequences.ts` has them. */
@@ -133,7 +137,7 @@ export class Spawner {
    * parsed input.
    */
   spawn(scope: SpawnScope, work: Work, options: AnySpawnOptions = NO_OPTIONS, made: KindWork = NO_KIND): Task {
-    const { loop, registry, kinds, notices, consequences, starter } = this.#deps;
+    const { loop, registry, kinds, notices, consequences, runner } = this.#deps;
     // Options are copied before the manager is checked: copying metadata may run user code.
     const details = detailsOf(options);
     const retry = takeRetry(options.retry);
@@ -143,7 +147,7 @@ export class Spawner {
     const known = this.#known(scope, options, made);
     if (known !== undefined) {
       refuseOther(known, scope, options, made);
-      if (made.parts !== undefined) this.#deps.onFound(known, made.parts);
+      if (made.parts !== undefined) this.#deps.found(known, made.parts);
       if (!isToRunAgain(kinds, known, parent)) return known;
     }
     const failure = loop.committer?.failure;
@@ -171,7 +175,7 @@ export class Spawner {
     const state = known === undefined ? newState(details) : stateAfter(known, details);
     const task = new Task(id, registry.nextNumber(), scope, lane, now, traits, state);
     if (made.parts !== undefined) task.kind = made.parts;
-    const run = new RunOf<Task>(task, work, starter);
+    const run = new RunOf<Task>(task, work, runner);
     task.run = run;
     // The notice of the old end is obsolete: the work is done once more.
     if (known !== undefined) notices.acknowledge([...(known.noticed ?? [])]);
@@ -241,7 +245,7 @@ export class Spawner {
   }
 
   #refuseCancelling(scope: Task | string): void {
-    if (!this.#deps.closedScopes.has(scope)) return;
+    if (!this.#deps.awaiter.closedScopes.has(scope)) return;
     throw new ScopeCancelledError(
       typeof scope === "string" ? scope : scope.id,
       "it spawns nothing until its tasks have ended",
@@ -262,11 +266,11 @@ export class Spawner {
   /** Sets the timers of the task. Of the total time only the remaining part counts. */
   #limit(task: Task, { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, totalDeadlineAt: at }: TaskLimits): void {
     if ((timeoutMs ?? stallTimeoutMs ?? elapsedTimeoutMs ?? at) === undefined) return;
-    const { loop, stop } = this.#deps;
+    const { loop, runner } = this.#deps;
     // The remaining part is at most the whole time, also when the wall clock was set back before a restart.
     const total =
       at === undefined ? undefined : { at, ms: Math.max(0, Math.min(at - loop.clock.now(), at - task.createdAt)) };
-    const onPassed = (code: StopReason, reason: string) => stop(task, code, reason);
+    const onPassed = (code: StopReason, reason: string) => runner.stop(task, code, reason);
     const options = { timeoutMs, stallTimeoutMs, elapsedTimeoutMs, total };
     extrasOf(task).deadlines = new Deadlines(loop.clock, options, onPassed);
   }
@@ -278,9 +282,9 @@ export class Spawner {
   }
 
   #follow(task: Task, signal: AbortSignal): void {
-    const { stop } = this.#deps;
-    if (signal.aborted) stop(task, "cancel", wordsOf(reasonOf(signal)));
-    else extrasOf(task).unfollow = follow(signal, () => stop(task, "cancel", wordsOf(reasonOf(signal))));
+    const { runner } = this.#deps;
+    if (signal.aborted) runner.stop(task, "cancel", wordsOf(reasonOf(signal)));
+    else extrasOf(task).unfollow = follow(signal, () => runner.stop(task, "cancel", wordsOf(reasonOf(signal))));
   }
 
   /**
@@ -289,11 +293,11 @@ export class Spawner {
   resume(task: Task, work: Work, isSudden: boolean): void {
     // The task was stopped since that decision, or is left for another process.
     if (task.state.stop !== undefined) return;
-    const { loop, slots, starter } = this.#deps;
+    const { loop, slots, runner } = this.#deps;
     const { limits, priority } = task.traits;
     const { notBeforeAt } = task.state.details;
     // A task that waited here for another process still has the run of its spawn, with its async context.
-    const run = (task.run ??= new RunOf<Task>(task, work, starter));
+    const run = (task.run ??= new RunOf<Task>(task, work, runner));
     run.work = work;
     task.madeSeq = loop.seq;
     task.extras?.deadlines?.cancel();

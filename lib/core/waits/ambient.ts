@@ -25,8 +25,15 @@ export function waiterOf(context: Attempt | undefined): Attempt | undefined {
 }
 
 /** Calls the function of a task with `attempt` as the ambient one. */
-export function runInside(attempt: Attempt, work: Work, call: (attempt: Attempt, work: Work) => unknown): unknown {
-  return storage.run(attempt, call, attempt, work);
+export function runInside(attempt: Attempt, work: Work, caller: Caller): unknown {
+  // The scope of the task's async context ends with this call, and so does what is entered in it.
+  storage.enterWith(attempt);
+  return caller.call(attempt, work);
+}
+
+/** Calls a task's function with the context of its attempt. */
+interface Caller {
+  call(attempt: Attempt, work: Work): unknown;
 }
 
 /**

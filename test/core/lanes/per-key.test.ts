@@ -129,12 +129,7 @@ describe("many keys", () => {
       const clock = new Timekeeper(manualClock());
       const options = { concurrency: 1_000_000, perKey: { concurrency: 1 } };
       const lane = new Lane<Item>("web", options, 0, clock);
-      const slots = new Slots<Item>(
-        1_000_000,
-        [lane],
-        () => undefined,
-        () => undefined,
-      );
+      const slots = new Slots<Item>(1_000_000, [lane], { granted: () => undefined, placeFreed: () => undefined });
       for (let n = 0; n < keys; n++) for (const _ of ["runs", "waits"]) slots.enter(lane, new Item(`key ${n}`), 0);
       expect([lane.held, lane.queue.starts]).toEqual([keys, keys]);
       const [runs, waits] = [new Item("other"), new Item("other")];
@@ -156,12 +151,8 @@ describe("many keys", () => {
       0,
       new Timekeeper(clock),
     );
-    const slots = new Slots<Item>(
-      9,
-      [lane],
-      (item) => lane.started(item),
-      () => undefined,
-    );
+    const granted = (item: Item) => lane.started(item);
+    const slots = new Slots<Item>(9, [lane], { granted, placeFreed: () => undefined });
     const pass = (key: string) => {
       const item = new Item(key);
       slots.enter(lane, item, 0);
