@@ -24,6 +24,7 @@ import type { Runtime } from "./task/record.js";
 import { toEvent } from "./task/to-event.js";
 import type { Timekeeper } from "./time/clock.js";
 import { runOutside } from "./values/outside.js";
+import { Ring } from "./values/ring.js";
 
 const RESOLVED = Promise.resolve();
 
@@ -52,8 +53,8 @@ export class Loop {
   readonly #held = new HeldDeliveries();
   /** The reason why held deliveries are dropped: the manager is closed and the store did not take them. */
   #dropped: Error | undefined;
-  #first: Delivery | undefined;
-  #last: Delivery | undefined;
+  readonly #queue = new Ring<Delivery>();
+  readonly #announcer: Announcer;
   #isScheduled = false;
   #isDraining = false;
   /** The consequences of every fact, live and replayed. Written by the core. */
@@ -64,6 +65,7 @@ export class Loop {
   constructor(clock: Timekeeper, listeners: Listeners) {
     this.clock = clock;
     this.listeners = listeners;
+    this.#announcer = new Announcer(listeners);
   }
 
   /** `seq` of the newest fact. */
@@ -102,6 +104,7 @@ export class Loop {
   recentEvents(): RecentEvents {
     if (this.#recent === undefined) {
       this.#recent = new RecentEvents(this.nextSeq);
+      this.#announcer.recent = this.#recent;
       if (this.phase.isOver) this.#recent.close();
     }
     return this.#recent;
@@ -165,7 +168,7 @@ export class Loop {
     if (!isHeard && this.#committer === undefined) return;
     const event = toEvent(fact, task, this.#seq, at);
     this.#committer?.add(event);
-    if (isHeard) this.deliver(new Announcement(event, this.listeners, this.#recent));
+    if (isHeard) this.#announce(event);
   }
 
   /** Resolves with `value` once everything that is decided by now is stored. */
@@ -212,10 +215,20 @@ export class Loop {
 
   #enqueue(delivery: Delivery): void {
     // The delivery is queued already: it was held, and was withdrawn just after its facts were stored.
-    if (delivery.next !== undefined || this.#last === delivery) return;
-    if (this.#last === undefined) this.#first = delivery;
-    else this.#last.next = delivery;
-    this.#last = delivery;
+    if (delivery.isQueued) return;
+    delivery.isQueued = true;
+    this.#queue.push(delivery);
+    this.#schedule();
+  }
+
+  /** Queues the event for its listeners, once it is stored. Only an event that is held has a delivery of its own. */
+  #announce(event: TaskEvent): void {
+    if (this.#seq > this.stored.deliverable) {
+      this.deliver(new Announcement(event, this.listeners, this.#recent));
+      return;
+    }
+    this.#announcer.add(event);
+    this.#queue.push(this.#announcer);
     this.#schedule();
   }
 
@@ -234,7 +247,7 @@ export class Loop {
   readonly drain = (): void => {
     if (this.#isDraining) return;
     this.#isScheduled = false;
-    if (this.#first === undefined) return;
+    if (this.#queue.size === 0) return;
     this.#isDraining = true;
     try {
       runOutside(this.#drainAll);
@@ -246,23 +259,47 @@ export class Loop {
   };
 
   #schedule(): void {
-    if (this.#first === undefined || this.#isScheduled || this.#isDraining) return;
+    if (this.#queue.size === 0 || this.#isScheduled || this.#isDraining) return;
     this.#isScheduled = true;
     void RESOLVED.then(this.drain);
   }
 
   readonly #drainAll = (): void => {
-    for (let delivery = this.#first; delivery !== undefined; delivery = this.#first) {
-      this.#first = delivery.next;
-      if (this.#first === undefined) this.#last = undefined;
-      delivery.next = undefined;
+    for (let delivery = this.#queue.shift(); delivery !== undefined; delivery = this.#queue.shift()) {
+      delivery.isQueued = false;
       delivery.deliver();
     }
   };
 }
 
-/** The delivery of one event to its listeners. */
-export class Announcement extends Delivery {
+/** The delivery of events to their listeners: it stands in the queue once for each event. */
+class Announcer extends Delivery {
+  readonly #events = new Ring<TaskEvent>();
+  readonly #listeners: Listeners;
+  /** The newest events, when they are kept. Written by the loop. */
+  recent: RecentEvents | undefined = undefined;
+
+  constructor(listeners: Listeners) {
+    super();
+    this.#listeners = listeners;
+  }
+
+  /** Adds an event. The caller queues the announcer once more. */
+  add(event: TaskEvent): void {
+    this.#events.push(event);
+  }
+
+  /** Calls the listeners of the oldest event. */
+  deliver(): void {
+    const event = this.#events.shift();
+    if (event === undefined) return;
+    this.recent?.add(event);
+    this.#listeners.emit(event);
+  }
+}
+
+/** The delivery of one event that is held until it is stored. */
+class Announcement extends Delivery {
   readonly #event: TaskEvent;
   readonly #listeners: Listeners;
   readonly #recent: RecentEvents | undefined;
@@ -274,7 +311,7 @@ export class Announcement extends Delivery {
     this.#recent = recent;
   }
 
-  /** Calls the listeners. */
+  /** Calls the listeners of the event. */
   deliver(): void {
     this.#recent?.add(this.#event);
     this.#listeners.emit(this.#event);

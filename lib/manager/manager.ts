@@ -7,7 +7,7 @@ import { treeOf } from "../core/live/family.js";
 import type { Task } from "../core/live/task.js";
 import { type Stats } from "../core/run/stats.js";
 import type { SessionOptions } from "../core/spawn/session-bounds.js";
-import { ambientParent, type SpawnScope } from "../core/spawn/spawn.js";
+import { ambientParent, NO_PLACE, type SpawnScope } from "../core/spawn/spawn.js";
 import { EVENT_TYPES, type ManagerEventMap, type TaskEvent } from "../core/task/events.js";
 import type { Runtime, TaskTree } from "../core/task/record.js";
 import {
@@ -77,17 +77,11 @@ export class TaskManager extends LaneControls {
         agingMs: options.agingMs ?? 1_000,
         kinds: options.kinds ?? [],
         call: callWork,
-        onIdle: (core) => keepShapes(core, TaskManager.#idle),
+        onIdle: (core) => keepShapes(core, () => new TaskManager()),
       }),
     );
     this.inbox = this.core.inbox;
   }
-
-  /** A manager that runs nothing, to which kept shapes belong. */
-  static readonly #idle = () => {
-    const manager = new TaskManager();
-    return { manager, core: manager.core };
-  };
 
   /**
    * Restores the state of the store. Then each task that a dead process left is resumed or ended:
@@ -150,7 +144,7 @@ export class TaskManager extends LaneControls {
   /** @internal */
   protected spawnScope(): SpawnScope {
     const parent = this.#ambientParent();
-    return { parent, sessionId: parent?.sessionId };
+    return parent === undefined ? NO_PLACE : { parent, sessionId: parent.sessionId };
   }
 
   /** The task whose function makes this call. A task of another manager is no parent here (H0). */

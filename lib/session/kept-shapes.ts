@@ -10,11 +10,10 @@ import type { Core } from "../core/core.js";
 import { AttemptOf, RunOf } from "../core/live/run.js";
 import { Task } from "../core/live/task.js";
 import { watch } from "../core/live/watchers.js";
-import { Announcement } from "../core/loop.js";
 import { OutcomeClaims } from "../core/notices/outcome-claims.js";
 import { EndWait } from "../core/outcomes/await-one.js";
 import { Group } from "../core/outcomes/await-tasks.js";
-import { DEFAULT_LANE } from "../core/spawn/spawn.js";
+import { DEFAULT_LANE, NO_PLACE } from "../core/spawn/spawn.js";
 import type { Command } from "../core/task/commands.js";
 import { decide, isRefusal } from "../core/task/decide.js";
 import { evolve } from "../core/task/evolve.js";
@@ -25,31 +24,24 @@ import { NumberedIds } from "../core/values/ids.js";
 import { ArrangedWait } from "../core/waits/pending-wait.js";
 import { Context } from "./context.js";
 import { Handle } from "./handle.js";
-import type { Scope } from "./scope.js";
+import { Scope } from "./scope.js";
 
 /** From this many tasks on, the compiled code is worth keeping. */
 const MANY = 1_000;
 
 let kept: readonly object[] | undefined;
 
-/** A manager that runs nothing, with its core. */
-interface IdleManager {
-  readonly manager: Scope;
-  readonly core: Core;
-}
-
 /**
- * Keeps one object of each sort, if the manager of `core` has had many tasks. `idle` makes the manager that the kept
- * objects belong to. A second call has no effect.
+ * Keeps one object of each sort, if the manager of `core` has had many tasks. `newManager` makes a manager that runs
+ * nothing, to which the kept objects belong. A second call has no effect.
  */
-export function keepShapes(core: Core, idle: () => IdleManager): void {
-  if (kept === undefined && core.registry.newest >= MANY) kept = exemplars(idle());
+export function keepShapes(core: Core, newManager: () => Scope): void {
+  if (kept === undefined && core.registry.newest >= MANY) kept = exemplars(newManager());
 }
 
 const work = () => undefined;
-const NO_PLACE = { parent: undefined, sessionId: undefined };
-
-function exemplars({ manager, core }: IdleManager): readonly object[] {
+function exemplars(manager: Scope): readonly object[] {
+  const core = Scope.coreBehind(manager);
   const ids = new NumberedIds();
   const { loop, registry, spawner, runner, waits, notices } = core;
   const made: object[] = [];
@@ -65,7 +57,7 @@ function exemplars({ manager, core }: IdleManager): readonly object[] {
     if (isRefusal(facts)) return;
     for (const fact of facts) {
       task.state = evolve(task.state, fact, 0);
-      made.push(fact, new Announcement(toEvent(fact, task, 1, 0), loop.listeners, undefined));
+      made.push(fact, toEvent(fact, task, 1, 0));
     }
     made.push(command, facts);
   };

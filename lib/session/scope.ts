@@ -55,6 +55,11 @@ export abstract class Scope {
     this.core = core;
   }
 
+  /** @internal The core of a scope of this copy of errand. */
+  static coreBehind(scope: Scope): Core {
+    return scope.core;
+  }
+
   /** @internal The attempt of a context; `undefined` for a session and a manager. */
   protected abstract readonly caller: Attempt | undefined;
   /** @internal The parent and the session of a spawn whose options name no parent. */
@@ -256,7 +261,9 @@ export abstract class Scope {
     const tasks: Task[] = [];
     let homes: Map<Task, Core> | undefined;
     let sessions: Map<Task, string> | undefined;
-    for (const [index, ref] of refs.entries()) {
+    // Not `entries()`, which makes a pair for each.
+    for (let index = 0; index < refs.length; index++) {
+      const ref: unknown = refs[index];
       const isObject = typeof ref === "object" && ref !== null;
       // The name of the place is made only where an error may need it.
       const target = isObject ? (Handle.heldHere(ref) ?? Handle.heldBy(`tasks[${index}]`, ref)) : undefined;

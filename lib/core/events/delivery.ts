@@ -1,11 +1,11 @@
 // Delivery: one call to the outside, in its place in the queue of the loop.
 //
-// The queue is a linked list of its deliveries, so queueing a delivery allocates nothing.
+// Most deliveries are objects that exist anyway, such as a wait or the run of a task, so queueing one allocates nothing.
 
 /** One call to the outside. */
 export abstract class Delivery {
-  /** The next delivery in the queue. */
-  next: Delivery | undefined = undefined;
+  /** Whether the delivery stands in the queue. Written by the loop. */
+  isQueued = false;
 
   /** Makes the call. It must not throw. */
   abstract deliver(): void;

@@ -45,8 +45,8 @@ export class RunOf<T extends Runnable> extends AsyncResource implements Slotted,
   /** The newest attempt; `undefined` before its start and between two attempts. */
   attempt: AttemptOf<T> | undefined = undefined;
   readonly #starter: Starter<T>;
-  /** See `Delivery.next`. */
-  next: Delivery | undefined = undefined;
+  /** See `Delivery.isQueued`. */
+  isQueued = false;
 
   // ── the slots ──
   /** The rank in line: a lower rank starts earlier. */

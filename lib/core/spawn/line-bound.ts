@@ -2,28 +2,26 @@
 //
 // Owns the rule and no state: the slots count the line, the account of a session its own part. Called by the spawner.
 
-import type { Lane, Slotted } from "../lanes/lane.js";
+import type { Lane } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
 import type { SessionAccount } from "../live/session-account.js";
 import type { Run, Task } from "../live/task.js";
+import type { Weight } from "../task/record.js";
 import { type LimitExceededError, QueueFullError } from "../task/errors.js";
 import { queueRefusal } from "./session-bounds.js";
 
-/** The owner of a spawn: a session, which has an account once it has tasks or bounds, or the program. */
-interface Owner {
-  readonly sessionId: string | undefined;
-  readonly account: SessionAccount | undefined;
-}
-
-type Start = Partial<Pick<Slotted, "laneKey" | "weight">>;
-
-/** Why a start finds no place in line. `undefined`: it finds one, or gets a slot at once and needs none. */
+/**
+ * Why a start finds no place in line. `undefined`: it finds one, or gets a slot at once and needs none. The owner is
+ * the session, which has an account once it has tasks or bounds, or the program.
+ */
 export function lineRefusal(
   slots: Slots<Run>,
   maxQueued: number,
-  { sessionId, account }: Owner,
+  sessionId: string | undefined,
+  account: SessionAccount | undefined,
   lane: Lane<Run>,
-  { laneKey, weight }: Start,
+  laneKey?: string,
+  weight?: Weight,
 ): QueueFullError | LimitExceededError | undefined {
   const hasPlace = slots.queued < maxQueued;
   if (hasPlace && account?.bounds.maxQueued === undefined) return undefined;

@@ -157,24 +157,24 @@ export type TakenOptions<R = unknown> = AnySpawnOptions<R> & { readonly input?: 
 /** A spawn without options; compared by identity. */
 export const NO_OPTIONS: TakenOptions<never> = Object.freeze({});
 
-/** Values of a spawn that do not come from its options. */
+/** Where a spawn takes the values that its options do not give. */
 interface SpawnDefaults {
-  /** The traits of the parent. */
-  readonly inherited: TaskTraits | undefined;
-  /** The `wake` of the spawning scope, used when the options give none. */
-  readonly wake: Wake | undefined;
-  /** The checked weight. */
-  readonly weight: Weight | undefined;
+  /** The parent, whose agent and run count for its children. */
+  readonly parent: { readonly traits: TaskTraits } | undefined;
+  /** The `wake` of the spawning scope. */
+  readonly wake?: Wake | undefined;
 }
 
-/** The traits of a new task: what its record keeps for its whole life. */
+/** The traits of a new task: what its record keeps for its whole life. `weight` and `retry` are checked. */
 export function traitsOf(
   options: AnySpawnOptions,
   made: KindWork,
-  { inherited, wake, weight }: SpawnDefaults,
+  { parent, wake }: SpawnDefaults,
+  weight: Weight | undefined,
   retry: RetryPolicy | undefined,
   now: number,
 ): TaskTraits {
+  const inherited = parent?.traits;
   const isPlain = options === NO_OPTIONS && made === NO_KIND;
   if (isPlain && inherited?.agent === undefined && inherited?.runId === undefined)
     return wake === undefined ? NO_TRAITS : WAKING_TRAITS[wake];

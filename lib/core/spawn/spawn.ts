@@ -52,6 +52,9 @@ export interface SpawnScope {
   readonly wake?: Wake | undefined;
 }
 
+/** The place of a root outside every session. */
+export const NO_PLACE: SpawnScope = Object.freeze({ parent: undefined, sessionId: undefined });
+
 /** The part of the core that makes tasks. */
 interface SpawnDeps {
   readonly loop: Loop;
@@ -116,8 +119,8 @@ export class Spawner {
   /** Whether a spawn of the session without options finds a place. If not, the lane wakes the callers that wait. */
   hasPlace(sessionId: string | undefined, lane: Lane<Run>): boolean {
     const { slots, sessions } = this.#deps;
-    const owner = { sessionId, account: sessions.find(sessionId) };
-    if (lineRefusal(slots, this.#maxQueued, owner, lane, {}) === undefined) return true;
+    const account = sessions.find(sessionId);
+    if (lineRefusal(slots, this.#maxQueued, sessionId, account, lane) === undefined) return true;
     slots.startable(lane);
     return false;
   }
@@ -165,13 +168,13 @@ export class Spawner {
     if (options.name !== undefined) registry.checkName(sessionId, options.name);
     if (weight !== undefined) this.#checkWeight(weight, lane, options.laneKey);
     if (lane.isRated) this.#units.spawned(lane, weight, () => kinds.all.map((kind) => kind.weight));
-    const start = { laneKey: options.laneKey, weight };
-    const full = lineRefusal(this.#deps.slots, this.#maxQueued, { sessionId, account }, lane, start);
+    const { slots } = this.#deps;
+    const full = lineRefusal(slots, this.#maxQueued, sessionId, account, lane, options.laneKey, weight);
     if (full !== undefined) throw full;
 
     const now = loop.clock.now();
     const id = known?.id ?? options.id ?? this.#newId();
-    const traits = traitsOf(options, made, { inherited: parent?.traits, wake: scope.wake, weight }, retry, now);
+    const traits = traitsOf(options, made, scope, weight, retry, now);
     const state = known === undefined ? newState(details) : stateAfter(known, details);
     const task = new Task(id, registry.nextNumber(), scope, lane, now, traits, state);
     if (made.parts !== undefined) task.kind = made.parts;
