@@ -5,7 +5,6 @@
 // asks for its slot; its function starts later in the same turn, never in this call (L9). Called by scopes, and by
 // recovery for a resumed task. Calls the loop, the slots and the consequences.
 
-import { AsyncResource } from "node:async_hooks";
 import type { Kinds } from "../kinds/kind-registry.js";
 import type { Lane } from "../lanes/lane.js";
 import { rankOf, type Slots } from "../lanes/slots.js";
@@ -32,6 +31,7 @@ import type { Ids } from "../values/ids.js";
 import { takeJson } from "../values/json.js";
 import type { GuardedLogger } from "../values/logger.js";
 import { didYouMean } from "../values/nearest-name.js";
+import { AsyncResource } from "../values/node.js";
 import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";
