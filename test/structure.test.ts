@@ -434,7 +434,11 @@ describe("the plan of lib/", () => {
       /may import core\/values only/,
     ],
     ["keeps the rules from Node", { "core/task/decide.ts": 'import { inspect } from "node:util";' }, /nothing of Node/],
-    ["keeps the rules from packages", { "core/task/evolve.ts": 'import { EventEmitter } from "eventemitter3";' }, /types only/],
+    [
+      "keeps the rules from packages",
+      { "core/task/evolve.ts": 'import { EventEmitter } from "eventemitter3";' },
+      /types only/,
+    ],
     [
       "has one file of core read the modules of Node",
       { "core/loop.ts": 'const { types } = process.getBuiltinModule("node:util");' },
