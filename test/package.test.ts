@@ -46,6 +46,10 @@ describe("the modules of the package", () => {
     for (const file of ["index.js", "core.js"]) expect(read(file)).toMatch(/^[\0-\x7F]*$/);
   });
 
+  test("that every program loads have no literal with a Unicode property: Node would compile it at import", () => {
+    for (const file of ["index.js", "core.js"]) expect(read(file)).not.toMatch(/\/[^/\n]*\\p\{[^/\n]*\/[a-z]*u/);
+  });
+
   test("that entries share have nothing of a store or a ready kind", () => {
     const own = mapOf("core.js").sources.filter((source) => source.startsWith("../lib/"));
     expect(own).toContain("../lib/manager/manager.ts");
