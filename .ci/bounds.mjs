@@ -10,7 +10,7 @@ const MOST_BYTES = 1_500_000;
 const MOST_P_QUEUES = 2.5;
 /** The import takes no longer on a machine that is idle. It is reported, and no limit: another machine may be slower or busy. */
 const USUAL_MS = 20;
-/** So many times the processor time of a process whose one task runs on p-queue: 1.2 on Node 20, 1.4 where Node itself starts in a third of the time. */
+/** So many times the processor time of a process whose one task runs on p-queue: 1.2 on Node 20, 1.5 on Node 24, which itself starts in less than half the time. */
 const MOST_FIRST_TASKS = 1.6;
 /** Odd, so that one value is in the middle. */
 const ROUNDS = 25;
