@@ -13,6 +13,7 @@ import { dts } from "rollup-plugin-dts";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const dist = join(root, "dist");
 const cli = join(root, "lib", "cli");
+const emitter = join(root, "node_modules", "eventemitter3", "dist", "eventemitter3.esm.js");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 
 /** Packages that a program of a user brings, with each of their subpaths. */
@@ -39,7 +40,8 @@ async function bundleModules() {
     platform: "node",
     external: isOutside,
     // The ES module of a library, where it has one: what it does not use is left out.
-    resolve: { mainFields: ["module", "main"] },
+    // The entry of eventemitter3 is CommonJS, and rolldown's code for CommonJS loads `node:module` in each program.
+    resolve: { mainFields: ["module", "main"], alias: { eventemitter3: emitter } },
     transform: { target: "node20.19" },
     onLog,
   });
@@ -52,27 +54,39 @@ async function bundleModules() {
     // `require("croner")` stays as it is written: a bundler of a user then finds the package.
     polyfillRequire: false,
     // The declarations have the docstrings.
+    // ASCII and short names of variables are read faster. Classes and functions keep their names, which a stack shows, and lines stay lines.
+    charset: "ascii",
+    minify: { compress: false, mangle: { toplevel: false, keepNames: true }, codegen: { removeWhitespace: false } },
     comments: { legal: true, annotation: true, jsdoc: false },
     sourcemap: true,
     // A stack names a line of the sources, which are in the repository.
     sourcemapExcludeSources: true,
   });
-  for (const { map, sourcemapFileName } of output) {
-    if (map) writeFileSync(join(dist, sourcemapFileName), JSON.stringify(thinned(map)));
+  for (const { code, map, sourcemapFileName } of output) {
+    if (map) writeFileSync(join(dist, sourcemapFileName), JSON.stringify(thinned(map, code.split("\n"))));
   }
   writeFileSync(join(dist, "THIRD-PARTY-NOTICES.txt"), noticesOf(output.flatMap(({ map }) => map?.sources ?? [])));
 }
 
-/** A map with what a stack needs: the first place of each line of a source, and the places of names that the bundler has changed. */
-function thinned(map) {
-  const lines = decode(map.mappings).map((places) =>
-    places.filter((place, index) => {
-      const [, file, line] = places[index - 1] ?? [];
-      const isNamed = place.length === 5 || places[index - 1]?.length === 5;
-      return isNamed || place[1] !== file || place[2] !== line;
-    }),
-  );
-  return { ...map, mappings: encode(lines) };
+/**
+ * A map with what a stack needs: the first place of each line of a source, and the places of methods and functions whose names the bundler has
+ * changed. It has no names of variables.
+ */
+function thinned(map, code) {
+  const names = new Map();
+  const indexOf = (name) => names.get(name) ?? names.set(name, names.size).get(name);
+  const lines = decode(map.mappings).map((places, row) => {
+    let isAfterName = false;
+    return places.flatMap(([column, file, line, at, name], index) => {
+      const [, lastFile, lastLine] = places[index - 1] ?? [];
+      const isNamed = name !== undefined && /^(?:#|\w+\$)/.test(code[row].slice(column));
+      const isKept = isNamed || isAfterName || file !== lastFile || line !== lastLine;
+      isAfterName = isNamed;
+      if (!isKept) return [];
+      return [isNamed ? [column, file, line, at, indexOf(map.names[name])] : [column, file, line, at]];
+    });
+  });
+  return { ...map, names: [...names.keys()], mappings: encode(lines) };
 }
 
 async function bundleDeclarations() {

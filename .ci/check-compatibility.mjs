@@ -1,7 +1,8 @@
 // The package with the tools of its users: packs and installs it in an empty folder, and there
 //   (a) type-checks every entry point with each older compiler that is supported, the libraries' own types checked,
 //   (b) type-checks that the drivers of SQLite that work are what `sqlite()` takes, and that nothing else is,
-//   (c) bundles each entry point with rollup and no plugin but the one that finds packages, and imports what came of it away from any package,
+//   (c) bundles each entry point with rollup and no plugin but the one that finds packages, and imports what came of it away from any package;
+//       bundles a program that opens a file store, also as one file with esbuild, and runs it there,
 //   (d) opens a file store under Yarn Plug'n'Play, which stands between a program and its files.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -51,14 +52,14 @@ export default {
 };
 `;
 
-const PNP = `
+/** Writes, closes and reads a file store: the code for it is loaded late. */
+const STORE = `
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { TaskManager } from "errand";
 import { fileStore } from "errand/stores/file";
-if (process.versions.pnp === undefined) throw new Error("this is not Plug'n'Play");
-const folder = mkdtempSync(join(tmpdir(), "errand-pnp-"));
+const folder = mkdtempSync(join(tmpdir(), "errand-store-"));
 for (const id of ["one", "two"]) {
   const manager = await TaskManager.open({ store: fileStore(join(folder, "store")) });
   await manager.spawn(() => "x".repeat(100_000), { id }).result();
@@ -67,6 +68,8 @@ for (const id of ["one", "two"]) {
 }
 rmSync(folder, { recursive: true });
 `;
+
+const PNP = `if (process.versions.pnp === undefined) throw new Error("this is not Plug'n'Play");\n${STORE}`;
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
@@ -146,7 +149,35 @@ try {
     const script = `const names = Object.keys(await import("${join(bundle, "entry.mjs")}")); if (names.length === 0) throw new Error("exports nothing");`;
     run(away, process.execPath, "--input-type=module", "--eval", script);
   }
-  console.log("bundler: rollup bundles every entry point without a plugin for CommonJS");
+  writeFileSync(join(user, "entry.mjs"), STORE);
+  run(
+    user,
+    process.execPath,
+    tool("rollup/dist/bin/rollup"),
+    "--config",
+    "rollup.config.mjs",
+    "--silent",
+    "--input",
+    "entry.mjs",
+    "--dir",
+    join(away, "store"),
+  );
+  run(away, process.execPath, join(away, "store", "entry.mjs"));
+  const [alone, esbuild] = [join(away, "alone.mjs"), join(root, "node_modules/esbuild/bin/esbuild")];
+  run(
+    user,
+    esbuild,
+    "entry.mjs",
+    "--bundle",
+    "--platform=node",
+    "--format=esm",
+    "--log-level=error",
+    `--outfile=${alone}`,
+  );
+  run(away, process.execPath, alone);
+  console.log(
+    "bundler: rollup bundles every entry point without a plugin for CommonJS, and esbuild makes one file of a program with a store",
+  );
 
   // (d)
   const yarn = made(base, "yarn", {

@@ -4,13 +4,13 @@
 //   (c) runs the command it brings,
 //   (d) asserts that nothing but the library's own dependencies was installed,
 //   (e) reads a stack, which must name lines of the sources,
-//   (f) weighs what was installed, and measures the time of `import "errand"`: both have a bound.
+//   (f) weighs what was installed, and measures the time of `import "errand"` and of a first task: each has a bound.
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { checkImportTime, checkSize } from "./bounds.mjs";
+import { checkSize, checkStartTime } from "./bounds.mjs";
 
 /** The function of a task throws: the stack has the call of that function in errand. */
 const THROWER = `
@@ -114,7 +114,7 @@ try {
 
   // (f)
   checkSize(folder, root);
-  checkImportTime(folder, root);
+  checkStartTime(folder, root);
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

@@ -40,8 +40,17 @@ describe("the modules of the package", () => {
     expect(others).toEqual([shared.startsWith(".") ? shared : `./${shared}`]);
   });
 
-  test("that entries share import Node's modules alone, and have nothing of a store or a ready kind", () => {
-    expect(imported("core.js").filter((specifier) => !isNode(specifier))).toEqual([]);
+  test("that every program loads import nothing, not even of Node, and are read as ASCII", () => {
+    expect(imported("index.js")).toEqual(["./core.js"]);
+    expect(imported("core.js")).toEqual([]);
+    for (const file of ["index.js", "core.js"]) expect(read(file)).toMatch(/^[\0-\x7F]*$/);
+  });
+
+  test("that every program loads have no literal with a Unicode property: Node would compile it at import", () => {
+    for (const file of ["index.js", "core.js"]) expect(read(file)).not.toMatch(/\/[^/\n]*\\p\{[^/\n]*\/[a-z]*u/);
+  });
+
+  test("that entries share have nothing of a store or a ready kind", () => {
     const own = mapOf("core.js").sources.filter((source) => source.startsWith("../lib/"));
     expect(own).toContain("../lib/manager/manager.ts");
     expect(own.filter((source) => /\/(stores|testing|cli)\/|kinds\/(process|monitor|subagent)/.test(source))).toEqual(
@@ -77,7 +86,7 @@ describe("the modules of the package", () => {
     const sources = withEnd(".js").flatMap((file) => mapOf(file).sources);
     const packages = sources.flatMap((source) => /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []);
     const notices = read("THIRD-PARTY-NOTICES.txt");
-    expect(new Set(packages).size).toBeGreaterThan(4);
+    expect(new Set(packages).size).toBeGreaterThan(3);
     for (const name of new Set(packages)) expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+$`, "m"));
   });
 });

@@ -66,6 +66,9 @@ const withOwnEntry = ["testing", ...outside];
 const pure = "core/task";
 const belowPure = ["core/values"];
 
+/** The file that reads the modules of Node for the core. */
+const nodeModules = "core/values/node.ts";
+
 /** Modules of Node that core/ may not import: it uses no disk and no network. */
 const diskAndNetwork = [
   "child_process",
@@ -83,7 +86,7 @@ const diskAndNetwork = [
 ];
 
 /** Libraries that the build puts into the package, so that a user installs none of them. */
-const bundled = ["abort-controller-x", "eventemitter3", "nanoid", "p-limit", "p-queue"];
+const bundled = ["abort-controller-x", "eventemitter3", "p-limit", "p-queue"];
 
 /** Names of files and folders that name no subject. */
 const emptyNames = ["utils", "util", "helpers", "helper", "common", "misc", "types"];
@@ -114,7 +117,8 @@ interface Import {
  * other code.
  */
 const statement = /^(?:import|export)\s+(type\s)?(?:[\w$*,{}\s]*?\sfrom\s+)?["']([^"']+)["']/gm;
-const inline = /\bimport\(\s*["']([^"']+)["']/g;
+/** `import()` in code, and a module of Node that is read without an import. */
+const inline = /\b(?:import|getBuiltinModule)\(\s*["']([^"']+)["']/g;
 
 function importsOf(file: string, text: string): readonly Import[] {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, "").replace(/(^|\s)\/\/.*$/gm, "$1");
@@ -178,6 +182,9 @@ function placeBreaches(file: string): readonly string[] {
 
 function textBreaches(file: string, text: string): readonly string[] {
   const breaches: string[] = [];
+  if (topOf(file) === "core" && file !== nodeModules && /\bgetBuiltinModule\b/.test(text)) {
+    breaches.push(`lib/${file} reads a module of Node: only lib/${nodeModules} does`);
+  }
   if (!/^(?:#!.*\n)?(?:\/\/|\/\*\*)/.test(text)) {
     breaches.push(`lib/${file} does not open with a comment that says what it is`);
   }
@@ -427,7 +434,21 @@ describe("the plan of lib/", () => {
       /may import core\/values only/,
     ],
     ["keeps the rules from Node", { "core/task/decide.ts": 'import { inspect } from "node:util";' }, /nothing of Node/],
-    ["keeps the rules from packages", { "core/task/evolve.ts": 'import { nanoid } from "nanoid";' }, /types only/],
+    [
+      "keeps the rules from packages",
+      { "core/task/evolve.ts": 'import { EventEmitter } from "eventemitter3";' },
+      /types only/,
+    ],
+    [
+      "has one file of core read the modules of Node",
+      { "core/loop.ts": 'const { types } = process.getBuiltinModule("node:util");' },
+      /only lib\/core\/values\/node.ts does/,
+    ],
+    [
+      "keeps that file from the disk too",
+      { "core/values/node.ts": 'const fs = process.getBuiltinModule("node:fs");' },
+      /no disk/,
+    ],
     ["keeps core from the disk", { "core/loop.ts": 'import { open } from "node:fs/promises";' }, /no disk/],
     [
       "keeps parts from the manager",

@@ -1,8 +1,8 @@
 // Artifact: checks an artifact of a task and copies it: a path, a url, both, or a chunk of data.
 
-import { types } from "node:util";
 import type { Artifact, ArtifactInput } from "../core/task/record.js";
 import { checkFields, checkText, checkType, show } from "../core/values/checks.js";
+import { nodeUtil } from "../core/values/node.js";
 
 const FIELDS = ["name", "type", "path", "url", "data"] as const;
 
@@ -24,7 +24,7 @@ export function takeArtifact(artifact: ArtifactInput): Artifact {
   if (url !== undefined) return Object.freeze({ name, type, url });
   if (typeof data === "string") return Object.freeze({ name, type, data, encoding: "utf8" });
   // The check accepts bytes of every realm, unlike `instanceof`.
-  if (types.isUint8Array(data)) {
+  if (nodeUtil.types.isUint8Array(data)) {
     const text = Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
     return Object.freeze({ name, type, data: text, encoding: "base64" });
   }

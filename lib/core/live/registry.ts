@@ -5,11 +5,11 @@
 // its task has ended; a call stays as long as its record. A call is its id with the kind and the input, because some
 // providers number their calls anew in each turn (§10). Written by the consequences.
 
-import { createHash } from "node:crypto";
 import { NameTakenError, ReservedNameError } from "../task/errors.js";
 import type { TaskFilter } from "../task/record.js";
 import type { NumberedIds } from "../values/ids.js";
 import { canonicalText, type Json } from "../values/json.js";
+import { digestOf } from "../values/node.js";
 import { childrenOf, descendantsOf } from "./family.js";
 import type { Task } from "./task.js";
 import { TaskPages } from "./task-pages.js";
@@ -189,6 +189,6 @@ function callKey({ parentId, sessionId, runId, callId, kind, input }: Call): str
 function contentKey(input: Json | undefined): string | undefined {
   if (input === undefined) return undefined;
   const text = canonicalText(input);
-  return text.length <= LONGEST_PLAIN ? text : createHash("sha256").update(text).digest("base64");
+  return text.length <= LONGEST_PLAIN ? text : digestOf(text);
 }
 const LONGEST_PLAIN = 128;

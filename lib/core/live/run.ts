@@ -5,7 +5,6 @@
 // thousands of kept records are small. `RunOf` is an `AsyncResource` itself: a second object for the context would cost 72
 // bytes more, and `AsyncLocalStorage.snapshot` thirty times the time. Written by the spawner, the slots and the runner.
 
-import { AsyncResource } from "node:async_hooks";
 import type { Delivery } from "../events/delivery.js";
 import type { Slotted } from "../lanes/lane-item.js";
 import type { Start } from "../lanes/rate-limiter.js";
@@ -15,6 +14,7 @@ import type { Work } from "../task/kind-parts.js";
 import type { Wait, Weight } from "../task/record.js";
 import type { Stop, TaskState, TaskTraits } from "../task/state.js";
 import { reported } from "../task/wait.js";
+import { AsyncResource } from "../values/node.js";
 import type { Grace } from "./grace.js";
 import type { SessionAccount } from "./session-account.js";
 import type { PendingOf, WaitKeeperOf } from "./wait-keeper.js";

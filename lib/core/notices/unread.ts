@@ -102,7 +102,9 @@ export class UnreadFailures {
     const name = details.title === undefined ? idInWords(task.id) : `${idInWords(task.id)} (${details.title})`;
     // The thrower chose the text: control characters are replaced, so the log has one line.
     const text = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;
-    this.#logger.warn(cutTo(text.replaceAll(/\p{Cc}+/gu, " "), MOST_CHARS), {
+    // A literal would be compiled at import: see `lib/model/prompt/visible.ts`.
+    const control = new RegExp(String.raw`\p{Cc}+`, "gu");
+    this.#logger.warn(cutTo(text.replaceAll(control, " "), MOST_CHARS), {
       taskId: task.id,
       error: error.cause ?? error,
     });

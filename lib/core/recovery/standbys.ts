@@ -4,7 +4,6 @@
 // process has the id. An id is claimed in the transaction that stores its task, so two processes never run the same id
 // at once. Called by the committer and by a takeover. Calls the store's shared ids, the runner and the spawner.
 
-import { createHash } from "node:crypto";
 import { isApart } from "../durable/large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, SharedIds } from "../durable/store.js";
 import { workAgain } from "../kinds/kind.js";
@@ -23,6 +22,7 @@ import { Alarm } from "../time/clock.js";
 import { show } from "../values/checks.js";
 import { canonicalText, type Json } from "../values/json.js";
 import type { GuardedLogger } from "../values/logger.js";
+import { digestOf } from "../values/node.js";
 import { listIds } from "./unresumed.js";
 
 /** The parts that standbys need. */
@@ -279,7 +279,7 @@ export function isEnd(event: TaskEvent): event is End {
 /** A digest of the owner, the kind and the input of a task; of the owner alone for a plain function (§10). */
 export function contentOf({ sessionId, parentId, traits: { kind, input } }: Content): string {
   const whole = canonicalText([sessionId ?? null, parentId ?? null, kind ?? null, input ?? null]);
-  return createHash("sha256").update(whole).digest("base64");
+  return digestOf(whole);
 }
 interface Content {
   readonly sessionId: string | undefined;

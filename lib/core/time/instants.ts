@@ -5,8 +5,8 @@
 // finds out that the clock was set, for callers that depend on that. A clock that reports when it is set needs no such
 // timer.
 
-import { AsyncResource } from "node:async_hooks";
 import { Heap, type Ranked } from "../values/heap.js";
+import { AsyncResource } from "../values/node.js";
 
 /** The part of a clock that is read here. */
 interface WallClock {

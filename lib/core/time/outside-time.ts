@@ -4,13 +4,10 @@
 // put in place of the platform's timers: a fake pause between two checks of them would never end. Everything that a
 // task or a user waits for is measured by the clock of the manager instead (lib/core/time/clock.ts).
 
-import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timers";
+import { platformTimers } from "../values/node.js";
 
-/**
- * The platform's functions at import. A fake that replaces a property of the module would otherwise show through the
- * import.
- */
-export const outsideTimers = { setTimeout, clearTimeout, setInterval, clearInterval };
+/** The timers of the world outside the process. */
+export const outsideTimers = platformTimers;
 
 /** Resolves `ms` later, and keeps the process alive until then. */
 export function outsidePause(ms: number): Promise<void> {

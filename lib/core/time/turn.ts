@@ -4,15 +4,9 @@
 // fake turn comes only when the test moves its clock, and a test that first awaits a promise of errand would wait for
 // ever.
 
-import { setImmediate } from "node:timers";
-
-/**
- * The platform's function at import. A fake that replaces the property of the module would otherwise show through the
- * import.
- */
-const platformImmediate = setImmediate;
+import { platformTimers } from "../values/node.js";
 
 /** Calls `fn` in the next turn of the event loop. */
 export function nextTurn(fn: () => void): void {
-  platformImmediate(fn);
+  platformTimers.setImmediate(fn);
 }

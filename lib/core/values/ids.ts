@@ -1,8 +1,6 @@
 // Ids: `task_<instance>_<number>`, unique across restarts by the instance part, in order of creation, cheap, and short
 // for a model.
 
-import { customAlphabet } from "nanoid";
-
 /** The source of ids. With a store, it must return new ids after a restart; the id of an existing task is skipped. */
 export interface Ids {
   /**
@@ -12,14 +10,12 @@ export interface Ids {
   next(what: "task" | "request" | "message" | "instance"): string;
 }
 
-const instanceName = customAlphabet("0123456789abcdefghijklmnopqrstuvwxyz", 8);
-
 /**
  * The ids of a manager that got none: their instance part is random. The id of a task follows from its number, so it is
  * made only when a reader asks for it; a text for each task, and its entry in a Map, would cost a fifth of the task.
  */
 export class NumberedIds implements Ids {
-  readonly #instance = instanceName();
+  readonly #instance = newInstance();
   readonly #beforeNumber = `task_${this.#instance}_`;
   #requests = 0;
   #messages = 0;
@@ -50,4 +46,18 @@ export class NumberedIds implements Ids {
     const number = Number(id.slice(this.#beforeNumber.length));
     return this.ofTask(number) === id ? number : undefined;
   }
+}
+
+/** The number of instance names: eight digits of base 36. */
+const NAMES = 36 ** 8;
+
+/**
+ * A random name of this instance. `node:crypto` would add a fifth to the time from the start of a process to the end of
+ * its first task. A program may have seeded `Math.random`, so that it gives the same number in each process: the
+ * nanoseconds of the platform's clock differ then too.
+ */
+function newInstance(): string {
+  const nanoseconds = Number(process.hrtime.bigint() % BigInt(NAMES));
+  const number = (Math.floor(Math.random() * NAMES) + nanoseconds) % NAMES;
+  return number.toString(36).padStart(8, "0");
 }

@@ -5,9 +5,9 @@
 // lines that were caused by delivered lines wait for the next one, so a logger that causes lines cannot freeze the
 // process.
 
-import { setImmediate } from "node:timers";
 import { checkMethod, checkType } from "./checks.js";
 import { ignore } from "./handled.js";
+import { platformTimers } from "./node.js";
 import { runOutside } from "./outside.js";
 
 /**
@@ -87,7 +87,7 @@ export class GuardedLogger {
     const lines = this.#lines;
     this.#lines = [];
     runOutside(() => {
-      if (!this.#isResting) setImmediate(this.#wake);
+      if (!this.#isResting) platformTimers.setImmediate(this.#wake);
       this.#isResting = true;
       for (const line of lines) this.#say(line);
     });

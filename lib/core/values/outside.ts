@@ -1,6 +1,6 @@
 // Outside: calls of code that belongs to no task, such as listeners, hooks, loggers and stores (H0).
 
-import { AsyncResource } from "node:async_hooks";
+import { AsyncResource } from "./node.js";
 
 /** The context in which errand was loaded. */
 const outside = new AsyncResource("errand.outside", { requireManualDestroy: true });

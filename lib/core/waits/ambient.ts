@@ -3,10 +3,10 @@
 // One storage for all managers of all copies of errand, so that a wait belongs to the task whose code made the call,
 // whichever manager has the task.
 
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Attempt } from "../live/task.js";
 import type { Work } from "../task/kind-parts.js";
 import { shared } from "../values/copies.js";
+import { AsyncLocalStorage } from "../values/node.js";
 
 const storage = shared("ambient", () => new AsyncLocalStorage<Attempt | undefined>());
 

@@ -2,12 +2,11 @@
 //
 // It is made at the first read, because most functions never read it.
 
-import { setMaxListeners } from "node:events";
-import { transferableAbortController } from "node:util";
 import { isAbortError } from "abort-controller-x";
 import type { Attempt } from "../live/task.js";
 import { cancelledError, type TaskCancelledError } from "../task/errors.js";
 import { thrownInWords } from "../task/failure.js";
+import { nodeEvents, nodeUtil } from "../values/node.js";
 import { read, readText, tagOf } from "../values/safe-read.js";
 
 /** The signal of the attempt. It is already aborted when the attempt was stopped before the first read. */
@@ -26,11 +25,11 @@ export function signalOf(attempt: Attempt): AbortSignal {
 function controllerFor(): AbortController {
   try {
     const controller = new AbortController();
-    setMaxListeners(0, controller.signal);
+    nodeEvents.setMaxListeners(0, controller.signal);
     return controller;
   } catch {
-    const controller = transferableAbortController();
-    setMaxListeners(0, controller.signal);
+    const controller = nodeUtil.transferableAbortController();
+    nodeEvents.setMaxListeners(0, controller.signal);
     return controller;
   }
 }

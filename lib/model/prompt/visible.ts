@@ -9,9 +9,10 @@ import type { Json } from "../../core/values/json.js";
 
 /** The text without its invisible characters. Each end of a line becomes `\n`. */
 export function visible(text: string): string {
-  if (!SPECIAL.test(text)) return text;
+  const { broken, unseen, special } = patterns();
+  if (!special.test(text)) return text;
   // Half characters are replaced first: removing a character between two halves would join them.
-  return text.replaceAll(BROKEN, "\uFFFD").replaceAll(LINE_END, "\n").replaceAll(UNSEEN, "");
+  return text.replaceAll(broken, "\uFFFD").replaceAll(LINE_END, "\n").replaceAll(unseen, "");
 }
 
 /** The value with every text made visible, names of fields too. Returns the same value when nothing changes. */
@@ -45,10 +46,28 @@ function isList(json: Json): json is readonly Json[] {
   return Array.isArray(json);
 }
 
-/** Half characters, private-use codes, and codes that are no characters. */
-const BROKEN = /[\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]/gu;
 const LINE_END = /\r\n?|[\v\f\u0085\u2028\u2029]/gu;
-/** Joiners, selectors, tags, direction marks, fillers and control codes. */
-const UNSEEN = /(?![\n\t])[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-const SPECIAL =
-  /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}]/u;
+
+interface Patterns {
+  /** Half characters, private-use codes, and codes that are no characters. */
+  readonly broken: RegExp;
+  /** Joiners, selectors, tags, direction marks, fillers and control codes. */
+  readonly unseen: RegExp;
+  /** One character that is changed or removed. */
+  readonly special: RegExp;
+}
+
+let made: Patterns | undefined;
+
+/** The patterns, made at the first use: as literals they would make `import "errand"` a millisecond longer. */
+function patterns(): Patterns {
+  made ??= {
+    broken: new RegExp(String.raw`[\p{Cs}\p{Co}\p{Noncharacter_Code_Point}]`, "gu"),
+    unseen: new RegExp(String.raw`(?![\n\t])[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}]`, "gu"),
+    special: new RegExp(
+      String.raw`(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}]`,
+      "u",
+    ),
+  };
+  return made;
+}

@@ -1,0 +1,23 @@
+// Node: the modules of Node that the core uses.
+//
+// They are read with `process.getBuiltinModule`, not imported: an import statement also evaluates every export of the
+// module, so that `import "errand"` would load the streams, the workers and the digests of Node: 4 ms on Node 20, 10 ms
+// on Node 24. A module that most programs never need is read at its first use.
+
+/** Contexts of async code. */
+export const { AsyncLocalStorage, AsyncResource } = process.getBuiltinModule("node:async_hooks");
+
+const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = process.getBuiltinModule("node:timers");
+/** The platform's timers at import. A fake that takes their place later, also in the module, does not change them. */
+export const platformTimers = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate };
+
+/** `node:events`. */
+export const nodeEvents = process.getBuiltinModule("node:events");
+
+/** `node:util`. */
+export const nodeUtil = process.getBuiltinModule("node:util");
+
+/** The SHA-256 digest of a text, in base64. */
+export function digestOf(text: string): string {
+  return process.getBuiltinModule("node:crypto").createHash("sha256").update(text).digest("base64");
+}
