@@ -69,7 +69,6 @@ function exemplars(manager: Scope): readonly object[] {
   }
   follow(ended, {
     type: "settle",
-    id: ended.id,
     attempt: 1,
     settled: returned(undefined),
     living: [],

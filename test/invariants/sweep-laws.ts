@@ -24,7 +24,7 @@ export function atStep({ tasks, runs }: Probe): readonly string[] {
     if (state.status === "running" && !holdsSlot) breaches.push(`L1: ${id} runs without a slot`);
     if (state.status === "running" && task.attempt?.isWaiting) breaches.push(`L2: ${id} runs while it waits`);
     // In a lane that holds the abandoned, the function of a task that waits for its children may still run (C2).
-    const mayHold = lane.holdAbandoned && state.outcome !== undefined;
+    const mayHold = lane.holdAbandoned && state.ending !== undefined;
     if (state.status === "blocked" && holdsSlot && !mayHold) breaches.push(`L2: ${id} is blocked and holds a slot`);
     if (isOver && holdsSlot && !mayHold) breaches.push(`L8: ${id} is over and holds a slot`);
     for (const { waiting } of watchersOf(task)) {

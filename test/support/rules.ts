@@ -55,7 +55,6 @@ export const stop = (reason: StopReason, words = "enough"): Command => ({
 });
 export const settle = (settled: Settled, living: readonly string[] = []): Command => ({
   type: "settle",
-  id: TASK_ID,
   attempt: 1,
   settled,
   living,
@@ -65,7 +64,6 @@ export const NOT_BEFORE_AT = 4_000;
 /** Its function is over, and it may run again. */
 export const settleAgain = (settled: Settled, attempt = 1, living: readonly string[] = []): Command => ({
   type: "settle",
-  id: TASK_ID,
   attempt,
   settled,
   living,
@@ -167,11 +165,11 @@ export const COMMANDS: { readonly [N in CommandName]: (attempt: number) => Comma
   "settle silent, again": (attempt) => settleAgain(SETTLED.silent, attempt),
   "settle unstarted, again": (attempt) => settleAgain(SETTLED.unstarted, attempt),
   end: () => end,
-  lose: () => ({ type: "lose", id: TASK_ID, process: undefined }),
+  lose: () => ({ type: "lose", process: undefined }),
   reattach: () => ({ type: "reattach", runtime: NEXT_RUNTIME }),
   deliver: () => ({
     type: "deliver",
-    outcome: { id: TASK_ID, status: "succeeded", value: 1 },
+    ending: { status: "succeeded", value: 1 },
     output: { output: 1 },
   }),
   park: () => ({ type: "park", blockedOn: [{ on: "kind", kind: "print" }] }),

@@ -83,7 +83,7 @@ export class Kinds {
    */
   canResume(task: Task): boolean {
     for (let each = task; ; ) {
-      if (each.state.outcome !== undefined || this.thatReattaches(each) === undefined) return false;
+      if (each.state.ending !== undefined || this.thatReattaches(each) === undefined) return false;
       const { parent } = each;
       if (parent === undefined || !each.isAttached) return true;
       if (!each.isReturnable) return false;

@@ -144,8 +144,8 @@ export class AttemptOf<T extends Runnable> {
 
   /** Whether the function returned, and no stop came before. */
   get hasReturned(): boolean {
-    const { stop, outcome } = this.task.state;
-    return this.past === undefined && stop === undefined && outcome?.status === "succeeded";
+    const { stop, ending } = this.task.state;
+    return this.past === undefined && stop === undefined && ending?.status === "succeeded";
   }
 
   /** Whether the attempt waits, or returns from a wait to a slot. */

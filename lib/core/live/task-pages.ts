@@ -8,19 +8,19 @@ import type { Task } from "./task.js";
 
 const PLACES = 1_024;
 
-class Page {
+class TaskPage {
   readonly tasks: (Task | undefined)[] = new Array<Task | undefined>(PLACES).fill(undefined);
   used = 0;
 }
 
 /** Tasks by number. */
 export class TaskPages {
-  readonly #pages = new Map<number, Page>();
+  readonly #pages = new Map<number, TaskPage>();
   /** The page of the newest look, and its index: most looks meet the page of the one before. */
-  #near: Page | undefined = undefined;
+  #near: TaskPage | undefined = undefined;
   #nearIndex = -1;
 
-  #pageOf(number: number): Page | undefined {
+  #pageOf(number: number): TaskPage | undefined {
     const index = Math.floor(number / PLACES);
     if (index === this.#nearIndex) return this.#near;
     const page = this.#pages.get(index);
@@ -40,7 +40,7 @@ export class TaskPages {
     let page = this.#pageOf(task.number);
     if (page === undefined) {
       const index = Math.floor(task.number / PLACES);
-      page = new Page();
+      page = new TaskPage();
       this.#pages.set(index, page);
       this.#near = page;
       this.#nearIndex = index;

@@ -7,8 +7,9 @@
 // constructor assigns every field, so that all tasks have one shape.
 
 import type { Lane } from "../lanes/lane.js";
+import { toOutcome } from "../task/ending.js";
 import type { KindParts } from "../task/kind-parts.js";
-import type { TaskRecord, Usage, Wake } from "../task/record.js";
+import type { TaskOutcome, TaskRecord, Usage, Wake } from "../task/record.js";
 import { type TaskSpec, type TaskState, type TaskTraits, toRecord } from "../task/state.js";
 import { minus, NOTHING_SPENT } from "../task/usage.js";
 import type { NumberedIds } from "../values/ids.js";
@@ -57,10 +58,8 @@ interface TaskPlace {
 export class Task implements TaskSpec {
   /** The number among all tasks of the manager, in order of creation. */
   readonly number: number;
-  /** The id, or the ids that make it from the number when it is first read: most are never read. */
-  #id: string | NumberedIds;
-  /** Whether the id follows from the number. */
-  readonly hasNumberedId: boolean;
+  /** The id, or the ids that make it from the number at each read: most are read seldom, and a kept text is large. */
+  readonly #id: string | NumberedIds;
   /** The session of the task. */
   readonly sessionId: string | undefined;
   /** The time of the spawn, in epoch milliseconds. */
@@ -76,6 +75,7 @@ export class Task implements TaskSpec {
   /** `seq` of the fact that made the task or its newest attempt: its function starts once that is stored (L9). */
   madeSeq = 0;
   #record: TaskRecord | undefined = undefined;
+  #outcome: TaskOutcome | undefined = undefined;
 
   // ── the spawner and the runner ──
   /** What the task needs while it lives; `undefined` after its end, and for a task that runs in another process. */
@@ -132,7 +132,6 @@ export class Task implements TaskSpec {
   ) {
     this.number = number;
     this.#id = id;
-    this.hasNumberedId = typeof id !== "string";
     this.sessionId = sessionId;
     this.createdAt = createdAt;
     this.traits = traits;
@@ -144,8 +143,11 @@ export class Task implements TaskSpec {
 
   /** The id of the task. */
   get id(): string {
-    if (typeof this.#id !== "string") this.#id = this.#id.ofTask(this.number);
-    return this.#id;
+    return typeof this.#id === "string" ? this.#id : this.#id.ofTask(this.number);
+  }
+  /** Whether the id follows from the number. */
+  get hasNumberedId(): boolean {
+    return typeof this.#id !== "string";
   }
   /** The parent. Another object takes its place only when a new attempt replaces an ended parent. */
   get parent(): Task | undefined {
@@ -238,6 +240,16 @@ export class Task implements TaskSpec {
       above = above.isAttached ? above.parent : undefined;
     }
     return first;
+  }
+
+  /** How the task ended; `undefined` before its function is over. Returns the same object at each read. */
+  get outcome(): TaskOutcome | undefined {
+    const { ending, output } = this.state;
+    if (ending === undefined) return undefined;
+    // Another process may still have a lost output.
+    if (output !== undefined && "outputLost" in output) return toOutcome(this.id, ending, output.outputLost);
+    this.#outcome ??= toOutcome(this.id, ending, undefined);
+    return this.#outcome;
   }
 
   /** Something that the record shows has changed. */

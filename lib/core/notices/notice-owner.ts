@@ -25,5 +25,5 @@ export function isBelow(owner: NoticeOwner, above: NoticeOwner): boolean {
 
 /** The function of the task is over, so its loop reads no notices. */
 export function isGone({ state }: Task): boolean {
-  return state.outcome !== undefined;
+  return state.ending !== undefined;
 }

@@ -239,8 +239,8 @@ export class Notices {
    */
   #passUp(gone: Task, from: Queue): void {
     this.#queues.drop(gone);
-    const { stop, outcome } = gone.state;
-    const error = overError(gone.id, stop === undefined && outcome?.status === "succeeded", "it delivers no notices");
+    const { stop, ending } = gone.state;
+    const error = overError(gone.id, stop === undefined && ending?.status === "succeeded", "it delivers no notices");
     for (const reader of [...from.readers]) reader.refuse(error);
     const owner = ownerOf(gone);
     for (const queue of this.#queues.above(gone)) this.#reading.wake(queue);
@@ -270,7 +270,7 @@ export class Notices {
 }
 
 function endOf({ state }: Task): Happening {
-  const { outcome } = state;
-  if (outcome === undefined) throw new TypeError("it has not ended");
-  return { type: `task.${outcome.status}` };
+  const { ending } = state;
+  if (ending === undefined) throw new TypeError("it has not ended");
+  return { type: `task.${ending.status}` };
 }

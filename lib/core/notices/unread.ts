@@ -96,9 +96,9 @@ export class UnreadFailures {
 
   #report(task: Task): void {
     keepers.delete(task);
-    const { outcome, details } = task.state;
-    if (outcome?.status !== "failed") return;
-    const { error } = outcome;
+    const { ending, details } = task.state;
+    if (ending?.status !== "failed") return;
+    const { error } = ending;
     const name = details.title === undefined ? idInWords(task.id) : `${idInWords(task.id)} (${details.title})`;
     // The thrower chose the text: control characters are replaced, so the log has one line.
     const text = `Task ${name} failed (${error.code}), and no caller has read its outcome: ${failureInWords(error)}`;

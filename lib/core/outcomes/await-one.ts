@@ -117,7 +117,7 @@ export function awaitOne<R>(
 
 /** The outcome of a task that is over. */
 export function outcomeOf(task: Task): TaskOutcome {
-  const { outcome } = task.state;
+  const { outcome } = task;
   if (outcome === undefined) throw new TypeError(`Task ${task.id} has not ended`);
   return outcome;
 }

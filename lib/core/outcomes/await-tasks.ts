@@ -188,7 +188,7 @@ export class Group implements Watcher {
     const pending = isAll ? [] : [...this.#distinct].filter((task) => !reported.has(task));
     return {
       reason,
-      outcomes: this.#tasks.map((task) => (reported.has(task) ? task.state.outcome : undefined)),
+      outcomes: this.#tasks.map((task) => (reported.has(task) ? task.outcome : undefined)),
       ended: ended.map(outcomeOf),
       pending: pending.map((task) => task.record),
     };

@@ -32,7 +32,7 @@ export function fatesOf(deps: FateDeps, living: readonly Task[]): ReadonlyMap<Ta
 /** The fate of one task; `undefined` when the task ends. */
 export function fateOf({ kinds, isDeclared }: FateDeps, task: Task, fates: ReadonlyMap<Task, Fate>): Fate | undefined {
   const { state, lane, traits } = task;
-  if (isStopped(state) || state.outcome !== undefined || traits.kind === undefined) return undefined;
+  if (isStopped(state) || state.ending !== undefined || traits.kind === undefined) return undefined;
   const above = task.isAttached && task.parent !== undefined ? fates.get(task.parent) : undefined;
   // An attached child continues only below a parent that does, and only if the same spawn finds it again (H7).
   if (task.isAttached && (above === undefined || !task.isReturnable)) return undefined;

@@ -45,7 +45,7 @@ export async function recover(
   const { living } = replay;
   const { loop } = deps;
   const now = loop.clock.now();
-  const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.outcome === undefined));
+  const ran = new Set(living.filter(({ state }) => state.status !== "queued" && state.ending === undefined));
   for (const task of living) if (isLate(task, now)) stopLate(deps, task, now);
   const own = new Set(living.filter((task) => isOwnWork(deps, task)));
   const fates = fatesOf(
@@ -74,7 +74,7 @@ export async function recover(
 /** Whether the task waited here for the process that has died, and still has its function (D9). */
 function isOwnWork({ kinds }: RecoveryDeps, task: Task): boolean {
   const { state, run } = task;
-  if (run === undefined || isStopped(state) || state.outcome !== undefined) return false;
+  if (run === undefined || isStopped(state) || state.ending !== undefined) return false;
   return kinds.of(task)?.canReattach === undefined && kinds.usedUp(task) === undefined;
 }
 
@@ -107,7 +107,7 @@ export function resume(deps: RecoveryDeps, top: Task, kind: KindParts): void {
 /** The total time of the task ran out while no process was running. */
 function isLate({ traits, state }: Task, now: number): boolean {
   const dueAt = traits.limits?.totalDeadlineAt;
-  return dueAt !== undefined && dueAt <= now && state.outcome === undefined;
+  return dueAt !== undefined && dueAt <= now && state.ending === undefined;
 }
 
 function stopLate({ loop }: RecoveryDeps, task: Task, now: number): void {

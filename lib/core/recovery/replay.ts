@@ -293,8 +293,8 @@ export class Replay {
 function enriched(state: TaskState, ran: TaskState): TaskState {
   const { attempt, runtime, startedAt, details } = ran;
   const isLost = state.output !== undefined && "outputLost" in state.output;
-  const { outcome, output } = isLost ? ran : state;
-  return { ...state, attempt, runtime, startedAt, details, outcome, output };
+  const { ending, output } = isLost ? ran : state;
+  return { ...state, attempt, runtime, startedAt, details, ending, output };
 }
 
 /** Restores the sums of a task, which include evicted tasks below it. */

@@ -12,7 +12,7 @@ import type { ReadJournal } from "./read-journal.js";
 import { isEnd } from "./standbys.js";
 
 /** How a task of a journal ended, and when it started there. */
-export type Ended = Pick<TaskState, "outcome" | "output" | "startedAt">;
+export type Ended = Pick<TaskState, "ending" | "output" | "startedAt">;
 
 /** The ends of the journal's tasks that have ended, by id. */
 export function endsIn({ snapshot, apart, events }: ReadJournal): ReadonlyMap<string, Ended> {
@@ -33,7 +33,7 @@ export function endsIn({ snapshot, apart, events }: ReadJournal): ReadonlyMap<st
     } else if (event.type === "task.started") starts.set(id, event.at);
     else if (isEnd(event)) {
       const fact = toFact(event, output);
-      if ("outcome" in fact) ends.set(id, { outcome: fact.outcome, output: fact.output, startedAt: starts.get(id) });
+      if ("ending" in fact) ends.set(id, { ending: fact.ending, output: fact.output, startedAt: starts.get(id) });
     }
   }
   return ends;
@@ -45,8 +45,8 @@ export function endsIn({ snapshot, apart, events }: ReadJournal): ReadonlyMap<st
  */
 export function isSameEnd({ state }: Task, end: Ended): boolean {
   if (state.startedAt !== undefined && end.startedAt !== undefined) return false;
-  const { outcome: here } = state;
-  const { outcome: there } = end;
+  const { ending: here } = state;
+  const { ending: there } = end;
   if (here?.status === "succeeded") return there?.status === "succeeded" && isSameOutput(state.output, end.output);
   if (here?.status === "failed") return there?.status === "failed" && isSameFailure(here.error, there.error);
   return here?.status === "cancelled" && there?.status === "cancelled" && here.reason === there.reason;

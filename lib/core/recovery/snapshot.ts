@@ -14,6 +14,7 @@ import type { Task } from "../live/task.js";
 import { type BesideRecord, besideOf, type SpawnBesideRecord } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
+import type { Ending } from "../task/ending.js";
 import type { Runtime, TaskOutcome, TaskRecord } from "../task/record.js";
 import type { InboxRequest } from "../task/request.js";
 import { withoutCause } from "../task/to-event.js";
@@ -97,7 +98,7 @@ export function toSnapshot(json: Json): Snapshot | undefined {
 
 function toStored(task: Task, apart: Map<string, Json>): StoredTask {
   const { decidedRecord: record, state, traits, family, endOrder, isOver } = task;
-  const { outcome, output, details } = state;
+  const { ending, output, details } = state;
   const messages = task.extras?.mailbox?.list() ?? [];
   const unsteered = task.extras?.unsteered ?? [];
   const isKept = output !== undefined && "output" in output && isLong(output.output);
@@ -108,7 +109,7 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
     record: isApart ? withoutOutput(record) : record,
     ...besideOf(traits),
     ...(task.extras?.formerId === undefined ? {} : { formerId: task.extras.formerId }),
-    ...(outcome === undefined ? {} : { outcome: toPlain(outcome) }),
+    ...(ending === undefined ? {} : { outcome: toPlain(task.id, ending) }),
     ...(output === undefined || isOver || isApart ? {} : { output }),
     ...(details.checkpoint === undefined ? {} : { checkpoint: details.checkpoint }),
     ...(details.readsNotices ? { readsNotices: true } : {}),
@@ -124,10 +125,10 @@ function toStored(task: Task, apart: Map<string, Json>): StoredTask {
 }
 
 /** The outcome as JSON, for the next process. The function does not run there, so `abandoned` is left out. */
-function toPlain(outcome: TaskOutcome): TaskOutcome<undefined> {
-  if (outcome.status === "succeeded") return { id: outcome.id, status: outcome.status, value: undefined };
-  const { abandoned: _, ...rest } = withoutCause(outcome);
-  return rest;
+function toPlain(id: string, ending: Ending): TaskOutcome<undefined> {
+  if (ending.status === "succeeded") return { id, status: "succeeded", value: undefined };
+  const { abandoned: _, ...rest } = withoutCause(ending);
+  return { id, ...rest };
 }
 
 function toNotices(noticed: Noticed<Task>): NonNullable<StoredTask["notices"]> {

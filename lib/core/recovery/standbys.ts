@@ -198,7 +198,7 @@ export class Standbys {
     const output = isApart(end) ? (given ?? LOST) : undefined;
     // A takeover may have renamed the other task, and its end then has the new id.
     const fact = toFact({ ...end, taskId: task.id }, output);
-    if ("outcome" in fact) this.#deps.runner.deliver(task, fact.outcome, fact.output);
+    if ("ending" in fact) this.#deps.runner.deliver(task, fact.ending, fact.output);
   }
 
   // ── waiting ──────────────────────────────────────────────────────────────

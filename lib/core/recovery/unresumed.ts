@@ -30,7 +30,7 @@ export interface UnresumedDeps {
 /** Ends a task that no process resumes. */
 export function lose({ kinds, runner, logger }: UnresumedDeps, task: Task, process: Runtime | undefined): void {
   const { state } = task;
-  const isExhausted = !isStopped(state) && state.outcome === undefined && kinds.of(task)?.canReattach !== undefined;
+  const isExhausted = !isStopped(state) && state.ending === undefined && kinds.of(task)?.canReattach !== undefined;
   const attemptsUsed = isExhausted ? kinds.usedUp(task) : undefined;
   runner.lose(task, process, attemptsUsed);
   if (attemptsUsed !== undefined)

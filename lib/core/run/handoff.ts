@@ -48,7 +48,7 @@ export class Handoff {
   handOffReturned(returned: Task | undefined): void {
     if (this.#handedOff.size === 0) return;
     for (let task = returned; task !== undefined; task = task.isAttached ? task.parent : undefined) {
-      if (task.isOver || task.state.outcome === undefined || this.#handedOff.has(task)) return;
+      if (task.isOver || task.state.ending === undefined || this.#handedOff.has(task)) return;
       // The task waits for no child: it ends.
       if (task.family.attached === 0) return;
       for (const child of attachedChildrenOf(task)) if (!this.#handedOff.has(child)) return;

@@ -52,7 +52,7 @@ export class Retrying {
   /** The instant from which the task may run again, when a retry follows this end of its function (C1, §10). */
   retryAt(task: Task, settled: Settled): number | undefined {
     const { loop, kinds, logger } = this.#deps;
-    const failure = retriable(task.id, task.state, settled, limitMsOf(task));
+    const failure = retriable(task.state, settled, limitMsOf(task));
     const retry = failure === undefined ? undefined : kinds.retryOf(task);
     if (failure === undefined || retry === undefined) return undefined;
     const attempt = task.state.details.used + 1;
@@ -95,7 +95,6 @@ export class Retrying {
     }
     const command = {
       type: "settle",
-      id: task.id,
       attempt: number,
       settled,
       living: NO_CHILDREN,

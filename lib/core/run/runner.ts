@@ -11,10 +11,11 @@ import { AttemptOf, type Starter } from "../live/run.js";
 import type { Attempt, Run, Task } from "../live/task.js";
 import type { Command } from "../task/commands.js";
 import { retriable } from "../task/decide.js";
+import type { Ending } from "../task/ending.js";
 import { thrownInWords } from "../task/failure.js";
 import type { Work } from "../task/kind-parts.js";
 import { limitMsOf } from "../task/limit-failure.js";
-import type { Runtime, TaskOutcome, Wait } from "../task/record.js";
+import type { Runtime, Wait } from "../task/record.js";
 import { type Returned, returned, type Settled, type Threw, threw, threwStopped } from "../task/settled.js";
 import type { Output } from "../task/state.js";
 import type { StopReason } from "../task/status.js";
@@ -208,7 +209,7 @@ export class Runner implements Starter<Task> {
     const { loop, slots, waits, handoff } = this.#deps;
     if (attempt !== undefined && notBeforeAt !== undefined) {
       // A stop since the answer of `retryIf` leaves no failure to retry.
-      const failure = retriable(task.id, task.state, settled, limitMsOf(task));
+      const failure = retriable(task.state, settled, limitMsOf(task));
       if (failure !== undefined) return this.#retrying.retry(attempt, settled, notBeforeAt, failure.code);
     }
     task.extras?.retryDelay?.cancel();
@@ -223,7 +224,7 @@ export class Runner implements Starter<Task> {
     if (policy === "detach") this.#detachChildren(task);
     const living = task.family.attached === 0 ? NO_CHILDREN : Array.from(attachedChildrenOf(task), (child) => child.id);
     const limitMs = limitMsOf(task);
-    loop.apply(task, { type: "settle", id: task.id, attempt: task.state.attempt, settled, living, limitMs });
+    loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living, limitMs });
     const { run } = task;
     if (run !== undefined && (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned)) slots.release(task.lane, run);
     if (task.isOver) return this.#ended(task);
@@ -257,12 +258,12 @@ export class Runner implements Starter<Task> {
     this.#deps.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   }
 
-  /** Another process did the work of this task, which never started here, with this outcome (D9). */
-  deliver(task: Task, outcome: TaskOutcome, output: Output | undefined): void {
+  /** Another process did the work of this task, which never started here, which ended so (D9). */
+  deliver(task: Task, ending: Ending, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
     this.#endCorrespondence(task, () => overError(task.id, false, "it ended in another process"));
-    if (this.#deps.loop.apply(task, { type: "deliver", outcome, output }) === undefined) this.#ended(task);
+    if (this.#deps.loop.apply(task, { type: "deliver", ending, output }) === undefined) this.#ended(task);
   }
 
   #withdraw(task: Task): void {
@@ -274,9 +275,9 @@ export class Runner implements Starter<Task> {
 
   /** The process that ran the task has ended. A task that has returned ends with the last of its children (D4). */
   lose(task: Task, process: Runtime | undefined, attemptsUsed?: number): void {
-    if (task.isOver || (task.state.outcome !== undefined && task.family.attached > 0)) return;
+    if (task.isOver || (task.state.ending !== undefined && task.family.attached > 0)) return;
     this.#endCorrespondence(task, () => overError(task.id, false, "its process has ended"));
-    this.#deps.loop.apply(task, { type: "lose", id: task.id, process, attemptsUsed, limitMs: limitMsOf(task) });
+    this.#deps.loop.apply(task, { type: "lose", process, attemptsUsed, limitMs: limitMsOf(task) });
     this.#ended(task);
   }
 
@@ -310,7 +311,7 @@ export class Runner implements Starter<Task> {
       task = undefined;
       if (parent === undefined || !isAttached) continue;
       parent.touch();
-      if (parent.family.attached === 0 && parent.state.outcome !== undefined && !parent.isOver) {
+      if (parent.family.attached === 0 && parent.state.ending !== undefined && !parent.isOver) {
         loop.apply(parent, { type: "end" });
         task = parent;
       }
@@ -337,6 +338,6 @@ function endGrace(attempt: Attempt): void {
 const SILENT = Object.freeze({ how: "silent" });
 
 /** The reason of the cancel of the children when their parent is over and was not stopped. */
-function codeOf({ state: { outcome } }: Task): string {
-  return outcome?.status === "failed" ? outcome.error.code : "returned";
+function codeOf({ state: { ending } }: Task): string {
+  return ending?.status === "failed" ? ending.error.code : "returned";
 }

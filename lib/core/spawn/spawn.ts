@@ -260,8 +260,8 @@ export class Spawner {
   #refuseOver(parent: Task): void {
     const { id, state } = parent;
     if (state.stop !== undefined) throw new ScopeCancelledError(id, "nothing is spawned under it");
-    if (state.outcome !== undefined) {
-      if (state.outcome.status !== "succeeded") throw new ScopeCancelledError(id, "nothing is spawned under it");
+    if (state.ending !== undefined) {
+      if (state.ending.status !== "succeeded") throw new ScopeCancelledError(id, "nothing is spawned under it");
       throw new TaskTerminatedError(id, "nothing is spawned under it");
     }
     this.#refuseCancelling(parent);

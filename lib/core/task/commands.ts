@@ -4,9 +4,10 @@
 // come with the command, so `decide` needs none of its own.
 
 import type { Json } from "../values/json.js";
+import type { Ending } from "./ending.js";
 import type { TaskPatch } from "./events.js";
 import type { Message } from "./message.js";
-import type { Artifact, Progress, Runtime, TaskOutcome, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, UsageReport, Wait } from "./record.js";
 import type { ClosedRequest, InboxRequest } from "./request.js";
 import type { Settled } from "./settled.js";
 import type { Output, Stop } from "./state.js";
@@ -31,7 +32,6 @@ export type Command =
    */
   | {
       readonly type: "settle";
-      readonly id: string;
       readonly attempt: number;
       readonly settled: Settled;
       readonly living: readonly string[];
@@ -45,7 +45,6 @@ export type Command =
    */
   | {
       readonly type: "lose";
-      readonly id: string;
       readonly process: Runtime | undefined;
       /** Number of attempts that were used up, when that is why the task ends. */
       readonly attemptsUsed?: number | undefined;
@@ -54,8 +53,8 @@ export type Command =
     }
   /** This process resumes the task after a restart: its kind agreed. */
   | { readonly type: "reattach"; readonly runtime: Runtime }
-  /** Another process ran this task, which never started here, and it ended with this outcome. */
-  | { readonly type: "deliver"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  /** Another process ran this task, which never started here, and it ended so. */
+  | { readonly type: "deliver"; readonly ending: Ending; readonly output: Output | undefined }
   /** This process cannot resume the task after a restart; another process may. */
   | { readonly type: "park"; readonly blockedOn: readonly Wait[] }
   /** An abandoned function settled after all. */

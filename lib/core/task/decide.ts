@@ -6,9 +6,10 @@
 // test/core/task/decide.test.ts covers every status × every command.
 
 import type { Command, Refusal, RefusalReason } from "./commands.js";
+import type { Ending } from "./ending.js";
 import type { EndFact, Fact } from "./events.js";
 import { limitFailure } from "./limit-failure.js";
-import type { Runtime, TaskFailure, TaskOutcome } from "./record.js";
+import type { Runtime, TaskFailure } from "./record.js";
 import type { Settled } from "./settled.js";
 import type { Output, Stop, TaskState } from "./state.js";
 import { type FailureCode, isTerminal } from "./status.js";
@@ -31,7 +32,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
     }
     case "stop": {
       if (isTerminal(state.status)) return refuse("terminal");
-      if (state.outcome !== undefined) return refuse("settled");
+      if (state.ending !== undefined) return refuse("settled");
       if (command.isRestart ? isStopped(state) : state.stop !== undefined) return refuse("stopped");
       return [{ type: "task.cancelRequested", stop: command.stop }];
     }
@@ -39,33 +40,33 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       return settle(state, command);
     case "end": {
       if (isTerminal(state.status)) return refuse("terminal");
-      return state.outcome === undefined ? refuse("unsettled") : [endOf(state.outcome, state.output)];
+      return state.ending === undefined ? refuse("unsettled") : [endOf(state.ending, state.output)];
     }
     case "lose": {
       if (isTerminal(state.status)) return refuse("terminal");
-      return [endOf(state.outcome ?? lost(command, state), state.output)];
+      return [endOf(state.ending ?? lost(command, state), state.output)];
     }
     case "reattach": {
       if (isTerminal(state.status)) return refuse("terminal");
-      if (state.outcome !== undefined) return refuse("settled");
+      if (state.ending !== undefined) return refuse("settled");
       if (isStopped(state)) return refuse("stopped");
       return [{ type: "task.reattached", runtime: command.runtime }];
     }
     case "deliver": {
       if (isTerminal(state.status)) return refuse("terminal");
-      if (state.outcome !== undefined) return refuse("settled");
+      if (state.ending !== undefined) return refuse("settled");
       if (state.stop !== undefined) return refuse("stopped");
       if (state.status !== "queued") return refuse("already_started");
-      return [endOf(command.outcome, command.output)];
+      return [endOf(command.ending, command.output)];
     }
     case "park": {
       if (isTerminal(state.status)) return refuse("terminal");
-      if (state.outcome !== undefined) return refuse("settled");
+      if (state.ending !== undefined) return refuse("settled");
       if (isStopped(state)) return refuse("stopped");
       return [{ type: "task.parked", blockedOn: command.blockedOn }];
     }
     case "lateSettle": {
-      if (state.outcome === undefined && state.attempt === command.attempt) return refuse("unsettled");
+      if (state.ending === undefined && state.attempt === command.attempt) return refuse("unsettled");
       const { type: _, ...late } = command;
       return [{ type: "task.lateSettled", ...late }];
     }
@@ -87,7 +88,7 @@ export function decide(state: TaskState, command: Command): readonly Fact[] | Re
       return fenced(state, command.attempt) ?? [{ type: "message.sent", message: command.message }];
     case "send": {
       if (isTerminal(state.status)) return refuse("terminal");
-      return state.outcome === undefined ? [{ type: "message.sent", message: command.message }] : refuse("settled");
+      return state.ending === undefined ? [{ type: "message.sent", message: command.message }] : refuse("settled");
     }
     case "openRequest":
       return fenced(state, command.attempt, true) ?? [{ type: "request.opened", request: command.request }];
@@ -112,7 +113,7 @@ export function isRefusal(decision: readonly Fact[] | Refusal): decision is Refu
 function fenced(state: TaskState, attempt: number, unstopped = false): Refusal | undefined {
   if (isTerminal(state.status)) return refuse("terminal");
   if (state.attempt !== attempt) return refuse("superseded");
-  if (state.outcome !== undefined) return refuse("settled");
+  if (state.ending !== undefined) return refuse("settled");
   if (state.status === "queued") return refuse("not_started");
   if (unstopped && state.stop !== undefined) return refuse("stopped");
   return undefined;
@@ -128,69 +129,67 @@ function enriching(state: TaskState, attempt: number | undefined): Refusal | und
 
 function settle(
   state: TaskState,
-  { id, attempt, settled, living, notBeforeAt, limitMs }: Extract<Command, { type: "settle" }>,
+  { attempt, settled, living, notBeforeAt, limitMs }: Extract<Command, { type: "settle" }>,
 ): readonly Fact[] | Refusal {
   if (settled.how === "unstarted") {
     if (isTerminal(state.status)) return refuse("terminal");
-    if (state.outcome !== undefined) return refuse("settled");
+    if (state.ending !== undefined) return refuse("settled");
     if (state.status !== "queued") return refuse("already_started");
   } else {
     const refusal = fenced(state, attempt);
     if (refusal !== undefined) return refusal;
   }
-  const outcome = outcomeOf(id, state.stop, settled, state.runtime, limitMs);
-  if (outcome === undefined) return refuse("not_stopped");
-  if (notBeforeAt !== undefined && settled.how !== "unstarted" && mayRetry(outcome)) {
-    const retried: Fact = { type: "task.retried", error: outcome.error, notBeforeAt };
+  const ending = endingOf(state.stop, settled, state.runtime, limitMs);
+  if (ending === undefined) return refuse("not_stopped");
+  if (notBeforeAt !== undefined && settled.how !== "unstarted" && mayRetry(ending)) {
+    const retried: Fact = { type: "task.retried", error: ending.error, notBeforeAt };
     return settled.how === "silent" ? [{ type: "task.abandoned" }, retried] : [retried];
   }
-  const output = outcome.status === "succeeded" && settled.how === "returned" ? settled.output : undefined;
+  const output = ending.status === "succeeded" && settled.how === "returned" ? settled.output : undefined;
   if (living.length === 0) {
-    const end = endOf(outcome, output);
+    const end = endOf(ending, output);
     return settled.how === "silent" ? [{ type: "task.abandoned" }, end] : [end];
   }
   const facts: Fact[] = settled.how === "silent" ? [{ type: "task.abandoned" }] : [];
-  facts.push({ type: "task.returned", outcome, output });
+  facts.push({ type: "task.returned", ending, output });
   if (state.status !== "queued") facts.push({ type: "task.blocked", blockedOn: [{ on: "children", taskIds: living }] });
   return facts;
 }
 
 /** The failure of this end of the function, when it may be retried (C1). `undefined` otherwise. */
 export function retriable(
-  id: string,
   state: TaskState,
   settled: Settled,
   limitMs: number | undefined,
 ): TaskFailure | undefined {
   if (settled.how === "returned" && state.stop === undefined) return undefined;
-  const outcome = outcomeOf(id, state.stop, settled, state.runtime, limitMs);
-  return outcome !== undefined && mayRetry(outcome) ? outcome.error : undefined;
+  const ending = endingOf(state.stop, settled, state.runtime, limitMs);
+  return ending !== undefined && mayRetry(ending) ? ending.error : undefined;
 }
 
-function mayRetry(outcome: TaskOutcome): outcome is Extract<TaskOutcome, { readonly status: "failed" }> {
-  return outcome.status === "failed" && RETRIABLE.includes(outcome.error.code);
+function mayRetry(ending: Ending): ending is Extract<Ending, { readonly status: "failed" }> {
+  return ending.status === "failed" && RETRIABLE.includes(ending.error.code);
 }
 const RETRIABLE: readonly FailureCode[] = ["error", "timeout", "stalled"];
 
 /**
- * The outcome of a function that settled: the stop decides first, then what the function did (C1). `undefined`: the
+ * The ending of a function that settled: the stop decides first, then what the function did (C1). `undefined`: the
  * function did not settle or never began, and the task was not stopped.
  */
-function outcomeOf(
-  id: string,
+function endingOf(
   stop: Stop | undefined,
   settled: Settled,
   runtime: Runtime | undefined,
   limitMs: number | undefined,
-): TaskOutcome | undefined {
+): Ending | undefined {
   const mayReturn = stop === undefined || stop.code === "cancel" || stop.code === "shutdown";
-  if (settled.how === "returned" && mayReturn) return Object.freeze({ id, status: "succeeded", value: settled.value });
+  if (settled.how === "returned" && mayReturn) return Object.freeze({ status: "succeeded", value: settled.value });
   if (stop === undefined) {
     const failure = settled.how === "threw" ? settled.failure : undefined;
-    return failure === undefined ? undefined : Object.freeze({ id, status: "failed", error: failure });
+    return failure === undefined ? undefined : Object.freeze({ status: "failed", error: failure });
   }
-  const outcome = stopped(id, stop, settled, runtime, limitMs);
-  return Object.freeze(settled.how === "silent" ? { ...outcome, abandoned: true as const } : outcome);
+  const ending = stopped(stop, settled, runtime, limitMs);
+  return Object.freeze(settled.how === "silent" ? { ...ending, abandoned: true as const } : ending);
 }
 
 /** Whether the task was stopped for good. A shutdown stops what runs in its own process only. */
@@ -199,19 +198,18 @@ export function isStopped({ stop }: TaskState): boolean {
 }
 
 /**
- * The outcome of a task whose process ended: a stop that was requested before is carried out, any other task is
+ * The ending of a task whose process ended: a stop that was requested before is carried out, any other task is
  * interrupted (D4).
  */
 function lost(
-  { id, process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>,
+  { process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>,
   state: TaskState,
-): TaskOutcome {
+): Ending {
   if (state.stop !== undefined && isStopped(state)) {
-    return Object.freeze(stopped(id, state.stop, { how: "silent" }, state.runtime, limitMs));
+    return Object.freeze(stopped(state.stop, { how: "silent" }, state.runtime, limitMs));
   }
   const { instanceId, pid } = state.runtime ?? process ?? {};
   return Object.freeze({
-    id,
     status: "interrupted",
     reason: state.stop === undefined ? "process_lost" : "shutdown",
     ...(instanceId === undefined ? {} : { instanceId }),
@@ -220,10 +218,9 @@ function lost(
   });
 }
 
-type Unsuccessful = Exclude<TaskOutcome, { readonly status: "succeeded" }>;
+type Unsuccessful = Exclude<Ending, { readonly status: "succeeded" }>;
 
 function stopped(
-  id: string,
   stop: Stop,
   settled: Settled,
   runtime: Runtime | undefined,
@@ -232,18 +229,18 @@ function stopped(
   const reason = stop.reason;
   switch (stop.code) {
     case "cancel":
-      if (settled.how !== "threw") return { id, status: "cancelled", reason };
-      return { id, status: "cancelled", reason, cause: settled.error };
+      if (settled.how !== "threw") return { status: "cancelled", reason };
+      return { status: "cancelled", reason, cause: settled.error };
     case "shutdown":
-      if (runtime === undefined) return { id, status: "interrupted", reason: "shutdown" };
-      return { id, status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
+      if (runtime === undefined) return { status: "interrupted", reason: "shutdown" };
+      return { status: "interrupted", reason: "shutdown", instanceId: runtime.instanceId, pid: runtime.pid };
     default:
-      return { id, status: "failed", error: limitFailure(stop.code, reason, limitMs, settled) };
+      return { status: "failed", error: limitFailure(stop.code, reason, limitMs, settled) };
   }
 }
 
-function endOf(outcome: TaskOutcome, output: Output | undefined): Fact {
-  return { type: `task.${outcome.status}` satisfies EndFact, outcome, output };
+function endOf(ending: Ending, output: Output | undefined): Fact {
+  return { type: `task.${ending.status}` satisfies EndFact, ending, output };
 }
 
 function refuse(refused: RefusalReason): Refusal {

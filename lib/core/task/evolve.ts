@@ -64,15 +64,15 @@ export function evolve(state: TaskState | undefined, fact: Fact, at: number): Ta
       });
       return next;
     case "task.returned":
-      next.outcome = fact.outcome;
+      next.ending = fact.ending;
       next.output = fact.output;
       return next;
     case "task.succeeded":
     case "task.failed":
     case "task.cancelled":
     case "task.interrupted":
-      next.status = fact.outcome.status;
-      next.outcome = fact.outcome;
+      next.status = fact.ending.status;
+      next.ending = fact.ending;
       next.output = fact.output;
       next.blockedOn = NO_WAITS;
       if (state.details.notBeforeAt !== undefined) next.details = detailed(state, { notBeforeAt: undefined });
@@ -113,7 +113,7 @@ function copyOf(state: TaskState, at: number): { -readonly [K in keyof TaskState
     attempt: state.attempt,
     blockedOn: state.blockedOn,
     stop: state.stop,
-    outcome: state.outcome,
+    ending: state.ending,
     output: state.output,
     runtime: state.runtime,
     startedAt: state.startedAt,

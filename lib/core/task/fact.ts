@@ -3,8 +3,9 @@
 // Owns types only. `decide` returns facts and `evolve` applies them: small, and made for every change.
 
 import type { Json } from "../values/json.js";
+import type { Ending } from "./ending.js";
 import type { Message } from "./message.js";
-import type { Artifact, Progress, Runtime, TaskFailure, TaskOutcome, TaskRecord, UsageReport, Wait } from "./record.js";
+import type { Artifact, Progress, Runtime, TaskFailure, TaskRecord, UsageReport, Wait } from "./record.js";
 import type { InboxRequest } from "./request.js";
 import type { Output, Stop, TaskState } from "./state.js";
 
@@ -41,9 +42,9 @@ export type Fact =
   /** A stop was requested. */
   | { readonly type: "task.cancelRequested"; readonly stop: Stop }
   /** The function has settled, and living children keep the task from ending. */
-  | { readonly type: "task.returned"; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  | { readonly type: "task.returned"; readonly ending: Ending; readonly output: Output | undefined }
   /** The task ended. */
-  | { readonly type: EndFact; readonly outcome: TaskOutcome; readonly output: Output | undefined }
+  | { readonly type: EndFact; readonly ending: Ending; readonly output: Output | undefined }
   /** The attempt failed, and the task runs again. */
   | { readonly type: "task.retried"; readonly error: TaskFailure; readonly notBeforeAt: number }
   /** This process resumes a task of an earlier process. */

@@ -3,6 +3,7 @@
 // Pure. Stored values are plain JSON; they are frozen here, because records and events share them.
 
 import { freezeJson, type Json } from "../values/json.js";
+import type { Ending } from "./ending.js";
 import type { Fact, TaskEvent } from "./events.js";
 import { outcomeWithout } from "./lost-output.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
@@ -13,7 +14,6 @@ import { copyShown, type Growing, NO_TRAITS, SHOWN_TRAITS, type TaskLimits, type
  * The fact of `event`. `toState` handles `task.created`. `apart`: the output that is stored separately from the event.
  */
 export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apart?: Output): Fact {
-  const { taskId: id } = event;
   switch (event.type) {
     case "task.blocked":
     case "task.parked":
@@ -24,26 +24,25 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
         stop: Object.freeze({ code: event.stopReason, reason: event.reason, at: event.at }),
       };
     case "task.returned": {
-      const outcome = unabandoned(event.outcome);
-      if (outcome.status !== "succeeded") return { type: event.type, outcome, output: undefined };
-      const { outputOmitted } = event;
+      const { outcome, outputOmitted } = event;
+      if (outcome.status !== "succeeded") return { type: event.type, ending: endingIn(outcome), output: undefined };
       const output = freezeOutput(apart ?? outputOf({ output: outcome.value, outputOmitted }));
-      return { type: event.type, outcome: succeeded(id, output), output };
+      return { type: event.type, ending: succeeded(output), output };
     }
     case "task.succeeded": {
       const output = freezeOutput(apart ?? outputOf(event));
-      return { type: event.type, outcome: succeeded(id, output), output };
+      return { type: event.type, ending: succeeded(output), output };
     }
     case "task.failed":
       return {
         type: event.type,
-        outcome: Object.freeze({ id, status: "failed", error: freezeJson(event.error) }),
+        ending: Object.freeze({ status: "failed", error: freezeJson(event.error) }),
         output: undefined,
       };
     case "task.cancelled":
       return {
         type: event.type,
-        outcome: Object.freeze({ id, status: "cancelled", reason: event.reason }),
+        ending: Object.freeze({ status: "cancelled", reason: event.reason }),
         output: undefined,
       };
     case "task.interrupted": {
@@ -52,7 +51,7 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
       const used = attemptsUsed === undefined ? {} : { attemptsUsed };
       return {
         type: event.type,
-        outcome: Object.freeze({ id, status: "interrupted", reason, ...process, ...used }),
+        ending: Object.freeze({ status: "interrupted", reason, ...process, ...used }),
         output: undefined,
       };
     }
@@ -77,11 +76,11 @@ export function toFact(event: Exclude<TaskEvent, { type: "task.created" }>, apar
   }
 }
 
-/** The outcome without `abandoned`: the function of a dead process does not run. */
-function unabandoned<T>(outcome: TaskOutcome<T>): TaskOutcome<T> {
-  if (outcome.status === "succeeded" || outcome.abandoned === undefined) return freezeJson(outcome);
-  const { abandoned: _, ...rest } = outcome;
-  return freezeJson(rest);
+/** The ending of a stored outcome, without `abandoned`: the function of a dead process does not run. */
+function endingIn({ id: _, ...outcome }: Exclude<TaskOutcome, { status: "succeeded" }>): Ending {
+  if (outcome.abandoned === undefined) return freezeJson(outcome);
+  const { abandoned: __, ...ending } = outcome;
+  return freezeJson(ending);
 }
 
 /** The part of a spawn that the record does not show. */
@@ -148,7 +147,7 @@ export function toState(record: TaskRecord, beside: BesideRecord = {}): TaskStat
       stopReason === undefined || cancelRequestedAt === undefined
         ? undefined
         : Object.freeze({ code: stopReason, reason: reason ?? stopReason, at: cancelRequestedAt }),
-    outcome: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
+    ending: beside.outcome === undefined ? undefined : withValue(beside.outcome, output),
     output: freezeOutput(output),
     runtime: freezeJson(record.runtime),
     startedAt: record.startedAt,
@@ -200,14 +199,12 @@ function isEmpty(object: object): boolean {
   return true;
 }
 
-function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): TaskOutcome {
-  return outcome.status === "succeeded" ? succeeded(outcome.id, output) : freezeJson(outcome);
+function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined): Ending {
+  return outcome.status === "succeeded" ? succeeded(output) : endingIn(outcome);
 }
 
-function succeeded(id: string, output: Output | undefined): TaskOutcome {
-  if (output !== undefined && "outputLost" in output) return outcomeWithout(id, output.outputLost);
-  const value = output !== undefined && "output" in output ? output.output : undefined;
-  return Object.freeze({ id, status: "succeeded", value });
+function succeeded(output: Output | undefined): Ending {
+  return Object.freeze({ status: "succeeded", value: output !== undefined && "output" in output ? output.output : undefined });
 }
 
 function outputOf(of: {

@@ -5,6 +5,7 @@
 // state. Changes no state: `evolve` does.
 
 import { copyJson, type Json } from "../values/json.js";
+import type { Ending } from "./ending.js";
 import { type LostOutput, lostInWords } from "./lost-output.js";
 import type {
   Artifact,
@@ -13,7 +14,6 @@ import type {
   Runtime,
   TaskFailure,
   TaskLinks,
-  TaskOutcome,
   TaskRecord,
   Usage,
   Wait,
@@ -133,8 +133,8 @@ export interface TaskState {
   readonly blockedOn: Iterable<Wait>;
   /** The first stop. */
   readonly stop: Stop | undefined;
-  /** The outcome, final from `task.returned` on, while the task may still wait for its children (H1). */
-  readonly outcome: TaskOutcome | undefined;
+  /** How the task ended, final from `task.returned` on, while the task may still wait for its children (H1). */
+  readonly ending: Ending | undefined;
   /**
    * The part of the returned value that a record can hold. It is taken when the function returns, so later changes of
    * the value do not show.
@@ -160,7 +160,7 @@ const NEW: TaskState = Object.freeze({
   attempt: 1,
   blockedOn: NO_WAITS,
   stop: undefined,
-  outcome: undefined,
+  ending: undefined,
   output: undefined,
   runtime: undefined,
   startedAt: undefined,
@@ -186,7 +186,7 @@ export function toRecord(
   wake: Wake,
 ): TaskRecord {
   const { traits, createdAt } = spec;
-  const { details, stop, outcome } = state;
+  const { details, stop, ending } = state;
   const record: Growing<TaskRecord> = {
     id: spec.id,
     status: state.status,
@@ -224,14 +224,14 @@ export function toRecord(
     record.reason = stop.reason;
     record.cancelRequestedAt = stop.at;
   }
-  const error = outcome === undefined ? details.lastError : outcome.status === "failed" ? outcome.error : undefined;
+  const error = ending === undefined ? details.lastError : ending.status === "failed" ? ending.error : undefined;
   if (error !== undefined) record.error = error;
-  if (outcome?.status === "interrupted") record.reason ??= describeInterruption(outcome);
+  if (ending?.status === "interrupted") record.reason ??= describeInterruption(ending);
   if (state.status === "succeeded" && state.output !== undefined) Object.assign(record, outputFieldsOf(state.output));
   return Object.freeze(record);
 }
 
-function describeInterruption({ reason, attemptsUsed }: Extract<TaskOutcome, { status: "interrupted" }>): string {
+function describeInterruption({ reason, attemptsUsed }: Extract<Ending, { status: "interrupted" }>): string {
   return attemptsUsed === undefined ? reason : `${reason}: its attempts are used up (${attemptsUsed})`;
 }
 

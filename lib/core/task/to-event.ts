@@ -3,6 +3,7 @@
 // Pure. Called by the loop for each fact that a listener or a store reads.
 
 import type { Json } from "../values/json.js";
+import type { Ending } from "./ending.js";
 import type { Stamp, TaskEvent, TaskEventMap } from "./events.js";
 import type { Fact } from "./fact.js";
 import { lostInWords } from "./lost-output.js";
@@ -46,7 +47,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
     }
     case "task.returned": {
       const { output } = fact;
-      const outcome = toJsonOutcome(fact.outcome, output);
+      const outcome = toJsonOutcome(taskId, fact.ending, output);
       return seal(
         output === undefined || "output" in output
           ? { type: fact.type, seq, at, taskId, attempt, outcome }
@@ -58,7 +59,7 @@ export function toEvent(fact: Fact, task: Subject, seq: number, at: number): Tas
     case "task.failed":
     case "task.cancelled":
     case "task.interrupted":
-      return seal(toEnd(fact.outcome, fact.output, { seq, at, taskId, attempt }), sessionId);
+      return seal(toEnd(fact.ending, fact.output, { seq, at, taskId, attempt }), sessionId);
     case "task.resumed":
     case "task.abandoned":
       return seal({ type: fact.type, seq, at, taskId, attempt }, sessionId);
@@ -103,16 +104,17 @@ function seal(event: Unsealed, sessionId: string | undefined): TaskEvent {
 type Growing = { -readonly [K in keyof TaskEventMap["task.created"]]: TaskEventMap["task.created"][K] };
 type Unsealed = TaskEvent & { sessionId?: string };
 
-function toJsonOutcome(outcome: TaskOutcome, output: Output | undefined): TaskOutcome<Json | undefined> {
-  return outcome.status === "succeeded" ? { ...outcome, value: jsonOf(output) } : withoutCause(outcome);
+function toJsonOutcome(id: string, ending: Ending, output: Output | undefined): TaskOutcome<Json | undefined> {
+  if (ending.status === "succeeded") return { id, status: "succeeded", value: jsonOf(output) };
+  return { id, ...withoutCause(ending) };
 }
 
-/** The outcome without the thrown value: JSON could seldom carry it, and it stays in the process that ran the task. */
-export function withoutCause<O extends TaskOutcome<never>>(outcome: O): O {
-  if (!("cause" in outcome)) return outcome;
-  const { cause: _, ...rest } = outcome;
+/** The ending without the thrown value: JSON could seldom carry it, and it stays in the process that ran the task. */
+export function withoutCause<E extends Ending>(ending: E): E {
+  if (!("cause" in ending)) return ending;
+  const { cause: _, ...rest } = ending;
   // The same type, without an optional field.
-  return rest as O;
+  return rest as E;
 }
 
 /**
@@ -130,19 +132,19 @@ function jsonOf(output: Output | undefined): Json | undefined {
   return output !== undefined && "output" in output ? output.output : undefined;
 }
 
-function toEnd(outcome: TaskOutcome, output: Output | undefined, stamp: Omit<Stamp<string>, "type">): Unsealed {
+function toEnd(ending: Ending, output: Output | undefined, stamp: Omit<Stamp<string>, "type">): Unsealed {
   const { seq, at, taskId, attempt } = stamp;
-  switch (outcome.status) {
+  switch (ending.status) {
     case "succeeded":
       if (output === undefined) return { type: "task.succeeded", seq, at, taskId, attempt };
       if ("output" in output) return { type: "task.succeeded", seq, at, taskId, attempt, output: output.output };
       return { type: "task.succeeded", seq, at, taskId, attempt, ...omitted(output) };
     case "failed":
-      return { type: "task.failed", seq, at, taskId, attempt, error: outcome.error };
+      return { type: "task.failed", seq, at, taskId, attempt, error: ending.error };
     case "cancelled":
-      return { type: "task.cancelled", seq, at, taskId, attempt, reason: outcome.reason };
+      return { type: "task.cancelled", seq, at, taskId, attempt, reason: ending.reason };
     case "interrupted": {
-      const { id: _, status: __, abandoned: ___, ...why } = outcome;
+      const { status: _, abandoned: __, ...why } = ending;
       return { ...why, type: "task.interrupted", seq, at, taskId, attempt };
     }
   }

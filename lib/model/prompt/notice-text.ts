@@ -41,15 +41,15 @@ function describeHappening(task: Task, what: Happening, most: number): string {
 }
 
 function describeEnd({ state }: Task, most: number): string {
-  const { outcome, output, details } = state;
+  const { ending, output, details } = state;
   const summary = details.summary === undefined ? "" : ` Summary: ${quoted(details.summary, most)}`;
-  switch (outcome?.status) {
+  switch (ending?.status) {
     case "failed":
-      return `${failed(outcome.error, most)}${summary}`;
+      return `${failed(ending.error, most)}${summary}`;
     case "cancelled":
-      return `was cancelled: ${quoted(outcome.reason, most)}${summary}`;
+      return `was cancelled: ${quoted(ending.reason, most)}${summary}`;
     case "interrupted": {
-      const { reason, instanceId, pid, attemptsUsed } = outcome;
+      const { reason, instanceId, pid, attemptsUsed } = ending;
       const process = instanceId === undefined ? "" : ` (instance ${idInText(instanceId)}, pid ${pid})`;
       return `was interrupted: ${reason}${process}; ${attemptsUsed === undefined ? "it is not resumed" : `its ${attemptsUsed} attempts are used up`}${summary}`;
     }

@@ -68,23 +68,23 @@ export function titleOf({ state }: Task, bytes: number): string | undefined {
  * `failure` is the failure of a task, and `error` is always a refusal of the tool.
  */
 export function endReader(caller: Caller, task: Task): (bytes: number) => Result {
-  const { outcome, output } = task.state;
-  if (!task.isOver || outcome === undefined) return () => ({});
-  const abandoned = "abandoned" in outcome ? { abandoned: true } : {};
-  switch (outcome.status) {
+  const { ending, output } = task.state;
+  if (!task.isOver || ending === undefined) return () => ({});
+  const abandoned = "abandoned" in ending ? { abandoned: true } : {};
+  switch (ending.status) {
     case "succeeded":
       return resultReader(caller.tools, output);
     case "failed": {
-      const { code } = outcome.error;
-      const message = failureInWords(outcome.error);
+      const { code } = ending.error;
+      const message = failureInWords(ending.error);
       return (bytes) => ({ failure: definedFields({ code, message: cut(message, bytes) }), ...abandoned });
     }
     case "cancelled":
-      return (bytes) => definedFields({ reason: cut(outcome.reason, bytes), ...abandoned });
+      return (bytes) => definedFields({ reason: cut(ending.reason, bytes), ...abandoned });
     case "interrupted":
-      return () => ({ reason: outcome.reason, ...abandoned });
+      return () => ({ reason: ending.reason, ...abandoned });
     default:
-      return outcome satisfies never;
+      return ending satisfies never;
   }
 }
 

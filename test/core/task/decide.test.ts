@@ -219,10 +219,10 @@ describe("a terminal task", () => {
     for (const command of COMMAND_NAMES) {
       const decision = decide(before, commandOf(command));
       if (isRefusal(decision)) continue;
-      const { status, outcome, output, finishedAt, startedAt, stop: first } = evolveAll(before, decision, 9_999);
-      expect({ status, outcome, output, finishedAt, startedAt, stop: first }).toEqual({
+      const { status, ending, output, finishedAt, startedAt, stop: first } = evolveAll(before, decision, 9_999);
+      expect({ status, ending, output, finishedAt, startedAt, stop: first }).toEqual({
         status: before.status,
-        outcome: before.outcome,
+        ending: before.ending,
         output: before.output,
         finishedAt: before.finishedAt,
         startedAt: before.startedAt,

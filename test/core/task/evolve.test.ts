@@ -104,11 +104,11 @@ describe("any sequence of commands", () => {
   test("S1 leaves what is terminal as it is", () => {
     holds(({ before, after }) => {
       if (!isTerminal(before.status)) return;
-      const { status, outcome, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by } = after;
-      expect({ status, outcome, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by }).toEqual(
+      const { status, ending, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by } = after;
+      expect({ status, ending, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by }).toEqual(
         {
           status: before.status,
-          outcome: before.outcome,
+          ending: before.ending,
           output: before.output,
           startedAt: before.startedAt,
           finishedAt: before.finishedAt,
@@ -139,7 +139,7 @@ describe("any sequence of commands", () => {
       if (isParked(after)) return;
       if (after.status !== "blocked") expect([...after.blockedOn]).toEqual([]);
       // Started and not over: what stopped it ended its waits, and only children can still hold it up (H1).
-      else if (after.stop !== undefined && after.outcome === undefined) expect([...after.blockedOn]).toEqual([]);
+      else if (after.stop !== undefined && after.ending === undefined) expect([...after.blockedOn]).toEqual([]);
       else expect([...after.blockedOn]).not.toEqual([]);
     });
   });
@@ -179,10 +179,10 @@ describe("any sequence of commands", () => {
 
   test("H1 never changes an outcome once there is one", () => {
     holds(({ before, after }) => {
-      if (before.outcome === undefined) return;
-      expect(after.outcome).toBe(before.outcome);
+      if (before.ending === undefined) return;
+      expect(after.ending).toBe(before.ending);
       expect(after.output).toBe(before.output);
-      if (isTerminal(after.status)) expect(after.status).toBe(before.outcome.status);
+      if (isTerminal(after.status)) expect(after.status).toBe(before.ending.status);
     });
   });
 

@@ -4,6 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Command } from "../../../lib/core/task/commands.js";
 import { decide, isRefusal } from "../../../lib/core/task/decide.js";
 import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../../lib/core/task/errors.js";
+import { toOutcome } from "../../../lib/core/task/ending.js";
 import type { Fact } from "../../../lib/core/task/events.js";
 import type { TaskOutcome } from "../../../lib/core/task/record.js";
 import { returned, type Settled, threw } from "../../../lib/core/task/settled.js";
@@ -35,9 +36,9 @@ function factsOf(state: TaskState, command: Command): readonly Fact[] {
 
 /** The outcome that `settled` gives, whether its fact ends the task or waits for children. */
 function outcomeOf(state: TaskState, settled: Settled): TaskOutcome {
-  const { outcome } = play(state, settle(settled));
-  if (outcome === undefined) throw new Error("no outcome");
-  return outcome;
+  const { ending } = play(state, settle(settled));
+  if (ending === undefined) throw new Error("no ending");
+  return toOutcome(TASK_ID, ending, undefined);
 }
 
 describe("what stopped a task, and then what its function did, decide the outcome", () => {
@@ -85,7 +86,7 @@ shutdown      | succeeded            | interrupted shutdown | interrupted shutdo
     const after = evolveAll(before, decision, 3_000);
     const [status, code] = cell.split(" ");
     expect(after.status).toBe(status);
-    expect(after.outcome).toMatchObject(
+    expect(after.ending && toOutcome(TASK_ID, after.ending, undefined)).toMatchObject(
       status === "failed"
         ? { id: TASK_ID, status, error: { code } }
         : { id: TASK_ID, status, ...(code === undefined ? {} : { reason: code }) },
@@ -107,7 +108,7 @@ shutdown      | succeeded            | interrupted shutdown | interrupted shutdo
   test("C1 the value is the very one that was returned, and the record's copy of it is its own", () => {
     const value = { pages: [1] };
     const after = play(STATES.running, settle(returned(value)));
-    expect(after.outcome?.status === "succeeded" && after.outcome.value === value).toBe(true);
+    expect(after.ending?.status === "succeeded" && after.ending.value === value).toBe(true);
     value.pages.push(2);
     expect(after.output).toEqual({ output: { pages: [1] } });
   });
@@ -117,7 +118,7 @@ shutdown      | succeeded            | interrupted shutdown | interrupted shutdo
     (reason) => {
       const after = play(stoppedBy(reason, "returned"), settle(returned("too late")));
       expect(after.output).toBeUndefined();
-      expect(after).not.toHaveProperty("outcome.error.cause");
+      expect(after).not.toHaveProperty("ending.error.cause");
     },
   );
 
@@ -153,7 +154,7 @@ describe("a task whose children live when it settles", () => {
 
     const waiting = evolveAll(before, withChildren, 3_000);
     const ended = evolveAll(before, alone, 3_000);
-    expect(waiting).toMatchObject({ outcome: ended.outcome, output: ended.output, finishedAt: undefined });
+    expect(waiting).toMatchObject({ ending: ended.ending, output: ended.output, finishedAt: undefined });
     if (before.status !== "queued")
       expect(waiting).toMatchObject({ status: "blocked", blockedOn: [{ on: "children", taskIds: ["a", "b"] }] });
     // The end it comes to is the one it would have had at once.
