@@ -4,18 +4,22 @@
 // module, so that `import "errand"` would load the streams, the workers and the digests of Node: 4 ms on Node 20, 10 ms
 // on Node 24. A module that most programs never need is read at its first use.
 
-/** Contexts of async code. */
-export const { AsyncLocalStorage, AsyncResource } = process.getBuiltinModule("node:async_hooks");
+// The declarations name `node:` modules, as the published types do.
+const hooks: typeof import("node:async_hooks") = process.getBuiltinModule("node:async_hooks");
+/** A store of async code. */
+export const AsyncLocalStorage: typeof import("node:async_hooks").AsyncLocalStorage = hooks.AsyncLocalStorage;
+/** A context of async code. */
+export const AsyncResource: typeof import("node:async_hooks").AsyncResource = hooks.AsyncResource;
 
 const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = process.getBuiltinModule("node:timers");
 /** The platform's timers at import. A fake that takes their place later, also in the module, does not change them. */
 export const platformTimers = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate };
 
 /** `node:events`. */
-export const nodeEvents = process.getBuiltinModule("node:events");
+export const nodeEvents: typeof import("node:events") = process.getBuiltinModule("node:events");
 
 /** `node:util`. */
-export const nodeUtil = process.getBuiltinModule("node:util");
+export const nodeUtil: typeof import("node:util") = process.getBuiltinModule("node:util");
 
 /** The SHA-256 digest of a text, in base64. */
 export function digestOf(text: string): string {
