@@ -3,7 +3,9 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { documents, headlineTable, targetsTable, withTable } from "../../bench/document-tables.js";
+import { documents, withTable } from "../../bench/document-tables.js";
+import { headlineTable } from "../../bench/headline-table.js";
+import { targetsTable } from "../../bench/targets-table.js";
 
 const results = fileURLToPath(new URL("../../bench/results", import.meta.url));
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
