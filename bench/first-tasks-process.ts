@@ -1,15 +1,12 @@
 // First-tasks process: the first tasks of the process that this is, for first-tasks.ts. Prints their cost as JSON.
 //
-// Not a program to run by hand: node --expose-gc build/bench/first-tasks-process.js errand 1000 [seconds to idle before]
+// Not a program to run by hand: node --expose-gc build/bench/first-tasks-process.js errand 1000 [tasks and idle seconds before]
 import { AsyncLocalStorage } from "node:async_hooks";
 import { bare } from "./bare-schedulers.js";
 import { type Case, clocks, settle, since } from "./interleave.js";
 import { concurrency, onErrand, onPeer, peers, settings } from "./spawn-cases.js";
 
-/** Before it idles a process does as many tasks as warm up its code. */
-const tasksBefore = 100_000;
-
-const [who = "", tasks, idle = ""] = process.argv.slice(2);
+const [who = "", tasks, tasksBefore, idleSeconds] = process.argv.slice(2);
 const cases: { readonly [who: string]: (n: number) => Case } = {
   "p-queue": (n) => bare("p-queue", n, concurrency),
   "by hand": (n) => onPeer(peers.onPQueue, "ignores", n),
@@ -21,11 +18,11 @@ const n = Number(tasks);
 
 // All three in the world that errand's users have: `AsyncLocalStorage` is in use.
 new AsyncLocalStorage<object>().enterWith({});
-if (idle !== "") {
-  const before = await caseOf(tasksBefore).prepare();
+if (tasksBefore !== undefined) {
+  const before = await caseOf(Number(tasksBefore)).prepare();
   await before.work();
   await before.finish?.();
-  await new Promise((resolve) => setTimeout(resolve, Number(idle) * 1_000));
+  await new Promise((resolve) => setTimeout(resolve, Number(idleSeconds) * 1_000));
   await settle("full");
 }
 

@@ -1,8 +1,8 @@
 // First tasks: what the first 10, 1 000 and 10 000 tasks of a process cost, and the first tasks after an idle minute.
 //
 // Every run is a process of its own (first-tasks-process.ts), so that nothing was compiled before. Beside errand: bare p-queue, and the
-// same work by hand. "After an idle minute": the process does 100 000 tasks, closes its manager, waits, collects everything twice, and
-// then measures the next tasks. Loading of the libraries is not in these figures; start.ts has it.
+// same work by hand. "After idling": the process does 100 000 tasks, closes its manager, waits a minute, collects everything twice, and then
+// measures the next tasks. Loading of the libraries is not in these figures; start.ts has it.
 import { chosen, readFlags, whole } from "./flags.js";
 import { inOwnProcesses, numbersOf, type Part } from "./own-process.js";
 import { writeResults } from "./results.js";
@@ -32,6 +32,7 @@ const flags = readFlags({
   quick: { sizes: [10, 1_000], repeats: 2, warmups: 0 },
   more: {
     idle: { value: "SECONDS", words: "how long the process is idle", full: "60", quick: "1" },
+    before: { value: "N", words: "tasks that warm it up before it is idle", full: "100000", quick: "1000" },
     "idle-repeats": {
       value: "N",
       words: "rounds with an idle process, which take that long each",
@@ -41,6 +42,7 @@ const flags = readFlags({
   },
 });
 const idleSeconds = whole("--idle", flags.more.idle, 0);
+const tasksBefore = whole("--before", flags.more.before, 1);
 const idleRepeats = whole("--idle-repeats", flags.more["idle-repeats"], 1);
 
 const plans = whens.map((when) =>
@@ -48,11 +50,11 @@ const plans = whens.map((when) =>
     flags.sizes.flatMap((tasks) =>
       whos.map((who): Plan => {
         const name = `${who}, first ${tasks} tasks, ${when}`;
-        const idle = when === "fresh" ? "" : String(idleSeconds);
+        const idle = when === "fresh" ? [] : [String(tasksBefore), String(idleSeconds)];
         return {
           ...{ who, when, tasks, name },
           program: "first-tasks-process",
-          args: [who, String(tasks), idle],
+          args: [who, String(tasks), ...idle],
           read: (printed) => numbersOf(printed, "cpuUs", "wallUs"),
         };
       }),
@@ -105,6 +107,7 @@ const cases = rows.map(({ name, tasks, costs }) => ({
 await writeResults(flags.json, {
   bench: "first-tasks",
   repeats,
+  tasksBefore,
   idleRepeats,
   idleSeconds,
   targets: [],

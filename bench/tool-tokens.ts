@@ -21,6 +21,8 @@ if (given.help) {
 Tokens (${tokenizer}) of the six tools' definitions, of typical results, of the view and of a batch of notices.
 
   --json FILE  where the counts go (${resultsFile("tool-tokens")}; none with --quick)
+  --quick      writes no file: there is nothing to do less of
+  --help       this
 `);
   process.exit(0);
 }
