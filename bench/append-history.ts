@@ -32,13 +32,17 @@ line of Node. Run it after npm run bench and before a release. Then prints the l
 }
 
 const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-let entries = entriesIn(text);
-if (!given.show) {
+function renewed(): string {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { readonly version: string };
-  const renewed = withEntry(text, entryOf(version, documented), given.replace);
-  writeFileSync(file, renewed);
-  entries = entriesIn(renewed);
+  try {
+    return withEntry(text, entryOf(version, documented), given.replace);
+  } catch (error) {
+    process.stderr.write(`${String(error)}\n`);
+    process.exit(1);
+  }
 }
+if (!given.show) writeFileSync(file, renewed());
+const entries = entriesIn(readFileSync(file, "utf8"));
 for (const line of lines) {
   const rows = trendOf(entries, line, shown);
   if (rows.length === 0) continue;
