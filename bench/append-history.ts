@@ -41,8 +41,9 @@ function renewed(): string {
     process.exit(1);
   }
 }
-if (!given.show) writeFileSync(file, renewed());
-const entries = entriesIn(readFileSync(file, "utf8"));
+const kept = given.show ? text : renewed();
+if (!given.show) writeFileSync(file, kept);
+const entries = entriesIn(kept);
 for (const line of lines) {
   const rows = trendOf(entries, line, shown);
   if (rows.length === 0) continue;
