@@ -1,33 +1,44 @@
 // All: every program of the bench, one after another, each in a process of its own, so that none warms up for the next.
 //
-// Progress goes to stderr. A run that writes to bench/results also renews the tables of README.md and bench/README.md.
-// Fails, with 1, if a program does; a missed target is told, and no failure.
-import { spawn } from "node:child_process";
+// With `--node` on several lines of Node, one after another; `.ci/node-line.mjs` installs those that are not there. Progress goes to
+// stderr. A run that writes to bench/results also renews the tables of README.md and bench/README.md. Fails, with 1, if a program does; a
+// missed target is told, and no failure.
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { renewTables, targetsIn } from "./document-tables.js";
+import { renewTables } from "./document-tables.js";
+import { lineOf, lines } from "./line-targets.js";
+import { countingPrograms, documented, fileOf } from "./results.js";
+import { targetsIn } from "./results-files.js";
 import { print } from "./table.js";
 import { told } from "./target.js";
 
 const programs = [
+  "cold-steady",
+  "first-tasks",
+  "start",
   "schedulers",
   "spawn",
   "growth",
   "priority",
   "cancel",
   "waits",
+  "map",
   "round-trip",
+  "notices",
+  "reconnect",
   "journal",
   "soak",
   "tool-tokens",
 ] as const;
-const documented = "bench/results";
+const own = lineOf(process.version);
 
 const { values: given, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    node: { type: "string", default: own },
     quick: { type: "boolean", default: false },
     repeats: { type: "string" },
     warmups: { type: "string" },
@@ -40,53 +51,83 @@ if (given.help) {
 
 Runs ${programs.join(", ")}, or those that are named.
 
+  --node N[,N]   the lines of Node, of ${lines.join(", ")} (${own}, which runs this)
   --quick        small sizes, few rounds: to see that it works, not to quote a figure
   --repeats N    counted rounds, of all but soak
   --warmups N    rounds before them, of all but soak
-  --results DIR  where the raw numbers go (${documented}, and none with --quick)
+  --results DIR  where the raw numbers go, a folder for each line (${documented}, and none with --quick)
   --help         this
 
 Each program has more flags of its own: node --expose-gc build/bench/spawn.js --help
 `);
   process.exit(0);
 }
-const unknown = positionals.filter((name) => !(programs as readonly string[]).includes(name));
-if (unknown.length > 0) throw new RangeError(`there is no program ${unknown.join(", ")}, only ${programs.join(", ")}`);
+refuse("program", positionals, programs);
 const asked = programs.filter((name) => positionals.length === 0 || positionals.includes(name));
+const askedLines = given.node.split(",");
+refuse("line of Node", askedLines, lines);
 const results = given.results ?? (given.quick ? undefined : documented);
 
-function flagsOf(program: string): readonly string[] {
+function refuse(what: string, names: readonly string[], known: readonly string[]): void {
+  const unknown = names.filter((name) => !known.includes(name));
+  if (unknown.length > 0) throw new RangeError(`there is no ${what} ${unknown.join(", ")}, only ${known.join(", ")}`);
+}
+
+/** The path of a Node of this line. npm runs its scripts in the project's folder. */
+function nodeOf(line: string): string {
+  const output = execFileSync(process.execPath, [join(".ci", "node-line.mjs"), line], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  return output.trim();
+}
+
+interface Step {
+  readonly line: string;
+  readonly node: string;
+  readonly program: (typeof programs)[number];
+}
+/** What only counts runs once: it finds the same on every line. */
+const steps: readonly Step[] = askedLines.flatMap((line, index) => {
+  const node = nodeOf(line);
+  const here = asked.filter((program) => index === 0 || !countingPrograms.includes(program));
+  return here.map((program) => ({ line, node, program }));
+});
+
+function flagsOf({ program, line }: Step): readonly string[] {
   const rounds = (["repeats", "warmups"] as const).flatMap((name) => {
     const value = given[name];
     return value === undefined || program === "soak" ? [] : [`--${name}`, value];
   });
-  const file = results === undefined ? [] : ["--json", join(results, `${program}.json`)];
+  const file = results === undefined ? [] : ["--json", join(results, fileOf(program, line))];
   return [...(given.quick ? ["--quick"] : []), ...rounds, ...file];
 }
-async function run(program: string): Promise<boolean> {
-  const file = fileURLToPath(new URL(`${program}.js`, import.meta.url));
-  const flags = ["--expose-gc", "--trace-warnings", file, ...flagsOf(program)];
-  const child = spawn(process.execPath, flags, { stdio: "inherit" });
+async function run(step: Step): Promise<boolean> {
+  const file = fileURLToPath(new URL(`${step.program}.js`, import.meta.url));
+  const flags = ["--expose-gc", "--trace-warnings", file, ...flagsOf(step)];
+  const child = spawn(step.node, flags, { stdio: "inherit" });
   const [code] = (await once(child, "close")) as [number | null];
   return code === 0;
 }
 
 const failed: string[] = [];
 const begun = performance.now();
-for (const [index, program] of asked.entries()) {
+for (const [index, step] of steps.entries()) {
   const before = performance.now();
-  process.stderr.write(`\n[${index + 1}/${asked.length}] ${program} ${flagsOf(program).join(" ")}\n`);
-  if (!(await run(program))) failed.push(program);
-  const seconds = (performance.now() - before) / 1_000;
-  process.stderr.write(`[${index + 1}/${asked.length}] ${program}: ${seconds.toFixed(0)} s\n`);
+  const name = `Node ${step.line}, ${step.program}`;
+  const place = `[${index + 1}/${steps.length}] ${name}`;
+  process.stderr.write(`\n${place} ${flagsOf(step).join(" ")}\n`);
+  if (!(await run(step))) failed.push(name);
+  process.stderr.write(`${place}: ${((performance.now() - before) / 1_000).toFixed(0)} s\n`);
 }
 process.stderr.write(`\nall: ${((performance.now() - begun) / 60_000).toFixed(1)} min\n`);
 
 if (results !== undefined) {
-  const missed = asked
-    .flatMap((program) => targetsIn(results, program))
-    .filter(({ verdict }) => verdict === "MISSED")
-    .map((target) => `${target.what}: ${told(target)}`);
+  const missed = steps.flatMap(({ program, line }) =>
+    targetsIn(results, line, program)
+      .filter(({ verdict }) => verdict === "MISSED")
+      .map((target) => `Node ${line}, ${target.what}: ${told(target)}`),
+  );
   print(missed.length === 0 ? "every target is met" : ["targets missed", ...missed].join("\n  "));
   if (results === documented && failed.length === 0) renewTables(documented);
 }

@@ -230,9 +230,8 @@ function oneByOneOnPQueue(order: Order, n: number): Case {
 
 /** In milliseconds of one whole run, in microseconds of one cancel, or against another case. */
 const targets: { readonly [name: string]: Target & { readonly of: "run" | "each" | { readonly against: string } } } = {
-  "errand queued tree": { most: 60, unit: "ms", of: "run" },
-  "errand queued chain": { most: 10, unit: "ms", of: "run" },
-  "errand live tree, signal unread": { most: 60, unit: "ms", of: "run" },
+  "errand queued chain": { most: 5, unit: "ms", of: "run" },
+  "errand live tree, signal unread": { most: 0.9, unit: "× own links", of: { against: "own links, signal unread" } },
   "errand live tree, signal listened to": {
     most: 1.5,
     unit: "× own links",

@@ -23,7 +23,7 @@ export interface Flatness {
 }
 
 export async function heapNow(): Promise<number> {
-  await settle("all");
+  await settle("full");
   return process.memoryUsage().heapUsed;
 }
 

@@ -4,6 +4,8 @@
 // to collect, fall on all.
 // What decides is CPU time of the whole process (user and system, with the threads of collector and compiler),
 // never the clock on the wall. Warm-up rounds are not counted. Knows no task and no library.
+//
+// What is collected before a run decides what the run measures. `young` is the steady case, and `full` the cold one: see `Collect`.
 import { shuffled } from "./dice.js";
 import type { Samples } from "./statistics.js";
 
@@ -38,15 +40,32 @@ export interface Weighed {
   readonly units: number;
   readonly bytes: Samples;
 }
+/**
+ * What the collector takes before a run.
+ *
+ * `full`: everything. No object of a case lives at that moment, so V8 also takes the shapes of these objects, and with them the compiled
+ * code. Each run is a cold start, as in a process that makes one manager per job, or that is idle and is then collected.
+ * Making the manager or the queue is part of such a job, so the run's preparation is measured with it.
+ *
+ * `young`: the young generation alone. The compiled code stays, as in a process whose manager lives. The preparation is not measured.
+ */
+export type Collect = "full" | "young";
+/** What the tables call the two cases. */
+export const caseOf: { readonly [C in Collect]: "cold" | "steady" } = { full: "cold", young: "steady" };
+
 export interface Rounds {
   readonly repeats: number;
   readonly warmups: number;
+  /** Without it: `young`. */
+  readonly collect?: Collect;
 }
 export async function interleave(cases: readonly Case[], rounds: Rounds): Promise<Measured[]> {
   const rows = cases.map((one) => ({ case: one, samples: [] as Sample[] }));
-  for (let round = 0; round < rounds.warmups + rounds.repeats; round += 1) {
+  const inAll = rounds.warmups + rounds.repeats;
+  for (let round = 0; round < inAll; round += 1) {
+    process.stderr.write(`  round ${round + 1} of ${inAll}${round < rounds.warmups ? ", not counted" : ""}\n`);
     for (const row of shuffled(rows, round + 1)) {
-      const sample = await once(row.case);
+      const sample = await once(row.case, rounds.collect ?? "young");
       if (round >= rounds.warmups) row.samples.push(sample);
     }
   }
@@ -64,23 +83,32 @@ interface Sample {
   readonly wallUs: number;
   readonly prepareCpuUs: number;
 }
-async function once(one: Case): Promise<Sample> {
-  await settle("young");
-  const beforePrepare = process.cpuUsage();
+async function once(one: Case, collect: Collect): Promise<Sample> {
+  await settle(collect);
+  const beforePrepare = clocks();
   const run = await one.prepare();
-  const prepare = process.cpuUsage(beforePrepare);
-  await settle("young");
-  const beforeWall = performance.now();
-  const beforeWork = process.cpuUsage();
+  const prepare = since(beforePrepare);
+  if (collect === "young") await settle("young");
+  const beforeWork = collect === "young" ? clocks() : beforePrepare;
   await run.work();
-  const work = process.cpuUsage(beforeWork);
-  const wallMs = performance.now() - beforeWall;
+  const work = since(beforeWork);
   await run.finish?.();
-  return {
-    cpuUs: (work.user + work.system) / one.units,
-    wallUs: (wallMs * 1_000) / one.units,
-    prepareCpuUs: (prepare.user + prepare.system) / one.units,
-  };
+  return { cpuUs: work.cpuUs / one.units, wallUs: work.wallUs / one.units, prepareCpuUs: prepare.cpuUs / one.units };
+}
+
+interface Clocks {
+  readonly cpu: NodeJS.CpuUsage;
+  readonly wall: number;
+}
+/** Both clocks of the process, to be read by `since`. */
+export function clocks(): Clocks {
+  const wall = performance.now();
+  return { cpu: process.cpuUsage(), wall };
+}
+/** Microseconds since `clocks()`, of the processor and of the clock on the wall. */
+export function since({ cpu, wall }: Clocks): { readonly cpuUs: number; readonly wallUs: number } {
+  const { user, system } = process.cpuUsage(cpu);
+  return { cpuUs: user + system, wallUs: (performance.now() - wall) * 1_000 };
 }
 
 /** Needs `--expose-gc`: without it there is nothing to say, and the answer is empty. */
@@ -98,10 +126,10 @@ export async function weigh(cases: readonly HeapCase[], rounds: Rounds): Promise
 
 /** A call of its own: a loop would keep the last round's value in its frame until this round's takes its place. */
 async function weighOnce(one: HeapCase): Promise<number> {
-  await settle("all");
+  await settle("full");
   const before = process.memoryUsage().heapUsed;
   const built = await one.build();
-  await settle("all");
+  await settle("full");
   const bytes = (process.memoryUsage().heapUsed - before) / one.units;
   // Read after the measuring, so that what is weighed cannot be collected before.
   if (built.held === undefined) throw new Error(`${one.name}: nothing was held`);
@@ -109,12 +137,8 @@ async function weighOnce(one: HeapCase): Promise<number> {
   return bytes;
 }
 
-/**
- * The timer lets background compiles end: one under way holds what its function can see, past any collection.
- * Before a measuring of time only the young are collected: a full collection while nothing of a case lives takes the shapes
- * of its objects, and with them its compiled code, so that each run would measure a cold start.
- */
-export async function settle(collect: "young" | "all"): Promise<void> {
+/** Collects twice. The timer lets background compiles end: one under way holds what its function can see, past any collection. */
+export async function settle(collect: Collect): Promise<void> {
   for (let pass = 0; pass < 2; pass += 1) {
     await new Promise<void>((resolve) => setTimeout(resolve, 10));
     // `gc(true)` collects the young, `gc()` everything. Neither `gc({ type })`, which on Node 20 leaves some of the dead, nor `gc(false)`, which

@@ -1,7 +1,8 @@
 // On Effect: the same task as in by-hand.ts, written as an Effect program.
 //
-// A peer of spawn.ts. A fiber per task, forked by the program that spawns (a third of the price of `Effect.runFork` from
-// outside), a Semaphore for the limit. The token is the fiber: an AbortSignal is made by Effect only for a job that names one.
+// Two peers of spawn.ts. `inside`: one program forks a fiber per task. `outside`: each fiber is forked by `Effect.runFork` of its own, as
+// a loop that is no Effect program itself would do. A Semaphore is the limit. The token is the fiber: an AbortSignal is made by Effect
+// only for a job that names one.
 import * as Effect from "effect/Effect";
 import * as Exit from "effect/Exit";
 import * as Fiber from "effect/Fiber";
@@ -15,42 +16,63 @@ interface EffectTask {
 }
 
 export class OnEffect implements Peer {
-  /** Kept for whoever comes with an id, to read, await or cancel it. */
+  /** Kept for a caller that comes with an id, to read, await or cancel the task. */
   readonly tasks = new Map<string, EffectTask>();
   readonly records = new PeerRecords();
   readonly #slots: Semaphore.Semaphore;
+  readonly #forked: "inside" | "outside";
 
-  constructor(concurrency: number) {
+  constructor(concurrency: number, forked: "inside" | "outside") {
     this.#slots = Semaphore.makeUnsafe(concurrency);
-  }
-
-  spawn(job: PeerJob): Effect.Effect<EffectTask> {
-    return Effect.suspend(() => {
-      const record = this.records.create();
-      const work = Effect.suspend(() => {
-        this.records.start(record);
-        return Effect.promise(job);
-      });
-      const ended = (exit: Exit.Exit<number>): Effect.Effect<void> =>
-        Effect.sync(() => this.records.end(record, statusOf(exit)));
-      return Effect.map(Effect.forkChild(Effect.onExit(this.#slots.withPermit(work), ended)), (fiber) => {
-        const task: EffectTask = { record, fiber };
-        this.tasks.set(record.id, task);
-        return task;
-      });
-    });
+    this.#forked = forked;
   }
 
   runAll(job: PeerJob, tasks: number): Promise<number> {
-    const all = Effect.gen({ self: this }, function* () {
+    return this.#forked === "inside" ? this.#fromInside(job, tasks) : this.#fromOutside(job, tasks);
+  }
+
+  #fromInside(job: PeerJob, tasks: number): Promise<number> {
+    const spawn = Effect.suspend(() => {
+      const record = this.records.create();
+      return Effect.map(Effect.forkChild(this.#work(record, job)), (fiber) => this.#keep({ record, fiber }));
+    });
+    const all = Effect.gen(function* () {
       const fibers: Fiber.Fiber<number>[] = [];
-      for (let spawned = 0; spawned < tasks; spawned += 1) fibers.push((yield* this.spawn(job)).fiber);
-      let sum = 0;
-      for (const value of yield* Fiber.joinAll(fibers)) sum += value;
-      return sum;
+      while (fibers.length < tasks) fibers.push((yield* spawn).fiber);
+      return sumOf(yield* Fiber.joinAll(fibers));
     });
     return Effect.runPromise(all);
   }
+
+  async #fromOutside(job: PeerJob, tasks: number): Promise<number> {
+    const fibers = Array.from({ length: tasks }, () => {
+      const record = this.records.create();
+      return this.#keep({ record, fiber: Effect.runFork(this.#work(record, job)) }).fiber;
+    });
+    return sumOf(await Effect.runPromise(Fiber.joinAll(fibers)));
+  }
+
+  /** The job in its slot, and its record. */
+  #work(record: PeerRecord, job: PeerJob): Effect.Effect<number> {
+    const work = Effect.suspend(() => {
+      this.records.start(record);
+      return Effect.promise(job);
+    });
+    const ended = (exit: Exit.Exit<number>): Effect.Effect<void> =>
+      Effect.sync(() => this.records.end(record, statusOf(exit)));
+    return Effect.onExit(this.#slots.withPermit(work), ended);
+  }
+
+  #keep(task: EffectTask): EffectTask {
+    this.tasks.set(task.record.id, task);
+    return task;
+  }
+}
+
+function sumOf(values: readonly number[]): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
 }
 
 function statusOf(exit: Exit.Exit<number>): "succeeded" | "failed" | "cancelled" {

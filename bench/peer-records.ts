@@ -1,7 +1,7 @@
 // Peer records: what a program keeps and tells of its tasks when it composes the rest from libraries.
 //
 // The same for every peer of spawn.ts (p-queue, p-limit, Effect, effection), so that they differ in who runs the work alone:
-// a record that goes queued, running and to its end, and three events.
+// a record that goes queued, running and to its end, and an event at its start and at its end.
 import { EventEmitter } from "eventemitter3";
 
 export interface PeerRecord {
@@ -12,7 +12,7 @@ export interface PeerRecord {
   finishedAt: number | undefined;
 }
 export interface PeerEvent {
-  readonly type: "task.created" | "task.started" | "task.ended";
+  readonly type: "task.started" | "task.ended";
   readonly at: number;
   readonly taskId: string;
 }
@@ -31,15 +31,13 @@ export class PeerRecords {
   #count = 0;
 
   create(): PeerRecord {
-    const record: PeerRecord = {
+    return {
       id: `task_${(this.#count += 1)}`,
       status: "queued",
       createdAt: Date.now(),
       startedAt: undefined,
       finishedAt: undefined,
     };
-    this.events.emit("task.created", { type: "task.created", at: record.createdAt, taskId: record.id });
-    return record;
   }
 
   start(record: PeerRecord): void {

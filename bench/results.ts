@@ -1,11 +1,25 @@
-// Results: the file a program writes, and what it says of the machine and of the libraries beside errand.
+// Results: the file a program writes, where it lies, and what it says of the machine and of the libraries beside errand.
 import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname } from "node:path";
+import { lineOf } from "./line-targets.js";
 import { print } from "./table.js";
 
-const libraries = ["p-queue", "p-limit", "fastq", "async", "effect", "effection", "eventemitter3"] as const;
+/** Where the results lie that the documents show. */
+export const documented = "bench/results";
+/** These count, and measure nothing: what they find is the same on every line of Node. */
+export const countingPrograms: readonly string[] = ["tool-tokens"];
+/** The file of a program on one line of Node, below the folder of all results. */
+export function fileOf(program: string, line: string): string {
+  return countingPrograms.includes(program) ? `${program}.json` : `node-${line}/${program}.json`;
+}
+/** The documented file of a program that runs on this Node. */
+export function resultsFile(program: string): string {
+  return `${documented}/${fileOf(program, lineOf(process.version))}`;
+}
+
+const libraries = ["p-queue", "p-limit", "p-map", "fastq", "async", "effect", "effection", "eventemitter3"] as const;
 /** Of the packages installed, by name. */
 function versions(): { readonly [library: string]: string } {
   const versionOf = (library: string): string => {

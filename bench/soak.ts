@@ -9,7 +9,7 @@ import { whole } from "./flags.js";
 import { forest } from "./forest.js";
 import { boundFor, flatness, heapNow, type Point } from "./heap-curve.js";
 import { heapPicture } from "./heap-picture.js";
-import { writeResults } from "./results.js";
+import { resultsFile, writeResults } from "./results.js";
 import { type Owner, shortTasks } from "./short-tasks.js";
 import { print, short, table } from "./table.js";
 import { judge, told } from "./target.js";
@@ -41,7 +41,7 @@ Soak: the heap while millions of short tasks come and go, and while something ha
   --passes N   things that happen to each tree (${full.passes})
   --quick      the same with --tasks ${quick.tasks} --trees ${quick.trees} --passes ${quick.passes}, measured ${quick.points} times a part instead of ${full.points}
   --leak       keep 100 bytes of each short task, which the soak must find
-  --json FILE  where the curves go; the picture stands beside it (bench/results/soak.json; none with --quick)
+  --json FILE  where the curves go; the picture stands beside it (${resultsFile("soak")}; none with --quick)
   --help       this
 `);
   process.exit(0);
@@ -51,7 +51,7 @@ const scale = given.quick ? quick : full;
 const tasks = whole("--tasks", given.tasks ?? scale.tasks, 20_000);
 const trees = whole("--trees", given.trees ?? scale.trees, 10);
 const passes = whole("--passes", given.passes ?? scale.passes, 8);
-const json = given.json ?? (given.quick ? undefined : "bench/results/soak.json");
+const json = given.json ?? (given.quick ? undefined : resultsFile("soak"));
 
 const failures: string[] = [];
 process.on("warning", (warning) => failures.push(`warning: ${warning.stack ?? warning.message}`));

@@ -1,6 +1,6 @@
 // Tool tokens: what the tools, the view and the notices cost a model. No time is measured: the counts are the same on every machine.
 import { parseArgs } from "node:util";
-import { writeResults } from "./results.js";
+import { resultsFile, writeResults } from "./results.js";
 import { print, table } from "./table.js";
 import { told } from "./target.js";
 import { countTokens, judgeTokens, tokenizer } from "./token-counts.js";
@@ -20,7 +20,9 @@ if (given.help) {
 
 Tokens (${tokenizer}) of the six tools' definitions, of typical results, of the view and of a batch of notices.
 
-  --json FILE  where the counts go (bench/results/tool-tokens.json; none with --quick)
+  --json FILE  where the counts go (${resultsFile("tool-tokens")}; none with --quick)
+  --quick      writes no file: there is nothing to do less of
+  --help       this
 `);
   process.exit(0);
 }
@@ -34,5 +36,5 @@ print(
     counted.map(({ name, tokens }) => [name, String(tokens), told(targets.find(({ what }) => what === name))]),
   ),
 );
-const json = given.json ?? (given.quick ? undefined : "bench/results/tool-tokens.json");
+const json = given.json ?? (given.quick ? undefined : resultsFile("tool-tokens"));
 await writeResults(json, { bench: "tool-tokens", tokenizer, targets, counted });

@@ -3,7 +3,11 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { documents, headlineTable, targetsTable, withTable } from "../../bench/document-tables.js";
+import { documents, withTable } from "../../bench/document-tables.js";
+import { headlineTable } from "../../bench/headline-table.js";
+import { lines } from "../../bench/line-targets.js";
+import { targetsTable } from "../../bench/targets-table.js";
+import { worlds } from "../../bench/world.js";
 
 const results = fileURLToPath(new URL("../../bench/results", import.meta.url));
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
@@ -19,6 +23,17 @@ test("the table of README.md names errand beside each kind of peer", () => {
   const table = headlineTable(results);
   for (const peer of ["p-queue", "by hand", "Effect", "effection", "AbortController", "Promise.all"]) {
     expect(table).toContain(peer);
+  }
+});
+
+test("the table of README.md shows every line of Node, cold and steady, with and without AsyncLocalStorage", () => {
+  const [head = "", , ...rows] = headlineTable(results).split("\n");
+  for (const line of lines) expect(head).toMatch(new RegExp(`\\| Node ${line}\\.\\d+ \\|`, "u"));
+  for (const what of ["p-queue alone, 10 000", "by hand on p-queue ÷ errand, 10 000"]) {
+    for (const world of worlds) {
+      const row = rows.find((one) => one.includes(what) && one.includes(world)) ?? "";
+      expect(row.match(/ [\d.]+ \/ [\d.]+ × /gu)).toHaveLength(lines.length);
+    }
   }
 });
 
