@@ -79,7 +79,7 @@ function exemplars(manager: Scope): readonly object[] {
   ended.run = undefined;
 
   const receiver = { attempt: undefined, sessionOf: () => undefined, noticesOf: () => notices };
-  const group = new Group([queued, running], new Set([queued, running]), "all", undefined);
+  const group = new Group([queued, running], [queued, running], "all", undefined);
   watch(queued, group);
   made.push(group, group.result("timeout"), new OutcomeClaims(receiver, [ended]));
   made.push(new ArrangedWait(waits, undefined, () => group.describe(), () => work));

@@ -72,7 +72,8 @@ export interface AwaitCaller {
 export class Group implements Watcher {
   readonly waiting: Task | undefined;
   readonly #tasks: readonly Task[];
-  readonly #distinct: ReadonlySet<Task>;
+  /** The same, each once. */
+  readonly #distinct: readonly Task[];
   readonly #until: NonNullable<AwaitOptions["until"]>;
   /** The tasks that had not ended when the wait began, in the given order. */
   readonly #awaited: Task[] = [];
@@ -85,7 +86,7 @@ export class Group implements Watcher {
 
   constructor(
     tasks: readonly Task[],
-    distinct: ReadonlySet<Task>,
+    distinct: readonly Task[],
     until: AwaitOptions["until"],
     waiting: Task | undefined,
   ) {
@@ -110,7 +111,7 @@ export class Group implements Watcher {
   }
 
   #isDoneBy(ended: number, succeeded: number): boolean {
-    const all = ended === this.#distinct.size;
+    const all = ended === this.#distinct.length;
     switch (this.#until) {
       case "all":
         return all;
@@ -135,7 +136,7 @@ export class Group implements Watcher {
 
   unwatch(): void {
     // The end of a task has removed its watchers.
-    if (this.#ended.length < this.#distinct.size) for (const task of this.#awaited) unwatch(task, this);
+    if (this.#ended.length < this.#distinct.length) for (const task of this.#awaited) unwatch(task, this);
   }
 
   taskEnded(task: Task): void {
@@ -160,8 +161,8 @@ export class Group implements Watcher {
 
   /** The tasks that have ended, in that order. After `stopRest` some that nobody watches may have ended too. */
   get ended(): readonly Task[] {
-    if (this.#stopped === undefined || this.#ended.length === this.#distinct.size) return this.#ended;
-    return [...this.#distinct].filter((task) => task.isOver).sort((a, b) => a.endOrder - b.endOrder);
+    if (this.#stopped === undefined || this.#ended.length === this.#distinct.length) return this.#ended;
+    return this.#distinct.filter((task) => task.isOver).sort((a, b) => a.endOrder - b.endOrder);
   }
 
   /** `seq` of the newest fact of `home` by which one of its tasks ended. */
@@ -183,14 +184,14 @@ export class Group implements Watcher {
 
   /** The result with the outcomes of the tasks `ended`; the remaining ones are pending. */
   result(reason: Awaited["reason"], ended: readonly Task[] = this.ended): Awaited {
-    const isAll = ended.length === this.#distinct.size;
-    const reported: ReadonlySet<Task> = isAll ? this.#distinct : new Set(ended);
-    const pending = isAll ? [] : [...this.#distinct].filter((task) => !reported.has(task));
+    if (ended.length === this.#distinct.length)
+      return { reason, outcomes: this.#tasks.map(outcomeOf), ended: ended.map(outcomeOf), pending: [] };
+    const reported: ReadonlySet<Task> = new Set(ended);
     return {
       reason,
       outcomes: this.#tasks.map((task) => (reported.has(task) ? task.outcome : undefined)),
       ended: ended.map(outcomeOf),
-      pending: pending.map((task) => task.record),
+      pending: this.#distinct.flatMap((task) => (reported.has(task) ? [] : task.record)),
     };
   }
 }
@@ -207,7 +208,7 @@ export function awaitTasks(
 ): Promise<Awaited> {
   const { waits, homeOf, hasForeign, inboxes, owner, receiver } = caller;
   const { until, timeoutMs, signal, stopOnRequest = false, cancelRest = false } = options;
-  const distinct = new Set(tasks);
+  const distinct = distinctOf(tasks);
   const group = new Group(tasks, distinct, until, attempt?.task);
   const mustWait = () => cancelRest && group.stopRest(caller);
   // A passed limit reports only the ends that are stored (W2).
@@ -227,7 +228,7 @@ export function awaitTasks(
   } else {
     if (stopOnRequest) {
       for (const inbox of inboxes) {
-        for (const { seenBy } of inbox.openedBelow(distinct)) {
+        for (const { seenBy } of inbox.openedBelow(new Set(distinct))) {
           if (seenBy.has(owner)) continue;
           seenBy.add(owner);
           return answer(group.result("request"), waits.seq);
@@ -261,7 +262,7 @@ export function awaitTasks(
         seenBy.add(owner);
         give(group.result("request"));
       };
-      const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(distinct, onOpened)) : [];
+      const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(new Set(distinct), onOpened)) : [];
       return () => {
         group.unwatch();
         for (const off of offs) off();
@@ -269,6 +270,16 @@ export function awaitTasks(
     },
     { limit, homes: othersOf(keeper, hasForeign ? homesOf(tasks, homeOf).add(waits) : [waits]) },
   );
+}
+
+/** The tasks, each once. Tasks in the order in which they were made, as most callers have them, need no set for that. */
+function distinctOf(tasks: readonly Task[]): readonly Task[] {
+  let newest = 0;
+  for (const { number } of tasks) {
+    if (number <= newest) return [...new Set(tasks)];
+    newest = number;
+  }
+  return tasks;
 }
 
 /** The managers other than the keeper's whose facts must be stored before the wait is delivered (D1). */
