@@ -28,7 +28,7 @@ import { Ring } from "./values/ring.js";
 
 const RESOLVED = Promise.resolve();
 
-/** What follows from a fact; `consequences.ts` has it. */
+/** The consequences of a fact; `consequences.ts` has them. */
 interface FactFollower {
   /** The state of `task` has changed by `fact`. */
   follow(task: Task, fact: Fact, seq: number, at: number): void;

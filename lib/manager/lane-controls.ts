@@ -5,7 +5,7 @@
 
 import type { Lane } from "../core/lanes/lane.js";
 import { checkLaneChange, type LaneChange } from "../core/lanes/lane-options.js";
-import type { Run, Task } from "../core/live/task.js";
+import type { Run } from "../core/live/task.js";
 import { DEFAULT_LANE } from "../core/spawn/spawn.js";
 import { checkCount, checkFinite, checkOptions, checkSignal, checkType } from "../core/values/checks.js";
 import type { WaitOptions } from "../core/waits/waits.js";

@@ -3,8 +3,9 @@
 // The engine drops the shape of objects with the last of them in a full collection, and with it all machine code that
 // was compiled for it. Without these objects, the first ten thousand tasks after such a collection cost three times as
 // much: a process that makes one manager for each job, or that was idle, meets that each time. The objects are made by
-// their constructors alone, in a manager of their own that runs nothing: no listener, list or statistic shows them. They
-// are made once, when a manager with many tasks comes to rest, so a short program pays nothing. Called by the manager.
+// their constructors alone, in a manager of their own that runs nothing: no listener, list or statistic shows them.
+// They are made once, when a manager with many tasks comes to rest, so a short program pays nothing. Called by the
+// manager.
 
 import type { Core } from "../core/core.js";
 import { AttemptOf, RunOf } from "../core/live/run.js";
@@ -82,7 +83,14 @@ function exemplars(manager: Scope): readonly object[] {
   const group = new Group([queued, running], [queued, running], "all", undefined);
   watch(queued, group);
   made.push(group, group.result("timeout"), new OutcomeClaims(receiver, [ended]));
-  made.push(new ArrangedWait(waits, undefined, () => group.describe(), () => work));
+  made.push(
+    new ArrangedWait(
+      waits,
+      undefined,
+      () => group.describe(),
+      () => work,
+    ),
+  );
   const query = { read: work, signal: undefined, sessionId: undefined };
   made.push(new EndWait(waits, notices, undefined, running, query));
   for (const task of [queued, running, ended]) made.push(new Handle(core, task, undefined), task.record);

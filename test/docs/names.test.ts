@@ -32,7 +32,7 @@ const ours: ReadonlySet<string> = new Set([...code.words, ...(read("package.json
 
 /** The types of the objects that the documents call by these names. */
 const objects: Readonly<Record<string, string>> = {
-  attempt: "Attempt",
+  attempt: "AttemptOf",
   ctx: "TaskContext",
   details: "TaskDetails",
   handle: "TaskHandle",

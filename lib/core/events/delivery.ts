@@ -1,6 +1,6 @@
 // Delivery: one call to the outside, in its place in the queue of the loop.
 //
-// Most deliveries are objects that exist anyway, such as a wait or the run of a task, so queueing one allocates nothing.
+// Most deliveries are objects that exist anyway, such as a wait or the run of a task: queueing one allocates nothing.
 
 /** One call to the outside. */
 export abstract class Delivery {

@@ -20,7 +20,7 @@ export function rankOf(lane: Lane<Slotted>, priority: number, hasHead: boolean, 
   return enqueuedAt - (priority + (hasHead ? 1 : 0)) * lane.agingMs;
 }
 
-/** What the slots tell the rest of the manager. */
+/** The reports of the slots to the rest of the manager. */
 interface SlotsPort<S> {
   /** The item has its slot. */
   granted(item: S): void;

@@ -1,4 +1,5 @@
-// Family links: the relatives of one task. Its kin are its parent and siblings, its family its children and their counts.
+// Family links: the relatives of one task. Its kin are its parent and siblings, its family its children and their
+// counts.
 //
 // Owns nothing else. `family.ts` writes the links and the counts of living children. `sums.ts` writes the sums, and
 // `replay.ts` restores them from a snapshot. `hasBudgets` is set by the constructor of a task with a budget, and by

@@ -1,9 +1,10 @@
 // Run: everything that a task needs only while it lives.
 //
 // Owns the parts that the end of a task drops as one object: the async context of the spawn (H0), the function, the
-// place in line with the slot, and the newest attempt. It is also the delivery that starts the function. A task that ends keeps its record and lets go of its run, so
-// thousands of kept records are small. `RunOf` is an `AsyncResource` itself: a second object for the context would cost 72
-// bytes more, and `AsyncLocalStorage.snapshot` thirty times the time. Written by the spawner, the slots and the runner.
+// place in line with the slot, and the newest attempt. It is also the delivery that starts the function. A task that
+// ends keeps its record and lets go of its run, so thousands of kept records are small. `RunOf` is an `AsyncResource`
+// itself: a second object for the context would cost 72 bytes more, and `AsyncLocalStorage.snapshot` thirty times the
+// time. Written by the spawner, the slots and the runner.
 
 import type { Delivery } from "../events/delivery.js";
 import type { Slotted } from "../lanes/lane-item.js";

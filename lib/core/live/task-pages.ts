@@ -9,7 +9,7 @@ import type { Task } from "./task.js";
 const PLACES = 1_024;
 
 class TaskPage {
-  readonly tasks: (Task | undefined)[] = new Array<Task | undefined>(PLACES).fill(undefined);
+  readonly tasks: (Task | undefined)[] = Array.from({ length: PLACES });
   used = 0;
 }
 

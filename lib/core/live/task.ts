@@ -2,8 +2,8 @@
 //
 // A task holds its state and its positions in other parts: in the family, in retention, and in the waits for its end
 // (watchers). What it needs only while it lives is in its run (`run.ts`), its links to relatives in its kin; a task
-// without them is small. Its constructor sets the first state; the loop replaces it after each fact, and the replay when
-// the task gets what another process stored of it. Each group of fields below names the part that writes it. The
+// without them is small. Its constructor sets the first state; the loop replaces it after each fact, and the replay
+// when the task gets what another process stored of it. Each group of fields below names the part that writes it. The
 // constructor assigns every field, so that all tasks have one shape.
 
 import type { Lane } from "../lanes/lane.js";
@@ -78,7 +78,7 @@ export class Task implements TaskSpec {
   #outcome: TaskOutcome | undefined = undefined;
 
   // ── the spawner and the runner ──
-  /** What the task needs while it lives; `undefined` after its end, and for a task that runs in another process. */
+  /** The living part of the task; `undefined` after its end, and for a task that runs in another process. */
   run: Run | undefined = undefined;
   /** The number among all ends in this process: tells which of two tasks ended first. */
   endOrder = 0;

@@ -159,7 +159,7 @@ export class Group implements Watcher {
     return this.#stopped.size > 0;
   }
 
-  /** The tasks that have ended, in that order. After `stopRest` some that nobody watches may have ended too. */
+  /** The tasks that have ended, in that order. After `stopRest` some that are not watched may have ended too. */
   get ended(): readonly Task[] {
     if (this.#stopped === undefined || this.#ended.length === this.#distinct.length) return this.#ended;
     return this.#distinct.filter((task) => task.isOver).sort((a, b) => a.endOrder - b.endOrder);
@@ -272,7 +272,7 @@ export function awaitTasks(
   );
 }
 
-/** The tasks, each once. Tasks in the order in which they were made, as most callers have them, need no set for that. */
+/** The tasks, each once. Tasks in order of creation, as most callers have them, need no set for that. */
 function distinctOf(tasks: readonly Task[]): readonly Task[] {
   let newest = 0;
   for (const { number } of tasks) {

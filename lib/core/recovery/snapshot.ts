@@ -10,11 +10,10 @@ import type { StoredStarts } from "../durable/stored-starts.js";
 import type { Noticed } from "../live/notice-queue.js";
 import type { StoredSession } from "../live/session-usage.js";
 import type { Task } from "../live/task.js";
-
+import type { Ending } from "../task/ending.js";
 import { type BesideRecord, besideOf, type SpawnBesideRecord } from "../task/from-stored.js";
 import type { Message } from "../task/message.js";
 import type { StoredNotice } from "../task/notice.js";
-import type { Ending } from "../task/ending.js";
 import type { Runtime, TaskOutcome, TaskRecord } from "../task/record.js";
 import type { InboxRequest } from "../task/request.js";
 import { withoutCause } from "../task/to-event.js";

@@ -67,7 +67,10 @@ export class Runner implements Starter<Task> {
     );
   }
 
-  /** A task ends that was stopped before it started. It may have run in an earlier process, without a function here (D4). */
+  /**
+   * A task ends that was stopped before it started. It may have run in an earlier process, and has no function here
+   * (D4).
+   */
   endUnstarted(task: Task): void {
     if (this.#deps.handoff.has(task)) this.lose(task, undefined);
     else this.#finish(task, undefined, { how: "unstarted" });
@@ -226,7 +229,8 @@ export class Runner implements Starter<Task> {
     const limitMs = limitMsOf(task);
     loop.apply(task, { type: "settle", attempt: task.state.attempt, settled, living, limitMs });
     const { run } = task;
-    if (run !== undefined && (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned)) slots.release(task.lane, run);
+    if (run !== undefined && (attempt?.phase !== "abandoned" || !task.lane.holdAbandoned))
+      slots.release(task.lane, run);
     if (task.isOver) return this.#ended(task);
     handoff.handOffReturned(task);
     // A stop has already reached the tasks below, and nothing was spawned there since (H3).

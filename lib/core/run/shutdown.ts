@@ -7,7 +7,7 @@ import type { Requests } from "../inbox/requests.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
 import type { SessionUsage } from "../live/session-usage.js";
-import type { Run, Task } from "../live/task.js";
+import type { Run } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { UnreadFailures } from "../notices/unread.js";
 import type { LineCapacity } from "../spawn/line-capacity.js";

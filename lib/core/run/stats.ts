@@ -5,7 +5,7 @@
 import type { LaneStats } from "../lanes/lane-stats.js";
 import type { Slots } from "../lanes/slots.js";
 import type { Registry } from "../live/registry.js";
-import type { Run, Task } from "../live/task.js";
+import type { Run } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import type { Runner } from "./runner.js";
 

@@ -5,9 +5,9 @@
 import type { Lane } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
 import type { SessionAccount } from "../live/session-account.js";
-import type { Run, Task } from "../live/task.js";
-import type { Weight } from "../task/record.js";
+import type { Run } from "../live/task.js";
 import { type LimitExceededError, QueueFullError } from "../task/errors.js";
+import type { Weight } from "../task/record.js";
 import { queueRefusal } from "./session-bounds.js";
 
 /**

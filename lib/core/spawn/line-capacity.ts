@@ -8,7 +8,7 @@
 import type { Lane } from "../lanes/lane.js";
 import type { Slots } from "../lanes/slots.js";
 import type { OpenWait } from "../live/open-wait.js";
-import type { Run, Task } from "../live/task.js";
+import type { Run } from "../live/task.js";
 import type { Loop } from "../loop.js";
 import { ManagerClosedError } from "../task/errors.js";
 import { nextTurn } from "../time/turn.js";

@@ -32,7 +32,6 @@ import { type Ids, NumberedIds } from "../values/ids.js";
 import { takeJson } from "../values/json.js";
 import type { GuardedLogger } from "../values/logger.js";
 import { didYouMean } from "../values/nearest-name.js";
-import { AsyncResource } from "../values/node.js";
 import { idInWords } from "../values/safe-read.js";
 import { ambientAttempt } from "../waits/ambient.js";
 import { wordsOf } from "../waits/attempt-signal.js";

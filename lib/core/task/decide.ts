@@ -157,11 +157,7 @@ function settle(
 }
 
 /** The failure of this end of the function, when it may be retried (C1). `undefined` otherwise. */
-export function retriable(
-  state: TaskState,
-  settled: Settled,
-  limitMs: number | undefined,
-): TaskFailure | undefined {
+export function retriable(state: TaskState, settled: Settled, limitMs: number | undefined): TaskFailure | undefined {
   if (settled.how === "returned" && state.stop === undefined) return undefined;
   const ending = endingOf(state.stop, settled, state.runtime, limitMs);
   return ending !== undefined && mayRetry(ending) ? ending.error : undefined;
@@ -201,10 +197,7 @@ export function isStopped({ stop }: TaskState): boolean {
  * The ending of a task whose process ended: a stop that was requested before is carried out, any other task is
  * interrupted (D4).
  */
-function lost(
-  { process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>,
-  state: TaskState,
-): Ending {
+function lost({ process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>, state: TaskState): Ending {
   if (state.stop !== undefined && isStopped(state)) {
     return Object.freeze(stopped(state.stop, { how: "silent" }, state.runtime, limitMs));
   }

@@ -5,7 +5,6 @@
 import { freezeJson, type Json } from "../values/json.js";
 import type { Ending } from "./ending.js";
 import type { Fact, TaskEvent } from "./events.js";
-import { outcomeWithout } from "./lost-output.js";
 import type { TaskOutcome, TaskRecord, Wait } from "./record.js";
 import { type Made, NO_DETAILS, NO_WAITS, newState, type Output, type TaskDetails, type TaskState } from "./state.js";
 import { copyShown, type Growing, NO_TRAITS, SHOWN_TRAITS, type TaskLimits, type TaskTraits } from "./traits.js";
@@ -204,7 +203,10 @@ function withValue(outcome: TaskOutcome<undefined>, output: Output | undefined):
 }
 
 function succeeded(output: Output | undefined): Ending {
-  return Object.freeze({ status: "succeeded", value: output !== undefined && "output" in output ? output.output : undefined });
+  return Object.freeze({
+    status: "succeeded",
+    value: output !== undefined && "output" in output ? output.output : undefined,
+  });
 }
 
 function outputOf(of: {

@@ -5,12 +5,12 @@
 
 /** The places of a new queue, and of one that gives its places back: a power of two. */
 const FEW = 64;
-/** With more places than this, an empty queue gives them back. */
+/** An empty queue with more places than this gives them back. */
 const MANY = 65_536;
 
 /** Items in order of arrival. */
 export class Ring<T> {
-  #places: (T | undefined)[] = new Array<T | undefined>(FEW).fill(undefined);
+  #places: (T | undefined)[] = Array.from({ length: FEW });
   #first = 0;
   #size = 0;
 
@@ -38,13 +38,13 @@ export class Ring<T> {
   }
 
   #reset(): void {
-    this.#places = new Array<T | undefined>(FEW).fill(undefined);
+    this.#places = Array.from({ length: FEW });
     this.#first = 0;
   }
 
   #grow(): void {
     const old = this.#places;
-    const places = new Array<T | undefined>(2 * old.length).fill(undefined);
+    const places: (T | undefined)[] = Array.from({ length: 2 * old.length });
     for (let at = 0; at < this.#size; at++) places[at] = old[(this.#first + at) & (old.length - 1)];
     this.#places = places;
     this.#first = 0;

@@ -50,6 +50,26 @@ describe("setLane", () => {
     allFree(manager);
   });
 
+  test("L8 L10 a start that was granted twice keeps its slot when its function pauses the lane", async () => {
+    const { clock, manager } = world({ lanes: { work: { concurrency: 1 } } });
+    const first = manager.spawn(
+      async () => {
+        manager.pause("work");
+        await clock.sleep(100);
+      },
+      { lane: "work" },
+    );
+    // The slot is taken back and granted again before the function starts.
+    manager.setLane("work", { concurrency: 2 });
+    await settled();
+    expect(first.status).toBe("running");
+    expect(manager.stats().lanes["work"]).toMatchObject({ held: 1, queued: 0, paused: true });
+    manager.resume("work");
+    await clock.advance(100);
+    expect(first.status).toBe("succeeded");
+    allFree(manager);
+  });
+
   test("L7 L10 a rate that is lowered counts what started before, and one that is raised starts more at once", async () => {
     const { clock, manager, starts, put } = world({
       lanes: { work: { concurrency: 99, rate: { limit: 4, periodMs: 1_000 } } },

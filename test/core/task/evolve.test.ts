@@ -105,19 +105,17 @@ describe("any sequence of commands", () => {
     holds(({ before, after }) => {
       if (!isTerminal(before.status)) return;
       const { status, ending, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by } = after;
-      expect({ status, ending, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by }).toEqual(
-        {
-          status: before.status,
-          ending: before.ending,
-          output: before.output,
-          startedAt: before.startedAt,
-          finishedAt: before.finishedAt,
-          runtime: before.runtime,
-          attempt: before.attempt,
-          blockedOn: NO_WAITS,
-          stop: before.stop,
-        },
-      );
+      expect({ status, ending, output, startedAt, finishedAt, runtime, attempt: number, blockedOn, stop: by }).toEqual({
+        status: before.status,
+        ending: before.ending,
+        output: before.output,
+        startedAt: before.startedAt,
+        finishedAt: before.finishedAt,
+        runtime: before.runtime,
+        attempt: before.attempt,
+        blockedOn: NO_WAITS,
+        stop: before.stop,
+      });
     });
   });
 

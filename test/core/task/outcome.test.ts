@@ -3,8 +3,8 @@
 import { describe, expect, test } from "vitest";
 import type { Command } from "../../../lib/core/task/commands.js";
 import { decide, isRefusal } from "../../../lib/core/task/decide.js";
-import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../../lib/core/task/errors.js";
 import { toOutcome } from "../../../lib/core/task/ending.js";
+import { RequestExpiredError, RequestRejectedError, TaskOutcomeError } from "../../../lib/core/task/errors.js";
 import type { Fact } from "../../../lib/core/task/events.js";
 import type { TaskOutcome } from "../../../lib/core/task/record.js";
 import { returned, type Settled, threw } from "../../../lib/core/task/settled.js";

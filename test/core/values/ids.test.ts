@@ -20,7 +20,8 @@ test("an id names the instance, in eight letters or digits, and counts", () => {
 });
 
 test("instances have different names, also where the program has seeded Math.random", () => {
-  const names = (): ReadonlySet<string> => new Set(Array.from({ length: 1_000 }, () => new NumberedIds().next("instance")));
+  const names = (): ReadonlySet<string> =>
+    new Set(Array.from({ length: 1_000 }, () => new NumberedIds().next("instance")));
   expect(names().size).toBe(1_000);
   vi.spyOn(Math, "random").mockReturnValue(0.999_999_999);
   expect(names().size).toBe(1_000);
@@ -30,7 +31,14 @@ test("an id names the number of its task, and no other text does", () => {
   const ids = new NumberedIds();
   const id = ids.ofTask(7);
   expect(ids.numberIn(id)).toBe(7);
-  for (const other of [`${id} `, id.replace("_7", "_07"), id.replace("_7", "_7.0"), id.replace("_7", "_"), "task_7", ""])
+  for (const other of [
+    `${id} `,
+    id.replace("_7", "_07"),
+    id.replace("_7", "_7.0"),
+    id.replace("_7", "_"),
+    "task_7",
+    "",
+  ])
     expect(ids.numberIn(other)).toBeUndefined();
 });
 
