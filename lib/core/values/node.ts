@@ -5,7 +5,7 @@
 // on Node 24. A module that most programs never need is read at its first use.
 
 import type * as Hooks from "node:async_hooks";
-import type * as Events from "node:events";
+import type { setMaxListeners } from "node:events";
 import type * as Util from "node:util";
 
 // The declarations name `node:` modules, as the published types do.
@@ -20,7 +20,7 @@ const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate } = p
 export const platformTimers = { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate };
 
 /** `node:events`. */
-export const nodeEvents: typeof Events = process.getBuiltinModule("node:events");
+export const nodeEvents: { readonly setMaxListeners: typeof setMaxListeners } = process.getBuiltinModule("node:events");
 
 /** `node:util`. */
 export const nodeUtil: typeof Util = process.getBuiltinModule("node:util");
