@@ -1,7 +1,8 @@
 // Committer: writes decided events to the store, once a turn, and again until they are stored (D1, D5).
 //
 // Owns the events that are not stored yet. One `append` runs at a time; all events that are decided meanwhile share the
-// next one, so under load thousands of tasks share one commit. A failing store loses no event: the events stay here,
+// next one, so under load thousands of tasks share one commit; a small commit under load also waits a few turns for
+// more. A failing store loses no event: the events stay here,
 // the write is repeated, and nothing new is spawned until it succeeds. When the journal has grown long compared with
 // its snapshot, it is compacted (D6).
 
@@ -64,6 +65,10 @@ interface CommitterDeps {
 const COMPACT_FROM = 10_000;
 const COMPACT_TIMES = 8;
 
+/** Under load, a commit waits until it has so many events, as long as every turn brings some, and at most so long. */
+const ENOUGH_EVENTS = 256;
+const LONGEST_WAIT_MS = 1;
+
 const OUTPUTS_AT_A_TIME = 4;
 const GIVEN_BACK_MS = 1_000;
 
@@ -81,6 +86,8 @@ export class Committer {
   #added: number;
   /** Whether a commit runs, or waits for the end of its turn. */
   #isCommitting = false;
+  /** Whether the last commit was small, and events came while the store worked on it. */
+  #isUnderLoad = false;
   #failure: StoreUnavailableError | undefined;
   /** Whether the stored data is gone: a snapshot must be stored before the events. */
   #isLost = false;
@@ -156,11 +163,24 @@ export class Committer {
 
   // ── committing ───────────────────────────────────────────────────────────
 
-  /** Commits at the end of this turn, outside every task. */
+  /** Commits at the end of this turn, or a few turns later, outside every task. */
   #schedule(): void {
     if (this.#isCommitting || this.#isClosed) return;
     this.#isCommitting = true;
-    runOutside(() => nextTurn(() => void this.#commitPending()));
+    const until = this.#isUnderLoad ? this.#deps.clock.monotonic() + LONGEST_WAIT_MS : Number.NEGATIVE_INFINITY;
+    runOutside(() => nextTurn(() => this.#gather(0, until)));
+  }
+
+  /**
+   * Commits, or waits for the next turn while every turn brings events: a store takes a larger commit in nearly the
+   * same time. An idle manager commits at once. `before`: the number of events a turn ago.
+   */
+  #gather(before: number, until: number): void {
+    const { length } = this.#pending;
+    const isGrowing = length > before && length < ENOUGH_EVENTS;
+    if (isGrowing && !this.#isClosing && this.#deps.clock.monotonic() < until)
+      nextTurn(() => this.#gather(length, until));
+    else void this.#commitPending();
   }
 
   async #commitPending(): Promise<void> {
@@ -190,6 +210,7 @@ export class Committer {
       this.#isLost = false;
     }
     await this.#append(await this.#setApart(batch));
+    this.#isUnderLoad = batch.length < ENOUGH_EVENTS && this.#pending.length > 0;
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
     this.#sinceSnapshot += batch.length;
