@@ -1,8 +1,7 @@
 // Committer: writes decided events to the store, once a turn, and again until they are stored (D1, D5).
 //
 // Owns the events that are not stored yet. One `append` runs at a time; all events that are decided meanwhile share the
-// next one, so under load thousands of tasks share one commit; a small commit under load also waits a few turns for
-// more. A failing store loses no event: the events stay here,
+// next one, so under load thousands of tasks share one commit (`commit-pace.ts` says when it begins). A failing store loses no event: the events stay here,
 // the write is repeated, and nothing new is spawned until it succeeds. When the journal has grown long compared with
 // its snapshot, it is compacted (D6).
 
@@ -11,10 +10,10 @@ import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavaila
 import type { TaskEvent } from "../task/events.js";
 import { thrownInWords } from "../task/failure.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
-import { nextTurn } from "../time/turn.js";
 import { handled } from "../values/handled.js";
 import type { Json } from "../values/json.js";
 import { runOutside } from "../values/outside.js";
+import { CommitPace } from "./commit-pace.js";
 import { separateOutputs } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 import { fromStore } from "./store-failure.js";
@@ -65,10 +64,6 @@ interface CommitterDeps {
 const COMPACT_FROM = 10_000;
 const COMPACT_TIMES = 8;
 
-/** Under load, a commit waits until it has so many events, as long as every turn brings some, and at most so long. */
-const ENOUGH_EVENTS = 256;
-const LONGEST_WAIT_MS = 1;
-
 const OUTPUTS_AT_A_TIME = 4;
 const GIVEN_BACK_MS = 1_000;
 
@@ -86,8 +81,7 @@ export class Committer {
   #added: number;
   /** Whether a commit runs, or waits for the end of its turn. */
   #isCommitting = false;
-  /** Whether the last commit was small, and events came while the store worked on it. */
-  #isUnderLoad = false;
+  readonly #pace: CommitPace;
   #failure: StoreUnavailableError | undefined;
   /** Whether the stored data is gone: a snapshot must be stored before the events. */
   #isLost = false;
@@ -105,6 +99,7 @@ export class Committer {
   /** `seq` is the last stored event, `sinceSnapshot` the number of events after the newest snapshot. */
   constructor(deps: CommitterDeps, seq: number, sinceSnapshot: number) {
     this.#deps = deps;
+    this.#pace = new CommitPace(deps.clock);
     this.#added = seq;
     this.#sinceSnapshot = sinceSnapshot;
   }
@@ -167,20 +162,8 @@ export class Committer {
   #schedule(): void {
     if (this.#isCommitting || this.#isClosed) return;
     this.#isCommitting = true;
-    const until = this.#isUnderLoad ? this.#deps.clock.monotonic() + LONGEST_WAIT_MS : Number.NEGATIVE_INFINITY;
-    runOutside(() => nextTurn(() => this.#gather(0, until)));
-  }
-
-  /**
-   * Commits, or waits for the next turn while every turn brings events: a store takes a larger commit in nearly the
-   * same time. An idle manager commits at once. `before`: the number of events a turn ago.
-   */
-  #gather(before: number, until: number): void {
-    const { length } = this.#pending;
-    const isGrowing = length > before && length < ENOUGH_EVENTS;
-    if (isGrowing && !this.#isClosing && this.#deps.clock.monotonic() < until)
-      nextTurn(() => this.#gather(length, until));
-    else void this.#commitPending();
+    const waiting = () => this.#pending.length;
+    runOutside(() => this.#pace.begin(waiting, () => void this.#commitPending()));
   }
 
   async #commitPending(): Promise<void> {
@@ -210,7 +193,7 @@ export class Committer {
       this.#isLost = false;
     }
     await this.#append(await this.#setApart(batch));
-    this.#isUnderLoad = batch.length < ENOUGH_EVENTS && this.#pending.length > 0;
+    this.#pace.committed(batch.length, this.#pending.length);
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
     this.#sinceSnapshot += batch.length;

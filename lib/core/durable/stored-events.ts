@@ -16,31 +16,27 @@ import type { StoredMark } from "./stored-mark.js";
 
 /** The events of one manager with a store. */
 export class StoredEvents {
-  /** The store of the manager. */
-  readonly store: TaskStore;
-  /** How far the events are stored. */
-  readonly mark: StoredMark;
+  readonly #store: TaskStore;
+  readonly #mark: StoredMark;
   readonly #recentEvents: () => RecentEvents;
+  /** The newest events, from the first read of a stream on. */
   #recent: RecentEvents | undefined;
   /** The reading of older events into memory: one at a time. */
   #recalling: Promise<void> | undefined;
 
-  /** `recentEvents` is called at the first read of a stream: events are kept in memory from then on. */
+  /** `recentEvents` is called at the first read of a stream: memory keeps events from then on. */
   constructor(store: TaskStore, mark: StoredMark, recentEvents: () => RecentEvents) {
-    this.store = store;
-    this.mark = mark;
+    this.#store = store;
+    this.#mark = mark;
     this.#recentEvents = recentEvents;
-  }
-
-  /** The newest events, in memory. */
-  get recent(): RecentEvents {
-    this.#recent ??= this.#recentEvents();
-    return this.#recent;
   }
 
   /** A stream of the matching events from `from` on, or from the oldest kept event. */
   read(from: number | undefined, matches: Matches, signal: AbortSignal | undefined): Stream<TaskEvent> {
-    return readEvents(this, from, matches, signal);
+    this.#recent ??= this.#recentEvents();
+    const recent = this.#recent;
+    const recall = (seq: number) => this.#recall(recent, seq);
+    return readEvents({ store: this.#store, mark: this.#mark, recent, recall }, from, matches, signal);
   }
 
   /**
@@ -51,30 +47,29 @@ export class StoredEvents {
     const matches: Matches = (event) => event.taskId === taskId;
     const found = this.#recent?.newest(matches, limit) ?? [];
     const isWhole = found.length >= limit || (isOnly && found[0]?.type === "task.created");
-    return isWhole ? Promise.resolve(found) : newestEvents(this.store, matches, limit);
+    return isWhole ? Promise.resolve(found) : newestEvents(this.#store, matches, limit);
   }
 
   /**
    * Reads the events from `seq` on into memory, if memory can keep them and all of them are stored. Rejects with the
    * error of the store.
    */
-  async recall(seq: number): Promise<void> {
-    const { recent } = this;
-    const isNear = () => seq < recent.oldest && seq >= recent.oldestKeepable && this.mark.seq >= recent.oldest - 1;
+  async #recall(recent: RecentEvents, seq: number): Promise<void> {
+    const isNear = () => seq < recent.oldest && seq >= recent.oldestKeepable && this.#mark.seq >= recent.oldest - 1;
     // The error of another reader concerns its own events.
     while (this.#recalling !== undefined && isNear()) await this.#recalling.catch(() => undefined);
     if (!isNear()) return;
-    this.#recalling = this.#recall(seq).finally(() => {
+    this.#recalling = this.#readOlder(recent, seq).finally(() => {
       this.#recalling = undefined;
     });
     await this.#recalling;
   }
 
-  async #recall(from: number): Promise<void> {
-    const end = this.recent.oldest;
+  async #readOlder(recent: RecentEvents, from: number): Promise<void> {
+    const end = recent.oldest;
     let older: TaskEvent[] = [];
     let next = from;
-    for await (const events of listsOf(this.store, { from })) {
+    for await (const events of listsOf(this.#store, { from })) {
       for (const event of events) {
         if (event.seq >= end) break;
         next = event.seq + 1;
@@ -84,6 +79,6 @@ export class StoredEvents {
       }
       if (next >= end) break;
     }
-    this.recent.addOlder(older);
+    recent.addOlder(older);
   }
 }

@@ -52,6 +52,7 @@ export class FileStore implements TaskStore {
   #directory: string;
   #results: Results;
   readonly #segmentBytes: number;
+  /** The places in the segments that a read, or the writer, has passed. */
   #places = new Places();
   #open: OpenState | undefined;
   #isTaken = false;
@@ -89,7 +90,7 @@ export class FileStore implements TaskStore {
       await this.#makePrivate();
       await this.#results.clear();
       const { stored, end, snapshotSeq } = await this.#readState();
-      const journal = this.#writerAt(end);
+      const journal = new JournalWriter(this.#disk, this.#directory, end, this.#segmentBytes, this.#places);
       this.#open = { writer, lock, journal, snapshotSeq, isDeleted: false };
       return stored;
     } catch (error) {
@@ -190,19 +191,13 @@ export class FileStore implements TaskStore {
 
   /** Reads the same events in lists, a part of a batch each. */
   readLists({ from, signal }: ReadOptions = {}): AsyncGenerator<readonly TaskEvent[], void, undefined> {
-    const snapshotSeq = (): Promise<number> => this.#snapshotSeq();
-    const toError = (error: unknown): unknown => toStoreError(this.#directory, error);
     const [disk, directory, places] = [this.#disk, this.#directory, this.#places];
-    return readJournal({ disk, directory, from, signal, places, snapshotSeq, toError });
+    const toError = (error: unknown): unknown => toStoreError(directory, error);
+    return readJournal({ disk, directory, from, signal, places, snapshotSeq: this.#snapshotSeq, toError });
   }
 
-  #writerAt(end: JournalEnd): JournalWriter {
-    return new JournalWriter(this.#disk, this.#directory, end, this.#segmentBytes, this.#places);
-  }
-
-  async #snapshotSeq(): Promise<number> {
-    return (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
-  }
+  readonly #snapshotSeq = async (): Promise<number> =>
+    (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
 
   /**
    * Writes the snapshot and deletes the segments that the previous snapshot covers. Snapshots are written one by one.
@@ -253,7 +248,7 @@ export class FileStore implements TaskStore {
     }
     await writeSnapshot(this.#disk, this.#directory, snapshot, () => undefined);
     for (const { file } of segments) await this.#disk.remove(file);
-    open.journal = this.#writerAt(EMPTY);
+    open.journal = new JournalWriter(this.#disk, this.#directory, EMPTY, this.#segmentBytes, this.#places);
     open.snapshotSeq = snapshot.seq;
     open.isDeleted = false;
   }

@@ -12,8 +12,9 @@ import type { Place } from "./places.js";
 import { type Segment, whyNoHeader } from "./segment.js";
 import { brokenLine, isCutShort, isZeroed } from "./torn-tail.js";
 
-/** The number of bytes of one read. */
-const CHUNK = 64 * 1024;
+/** The number of bytes of the first read, and of the longest: a scan of a whole segment reads longer pieces. */
+const FIRST_CHUNK = 64 * 1024;
+const LONGEST_CHUNK = 512 * 1024;
 const LINE_FEED = "\n".charCodeAt(0);
 
 /** The end of a file. `tornBytes` is the number of bytes after the last whole batch. */
@@ -32,6 +33,7 @@ export class SegmentScan {
   /** The ends of the lines found in `#buffer`. `#searched` is the offset at which the search continues. */
   #ends: number[] = [];
   #searched = 0;
+  #chunk = FIRST_CHUNK;
   #line = 1;
   #byte = 0;
   #seq: number;
@@ -74,7 +76,7 @@ export class SegmentScan {
    */
   async seek({ byte, seq, crc }: Place): Promise<boolean> {
     const before = CHECKSUM_LENGTH + 1;
-    const chunk = Buffer.allocUnsafe(CHUNK);
+    const chunk = Buffer.allocUnsafe(FIRST_CHUNK);
     const bytes = await this.#disk.read(this.#fd, chunk, byte - before);
     if (bytes < before || chunk[before - 1] !== LINE_FEED || readChecksum(chunk, before - 1) !== crc) return false;
     this.#buffer = chunk.subarray(before, bytes);
@@ -157,7 +159,8 @@ export class SegmentScan {
   /** Reads more bytes. Returns false at the end of the file. */
   async #fill(): Promise<boolean> {
     // A batch that is longer than `#buffer` is read in steps that double, so that its bytes are not copied too often.
-    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#buffer.length));
+    const chunk = Buffer.allocUnsafe(Math.max(this.#chunk, this.#buffer.length));
+    this.#chunk = Math.min(2 * this.#chunk, LONGEST_CHUNK);
     const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#buffer.length);
     if (bytes === 0) return false;
     this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytes)]);
