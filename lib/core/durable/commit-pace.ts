@@ -2,7 +2,7 @@
 //
 // A store takes a commit of 256 events in nearly the same time as a commit of one. While the last commit was small and
 // events came during it, the next commit therefore waits for more, as long as every turn brings some. An idle manager
-// commits at the end of the turn, so nobody waits longer for a lone answer. Owns only the knowledge of the last commit.
+// commits at the end of the turn, so a lone answer is stored at once. Owns only the knowledge of the last commit.
 // Called by the committer.
 
 import type { Timekeeper } from "../time/clock.js";
@@ -28,7 +28,7 @@ export class CommitPace {
     this.#isUnderLoad = events < ENOUGH_EVENTS && waiting > 0;
   }
 
-  /** Calls `commit` at the end of the turn; under load maybe some turns later. `waiting`: the number of events by then. */
+  /** Calls `commit` at the end of the turn, under load some turns later. `waiting`: the number of events by then. */
   begin(waiting: () => number, commit: () => void): void {
     const until = this.#isUnderLoad ? this.#clock.monotonic() + LONGEST_WAIT_MS : Number.NEGATIVE_INFINITY;
     nextTurn(() => this.#gather(0, until, waiting, commit));

@@ -1,9 +1,9 @@
 // Committer: writes decided events to the store, once a turn, and again until they are stored (D1, D5).
 //
 // Owns the events that are not stored yet. One `append` runs at a time; all events that are decided meanwhile share the
-// next one, so under load thousands of tasks share one commit (`commit-pace.ts` says when it begins). A failing store loses no event: the events stay here,
-// the write is repeated, and nothing new is spawned until it succeeds. When the journal has grown long compared with
-// its snapshot, it is compacted (D6).
+// next one, so under load thousands of tasks share one commit (`commit-pace.ts` says when it begins). A failing store
+// loses no event: the events stay here, the write is repeated, and nothing new is spawned until it succeeds. When the
+// journal has grown long compared with its snapshot, it is compacted (D6).
 
 import pLimit from "p-limit";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "../task/errors.js";
