@@ -4,10 +4,10 @@
 // verbs.
 
 import { Consequences } from "./consequences.js";
-import { newestEvents, readEvents } from "./durable/event-reader.js";
 import { isKeptApart } from "./durable/large-outputs.js";
 import type { Lease } from "./durable/lease.js";
 import { storeFailure } from "./durable/store-failure.js";
+import { StoredEvents } from "./durable/stored-events.js";
 import { ReplayedStarts } from "./durable/stored-starts.js";
 import { Listeners } from "./events/listeners.js";
 import { Answering } from "./inbox/answering.js";
@@ -147,6 +147,7 @@ export class Core {
   readonly idle = new Idle();
   readonly #shutdown: Shutdown;
   readonly #options: CoreOptions;
+  #stored: StoredEvents | undefined = undefined;
   /** Resumes a parked task whose kind a spawn has brought. Written by `open-store.ts`. */
   resume: ((task: Task, kind: KindParts) => void) | undefined = undefined;
   /** Present with a shared store. Written by `open-store.ts`. */
@@ -282,18 +283,22 @@ export class Core {
     signal: AbortSignal | undefined,
   ): AsyncIterable<TaskEvent> {
     const recent = this.loop.recentEvents();
-    const { committer } = this.loop;
-    if (committer === undefined) return recent.read(from ?? recent.oldest, matches, signal);
-    return readEvents({ store: committer.store, recent, mark: this.loop.stored }, from, matches, signal);
+    return this.#storedEvents()?.read(from, matches, signal) ?? recent.read(from ?? recent.oldest, matches, signal);
   }
 
   /** The newest `limit` events of one task. */
   async history(task: Task, limit: number): Promise<readonly TaskEvent[]> {
-    const matches = (event: TaskEvent) => event.taskId === task.id;
-    const { committer } = this.loop;
-    if (committer === undefined) return this.loop.recentEvents().newest(matches, limit);
+    const stored = this.#storedEvents();
+    if (stored === undefined) return this.loop.recentEvents().newest((event) => event.taskId === task.id, limit);
     await this.loop.stored.readable(this.loop.seq);
-    return newestEvents(committer.store, matches, limit);
+    return stored.history(task.id, !task.traits.hasGivenId, limit);
+  }
+
+  #storedEvents(): StoredEvents | undefined {
+    const { committer, stored } = this.loop;
+    if (committer === undefined) return undefined;
+    this.#stored ??= new StoredEvents(committer.store, stored, () => this.loop.recentEvents());
+    return this.#stored;
   }
 
   // ── with a store ─────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@
 
 import type { Core } from "../core/core.js";
 import type { Committer } from "../core/durable/committer.js";
+import { listsOf } from "../core/durable/event-lists.js";
 import type { LeftBehind, OtherJournal, SeizedJournal, SharedJournals } from "../core/durable/store.js";
 import type { Task } from "../core/live/task.js";
 import { goOn } from "../core/recovery/asking-kinds.js";
@@ -210,7 +211,7 @@ async function isLacking(core: Core, journal: OtherJournal): Promise<boolean> {
   if (mayLack(core, known, [])) return true;
   const from = (known?.seq ?? 0) + 1;
   if (nextSeq <= from) return false;
-  for await (const event of journal.read({ from })) if (mayLack(core, undefined, [event])) return true;
+  for await (const events of listsOf(journal, { from })) if (mayLack(core, undefined, events)) return true;
   return false;
 }
 

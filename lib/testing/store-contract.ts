@@ -9,6 +9,7 @@ import { checkType } from "../core/values/checks.js";
 import { APPENDING } from "./store-contract/appending.js";
 import { DAMAGE } from "./store-contract/damage.js";
 import type { Law } from "./store-contract/law.js";
+import { LISTS } from "./store-contract/lists.js";
 import { OUTPUTS } from "./store-contract/outputs.js";
 import { SNAPSHOTS } from "./store-contract/snapshots.js";
 import { WRITER_PLACE } from "./store-contract/writer-place.js";
@@ -53,4 +54,4 @@ export function storeContract(make: () => Promise<StoreUnderTest>): readonly Sto
   }));
 }
 
-const LAWS: readonly Law[] = [...APPENDING, ...SNAPSHOTS, ...DAMAGE, ...OUTPUTS, ...WRITER_PLACE];
+const LAWS: readonly Law[] = [...APPENDING, ...LISTS, ...SNAPSHOTS, ...DAMAGE, ...OUTPUTS, ...WRITER_PLACE];

@@ -1,19 +1,19 @@
 // Committer: writes decided events to the store, once a turn, and again until they are stored (D1, D5).
 //
 // Owns the events that are not stored yet. One `append` runs at a time; all events that are decided meanwhile share the
-// next one, so under load thousands of tasks share one commit. A failing store loses no event: the events stay here,
-// the write is repeated, and nothing new is spawned until it succeeds. When the journal has grown long compared with
-// its snapshot, it is compacted (D6).
+// next one, so under load thousands of tasks share one commit (`commit-pace.ts` says when it begins). A failing store
+// loses no event: the events stay here, the write is repeated, and nothing new is spawned until it succeeds. When the
+// journal has grown long compared with its snapshot, it is compacted (D6).
 
 import pLimit from "p-limit";
 import { isErrandError, ManagerClosedError, type StoreLockedError, StoreUnavailableError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
 import { thrownInWords } from "../task/failure.js";
 import { Alarm, type Timekeeper } from "../time/clock.js";
-import { nextTurn } from "../time/turn.js";
 import { handled } from "../values/handled.js";
 import type { Json } from "../values/json.js";
 import { runOutside } from "../values/outside.js";
+import { CommitPace } from "./commit-pace.js";
 import { separateOutputs } from "./large-outputs.js";
 import type { HeldId, IdClaim, IdEnd, LeftBehind, SeizedJournal, TaskStore } from "./store.js";
 import { fromStore } from "./store-failure.js";
@@ -81,6 +81,7 @@ export class Committer {
   #added: number;
   /** Whether a commit runs, or waits for the end of its turn. */
   #isCommitting = false;
+  readonly #pace: CommitPace;
   #failure: StoreUnavailableError | undefined;
   /** Whether the stored data is gone: a snapshot must be stored before the events. */
   #isLost = false;
@@ -98,6 +99,7 @@ export class Committer {
   /** `seq` is the last stored event, `sinceSnapshot` the number of events after the newest snapshot. */
   constructor(deps: CommitterDeps, seq: number, sinceSnapshot: number) {
     this.#deps = deps;
+    this.#pace = new CommitPace(deps.clock);
     this.#added = seq;
     this.#sinceSnapshot = sinceSnapshot;
   }
@@ -156,11 +158,12 @@ export class Committer {
 
   // ── committing ───────────────────────────────────────────────────────────
 
-  /** Commits at the end of this turn, outside every task. */
+  /** Commits at the end of this turn, or a few turns later, outside every task. */
   #schedule(): void {
     if (this.#isCommitting || this.#isClosed) return;
     this.#isCommitting = true;
-    runOutside(() => nextTurn(() => void this.#commitPending()));
+    const waiting = () => this.#pending.length;
+    runOutside(() => this.#pace.begin(waiting, () => void this.#commitPending()));
   }
 
   async #commitPending(): Promise<void> {
@@ -190,6 +193,7 @@ export class Committer {
       this.#isLost = false;
     }
     await this.#append(await this.#setApart(batch));
+    this.#pace.committed(batch.length, this.#pending.length);
     this.#failure = undefined;
     this.#retryMs = FIRST_RETRY_MS;
     this.#sinceSnapshot += batch.length;

@@ -1,12 +1,13 @@
 // Event reader: the events of a manager with a store, from any kept event on, and then live (D6).
 //
-// Owns a place in the journal. Old events are read from the store, at most a page ahead; recent events are read from
-// memory. A reader that falls behind continues in the store.
+// Owns a place in the journal. Old events are read from the store, about a page ahead; recent events, and those that
+// memory recalls, are read from memory. A reader that falls behind continues in the store.
 
 import type { RecentEvents } from "../events/recent-events.js";
 import { type Source, Stream } from "../events/stream.js";
 import type { TaskEvent } from "../task/events.js";
-import { isApart, wholeOf } from "./large-outputs.js";
+import { type EventSource, listsOf } from "./event-lists.js";
+import { isApart, type OutputKeeper, wholeOf } from "./large-outputs.js";
 import type { TaskStore } from "./store.js";
 import { fromStore, storeFailure } from "./store-failure.js";
 import type { StoredMark } from "./stored-mark.js";
@@ -18,9 +19,12 @@ interface ReaderDeps {
   readonly recent: RecentEvents;
   /** How far the events are stored. */
   readonly mark: StoredMark;
+  /** Reads the events from `seq` on into memory, if they are near. */
+  recall(seq: number): Promise<void>;
 }
 
-type Matches = (event: TaskEvent) => boolean;
+/** Whether a reader wants an event. */
+export type Matches = (event: TaskEvent) => boolean;
 
 /** A stream of the matching events from `from` on, or from the oldest kept event. */
 export function readEvents(
@@ -34,16 +38,15 @@ export function readEvents(
 
 /** The newest `limit` matching events, oldest first. */
 export async function newestEvents(
-  store: Pick<TaskStore, "read" | "getOutput" | "outputPlace">,
+  store: EventSource & OutputKeeper,
   matches: Matches,
   limit: number,
 ): Promise<readonly TaskEvent[]> {
   let newest: TaskEvent[] = [];
   await fromStore("read", async () => {
-    for await (const event of store.read()) {
-      if (!matches(event)) continue;
-      newest.push(event);
-      if (newest.length >= 2 * limit + PAGE) newest = newest.slice(-limit);
+    for await (const events of listsOf(store, {})) {
+      for (const event of events) if (matches(event)) newest.push(event);
+      if (newest.length >= 2 * limit + PAGE) newest = newest.slice(newest.length - limit);
     }
   });
   return Promise.all(newest.slice(Math.max(0, newest.length - limit)).map((event) => wholeOf(event, store)));
@@ -57,7 +60,7 @@ class EventReader implements Source<TaskEvent> {
   /** `seq` of the next event. `undefined` before the first page, when the reader begins at the oldest kept event. */
   #seq: number | undefined;
   #page: TaskEvent[] = [];
-  #reading: AsyncIterator<TaskEvent> | undefined;
+  #reading: AsyncIterator<readonly TaskEvent[]> | undefined;
   #isFetching = false;
   #isLeft = false;
   #failure: { readonly error: unknown } | undefined;
@@ -130,7 +133,11 @@ class EventReader implements Source<TaskEvent> {
    */
   async #fetchPage(): Promise<void> {
     const { store, recent, mark } = this.#deps;
-    this.#reading ??= store.read({ from: this.#seq })[Symbol.asyncIterator]();
+    if (this.#reading === undefined && this.#seq !== undefined) {
+      await this.#deps.recall(this.#seq);
+      if (this.#seq >= recent.oldest) return;
+    }
+    this.#reading ??= listsOf(store, { from: this.#seq })[Symbol.asyncIterator]();
     const page: TaskEvent[] = [];
     while (page.length < PAGE) {
       const step = await this.#reading.next();
@@ -138,7 +145,7 @@ class EventReader implements Source<TaskEvent> {
         this.#reading = undefined;
         break;
       }
-      page.push(isApart(step.value) ? await wholeOf(step.value, store) : step.value);
+      for (const event of step.value) page.push(isApart(event) ? await wholeOf(event, store) : event);
     }
     this.#page = page;
     if (page.length > 0) return;

@@ -19,13 +19,13 @@ export function separateOutputs(batch: readonly TaskEvent[]): {
   readonly outputs: ReadonlyMap<string, Json>;
 } {
   const outputs = new Map<string, Json>();
-  const events = batch.map((event) => {
+  for (const event of batch) {
     const output = longOutputOf(event);
-    if (output === undefined) return event;
-    outputs.set(event.taskId, output);
-    return withoutOutput(event);
-  });
-  return { events: outputs.size === 0 ? batch : events, outputs };
+    if (output !== undefined) outputs.set(event.taskId, output);
+  }
+  if (outputs.size === 0) return { events: batch, outputs };
+  const events = batch.map((event) => (longOutputOf(event) === undefined ? event : withoutOutput(event)));
+  return { events, outputs };
 }
 
 /** The output of an end, or of a return, when it is too long for the journal. */

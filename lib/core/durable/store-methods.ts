@@ -6,8 +6,11 @@
 import { checkFinite, checkMethod, checkType, show } from "../values/checks.js";
 import type { SharedJournals, TaskStore } from "./store.js";
 
+type OptionalMethod = "readLists" | "outputPlace";
+const OPTIONAL_METHODS: { readonly [method in OptionalMethod]: true } = { readLists: true, outputPlace: true };
+
 /** The methods, as records, so that the compiler finds a method that is missing here. */
-const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared" | "outputPlace">]: true } = {
+const STORE_METHODS: { readonly [method in Exclude<keyof TaskStore, "shared" | OptionalMethod>]: true } = {
   open: true,
   peek: true,
   append: true,
@@ -32,7 +35,8 @@ export function checkStore(option: string, store: TaskStore): void {
   }
   checkType(option, store, "object");
   for (const method of Object.keys(STORE_METHODS)) checkMethod(option, store, method);
-  if (store.outputPlace !== undefined) checkMethod(option, store, "outputPlace");
+  for (const method of Object.keys(OPTIONAL_METHODS))
+    if (Reflect.get(store, method) !== undefined) checkMethod(option, store, method);
   const { shared } = store;
   if (shared === undefined) return;
   checkType(`${option}.shared`, shared, "object");

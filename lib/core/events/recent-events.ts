@@ -2,7 +2,7 @@
 //
 // Events are recorded only after the first read. At least the newest EVENTS_KEPT events are kept. A reader has a place
 // in the list and no buffer of its own, so a slow reader costs nothing, and gets an `EventsCompactedError` when it
-// falls behind.
+// falls behind. With a store, readers of slightly older events add those in front (`stored-events.ts`).
 
 import { EventsCompactedError } from "../task/errors.js";
 import type { TaskEvent } from "../task/events.js";
@@ -25,7 +25,11 @@ export class RecentEvents {
 
   /** `seq` of the oldest event that can be read. */
   get oldest(): number {
-    return Math.max(this.#oldest, this.#next - EVENTS_KEPT);
+    return Math.max(this.#oldest, this.oldestKeepable);
+  }
+  /** `seq` of the oldest event that would be kept, if it was recorded. */
+  get oldestKeepable(): number {
+    return this.#next - EVENTS_KEPT;
   }
   get #next(): number {
     return this.#oldest + this.#events.length;
@@ -40,6 +44,14 @@ export class RecentEvents {
       this.#oldest = event.seq - EVENTS_KEPT + 1;
     }
     this.#wake();
+  }
+
+  /** Adds older events, of which the last one is the event before `oldest`. */
+  addOlder(events: readonly TaskEvent[]): void {
+    const [first] = events;
+    if (first === undefined || (events.at(-1)?.seq ?? 0) + 1 !== this.#oldest) return;
+    this.#events = [...events, ...this.#events];
+    this.#oldest = first.seq;
   }
 
   /** No event follows: readers end after the last one. */
@@ -61,8 +73,12 @@ export class RecentEvents {
 
   /** The newest `limit` matching events, oldest first. */
   newest(matches: (event: TaskEvent) => boolean, limit: number): readonly TaskEvent[] {
-    const found = this.#events.filter(matches);
-    return found.slice(Math.max(0, found.length - limit));
+    const found: TaskEvent[] = [];
+    for (let index = this.#events.length - 1; index >= 0 && found.length < limit; index--) {
+      const event = this.#events[index];
+      if (event !== undefined && matches(event)) found.push(event);
+    }
+    return found.reverse();
   }
 
   /** A stream of the matching events from `from` on. */

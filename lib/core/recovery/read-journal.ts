@@ -4,6 +4,7 @@
 // journal is taken over. Calls the store and the replay.
 
 import pLimit from "p-limit";
+import { listsOf } from "../durable/event-lists.js";
 import { isApart, readOutput } from "../durable/large-outputs.js";
 import type { Stored, TaskStore } from "../durable/store.js";
 import { storeFailure } from "../durable/store-failure.js";
@@ -16,7 +17,7 @@ import { type Snapshot, toSnapshot } from "./snapshot.js";
 const OUTPUTS_AT_A_TIME = 8;
 
 /** The parts of a store that reading needs. */
-export type JournalSource = Pick<TaskStore, "read" | "getOutput" | "outputPlace">;
+export type JournalSource = Pick<TaskStore, "read" | "readLists" | "getOutput" | "outputPlace">;
 
 /** A journal that was read and is not replayed yet. */
 export interface ReadJournal {
@@ -92,9 +93,9 @@ async function eachBehind(
   // Few events have a separate output, so each one is read when its event comes.
   let isReading = true;
   try {
-    for await (const event of store.read({ from })) {
+    for await (const events of listsOf(store, { from })) {
       isReading = false;
-      apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
+      for (const event of events) apply(event, isApart(event) ? await readOutput(store, event.taskId) : undefined);
       isReading = true;
     }
   } catch (error) {

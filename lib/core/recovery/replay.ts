@@ -62,8 +62,6 @@ export class Replay {
   readonly #deps: ReplayDeps;
   /** The process that made the tasks that come next. */
   #process: Runtime | undefined;
-  /** The process that made each task that has not started. */
-  readonly #makers = new Map<Task, Runtime>();
   /** The other journal, when tasks of this process exist: each of them keeps its id. */
   readonly #beside: JoiningJournal | undefined;
   readonly #renamed = new Map<string, string>();
@@ -79,8 +77,8 @@ export class Replay {
    * this process.
    */
   readonly #joined = new Map<Task, TaskState | undefined>();
-  /** The tasks that were made and have not ended, parents before children. */
-  readonly #living = new Set<Task>();
+  /** The tasks that were made and have not ended, parents before children, each with the process that made it. */
+  readonly #living = new Map<Task, Runtime | undefined>();
 
   constructor(deps: ReplayDeps, beside: JoiningJournal | undefined) {
     this.#deps = deps;
@@ -89,7 +87,7 @@ export class Replay {
 
   /** The tasks that were made and have not ended, parents before children. */
   get living(): readonly Task[] {
-    return [...this.#living];
+    return [...this.#living.keys()];
   }
   /** The ids of all tasks that were made from the other journal. */
   get ids(): Iterable<string> {
@@ -115,7 +113,7 @@ export class Replay {
 
   /** The process that made the task, if the task has not started. */
   processOf(task: Task): Runtime | undefined {
-    return this.#makers.get(task);
+    return task.state.runtime === undefined ? this.#living.get(task) : undefined;
   }
 
   // ── the snapshot ─────────────────────────────────────────────────────────
@@ -165,18 +163,14 @@ export class Replay {
     // The task was evicted: an event after its end changes nothing.
     if (task === undefined) return;
     const fact = toFact(renamedIn(task, event), output);
-    const isJoined = this.#joined.has(task);
+    const isJoined = this.#joined.size > 0 && this.#joined.has(task);
     if (!isJoined) this.#deps.loop.restore(task, fact, event.at);
     else if (!this.#joinedBy(task, fact, event.at)) return;
     switch (event.type) {
       case "task.started":
-        this.#makers.delete(task);
         this.#deps.starts.started(task, event.at);
         // The kind received these messages when the function started.
         if (task.extras !== undefined) task.extras.unsteered = undefined;
-        return;
-      case "task.reattached":
-        this.#makers.delete(task);
         return;
       case "task.succeeded":
       case "task.failed":
@@ -204,7 +198,9 @@ export class Replay {
   // ── making ───────────────────────────────────────────────────────────────
 
   #find(id: string): Task | undefined {
-    return this.#beside?.left.has(id) === true ? undefined : this.#deps.registry.byId(this.#renamed.get(id) ?? id);
+    // A replay of the own journal renames nothing.
+    if (this.#beside === undefined) return this.#deps.registry.byId(id);
+    return this.#beside.left.has(id) ? undefined : this.#deps.registry.byId(this.#renamed.get(id) ?? id);
   }
 
   /** Makes one task. `isNew`: the record is that of its creation, and no snapshot counts the task. */
@@ -228,10 +224,8 @@ export class Replay {
     }
     consequences.placed(task, before);
     if (this.#beside !== undefined) this.#mine.set(id, task);
-    if (!task.isOver) this.#living.add(task);
+    if (!task.isOver) this.#living.set(task, this.#process);
     consequences.created(task, isNew);
-    if (this.#process !== undefined && state.runtime === undefined && !task.isOver)
-      this.#makers.set(task, this.#process);
     return task;
   }
 
@@ -241,7 +235,7 @@ export class Replay {
     task.state = state;
     task.touch();
     this.#mine.set(task.id, task);
-    this.#living.add(task);
+    this.#living.set(task, undefined);
     return task;
   }
 
@@ -280,7 +274,6 @@ export class Replay {
 
   #over(task: Task): void {
     this.#deps.starts.over(task);
-    this.#makers.delete(task);
     this.#living.delete(task);
     this.#deps.consequences.ended(task, this.#deps.loop.clock.now());
   }

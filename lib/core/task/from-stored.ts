@@ -105,11 +105,17 @@ export function besideOf({ limits, hasGivenId, wake }: TaskTraits): SpawnBesideR
 export function toTraits(record: TaskRecord, { limits, hasGivenWake, ...spawned }: SpawnBesideRecord): TaskTraits {
   const hasGivenId = spawned.hasGivenId === true;
   const wake = hasGivenWake ? record.wake : undefined;
+  // Most tasks show no traits, and a long journal has many tasks.
+  if (limits === undefined && !hasGivenId && wake === undefined && !showsAny(record)) return NO_TRAITS;
   const traits: Growing<TaskTraits> = { ...NO_TRAITS, limits, hasGivenId, wake };
   copyShown(record, traits);
   for (const name of SHOWN_TRAITS) freezeJson(traits[name]);
-  const isPlain = limits === undefined && !hasGivenId && wake === undefined;
-  return isPlain && SHOWN_TRAITS.every((name) => traits[name] === NO_TRAITS[name]) ? NO_TRAITS : traits;
+  return traits;
+}
+
+function showsAny(record: TaskRecord): boolean {
+  for (const name of SHOWN_TRAITS) if (record[name] !== undefined && record[name] !== NO_TRAITS[name]) return true;
+  return false;
 }
 
 /** The state of a task that its record does not contain. */

@@ -24,6 +24,11 @@ export class BatchEncoder {
   #used = 0;
   #crc = 0;
 
+  /** The checksum of the batch that was encoded last. */
+  get crc(): number {
+    return this.#crc;
+  }
+
   /** Yields the bytes of the batch in order. A yielded buffer is valid until the next step of the generator. */
   *encode(events: readonly TaskEvent[]): Generator<Buffer, void, undefined> {
     if (this.#bytes.length === 0) this.#bytes = Buffer.allocUnsafeSlow(CHUNK_BYTES + LINE_END);
@@ -113,6 +118,45 @@ export function lineOf({ bytes, ends }: Pick<Batch, "bytes" | "ends">, index: nu
   let text = bytes.toString("utf8", begin, index === ends.length - 1 ? end - CHECKSUM_LENGTH : end);
   if (index === ends.length - 1) text += "}";
   return index === 0 ? `${text.slice(0, text.lastIndexOf(COUNT_OPENING))}}` : text;
+}
+
+/** The number of lines that are decoded at once. Decoding each line apart costs more, and so does one long text. */
+const LINES_AT_ONCE = 64;
+
+/**
+ * Reads the events of a batch from line `first` on, in lists. `broken` of a list is the index of a line that is not the
+ * expected event: the list has the events before it, and is the last one.
+ */
+export function* eventsIn(batch: Batch, first: number): Generator<EventList, void, undefined> {
+  const { ends, seq } = batch;
+  for (let begin = first; begin < ends.length; begin += LINES_AT_ONCE) {
+    const events: TaskEvent[] = [];
+    for (const text of linesOf(batch, begin, Math.min(begin + LINES_AT_ONCE, ends.length))) {
+      const index = begin + events.length;
+      const event = readEvent(text, seq + index);
+      if (event === undefined) {
+        yield { events, broken: index };
+        return;
+      }
+      events.push(event);
+    }
+    yield { events, broken: undefined };
+  }
+}
+
+/** Events of one batch. */
+interface EventList {
+  readonly events: readonly TaskEvent[];
+  readonly broken: number | undefined;
+}
+
+/** The texts of the lines from `begin` to the one before `end`, as `lineOf` returns them. */
+function linesOf(batch: Batch, begin: number, end: number): string[] {
+  const { bytes, ends } = batch;
+  const lines = bytes.toString("utf8", beginOf(ends, begin), ends[end - 1]).split("\n");
+  if (begin === 0) lines[0] = lineOf(batch, 0);
+  if (end === ends.length) lines[lines.length - 1] = lineOf(batch, end - 1);
+  return lines;
 }
 
 /** Parses a line as the event `seq`; `undefined` if the line is another event, or is not an event. */

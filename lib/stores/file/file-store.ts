@@ -9,6 +9,7 @@
 // happens when the directory is moved, because the lock moves with it: a writer owns a path.
 
 import path from "node:path";
+import { oneByOne } from "../../core/durable/event-lists.js";
 import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
 import { StoreLockedError, StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
@@ -20,6 +21,7 @@ import { deletedError, lockLostError, toStoreError } from "./disk-errors.js";
 import { findEnd, type JournalEnd } from "./journal-end.js";
 import { missing, readJournal } from "./journal-reader.js";
 import { JournalWriter } from "./journal-writer.js";
+import { Places } from "./places.js";
 import { Results } from "./results.js";
 import { listSegments } from "./segment.js";
 import { readSnapshotBeside, type Snapshot, snapshotFile, writeSnapshot } from "./snapshot-file.js";
@@ -50,6 +52,8 @@ export class FileStore implements TaskStore {
   #directory: string;
   #results: Results;
   readonly #segmentBytes: number;
+  /** The places in the segments that a read, or the writer, has passed. */
+  #places = new Places();
   #open: OpenState | undefined;
   #isTaken = false;
   /** The operations that `close` waits for. */
@@ -70,6 +74,7 @@ export class FileStore implements TaskStore {
     if (directory === this.#directory) return;
     this.#directory = directory;
     this.#results = new Results(this.#disk, directory);
+    this.#places = new Places();
   }
 
   /** Makes the directory, takes the lock, and reads the snapshot and the end of the journal. */
@@ -85,7 +90,7 @@ export class FileStore implements TaskStore {
       await this.#makePrivate();
       await this.#results.clear();
       const { stored, end, snapshotSeq } = await this.#readState();
-      const journal = this.#writerAt(end);
+      const journal = new JournalWriter(this.#disk, this.#directory, end, this.#segmentBytes, this.#places);
       this.#open = { writer, lock, journal, snapshotSeq, isDeleted: false };
       return stored;
     } catch (error) {
@@ -180,19 +185,19 @@ export class FileStore implements TaskStore {
   }
 
   /** Reads the events from `from` on, without the lock. */
-  read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
-    const snapshotSeq = (): Promise<number> => this.#snapshotSeq();
-    const toError = (error: unknown): unknown => toStoreError(this.#directory, error);
-    return readJournal({ disk: this.#disk, directory: this.#directory, from, signal, snapshotSeq, toError });
+  read(options: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+    return oneByOne(this.readLists(options), options.signal);
   }
 
-  #writerAt(end: JournalEnd): JournalWriter {
-    return new JournalWriter(this.#disk, this.#directory, end, this.#segmentBytes);
+  /** Reads the same events in lists, a part of a batch each. */
+  readLists({ from, signal }: ReadOptions = {}): AsyncGenerator<readonly TaskEvent[], void, undefined> {
+    const [disk, directory, places] = [this.#disk, this.#directory, this.#places];
+    const toError = (error: unknown): unknown => toStoreError(directory, error);
+    return readJournal({ disk, directory, from, signal, places, snapshotSeq: this.#snapshotSeq, toError });
   }
 
-  async #snapshotSeq(): Promise<number> {
-    return (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
-  }
+  readonly #snapshotSeq = async (): Promise<number> =>
+    (await readSnapshotBeside(this.#disk, this.#directory)).snapshot?.seq ?? 0;
 
   /**
    * Writes the snapshot and deletes the segments that the previous snapshot covers. Snapshots are written one by one.
@@ -243,7 +248,7 @@ export class FileStore implements TaskStore {
     }
     await writeSnapshot(this.#disk, this.#directory, snapshot, () => undefined);
     for (const { file } of segments) await this.#disk.remove(file);
-    open.journal = this.#writerAt(EMPTY);
+    open.journal = new JournalWriter(this.#disk, this.#directory, EMPTY, this.#segmentBytes, this.#places);
     open.snapshotSeq = snapshot.seq;
     open.isDeleted = false;
   }

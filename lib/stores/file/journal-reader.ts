@@ -1,15 +1,17 @@
 // Journal reader: reads the events of a directory from one `seq` on, across its segments.
 //
-// Holds no lock, and one open file at a time. A writer may be at work: its unfinished batch is the end of the events,
+// Holds no lock, and one open file at a time. A read begins at the nearest place before its first event that the store
+// knows. A writer may be at work: its unfinished batch is the end of the events,
 // and the reader continues in a segment that the writer begins. A segment that is compacted away is read to its end if
 // it is open already; otherwise the read throws EventsCompactedError.
 
 import { EventsCompactedError, JournalCorruptError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
 import { throwIfAborted } from "../../core/values/abort-signal.js";
-import { type Batch, lineOf, readEvent } from "./batch.js";
+import { type Batch, eventsIn } from "./batch.js";
 import { type Disk, isMissing } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";
+import type { Places } from "./places.js";
 import { type ScanEnd, SegmentScan } from "./scan.js";
 import { listSegments, type Segment } from "./segment.js";
 
@@ -23,17 +25,17 @@ export interface JournalReading {
   readonly from?: number | undefined;
   /** Aborts the read, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** The places that the store knows. */
+  readonly places: Places;
   /** Resolves with the last `seq` that the snapshot covers, 0 without a snapshot. */
   readonly snapshotSeq: () => Promise<number>;
   /** Turns a system error into an error of the store. */
   readonly toError: (error: unknown) => unknown;
 }
 
-/**
- * Yields the events in order. This is one generator and not two: each further one costs some promises for each event.
- */
-export async function* readJournal(reading: JournalReading): AsyncGenerator<TaskEvent, void, undefined> {
-  const { disk, directory, signal, toError } = reading;
+/** Yields the events in order, in lists. */
+export async function* readJournal(reading: JournalReading): AsyncGenerator<readonly TaskEvent[], void, undefined> {
+  const { disk, directory, signal, places, toError } = reading;
   try {
     throwIfAborted(signal);
     let segment = await firstSegment(reading);
@@ -49,7 +51,7 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
       }
       let next: Segment | undefined;
       try {
-        let scan = new SegmentScan(disk, fd, current);
+        let scan = await scanFrom(reading, fd, current, wanted);
         let isSecondLook = false;
         for (;;) {
           throwIfAborted(signal);
@@ -65,12 +67,17 @@ export async function* readJournal(reading: JournalReading): AsyncGenerator<Task
             continue;
           }
           if ("ends" in found) {
-            for (const event of eventsOf(found, wanted, scan)) {
+            places.add(current.firstSeq, scan.place);
+            for (const { events, broken } of eventsIn(found, Math.max(0, wanted - found.seq))) {
               throwIfAborted(signal);
-              wanted = event.seq + 1;
-              mustFollow = true;
-              isSecondLook = false;
-              yield event;
+              const last = events.at(-1);
+              if (last !== undefined) {
+                wanted = last.seq + 1;
+                mustFollow = true;
+                isSecondLook = false;
+                yield events;
+              }
+              if (broken !== undefined) throw scan.notAnEvent(found, broken);
             }
             continue;
           }
@@ -123,6 +130,21 @@ async function openSegment(
   }
 }
 
+/** Begins a scan of the segment at the nearest known place before the event `wanted`, or at the beginning. */
+async function scanFrom(
+  { disk, places }: JournalReading,
+  fd: number,
+  segment: Segment,
+  wanted: number,
+): Promise<SegmentScan> {
+  for (;;) {
+    const scan = new SegmentScan(disk, fd, segment);
+    const place = places.before(segment.firstSeq, wanted);
+    if (place === undefined || (await scan.seek(place))) return scan;
+    places.forget(segment.firstSeq, place);
+  }
+}
+
 /** Finds the next segment. A newest segment without a whole header does not count yet. */
 async function segmentBehind(disk: Disk, directory: string, segment: Segment): Promise<Segment | undefined> {
   const segments = await listSegments(disk, directory);
@@ -164,12 +186,4 @@ export function missing(segment: Segment, from: number, to: number): JournalCorr
       ? `events from ${segment.firstSeq} on are here twice`
       : `the events ${from} to ${to} before it are missing`;
   return new JournalCorruptError(segment.file, 1, 0, why);
-}
-
-function* eventsOf(batch: Batch, from: number, scan: SegmentScan): Generator<TaskEvent, void, undefined> {
-  for (let index = Math.max(0, from - batch.seq); index < batch.ends.length; index++) {
-    const event = readEvent(lineOf(batch, index), batch.seq + index);
-    if (event === undefined) throw scan.notAnEvent(batch, index);
-    yield event;
-  }
 }

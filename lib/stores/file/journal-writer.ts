@@ -8,6 +8,7 @@ import type { TaskEvent } from "../../core/task/events.js";
 import { BatchEncoder } from "./batch.js";
 import { DeletedError, type Disk, isMissing, writeAll } from "./disk.js";
 import type { JournalEnd } from "./journal-end.js";
+import type { Places } from "./places.js";
 import { headerOf, type Segment, segmentAt } from "./segment.js";
 
 /** The only writer of a journal. The caller holds the lock and calls one `append` at a time. */
@@ -16,6 +17,8 @@ export class JournalWriter {
   readonly #directory: string;
   /** The size, in bytes, from which on the next batch begins a new segment. */
   readonly #segmentBytes: number;
+  /** Where the batches end that were written: readers of the same store begin there. */
+  readonly #places: Places;
   readonly #encoder = new BatchEncoder();
   /** The segments, oldest first. The last one is written. */
   readonly #segments: Segment[];
@@ -26,8 +29,9 @@ export class JournalWriter {
   #isTorn: boolean;
   #debris: string | undefined;
 
-  constructor(disk: Disk, directory: string, end: JournalEnd, segmentBytes: number) {
+  constructor(disk: Disk, directory: string, end: JournalEnd, segmentBytes: number, places: Places) {
     this.#disk = disk;
+    this.#places = places;
     this.#segmentBytes = segmentBytes;
     this.#directory = directory;
     this.#segments = [...end.segments];
@@ -73,6 +77,7 @@ export class JournalWriter {
       if (this.#disk.links(fd) === 0) throw new DeletedError(`${this.#newest().file} was deleted`);
       this.#bytes = end;
       this.#lastSeq += events.length;
+      this.#places.add(this.#newest().firstSeq, { byte: end, seq: this.#lastSeq + 1, crc: this.#encoder.crc });
     } catch (error) {
       this.#isTorn = true;
       if (!isMissing(error)) await this.#mend().catch(() => undefined);

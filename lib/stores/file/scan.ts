@@ -1,4 +1,4 @@
-// Scan: reads one segment from its beginning, a batch at a time.
+// Scan: reads one segment from its beginning, or from a place that is known, a batch at a time.
 //
 // Holds one batch and the bytes that were read beyond it. Returns a batch if its checksum is right. At the end of the
 // file it reports whether the end is clean or torn. Bytes that no crash can leave are a JournalCorruptError. The caller
@@ -8,11 +8,13 @@ import { JournalCorruptError } from "../../core/task/errors.js";
 import { type Batch, beginOf, countIn, lineOf } from "./batch.js";
 import { CHECKSUM_LENGTH, hasValidChecksum, readChecksum } from "./checksum.js";
 import type { Disk } from "./disk.js";
+import type { Place } from "./places.js";
 import { type Segment, whyNoHeader } from "./segment.js";
 import { brokenLine, isCutShort, isZeroed } from "./torn-tail.js";
 
-/** The number of bytes of one read. */
-const CHUNK = 64 * 1024;
+/** The number of bytes of the first read, and of the longest: a scan of a whole segment reads longer pieces. */
+const FIRST_CHUNK = 64 * 1024;
+const LONGEST_CHUNK = 512 * 1024;
 const LINE_FEED = "\n".charCodeAt(0);
 
 /** The end of a file. `tornBytes` is the number of bytes after the last whole batch. */
@@ -31,10 +33,13 @@ export class SegmentScan {
   /** The ends of the lines found in `#buffer`. `#searched` is the offset at which the search continues. */
   #ends: number[] = [];
   #searched = 0;
+  #chunk = FIRST_CHUNK;
   #line = 1;
   #byte = 0;
   #seq: number;
   #hasHeader = false;
+  /** The checksum of the batch before this place. */
+  #crc = 0;
 
   constructor(disk: Disk, fd: number, segment: Segment) {
     this.#disk = disk;
@@ -58,6 +63,30 @@ export class SegmentScan {
   /** Whether the header was read as a whole. */
   get hasHeader(): boolean {
     return this.#hasHeader;
+  }
+
+  /** The end of the batch that `next` has returned last. */
+  get place(): Place {
+    return { byte: this.#byte, seq: this.#seq, crc: this.#crc };
+  }
+
+  /**
+   * Continues at `place`, if the file still has the end of that batch there. Called before the first `next`; returns
+   * `false` when the scan begins at the beginning.
+   */
+  async seek({ byte, seq, crc }: Place): Promise<boolean> {
+    const before = CHECKSUM_LENGTH + 1;
+    const chunk = Buffer.allocUnsafe(FIRST_CHUNK);
+    const bytes = await this.#disk.read(this.#fd, chunk, byte - before);
+    if (bytes < before || chunk[before - 1] !== LINE_FEED || readChecksum(chunk, before - 1) !== crc) return false;
+    this.#buffer = chunk.subarray(before, bytes);
+    this.#byte = byte;
+    this.#seq = seq;
+    // The header is the first line, and each event has one line.
+    this.#line = seq - this.#segment.firstSeq + 2;
+    this.#crc = crc;
+    this.#hasHeader = true;
+    return true;
   }
 
   /**
@@ -106,6 +135,7 @@ export class SegmentScan {
   #advance({ bytes, ends }: Batch): boolean {
     const isEvents = this.#hasHeader;
     this.#hasHeader = true;
+    this.#crc = readChecksum(bytes, bytes.length - 1) ?? 0;
     this.#buffer = this.#buffer.subarray(bytes.length);
     this.#ends = [];
     this.#searched = 0;
@@ -129,7 +159,8 @@ export class SegmentScan {
   /** Reads more bytes. Returns false at the end of the file. */
   async #fill(): Promise<boolean> {
     // A batch that is longer than `#buffer` is read in steps that double, so that its bytes are not copied too often.
-    const chunk = Buffer.allocUnsafe(Math.max(CHUNK, this.#buffer.length));
+    const chunk = Buffer.allocUnsafe(Math.max(this.#chunk, this.#buffer.length));
+    this.#chunk = Math.min(2 * this.#chunk, LONGEST_CHUNK);
     const bytes = await this.#disk.read(this.#fd, chunk, this.#byte + this.#buffer.length);
     if (bytes === 0) return false;
     this.#buffer = Buffer.concat([this.#buffer, chunk.subarray(0, bytes)]);

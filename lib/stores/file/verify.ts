@@ -10,7 +10,7 @@ import type { TornTail } from "../../core/durable/store.js";
 import { tasksApartIn } from "../../core/recovery/snapshot.js";
 import { isErrandError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
-import { lineOf, readEvent } from "./batch.js";
+import { eventsIn } from "./batch.js";
 import type { Disk } from "./disk.js";
 import { cutOffInTheMiddle } from "./journal-end.js";
 import { missing } from "./journal-reader.js";
@@ -186,10 +186,9 @@ async function verifySegment(
     for (let batches = 0; ; batches++) {
       const found = await scan.next();
       if ("ends" in found) {
-        for (const index of found.ends.keys()) {
-          const event = readEvent(lineOf(found, index), found.seq + index);
-          if (event === undefined) throw scan.notAnEvent(found, index);
-          onEvent(event);
+        for (const { events, broken } of eventsIn(found, 0)) {
+          for (const event of events) onEvent(event);
+          if (broken !== undefined) throw scan.notAnEvent(found, broken);
         }
         continue;
       }

@@ -3,6 +3,7 @@
 // Events are read in pages, so memory holds one page, however long the journal is. The journal may change between two
 // pages: if events were compacted away before they were read, the read throws EventsCompactedError.
 
+import { oneByOne } from "../../core/durable/event-lists.js";
 import type { ReadOptions, Stored, TaskStore } from "../../core/durable/store.js";
 import { EventsCompactedError, JournalCorruptError, StoreUnavailableError } from "../../core/task/errors.js";
 import type { TaskEvent } from "../../core/task/events.js";
@@ -23,7 +24,7 @@ interface ViewState extends Pick<JournalState, "lastSeq" | "covered"> {
 }
 
 /** The reading half of a store, for one journal. */
-export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput" | "outputPlace"> {
+export class JournalView implements Pick<TaskStore, "peek" | "read" | "readLists" | "getOutput" | "outputPlace"> {
   readonly #tables: Tables;
   readonly #number: () => Promise<number | undefined>;
 
@@ -73,7 +74,12 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
   }
 
   /** Yields the events from `from` on, or from the oldest on. */
-  async *read({ from, signal }: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+  read(options: ReadOptions = {}): AsyncGenerator<TaskEvent, void, undefined> {
+    return oneByOne(this.readLists(options), options.signal);
+  }
+
+  /** Yields the same events, page by page. */
+  async *readLists({ from, signal }: ReadOptions = {}): AsyncGenerator<readonly TaskEvent[], void, undefined> {
     throwIfAborted(signal);
     const journal = await this.#number();
     if (journal === undefined) {
@@ -83,21 +89,39 @@ export class JournalView implements Pick<TaskStore, "peek" | "read" | "getOutput
     let wanted = from;
     for (let limit = FIRST_PAGE_EVENTS; ; ) {
       const page = await this.#page(journal, wanted, limit);
-      let characters = 0;
-      for (const { seq, text } of page) {
-        throwIfAborted(signal);
-        if (wanted !== undefined && seq !== wanted) throw this.#missing(journal, wanted);
-        const event = parse<TaskEvent>(text);
-        if (event?.seq !== seq) throw corruptError(this.#tables.events.table, journal, seq, `this is not event ${seq}`);
-        characters += text.length;
-        wanted = seq + 1;
-        yield event;
-      }
       throwIfAborted(signal);
+      const { events, broken } = this.#eventsOf(page, journal, wanted);
+      if (events.length > 0) yield events;
+      throwIfAborted(signal);
+      if (broken !== undefined) throw broken;
+      const last = events.at(-1);
+      if (last !== undefined) wanted = last.seq + 1;
+      const characters = page.reduce((sum, { text }) => sum + text.length, 0);
       if (page.length < limit) return;
       if (characters < PAGE_CHARACTERS) limit = Math.min(2 * limit, PAGE_EVENTS);
       else limit = Math.max(1, Math.floor((limit * PAGE_CHARACTERS) / characters));
     }
+  }
+
+  /** The events of a page up to the first row that is not the expected event, and the error for that row. */
+  #eventsOf(
+    page: readonly EventRow[],
+    journal: number,
+    first: number | undefined,
+  ): { readonly events: readonly TaskEvent[]; readonly broken: JournalCorruptError | undefined } {
+    const events: TaskEvent[] = [];
+    let wanted = first;
+    for (const { seq, text } of page) {
+      if (wanted !== undefined && seq !== wanted) return { events, broken: this.#missing(journal, wanted) };
+      const event = parse<TaskEvent>(text);
+      if (event?.seq !== seq) {
+        const broken = corruptError(this.#tables.events.table, journal, seq, `this is not event ${seq}`);
+        return { events, broken };
+      }
+      events.push(event);
+      wanted = seq + 1;
+    }
+    return { events, broken: undefined };
   }
 
   /**

@@ -106,6 +106,11 @@ export class SqlStore implements TaskStore {
     return this.#view.read(options);
   }
 
+  /** Reads the same events, page by page. */
+  readLists(options?: ReadOptions): AsyncGenerator<readonly TaskEvent[], void, undefined> {
+    return this.#view.readLists(options);
+  }
+
   /** Reads an output of the journal. */
   getOutput(taskId: string): Promise<Json | undefined> {
     return this.#view.getOutput(taskId);

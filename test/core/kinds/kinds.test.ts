@@ -415,6 +415,7 @@ describe("§12 a manager refuses", () => {
         `store.${method}`,
       ],
     ),
+    ["a store whose readLists is no method", { store: Object.assign(store(), { readLists: [] }) }, "store.readLists"],
     ["kinds that are no list", { kinds: double }, "kinds"],
     ["a kind that is a function", { kinds: [() => 1] }, "kinds[0]"],
     ["a kind that looks like one", { kinds: [double, { name: "double", "~kind": {} }] }, "kinds[1]"],
