@@ -1,8 +1,8 @@
 // Outcome stream: the outcomes of tasks, one by one, in order of ending (`outcomes`).
 //
-// Owns the set of watched tasks. Each task is watched once, from the first step on; a step is O(1), a wait of the caller
-// that takes it. Leaving the loop, or withdrawing a step, unwatches all tasks (W3). Called by the awaiter. Calls
-// the watchers and the waits.
+// Owns the set of watched tasks. Each task is watched once, from the first step on. A step is O(1), and is a wait of
+// the caller that takes it. Leaving the loop, or withdrawing a step, unwatches all tasks (W3). Called by the awaiter.
+// Calls the watchers and the waits.
 
 import type { OpenWait } from "../live/open-wait.js";
 import type { Attempt, Task, Watcher } from "../live/task.js";

@@ -154,9 +154,7 @@ export class Runner implements Starter<Task> {
     if (task.extras !== undefined) this.#deps.messages.started(task);
     let value: unknown;
     try {
-      value = isAmbient
-        ? run.runInAsyncScope(runInside, undefined, attempt, work, this.#deps)
-        : run.runInAsyncScope(() => runUnowned(() => this.#deps.call(attempt, work)));
+      value = run.runInAsyncScope(isAmbient ? runInside : runUnowned, undefined, attempt, work, this.#deps);
       if ((typeof value === "object" && value !== null) || typeof value === "function") {
         // `Promise.resolve` calls the `then` of any thenable once. The result is read in the callback itself: reading
         // may run user code, which may stop the task while the attempt is open (H1, S5).

@@ -51,7 +51,8 @@ export function threw(error: unknown): Threw & { readonly failure: TaskFailure }
 export function threwStopped(error: unknown, stop: StopReason): Threw {
   const isSwept = stop === "cancel" || stop === "shutdown" || isStopError(error);
   const causes = isSwept ? [] : reasonsOf(error, saysOnlyStop);
-  return { how: "threw", error, failure: undefined, ...(causes.length === 0 ? {} : { causes }) };
+  if (causes.length === 0) return { how: "threw", error, failure: undefined };
+  return { how: "threw", error, failure: undefined, causes };
 }
 
 function isStopError(error: unknown): boolean {

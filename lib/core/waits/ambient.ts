@@ -37,9 +37,9 @@ interface Caller {
 }
 
 /**
- * Calls `fn` in no task, in the same context otherwise. A process without an ambient task does not pay for tracking
- * one.
+ * Same as `runInside`, with no ambient attempt. A process without an ambient task does not pay for tracking one.
  */
-export function runUnowned<R>(fn: () => R): R {
-  return storage.getStore() === undefined ? fn() : storage.run(undefined, fn);
+export function runUnowned(attempt: Attempt, work: Work, caller: Caller): unknown {
+  if (storage.getStore() !== undefined) storage.enterWith(undefined);
+  return caller.call(attempt, work);
 }

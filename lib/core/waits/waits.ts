@@ -37,6 +37,8 @@ export class Waits implements WaitKeeper, StoredIn {
   readonly #ofNobody = new Set<Pending>();
   /** Decided waits that are held until the store has the facts which they report (D1). A stop ends these too (C3). */
   readonly #held = new WeakMap<Attempt, Set<Pending>>();
+  /** Whether a wait was ever held: most managers have no store, and look into no map. */
+  #hasHeld = false;
 
   constructor(loop: Loop, slots: Slots<Run>) {
     this.clock = loop.clock;
@@ -184,11 +186,12 @@ export class Waits implements WaitKeeper, StoredIn {
   over(wait: Pending): void {
     const { attempt } = wait;
     if (attempt === undefined) this.#ofNobody.delete(wait);
-    const isListed = [...reported(attempt?.pending ?? [])].includes(wait);
-    if (attempt?.pending === undefined || !attempt.pending.delete(wait)) {
+    if (attempt?.pending === undefined || !attempt.pending.has(wait)) {
       this.#deliver(wait);
       return;
     }
+    const isListed = attempt.pending.size > 1 && [...reported(attempt.pending)].includes(wait);
+    attempt.pending.delete(wait);
     if (attempt.pending.size > 0) {
       if (isListed) this.#block(attempt);
       this.#deliver(wait);
@@ -212,10 +215,10 @@ export class Waits implements WaitKeeper, StoredIn {
 
   /** Rejects every wait of the attempt, a returning one too: the attempt was stopped, or its function has ended. */
   rejectAll(attempt: Attempt, errorOf: (attempt: Attempt) => Error): void {
-    const held = this.#held.get(attempt);
-    this.#held.delete(attempt);
+    const held = this.#hasHeld ? this.#held.get(attempt) : undefined;
+    if (held !== undefined) this.#held.delete(attempt);
     if (!attempt.isWaiting && held === undefined) return;
-    const waits = [...(attempt.pending ?? []), ...(held ?? [])];
+    const waits = [...(attempt.pending ?? NO_PENDING), ...(held ?? NO_PENDING)];
     if (attempt.returning !== undefined) waits.push(attempt.returning);
     attempt.pending = undefined;
     attempt.returning = undefined;
@@ -253,6 +256,7 @@ export class Waits implements WaitKeeper, StoredIn {
     wait.hold(held);
     const { attempt } = wait;
     if (attempt === undefined) return;
+    this.#hasHeld = true;
     const known = this.#held.get(attempt);
     if (known === undefined) this.#held.set(attempt, new Set([wait]));
     else known.add(wait);
@@ -269,6 +273,8 @@ export class Waits implements WaitKeeper, StoredIn {
     attempt.task.extras?.deadlines?.hold();
   }
 }
+
+const NO_PENDING: readonly Pending[] = Object.freeze([]);
 
 interface AnswerOptions<T> {
   /** `seq` of the newest fact that the answer reports. */
