@@ -3,6 +3,7 @@
 // Owns no rule: each field names its part. The object is made when its first field is needed, so a plain task does not
 // carry the fields.
 
+import type { Start } from "../lanes/rate-limiter.js";
 import type { KindParts } from "../task/kind-parts.js";
 import type { Message } from "../task/message.js";
 import type { TaskRecord } from "../task/record.js";
@@ -26,6 +27,8 @@ export interface Extras {
   steering?: Promise<void>;
   /** The newest printed output. */
   output?: OutputRing;
+  /** The newest start, as the windows of a lane with a rate count it. */
+  start?: Start | undefined;
   /** The record while the task waits for its rate. */
   rateRecord?: { readonly untilAt: number; readonly of: TaskRecord; readonly record: TaskRecord };
   /** The timers of the task's limits. */

@@ -16,6 +16,7 @@ import type { Wait, Weight } from "../task/record.js";
 import type { Stop, TaskState, TaskTraits } from "../task/state.js";
 import { reported } from "../task/wait.js";
 import { AsyncResource } from "../values/node.js";
+import { type Extras, extrasOf } from "./extras.js";
 import type { Grace } from "./grace.js";
 import type { SessionAccount } from "./session-account.js";
 import type { PendingOf, WaitKeeperOf } from "./wait-keeper.js";
@@ -25,6 +26,7 @@ interface Runnable {
   readonly traits: TaskTraits;
   readonly state: TaskState;
   readonly account: SessionAccount | undefined;
+  extras: Extras | undefined;
 }
 
 /** Calls the function of a run whose turn has come. */
@@ -58,8 +60,6 @@ export class RunOf<T extends Runnable> extends AsyncResource implements Slotted,
   place = -1;
   /** Whether the task has a slot. */
   holdsSlot = false;
-  /** The newest start, as the windows of a lane with a rate count it. */
-  start: Start | undefined = undefined;
 
   constructor(task: T, work: Work, starter: Starter<T>) {
     super(RESOURCE, RESOURCE_OPTIONS);
@@ -83,6 +83,13 @@ export class RunOf<T extends Runnable> extends AsyncResource implements Slotted,
   /** The amounts that a start takes from the windows of the lane. */
   get weight(): Weight | undefined {
     return this.task.traits.weight;
+  }
+  /** The newest start, as the windows of a lane with a rate count it. Most lanes have none, so it is an extra. */
+  get start(): Start | undefined {
+    return this.task.extras?.start;
+  }
+  set start(start: Start | undefined) {
+    if (start !== undefined || this.task.extras !== undefined) extrasOf(this.task).start = start;
   }
   /** The account of the task's session. */
   get account(): SessionAccount | undefined {
