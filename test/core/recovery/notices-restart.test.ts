@@ -569,7 +569,7 @@ describe("the notices of a loop are what the journal says, no more and no less,"
           };
           const told = async () => {
             process.store.letThrough();
-            await settled(4);
+            await settled();
             note();
             const now = await peek(chatOf(process).nextNotices({ timeoutMs: 0 }));
             if (now.is !== "fulfilled") throw new Error(`it hangs: ${now.is}`);
@@ -614,7 +614,7 @@ describe("the notices of a loop are what the journal says, no more and no less,"
                 break;
               case "compact":
                 process.store.letThrough();
-                await settled(4);
+                await settled();
                 note();
                 await compacted(process);
                 note();
