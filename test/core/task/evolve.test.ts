@@ -337,6 +337,20 @@ describe("a fact", () => {
     }
   });
 
+  test("D4 counts the attempts that are used up: by a failure, and by a death of the process while it ran", () => {
+    const second = play(STATES["queued, again"], start);
+    expect(second.attempt).toBe(2);
+    expect(second.details.used).toBe(1);
+    for (const command of ["reattach", "park", "lose"] as const) {
+      expect(play(second, commandOf(command)).details.used).toBe(2);
+      expect(play(STATES["queued, again"], commandOf(command)).details.used).toBe(1);
+      expect(play(play(second, stop("shutdown")), commandOf(command)).details.used).toBe(1);
+    }
+    expect(play(second, commandOf("settle threw, again", 2))).toMatchObject({ attempt: 3, details: { used: 2 } });
+    // A cancel ends the task, but uses up no attempt.
+    expect(play(play(second, stop("cancel")), commandOf("lose")).details.used).toBe(1);
+  });
+
   test("§2 copies the description of a task only when it changes it", () => {
     expect(play(created, start).details).toBe(created.details);
     for (const settled of [SETTLED.returned, SETTLED.threw])
