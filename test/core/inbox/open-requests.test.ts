@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { OpenRequests } from "../../../lib/core/inbox/open-requests.js";
 import type { Task } from "../../../lib/core/live/task.js";
+import { given } from "../../support/program.js";
 
 /** Tasks with one open request each, and a count of the requests whose task was read. */
 function world(count: number) {
@@ -22,6 +23,52 @@ function world(count: number) {
   for (const entry of entries) open.add(entry);
   return { tasks, entries, open, reads: () => read };
 }
+
+describe("one open request of a thousand tasks", () => {
+  test("W3 costs no step for each task that a question is about", () => {
+    const { tasks, entries, open, reads } = world(1_000);
+    for (const entry of entries.slice(1)) open.delete(entry);
+    const all = new Set(tasks);
+    expect(open.of(all)).toEqual([entries[0]]);
+    expect(reads()).toBe(1);
+    expect([...open.below(all)]).toEqual([entries[0]]);
+    expect(reads()).toBe(2);
+    expect([...open.all]).toEqual([entries[0]]);
+  });
+});
+
+describe("the watchers of one task", () => {
+  test("W4 are told each, in order of coming, until each leaves, and leaving twice is leaving", () => {
+    const { tasks, entries, open } = world(2);
+    const told: string[] = [];
+    const watch = (name: string) => open.watch(new Set(tasks.slice(0, 1)), () => told.push(name));
+    const [one, two] = [watch("one"), watch("two")];
+    const announce = (): readonly string[] => {
+      for (const entry of entries) open.announce(entry);
+      return told.splice(0);
+    };
+    expect(announce()).toEqual(["one", "two"]);
+    one();
+    one();
+    expect(announce()).toEqual(["two"]);
+    two();
+    two();
+    expect(announce()).toEqual([]);
+    watch("three");
+    expect(announce()).toEqual(["three"]);
+  });
+
+  test("W4 are told once of a request of two of their tasks, the parent and the child", () => {
+    const { tasks, entries, open } = world(2);
+    const [parent, child] = tasks;
+    if (parent === undefined || child === undefined) throw new Error();
+    Object.assign(child, { parent });
+    const told: unknown[] = [];
+    open.watch(new Set([parent, child]), (entry) => told.push(entry));
+    open.announce(given(entries[1]));
+    expect(told).toEqual([entries[1]]);
+  });
+});
 
 describe("a thousand open requests of a thousand tasks", () => {
   test("W3 cost nothing for a question about one task", () => {
