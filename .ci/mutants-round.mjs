@@ -8,7 +8,7 @@ import { join } from "node:path";
 
 const COPIED = ["lib", "test", "package.json", "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"];
 /** A test that a mutant makes hang fails after so long. Stryker's own limit, for a loop that never yields, is longer. */
-const TEST_MS = 10_000;
+const TEST_MS = 20_000;
 
 /**
  * Whether a test failed with the mutant. `RuntimeError`: no test failed, but an error outside of the tests, such as an
@@ -23,15 +23,15 @@ export function keyOf({ file, location: { start, end }, mutatorName, replacement
 
 /**
  * Plays one round and returns its mutants. `places`: files, or lines of files. `among`: plays only these mutants.
- * `playsStatic`: also those of what is made once while a file loads.
+ * `playsStatic`: also those of what is made once while a file loads. `mostRuns`: of a law with random data.
  */
-export function playRound({ root, tools, tests, places, among, playsStatic }) {
+export function playRound({ root, tools, tests, places, among, playsStatic, mostRuns }) {
   // In a copy, so that a run that is broken off leaves nothing behind in the project.
   const copy = mkdtempSync(join(tmpdir(), "errand-mutants-"));
   try {
     for (const each of COPIED) cpSync(join(root, each), join(copy, each), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    writeFileSync(join(copy, "vitest.mutants.config.ts"), vitestConfig(tests));
+    writeFileSync(join(copy, "vitest.mutants.config.ts"), vitestConfig(tests, mostRuns));
     const mutate = among === undefined ? places : [...new Set(among.map(rangeOf))];
     writeFileSync(join(copy, "stryker.config.json"), JSON.stringify(strykerConfig(tools, mutate, playsStatic)));
     const stryker = join(tools, "node_modules", "@stryker-mutator", "core", "bin", "stryker.js");
@@ -95,19 +95,19 @@ function strykerConfig(tools, mutate, playsStatic) {
 /**
  * What differs from the project's own tests:
  * - Tests of huge trees and of processes of their own are skipped: they kill no mutant that others let live.
- * - Laws with random data play at most 100 cases, from one seed, and do not shorten a failure.
+ * - Laws with random data play at most `mostRuns` cases, from one seed, and do not shorten a failure.
  * - All files share one process, which is ten times as fast.
  */
-function vitestConfig(tests) {
+function vitestConfig(tests, mostRuns) {
   return `import { defineConfig } from "vitest/config";
 import base from "./vitest.config.js";
 
-const SKIPPED = /\\b(test|describe)\\((?="[^"]*(100 000|50 000|print no warning|a process that only spawns))/g;
+const SKIPPED = /\\b(test|describe)\\((?="[^"]*(\\d 000|thousand|print no warning|a process that only spawns))/g;
 
 function quickened(code: string): string {
   return code
     .replace(SKIPPED, "$1.skip(")
-    .replace(/\\bnumRuns: ([\\d_]+)/g, (_, runs: string) => \`numRuns: \${Math.min(100, Number(runs.replaceAll("_", "")))}\`)
+    .replace(/\\bnumRuns: ([\\d_]+)/g, (_, runs: string) => \`numRuns: \${Math.min(${mostRuns}, Number(runs.replaceAll("_", "")))}\`)
     .replace(/^import fc from "fast-check";/m, "$& fc.configureGlobal({ seed: 1, endOnFailure: true });");
 }
 

@@ -173,9 +173,10 @@ export class Messages {
 
   /** The function starts: its kind receives the messages that were sent before. */
   started(task: Task): void {
-    const { unsteered } = task.extras ?? {};
-    if (unsteered === undefined || task.extras === undefined) return;
-    task.extras.unsteered = undefined;
+    const { extras } = task;
+    if (extras?.unsteered === undefined) return;
+    const { unsteered } = extras;
+    extras.unsteered = undefined;
     for (const message of unsteered) void this.#steer(task, message);
   }
 

@@ -87,6 +87,26 @@ describe("an answer that its schema checks later", () => {
   });
 });
 
+describe("the reply to an answer", () => {
+  test.each(["answer", "reject"] as const)(
+    "D1 comes once what it reports is stored, a refusal too: %s",
+    async (verb) => {
+      const process = await started();
+      process.manager.spawn((ctx) => ctx.ask({ question: "Which?" }).catch(() => undefined));
+      await settled();
+      const { id } = request(process);
+      process.store.hold();
+      const reply = process.manager.inbox[verb](id, "this", ann);
+      const refusal = refusalOf(() => process.manager.inbox[verb](id, "that", { by: "bob" }));
+      expect(process.manager.inbox.get(id)?.by).toBe("ann");
+      expect([await peek(reply), await peek(refusal)]).toEqual([{ is: "pending" }, { is: "pending" }]);
+      process.store.letThrough();
+      expect(await reply).toMatchObject({ id, by: "ann" });
+      expect(await refusal).toMatchObject({ code: "ALREADY_ANSWERED" });
+    },
+  );
+});
+
 describe("an answer in the process after the one that asked", () => {
   const asksJson = (ctx: TaskContext) => ctx.ask({ question: "What?", key: "what", schema: slowSchema().schema });
 

@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { type AskInput, answerTo, checkAnswer, takeQuestion } from "../../../lib/core/inbox/question.js";
+import { answerTo, checkAnswer, takeQuestion } from "../../../lib/core/inbox/question.js";
 import type { InboxRequest } from "../../../lib/core/task/request.js";
 import { errandError } from "../../support/program.js";
 
@@ -17,11 +17,11 @@ function refusal(call: () => unknown): string {
 }
 
 function asked(more: object): string {
-  return refusal(() => takeQuestion({ question: "Which?", ...more } as AskInput<unknown>, false));
+  return refusal(() => takeQuestion({ question: "Which?", ...more }, false));
 }
 
 function approved(more: object): string {
-  return refusal(() => takeQuestion({ question: "Really?", ...more } as AskInput<unknown>, true));
+  return refusal(() => takeQuestion({ question: "Really?", ...more }, true));
 }
 
 describe("the options of a question", () => {
@@ -59,16 +59,18 @@ describe("the options of a question", () => {
     );
   });
 
-  test.each([undefined, "fail", { default: undefined }, { default: 1 }])("§7 take the onTimeout %j", (onTimeout) => {
-    expect(takeQuestion({ question: "Which?", onTimeout } as AskInput<unknown>, false)).toStrictEqual({
-      kind: "text",
-      question: "Which?",
-    });
-  });
+  test.each([undefined, "fail", { default: undefined }, { default: 1 }] as const)(
+    "§7 take the onTimeout %j",
+    (onTimeout) => {
+      expect(takeQuestion({ question: "Which?", onTimeout }, false)).toStrictEqual({
+        kind: "text",
+        question: "Which?",
+      });
+    },
+  );
 
   test("§7 make an approval, a choice, a schema's value or a text", () => {
-    const kindOf = (more: object, isApproval = false) =>
-      takeQuestion({ question: "Which?", ...more } as AskInput<unknown>, isApproval).kind;
+    const kindOf = (more: object, isApproval = false) => takeQuestion({ question: "Which?", ...more }, isApproval).kind;
     expect([kindOf({}, true), kindOf({ choices: ["a"] }), kindOf({ schema: z.string() }), kindOf({})]).toEqual([
       "approval",
       "choice",

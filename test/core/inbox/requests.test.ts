@@ -158,6 +158,47 @@ describe("a watcher of requests", () => {
   });
 });
 
+describe("a watch of the inbox", () => {
+  test.each(["before", "after"] as const)(
+    "A1 yields a question that opened %s it began, once it is stored",
+    async (when) => {
+      const process = await started();
+      const asker = hold(process.manager);
+      await settled();
+      process.store.hold();
+      const ask = () => void asker.ctx.ask({ question: "Which?" }).catch(() => undefined);
+      if (when === "before") ask();
+      const next = process.manager.inbox.watch()[Symbol.asyncIterator]().next();
+      if (when === "after") ask();
+      expect(request(process).status).toBe("open");
+      expect(await peek(next)).toEqual({ is: "pending" });
+      process.store.letThrough();
+      expect((await next).value).toEqual(request(process));
+    },
+  );
+
+  test("§7 A1 passes over a question that closed before its turn, and yields those behind it", async () => {
+    const { manager } = world();
+    const seen: string[] = [];
+    const watched = (async () => {
+      for await (const { question } of manager.inbox.watch()) seen.push(question);
+    })();
+    const asker = hold(manager);
+    await settled();
+    const ask = (question: string, signal?: AbortSignal) =>
+      void asker.ctx.ask({ question, signal }).catch(() => undefined);
+    const controller = new AbortController();
+    ask("withdrawn", controller.signal);
+    controller.abort();
+    ask("stays");
+    ask("also stays");
+    await settled();
+    expect(seen).toEqual(["stays", "also stays"]);
+    await manager.close();
+    await watched;
+  });
+});
+
 describe("a key", () => {
   test("A3 finds no request of a task that asked none, although it has messages", async () => {
     const { manager } = world();
