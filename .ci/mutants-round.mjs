@@ -59,9 +59,9 @@ function mutantsOf(report) {
     // `Ignored`: outside of the wanted places, or static.
     return mutants
       .filter(({ status }) => status !== "Ignored")
-      .map(({ mutatorName, replacement, location, status }) => {
-        const before = textAt(lines, location);
-        return { file, mutatorName, replacement, location, status, source: before };
+      .map(({ mutatorName, replacement, location, status, statusReason = "" }) => {
+        const isLate = status === "Killed" && statusReason.includes("Test timed out in");
+        return { file, mutatorName, replacement, location, status, isLate, source: textAt(lines, location) };
       });
   });
 }
@@ -99,16 +99,19 @@ function strykerConfig(tools, mutate, playsStatic) {
  * - All files share one process, which is ten times as fast.
  */
 function vitestConfig(tests, mostRuns) {
+  const random = JSON.stringify({ seed: 1, numRuns: mostRuns, endOnFailure: true });
+  const configured = ` import { configureGlobal } from "fast-check"; configureGlobal(${random});`;
   return `import { defineConfig } from "vitest/config";
 import base from "./vitest.config.js";
 
-const SKIPPED = /\\b(test|describe)\\((?="[^"]*(\\d 000|thousand|print no warning|a process that only spawns))/g;
+const SKIPPED = /\\b(test|describe)\\((?="[^"]*(\\d 000|ten thousand|of thousands|print no warning|a process that only spawns))/g;
+const CONFIGURED = ${JSON.stringify(configured)};
 
 function quickened(code: string): string {
   return code
     .replace(SKIPPED, "$1.skip(")
     .replace(/\\bnumRuns: ([\\d_]+)/g, (_, runs: string) => \`numRuns: \${Math.min(${mostRuns}, Number(runs.replaceAll("_", "")))}\`)
-    .replace(/^import fc from "fast-check";/m, "$& fc.configureGlobal({ seed: 1, endOnFailure: true });");
+    .replace(/^import .* from "fast-check";/m, (line) => line + CONFIGURED);
 }
 
 export default defineConfig({

@@ -36,6 +36,9 @@ FILE is a file of lib/, FROM-TO are lines of it. The exit code is 1 when fewer t
                     meets every test of the round, so they take most of the time. Without it they count nowhere
   --help            prints this text
 
+The columns of the table: "by time limit" are those of the killed whose test did not end within 20 s; "hung" are not
+killed, because no test failed and the process had to be ended; "not covered" are not killed, because no test reaches them.
+
 Each law with random data plays at most 100 cases (10 in the wide round), from a fixed seed, so two runs give the same
 result. Tests of ten thousand tasks and more are not played.
 `;
@@ -162,6 +165,7 @@ function rowOf(file, mutants) {
       mutants: mutants.length,
       "killed near": count((mutant) => isKilled(mutant) && mutant.round !== "wide"),
       "killed wide": count((mutant) => isKilled(mutant) && mutant.round === "wide"),
+      "by time limit": count(({ isLate }) => isLate),
       hung: count(({ status }) => status === "Timeout"),
       "not covered": count(({ status }) => status === "NoCoverage"),
       survived: count(({ status }) => status === "Survived"),

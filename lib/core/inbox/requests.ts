@@ -175,7 +175,8 @@ export class Requests {
     // The task has ended in another process, which left the request open.
     if (refused !== undefined) this.follow(entry.task, request, 0);
     entry.expiry?.cancel();
-    if (closing.status !== "answered") resumeAnswers(entry);
+    // An answer that waits for the schema is refused now. None waits when the request was answered: the schema is known.
+    resumeAnswers(entry);
     for (const asker of [...entry.askers]) {
       if (closing.status === "answered") asker.answered(entry.value);
       else asker.closed(entry.request);
