@@ -128,9 +128,9 @@ export class Messages {
     return Promise.all([stored, claimed]).then(() => {
       const elsewhere = this.#elsewhere(task);
       if (elsewhere === undefined) return message;
-      const { extras } = task;
-      extras?.mailbox?.read(message);
-      if (extras !== undefined) extras.unsteered = extras.unsteered?.filter((each) => each !== message);
+      mailboxOf(task).read(message);
+      const extras = extrasOf(task);
+      extras.unsteered = extras.unsteered?.filter((each) => each !== message);
       throw elsewhere;
     });
   }

@@ -16,6 +16,7 @@ const textOf = ({ content }: Message): string =>
 /** A kind whose `deliver` notes what it gets and then does as `deliver` says; its function ends when the test says so. */
 function steered(deliver: (text: string) => unknown = () => undefined) {
   const taken: string[] = [];
+  const got: Message[] = [];
   const gate = deferred<string>();
   let context: TaskContext | undefined;
   const kind = defineKind({
@@ -25,11 +26,12 @@ function steered(deliver: (text: string) => unknown = () => undefined) {
       return Promise.race([gate.promise, untilStopped(ctx)]);
     },
     async deliver(record, message) {
+      got.push(message);
       taken.push(`${record.id} ${textOf(message)}`);
       await deliver(textOf(message));
     },
   });
-  return { kind, taken, gate, ctx: () => given(context) };
+  return { kind, taken, got, gate, ctx: () => given(context) };
 }
 
 async function coreOf(manager: TaskManager): Promise<Core> {
@@ -55,7 +57,7 @@ describe("a message to a task whose kind has `deliver`", () => {
   });
 
   test("§8 §10 that came before the start is delivered when the function starts, once", async () => {
-    const { kind, taken } = steered();
+    const { kind, taken, got } = steered();
     const { manager } = world({ kinds: [kind], concurrency: 1 });
     const before = hold(manager);
     const handle = manager.spawn(kind, { id: "t" });
@@ -69,6 +71,7 @@ describe("a message to a task whose kind has `deliver`", () => {
     await handle.send("late");
     await settled();
     expect(taken).toEqual(["t early", "t also early", "t late"]);
+    expect(got).toEqual(handle.messages());
     await handle.cancel();
   });
 
@@ -179,7 +182,8 @@ describe("the progress of a message", () => {
       const { sent, handle } = await sendTo(undefined, work);
       expect(sent.isTaken).toBe(isTaken);
       expect(sent.steered).toBeUndefined();
-      expect(textOf(await sent.stored)).toBe("hello");
+      const stored = await sent.stored;
+      expect([textOf(stored), stored.direction]).toEqual(["hello", "inbound"]);
       await handle.cancel();
     }
   });
