@@ -7,8 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const COPIED = ["lib", "test", "package.json", "tsconfig.json", "tsconfig.build.json", "vitest.config.ts"];
-/** A test that a mutant makes hang fails after so long. Stryker's own limit, for a loop that never yields, is longer. */
-const TEST_MS = 20_000;
 
 /**
  * Whether a test failed with the mutant. `RuntimeError`: no test failed, but an error outside of the tests, such as an
@@ -23,17 +21,17 @@ export function keyOf({ file, location: { start, end }, mutatorName, replacement
 
 /**
  * Plays one round and returns its mutants. `places`: files, or lines of files. `among`: plays only these mutants.
- * `playsStatic`: also those of what is made once while a file loads. `mostRuns`: of a law with random data.
+ * `playsStatic`: also those of what is made once while a file loads. `mostRuns`: of a law with random data. `testMs`: a test that a mutant makes hang fails after so long.
  */
-export function playRound({ root, tools, tests, places, among, playsStatic, mostRuns }) {
+export function playRound({ root, tools, tests, places, among, playsStatic, mostRuns, testMs }) {
   // In a copy, so that a run that is broken off leaves nothing behind in the project.
   const copy = mkdtempSync(join(tmpdir(), "errand-mutants-"));
   try {
     for (const each of COPIED) cpSync(join(root, each), join(copy, each), { recursive: true });
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    writeFileSync(join(copy, "vitest.mutants.config.ts"), vitestConfig(tests, mostRuns));
+    writeFileSync(join(copy, "vitest.mutants.config.ts"), vitestConfig(tests, mostRuns, testMs));
     const mutate = among === undefined ? places : [...new Set(among.map(rangeOf))];
-    writeFileSync(join(copy, "stryker.config.json"), JSON.stringify(strykerConfig(tools, mutate, playsStatic)));
+    writeFileSync(join(copy, "stryker.config.json"), JSON.stringify(strykerConfig(tools, mutate, playsStatic, testMs)));
     const stryker = join(tools, "node_modules", "@stryker-mutator", "core", "bin", "stryker.js");
     spawnSync(process.execPath, [stryker, "run"], { cwd: copy, stdio: "inherit" });
     const report = join(copy, "reports", "mutation", "mutation.json");
@@ -73,7 +71,7 @@ function textAt(lines, { start, end }) {
   return text.join("\n");
 }
 
-function strykerConfig(tools, mutate, playsStatic) {
+function strykerConfig(tools, mutate, playsStatic, testMs) {
   return {
     mutate,
     plugins: [join(tools, "node_modules", "@stryker-mutator", "vitest-runner", "dist", "src", "index.js")],
@@ -85,7 +83,8 @@ function strykerConfig(tools, mutate, playsStatic) {
     // Stryker would read it with the compiler's API, which TypeScript 7 does not have.
     tsconfigFile: "none",
     concurrency: 2,
-    timeoutMS: 3 * TEST_MS,
+    // For a loop that never yields, which no limit of a test ends.
+    timeoutMS: 1.5 * testMs,
     timeoutFactor: 2,
     dryRunTimeoutMinutes: 15,
     reporters: ["json", "progress-append-only"],
@@ -98,7 +97,7 @@ function strykerConfig(tools, mutate, playsStatic) {
  * - Laws with random data play at most `mostRuns` cases, from one seed, and do not shorten a failure.
  * - All files share one process, which is ten times as fast.
  */
-function vitestConfig(tests, mostRuns) {
+function vitestConfig(tests, mostRuns, testMs) {
   const random = JSON.stringify({ seed: 1, numRuns: mostRuns, endOnFailure: true });
   const configured = ` import { configureGlobal } from "fast-check"; configureGlobal(${random});`;
   return `import { defineConfig } from "vitest/config";
@@ -126,7 +125,7 @@ export default defineConfig({
   test: {
     ...base.test,
     include: ${JSON.stringify(tests)},
-    testTimeout: ${TEST_MS},
+    testTimeout: ${testMs},
     typecheck: { enabled: false },
     isolate: false,
   },

@@ -18,7 +18,10 @@ import { isKilled, keyOf, playRound } from "./mutants-round.mjs";
 
 const STRYKER = "9.6.1"; // 10 needs Node 22.
 const LEAST_PERCENT = 90;
-const WIDE = ["test/core/**/*.test.ts", "test/session/**/*.test.ts", "test/model/**/*.test.ts"];
+// Few tests are near, and they are quick; all of them together take a minute.
+const NEAR = { mostRuns: 100, testMs: 10_000 };
+const WIDE = { mostRuns: 10, testMs: 20_000 };
+const ALL = ["test/core/**/*.test.ts", "test/session/**/*.test.ts", "test/model/**/*.test.ts"];
 
 const usage = `npm run mutants -- [options] FILE[:FROM-TO]...
 
@@ -36,7 +39,7 @@ FILE is a file of lib/, FROM-TO are lines of it. The exit code is 1 when fewer t
                     meets every test of the round, so they take most of the time. Without it they count nowhere
   --help            prints this text
 
-The columns of the table: "by time limit" are those of the killed whose test did not end within 20 s; "hung" are not
+The columns of the table: "by time limit" are those of the killed whose test did not end within 10 s (20 s in the wide round); "hung" are not
 killed, because no test failed and the process had to be ended; "not covered" are not killed, because no test reaches them.
 
 Each law with random data plays at most 100 cases (10 in the wide round), from a fixed seed, so two runs give the same
@@ -73,32 +76,24 @@ const only = values["only-tests"];
 const found = values.again ? survivorsOfLastRun() : new Map();
 let open = values.again ? [...found.values()].filter((mutant) => !isKilled(mutant)) : undefined;
 
-for (const { name, tests } of roundsOf()) {
+for (const { name, tests, mostRuns, testMs } of roundsOf()) {
   if (open?.length === 0) break;
   console.log(`\n== ${name}: ${tests.join(" ")}`);
   // The first round makes the mutants, a later one those of them that survived.
-  const played = playRound({
-    root,
-    tools,
-    tests,
-    places,
-    among: open,
-    playsStatic: values.static,
-    mostRuns: name === "wide" ? 10 : 100,
-  });
+  const played = playRound({ root, tools, tests, places, among: open, playsStatic: values.static, mostRuns, testMs });
   for (const mutant of played) found.set(keyOf(mutant), { ...mutant, round: name });
   open = played.filter((mutant) => !isKilled(mutant));
 }
 report([...found.values()]);
 
 function roundsOf() {
-  if (only.length > 0) return [{ name: "given", tests: only }];
+  if (only.length > 0) return [{ name: "given", tests: only, ...NEAR }];
   const near = [...new Set(files.map((file) => posix.dirname(file)))].flatMap((folder) => [
     `${folder.replace(/^lib/, "test")}/*.test.ts`,
     `test/core/*/${posix.basename(folder)}-*.test.ts`,
   ]);
-  const nearRound = { name: "near", tests: near };
-  return values.near ? [nearRound] : [nearRound, { name: "wide", tests: [...new Set([...WIDE, ...near])] }];
+  const nearRound = { name: "near", tests: near, ...NEAR };
+  return values.near ? [nearRound] : [nearRound, { name: "wide", tests: [...new Set([...ALL, ...near])], ...WIDE }];
 }
 
 /** Installs Stryker beside the project's modules, not with them: only a person who runs this program has it. */
