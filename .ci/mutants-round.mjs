@@ -21,7 +21,8 @@ export function keyOf({ file, location: { start, end }, mutatorName, replacement
 
 /**
  * Plays one round and returns its mutants. `places`: files, or lines of files. `among`: plays only these mutants.
- * `playsStatic`: also those of what is made once while a file loads. `mostRuns`: of a law with random data. `testMs`: a test that a mutant makes hang fails after so long.
+ * `playsStatic`: also those of what is made once while a file loads. `mostRuns`: the cases of a law with random data.
+ * `testMs`: a test that a mutant makes hang fails after so many milliseconds.
  */
 export function playRound({ root, tools, tests, places, among, playsStatic, mostRuns, testMs }) {
   // In a copy, so that a run that is broken off leaves nothing behind in the project.

@@ -5,9 +5,9 @@
 // equivalent: it behaves as the original does. `usage` below says how to start it; `mutants-round.mjs` plays one round.
 //
 // Two rounds, because most of the time of a mutant goes into loading its test files:
-//   near  every mutant, with the tests in the folder that mirrors the folder of its file, and with the tests of the core
-//         whose names begin with the name of that folder: test/core/inbox/ and test/core/recovery/inbox-restart.test.ts
-//         for lib/core/inbox/
+//   near  every mutant, with the tests in the folder that mirrors the folder of its file, and those of the core whose
+//         names begin with the name of that folder. For lib/core/inbox/: test/core/inbox/, and inbox-restart.test.ts in
+//         test/core/recovery/
 //   wide  each mutant that survived, with all tests of the core, of sessions and of the model
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -28,7 +28,8 @@ const usage = `npm run mutants -- [options] FILE[:FROM-TO]...
   npm run mutants -- lib/core/lanes/slots.ts
   npm run mutants -- lib/core/task/decide.ts:100-140
 
-FILE is a file of lib/, FROM-TO are lines of it. The exit code is 1 when fewer than ${LEAST_PERCENT} % of the mutants are killed.
+FILE is a file of lib/, FROM-TO are lines of it.
+The exit code is 1 when fewer than ${LEAST_PERCENT} % of the mutants are killed.
 
   --near            plays only the tests that are near FILE: for lib/core/inbox/ those of test/core/inbox/, and
                     the files of test/core/ whose names begin with "inbox-"
@@ -39,8 +40,10 @@ FILE is a file of lib/, FROM-TO are lines of it. The exit code is 1 when fewer t
                     meets every test of the round, so they take most of the time. Without it they count nowhere
   --help            prints this text
 
-The columns of the table: "by time limit" are those of the killed whose test did not end within 10 s (20 s in the wide round); "hung" are not
-killed, because no test failed and the process had to be ended; "not covered" are not killed, because no test reaches them.
+Columns of the table:
+  by time limit     killed, and the test that failed did not end within 10 s (20 s in the wide round)
+  hung              not killed: no test failed, and the process had to be ended
+  not covered       not killed: no test reaches the mutant
 
 Each law with random data plays at most 100 cases (10 in the wide round), from a fixed seed, so two runs give the same
 result. Tests of ten thousand tasks and more are not played.
