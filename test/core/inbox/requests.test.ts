@@ -33,7 +33,11 @@ describe("the requests of a filter", () => {
     const { manager } = world();
     const chat = manager.session("chat");
     const late = hold<string>(chat);
+    // Two tasks of the session ask nothing.
+    await chat.spawn(() => 1).result();
+    const steered = hold(chat);
     await settled();
+    await steered.handle.send("hello");
     chat.spawn(asking("first"));
     manager.spawn(asking("elsewhere"));
     await settled();
@@ -52,6 +56,7 @@ describe("the requests of a filter", () => {
     expect(manager.inbox.list({ sessionId: "chat", status: "rejected" })).toEqual([]);
     expect(manager.inbox.list({ sessionId: "other", status: "answered" })).toEqual([]);
     late.finish("done");
+    steered.finish();
   });
 
   test("§7 are none for a task that asked nothing, whatever else it has, and for no task", async () => {
@@ -158,6 +163,55 @@ describe("a watcher of requests", () => {
   });
 });
 
+describe("a caller that watches tasks", () => {
+  test("W4 learns of each question in them or below them, with the owners that know it, until it leaves", async () => {
+    const { manager } = world();
+    const core = await coreOf(manager);
+    const above = hold(manager);
+    const other = hold(manager);
+    await settled();
+    const below = hold(above.ctx);
+    await settled();
+    const told: unknown[] = [];
+    const off = core.requests.onOpened(new Set([given(core.registry.byId(above.handle.id))]), (seenBy) =>
+      told.push(seenBy),
+    );
+    const ask = (ctx: TaskContext) => void ctx.ask({ question: "Which?" }).catch(() => undefined);
+    for (const { ctx } of [other, below, above]) ask(ctx);
+    const entries = ["request_2", "request_3"].map((id) => core.requests.find(id)?.seenBy);
+    expect(told).toEqual(entries);
+    expect(told[0]).toBe(entries[0]);
+    off();
+    ask(below.ctx);
+    expect(told).toHaveLength(2);
+    await manager.close();
+  });
+});
+
+describe("a question that another process left open", () => {
+  test("D9 S4 is closed also when its task has ended", async () => {
+    const { manager } = world();
+    const core = await coreOf(manager);
+    const ended = manager.spawn(() => 1);
+    await ended.result();
+    const of = given(core.registry.byId(ended.id));
+    const left = {
+      id: "left",
+      taskId: ended.id,
+      kind: "text",
+      status: "open",
+      question: "Which?",
+      createdAt: 0,
+    } as const;
+    // As the journal of that process has it.
+    core.requests.follow(of, left, 0);
+    expect(manager.inbox.list()).toEqual([left]);
+    core.requests.withdraw(of);
+    expect(manager.inbox.list()).toEqual([]);
+    expect(manager.inbox.get("left")).toMatchObject({ status: "withdrawn" });
+  });
+});
+
 describe("a watch of the inbox", () => {
   test.each(["before", "after"] as const)(
     "A1 yields a question that opened %s it began, once it is stored",
@@ -244,6 +298,7 @@ describe("what a remote asks no more", () => {
     core.requests.withdrawOthers(of, "now", "was");
     expect(left()).toEqual(["now", "other", "none"]);
     core.requests.withdrawOthers(of, undefined, undefined);
+    core.requests.withdrawOthers(of, "now", undefined);
     expect(left()).toEqual(["now", "other", "none"]);
     // The key that it asks now stays, also when it is the one that it had.
     core.requests.withdrawOthers(of, "now", "now");
