@@ -351,6 +351,25 @@ describe("a fact", () => {
     expect(play(play(second, stop("cancel")), commandOf("lose")).details.used).toBe(1);
   });
 
+  test("D4 parks a task: a queued one stays queued, any other is blocked, and each says what it waits for", () => {
+    for (const name of ["queued", "queued, again", "running", "blocked"] as const) {
+      const { status, blockedOn } = play(STATES[name], commandOf("park"));
+      expect([name, status]).toEqual([name, STATES[name].status === "queued" ? "queued" : "blocked"]);
+      expect([...blockedOn]).toEqual([{ on: "kind", kind: "print" }]);
+    }
+  });
+
+  test("§2 of a request, a message, a report or an event of its own changes nothing of the task but its newest change", () => {
+    const names = ["emit", "post", "send", "reportUsage", "openRequest"] as const;
+    const closings = ["close answered", "close rejected", "close expired", "close withdrawn"] as const;
+    for (const name of [...names, ...closings])
+      expect([name, play(STATES.running, commandOf(name), 9_000)]).toEqual([
+        name,
+        { ...STATES.running, updatedAt: 9_000 },
+      ]);
+    expect(play(STATES.failed, commandOf("lateSettle"), 9_000)).toEqual({ ...STATES.failed, updatedAt: 9_000 });
+  });
+
   test("§2 copies the description of a task only when it changes it", () => {
     expect(play(created, start).details).toBe(created.details);
     for (const settled of [SETTLED.returned, SETTLED.threw])
