@@ -174,7 +174,8 @@ export class Requests {
     // The task has ended in another process, which left the request open.
     if (refused !== undefined) this.follow(entry.task, request, 0);
     entry.expiry?.cancel();
-    // An answer that waits for the schema is refused now. None waits when the request was answered: the schema is known.
+    // An answer that waits for the schema is refused now. No answer waits when the request was answered, because the
+    // schema is known then.
     resumeAnswers(entry);
     for (const asker of [...entry.askers]) {
       if (closing.status === "answered") asker.answered(entry.value);

@@ -95,7 +95,7 @@ describe("a request that opens", () => {
 });
 
 describe("the watchers of one task", () => {
-  test("W4 are told each, in order of coming, until each leaves, and leaving twice is leaving", () => {
+  test("W4 learn of a request in order of coming, until each leaves, and leaving twice has no further effect", () => {
     const { tasks, entries, open } = world(2);
     const told: string[] = [];
     const watch = (name: string) => open.watch(new Set(tasks.slice(0, 1)), () => told.push(name));
@@ -115,7 +115,7 @@ describe("the watchers of one task", () => {
     expect(announce()).toEqual(["three"]);
   });
 
-  test("W4 are told once of a request of two of their tasks, the parent and the child", () => {
+  test("W4 learn once of a request, also when they watch its task and the parent of that task", () => {
     const { tasks, entries, open } = world(2);
     const [parent, child] = tasks;
     if (parent === undefined || child === undefined) throw new Error();
