@@ -46,7 +46,7 @@ export class Asking {
   ask<T>(attempt: Attempt, input: AskInput<T>, isApproval: boolean): Promise<T> {
     const waiter = waiterOf(attempt);
     let entry: RequestEntry;
-    let isNew = false;
+    let isNew: boolean;
     try {
       const question = takeQuestion(input, isApproval);
       const refused = this.#waits.refusalThrough(attempt, waiter, input.signal);
@@ -74,8 +74,8 @@ export class Asking {
         entry.askers.add(asker);
         return () => {
           entry.askers.delete(asker);
-          const isUnwanted = entry.askers.size === 0 && request.key === undefined;
-          if (isUnwanted && entry.request.status === "open") this.#requests.close(entry, { status: "withdrawn" });
+          // A request without a key has this asker alone. When it is closed already, it stays as it is (A1).
+          if (request.key === undefined) this.#requests.close(entry, { status: "withdrawn" });
         };
       },
     );

@@ -135,7 +135,7 @@ export class RequestInbox implements Inbox {
       const early = open.pop();
       if (early !== undefined) return early;
       const { next: later } = last;
-      if (later !== undefined) last = later;
+      last = later ?? last;
       return later;
     };
     let entry: RequestEntry | undefined;

@@ -128,9 +128,9 @@ export class Messages {
     return Promise.all([stored, claimed]).then(() => {
       const elsewhere = this.#elsewhere(task);
       if (elsewhere === undefined) return message;
-      const { extras } = task;
-      extras?.mailbox?.read(message);
-      if (extras !== undefined) extras.unsteered = extras.unsteered?.filter((each) => each !== message);
+      mailboxOf(task).read(message);
+      const extras = extrasOf(task);
+      extras.unsteered = extras.unsteered?.filter((each) => each !== message);
       throw elsewhere;
     });
   }
@@ -173,9 +173,10 @@ export class Messages {
 
   /** The function starts: its kind receives the messages that were sent before. */
   started(task: Task): void {
-    const { unsteered } = task.extras ?? {};
-    if (unsteered === undefined || task.extras === undefined) return;
-    task.extras.unsteered = undefined;
+    const { extras } = task;
+    if (extras?.unsteered === undefined) return;
+    const { unsteered } = extras;
+    extras.unsteered = undefined;
     for (const message of unsteered) void this.#steer(task, message);
   }
 

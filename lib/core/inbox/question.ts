@@ -181,9 +181,11 @@ export function checkAnswer(request: InboxRequest, value: unknown): Json {
     case "approval":
       if (value === true) return true;
       throw invalid(request, `an approval takes true alone, got ${show(value)}; "no" is reject`);
-    case "choice":
-      if (typeof value === "string" && request.choices?.includes(value)) return value;
-      throw invalid(request, noChoice(request.choices ?? [], value));
+    case "choice": {
+      const { choices = [] } = request;
+      if (typeof value === "string" && choices.includes(value)) return value;
+      throw invalid(request, noChoice(choices, value));
+    }
     case "text":
       if (typeof value === "string") return value;
       throw invalid(request, `a string is needed, got ${show(value)}`);

@@ -109,9 +109,8 @@ export class Requests {
 
   /** The candidates for a filter. The requests of one task or session are found without a walk over all others. */
   #among(isOpen: boolean, { taskId, sessionId }: RequestFilter): Iterable<RequestEntry> {
-    const task = taskId === undefined ? undefined : this.#registry.byId(taskId);
     if (taskId !== undefined) {
-      const requests = task?.extras?.requests;
+      const requests = this.#registry.byId(taskId)?.extras?.requests;
       return this.#withIds(isOpen ? requests?.open : requests?.all);
     }
     const tasks = sessionId === undefined ? undefined : this.#registry.ofSession(sessionId);
@@ -122,7 +121,7 @@ export class Requests {
   }
 
   #withIds(ids: Iterable<string> = []): readonly RequestEntry[] {
-    return Array.from(ids, (id) => this.#entries.get(id)).filter((entry) => entry !== undefined);
+    return Array.from(ids).flatMap((id) => this.#entries.get(id) ?? []);
   }
 
   /** The newest state of the request `id`. */
@@ -175,7 +174,9 @@ export class Requests {
     // The task has ended in another process, which left the request open.
     if (refused !== undefined) this.follow(entry.task, request, 0);
     entry.expiry?.cancel();
-    if (closing.status !== "answered") resumeAnswers(entry);
+    // An answer that waits for the schema is refused now. No answer waits when the request was answered, because the
+    // schema is known then.
+    resumeAnswers(entry);
     for (const asker of [...entry.askers]) {
       if (closing.status === "answered") asker.answered(entry.value);
       else asker.closed(entry.request);

@@ -189,8 +189,8 @@ function endingOf(
 }
 
 /** Whether the task was stopped for good. A shutdown stops what runs in its own process only. */
-export function isStopped({ stop }: TaskState): boolean {
-  return stop !== undefined && stop.code !== "shutdown";
+export function isStopped(state: TaskState): state is TaskState & { readonly stop: Stop } {
+  return state.stop !== undefined && state.stop.code !== "shutdown";
 }
 
 /**
@@ -198,7 +198,7 @@ export function isStopped({ stop }: TaskState): boolean {
  * interrupted (D4).
  */
 function lost({ process, attemptsUsed, limitMs }: Extract<Command, { type: "lose" }>, state: TaskState): Ending {
-  if (state.stop !== undefined && isStopped(state)) {
+  if (isStopped(state)) {
     return Object.freeze(stopped(state.stop, { how: "silent" }, state.runtime, limitMs));
   }
   const { instanceId, pid } = state.runtime ?? process ?? {};

@@ -1,12 +1,18 @@
 // A task's line to the outside: messages both ways, progress, output, artifacts, usage, links, events of its own (§8).
 
-import type { Message, TaskContext, TaskHandle } from "errand";
+import type { Message, TaskContext, TaskHandle, TaskManager } from "errand";
 import { describe, expect, test } from "vitest";
 import { allFree, facts, peek, settled, slots } from "../../support/basics.js";
 import { errandError, given, hold, holdDeaf, refusalOf, rejected, typesOf, world } from "../../support/program.js";
 
 const textOf = (message: Message | undefined): string | undefined =>
   message?.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+
+async function runningIn(manager: TaskManager) {
+  const held = hold(manager);
+  await settled();
+  return held;
+}
 
 test.each(["stopped", "abandoned"] as const)(
   "C4 asking and receiving through the context of a task that was %s is refused, and is no cancel of the caller",
@@ -178,6 +184,78 @@ describe("messages to a task", () => {
     const late = given(left);
     await rejected(() => late.post("late"), "TASK_TERMINATED");
     expect([task.messages(), manager.stats().droppedWrites]).toEqual([[], 1]);
+  });
+
+  test("§12 an option that send, post and receive do not have is refused by its name, in the promise", async () => {
+    const { manager } = world();
+    const held = await runningIn(manager);
+    const { handle, ctx } = held;
+    const wrong: object = { inReplyto: "x" };
+    const calls = {
+      send: () => handle.send("x", wrong),
+      post: () => ctx.post("x", wrong),
+      receive: () => ctx.receive(wrong),
+    };
+    for (const [verb, call] of Object.entries(calls)) {
+      const refusal = call();
+      await expect(refusal).rejects.toThrow(new RegExp(`^${verb} has no option "inReplyto"`));
+    }
+    const values = [
+      [{ timeoutMs: -1 }, "timeoutMs must be"],
+      [{ signal: {} as AbortSignal }, "signal must be"],
+    ] as const;
+    for (const [options, message] of values) {
+      const refusal = ctx.receive(options);
+      await expect(refusal).rejects.toThrow(message);
+    }
+    held.finish();
+  });
+
+  test("§8 a receive with a signal and a limit gives the message that comes", async () => {
+    const { manager } = world();
+    const { signal } = new AbortController();
+    const task = manager.spawn((ctx) => ctx.receive({ signal, timeoutMs: 1_000 }));
+    await settled();
+    await task.send("hello");
+    expect((await task.result())?.content).toEqual([{ type: "text", text: "hello" }]);
+  });
+
+  test("§8 a message in reply to a question of another task is received like any other", async () => {
+    const { manager } = world();
+    const asker = manager.spawn((ctx) => ctx.ask({ question: "Which?" }));
+    const reader = manager.spawn((ctx) => ctx.receive());
+    await settled();
+    const { id } = given(manager.inbox.list()[0]);
+    const sent = await reader.send("this", { inReplyTo: id });
+    expect(await reader.result()).toEqual(sent);
+    expect(manager.inbox.get(id)?.status).toBe("open");
+    await asker.cancel();
+  });
+
+  test("S1 a message to a task that has ended is refused with what it cannot do", async () => {
+    const { manager } = world();
+    const task = manager.spawn(() => 1);
+    await task.result();
+    const error = await rejected(() => task.send("late"), "TASK_TERMINATED");
+    expect(error.message).toContain("it takes no messages");
+  });
+
+  test("§8 a message that a receive took, and whose attempt ended before it got it, is for the next attempt", async () => {
+    const { manager, pass } = world({ concurrency: 1 });
+    const task = manager.spawn(async (ctx) => (await ctx.receive({ timeoutMs: 10_000 }))?.content, {
+      elapsedTimeoutMs: 100,
+      retry: { maxAttempts: 2, backoffMs: 10, jitter: false },
+    });
+    const other = hold(manager);
+    await settled();
+    // The other task has the one slot: the receive has taken the message, and waits for the slot.
+    await task.send("hello");
+    expect(task.record.blockedOn).toEqual([{ on: "slot" }]);
+    await pass(100);
+    other.finish();
+    await pass(10);
+    expect(await task.result()).toEqual([{ type: "text", text: "hello" }]);
+    expect(task.record.attempt).toBe(2);
   });
 
   test("§8 two receives of one task take one message each", async () => {

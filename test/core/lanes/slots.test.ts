@@ -614,6 +614,29 @@ describe("pause", () => {
     expect(inA.status).toBe("succeeded");
   });
 
+  test("L4 resuming one lane leaves the others paused, and without a name it resumes them all", async () => {
+    const { manager } = world({ concurrency: 4, lanes: { a: { concurrency: 1 }, b: { concurrency: 1 } } });
+    manager.pause();
+    const [inA, inB] = [manager.spawn(() => 1, { lane: "a" }), manager.spawn(() => 1, { lane: "b" })];
+    manager.resume("a");
+    await settled();
+    expect([inA.status, inB.status]).toEqual(["succeeded", "queued"]);
+    expect([slots(manager, "a").paused, slots(manager, "b").paused]).toEqual([false, true]);
+    manager.resume();
+    await settled();
+    expect(inB.status).toBe("succeeded");
+  });
+
+  test("L10 D8 a lane that is paused until an instant leaves no timer when the manager closes", async () => {
+    const { manager, clock } = world({ lanes: { a: { concurrency: 1 } } });
+    manager.pause("a", { untilAt: 60_000 });
+    manager.spawn(() => 1, { lane: "a" });
+    await settled();
+    expect(clock.nextAt).toBeDefined();
+    await manager.close();
+    expect(clock.nextAt).toBeUndefined();
+  });
+
   test("L5 a task queued in a paused lane can be cancelled", async () => {
     const { manager } = world({ concurrency: 1 });
     manager.pause();

@@ -536,4 +536,30 @@ describe("S8 D9 a message to a stand-by", () => {
     expect(steered).toEqual([taken]);
     await two.close();
   });
+
+  test("D9 that was refused is not delivered to the kind when the work, which never began, comes here", async () => {
+    const { open } = await shared();
+    const steered: unknown[] = [];
+    const echo = defineKind({
+      name: "echo",
+      canReattach: () => true,
+      deliver: (_record, { content }) => void steered.push(content),
+      run: async (ctx) => (await ctx.receive())?.content,
+    });
+    const [one, two] = [await open({ kinds: [echo] }), await open({ kinds: [echo] })];
+    one.pause();
+    const first = one.spawn(echo, { id: "x" });
+    await first.stored();
+    const second = two.spawn(echo, { id: "x" });
+    await expect(second.send("refused")).rejects.toMatchObject({ code: "TASK_ELSEWHERE" });
+    expect(first.status).toBe("queued");
+    const news = told(two, isNews);
+    await one.close({ graceMs: 0 });
+    expect(await news).toMatchObject({ type: "task.reattached", taskId: "x" });
+    await second.send("taken");
+    const taken = [{ type: "text", text: "taken" }];
+    expect(await second.result()).toEqual(taken);
+    expect(steered).toEqual([taken]);
+    await two.close();
+  });
 });

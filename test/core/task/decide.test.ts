@@ -3,7 +3,7 @@
 // How a task ended has a file of its own, outcome.test.ts; what the facts make of it over a whole life, evolve.test.ts.
 
 import { describe, expect, test } from "vitest";
-import { decide, isRefusal } from "../../../lib/core/task/decide.js";
+import { decide, isRefusal, isStopped, retriable } from "../../../lib/core/task/decide.js";
 import { evolve } from "../../../lib/core/task/evolve.js";
 import { isTerminal, TASK_STATUSES } from "../../../lib/core/task/status.js";
 import {
@@ -11,12 +11,18 @@ import {
   cellOf,
   cellsOf,
   commandOf,
+  created,
   evolveAll,
+  NEXT_RUNTIME,
+  NOT_BEFORE_AT,
   play,
   playAll,
+  SETTLED,
   STATE_NAMES,
   STATES,
   STOP_REASONS,
+  settle,
+  settleAgain,
   start,
   stop,
 } from "../../support/rules.js";
@@ -307,5 +313,102 @@ describe("a stop", () => {
   test("C3 ends the waits of a blocked task, which stays without a slot until its function settles", () => {
     expect(STATES["blocked, stopped"]).toMatchObject({ status: "blocked", blockedOn: [] });
     expect(STATES["running, stopped"]).toMatchObject({ status: "running", blockedOn: [] });
+  });
+});
+
+// ── what may be tried again, and what becomes of a dead process ────────────
+
+const RETRIABLE_STOPS: readonly string[] = ["timeout", "stalled"];
+const EVERY_END = Object.values(SETTLED);
+
+describe("another attempt", () => {
+  test("C1 is retriable for what a function threw, and for a timeout or a stall however the function ended", () => {
+    for (const settled of EVERY_END) {
+      const failure = retriable(STATES.running, settled, undefined);
+      expect(failure).toBe(settled.how === "threw" ? settled.failure : undefined);
+      for (const by of STOP_REASONS) {
+        const code = retriable(playAll(start, stop(by)), settled, undefined)?.code;
+        expect([by, settled.how, code]).toEqual([by, settled.how, RETRIABLE_STOPS.includes(by) ? by : undefined]);
+      }
+    }
+  });
+
+  test("C1 follows a failure that is retriable, and no other end", () => {
+    for (const by of STOP_REASONS)
+      for (const settled of [SETTLED.returned, SETTLED.threw]) {
+        const decision = decide(playAll(start, stop(by)), settleAgain(settled));
+        expect([by, cellOf(decision) === "task.retried"]).toEqual([by, RETRIABLE_STOPS.includes(by)]);
+      }
+  });
+
+  test("C1 follows no attempt that never began", () => {
+    for (const by of STOP_REASONS)
+      expect(cellOf(decide(playAll(stop(by)), settleAgain(SETTLED.unstarted)))).toMatch(
+        /^task\.(failed|cancelled|interrupted)$/,
+      );
+  });
+
+  test("C2 of a function that is abandoned begins with that fact, and keeps the failure and the pause", () => {
+    expect(decide(playAll(start, stop("timeout")), settleAgain(SETTLED.silent))).toEqual([
+      { type: "task.abandoned" },
+      {
+        type: "task.retried",
+        error: { code: "timeout", message: "ran for longer than its timeoutMs" },
+        notBeforeAt: NOT_BEFORE_AT,
+      },
+    ]);
+  });
+});
+
+describe("an abandoned function", () => {
+  test.each(STOP_REASONS)("C2 is said in the outcome of a task that it leaves: %s", (by) => {
+    for (const settled of [SETTLED.silent, SETTLED.threw]) {
+      const { ending } = play(playAll(start, stop(by)), settle(settled));
+      if (settled === SETTLED.silent) expect(ending).toHaveProperty("abandoned", true);
+      else expect(ending).not.toHaveProperty("abandoned");
+    }
+  });
+});
+
+describe("a task whose process ended", () => {
+  const DEAD = { instanceId: "i0", pid: 3, startedAt: 100 };
+  const lostOf = (
+    state: (typeof STATES)["queued"],
+    more: { readonly process?: typeof DEAD; readonly attemptsUsed?: number } = {},
+  ) => play(state, { type: "lose", process: undefined, ...more }).ending;
+
+  test("D4 is interrupted, and names the process that ran it, before any other", () => {
+    const outcome = { status: "interrupted", reason: "process_lost" };
+    expect(lostOf(STATES.running)).toStrictEqual({ ...outcome, instanceId: "i1", pid: 7 });
+    expect(lostOf(STATES.running, { process: DEAD })).toStrictEqual({ ...outcome, instanceId: "i1", pid: 7 });
+    expect(lostOf(created, { process: DEAD })).toStrictEqual({ ...outcome, instanceId: "i0", pid: 3 });
+    expect(lostOf(created)).toStrictEqual(outcome);
+  });
+
+  test("D4 says how many attempts are used up, when that is why it ends", () => {
+    expect(lostOf(created, { attemptsUsed: 3 })).toHaveProperty("attemptsUsed", 3);
+    expect(lostOf(created)).not.toHaveProperty("attemptsUsed");
+  });
+
+  test("D4 is stopped as it was asked to be before, and by a shutdown interrupted (D8)", () => {
+    for (const by of STOP_REASONS) {
+      const before = playAll(start, stop(by));
+      expect([by, isStopped(before)]).toEqual([by, by !== "shutdown"]);
+      const outcome = lostOf(before);
+      if (by === "cancel") expect(outcome).toStrictEqual({ status: "cancelled", reason: "enough" });
+      else if (by === "shutdown") expect(outcome).toMatchObject({ status: "interrupted", reason: "shutdown", pid: 7 });
+      else expect(outcome).toMatchObject({ status: "failed", error: { code: by } });
+    }
+    expect(isStopped(STATES.running)).toBe(false);
+  });
+
+  test("D4 is resumed, parked or stopped here although the process that ended was shut down", () => {
+    const shutDown = playAll(start, stop("shutdown"));
+    const again = { ...stop("cancel"), isRestart: true };
+    expect(cellOf(decide(shutDown, { type: "reattach", runtime: NEXT_RUNTIME }))).toBe("task.reattached");
+    expect(cellOf(decide(shutDown, commandOf("park")))).toBe("task.parked");
+    expect(cellOf(decide(shutDown, again))).toBe("task.cancelRequested");
+    expect(cellOf(decide(shutDown, stop("cancel")))).toBe("(stopped)");
+    expect(cellOf(decide(playAll(start, stop("cancel")), again))).toBe("(stopped)");
   });
 });

@@ -20,6 +20,7 @@ import {
   end,
   evolveAll,
   isEnd,
+  NOT_BEFORE_AT,
   play,
   SETTLED,
   STATE_NAMES,
@@ -298,6 +299,81 @@ describe("a fact", () => {
     const first = play(created, { type: "update", patch: { links: { resourceIds: ["a"] } } });
     const second = play(first, { type: "update", patch: { links: { resourceIds: ["b"] } } });
     expect(second.details.linked?.before).toBe(first.details.linked);
+  });
+
+  test("N1 about notices that were acknowledged changes nothing of the task", () => {
+    for (const state of Object.values(STATES))
+      expect(evolve(state, { type: "task.updated", patch: { acknowledged: ["notice_1"] } }, 9_000)).toBe(state);
+  });
+
+  test("§8 about progress replaces the progress before", () => {
+    const once = play(STATES.running, commandOf("progress"));
+    expect(once.details.progress).toEqual({ current: 1, total: 2 });
+    const twice = play(once, { type: "progress", attempt: 1, progress: { current: 2 } });
+    expect(twice.details.progress).toEqual({ current: 2 });
+  });
+
+  test("§1 the pause of a retry lasts until the next start, or the end", () => {
+    const pausing = STATES["queued, again"];
+    expect(pausing.details.notBeforeAt).toBe(NOT_BEFORE_AT);
+    const ways = [start, commandOf("lose"), commandOf("deliver")];
+    for (const way of ways) expect(play(pausing, way).details.notBeforeAt).toBeUndefined();
+    const cancelled = play(play(pausing, stop("cancel")), commandOf("settle unstarted", 2));
+    expect(cancelled.status).toBe("cancelled");
+    expect(cancelled.details.notBeforeAt).toBeUndefined();
+  });
+
+  test("D4 says that an attempt was left, from the death of its process to the start of the next one", () => {
+    for (const command of ["reattach", "park"] as const) {
+      for (const state of [STATES.running, STATES.blocked]) {
+        const left = play(state, commandOf(command));
+        expect(left.details.isLeft).toBe(true);
+        const again = command === "park" ? play(left, commandOf("reattach")) : left;
+        expect(again.details.isLeft).toBe(true);
+        expect(play(again, start).details.isLeft).toBe(false);
+      }
+      // No attempt of a queued task had begun.
+      expect(play(created, commandOf(command)).details.isLeft).toBe(false);
+    }
+  });
+
+  test("D4 counts the attempts that are used up: by a failure, and by a death of the process while it ran", () => {
+    const second = play(STATES["queued, again"], start);
+    expect(second.attempt).toBe(2);
+    expect(second.details.used).toBe(1);
+    for (const command of ["reattach", "park", "lose"] as const) {
+      expect(play(second, commandOf(command)).details.used).toBe(2);
+      expect(play(STATES["queued, again"], commandOf(command)).details.used).toBe(1);
+      expect(play(play(second, stop("shutdown")), commandOf(command)).details.used).toBe(1);
+    }
+    expect(play(second, commandOf("settle threw, again", 2))).toMatchObject({ attempt: 3, details: { used: 2 } });
+    // A cancel ends the task, but uses up no attempt.
+    expect(play(play(second, stop("cancel")), commandOf("lose")).details.used).toBe(1);
+  });
+
+  test("D4 parks a task: a queued one stays queued, any other is blocked, and each says what it waits for", () => {
+    for (const name of ["queued", "queued, again", "running", "blocked"] as const) {
+      const { status, blockedOn } = play(STATES[name], commandOf("park"));
+      expect([name, status]).toEqual([name, STATES[name].status === "queued" ? "queued" : "blocked"]);
+      expect([...blockedOn]).toEqual([{ on: "kind", kind: "print" }]);
+    }
+  });
+
+  test("§2 of a request, a message, a report or an event of its own changes nothing of the task but its newest change", () => {
+    const names = ["emit", "post", "send", "reportUsage", "openRequest"] as const;
+    const closings = ["close answered", "close rejected", "close expired", "close withdrawn"] as const;
+    for (const name of [...names, ...closings])
+      expect([name, play(STATES.running, commandOf(name), 9_000)]).toEqual([
+        name,
+        { ...STATES.running, updatedAt: 9_000 },
+      ]);
+    expect(play(STATES.failed, commandOf("lateSettle"), 9_000)).toEqual({ ...STATES.failed, updatedAt: 9_000 });
+  });
+
+  test("§2 copies the description of a task only when it changes it", () => {
+    expect(play(created, start).details).toBe(created.details);
+    for (const settled of [SETTLED.returned, SETTLED.threw])
+      expect(play(STATES.running, settle(settled)).details).toBe(STATES.running.details);
   });
 
   test("S7 leaves what an update does not name", () => {

@@ -86,3 +86,16 @@ describe("C7 ctx.sleepUntil", () => {
     ]);
   });
 });
+
+describe("a sleep that ends early", () => {
+  test.each(["sleep", "sleepUntil"] as const)("C7 leaves no timer behind: %s", async (verb) => {
+    const { manager, clock } = world();
+    const controller = new AbortController();
+    const task = manager.spawn((ctx) => ctx[verb](10_000, { signal: controller.signal }).catch(() => "woken"));
+    await settled();
+    expect(clock.nextAt).toBe(10_000);
+    controller.abort();
+    expect(await task.result()).toBe("woken");
+    expect(clock.nextAt).not.toBe(10_000);
+  });
+});
