@@ -35,8 +35,9 @@ export class RecentEvents {
     return this.#oldest + this.#events.length;
   }
 
-  /** Adds the next event. */
+  /** Adds the next event. An event that was decided before the first reader came is not kept. */
   add(event: TaskEvent): void {
+    if (event.seq < this.#next) return;
     this.#events.push(event);
     // Half of the list is removed at once, so that keeping an event is O(1).
     if (this.#events.length >= 2 * EVENTS_KEPT) {

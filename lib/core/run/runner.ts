@@ -173,9 +173,13 @@ export class Runner implements Starter<Task> {
 
   /** Runs at the top of a microtask, so the deliveries follow immediately. */
   #settledLater(attempt: Attempt, settled: Returned | Threw): void {
-    this.#deps.loop.holdDrain();
-    this.#settled(attempt, settled);
-    this.#deps.loop.drain();
+    const { loop } = this.#deps;
+    loop.holdDrain();
+    try {
+      this.#settled(attempt, settled);
+    } finally {
+      loop.drain();
+    }
   }
 
   #settled(attempt: Attempt, settled: Returned | Threw): void {

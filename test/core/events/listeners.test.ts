@@ -366,6 +366,21 @@ describe("D6 events()", () => {
     expect(read.length).toBeGreaterThan(5);
   });
 
+  test("D6 a reader that comes in the turn of a spawn, beside a listener, begins with the next event", async () => {
+    const { manager } = world();
+    manager.on("task.created", () => undefined);
+    const before = manager.spawn(() => 1);
+    const read: string[] = [];
+    const reading = (async () => {
+      for await (const { seq, type, taskId } of manager.events()) read.push(`${seq} ${type} ${taskId}`);
+    })();
+    await before.result();
+    await settled();
+    expect(read).toEqual([`2 task.started ${before.id}`, `3 task.succeeded ${before.id}`]);
+    await manager.close();
+    await reading;
+  });
+
   test("W3 leaving events() says that it is over", async () => {
     const { manager } = world();
     const events = manager.events()[Symbol.asyncIterator]();
