@@ -14,25 +14,8 @@ import { countingPrograms, documented, fileOf } from "./results.js";
 import { targetsIn } from "./results-files.js";
 import { print } from "./table.js";
 import { told } from "./target.js";
+import { programs } from "./targets-table.js";
 
-const programs = [
-  "cold-steady",
-  "first-tasks",
-  "start",
-  "schedulers",
-  "spawn",
-  "growth",
-  "priority",
-  "cancel",
-  "waits",
-  "map",
-  "round-trip",
-  "notices",
-  "reconnect",
-  "journal",
-  "soak",
-  "tool-tokens",
-] as const;
 const own = lineOf(process.version);
 
 const { values: given, positionals } = parseArgs({

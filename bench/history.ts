@@ -5,7 +5,7 @@
 
 import { lines } from "./line-targets.js";
 import { targetsIn } from "./results-files.js";
-import { judging } from "./targets-table.js";
+import { programs } from "./targets-table.js";
 
 /** What was measured for each ratio, by program, subject and unit. */
 export interface Ratios {
@@ -20,7 +20,7 @@ export interface Entry {
 /** The entry of a version, from the results in `folder`. Throws if there is no result at all. */
 export function entryOf(version: string, folder: string): Entry {
   const nodes = lines.flatMap((line) => {
-    const ratios = judging.flatMap((program) =>
+    const ratios = programs.flatMap((program) =>
       targetsIn(folder, line, program)
         .filter(({ unit }) => unit.startsWith("×"))
         .map(({ what, unit, measured }) => [`${program}: ${what} ${unit}`, Number(measured.toPrecision(3))] as const),

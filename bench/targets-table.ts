@@ -8,10 +8,12 @@ import { short } from "./table.js";
 import type { Judged } from "./target.js";
 import { usualWorld } from "./world.js";
 
-/** The programs that have targets, in the order of the table. */
-export const judging = [
+/** The programs, in the order in which they run and stand in the table. */
+export const programs = [
   "cold-steady",
+  "first-tasks",
   "start",
+  "schedulers",
   "spawn",
   "growth",
   "priority",
@@ -27,13 +29,13 @@ export const judging = [
 ] as const;
 
 export function targetsTable(folder: string): string {
-  const rows = judging.flatMap((program) => rowsOf(folder, program));
+  const rows = programs.flatMap((program) => rowsOf(folder, program));
   const nodes = lines.map((line) => `Node ${line}`);
   const sides = ["l", "l", "l", ...nodes.map(() => "r" as const), "l"] as const;
   return markdownTable(["program", "what", "target", ...nodes, ""], sides, rows).join("\n");
 }
 
-function rowsOf(folder: string, program: (typeof judging)[number]): readonly (readonly string[])[] {
+function rowsOf(folder: string, program: (typeof programs)[number]): readonly (readonly string[])[] {
   // What only counts is the same on every line, so one column has it.
   const asked = countingPrograms.includes(program) ? lines.slice(0, 1) : lines;
   const byLine = new Map(asked.map((line) => [line, targetsIn(folder, line, program)]));
