@@ -42,7 +42,7 @@ export interface RequestEntry extends RequestLink {
   /** The calls that wait for the answer. */
   readonly askers: Set<Asker>;
   /** The owners to which `awaitTasks` has reported the request. */
-  readonly seenBy: Set<Owner>;
+  seenBy: Set<Owner> | undefined;
   /** The newest state of the request. */
   request: InboxRequest;
   /** The value that the schema made of the answer. */
@@ -187,8 +187,8 @@ export class Requests {
   // ── watching ─────────────────────────────────────────────────────────────
 
   /** Calls `tell` for each question that opens in `tasks` or below them, until the returned function is called. */
-  onOpened(tasks: ReadonlySet<Task>, tell: (seenBy: Set<Owner>) => void): () => void {
-    return this.#open.watch(tasks, ({ seenBy }) => tell(seenBy));
+  onOpened(tasks: ReadonlySet<Task>, tell: (entry: RequestEntry) => void): () => void {
+    return this.#open.watch(tasks, tell);
   }
 
   /**
@@ -300,13 +300,21 @@ export class Requests {
 }
 
 /** The entry of a request that opens now, or that an earlier process opened: then `openedSeq` is 0. */
+/** Whether the request was not reported to `owner` before; from now on it was (W4). */
+export function isNewTo(entry: RequestEntry, owner: Owner): boolean {
+  if (entry.seenBy?.has(owner)) return false;
+  entry.seenBy ??= new Set();
+  entry.seenBy.add(owner);
+  return true;
+}
+
 function newEntry(task: Task, request: InboxRequest, openedSeq: number, order: number): RequestEntry {
   return {
     task,
     request,
     schema: undefined,
     askers: new Set(),
-    seenBy: new Set(),
+    seenBy: undefined,
     value: undefined,
     expiry: undefined,
     order,

@@ -4,7 +4,7 @@
 // wait is over (W3); a wait that could never end is refused before it begins (L3). Called by the awaiter. Calls the
 // watchers, the waits and the requests.
 
-import type { Owner, Requests } from "../inbox/requests.js";
+import { isNewTo, type Owner, type RequestEntry, type Requests } from "../inbox/requests.js";
 import type { Attempt, Task, Watcher } from "../live/task.js";
 import { refuseCycles } from "../live/wait-cycles.js";
 import { unwatch, watch } from "../live/watchers.js";
@@ -228,9 +228,8 @@ export function awaitTasks(
   } else {
     if (stopOnRequest) {
       for (const inbox of inboxes) {
-        for (const { seenBy } of inbox.openedBelow(new Set(distinct))) {
-          if (seenBy.has(owner)) continue;
-          seenBy.add(owner);
+        for (const entry of inbox.openedBelow(new Set(distinct))) {
+          if (!isNewTo(entry, owner)) continue;
           return answer(group.result("request"), waits.seq);
         }
       }
@@ -257,9 +256,8 @@ export function awaitTasks(
         else give(group.result("done"));
       };
       group.watch();
-      const onOpened = (seenBy: Set<Owner>) => {
-        if (group.isDone || seenBy.has(owner)) return;
-        seenBy.add(owner);
+      const onOpened = (entry: RequestEntry) => {
+        if (group.isDone || !isNewTo(entry, owner)) return;
         give(group.result("request"));
       };
       const offs = stopOnRequest ? Array.from(inboxes, (inbox) => inbox.onOpened(new Set(distinct), onOpened)) : [];
