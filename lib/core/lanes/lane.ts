@@ -256,15 +256,15 @@ export class Lane<S extends Slotted> implements KeyBounds<S> {
   }
 
   /**
-   * The instant at which the rate lets the next waiting start go. `undefined`: the rate holds no start back, or the
-   * instant is not known yet.
+   * The instant at which the rate lets the next waiting start go. `undefined`: no start waits, or the instant is not
+   * known yet. A start that was refused a moment ago may be allowed by now: its instant is now, so the alarm rings.
    */
   #dueAt(): number | undefined {
     const first = this.queue.first(true);
     const weight = first?.isResume ? undefined : first?.weight;
     const now = this.#now();
-    const isHeld = (first !== undefined || this.#isSought) && !this.#allows(weight);
-    const laneAt = isHeld ? this.#limiter?.dueAt(weight, now) : undefined;
+    const isWanted = this.#isSought || first?.isResume === false;
+    const laneAt = isWanted ? this.#limiter?.dueAt(weight, now) : undefined;
     const keyAt = this.queue.dueAt;
     return laneAt === undefined || keyAt === undefined ? (laneAt ?? keyAt) : Math.min(laneAt, keyAt);
   }

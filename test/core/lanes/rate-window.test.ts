@@ -226,3 +226,39 @@ describe("virtual time", () => {
     await expect(late).rejects.toThrow("is in line in the lane api and waits for its rate, until 1000");
   });
 });
+
+test("L7 no start is forgotten when time passes between two readings of the clock", async () => {
+  for (const step of [0.3, 0.7, 1, 3, 6.5, 9.9]) {
+    let time = 0;
+    const timers: { readonly at: number; readonly fn: () => void }[] = [];
+    const clock = {
+      now: () => Math.floor(time),
+      // Each reading is later than the one before, so the rate may allow a start that it has just refused.
+      monotonic: () => (time += step),
+      setTimeout: (fn: () => void, ms: number) => {
+        const timer = { at: time + ms, fn };
+        timers.push(timer);
+        return timer;
+      },
+      clearTimeout: (timer: unknown) => {
+        const index = timers.findIndex((each) => each === timer);
+        if (index >= 0) timers.splice(index, 1);
+      },
+    };
+    const manager = new TaskManager({ clock, lanes: { slow: { rate: { limit: 1, periodMs: 20 } } } });
+    const tasks = Array.from({ length: 8 }, () => manager.spawn(() => 1, { lane: "slow" }));
+    for (let rings = 0; rings < 200 && manager.stats().queued > 0; rings++) {
+      await settled();
+      timers.sort((a, b) => a.at - b.at);
+      // The far timers are those of retention.
+      const [next] = timers;
+      if (next === undefined || next.at > time + 1_000) break;
+      timers.shift();
+      time = Math.max(time, next.at);
+      next.fn();
+    }
+    await settled();
+    expect([step, tasks.map(({ status }) => status)]).toEqual([step, tasks.map(() => "succeeded")]);
+    await manager.close();
+  }
+});
