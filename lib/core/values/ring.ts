@@ -44,8 +44,9 @@ export class Ring<T> {
 
   #grow(): void {
     const old = this.#places;
-    const places: (T | undefined)[] = Array.from({ length: 2 * old.length });
-    for (let at = 0; at < this.#size; at++) places[at] = old[(this.#first + at) & (old.length - 1)];
+    const places: (T | undefined)[] = [];
+    for (let at = 0; at < 2 * old.length; at++)
+      places.push(at < this.#size ? old[(this.#first + at) & (old.length - 1)] : undefined);
     this.#places = places;
     this.#first = 0;
   }
