@@ -52,7 +52,7 @@ export default {
 };
 `;
 
-/** Writes, closes and reads a file store: the code for it is loaded late. */
+/** A program that writes, closes and reads a file store, and awaits at its top level. */
 const STORE = `
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -25,7 +25,7 @@ export function keyOf({ file, location: { start, end }, mutatorName, replacement
  * `testMs`: a test that a mutant makes hang fails after so many milliseconds.
  */
 export function playRound({ root, tools, tests, places, among, playsStatic, mostRuns, testMs }) {
-  // In a copy, so that a run that is broken off leaves nothing behind in the project.
+  // The round plays in a copy: a run that is broken off leaves nothing behind in the project.
   const copy = mkdtempSync(join(tmpdir(), "errand-mutants-"));
   try {
     for (const each of COPIED) cpSync(join(root, each), join(copy, each), { recursive: true });

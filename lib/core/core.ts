@@ -139,7 +139,7 @@ export class Core {
   readonly capacity: LineCapacity;
   /** The tasks that are left for the next process. */
   readonly handoff: Handoff;
-  /** Which records of ended tasks are kept. */
+  /** Keeps and evicts the records of ended tasks. */
   readonly retainer: Retainer;
   /** Failures that no caller has read. */
   readonly unread: UnreadFailures;

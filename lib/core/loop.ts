@@ -245,9 +245,8 @@ export class Loop {
    * under a caller's code.
    */
   readonly drain = (): void => {
-    if (this.#isDraining) return;
     this.#isScheduled = false;
-    if (this.#queue.size === 0) return;
+    if (this.#isDraining || this.#queue.size === 0) return;
     this.#isDraining = true;
     try {
       runOutside(this.#drainAll);

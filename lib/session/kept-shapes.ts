@@ -27,7 +27,7 @@ import { Context } from "./context.js";
 import { Handle } from "./handle.js";
 import { Scope } from "./scope.js";
 
-/** From this many tasks on, the compiled code is worth keeping. */
+/** The number of tasks from which on the compiled code is worth keeping. */
 const MANY = 1_000;
 
 let kept: readonly object[] | undefined;
@@ -41,6 +41,7 @@ export function keepShapes(core: Core, newManager: () => Scope): void {
 }
 
 const work = () => undefined;
+
 function exemplars(manager: Scope): readonly object[] {
   const core = Scope.coreBehind(manager);
   const ids = new NumberedIds();

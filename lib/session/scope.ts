@@ -185,7 +185,6 @@ export abstract class Scope {
     const view = {
       sessionOf: (task: Task) => targets.sessions?.get(task) ?? this.receivingSession,
       homeOf: (task: Task) => targets.homes?.get(task),
-      hasForeign: true,
     };
     return this.core.awaiter.outcomes(this.caller, view, find, options) as AsyncIterable<OutcomeOf<H[number]>>;
   }

@@ -110,7 +110,7 @@ export class Answering {
   #unlessClosed<P>(request: InboxRequest, parsed: Promise<P>): Promise<P> {
     const describe = () => ({ on: "input" as const, requestId: request.id });
     return this.#waits.open<P>(undefined, describe, undefined, (wait) => {
-      // It never rejects: a schema that throws gives a verdict, as any other.
+      // The check never rejects: a schema that throws gives a verdict, as any other.
       void parsed.then((given) => wait.resolve(given));
       return () => {};
     });

@@ -299,7 +299,6 @@ export class Requests {
   }
 }
 
-/** The entry of a request that opens now, or that an earlier process opened: then `openedSeq` is 0. */
 /** Whether the request was not reported to `owner` before; from now on it was (W4). */
 export function isNewTo(entry: RequestEntry, owner: Owner): boolean {
   if (entry.seenBy?.has(owner)) return false;
@@ -308,6 +307,7 @@ export function isNewTo(entry: RequestEntry, owner: Owner): boolean {
   return true;
 }
 
+/** The entry of a request that opens now, or that an earlier process opened: then `openedSeq` is 0. */
 function newEntry(task: Task, request: InboxRequest, openedSeq: number, order: number): RequestEntry {
   return {
     task,

@@ -32,8 +32,6 @@ export interface CallerView {
   readonly sessionOf: (task: Task) => string | undefined;
   /** The parts of the manager that has the task; `undefined`: this manager. */
   readonly homeOf: (task: Task) => Home | undefined;
-  /** Whether another manager has some of the tasks. */
-  readonly hasForeign: boolean;
 }
 
 interface AwaiterDeps extends Home {
@@ -45,7 +43,7 @@ interface AwaiterDeps extends Home {
 }
 
 const NO_INBOXES: ReadonlySet<Requests> = new Set();
-const NO_CALLER: CallerView = { sessionOf: () => undefined, homeOf: () => undefined, hasForeign: false };
+const NO_CALLER: CallerView = { sessionOf: () => undefined, homeOf: () => undefined };
 
 /** The waits for ends of tasks that go through one manager. */
 export class Awaiter {

@@ -264,7 +264,7 @@ export class Runner implements Starter<Task> {
     this.#deps.loop.apply(task, { type: "park", blockedOn: Object.freeze([wait]) });
   }
 
-  /** Another process did the work of this task, which never started here, which ended so (D9). */
+  /** The task never started here: another process did its work, which ended as `ending` says (D9). */
   deliver(task: Task, ending: Ending, output: Output | undefined): void {
     if (task.isOver) return;
     this.#withdraw(task);
